@@ -1,0 +1,1 @@
+"""Writer of MLeap's Bundle.ML, straight from fitted PySpark stages."""

@@ -1,0 +1,1 @@
+"""Metrics, verdict, plots and the model card."""

@@ -1,0 +1,1 @@
+"""Snowplow events: generate, import, read, clean."""

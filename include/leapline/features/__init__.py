@@ -1,0 +1,1 @@
+"""The declarative feature spec and its Spark half."""

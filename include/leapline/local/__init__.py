@@ -1,0 +1,1 @@
+"""One machine's services: the registry, Airflow's components, the demo."""

@@ -1,0 +1,1 @@
+"""Expectations on one day of events."""

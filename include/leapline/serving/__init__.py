@@ -1,0 +1,1 @@
+"""Image, registry, probe and client of the scoring container."""

@@ -1,0 +1,1 @@
+"""Examples, labels and the forest."""
