@@ -1,7 +1,8 @@
 """What can go wrong, one class a kind.
 
-Every error says four things: the thing, what was found, what was expected, what to do next. The command line prints them
-without a traceback; Airflow shows them as the task's last line. `retriable` tells the scheduler whether another try can help.
+Every error says four things: the thing, what was found, what was expected, what to do next. The command line prints
+them without a traceback; Airflow shows them as the task's last line. `retriable` tells the scheduler whether another
+try can help.
 """
 
 from typing import ClassVar
@@ -37,7 +38,7 @@ class SettingsError(LeaplineError):
 
 
 class InputError(LeaplineError):
-    """The source data cannot be used: missing, unreadable, of the wrong form. Not retried; the operator looks at the source."""
+    """The source data cannot be used: missing, unreadable, of the wrong form. Not retried; look at the source."""
 
 
 class NoEventsError(InputError):
@@ -81,7 +82,7 @@ class BundleError(LeaplineError):
 
 
 class UnsupportedStageError(BundleError):
-    """A pipeline stage has no Bundle.ML form here. Not retried; the operator replaces the stage or registers a writer."""
+    """A pipeline stage has no Bundle.ML form here. Not retried; replace the stage or register a writer."""
 
 
 class ScorerError(LeaplineError):

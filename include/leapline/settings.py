@@ -1,7 +1,8 @@
 """Every setting, documented once.
 
-Settings come from environment variables (`LEAPLINE_<NAME>`), from a `.env` file, or from arguments in code; the Airflow params
-of a run override them for that run. One frozen object is made at the edge and handed down; nothing below reads the environment.
+Settings come from environment variables (`LEAPLINE_<NAME>`), from a `.env` file, or from arguments in code; the Airflow
+params of a run override them for that run. One frozen object is made at the edge and handed down; nothing below reads
+the environment.
 """
 
 import os
@@ -20,13 +21,19 @@ class Settings(BaseSettings):
     """One installation's settings; immutable, unknown keys refused."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", frozen=True, extra="forbid", env_ignore_empty=True, hide_input_in_errors=True
+        env_prefix=PREFIX,
+        env_file=".env",
+        frozen=True,
+        extra="forbid",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
     )
 
     home: Path = Field(Path(".leapline"), description="The lake: events, features, models, reports.")
     landing: Path | None = Field(None, description="Where Snowplow's enriched events land; `<home>/landing` if empty.")
     pseudonym_key: SecretStr | None = Field(
-        None, description="Secret key (32 bytes or more) of the session and visitor pseudonyms; never stored in the lake."
+        None,
+        description="Secret key (32 bytes or more) of the session and visitor pseudonyms; never stored in the lake.",
     )
 
     consent_required: bool = Field(True, description="Leave out events without a GDPR consent context.")
@@ -40,32 +47,44 @@ class Settings(BaseSettings):
     )
 
     training_days: int = Field(
-        7, ge=0, le=90, description="Days before the data day to train on; 0 trains and judges within the day (first 70 % / rest)."
+        7,
+        ge=0,
+        le=90,
+        description="Days before the data day to train on; 0 trains and judges within the day (first 70 % / rest).",
     )
     pipeline: str = Field(
-        "leapline.training.forest:default_pipeline", description="`module:function` that returns the Spark ML pipeline to fit."
+        "leapline.training.forest:default_pipeline",
+        description="`module:function` that returns the Spark ML pipeline to fit.",
     )
     forest_trees: int = Field(60, ge=1, le=1000, description="Trees in the forest.")
     forest_depth: int = Field(10, ge=1, le=30, description="Greatest depth of a tree.")
     forest_min_leaf: int = Field(4, ge=1, description="Fewest examples in a leaf.")
-    fit_partitions: int = Field(4, ge=1, le=4096, description="Partitions before `fit`; part of what makes a night reproducible.")
+    fit_partitions: int = Field(
+        4, ge=1, le=4096, description="Partitions before `fit`; part of what makes a night reproducible."
+    )
     seed: int = Field(20150, description="Seed of the forest and of every sample.")
 
     roc_auc_threshold: float = Field(0.88, gt=0.5, le=1, description="The gate: the least ROC AUC on the holdout.")
     min_positives: int = Field(30, ge=1, description="The gate: fewest buyers in the holdout to judge on.")
 
     promote: bool = Field(True, description="Move the `champion` tag to a model that passed.")
-    bundle_format: Literal["protobuf", "json"] = Field("protobuf", description="Form of the Bundle.ML files inside the archive.")
+    bundle_format: Literal["protobuf", "json"] = Field(
+        "protobuf", description="Form of the Bundle.ML files inside the archive."
+    )
     bundle_writer: Literal["leapline", "mleap"] = Field(
         "leapline", description="Who writes the bundle; `mleap` needs MLeap's jars on Spark's class path."
     )
-    probe_rows: int = Field(2000, ge=1000, le=1_000_000, description="Holdout rows sent through the image before it is pushed.")
+    probe_rows: int = Field(
+        2000, ge=1000, le=1_000_000, description="Holdout rows sent through the image before it is pushed."
+    )
     probe_tolerance: float = Field(1e-9, gt=0, le=1e-6, description="Greatest difference from Spark's probability.")
 
     registry: str = Field("127.0.0.1:5055", description="OCI registry, host[:port].")
     repository: str = Field("leapline/scorer", description="Repository of the scoring image in the registry.")
 
-    spark_master: str = Field("local[*]", description="Spark master for steps started by hand; Airflow uses `spark_default`.")
+    spark_master: str = Field(
+        "local[*]", description="Spark master for steps started by hand; Airflow uses `spark_default`."
+    )
     spark_driver_memory: str = Field("4g", pattern=r"^\d+[mg]$", description="Heap of the Spark driver.")
     spark_shuffle_partitions: int = Field(8, ge=1, description="Partitions after a shuffle.")
 
@@ -104,7 +123,7 @@ class Settings(BaseSettings):
                 f"{PREFIX}PSEUDONYM_KEY",
                 found="nothing" if not raw else f"{len(raw)} bytes",
                 expected="a secret of at least 32 bytes",
-                fix="Set it in the environment or the Airflow connection, e.g. to the output of `openssl rand -hex 32`.",
+                fix="Set it in the environment, e.g. to the output of `openssl rand -hex 32`.",
             )
         return raw
 

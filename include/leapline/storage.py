@@ -1,7 +1,7 @@
 """The lake: folders that appear whole or not at all.
 
-A dataset is a folder of keys (`events/date=2026-03-01/`). A writer fills an attempt folder beside the others; the last act is to
-swap a small pointer file, so a reader sees the old state or the new one and never a mixture:
+A dataset is a folder of keys (`events/date=2026-03-01/`). A writer fills an attempt folder beside the others; the last
+act is to swap a small pointer file, so a reader sees the old state or the new one and never a mixture:
 
     events/date=2026-03-01/
         CURRENT              {"attempt": "attempt-1f2e...", "previous": "attempt-90ab..."}
@@ -114,7 +114,9 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
-        raise StorageError(str(path), found=str(exc), expected="a JSON file", fix="Run the step that writes it again.") from exc
+        raise StorageError(
+            str(path), found=str(exc), expected="a JSON file", fix="Run the step that writes it again."
+        ) from exc
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -156,6 +158,14 @@ def _named_os_errors(thing: str, folder: Path) -> Iterator[None]:
         if exc.errno == errno.ENOSPC:
             free = shutil.disk_usage(folder if folder.exists() else Path.cwd()).free
             raise DiskFullError(
-                thing, found=f"ENOSPC, {free} bytes free under {folder}", expected="room for the step's output", fix="Free some space and run it again."
+                thing,
+                found=f"ENOSPC, {free} bytes free under {folder}",
+                expected="room for the step's output",
+                fix="Free some space and run it again.",
             ) from exc
-        raise StorageError(thing, found=str(exc), expected=f"a folder that can be written: {folder}", fix="Check the path and its permissions.") from exc
+        raise StorageError(
+            thing,
+            found=str(exc),
+            expected=f"a folder that can be written: {folder}",
+            fix="Check the path and its permissions.",
+        ) from exc

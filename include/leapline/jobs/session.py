@@ -1,0 +1,60 @@
+"""The Spark session of a job: the same under `spark-submit` and by hand."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from leapline.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@contextmanager
+def spark_session(settings: Settings, name: str) -> Iterator["SparkSession"]:
+    """A session that ends with the block, unless one was running before (a notebook's, a test's).
+
+    Under `spark-submit` master and memory are those of the Airflow connection; by hand those of the settings.
+    """
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    from pyspark.sql import SparkSession
+
+    running = SparkSession.getActiveSession()
+    session = running or _build(settings, name)
+    session.sparkContext.setLogLevel("ERROR")
+    try:
+        yield session
+    finally:
+        if running is None:
+            session.stop()
+
+
+def _build(settings: Settings, name: str) -> "SparkSession":
+    from pyspark import SparkConf
+    from pyspark.sql import SparkSession
+
+    submitted = SparkConf().contains("spark.master")
+    builder = SparkSession.builder.appName(f"leapline-{name}")
+    if not submitted:
+        builder = builder.master(settings.spark_master).config("spark.driver.memory", settings.spark_driver_memory)
+        builder = (
+            builder.config("spark.driver.host", "127.0.0.1") if settings.spark_master.startswith("local") else builder
+        )
+    for key, value in _session_settings(settings).items():
+        builder = builder.config(key, value)
+    return builder.getOrCreate()
+
+
+def _session_settings(settings: Settings) -> dict[str, str]:
+    return {
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": str(settings.spark_shuffle_partitions),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.ansi.enabled": "true",
+        # The committer that renames last; the lake swaps whole folders anyway, so no _SUCCESS marks.
+        "mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+    }
