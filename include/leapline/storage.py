@@ -93,6 +93,8 @@ class Lake:
             lock.close()
 
     def _commit(self, folder: Path, path: Path) -> None:
+        if not path.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "the attempt was removed while it was written", str(path))
         old = read_json(folder / POINTER) if (folder / POINTER).exists() else {}
         write_json(folder / POINTER, {"attempt": path.name, "previous": old.get("attempt")})
         keep = {path.name, old.get("attempt")}

@@ -1,0 +1,80 @@
+"""Settings are checked at the edge, and a wrong one is named with its range."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from leapline.errors import SettingsError
+from leapline.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _no_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_defaults_are_the_documented_ones() -> None:
+    settings = Settings.load()
+    assert (settings.roc_auc_threshold, settings.promote, settings.landing_dir) == (
+        0.88,
+        True,
+        Path(".leapline/landing"),
+    )
+    assert settings.image == "127.0.0.1:5055/leapline/scorer"
+
+
+def test_environment_then_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEAPLINE_TRAINING_DAYS", "3")
+    assert Settings.load().training_days == 3
+    assert Settings.load(training_days="5").training_days == 5
+    assert Settings.load(training_days=None).training_days == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("roc_auc_threshold", "1.5", "less than or equal to 1"),
+        ("roc_auc_threshold", "0.5", "greater than 0.5"),
+        ("roc_auc_threshold", "high", "valid number"),
+        ("training_days", "-1", "greater than or equal to 0"),
+        ("bundle_format", "xml", "'protobuf' or 'json'"),
+        ("probe_rows", "10", "greater than or equal to 1000"),
+        ("spark_driver_memory", "lots", "match pattern"),
+    ],
+)
+def test_out_of_range(name: str, value: str, text: str) -> None:
+    with pytest.raises(
+        SettingsError, match=re.escape(f"setting {name} (LEAPLINE_{name.upper()}): found '{value}'")
+    ) as info:
+        Settings.load(**{name: value})
+    assert text in str(info.value)
+
+
+def test_an_unknown_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEAPLINE_TRESHOLD", "0.9")
+    with pytest.raises(SettingsError, match="LEAPLINE_TRESHOLD: found no setting of that name"):
+        Settings.load()
+
+
+def test_an_unknown_argument_is_refused() -> None:
+    with pytest.raises(SettingsError, match="setting treshold"):
+        Settings.load(treshold=0.9)
+
+
+def test_the_key_is_long_enough_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError, match="LEAPLINE_PSEUDONYM_KEY: found nothing"):
+        Settings.load().key_bytes()
+    monkeypatch.setenv("LEAPLINE_PSEUDONYM_KEY", "tooshort")
+    with pytest.raises(SettingsError, match="found 8 bytes") as info:
+        Settings.load().key_bytes()
+    assert "tooshort" not in str(info.value)
+    monkeypatch.setenv("LEAPLINE_PSEUDONYM_KEY", "k" * 40)
+    assert Settings.load().key_bytes() == b"k" * 40
+    assert "kkkk" not in repr(Settings.load())
+
+
+def test_frozen() -> None:
+    with pytest.raises(ValidationError):
+        Settings.load().promote = False  # type: ignore[misc]

@@ -1,0 +1,118 @@
+"""The lake shows a dataset whole or not at all, whatever happens to its writer."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from leapline.errors import DiskFullError, NotInLakeError, StorageError
+from leapline.storage import Lake, read_json, write_bytes, write_json
+
+DAY = date(2026, 3, 1)
+
+
+def put(lake: Lake, text: str) -> Path:
+    with lake.attempt("events", DAY) as path:
+        (path / "part.txt").write_text(text)
+    return path
+
+
+def test_readers_follow_the_last_commit(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    assert not lake.has("events", DAY)
+    put(lake, "one")
+    put(lake, "two")
+    assert (lake.current("events", DAY) / "part.txt").read_text() == "two"
+    assert lake.days("events") == [DAY]
+
+
+def test_missing_result_names_the_step_to_run(tmp_path: Path) -> None:
+    with pytest.raises(NotInLakeError, match="events of 2026-03-01: found nothing .* Run the step that writes events"):
+        Lake(tmp_path).current("events", DAY)
+
+
+def test_a_failed_attempt_leaves_the_last_good_state_and_no_remains(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    good = put(lake, "good")
+    with pytest.raises(ZeroDivisionError), lake.attempt("events", DAY) as path:
+        (path / "part.txt").write_text("half")
+        raise ZeroDivisionError
+    assert lake.current("events", DAY) == good
+    assert list(lake.folder("events", DAY).glob("attempt-*")) == [good]
+
+
+def test_the_replaced_attempt_stays_for_readers_one_commit_long(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    first, second = put(lake, "1"), put(lake, "2")
+    assert first.exists()
+    put(lake, "3")
+    assert not first.exists()
+    assert second.exists()
+
+
+WRITER = """
+import sys, time
+from datetime import date
+from pathlib import Path
+from leapline.storage import Lake
+with Lake(Path(sys.argv[1])).attempt("events", date(2026, 3, 1)) as path:
+    (path / "half.txt").write_text("half")
+    print(path, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_kill_9_leaves_nothing_visible_and_the_next_commit_sweeps_the_remains(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    good = put(lake, "good")
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert writer.stdout is not None
+    half = Path(writer.stdout.readline().strip())
+    put(lake, "better")
+    assert half.exists(), "a living writer's attempt must not be swept"
+    os.kill(writer.pid, signal.SIGKILL)
+    writer.wait()
+    assert half.exists()
+    put(lake, "best")
+    assert not half.exists()
+    assert (lake.current("events", DAY) / "part.txt").read_text() == "best"
+    assert not good.exists()
+
+
+def test_a_writer_whose_attempt_was_removed_cannot_commit(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    put(lake, "good")
+    with pytest.raises(StorageError, match="attempt"), lake.attempt("events", DAY) as path:
+        (path / ".lock").unlink()
+        path.rmdir()
+    assert (lake.current("events", DAY) / "part.txt").read_text() == "good"
+
+
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DiskFullError, match="ENOSPC, [0-9]+ bytes free"), Lake(tmp_path).attempt("events", DAY):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert not Lake(tmp_path).has("events", DAY)
+
+
+def test_files_are_written_whole(tmp_path: Path) -> None:
+    write_json(tmp_path / "deep" / "a.json", {"b": 1, "a": "é"})
+    assert (tmp_path / "deep" / "a.json").read_text() == '{\n "a": "é",\n "b": 1\n}\n'
+    write_bytes(tmp_path / "deep" / "a.json", b"not json")
+    with pytest.raises(StorageError, match="a JSON file"):
+        read_json(tmp_path / "deep" / "a.json")
+    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["a.json"]
+
+
+def test_two_writers_at_once_both_end_whole(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    with lake.attempt("events", DAY) as slow:
+        (slow / "part.txt").write_text("slow")
+        put(lake, "fast")
+        time.sleep(0.01)
+    assert (lake.current("events", DAY) / "part.txt").read_text() == "slow"
