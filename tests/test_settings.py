@@ -58,6 +58,12 @@ def test_an_unknown_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
         Settings.load()
 
 
+def test_other_services_keys_in_the_env_file_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("POSTGRES_PASSWORD=x\nLEAPLINE_SEED=5\n")
+    monkeypatch.chdir(tmp_path)
+    assert Settings.load().seed == 5
+
+
 def test_an_unknown_argument_is_refused() -> None:
     with pytest.raises(SettingsError, match="setting treshold"):
         Settings.load(treshold=0.9)
