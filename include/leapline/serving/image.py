@@ -1,0 +1,201 @@
+"""The scoring image: built as an OCI image layout, without a daemon, from two files.
+
+    index.json                  the image index itself (amd64, arm64); its SHA-256 is the image's digest
+    oci-layout
+    blobs/sha256/...            per architecture a manifest, a config and the scorer's layer; one model layer for all
+
+The same archive, scorers and labels give the same bytes: tar entries belong to 0:0 at time 0, JSON is sorted, `created`
+is the data day's end. The scorer's layer is deflated at a fixed level; it changes with the code only. The model's layer
+changes every night, and its zip is compressed already, so it is gzip of *stored* blocks: the media type that every
+runtime takes, no time spent compressing, and bytes that no zlib version can change.
+
+Sources: OCI image spec 1.1 (image-layout, image-index, manifest, config, annotations); RFC 1951 3.2.4; RFC 1952.
+"""
+
+import hashlib
+import io
+import json
+import shutil
+import struct
+import tarfile
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from leapline.errors import BundleError, ToolMissingError
+
+LABEL = "org.opencontainers.image."
+ENTRYPOINT = ["/scorer", "serve", "/model.zip"]
+USER = "65532:65532"
+PORT = "8080/tcp"
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
+MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
+LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar+gzip"
+_STORED_BLOCK = 65535
+_GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # deflate, no name, time 0, unknown system
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """What was built.
+
+    Attributes:
+        index_digest: the image's digest, `sha256:...`; what the tags will name.
+        manifests: manifest digest of each architecture.
+        size_bytes: compressed bytes of each architecture's layers and config: what a host pulls.
+        model_layer_digest: the one layer that changes from night to night.
+    """
+
+    index_digest: str
+    manifests: dict[str, str]
+    size_bytes: dict[str, int]
+    model_layer_digest: str
+
+
+@dataclass(frozen=True)
+class _Layer:
+    diff_id: str
+    descriptor: dict[str, Any]
+
+
+def build(
+    archive: Path,
+    scorers: Mapping[str, Path],
+    out: Path,
+    *,
+    model_id: str,
+    labels: Mapping[str, str],
+    created: datetime,
+) -> ImageInfo:
+    """Write the image's layout to `out` (replaced if it is there).
+
+    Args:
+        archive: the model, one zip.
+        scorers: static Linux binary of each architecture, e.g. `{"amd64": ..., "arm64": ...}`.
+        out: folder for the layout.
+        model_id: becomes the label `org.opencontainers.image.version`.
+        labels: further labels by full name (`LABEL + "revision"`, `"source"`, `"licenses"`, ...).
+        created: end of the data day, with a time zone; never the clock.
+
+    Raises:
+        BundleError: no archive there.
+        ToolMissingError: a scorer binary is missing.
+    """
+    _must_exist(archive, scorers)
+    shutil.rmtree(out, ignore_errors=True)
+    (out / "blobs" / "sha256").mkdir(parents=True)
+    stamp = created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    texts = {LABEL + "title": "leapline-scorer", **labels, LABEL + "version": model_id, LABEL + "created": stamp}
+    model = _add_layer(out, "model.zip", archive, 0o644, _gzip_stored)
+    entries, sizes = [], {}
+    for arch, binary in sorted(scorers.items()):
+        scorer = _add_layer(out, "scorer", binary, 0o755, _gzip)
+        entry, sizes[arch] = _add_manifest(out, arch, [scorer, model], texts, stamp)
+        entries.append(entry)
+    index = _json({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries, "annotations": texts})
+    (out / "index.json").write_bytes(index)
+    (out / "oci-layout").write_bytes(_json({"imageLayoutVersion": "1.0.0"}))
+    manifests = {e["platform"]["architecture"]: e["digest"] for e in entries}
+    return ImageInfo(sha256(index), manifests, sizes, model.descriptor["digest"])
+
+
+def sha256(content: bytes) -> str:
+    """A digest as OCI writes it."""
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def _must_exist(archive: Path, scorers: Mapping[str, Path]) -> None:
+    if not archive.is_file():
+        raise BundleError(
+            f"archive {archive}",
+            found="no file",
+            expected="a model archive",
+            fix="Run the step that trains and packs it.",
+        )
+    for arch, binary in scorers.items():
+        if not binary.is_file():
+            raise ToolMissingError(
+                f"scorer for linux/{arch}", found=f"no {binary}", expected="a static binary", fix="Run `make setup`."
+            )
+
+
+def _add_layer(out: Path, name: str, content: Path, mode: int, compress: Any) -> _Layer:
+    tar = _tar(name, content.read_bytes(), mode)
+    return _Layer(sha256(tar), _add_blob(out, compress(tar), LAYER_TYPE))
+
+
+def _add_manifest(
+    out: Path, arch: str, layers: list[_Layer], texts: dict[str, str], stamp: str
+) -> tuple[dict[str, Any], int]:
+    config = _add_blob(out, _json(_config(arch, [layer.diff_id for layer in layers], texts, stamp)), CONFIG_TYPE)
+    parts = [layer.descriptor for layer in layers]
+    manifest = {"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": config, "layers": parts, "annotations": texts}
+    entry = _add_blob(out, _json(manifest), MANIFEST_TYPE) | {"platform": {"architecture": arch, "os": "linux"}}
+    return entry, sum(part["size"] for part in [config, *parts])
+
+
+def _config(arch: str, diff_ids: list[str], labels: dict[str, str], stamp: str) -> dict[str, Any]:
+    return {
+        "architecture": arch,
+        "os": "linux",
+        "created": stamp,
+        "config": {
+            "User": USER,
+            "Entrypoint": ENTRYPOINT,
+            "ExposedPorts": {PORT: {}},
+            "WorkingDir": "/",
+            "Labels": labels,
+        },
+        "rootfs": {"type": "layers", "diff_ids": diff_ids},
+    }
+
+
+def _add_blob(out: Path, content: bytes, media_type: str) -> dict[str, Any]:
+    digest = sha256(content)
+    blob_path(out, digest).write_bytes(content)
+    return {"mediaType": media_type, "digest": digest, "size": len(content)}
+
+
+def blob_path(layout: Path, digest: str) -> Path:
+    """Where a layout keeps a blob."""
+    return layout / "blobs" / "sha256" / digest.removeprefix("sha256:")
+
+
+def _tar(name: str, content: bytes, mode: int) -> bytes:
+    """A tar of one file."""
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = len(content), mode
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        tar.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+def _gzip(content: bytes) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return _GZIP_HEADER + packer.compress(content) + packer.flush() + _gzip_trailer(content)
+
+
+def _gzip_stored(content: bytes) -> bytes:
+    """Gzip without compression: stored blocks of at most 65,535 bytes."""
+    return _GZIP_HEADER + b"".join(_stored_blocks(content)) + _gzip_trailer(content)
+
+
+def _stored_blocks(content: bytes) -> Iterator[bytes]:
+    for start in range(0, len(content), _STORED_BLOCK):
+        block = content[start : start + _STORED_BLOCK]
+        last = start + _STORED_BLOCK >= len(content)
+        yield struct.pack("<BHH", last, len(block), len(block) ^ 0xFFFF)
+        yield block
+
+
+def _gzip_trailer(content: bytes) -> bytes:
+    return struct.pack("<II", zlib.crc32(content), len(content) & 0xFFFFFFFF)
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
