@@ -1,0 +1,177 @@
+package lambda
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+)
+
+// event is what Lambda hands over, in one of three forms:
+//
+//   - an HTTP request in payload format 2.0 (API Gateway's HTTP APIs, function URLs),
+//   - an HTTP request in payload format 1.0 (API Gateway's REST APIs, Application Load Balancers),
+//   - anything else: a direct invocation, whose JSON is the body itself.
+type event struct {
+	Version           string              `json:"version"`
+	RawPath           string              `json:"rawPath"`
+	RawQueryString    string              `json:"rawQueryString"`
+	HTTPMethod        string              `json:"httpMethod"`
+	Path              string              `json:"path"`
+	Headers           map[string]string   `json:"headers"`
+	MultiValueHeaders map[string][]string `json:"multiValueHeaders"`
+	Body              string              `json:"body"`
+	IsBase64Encoded   bool                `json:"isBase64Encoded"`
+	RequestContext    *struct {
+		Stage string `json:"stage"`
+		HTTP  struct {
+			Method string `json:"method"`
+		} `json:"http"`
+	} `json:"requestContext"`
+	Schema json.RawMessage `json:"schema"`
+
+	direct []byte // the whole event, when it is a direct invocation
+}
+
+// parseEvent never fails: what is no HTTP event is a direct invocation, and the handler judges its body.
+func parseEvent(raw []byte) *event {
+	e := new(event)
+	err := json.Unmarshal(raw, e)
+	if err != nil || e.RequestContext == nil || e.method() == "" {
+		e.direct = raw
+	}
+	return e
+}
+
+// method is the HTTP event's method, "" for a direct invocation.
+func (e *event) method() string {
+	if e.Version == "2.0" {
+		return e.RequestContext.HTTP.Method
+	}
+	return e.HTTPMethod
+}
+
+// request makes the HTTP request that the event stands for.
+func (e *event) request(ctx context.Context) (*http.Request, error) {
+	if e.direct != nil {
+		path := "/v1/predict"
+		if len(e.Schema) > 0 { // rows of named values have none, a leap frame must
+			path = "/transform"
+		}
+		header := http.Header{"Content-Type": {"application/json"}}
+		return newRequest(ctx, http.MethodPost, &url.URL{Path: path}, header, e.direct), nil
+	}
+	body := []byte(e.Body)
+	if e.IsBase64Encoded {
+		decoded, err := base64.StdEncoding.DecodeString(e.Body)
+		if err != nil {
+			return nil, fmt.Errorf("the event's body is not base64: %w", err)
+		}
+		body = decoded
+	}
+	header := http.Header{}
+	for name, value := range e.Headers {
+		header.Set(name, value)
+	}
+	for name, values := range e.MultiValueHeaders {
+		header[http.CanonicalHeaderKey(name)] = values
+	}
+	return newRequest(ctx, e.method(), &url.URL{Path: e.path(), RawQuery: e.RawQueryString}, header, body), nil
+}
+
+// path is the request's path; format 2.0 puts the stage's name before it.
+func (e *event) path() string {
+	if e.Version != "2.0" {
+		return e.Path
+	}
+	if rest, found := strings.CutPrefix(e.RawPath, "/"+e.RequestContext.Stage+"/"); found {
+		return "/" + rest
+	}
+	return e.RawPath
+}
+
+func newRequest(ctx context.Context, method string, at *url.URL, header http.Header, body []byte) *http.Request {
+	request := &http.Request{
+		Method: method, URL: at, Header: header, Host: header.Get("Host"), ContentLength: int64(len(body)),
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: nopCloser{bytes.NewReader(body)},
+	}
+	return request.WithContext(ctx)
+}
+
+type nopCloser struct{ *bytes.Reader }
+
+func (nopCloser) Close() error { return nil }
+
+// httpAnswer is an HTTP response as API Gateway, function URLs and load balancers want it.
+type httpAnswer struct {
+	StatusCode        int                 `json:"statusCode"`
+	Headers           map[string]string   `json:"headers,omitempty"`
+	MultiValueHeaders map[string][]string `json:"multiValueHeaders,omitempty"`
+	Body              string              `json:"body"`
+	IsBase64Encoded   bool                `json:"isBase64Encoded"`
+}
+
+// answer turns the handler's response into the event's kind of answer: an HTTP response, or for a direct invocation
+// the body alone, with an error for a status of 400 and above.
+func (e *event) answer(r *recorder) ([]byte, *failure) {
+	if e.direct == nil {
+		body, err := json.Marshal(e.httpAnswer(r))
+		if err != nil {
+			return nil, &failure{"Function.BadAnswer", err.Error()}
+		}
+		return body, nil
+	}
+	if r.status < http.StatusBadRequest {
+		return r.body.Bytes(), nil
+	}
+	kind := strings.ReplaceAll(http.StatusText(r.status), " ", "")
+	var problem struct {
+		Detail string `json:"detail"`
+	}
+	if err := json.Unmarshal(r.body.Bytes(), &problem); err != nil || problem.Detail == "" {
+		problem.Detail = http.StatusText(r.status)
+	}
+	return nil, &failure{"Function." + kind, problem.Detail}
+}
+
+func (e *event) httpAnswer(r *recorder) httpAnswer {
+	answer := httpAnswer{StatusCode: r.status, Body: r.body.String()}
+	if !utf8.Valid(r.body.Bytes()) {
+		answer.Body, answer.IsBase64Encoded = base64.StdEncoding.EncodeToString(r.body.Bytes()), true
+	}
+	if e.MultiValueHeaders != nil {
+		answer.MultiValueHeaders = r.header
+		return answer
+	}
+	answer.Headers = map[string]string{}
+	for name, values := range r.header {
+		answer.Headers[name] = strings.Join(values, ", ")
+	}
+	return answer
+}
+
+// recorder keeps a handler's response.
+type recorder struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+	wrote  bool
+}
+
+func (r *recorder) Header() http.Header { return r.header }
+
+func (r *recorder) WriteHeader(status int) {
+	if !r.wrote {
+		r.status, r.wrote = status, true
+	}
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	r.wrote = true
+	return r.body.Write(b)
+}
