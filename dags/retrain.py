@@ -1,0 +1,48 @@
+"""Every night: events in, a measured scoring image out, or the reason why not. Order and retries only."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, chain
+
+from leapline.orchestration.docs import DAG_DOC
+from leapline.orchestration.operators import PublishStep, ResolveDay, SparkStep, Step, VerdictStep, WaitForTail
+from leapline.orchestration.params import PARAMS
+
+SCORING_IMAGE = Asset(name="scoring-image", uri="leapline://scoring-image", group="leapline")
+
+# Where another try can help: storage for a few minutes, a registry for an hour.
+STORAGE: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=30), "retry_exponential_backoff": 2}
+REGISTRY: dict[str, Any] = {
+    "retries": 6,
+    "retry_delay": timedelta(seconds=20),
+    "retry_exponential_backoff": 2,
+    "max_retry_delay": timedelta(minutes=20),
+}
+
+with DAG(
+    dag_id="retrain",
+    schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    # Two, so that a run by hand need not wait for the night's; a backfill states its own limit.
+    max_active_runs=2,
+    params=PARAMS,
+    doc_md=DAG_DOC,
+    default_args={"owner": "leapline", "retries": 0},
+    tags=["leapline", "nightly"],
+):
+    chain(
+        ResolveDay(),
+        WaitForTail(),
+        SparkStep(step="extract", **STORAGE),
+        Step(step="check_events"),
+        SparkStep(step="featurize"),
+        SparkStep(step="train"),
+        SparkStep(step="evaluate"),
+        VerdictStep(step="gate"),
+        Step(step="package"),
+        VerdictStep(step="probe"),
+        PublishStep(step="publish", outlets=[SCORING_IMAGE], **REGISTRY),
+        Step(step="promote", **REGISTRY),
+    )

@@ -1,0 +1,51 @@
+"""What a person reads in Airflow's web UI about the DAG and its tasks: what each does, what a failure means."""
+
+DAG_DOC = """\
+### Retrain the buy-or-defer model
+
+Every night: the day's events in, a measured scoring image in the registry out, or one sentence that says why not.
+
+* **Refused** is a normal ending: the run is green, `gate` (or `probe`) says why in its log and in its XCom `verdict`,
+  the tasks after it are skipped, and the champion serves on.
+* **Failed** means that something is broken. The last line of the red task's log says what was found, what was
+  expected and what to do; fix it, then *Clear* that task.
+* Every task can be run again: a repeated day replaces its data, it never adds.
+
+**Trigger** works on the day before, or on the *Data day* of the form. **Backfill** (in the same dialog) rebuilds any
+range of days, several at once; each day's model gets its own tag, and `champion` never moves to an older day.
+"""
+
+TASK_DOCS = {
+    "resolve": """\
+Settles the data day (the form's date, else the day of the data interval, else the day before the run) and checks the
+form's values. Fails on a param that is unknown or out of range.""",
+    "wait_for_tail": """\
+Sessions that began before midnight end after it. A nightly run waits `LEAPLINE_LOOKAHEAD_HOURS` for them without
+holding a worker; manual runs and past days go on at once.""",
+    "extract": """\
+Reads the day's Snowplow events, drops duplicates, puts pseudonyms in the place of session and visitor ids and sets
+broken lines aside in the quarantine. Fails when there is no event, or when too much had to be set aside.""",
+    "check_events": """\
+Great Expectations over the day's events: schema, volume against the days before, nulls, ranges, time order, no personal
+data. A broken expectation **fails** the night; the log names it, the Data Docs show it.""",
+    "featurize": """\
+Computes each session's features from `features.json`, up to its first checkout or purchase, and its label: does it buy
+later on.""",
+    "train": """\
+Fits the Spark ML pipeline on the days before the data day. Not tried again: the same data would end the same way.""",
+    "evaluate": """\
+Scores the data day, which the model has not seen: ROC AUC, average precision, log loss, plots.""",
+    "gate": """\
+The verdict: ROC AUC against its threshold, and whether the data can carry a verdict at all. **A refused model is a
+normal ending**: the tasks after this one are skipped, and this task's log says why.""",
+    "package": """\
+Puts model and scorer into one image on disk. Nothing is published yet.""",
+    "probe": """\
+Starts the very image and sends holdout sessions through it: every answer must equal Spark's. A difference or a crash
+refuses the model; the tasks after this one are then skipped.""",
+    "publish": """\
+Pushes the image under its model id and compares what the registry holds. Tried again, with growing pauses, while the
+registry is down. Its event on the asset `scoring-image` carries digest and metrics.""",
+    "promote": """\
+Moves the tag `champion` to the new image, unless the run was asked not to or the champion is of a newer data day.""",
+}
