@@ -31,6 +31,7 @@ LABEL = "org.opencontainers.image."
 ENTRYPOINT = ["/scorer", "serve", "/model.zip"]
 USER = "65532:65532"
 PORT = "8080/tcp"
+ENV = ["PORT=8080"]  # makes the scorer listen on every address; by hand it is loopback only. Cloud Run sets its own.
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
@@ -146,6 +147,7 @@ def _config(arch: str, diff_ids: list[str], labels: dict[str, str], stamp: str) 
         "config": {
             "User": USER,
             "Entrypoint": ENTRYPOINT,
+            "Env": ENV,
             "ExposedPorts": {PORT: {}},
             "WorkingDir": "/",
             "Labels": labels,
