@@ -1,0 +1,146 @@
+"""A client of the scorer's HTTP API, on one kept-alive connection. Not for several threads at once."""
+
+import http.client
+import json
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from leapline.errors import ScorerError, SettingsError
+
+_DROPPED = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
+
+
+class ScorerClient:
+    """Talks to one scorer.
+
+    Args:
+        url: its address, `http://host:port`; a path prefix is kept.
+        timeout_s: seconds to wait for a connection or an answer.
+
+    Raises:
+        SettingsError: not an http or https address.
+    """
+
+    def __init__(self, url: str, *, timeout_s: float = 5.0) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise SettingsError(
+                "scorer address", found=repr(url), expected="http://host:port", fix="Correct the address."
+            )
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self.url = url.rstrip("/")
+        self._prefix = parts.path.rstrip("/")
+        self._connection = kind(parts.netloc.rsplit("@", 1)[-1], timeout=timeout_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
+
+    def ready(self) -> dict[str, Any]:
+        """`GET /readyz`: names the model that is served.
+
+        Raises:
+            ScorerError: nothing answers, or it is not ready.
+        """
+        return self._json("GET", "/readyz")
+
+    def model(self) -> dict[str, Any]:
+        """`GET /v1/model`: what the archive says of itself.
+
+        Raises:
+            ScorerError: nothing answers.
+        """
+        return self._json("GET", "/v1/model")
+
+    def predict(self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """`POST /v1/predict`: one answer a row, in order.
+
+        Args:
+            rows: input columns by name; numbers are finite.
+            columns: which columns to return; the model's final outputs if None.
+
+        Raises:
+            ScorerError: refused by the scorer (its reason is in the message), or another number of rows came back.
+        """
+        answer = self._json("POST", "/v1/predict", encode(rows, columns))
+        got: list[dict[str, Any]] = answer.get("rows", [])
+        if len(got) != len(rows):
+            raise self._error(f"{len(got)} rows", f"{len(rows)}, as many as were sent")
+        return got
+
+    def exchange(self, method: str, path: str, body: bytes | None = None) -> bytes:
+        """One request and its answer's body; reconnects once if an idle connection was dropped.
+
+        Raises:
+            ScorerError: no answer, or a status other than 200.
+        """
+        try:
+            response = self._send(method, path, body)
+            content = response.read()
+        except (OSError, http.client.HTTPException) as exc:
+            self._connection.close()
+            raise self._error(f"no answer to {method} {path} ({exc})", "a scorer that runs there") from exc
+        if response.status != http.client.OK:
+            raise self._error(f"{method} {path} answered {response.status}: {_reason(content)}", "200")
+        return content
+
+    def _send(self, method: str, path: str, body: bytes | None) -> http.client.HTTPResponse:
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        kept = self._connection.sock is not None
+        try:
+            self._connection.request(method, self._prefix + path, body, headers)
+            return self._connection.getresponse()
+        except _DROPPED:
+            self._connection.close()
+            if not kept:
+                raise
+        self._connection.request(method, self._prefix + path, body, headers)
+        return self._connection.getresponse()
+
+    def _json(self, method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
+        content = self.exchange(method, path, body)
+        try:
+            answer: dict[str, Any] = json.loads(content)
+        except ValueError as exc:
+            raise self._error(f"{path} answered {content[:80]!r}", "JSON") from exc
+        return answer
+
+    def _error(self, found: str, expected: str) -> ScorerError:
+        return ScorerError(
+            f"scorer {self.url}",
+            found=found,
+            expected=expected,
+            fix="Check the address and the request, then try again.",
+        )
+
+
+def encode(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> bytes:
+    """The body of `POST /v1/predict`.
+
+    Raises:
+        ScorerError: a value has no JSON form (NaN, infinity, an object).
+    """
+    body: dict[str, Any] = {"rows": list(rows)} | ({"columns": list(columns)} if columns is not None else {})
+    try:
+        return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError) as exc:
+        raise ScorerError(
+            "rows to score", found=str(exc), expected="finite numbers, texts and nulls", fix="Correct the rows."
+        ) from exc
+
+
+def _reason(content: bytes) -> str:
+    """The detail of an `application/problem+json` answer (RFC 9457), or the start of any other."""
+    try:
+        problem = json.loads(content)
+        return str(problem.get("detail") or problem["title"])
+    except (ValueError, KeyError, AttributeError):
+        return content[:200].decode(errors="replace")

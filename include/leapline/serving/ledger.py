@@ -1,0 +1,89 @@
+"""The ledger: who moved which tag, when and why. JSON lines, only ever appended to.
+
+The registry's tags are the truth about what serves; the ledger is their history.
+"""
+
+import fcntl
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from leapline.errors import StorageError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One move.
+
+    Attributes:
+        when: UTC, ISO 8601.
+        who: a person or a service.
+        why: one sentence.
+        run_id: the run that did it.
+        action: "promote" or "rollback".
+        tag: what moved.
+        model_id: the model that the tag names now.
+        before: digest that it named, None if it was new.
+        after: digest that it names now.
+    """
+
+    when: str
+    who: str
+    why: str
+    run_id: str
+    action: str
+    tag: str
+    model_id: str
+    before: str | None
+    after: str
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes a repeated append the same one."""
+        return self.after, self.run_id, self.tag
+
+
+class Ledger:
+    """One ledger file; made with the first entry."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def entries(self) -> list[Entry]:
+        """All entries, oldest first. A last line without its end was never acknowledged and does not count.
+
+        Raises:
+            StorageError: a line is damaged; nothing is guessed.
+        """
+        content = self.path.read_bytes() if self.path.exists() else b""
+        return [self._parse(number, line) for number, line in enumerate(content.split(b"\n")[:-1], 1)]
+
+    def append(self, entry: Entry) -> bool:
+        """Add an entry and wait until the disk has it; False if one of the same digest, run and tag is there.
+
+        Raises:
+            StorageError: the ledger is damaged.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if entry.key in {known.key for known in self.entries()}:
+                return False
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)  # drop a line that a killed writer left unfinished
+            file.write(json.dumps(asdict(entry), sort_keys=True, ensure_ascii=False).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        return True
+
+    def _parse(self, number: int, line: bytes) -> Entry:
+        try:
+            return Entry(**json.loads(line))
+        except (TypeError, ValueError) as exc:
+            raise StorageError(
+                f"ledger {self.path}, line {number}",
+                found=repr(line[:80]),
+                expected="one JSON entry",
+                fix="Restore the ledger from a copy, or move that line to another file; then run again.",
+            ) from exc
