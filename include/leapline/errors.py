@@ -111,3 +111,7 @@ class PortTakenError(LeaplineError):
 
 class ToolMissingError(LeaplineError):
     """A tool that `make setup` installs is not there. Not retried; the operator runs `make setup`."""
+
+
+class LocalServiceError(LeaplineError):
+    """A service that we start on this machine (Airflow) is down or did not come up. Not retried; its log says why."""

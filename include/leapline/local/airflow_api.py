@@ -1,0 +1,75 @@
+"""Airflow's REST API, as far as we ask it: log in, read, write."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+from leapline.errors import LocalServiceError
+
+
+class AirflowApi:
+    """A client of one Airflow.
+
+    Args:
+        url: the web UI's address, no slash at the end.
+        user: who logs in.
+        password: with what.
+    """
+
+    def __init__(self, url: str, user: str, password: str) -> None:
+        self.url, self._login = url, {"username": user, "password": password}
+        self._token = ""
+
+    def get(self, path: str) -> Any:
+        """The answer to GET `/api/v2/<path>`.
+
+        Raises:
+            LocalServiceError: no answer, or an answer that says no.
+        """
+        return self.call("GET", path)
+
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """The answer to any request below `/api/v2/`.
+
+        Raises:
+            LocalServiceError: no answer, or an answer that says no.
+        """
+        if not self._token:
+            self._token = self._send("POST", "/auth/token", self._login)["access_token"]
+        return self._send(method, f"/api/v2/{path}", body)
+
+    def trigger(self, dag_id: str, conf: dict[str, Any], logical_date: str | None = None) -> str:
+        """Start a run by hand; its run id."""
+        run = self.call("POST", f"dags/{dag_id}/dagRuns", {"logical_date": logical_date, "conf": conf})
+        return str(run["dag_run_id"])
+
+    def wait_for_run(self, dag_id: str, run_id: str, seconds: float) -> str:
+        """The run's final state, or its state after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while True:
+            state = str(self.get(f"dags/{dag_id}/dagRuns/{run_id}")["state"])
+            if state in {"success", "failed"} or time.monotonic() > deadline:
+                return state
+            time.sleep(1)
+
+    def _send(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        headers = {"Content-Type": "application/json"} | (
+            {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        )
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}{path}", data, headers, method=method)  # noqa: S310 (http to loopback)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+                content = answer.read()
+        except urllib.error.HTTPError as exc:
+            raise self._error(f"{exc.code} {exc.read().decode(errors='replace')[:600]}") from exc
+        except OSError as exc:
+            raise self._error(str(exc)) from exc
+        return json.loads(content) if content else None
+
+    def _error(self, found: str) -> LocalServiceError:
+        return LocalServiceError(
+            f"Airflow at {self.url}", found=found, expected="an answer", fix="Start it with `make up`, or read its log."
+        )
