@@ -1,0 +1,170 @@
+"""Each operation as a Spark SQL expression over the aggregates that it asks of the plan.
+
+The definitions are those of `leapline.features.operations`; a new operation needs a model there and a function here.
+"""
+
+from functools import singledispatch
+
+from leapline.features import operations as ops
+from leapline.features.plan import DWELL, MILLIS, ORDER, Plan, Scope, where
+
+# Days since 1970-01-01, a Thursday, as a date: calendar parts that do not depend on the session's time zone.
+_DATE = "date_from_unix_date(CAST({ms} DIV 86400000 - CASE WHEN {ms} % 86400000 < 0 THEN 1 ELSE 0 END AS INT))"
+_HOUR = "pmod({ms}, 86400000L) DIV 3600000"
+_PARTS = {
+    "month": f"month({_DATE})",
+    "day": f"day({_DATE})",
+    "hour": _HOUR,
+    "minute": "pmod({ms}, 3600000L) DIV 60000",
+    "second": "pmod({ms}, 60000L) DIV 1000",
+    "second_of_day": "pmod({ms}, 86400000L) DIV 1000",
+    "weekday": f"weekday({_DATE})",
+    "month_day": f"date_format({_DATE}, 'MM-dd')",
+    "month_day_hour": f"concat(date_format({_DATE}, 'MM-dd-'), lpad(CAST({_HOUR} AS STRING), 2, '0'))",
+}
+_VALUES = {"price": ("cents", 100), "quantity": ("quantity", 1), "amount": ("cents * coalesce(quantity, 1L)", 100)}
+
+
+@singledispatch
+def expression(feature: ops._Operation, plan: Plan) -> str:
+    """The feature's value for a session, as SQL: a double, or a string for a category; never null."""
+    raise TypeError(f"no expression for {type(feature).__name__}")  # every operation below is registered: tested
+
+
+@expression.register
+def _(feature: ops.Count, plan: Plan) -> str:
+    return _number(plan.count(where(feature)))
+
+
+@expression.register
+def _(feature: ops.CountDistinct, plan: Plan) -> str:
+    if feature.of == "page":
+        bits = " ".join(f"WHEN '{page}' THEN {1 << i}" for i, page in enumerate((*ops.PAGES, "checkout", "thanks")))
+        seen = plan.add("bit_or", f"CASE page {bits} ELSE 0 END", where(feature, "page IS NOT NULL"))
+        return _number(f"bit_count({seen})")
+    return _number(_distinct(feature.of, feature, plan))
+
+
+@expression.register
+def _(feature: ops.Repeats, plan: Plan) -> str:
+    events = plan.count(where(feature, f"{feature.of} IS NOT NULL"))
+    return _number(f"{events} - {_distinct(feature.of, feature, plan)}")
+
+
+@expression.register
+def _(feature: ops.Span, plan: Plan) -> str:
+    first, last = (plan.add(extreme, MILLIS, where(feature)) for extreme in ("min", "max"))
+    return _number(_ratio(f"{last} - {first}", "1000"))
+
+
+@expression.register
+def _(feature: ops.Since, plan: Plan) -> str:
+    end, chosen = plan.add("max", MILLIS), plan.add("max", MILLIS, where(feature))
+    return _number(_ratio(f"{end} - {chosen}", "1000"), feature.missing)
+
+
+@expression.register
+def _(feature: ops.TimePart, plan: Plan) -> str:
+    moment = plan.add("min" if feature.at == "first" else "max", MILLIS)
+    part = _PARTS[feature.part].format(ms=moment)
+    return f"CAST({part} AS STRING)" if feature.categorical else _number(part)
+
+
+@expression.register
+def _(feature: ops.Value, plan: Plan) -> str:
+    value, scale = _VALUES[feature.of]
+    chosen = where(feature, f"{value} IS NOT NULL")
+    if feature.op == "mean":
+        total, number = plan.add("sum", value, chosen), plan.count(chosen)
+        return _number(_ratio(total, f"({scale} * {number})"), feature.missing)
+    column = plan.last(value, where(feature)) if feature.op == "last" else plan.add(feature.op, value, chosen)
+    return _number(_ratio(column, str(scale)), feature.missing)
+
+
+@expression.register
+def _(feature: ops.CartValue, plan: Plan) -> str:
+    amount, scale = _VALUES["amount"]
+    added, removed = (plan.add("sum", amount, f"kind = '{kind}'") for kind in ("cart_add", "cart_remove"))
+    return _number(_ratio(f"(coalesce({added}, 0L) - coalesce({removed}, 0L))", str(scale)))
+
+
+@expression.register
+def _(feature: ops.Dwell, plan: Plan) -> str:
+    chosen = where(feature)
+    if feature.stat == "max":
+        return _number(_ratio(plan.add("max", DWELL, chosen), "1000"), feature.missing)
+    total = plan.add("sum", DWELL, chosen)
+    parts = "1000" if feature.stat == "total" else f"(1000 * {plan.count(chosen)})"
+    return _number(_ratio(total, parts), feature.missing)
+
+
+@expression.register
+def _(feature: ops.TopK, plan: Plan) -> str:
+    clicks, dwell, first, _ = _entity(feature, plan)
+    measure = clicks if feature.by == "clicks" else dwell
+    row = (
+        f"named_struct('rank', -{measure}, 'first', {first}, 'clicks', {clicks}, 'dwell', {dwell}, 'id', {feature.of})"
+    )
+    ranked = plan.over(feature.of, f"sort_array(collect_list(CASE WHEN {{}} THEN {row} END))", f"{clicks} > 0")
+    chosen = f"get({ranked}, {feature.k - 1})"
+    if feature.give == "id":
+        return _category(f"{chosen}.id")
+    return _number(f"{chosen}.clicks" if feature.give == "clicks" else _ratio(f"{chosen}.dwell", "1000"))
+
+
+@expression.register
+def _(feature: ops.Share, plan: Plan) -> str:
+    clicks, dwell, _, _ = _entity(feature, plan)
+    measure = clicks if feature.by == "clicks" else dwell
+    top = plan.over(feature.of, f"max(CASE WHEN {{}} THEN {measure} END)", "true")
+    total = plan.over(feature.of, f"sum(CASE WHEN {{}} THEN {measure} END)", "true")
+    return _number(_ratio(top, total), feature.missing)
+
+
+@expression.register
+def _(feature: ops.ClickedAtLeast, plan: Plan) -> str:
+    clicks, _, first, last = _entity(feature, plan)
+    extreme, order = ("min", first) if feature.at == "first" else ("max", last)
+    row = f"named_struct('order', {order}, 'id', {feature.of})"
+    return _category(
+        f"{plan.over(feature.of, f'{extreme}(CASE WHEN {{}} THEN {row} END)', f'{clicks} >= {feature.k}')}.id"
+    )
+
+
+@expression.register
+def _(feature: ops.Attribute, plan: Plan) -> str:
+    if feature.of == "new_visitor":
+        return _number("CASE WHEN first_session_index = 1 THEN 1 ELSE 0 END")
+    column = f"first_{feature.of}"
+    return _category(column) if feature.is_categorical() else _number(column)
+
+
+def _distinct(scope: Scope, feature: ops._Filtered, plan: Plan) -> str:
+    """Column of how many items (categories, pairs) a chosen event has."""
+    known = "(item IS NOT NULL OR category IS NOT NULL)" if scope == "item_category" else f"{scope} IS NOT NULL"
+    clicks = plan.count(where(feature, known))
+    return plan.over(scope, "count(CASE WHEN {} THEN 1 END)", f"{clicks} > 0")
+
+
+def _entity(feature: ops.TopK | ops.Share | ops.ClickedAtLeast, plan: Plan) -> tuple[str, str, str, str]:
+    """Columns of an entity's clicks, dwell, first and last click."""
+    chosen = where(feature, f"{feature.of} IS NOT NULL")
+    return (
+        plan.count(chosen),
+        plan.add("sum", DWELL, chosen),
+        plan.add("min", ORDER, chosen),
+        plan.add("max", ORDER, chosen),
+    )
+
+
+def _ratio(above: str, below: str) -> str:
+    """One division of whole numbers; null where either is missing or `below` is 0."""
+    return f"(CAST({above} AS DOUBLE) / nullif(CAST({below} AS DOUBLE), 0D))"
+
+
+def _number(value: str, missing: float = 0.0) -> str:
+    return f"coalesce(CAST({value} AS DOUBLE), {float(missing)!r}D)"
+
+
+def _category(value: str) -> str:
+    return f"coalesce({value}, '')"

@@ -1,0 +1,210 @@
+"""The operations a feature spec may name, and exactly what each computes.
+
+A nightly job (Spark) and the scorer (Go) both compute these numbers and must agree to the last bit, so the
+definitions leave nothing open:
+
+* **Order.** A session's events stand in order of time (microseconds), then of event id (bytes).
+* **Time.** A moment is a whole number of milliseconds since 1970-01-01 UTC (microseconds floored). A length in
+  seconds is a whole number of milliseconds divided once by 1000.
+* **Money.** A price is turned into whole cents by `floor(price * 100 + 0.5)`; sums are of whole cents and are divided
+  once, so no order of addition matters. A price that is not a number, or beyond a thousand million either way, is no
+  price.
+* **Filter.** `kinds` and `pages` choose the events an operation looks at: those whose kind, and whose page kind, are
+  listed. Left out, all are.
+* **Dwell.** An event's dwell is the time to the session's next event that is not a page ping; where none follows, to
+  the session's last event. So the last event has none, and pings prolong the page they belong to.
+* **Ties.** Between items (categories) with equal numbers the one that was met first in the session comes first.
+* **Numbers** are doubles and never null: where there is nothing to compute from, the value is the operation's
+  `missing` (0 unless said otherwise). **Categories** are strings and never null: "" is none.
+
+The table of Romov and Sokolov (RecSys Challenge 2015), which most operations come from, is named row by row in the
+docstrings."""
+
+from typing import Annotated, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+# Kinds and pages at or after the checkout are not listed: a feature of them would give the label away.
+Kind = Literal["page_view", "page_ping", "item_view", "cart_add", "cart_remove", "search", "other"]
+Page = Literal["home", "category", "item", "search", "cart", "other"]
+PAGES: tuple[str, ...] = get_args(Page)
+Entity = Literal["item", "category"]
+Part = Literal["month", "day", "hour", "minute", "second", "weekday", "second_of_day", "month_day", "month_day_hour"]
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+Kinds = Annotated[tuple[Kind, ...], Field(min_length=1)]
+Pages = Annotated[tuple[Page, ...], Field(min_length=1)]
+
+
+def mistake(field: str, found: str, expected: str) -> PydanticCustomError:
+    """An error in a document that no single field's type can express."""
+    return PydanticCustomError("mistake", "{expected}", {"field": field, "found": found, "expected": expected})
+
+
+class _Operation(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: Name = Field(description="The feature's column.")
+
+    def is_categorical(self) -> bool:
+        """Whether the column holds strings (categories) instead of doubles."""
+        return False
+
+
+class _Filtered(_Operation):
+    kinds: Kinds | None = Field(None, description="Event kinds to look at; all if left out.")
+    pages: Pages | None = Field(
+        None, description="Page kinds to look at; all events, with or without a page, if left out."
+    )
+
+
+class Count(_Filtered):
+    """Number of events. Paper: number of clicks."""
+
+    op: Literal["count"]
+
+
+class CountDistinct(_Filtered):
+    """Number of different values among the events that have one. `item_category` counts pairs, of which either part
+    may be missing but not both. Paper: unique items, unique categories, unique item-category pairs."""
+
+    op: Literal["count_distinct"]
+    of: Literal["item", "category", "item_category", "page"]
+
+
+class Repeats(_Filtered):
+    """Number of events on an item (category) that had one before: events with one, less different ones."""
+
+    op: Literal["repeats"]
+    of: Entity
+
+
+class Span(_Filtered):
+    """Seconds between the first and the last event. Paper: length of the session in seconds."""
+
+    op: Literal["span"]
+
+
+class Since(_Filtered):
+    """Seconds from the last of the chosen events to the session's last event."""
+
+    op: Literal["since"]
+    missing: float = Field(-1.0, description="Value where no event is chosen.")
+
+
+class TimePart(_Operation):
+    """A part of the UTC time of the session's first or last event: month 1-12, day 1-31, hour, minute, second,
+    weekday 0 (Monday) to 6, second_of_day 0-86399. As a category the same number in decimal ("7"), or month_day
+    "03-14" and month_day_hour "03-14-09", which are categories only. Paper: numerical and categorical time features
+    of the start and the end."""
+
+    op: Literal["time_part"]
+    at: Literal["first", "last"]
+    part: Part
+    categorical: bool = Field(False, description="As a category, not as a number.")
+
+    @model_validator(mode="after")
+    def _dates_are_categories(self) -> "TimePart":
+        if self.part in ("month_day", "month_day_hour") and not self.categorical:
+            raise mistake("categorical", "false", f"true, since {self.part} is no number")
+        return self
+
+    def is_categorical(self) -> bool:
+        """As the field says."""
+        return self.categorical
+
+
+class Value(_Filtered):
+    """Sum, smallest, largest, mean or last of the events' prices, quantities or amounts (price times quantity, a
+    missing quantity being 1), over the events that have one. The mean of prices is the sum of cents divided by 100
+    times their number."""
+
+    op: Literal["sum", "min", "max", "mean", "last"]
+    of: Literal["price", "quantity", "amount"]
+    missing: float = Field(0.0, description="Value where no event has one.")
+
+
+class CartValue(_Operation):
+    """Amount of the session's cart_add events less that of its cart_remove events."""
+
+    op: Literal["cart_value"]
+
+
+class Dwell(_Filtered):
+    """Total, largest or mean dwell of the events, in seconds; the mean is milliseconds divided by 1000 times the
+    number of events. Paper: total durations."""
+
+    op: Literal["dwell"]
+    stat: Literal["total", "max", "mean"]
+    missing: float = Field(0.0, description="Value where no event is chosen.")
+
+
+class TopK(_Filtered):
+    """The k-th item (category) of the session, most clicks (or longest total dwell) first: its number of clicks, its
+    dwell in seconds, or its id. A click is a chosen event that has an item (category). Paper: top 10 items and top 5
+    categories."""
+
+    op: Literal["top_k"]
+    of: Entity
+    k: Annotated[int, Field(ge=1, le=100)]
+    by: Literal["clicks", "dwell"] = "clicks"
+    give: Literal["clicks", "seconds", "id"]
+
+    def is_categorical(self) -> bool:
+        """Ids are categories."""
+        return self.give == "id"
+
+
+class Share(_Filtered):
+    """The top item's (category's) part of all clicks that have one, or of their dwell: 1 where the session looks at
+    one item only."""
+
+    op: Literal["share"]
+    of: Entity
+    by: Literal["clicks", "dwell"] = "clicks"
+    missing: float = Field(0.0, description="Value where there is no click, or no dwell.")
+
+
+class ClickedAtLeast(_Filtered):
+    """Id of the item (category) with at least k clicks whose first click is the session's earliest, or whose last
+    click is the latest. Paper: id of the first and of the last item clicked at least k = 1..6 times."""
+
+    op: Literal["clicked_at_least"]
+    of: Entity
+    at: Literal["first", "last"]
+    k: Annotated[int, Field(ge=1, le=100)]
+
+    def is_categorical(self) -> bool:
+        """Ids are categories."""
+        return True
+
+
+class Attribute(_Operation):
+    """What the session's first event says of the visitor: device class and referrer medium (categories), the
+    visitor's running session number, and whether that is 1 (numbers; 0 where unknown)."""
+
+    op: Literal["attribute"]
+    of: Literal["device", "referrer", "session_index", "new_visitor"]
+
+    def is_categorical(self) -> bool:
+        """Device and referrer are."""
+        return self.of in ("device", "referrer")
+
+
+Feature = Annotated[
+    Count
+    | CountDistinct
+    | Repeats
+    | Span
+    | Since
+    | TimePart
+    | Value
+    | CartValue
+    | Dwell
+    | TopK
+    | Share
+    | ClickedAtLeast
+    | Attribute,
+    Field(discriminator="op"),
+]

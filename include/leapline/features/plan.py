@@ -1,0 +1,84 @@
+"""What the features of a spec need to know of the events, each thing once.
+
+The operations ask a `Plan` for aggregates and get back the name of a column that will hold it;
+`leapline.features.compile` then computes all of them together. Everything is Spark SQL text: easy to read in a plan,
+easy to compare, and never a Python call per row. There are two levels:
+
+* **Session**: `add`, `last` aggregate over the session's events.
+* **Entity**: `entity` aggregates over the events of each item, each category and each item-category pair of a
+  session, and `over` aggregates those rows once more to the session: how many items, the largest number of clicks,
+  the sorted list of them.
+
+All sums are of integers and all extremes are exact, so no result depends on the order in which Spark adds.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from leapline.features.operations import _Filtered
+
+Scope = Literal["item", "category", "item_category"]
+# What one event carries besides its own columns: see `leapline.features.compile`.
+ORDER, MILLIS, DWELL = "event_number", "event_ms", "event_dwell_ms"
+
+
+@dataclass
+class Plan:
+    """The aggregates asked for so far.
+
+    Attributes:
+        events: column -> (aggregate over events, aggregate that combines such results).
+        entities: column -> aggregate over the rows of a session's entities.
+        scopes: the entities that are needed at all.
+    """
+
+    events: dict[str, tuple[str, str]] = field(default_factory=dict)
+    entities: dict[str, str] = field(default_factory=dict)
+    scopes: set[Scope] = field(default_factory=set)
+    _names: dict[str, str] = field(default_factory=dict)
+
+    def add(self, aggregate: Literal["sum", "min", "max", "bit_or"], value: str, where: str = "true") -> str:
+        """Column of `aggregate` over `value` of the events where `where` holds; null if there are none."""
+        name, new = self._name(f"{aggregate}|{value}|{where}")
+        if new:
+            self.events[name] = (f"{aggregate}({_when(where, value)})", f"{aggregate}({name})")
+        return name
+
+    def count(self, where: str = "true") -> str:
+        """Column of the number of events where `where` holds; null or 0 if there are none."""
+        return self.add("sum", "1L", where)
+
+    def last(self, value: str, where: str) -> str:
+        """Column of the last event's `value`, among those where it is not null and `where` holds."""
+        where = f"{where} AND {value} IS NOT NULL"
+        order = self.add("max", ORDER, where)
+        name, new = self._name(f"last|{value}|{where}")
+        if new:
+            self.events[name] = (f"max_by({value}, {_when(where, ORDER)})", f"max_by({name}, {order})")
+        return name
+
+    def over(self, scope: Scope, aggregate: str, where: str) -> str:
+        """Column of `aggregate`, an expression with one `{}` for the condition under which an entity's row counts."""
+        self.scopes.add(scope)
+        name, new = self._name(f"{scope}|{aggregate}|{where}")
+        if new:
+            self.entities[name] = aggregate.format(f"entity = '{scope}' AND {where}")
+        return name
+
+    def _name(self, key: str) -> tuple[str, bool]:
+        new = key not in self._names
+        return self._names.setdefault(key, f"a{len(self._names)}"), new
+
+
+def where(chosen: _Filtered, *more: str) -> str:
+    """The operation's filter as a condition on an event. Kinds and pages are words of the spec's own lists: nothing
+    to escape."""
+    tests = list(more)
+    for column, values in (("kind", chosen.kinds), ("page", chosen.pages)):
+        if values is not None:
+            tests.append(f"{column} IN ({', '.join(repr(v) for v in sorted(set(values)))})")
+    return " AND ".join(tests) or "true"
+
+
+def _when(where: str, value: str) -> str:
+    return value if where == "true" else f"CASE WHEN {where} THEN {value} END"

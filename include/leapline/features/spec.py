@@ -1,0 +1,176 @@
+"""The feature spec: one JSON document that says which features a model sees.
+
+`{"version": 1, "unit": "session", "features": [{"name": "n_views", "op": "count", "kinds": ["item_view"]}, ...],
+"vocabularies": {}}`. The operations are defined in `leapline.features.operations`. Spark compiles the document
+(`leapline.features.compile`), the archive carries it, and the scorer evaluates it on one session's events.
+"""
+
+import json
+import re
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal, NoReturn
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from leapline.errors import SpecError
+from leapline.features.operations import Feature, Name, mistake
+
+DEFAULT = "default_features.json"
+# Columns that every examples table has beside its features.
+RESERVED = frozenset({"session", "visitor", "start_ts", "device", "new_visitor", "label", "weight"})
+
+
+class FeatureSpec(BaseModel):
+    """A checked feature spec, immutable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, title="Leapline feature spec")
+
+    version: Literal[1] = Field(description="Version of the document's form.")
+    unit: Literal["session"] = Field(description="What one row of features describes.")
+    features: tuple[Feature, ...] = Field(min_length=1, description="The columns, in the order of the table.")
+    vocabularies: dict[Name, tuple[str, ...]] = Field(
+        default_factory=dict, description="Named lists of items or categories found in training."
+    )
+
+    @model_validator(mode="after")
+    def _names_are_free(self) -> "FeatureSpec":
+        seen: set[str] = set()
+        for name in self.columns:
+            if name in RESERVED or name in seen:
+                why = "twice" if name in seen else "though every table has a column of that name"
+                raise mistake("features", f"the name {name!r} {why}", "names that are used once and not reserved")
+            seen.add(name)
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The features' columns in order."""
+        return tuple(feature.name for feature in self.features)
+
+    @property
+    def numeric(self) -> tuple[str, ...]:
+        """The columns that hold doubles."""
+        return tuple(feature.name for feature in self.features if not feature.is_categorical())
+
+    @property
+    def categorical(self) -> tuple[str, ...]:
+        """The columns that hold strings."""
+        return tuple(feature.name for feature in self.features if feature.is_categorical())
+
+    def dumps(self) -> str:
+        """The canonical text: every parameter written out, a feature a line; equal specs give equal text."""
+        entries = (f.model_dump(mode="json", exclude_none=True) for f in self.features)
+        lines = [json.dumps({"name": e["name"], "op": e["op"], **e}, ensure_ascii=False) for e in entries]
+        words = json.dumps(self.vocabularies, sort_keys=True, ensure_ascii=False)
+        head = f'{{"version": {self.version}, "unit": "{self.unit}", "features": [\n '
+        return head + ",\n ".join(lines) + f'\n], "vocabularies": {words}}}\n'
+
+
+def loads(text: str | bytes, source: str = "feature spec") -> FeatureSpec:
+    """Read a spec.
+
+    Args:
+        text: the JSON document.
+        source: what to call it in an error.
+
+    Raises:
+        SpecError: not JSON, or a field is missing, unknown or out of range; names line, feature and field.
+    """
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
+    try:
+        content = json.loads(text, object_pairs_hook=_no_duplicates)
+    except json.JSONDecodeError as exc:
+        _refuse(f"{source}, line {exc.lineno}", f"{exc.msg} at column {exc.colno}", "a JSON document", exc)
+    except ValueError as exc:
+        _refuse(source, str(exc), "every key once", exc)
+    try:
+        return FeatureSpec.model_validate_json(text)
+    except ValidationError as exc:
+        _explain(exc, content, text, source)
+
+
+def load(path: Path) -> FeatureSpec:
+    """Read a spec from a file.
+
+    Raises:
+        SpecError: the file cannot be read, or as `loads`.
+    """
+    try:
+        text = path.read_bytes()
+    except OSError as exc:
+        _refuse(f"feature spec {path}", str(exc.strerror), "a file that can be read", exc)
+    return loads(text, str(path))
+
+
+def default() -> FeatureSpec:
+    """The spec that is shipped: what trains best without memorising dates."""
+    return loads(files("leapline.features").joinpath(DEFAULT).read_bytes(), DEFAULT)
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of the document."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **FeatureSpec.model_json_schema()}
+
+
+def _explain(exc: ValidationError, content: Any, text: str, source: str) -> NoReturn:
+    """The first error as a SpecError that names line, feature and field."""
+    first = exc.errors(include_url=False)[0]
+    loc, where = list(first["loc"]), source
+    if len(loc) >= 2 and loc[0] == "features" and isinstance(loc[1], int):
+        entry = content["features"][loc[1]]
+        name = entry.get("name") if isinstance(entry, dict) else None
+        where = f"{source}, line {_line_of(text, loc[1])}, feature {name or loc[1] + 1}"
+        loc = loc[3:]  # loc[2] is the operation that the discriminator chose
+    found, expected, field = _in_words(first)
+    field = ".".join(str(part) for part in loc) or field
+    _refuse(f"{where}, field {field}" if field else where, found, expected, exc)
+
+
+def _in_words(error: ErrorDetails) -> tuple[str, str, str]:
+    """What was found, what was expected, and the field where the error itself knows it."""
+    ctx: dict[str, Any] = error.get("ctx", {})
+    match error["type"]:
+        case "mistake":
+            return ctx["found"], ctx["expected"], ctx["field"]
+        case "union_tag_invalid":
+            return repr(ctx["tag"]), f"one of {ctx['expected_tags']}", "op"
+        case "union_tag_not_found":
+            return "nothing", "the name of an operation", "op"
+        case "missing":
+            return "nothing", "a value", ""
+        case "extra_forbidden":
+            return "an unknown field", "only fields that the operation has", ""
+    return _short(error["input"]), error["msg"].removeprefix("Input should be "), ""
+
+
+def _refuse(thing: str, found: str, expected: str, exc: Exception) -> NoReturn:
+    raise SpecError(thing, found=found, expected=expected, fix="Correct the feature spec.") from exc
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def _line_of(text: str, index: int) -> int:
+    """The line on which entry `index` of "features" begins. The text is known to be JSON."""
+    start = re.search(r'"features"\s*:\s*\[\s*', text)
+    if start is None:
+        return 1
+    position, decoder = start.end(), json.JSONDecoder()
+    for _ in range(index):
+        _, position = decoder.raw_decode(text, position)
+        comma = re.compile(r"\s*,\s*").match(text, position)
+        position = comma.end() if comma else position
+    return text.count("\n", 0, position) + 1
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = [key for key, _ in pairs]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ValueError(f"key {key!r} twice")
+    return dict(pairs)

@@ -1,0 +1,115 @@
+"""Spark's features against the definitions, session by session."""
+
+import itertools
+import json
+from datetime import datetime, timedelta
+from typing import Any, get_args
+
+import pytest
+
+from leapline.features import operations as ops
+from leapline.features import spec as specs
+from leapline.features.compile import session_features
+from leapline.features.spec import FeatureSpec
+from tests.features.reference import evaluate
+from tests.features.sessions import event, frame, random_sessions
+
+pytestmark = pytest.mark.spark
+FILTERS: list[dict[str, Any]] = [
+    {},
+    {"kinds": ["item_view", "cart_add"]},
+    {"kinds": ["page_view", "item_view"], "pages": ["item", "cart"]},
+]
+
+
+def every_operation() -> FeatureSpec:
+    """Each operation with each of its parameters and several filters."""
+    entities = get_args(ops.Entity)
+    plain: list[dict[str, Any]] = [{"op": "cart_value"}]
+    plain += [{"op": "attribute", "of": of} for of in ("device", "referrer", "session_index", "new_visitor")]
+    for at, part in itertools.product(("first", "last"), get_args(ops.Part)):
+        plain += [{"op": "time_part", "at": at, "part": part, "categorical": True}]
+        plain += [{"op": "time_part", "at": at, "part": part}] if not part.startswith("month_") else []
+    filtered: list[dict[str, Any]] = [{"op": "count"}, {"op": "span"}, {"op": "since"}]
+    filtered += [{"op": "count_distinct", "of": of} for of in (*entities, "item_category", "page")]
+    filtered += [{"op": "dwell", "stat": stat, "missing": -2} for stat in ("total", "max", "mean")]
+    for op, of in itertools.product(("sum", "min", "max", "mean", "last"), ("price", "quantity", "amount")):
+        filtered += [{"op": op, "of": of, "missing": -0.5}]
+    for of in entities:
+        filtered += [{"op": "repeats", "of": of}]
+        filtered += [{"op": "share", "of": of, "by": by} for by in ("clicks", "dwell")]
+        filtered += [{"op": "clicked_at_least", "of": of, "at": at, "k": k} for at in ("first", "last") for k in (1, 2)]
+        for by, give, k in itertools.product(("clicks", "dwell"), ("clicks", "seconds", "id"), (1, 2, 3)):
+            filtered += [{"op": "top_k", "of": of, "k": k, "by": by, "give": give}]
+    entries = plain + [entry | chosen for entry in filtered for chosen in FILTERS]
+    named = [{"name": f"f{i}"} | entry for i, entry in enumerate(entries)]
+    return specs.loads(json.dumps({"version": 1, "unit": "session", "features": named}))
+
+
+def test_every_operation_is_as_defined(spark: Any) -> None:
+    spec = every_operation()
+    assert {type(f) for f in spec.features} == set(get_args(get_args(ops.Feature)[0]))
+    sessions = random_sessions(200)
+    rows = [row for session in sessions.values() for row in session]
+
+    computed = session_features(frame(spark, rows).repartition(3), spec).collect()
+
+    assert len(computed) == len(sessions)
+    for row in computed:
+        expected = evaluate(sessions[row["session"]], spec)
+        found = {name: row[name] for name in spec.columns}
+        wrong = {
+            n: (found[n], expected[n])
+            for n in expected
+            if found[n] != expected[n] or type(found[n]) is not type(expected[n])
+        }
+        assert not wrong, (row["session"], wrong, [f for f in spec.features if f.name in wrong])
+
+
+def test_the_zone_of_the_spark_session_changes_nothing(spark: Any) -> None:
+    sessions = random_sessions(20, seed=2)
+    events = frame(spark, [row for session in sessions.values() for row in session])
+    spec = specs.loads(
+        '{"version":1,"unit":"session","features":[{"name":"h","op":"time_part","at":"first","part":"hour"},'
+        '{"name":"d","op":"time_part","at":"last","part":"month_day_hour","categorical":true}]}'
+    )
+    utc = sorted(session_features(events, spec).collect())
+    try:
+        spark.conf.set("spark.sql.session.timeZone", "Asia/Kathmandu")
+        assert sorted(session_features(events, spec).collect()) == utc
+    finally:
+        spark.conf.set("spark.sql.session.timeZone", "UTC")
+
+
+def test_one_shuffle_and_no_python(spark: Any) -> None:
+    events = frame(spark, random_sessions(1)["s0"])
+    plan = session_features(events, every_operation())._jdf.queryExecution().executedPlan().toString()
+    assert plan.count("Exchange hashpartitioning(session") == 1
+    assert plan.count("Exchange") == 1
+    assert "Python" not in plan
+
+
+def test_carried_columns_and_the_order_of_columns(spark: Any) -> None:
+    start = datetime(2026, 3, 1, 12)
+    rows = [
+        event("a", i, "item_view", start + timedelta(seconds=10 * i), item=f"i{i}", device="Mobile") for i in range(3)
+    ]
+    computed = session_features(frame(spark, rows), specs.default(), carry=["visitor", "device"])
+    assert computed.columns == ["session", "visitor", "device", *specs.default().columns]
+    assert computed.head()["visitor"] == "v-a"
+    assert computed.head()["length_s"] == 20.0
+    types = dict(computed.dtypes)
+    assert {types[name] for name in specs.default().numeric} == {"double"}
+    assert {types[name] for name in specs.default().categorical} == {"string"}
+
+
+def test_no_events_give_no_rows(spark: Any) -> None:
+    assert session_features(frame(spark, []), every_operation()).count() == 0
+
+
+def test_a_spec_of_attributes_alone(spark: Any) -> None:
+    spec = specs.loads(
+        '{"version":1,"unit":"session","features":[{"name":"device_type","op":"attribute","of":"device"}]}'
+    )
+    rows = [event("a", 1, "search", datetime(2026, 3, 1), device=None)]
+    assert session_features(frame(spark, rows), spec).head().asDict() == {"session": "a", "device_type": ""}

@@ -1,0 +1,88 @@
+"""The spec's document: what is accepted, what is refused and in which words."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from leapline.errors import SpecError
+from leapline.features import spec as specs
+
+
+def document(*features: dict[str, Any], **more: Any) -> str:
+    return json.dumps({"version": 1, "unit": "session", "features": list(features), **more}, indent=1)
+
+
+COUNT = {"name": "n", "op": "count"}
+
+
+def test_the_default_spec_is_canonical_once_dumped() -> None:
+    spec = specs.default()
+    assert specs.loads(spec.dumps()) == spec
+    assert specs.loads(spec.dumps()).dumps() == spec.dumps()
+    assert set(spec.numeric) | set(spec.categorical) == set(spec.columns)
+
+
+def test_the_default_spec_memorises_no_dates() -> None:
+    dates = {"month", "day", "month_day", "month_day_hour"}
+    assert not [f for f in specs.default().features if getattr(f, "part", None) in dates]
+
+
+def test_equal_specs_dump_equal_text() -> None:
+    short = specs.loads(document({"op": "since", "name": "s"}))
+    long = specs.loads(document({"name": "s", "missing": -1, "op": "since"}, vocabularies={}))
+    assert short.dumps() == long.dumps()
+    assert json.loads(short.dumps())["features"] == [{"name": "s", "op": "since", "missing": -1.0}]
+
+
+def test_the_schema_accepts_what_the_loader_accepts() -> None:
+    schema = specs.json_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(json.loads(specs.default().dumps()), schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(json.loads(document({"name": "n", "op": "nope"})), schema)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", ["line 1", "JSON"]),
+        (document(COUNT)[:-3], ["line 9", "JSON"]),
+        ('{"version":1,"version":1}', ["'version' twice"]),
+        ("[]", ["an object"]),
+        (document(), ["features", "at least 1"]),
+        (document(COUNT).replace('"version": 1', '"version": 2'), ["version", "found 2", "1"]),
+        (document(COUNT, extra=1), ["field extra", "unknown field"]),
+        (document(COUNT, {"op": "count"}), ["line 9", "feature 2", "field name", "found nothing"]),
+        (document(COUNT, {"name": "m", "op": "cuont"}), ["line 9", "feature m", "field op", "'cuont'", "'count'"]),
+        (document({"name": "m"}), ["feature m", "field op", "nothing"]),
+        (document({**COUNT, "kinds": ["item_view", "purchase"]}), ["feature n", "kinds.1", "purchase", "cart_add"]),
+        (document({**COUNT, "pages": ["thanks"]}), ["pages.0", "thanks"]),
+        (document({**COUNT, "kinds": []}), ["field kinds", "at least 1"]),
+        (document({**COUNT, "k": 1}), ["feature n", "field k", "unknown field"]),
+        (document({**COUNT, "name": "N"}), ["field name", "pattern"]),
+        (
+            document({"name": "t", "op": "top_k", "of": "item", "k": 0, "give": "id"}),
+            ["feature t", "field k", "found 0"],
+        ),
+        (document({"name": "t", "op": "time_part", "at": "first", "part": "month_day"}), ["feature t", "categorical"]),
+        (document(COUNT, COUNT), ["field features", "'n'", "twice"]),
+        (document({**COUNT, "name": "label"}), ["'label'", "every table"]),
+        (document("n"), ["feature 1"]),  # type: ignore[arg-type]
+        (document({"name": "s", "op": "since", "missing": "x"}), ["field missing", "a valid number"]),
+    ],
+)
+def test_a_bad_spec_says_where_and_what(text: str, words: list[str]) -> None:
+    with pytest.raises(SpecError) as caught:
+        specs.loads(text, "my.json")
+    assert str(caught.value).startswith("my.json")
+    for word in words:
+        assert word in str(caught.value), str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="No such file"):
+        specs.load(tmp_path / "none.json")
