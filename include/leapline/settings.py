@@ -82,6 +82,8 @@ class Settings(BaseSettings):
     registry: str = Field("127.0.0.1:5055", description="OCI registry, host[:port].")
     repository: str = Field("leapline/scorer", description="Repository of the scoring image in the registry.")
 
+    tools: Path = Field(Path(".local"), description="Where `make setup` put crane, the registry and the scorer.")
+
     spark_master: str = Field(
         "local[*]", description="Spark master for steps started by hand; Airflow uses `spark_default`."
     )
@@ -120,6 +122,11 @@ class Settings(BaseSettings):
     def landing_dir(self) -> Path:
         """Where the events land."""
         return self.landing or self.home / "landing"
+
+    @property
+    def ledger(self) -> Path:
+        """The append-only record of who moved which tag."""
+        return self.home / "ledger.jsonl"
 
     @property
     def image(self) -> str:

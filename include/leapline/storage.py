@@ -68,6 +68,10 @@ class Lake:
         found = (p.parent.name.removeprefix("date=") for p in (self.root / dataset).glob(f"date=*/{POINTER}"))
         return sorted(date.fromisoformat(name) for name in found)
 
+    def keys(self, dataset: str) -> list[str]:
+        """The text keys with a committed attempt, in order."""
+        return sorted(p.parent.name for p in (self.root / dataset).glob(f"*/{POINTER}"))
+
     @contextmanager
     def attempt(self, dataset: str, key: date | str) -> Iterator[Path]:
         """A new attempt folder; committed when the block ends well, removed when it does not.

@@ -1,0 +1,177 @@
+"""The `leapline` command: every step alone for one date, and what surrounds them.
+
+Heavy libraries are imported inside the commands, so that `leapline --help` answers at once.
+"""
+
+import json
+import sys
+from datetime import date, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from leapline import __version__
+from leapline.bundle.cli import app as bundle_app
+from leapline.errors import LeaplineError
+from leapline.jobs.run import STEPS, Run, new_run_id, parse_overrides, perform
+from leapline.settings import PREFIX, Settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Every night, turn a shop's click stream into a measured, deployable scoring container, or a plain reason why not.",
+)
+import_app = typer.Typer(no_args_is_help=True, help="Turn public click data into Snowplow events.")
+registry_app = typer.Typer(no_args_is_help=True, help="The local registry.")
+app.add_typer(import_app, name="import")
+app.add_typer(registry_app, name="registry")
+app.add_typer(bundle_app, name="bundle")
+
+out, err = Console(), Console(stderr=True)
+
+Day = Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="Data day, UTC.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting, e.g. training_days=3.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends in one message and exit code 1."""
+    try:
+        app()
+    except LeaplineError as exc:
+        err.print(f"[bold red]{type(exc).__name__}[/]", end=" ")
+        err.print(str(exc), markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+def _do(step: str, day: date, pairs: list[str] | None, run_id: str) -> dict[str, Any]:
+    settings = Settings.load(**parse_overrides(pairs or []))
+    work = import_module(f"leapline.jobs.{step}").run
+    return perform(step, work, settings, Run(day, run_id))
+
+
+def _print(summary: Any, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(summary, indent=1))
+        return
+    for key, value in summary.items():
+        text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+        out.print(f"[bold]{key}[/]", end=" ")
+        out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _add_step(step: str) -> None:
+    def command(day: Day, set_: Overrides = None, as_json: AsJson = False) -> None:
+        _print(_do(step, day.date(), set_, new_run_id()), as_json)
+
+    about = f"Step {STEPS.index(step) + 1} of {len(STEPS)} of the nightly line, alone, for one day."
+    app.command(step.replace("_", "-"), help=about, rich_help_panel="Steps")(command)
+
+
+for _step in STEPS:
+    _add_step(_step)
+
+
+@app.command()
+def run(day: Day, set_: Overrides = None, as_json: AsJson = False) -> None:
+    """All steps for one day, in order, without Airflow."""
+    run_id = new_run_id()
+    summaries: dict[str, Any] = {}
+    for step in STEPS:
+        err.print(f"[bold]{step}[/] ...")
+        summaries[step] = _do(step, day.date(), set_, run_id)
+        if summaries[step].get("passed") is False:
+            err.print(f"[bold yellow]refused[/] {summaries[step]['sentence']}")
+            break
+    _print(summaries, as_json)
+
+
+@app.command()
+def models(as_json: AsJson = False) -> None:
+    """The models that were published, with their metrics, and what serves."""
+    from leapline.jobs.models import listing
+
+    rows = listing(Settings.load())
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return
+    table = Table("model", "data day", "ROC AUC", "average precision", "tags", "digest", title="Models")
+    for row in rows:
+        table.add_row(
+            *(str(row[k]) for k in ("model_id", "data_day", "roc_auc", "average_precision", "tags", "digest"))
+        )
+    out.print(table if rows else "No model was published yet. `make demo` publishes one.")
+
+
+@app.command()
+def rollback(
+    to: Annotated[str | None, typer.Option(help="Model id; the model that served before, if empty.")] = None,
+    why: Annotated[str, typer.Option(help="The reason, for the ledger.")] = "by hand",
+    as_json: AsJson = False,
+) -> None:
+    """Move `champion` back to the model that served before, or to any published one."""
+    from leapline.jobs.rollback import roll_back
+
+    _print(roll_back(Settings.load(), to=to, why=why, run_id=new_run_id()), as_json)
+
+
+@app.command()
+def ledger(as_json: AsJson = False) -> None:
+    """Who moved which tag when and why."""
+    from leapline.jobs.models import ledger_rows
+
+    rows = ledger_rows(Settings.load())
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return
+    table = Table("when", "who", "tag", "from", "to", "why", title="Ledger")
+    for row in rows:
+        table.add_row(*(str(row[k]) for k in ("when", "who", "tag", "before", "after", "why")))
+    out.print(table if rows else "The ledger is empty: nothing was published yet.")
+
+
+@app.command()
+def score(
+    rows: Annotated[Path, typer.Argument(help="JSON file: a list of rows of features, or one row.")],
+    url: Annotated[str, typer.Option(help="A running scorer.")] = "http://127.0.0.1:8080",
+    as_json: AsJson = False,
+) -> None:
+    """Send rows of features to a running scorer."""
+    from leapline.serving.client import ScorerClient
+    from leapline.storage import read_json
+
+    content = read_json(rows)
+    answer = ScorerClient(url).predict(content if isinstance(content, list) else [content])
+    if as_json:
+        print(json.dumps(answer, indent=1))
+        return
+    for row in answer["rows"]:
+        out.print(f"{row.get('segment', '')} {row.get('buy', '')}".strip() or json.dumps(row))
+
+
+@app.command("settings")
+def show_settings(as_json: AsJson = False) -> None:
+    """Every setting with its value and meaning."""
+    settings = Settings.load()
+    rows = [
+        (f"{PREFIX}{k.upper()}", str(getattr(settings, k)), f.description) for k, f in Settings.model_fields.items()
+    ]
+    if as_json:
+        print(json.dumps([dict(zip(("name", "value", "about"), r, strict=True)) for r in rows], indent=1))
+        return
+    table = Table("setting", "value", "meaning", title="Settings")
+    for row in rows:
+        table.add_row(*map(str, row))
+    out.print(table)
+
+
+@app.command()
+def version() -> None:
+    """Leapline's version."""
+    print(__version__)

@@ -1,0 +1,70 @@
+"""Put the judged model into one archive, and archive and scorer into one image on disk. Nothing is published."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from leapline import bundle
+from leapline.jobs.lineage import code_version, libraries
+from leapline.jobs.run import Run
+from leapline.serving import image
+from leapline.settings import Settings
+from leapline.storage import Lake, read_json, write_json
+
+MANIFEST, FEATURES = "leapline/manifest.json", "leapline/features.json"
+
+
+def run(settings: Settings, run: Run) -> dict[str, Any]:
+    """Build archive and image; the same days, settings and code give the same bytes.
+
+    Raises:
+        NotInLakeError: no candidate, evaluation or verdict of that day.
+        ToolMissingError: no scorer binary.
+    """
+    lake = Lake(settings.home)
+    candidate, evaluation = lake.current("candidates", run.day), lake.current("evaluations", run.day)
+    verdict = read_json(lake.current("verdicts", run.day) / "verdict.json")
+    document = manifest(
+        run.day, read_json(candidate / "training.json"), read_json(evaluation / "metrics.json"), verdict
+    )
+    with lake.attempt("packages", run.day) as out:
+        extras = {MANIFEST: bundle.json_bytes(document), FEATURES: (candidate / "features.json").read_bytes()}
+        sha256 = bundle.add_extras(candidate / "model.zip", out / "model.zip", extras)
+        model_id = f"{run.day.isoformat()}-{sha256[:12]}"
+        info = _build_image(settings, out, model_id, run.day)
+        summary = {
+            "model_id": model_id,
+            "archive": str(out / "model.zip"),
+            "archive_sha256": sha256,
+            "archive_bytes": (out / "model.zip").stat().st_size,
+            "image_layout": str(out / "image"),
+            "image_digest": info.index_digest,
+            "image_bytes": info.size_bytes,
+        }
+        write_json(out / "manifest.json", document)
+        write_json(out / "package.json", summary)
+    return summary
+
+
+def manifest(day: date, training: dict[str, Any], metrics: dict[str, Any], verdict: dict[str, Any]) -> dict[str, Any]:
+    """What the archive says of its model; plain data, no clock, no path, no person."""
+    return {
+        "manifest_version": 1,
+        "label": "buy",
+        "data_day": day.isoformat(),
+        "training_days": training["days"],
+        "code_version": code_version(),
+        "libraries": libraries(),
+        "metrics": {k: metrics[k] for k in ("roc_auc", "average_precision", "log_loss", "rows", "positives")},
+        "verdict": verdict,
+        "threshold": training["threshold"],
+        "calibration": training["calibration"],
+        "parent": None,
+    }
+
+
+def _build_image(settings: Settings, out: Path, model_id: str, day: date) -> image.ImageInfo:
+    labels = {image.LABEL + "revision": code_version(), image.LABEL + "licenses": "Apache-2.0"}
+    scorers = {a: settings.tools / "scorer" / f"linux-{a}" / "scorer" for a in image.ARCHITECTURES}
+    ended = datetime.combine(day + timedelta(days=1), time(), UTC)
+    return image.build(out / "model.zip", scorers, out / "image", model_id=model_id, labels=labels, created=ended)

@@ -1,0 +1,66 @@
+"""Push the probed image under its model id, compare what the registry gives back, and keep the model's papers."""
+
+import shutil
+import tempfile
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from leapline.errors import ProbeError
+from leapline.jobs.image import registry
+from leapline.jobs.run import Run
+from leapline.settings import Settings
+from leapline.storage import Lake, read_json, write_json
+
+
+def run(settings: Settings, run: Run) -> dict[str, Any]:
+    """Push; pushing an image that is there already sends nothing.
+
+    Raises:
+        ProbeError: the image was not probed, or refused.
+        RegistryError: not pushed, or the registry gives something else back; no tag was moved.
+    """
+    lake = Lake(settings.home)
+    package = lake.current("packages", run.day)
+    packed = read_json(package / "package.json")
+    _must_have_passed(lake, run.day, packed["image_digest"])
+    target = registry(settings)
+    pushed = target.push(package / "image", packed["model_id"])
+    with tempfile.TemporaryDirectory(prefix="leapline-pull-") as work:
+        target.verify(package / "image", packed["image_digest"], Path(work))
+    metrics = read_json(package / "manifest.json")["metrics"]
+    summary = {
+        "model_id": packed["model_id"],
+        "data_day": run.day.isoformat(),
+        "image": settings.image,
+        "tag": packed["model_id"],
+        "digest": packed["image_digest"],
+        "archive_sha256": packed["archive_sha256"],
+        "pushed": pushed,
+        "metrics": metrics,
+    }
+    _keep_papers(lake, run.day, package, summary)
+    return summary
+
+
+def _must_have_passed(lake: Lake, day: date, digest: str) -> None:
+    """What is pushed is what was probed, not a later build."""
+    report = read_json(lake.current("probes", day) / "probe.json")
+    if not report["passed"] or report["image_digest"] != digest:
+        raise ProbeError(
+            f"image {digest}",
+            found=report["reason"] or f"a probe of {report['image_digest']}",
+            expected="a passed probe of this very image",
+            fix=f"Run `leapline probe --date {day}` and read its verdict.",
+        )
+
+
+def _keep_papers(lake: Lake, day: date, package: Path, summary: dict[str, Any]) -> None:
+    evaluation, verdict = lake.current("evaluations", day), lake.current("verdicts", day)
+    with lake.attempt("models", summary["model_id"]) as out:
+        for source in (package / "model.zip", package / "manifest.json", evaluation / "metrics.json"):
+            shutil.copy2(source, out)
+        for source in (verdict / "verdict.json", verdict / "card.md", lake.current("probes", day) / "probe.json"):
+            shutil.copy2(source, out)
+        shutil.copytree(evaluation / "plots", out / "plots")
+        write_json(out / "publication.json", summary)
