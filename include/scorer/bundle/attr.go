@@ -1,0 +1,298 @@
+package bundle
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Kind is the shape of an attribute's value.
+type Kind uint8
+
+// The kinds of Bundle.ML.
+const (
+	Scalar Kind = iota
+	List
+	TensorKind
+)
+
+// Type is the type of an attribute's value or of its elements. Byte and short travel as Int.
+type Type uint8
+
+// The types of Bundle.ML. Unset is a default value's or an empty list's, which say nothing about theirs.
+const (
+	Unset Type = iota
+	Boolean
+	Byte
+	Short
+	Int
+	Long
+	Float
+	Double
+	String
+	ByteString
+	TensorType
+	BasicType
+	DataShape
+	ModelType
+)
+
+var typeNames = [...]string{
+	"unset", "boolean", "byte", "short", "int", "long", "float", "double", "string", "byte_string",
+	"tensor", "basic_type", "data_shape", "model",
+}
+
+func (t Type) String() string { return typeNames[t] }
+
+func parseType(name string) (Type, bool) {
+	i := slices.Index(typeNames[1:], name)
+	return Type(i + 1), i >= 0
+}
+
+// Tensor is a dense array with dimensions; matrices are column-major.
+type Tensor struct {
+	Type    Type
+	Dims    []int
+	Doubles []float64 // of every numeric type but boolean
+	Texts   []string  // of strings
+}
+
+// Shape is the type of a column as stages declare it.
+type Shape struct {
+	Base     ShapeBase
+	Nullable bool
+	Dims     []int
+}
+
+// ShapeBase is the kind of a column.
+type ShapeBase uint8
+
+// The kinds of columns.
+const (
+	ShapeScalar ShapeBase = iota
+	ShapeList
+	ShapeTensor
+)
+
+// Value is one attribute. Of the slices only the one of its type is used; a scalar is a slice of one.
+type Value struct {
+	Kind    Kind
+	Type    Type
+	longs   []int64 // booleans, ints, longs
+	doubles []float64
+	texts   []string
+	tensors []Tensor
+	shapes  []Shape
+}
+
+func (v *Value) String() string {
+	switch v.Kind {
+	case List:
+		return "a list of " + v.Type.String()
+	case TensorKind:
+		return "a tensor of " + v.Type.String()
+	}
+	return "a " + v.Type.String()
+}
+
+// Model is a model file: an op and its typed attributes.
+type Model struct {
+	Entry      string
+	Op         string
+	Attributes map[string]*Value
+}
+
+// Has says whether an attribute is there.
+func (m *Model) Has(name string) bool { return m.Attributes[name] != nil }
+
+// get finds an attribute of the kind and type wanted; a default scalar and an empty list fit every type.
+func (m *Model) get(name string, kind Kind, typ Type) (*Value, error) {
+	v := m.Attributes[name]
+	want := Value{Kind: kind, Type: typ}
+	if v == nil {
+		return nil, entryErrf(m.Entry, "op %s has no attribute %q, expected %s", m.Op, name, want.String())
+	}
+	if v.Kind != kind || (v.Type != typ && v.Type != Unset) {
+		return nil, entryErrf(m.Entry, "attribute %q is %s, expected %s", name, v, want.String())
+	}
+	return v, nil
+}
+
+func scalar[T any](values []T) (zero T) {
+	if len(values) == 0 {
+		return zero
+	}
+	return values[0]
+}
+
+// Long gives a scalar of type long.
+func (m *Model) Long(name string) (int64, error) {
+	v, err := m.get(name, Scalar, Long)
+	if err != nil {
+		return 0, err
+	}
+	return scalar(v.longs), nil
+}
+
+// Int gives a scalar of type int.
+func (m *Model) Int(name string) (int64, error) {
+	v, err := m.get(name, Scalar, Int)
+	if err != nil {
+		return 0, err
+	}
+	return scalar(v.longs), nil
+}
+
+// Bool gives a scalar of type boolean.
+func (m *Model) Bool(name string) (bool, error) {
+	v, err := m.get(name, Scalar, Boolean)
+	if err != nil {
+		return false, err
+	}
+	return scalar(v.longs) != 0, nil
+}
+
+// Double gives a scalar of type double; JSON's null is NaN.
+func (m *Model) Double(name string) (float64, error) {
+	v, err := m.get(name, Scalar, Double)
+	if err != nil {
+		return 0, err
+	}
+	return scalar(v.doubles), nil
+}
+
+// Text gives a scalar of type string.
+func (m *Model) Text(name string) (string, error) {
+	v, err := m.get(name, Scalar, String)
+	if err != nil {
+		return "", err
+	}
+	return scalar(v.texts), nil
+}
+
+// Longs gives a list of long.
+func (m *Model) Longs(name string) ([]int64, error) {
+	v, err := m.get(name, List, Long)
+	if err != nil {
+		return nil, err
+	}
+	return v.longs, nil
+}
+
+// Ints gives a list of int.
+func (m *Model) Ints(name string) ([]int64, error) {
+	v, err := m.get(name, List, Int)
+	if err != nil {
+		return nil, err
+	}
+	return v.longs, nil
+}
+
+// Doubles gives a list of double; JSON's null is NaN.
+func (m *Model) Doubles(name string) ([]float64, error) {
+	v, err := m.get(name, List, Double)
+	if err != nil {
+		return nil, err
+	}
+	return v.doubles, nil
+}
+
+// Texts gives a list of string.
+func (m *Model) Texts(name string) ([]string, error) {
+	v, err := m.get(name, List, String)
+	if err != nil {
+		return nil, err
+	}
+	return v.texts, nil
+}
+
+// Tensors gives a list of tensors of double.
+func (m *Model) Tensors(name string) ([]Tensor, error) {
+	v, err := m.get(name, List, TensorType)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range v.tensors {
+		if t.Type != Double && len(t.Dims) > 0 {
+			return nil, entryErrf(m.Entry, "attribute %q holds tensors of %s, expected double", name, t.Type)
+		}
+	}
+	return v.tensors, nil
+}
+
+// Tensor gives a tensor of double.
+func (m *Model) Tensor(name string) (Tensor, error) {
+	v, err := m.get(name, TensorKind, Double)
+	if err != nil {
+		return Tensor{}, err
+	}
+	return v.tensors[0], nil
+}
+
+// Vector gives the values of a tensor of double with one dimension.
+func (m *Model) Vector(name string) ([]float64, error) {
+	t, err := m.Tensor(name)
+	if err != nil {
+		return nil, err
+	}
+	if len(t.Dims) != 1 {
+		return nil, entryErrf(m.Entry, "attribute %q has dimensions %v, expected one", name, t.Dims)
+	}
+	return t.Doubles, nil
+}
+
+// Matrix gives the values of a tensor of double with two dimensions, column-major.
+func (m *Model) Matrix(name string) (rows, cols int, values []float64, err error) {
+	t, err := m.Tensor(name)
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	if len(t.Dims) != 2 {
+		return 0, 0, nil, entryErrf(m.Entry, "attribute %q has dimensions %v, expected two", name, t.Dims)
+	}
+	return t.Dims[0], t.Dims[1], t.Doubles, nil
+}
+
+// Shape gives a scalar of type data_shape.
+func (m *Model) Shape(name string) (Shape, error) {
+	v, err := m.get(name, Scalar, DataShape)
+	if err != nil {
+		return Shape{}, err
+	}
+	return scalar(v.shapes), nil
+}
+
+// Shapes gives a list of data_shape.
+func (m *Model) Shapes(name string) ([]Shape, error) {
+	v, err := m.get(name, List, DataShape)
+	if err != nil {
+		return nil, err
+	}
+	return v.shapes, nil
+}
+
+// volume multiplies dimensions, refusing negative ones and more than limit elements.
+func volume(dims []int, limit int) (int, error) {
+	n := 1
+	for _, d := range dims {
+		if d < 0 {
+			return 0, fmt.Errorf("dimensions %v have a negative size", dims)
+		}
+		if d > 0 && n > limit/d {
+			return 0, fmt.Errorf("dimensions %v are more than %d elements", dims, limit)
+		}
+		n *= d
+	}
+	return n, nil
+}
+
+// check refuses a tensor whose values do not fill its dimensions.
+func (t *Tensor) check(limit int) error {
+	n, err := volume(t.Dims, limit)
+	if err != nil {
+		return err
+	}
+	if have := len(t.Doubles) + len(t.Texts); have != n {
+		return fmt.Errorf("dimensions %v hold %d values, found %d", t.Dims, n, have)
+	}
+	return nil
+}

@@ -1,0 +1,114 @@
+package bundle
+
+import (
+	"fmt"
+
+	"leapline/scorer/internal/jsonscan"
+)
+
+// Info is bundle.json.
+type Info struct {
+	UID       string
+	Name      string
+	Format    string // json or protobuf
+	Version   string // of the writer; never compared
+	Timestamp string
+}
+
+func (a *Archive) readInfo(archive string) error {
+	const entry = "bundle.json"
+	if _, found := a.files[entry]; !found {
+		return entryErrf(archive, "has no bundle.json at its top level")
+	}
+	data, err := a.read(entry)
+	if err != nil {
+		return err
+	}
+	if err := a.Info.parse(data, a.lim.Text); err != nil {
+		return entryErr(entry, err)
+	}
+	return nil
+}
+
+func (n *Info) parse(data []byte, maxText int) error {
+	fields := map[string]*string{
+		"uid": &n.UID, "name": &n.Name, "format": &n.Format, "version": &n.Version, "timestamp": &n.Timestamp,
+	}
+	found := map[string]bool{}
+	err := object(jsonscan.New(data), func(s *jsonscan.Scanner, key string) error {
+		target := fields[key]
+		if target == nil {
+			return s.Skip()
+		}
+		if found[key] {
+			return s.Errorf("%q is there twice", key)
+		}
+		found[key] = true
+		text, err := text(s, maxText)
+		*target = text
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, key := range []string{"uid", "name", "format", "version", "timestamp"} {
+		if !found[key] {
+			return fmt.Errorf("has no %q", key)
+		}
+	}
+	if n.Format != "json" && n.Format != "protobuf" {
+		return fmt.Errorf("format is %.40q, expected json or protobuf", n.Format)
+	}
+	return nil
+}
+
+// object reads a whole JSON text that is one object, giving each key to read.
+func object(s *jsonscan.Scanner, read func(s *jsonscan.Scanner, key string) error) error {
+	if err := fields(s, read); err != nil {
+		return err
+	}
+	return s.End()
+}
+
+// fields reads one object inside a text.
+func fields(s *jsonscan.Scanner, read func(s *jsonscan.Scanner, key string) error) error {
+	if err := s.Object(); err != nil {
+		return err
+	}
+	for first := true; ; first = false {
+		key, more, err := s.Key(first)
+		if !more || err != nil {
+			return err
+		}
+		if err := read(s, string(key)); err != nil {
+			return err
+		}
+	}
+}
+
+// elements reads one array inside a text, of at most limit elements.
+func elements(s *jsonscan.Scanner, limit int, read func(s *jsonscan.Scanner) error) error {
+	if err := s.Array(); err != nil {
+		return err
+	}
+	for n := 0; ; n++ {
+		more, err := s.Elem(n == 0)
+		if !more || err != nil {
+			return err
+		}
+		if n == limit {
+			return s.Errorf("a list of more than %d elements", limit)
+		}
+		if err := read(s); err != nil {
+			return err
+		}
+	}
+}
+
+func text(s *jsonscan.Scanner, limit int) (string, error) {
+	b, err := s.String()
+	if err == nil && len(b) > limit {
+		err = s.Errorf("a string of %d bytes, the limit is %d", len(b), limit)
+	}
+	return string(b), err
+}

@@ -1,0 +1,140 @@
+package bundle
+
+import (
+	"slices"
+	"strings"
+)
+
+// Socket binds a port of an op to a column.
+type Socket struct{ Port, Name string }
+
+// Node is one stage of a pipeline with its model; a pipeline's children are in order.
+type Node struct {
+	Dir      string // folder in the archive
+	Name     string
+	Inputs   []Socket
+	Outputs  []Socket
+	Model    *Model
+	Children []*Node
+	archive  *Archive
+}
+
+func (a *Archive) ext() string {
+	if a.Format == "json" {
+		return ".json"
+	}
+	return ".pb"
+}
+
+// Root reads the root node, its model and, when it is a pipeline, all below it.
+func (a *Archive) Root() (*Node, error) { return a.node("root", 0) }
+
+func (a *Archive) node(dir string, nesting int) (*Node, error) {
+	if nesting > a.lim.Nesting {
+		return nil, entryErrf(dir, "is nested more than %d pipelines deep", a.lim.Nesting)
+	}
+	if a.stage++; a.stage > a.lim.Stages {
+		return nil, entryErrf(dir, "is one of more than %d stages", a.lim.Stages)
+	}
+	model, err := a.Model(dir)
+	if err != nil {
+		return nil, err
+	}
+	node := &Node{Dir: dir, Model: model, archive: a}
+	entry := join(dir, "node"+a.ext())
+	data, err := a.read(entry)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.parseNode(node, data); err != nil {
+		return nil, entryErr(entry, err)
+	}
+	if err := node.checkSockets(); err != nil {
+		return nil, entryErr(entry, err)
+	}
+	if model.Op != "pipeline" {
+		return node, nil
+	}
+	return node, a.children(node, nesting)
+}
+
+func (a *Archive) children(node *Node, nesting int) error {
+	names, err := node.Model.Texts("nodes")
+	if err != nil {
+		return err
+	}
+	for i, name := range names {
+		if err := checkSegment(name); err != nil {
+			return entryErrf(node.Model.Entry, "names the stage %.200q, which %w", name, err)
+		}
+		if slices.Contains(names[:i], name) {
+			return entryErrf(node.Model.Entry, "names the stage %.200q twice", name)
+		}
+		child, err := a.node(join(node.Dir, name+".node"), nesting+1)
+		if err != nil {
+			return err
+		}
+		node.Children = append(node.Children, child)
+	}
+	return nil
+}
+
+// checkSegment accepts what can be one folder's name.
+func checkSegment(name string) error {
+	if strings.Contains(name, "/") {
+		return errEscapes
+	}
+	return checkPath(name)
+}
+
+// Model reads the model file of a folder, such as that of one tree of a forest.
+func (a *Archive) Model(dir string) (*Model, error) {
+	entry := join(dir, "model"+a.ext())
+	data, err := a.read(entry)
+	if err != nil {
+		return nil, err
+	}
+	model := &Model{Entry: entry, Attributes: map[string]*Value{}}
+	if a.Format == "json" {
+		err = model.parseJSON(data, a.lim)
+	} else {
+		err = model.parseProto(data, a.lim)
+	}
+	if err == nil && model.Op == "" {
+		err = errNoOp
+	}
+	return model, entryErr(entry, err)
+}
+
+func (a *Archive) parseNode(n *Node, data []byte) error {
+	if a.Format == "json" {
+		return n.parseJSON(data, a.lim)
+	}
+	return n.parseProto(data, a.lim)
+}
+
+// Sub reads the model of a folder below the node's, and gives the folder.
+func (n *Node) Sub(name string) (dir string, model *Model, err error) {
+	if err := checkSegment(name); err != nil {
+		return "", nil, entryErrf(n.Model.Entry, "names the folder %.200q, which %w", name, err)
+	}
+	dir = join(n.Dir, name)
+	model, err = n.archive.Model(dir)
+	return dir, model, err
+}
+
+func (n *Node) checkSockets() error {
+	for _, side := range [][]Socket{n.Inputs, n.Outputs} {
+		seen := map[string]bool{}
+		for _, s := range side {
+			if s.Port == "" || s.Name == "" {
+				return errEmptySocket
+			}
+			if seen[s.Port] {
+				return errPortTwice(s.Port)
+			}
+			seen[s.Port] = true
+		}
+	}
+	return nil
+}

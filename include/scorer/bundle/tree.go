@@ -1,0 +1,112 @@
+package bundle
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"leapline/scorer/internal/jsonscan"
+)
+
+// Tree is a decision tree in pre-order: a split's left child follows it, its right child is at Right.
+type Tree struct {
+	Nodes  []TreeNode
+	Values []float64 // of all leaves
+	Cats   []float64 // of all categorical splits
+	Depth  int       // splits above the deepest leaf
+}
+
+// TreeNode is a leaf or a split.
+type TreeNode struct {
+	Feature    int32 // -1 for a leaf
+	Right      int32
+	Lo, Hi     int32 // a leaf's Values, a categorical split's Cats
+	Threshold  float64
+	Categories int32 // number of categories; 0 for a continuous split
+	IsLeft     bool  // of a categorical split: Cats go left, else right
+}
+
+var (
+	errTreeCut   = errors.New("ends inside a tree")
+	errNode      = errors.New("is neither a split nor a leaf")
+	errThreshold = errors.New("its threshold is not a number")
+)
+
+// Tree reads the tree file of a folder into t, keeping t's memory.
+func (n *Node) Tree(dir string, t *Tree) error {
+	a := n.archive
+	entry := join(dir, "tree"+a.ext())
+	data, err := a.read(entry)
+	if err != nil {
+		return err
+	}
+	*t = Tree{Nodes: t.Nodes[:0], Values: t.Values[:0], Cats: t.Cats[:0]}
+	if a.Format == "json" {
+		s := jsonscan.New(data)
+		err = t.grow(a.lim, func() (TreeNode, error) { return t.nodeJSON(s, a.lim) })
+	} else {
+		rest := data
+		err = t.grow(a.lim, func() (node TreeNode, err error) {
+			var record []byte
+			if record, rest, err = framed(rest); err != nil {
+				return node, err
+			}
+			return t.nodeProto(record, a.lim)
+		})
+	}
+	if err == nil {
+		if a.nodes += len(t.Nodes); a.nodes > a.lim.Nodes {
+			err = fmt.Errorf("takes the archive over %d tree nodes", a.lim.Nodes)
+		}
+	}
+	return entryErr(entry, err)
+}
+
+// grow reads nodes in pre-order until the root is complete. The stack holds the splits that wait for their right child.
+func (t *Tree) grow(lim Limits, read func() (TreeNode, error)) error {
+	var stack []int32
+	depth := make([]int32, 0, 64) // of each waiting split
+	level := int32(0)
+	for {
+		at := int32(len(t.Nodes))
+		if len(t.Nodes) >= lim.Nodes {
+			return fmt.Errorf("has more than %d nodes", lim.Nodes)
+		}
+		node, err := read()
+		if err == nil && math.IsNaN(node.Threshold) {
+			err = errThreshold
+		}
+		if err != nil {
+			return fmt.Errorf("node %d: %w", at, err)
+		}
+		t.Nodes = append(t.Nodes, node)
+		if node.Feature >= 0 {
+			stack, depth = append(stack, at), append(depth, level)
+			if level++; int(level) > lim.Depth {
+				return fmt.Errorf("is deeper than %d splits", lim.Depth)
+			}
+			continue
+		}
+		t.Depth = max(t.Depth, int(level))
+		if len(stack) == 0 {
+			return nil
+		}
+		last := len(stack) - 1
+		t.Nodes[stack[last]].Right = at + 1
+		level = depth[last] + 1
+		stack, depth = stack[:last], depth[:last]
+	}
+}
+
+// framed cuts one record with its 4-byte big-endian length off the front.
+func framed(data []byte) (record, rest []byte, err error) {
+	if len(data) < 4 {
+		return nil, nil, errTreeCut
+	}
+	n := binary.BigEndian.Uint32(data)
+	if uint64(n) > uint64(len(data)-4) {
+		return nil, nil, fmt.Errorf("a record of %d bytes where %d are left", n, len(data)-4)
+	}
+	return data[4 : 4+n], data[4+n:], nil
+}

@@ -1,0 +1,154 @@
+package bundle
+
+import (
+	"fmt"
+	"math"
+
+	"leapline/scorer/internal/jsonscan"
+)
+
+// nodeJSON reads one node: {"type":"leaf","values":[...]} or {"type":"internal","split":{...}}.
+func (t *Tree) nodeJSON(s *jsonscan.Scanner, lim Limits) (node TreeNode, err error) {
+	if s.Peek() == 0 {
+		return node, errTreeCut
+	}
+	node.Feature = -1
+	var leaf, internal, values, split bool
+	if err := s.Object(); err != nil {
+		return node, err
+	}
+	for first := true; ; first = false {
+		key, more, err := s.Key(first)
+		if err != nil {
+			return node, err
+		}
+		if !more {
+			break
+		}
+		switch string(key) {
+		case "type":
+			var kind []byte
+			kind, err = s.String()
+			leaf, internal = string(kind) == "leaf", string(kind) == "internal"
+		case "values":
+			if values {
+				return node, errNode
+			}
+			values = true
+			node.Lo = int32(len(t.Values))
+			t.Values, err = floats(s, t.Values, lim.List)
+			node.Hi = int32(len(t.Values))
+		case "split":
+			if split {
+				return node, errNode
+			}
+			split = true
+			err = t.splitJSON(&node, s, lim)
+		default:
+			err = s.Skip()
+		}
+		if err != nil {
+			return node, err
+		}
+	}
+	if (leaf && values && !split) || (internal && split && !values) {
+		return node, nil
+	}
+	return node, errNode
+}
+
+// splitJSON reads a continuous or a categorical split.
+func (t *Tree) splitJSON(node *TreeNode, s *jsonscan.Scanner, lim Limits) error {
+	const all = 1<<4 - 1 // bits of the keys seen: 0 feature, 1 side, 2 count, 3 categories
+	var continuous, categorical, threshold bool
+	seen := 0
+	if err := s.Object(); err != nil {
+		return err
+	}
+	for first := true; ; first = false {
+		key, more, err := s.Key(first)
+		if err != nil {
+			return err
+		}
+		if !more {
+			break
+		}
+		switch string(key) {
+		case "type":
+			var kind []byte
+			kind, err = s.String()
+			continuous, categorical = string(kind) == "continuous", string(kind) == "categorical"
+		case "featureIndex":
+			seen |= 1
+			node.Feature, err = index(s, math.MaxInt32)
+		case "threshold":
+			threshold = true
+			node.Threshold, err = s.FloatOrNull()
+		case "isLeft":
+			seen |= 2
+			node.IsLeft, err = s.Bool()
+		case "numCategories":
+			seen |= 4
+			node.Categories, err = index(s, lim.List)
+		case "categories":
+			seen |= 8
+			node.Lo = int32(len(t.Cats))
+			t.Cats, err = floats(s, t.Cats, lim.List)
+			node.Hi = int32(len(t.Cats))
+		default:
+			err = s.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if continuous && threshold && seen == 1 {
+		return nil
+	}
+	if categorical && !threshold && seen == all {
+		return t.checkCategories(node)
+	}
+	return fmt.Errorf("its split lacks a type or a key, or has one of another type")
+}
+
+func index(s *jsonscan.Scanner, limit int) (int32, error) {
+	n, err := s.Int()
+	if err == nil && (n < 0 || n > int64(limit)) {
+		err = s.Errorf("%d, expected 0 to %d", n, limit)
+	}
+	return int32(n), err
+}
+
+// floats appends an array of at most limit numbers.
+func floats(s *jsonscan.Scanner, dst []float64, limit int) ([]float64, error) {
+	if err := s.Array(); err != nil {
+		return dst, err
+	}
+	for n := 0; ; n++ {
+		more, err := s.Elem(n == 0)
+		if !more || err != nil {
+			return dst, err
+		}
+		if n == limit {
+			return dst, s.Errorf("a list of more than %d elements", limit)
+		}
+		x, err := s.FloatOrNull()
+		if err != nil {
+			return dst, err
+		}
+		dst = append(dst, x)
+	}
+}
+
+// checkCategories refuses a categorical split whose categories are not whole numbers below their count.
+func (t *Tree) checkCategories(n *TreeNode) error {
+	if n.Categories == 0 {
+		return fmt.Errorf("a categorical split of 0 categories")
+	}
+	for _, c := range t.Cats[n.Lo:n.Hi] {
+		if !(c >= 0 && c < float64(n.Categories)) || c != math.Trunc(c) {
+			return fmt.Errorf("category %v of %d", c, n.Categories)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,176 @@
+package bundle
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"unicode/utf8"
+)
+
+var errWire = errors.New("is cut or is not protobuf")
+
+// wire is a cursor over one protobuf message: field by field, without reflection and without a schema.
+type wire struct {
+	buf  []byte
+	num  int    // number of the current field
+	typ  int    // its wire type
+	bits uint64 // its value, when it is a number
+	data []byte // its bytes, when it has a length
+}
+
+const (
+	wireVarint = 0
+	wireFixed8 = 1
+	wireBytes  = 2
+	wireFixed4 = 5
+)
+
+// next goes to the next field; false at the end.
+func (w *wire) next() (bool, error) {
+	if len(w.buf) == 0 {
+		return false, nil
+	}
+	tag, err := w.varint()
+	if err != nil {
+		return false, err
+	}
+	w.num, w.typ = int(tag>>3), int(tag&7)
+	if w.num == 0 || tag>>3 > 1<<29 {
+		return false, errWire
+	}
+	w.bits, w.data = 0, nil
+	switch w.typ {
+	case wireVarint:
+		w.bits, err = w.varint()
+	case wireFixed8:
+		w.bits, err = w.fixed(8)
+	case wireFixed4:
+		w.bits, err = w.fixed(4)
+	case wireBytes:
+		w.data, err = w.bytes()
+	default:
+		err = errWire
+	}
+	return err == nil, err
+}
+
+func (w *wire) varint() (uint64, error) {
+	x, n := binary.Uvarint(w.buf)
+	if n <= 0 {
+		return 0, errWire
+	}
+	w.buf = w.buf[n:]
+	return x, nil
+}
+
+func (w *wire) fixed(n int) (uint64, error) {
+	if len(w.buf) < n {
+		return 0, errWire
+	}
+	b := w.buf[:n]
+	w.buf = w.buf[n:]
+	if n == 4 {
+		return uint64(binary.LittleEndian.Uint32(b)), nil
+	}
+	return binary.LittleEndian.Uint64(b), nil
+}
+
+func (w *wire) bytes() ([]byte, error) {
+	n, err := w.varint()
+	if err != nil || n > uint64(len(w.buf)) {
+		return nil, errWire
+	}
+	b := w.buf[:n]
+	w.buf = w.buf[n:]
+	return b, nil
+}
+
+// expect refuses a field of another wire type than its number promises.
+func (w *wire) expect(typ int) error {
+	if w.typ != typ {
+		return fmt.Errorf("field %d has wire type %d, expected %d", w.num, w.typ, typ)
+	}
+	return nil
+}
+
+func (w *wire) text(limit int) (string, error) {
+	if err := w.expect(wireBytes); err != nil {
+		return "", err
+	}
+	if len(w.data) > limit {
+		return "", fmt.Errorf("a string of %d bytes, the limit is %d", len(w.data), limit)
+	}
+	if !utf8.Valid(w.data) {
+		return "", errors.New("a string is not UTF-8")
+	}
+	return string(w.data), nil
+}
+
+// doubles appends one double or a packed run of them.
+func (w *wire) doubles(dst []float64, limit int) ([]float64, error) {
+	if w.typ == wireFixed8 {
+		return append(dst, math.Float64frombits(w.bits)), checkList(len(dst)+1, limit)
+	}
+	if err := w.expect(wireBytes); err != nil {
+		return dst, err
+	}
+	if len(w.data)%8 != 0 {
+		return dst, errWire
+	}
+	if err := checkList(len(dst)+len(w.data)/8, limit); err != nil {
+		return dst, err
+	}
+	for b := w.data; len(b) > 0; b = b[8:] {
+		dst = append(dst, math.Float64frombits(binary.LittleEndian.Uint64(b)))
+	}
+	return dst, nil
+}
+
+// floats appends one float or a packed run of them.
+func (w *wire) floats(dst []float64, limit int) ([]float64, error) {
+	if w.typ == wireFixed4 {
+		return append(dst, float64(math.Float32frombits(uint32(w.bits)))), checkList(len(dst)+1, limit)
+	}
+	if err := w.expect(wireBytes); err != nil {
+		return dst, err
+	}
+	if len(w.data)%4 != 0 {
+		return dst, errWire
+	}
+	if err := checkList(len(dst)+len(w.data)/4, limit); err != nil {
+		return dst, err
+	}
+	for b := w.data; len(b) > 0; b = b[4:] {
+		dst = append(dst, float64(math.Float32frombits(binary.LittleEndian.Uint32(b))))
+	}
+	return dst, nil
+}
+
+// longs appends one whole number or a packed run of them.
+func (w *wire) longs(dst []int64, limit int) ([]int64, error) {
+	if w.typ == wireVarint {
+		return append(dst, int64(w.bits)), checkList(len(dst)+1, limit)
+	}
+	if err := w.expect(wireBytes); err != nil {
+		return dst, err
+	}
+	run := wire{buf: w.data}
+	for len(run.buf) > 0 {
+		n, err := run.varint()
+		if err != nil {
+			return dst, err
+		}
+		if dst = append(dst, int64(n)); len(dst) > limit {
+			return dst, checkList(len(dst), limit)
+		}
+	}
+	return dst, nil
+}
+
+func checkList(n, limit int) error {
+	if n > limit {
+		return fmt.Errorf("a list of more than %d elements", limit)
+	}
+	return nil
+}

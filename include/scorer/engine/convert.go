@@ -1,0 +1,84 @@
+package engine
+
+import (
+	"fmt"
+
+	"leapline/scorer/frame"
+)
+
+// A stage may want a column in another form than the stage before made it: conversion steps make a nameless twin, once.
+
+func (p *Program) twin(c *column, form byte, typ frame.Type, run func(from, to *column) Step) *column {
+	for _, s := range p.steps {
+		if s.name == "" && s.op[0] == form && s.in[0] == c.index {
+			return p.columns[s.out[0]]
+		}
+	}
+	to := p.newColumn("", typ, c.Width, true)
+	p.steps = append(p.steps, step{Step: run(c, to), op: string(form), in: []int{c.index}, out: []int{to.index}})
+	return to
+}
+
+// parsed gives a column of strings as numbers.
+func (p *Program) parsed(c *column) *column {
+	return p.twin(c, 'n', frame.ScalarOf(frame.Double, false), func(from, to *column) Step {
+		return parseStep{from.Name, from.text, p.wantNumber(to)}
+	})
+}
+
+type parseStep struct {
+	name     string
+	from, to int
+}
+
+func (s parseStep) Run(r *Row) error {
+	x, err := parseNumber(r.texts[s.from])
+	if err != nil {
+		return fmt.Errorf("column %q: %w", s.name, err)
+	}
+	r.numbers[s.to] = x
+	return nil
+}
+
+// formatted gives a column of numbers as strings.
+func (p *Program) formatted(c *column) *column {
+	return p.twin(c, 't', frame.ScalarOf(frame.String, false), func(from, to *column) Step {
+		return formatStep{from.number, p.wantText(to), from.Type.Base == frame.Integer}
+	})
+}
+
+type formatStep struct {
+	from, to int
+	whole    bool
+}
+
+func (s formatStep) Run(r *Row) error {
+	if s.whole {
+		r.texts[s.to] = r.longText(int64(r.numbers[s.from]))
+	} else {
+		r.texts[s.to] = r.doubleText(r.numbers[s.from], 64)
+	}
+	return nil
+}
+
+// densified gives a column of sparse vectors as arrays.
+func (p *Program) densified(c *column) *column {
+	return p.twin(c, 'd', c.Type, func(from, to *column) Step {
+		return denseStep{from.sparse, VectorOut{p.wantDense(to), to.Width}}
+	})
+}
+
+type denseStep struct {
+	from int
+	to   VectorOut
+}
+
+func (s denseStep) Run(r *Row) error {
+	out := s.to.Of(r)
+	clear(out)
+	v := &r.sparse[s.from]
+	for k, i := range v.Index {
+		out[i] = v.Value[k]
+	}
+	return nil
+}

@@ -1,0 +1,227 @@
+package engine
+
+import (
+	"fmt"
+
+	"leapline/scorer/frame"
+	"leapline/scorer/internal/jsonscan"
+)
+
+// Row is one row's scratch memory, for one goroutine at a time.
+type Row struct {
+	plan    *Plan
+	numbers []float64
+	texts   []string
+	doubles []float64
+	sparse  []SparseVector
+	given   []byte
+	scratch []any
+	cast    []byte // texts made from numbers
+}
+
+// What an input can be.
+const (
+	missing = iota
+	isNull
+	present
+)
+
+// Reset makes every input "not given"; a stage that reads one then fails with the column's name.
+func (r *Row) Reset() {
+	clear(r.given)
+	r.cast = r.cast[:0]
+}
+
+// Scratch is the memory that a stage asked for by Stage.Scratch.
+func (r *Row) Scratch(id int) any { return r.scratch[id] }
+
+func (r *Row) absent(c *column) error {
+	if r.given[c.given] == isNull {
+		return fmt.Errorf("column %q is null, expected a value", c.Name)
+	}
+	return fmt.Errorf("column %q is missing", c.Name)
+}
+
+func (c *column) refuse(found string) error {
+	return fmt.Errorf("column %q is %s, expected a %s", c.Name, found, c.Type)
+}
+
+// SetNull makes the plan's input i null.
+func (r *Row) SetNull(i int) { r.given[r.plan.inputs[i].given] = isNull }
+
+// SetDouble sets the plan's input i from a double.
+func (r *Row) SetDouble(i int, x float64) error {
+	c := r.plan.inputs[i]
+	if c.number >= 0 {
+		r.numbers[c.number] = x
+	}
+	if c.text >= 0 {
+		r.texts[c.text] = r.doubleText(x, 64)
+	}
+	return r.setScalar(c, "a number")
+}
+
+// SetFloat sets the plan's input i from a float of 32 bits.
+func (r *Row) SetFloat(i int, x float32) error {
+	c := r.plan.inputs[i]
+	if c.number >= 0 {
+		r.numbers[c.number] = float64(x)
+	}
+	if c.text >= 0 {
+		r.texts[c.text] = r.doubleText(float64(x), 32)
+	}
+	return r.setScalar(c, "a number")
+}
+
+// SetLong sets the plan's input i from a whole number.
+func (r *Row) SetLong(i int, n int64) error {
+	c := r.plan.inputs[i]
+	if c.number >= 0 {
+		r.numbers[c.number] = float64(n)
+	}
+	if c.text >= 0 {
+		r.texts[c.text] = r.longText(n)
+	}
+	return r.setScalar(c, "a number")
+}
+
+// SetBool sets the plan's input i from a boolean: 1 or 0, "true" or "false".
+func (r *Row) SetBool(i int, b bool) error {
+	c := r.plan.inputs[i]
+	x, text := 0.0, "false"
+	if b {
+		x, text = 1, "true"
+	}
+	if c.number >= 0 {
+		r.numbers[c.number] = x
+	}
+	if c.text >= 0 {
+		r.texts[c.text] = text
+	}
+	return r.setScalar(c, "a boolean")
+}
+
+// SetText sets the plan's input i from a string, which must not change until the row has run.
+func (r *Row) SetText(i int, text string) error {
+	c := r.plan.inputs[i]
+	if c.number >= 0 {
+		x, err := parseNumber(text)
+		if err != nil {
+			return fmt.Errorf("column %q: %w", c.Name, err)
+		}
+		r.numbers[c.number] = x
+	}
+	if c.text >= 0 {
+		r.texts[c.text] = text
+	}
+	return r.setScalar(c, "a string")
+}
+
+func (r *Row) setScalar(c *column, found string) error {
+	if c.Type.Kind == frame.Tensor {
+		return c.refuse(found)
+	}
+	r.given[c.given] = present
+	return nil
+}
+
+// SetVector sets the plan's input i from an array, which it copies.
+func (r *Row) SetVector(i int, values []float64) error {
+	c := r.plan.inputs[i]
+	if c.Type.Kind != frame.Tensor {
+		return c.refuse("a vector")
+	}
+	if len(values) != c.Width {
+		return fmt.Errorf("column %q has %d values, expected %d", c.Name, len(values), c.Width)
+	}
+	if c.dense >= 0 {
+		copy(r.doubles[c.dense:c.dense+c.Width], values)
+	}
+	if c.sparse >= 0 {
+		v := VectorOut{slot: c.sparse}.SparseOf(r)
+		for k, x := range values {
+			if x != 0 {
+				v.Add(k, x)
+			}
+		}
+	}
+	r.given[c.given] = present
+	return nil
+}
+
+// SetSparse sets the plan's input i, a vector of size values, from ascending indices and the values there; it copies.
+func (r *Row) SetSparse(i, size int, index []int32, values []float64) error {
+	c := r.plan.inputs[i]
+	if c.Type.Kind != frame.Tensor {
+		return c.refuse("a vector")
+	}
+	if size != c.Width || len(index) != len(values) {
+		return fmt.Errorf("column %q has %d values, expected %d", c.Name, size, c.Width)
+	}
+	last := int32(-1)
+	for _, k := range index {
+		if k <= last || int(k) >= c.Width {
+			return fmt.Errorf("column %q has the index %d after %d, of %d values", c.Name, k, last, c.Width)
+		}
+		last = k
+	}
+	if c.dense >= 0 {
+		out := r.doubles[c.dense : c.dense+c.Width]
+		clear(out)
+		for n, k := range index {
+			out[k] = values[n]
+		}
+	}
+	if c.sparse >= 0 {
+		v := VectorOut{slot: c.sparse}.SparseOf(r)
+		v.Index, v.Value = append(v.Index, index...), append(v.Value, values...)
+	}
+	r.given[c.given] = present
+	return nil
+}
+
+// Run computes the plan's outputs from its inputs. An error names the stage and the column.
+func (r *Row) Run() error {
+	steps := r.plan.steps
+	for i := range steps {
+		if err := steps[i].Run(r); err != nil {
+			return fmt.Errorf("stage %s (%s): %w", steps[i].name, steps[i].op, err)
+		}
+	}
+	return nil
+}
+
+// Double reads the plan's output k, a scalar number.
+func (r *Row) Double(k int) float64 { return r.numbers[r.plan.outputs[k].number] }
+
+// Text reads the plan's output k, a scalar string.
+func (r *Row) Text(k int) string { return r.texts[r.plan.outputs[k].text] }
+
+// Vector reads the plan's output k, a vector kept as an array (see IsSparse); valid until the row runs again.
+func (r *Row) Vector(k int) []float64 {
+	c := r.plan.outputs[k]
+	return r.doubles[c.dense : c.dense+c.Width]
+}
+
+// IsSparse says whether the plan's output k is a vector kept as indices and values, to be read by Sparse.
+func (r *Row) IsSparse(k int) bool { return r.plan.outputs[k].sparse >= 0 }
+
+// Sparse reads the plan's output k, a vector kept as indices and values; valid until the row runs again.
+func (r *Row) Sparse(k int) *SparseVector { return &r.sparse[r.plan.outputs[k].sparse] }
+
+// AppendJSON writes the plan's output k as a leap frame holds it.
+func (r *Row) AppendJSON(dst []byte, k int) []byte {
+	c := r.plan.outputs[k]
+	switch {
+	case c.text >= 0:
+		return jsonscan.AppendString(dst, r.texts[c.text])
+	case c.number >= 0 && c.Type.Base == frame.Integer:
+		return fmt.Appendf(dst, "%d", int64(r.numbers[c.number]))
+	case c.number >= 0:
+		return jsonscan.AppendFloat(dst, r.numbers[c.number])
+	case c.sparse >= 0:
+		v := &r.sparse[c.sparse]
+		return frame.AppendSparse(dst, c.Width, v.Index, v.Value)
+	}
+	return frame.AppendVector(dst, r.doubles[c.dense:c.dense+c.Width])
+}

@@ -1,0 +1,237 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"leapline/scorer/bundle"
+	"leapline/scorer/frame"
+)
+
+// Stage is what a Builder works on: one node of the pipeline, its attributes, ports and columns. The first thing that is
+// wrong sticks, and all later calls give zero values.
+type Stage struct {
+	program  *Program
+	node     *bundle.Node
+	info     StageInfo
+	in, out  []int // columns read and made
+	predicts bool
+	err      error
+}
+
+// step is a compiled stage, or the conversion of a column from one form to another.
+type step struct {
+	Step
+	name     string // "" for conversions
+	op       string
+	in, out  []int
+	predicts bool
+}
+
+// Fail says what is wrong with the model; the error names its entry.
+func (s *Stage) Fail(format string, args ...any) { s.fail(fmt.Errorf(format, args...)) }
+
+func (s *Stage) fail(err error) {
+	if s.err != nil {
+		return
+	}
+	var named *bundle.Error
+	if !errors.As(err, &named) {
+		err = &bundle.Error{Entry: s.node.Model.Entry, Err: err}
+	}
+	s.err = err
+}
+
+// Failed says whether something is wrong already.
+func (s *Stage) Failed() bool { return s.err != nil }
+
+// Predicts marks a model, whose columns a caller wants who names none.
+func (s *Stage) Predicts() { s.predicts = true }
+
+// Describe gives the stage's size in a few words, for people.
+func (s *Stage) Describe(format string, args ...any) { s.info.Detail = fmt.Sprintf(format, args...) }
+
+// Uses gives how often a model uses each feature, for people.
+func (s *Stage) Uses(counts map[int]int) { s.info.Uses = counts }
+
+// Node is the stage's node, for models that keep files beside their own.
+func (s *Stage) Node() *bundle.Node { return s.node }
+
+// Scratch gives each row its own memory for this stage, made once: Row.Scratch(id) returns it.
+func (s *Stage) Scratch(make func() any) (id int) {
+	s.program.scratch = append(s.program.scratch, make)
+	return len(s.program.scratch) - 1
+}
+
+// finish adds the stage to the program.
+func (s *Stage) finish(run Step) error {
+	if s.err == nil && run == nil {
+		s.Fail("op %s compiled to nothing", s.node.Model.Op)
+	}
+	if s.err == nil {
+		s.checkPorts()
+	}
+	if s.err != nil {
+		return s.err
+	}
+	p := s.program
+	p.steps = append(p.steps, step{Step: run, name: s.info.Name, op: s.info.Op, in: s.in, out: s.out, predicts: s.predicts})
+	for _, socket := range s.node.Inputs {
+		s.info.Inputs = append(s.info.Inputs, socket.Name)
+	}
+	for _, socket := range s.node.Outputs {
+		s.info.Outputs = append(s.info.Outputs, socket.Name)
+	}
+	p.infos = append(p.infos, s.info)
+	return nil
+}
+
+// checkPorts refuses output ports that the op did not fill: nobody would make their columns.
+func (s *Stage) checkPorts() {
+	for _, socket := range s.node.Outputs {
+		if c := s.program.find(socket.Name); c == nil || !slices.Contains(s.out, c.index) {
+			s.Fail("op %s has no output port %.80q", s.node.Model.Op, socket.Port)
+		}
+	}
+}
+
+// Inputs counts the node's input ports.
+func (s *Stage) Inputs() int { return len(s.node.Inputs) }
+
+// Has says whether the model has an attribute.
+func (s *Stage) Has(name string) bool { return s.node.Model.Has(name) }
+
+func read[T any](s *Stage, get func(string) (T, error), name string) (zero T) {
+	if s.err != nil {
+		return zero
+	}
+	value, err := get(name)
+	if err != nil {
+		s.fail(err)
+	}
+	return value
+}
+
+// Long, Int, Bool, Float and String read scalar attributes of type long, int, boolean, double and string.
+func (s *Stage) Long(name string) int64 { return read(s, s.node.Model.Long, name) }
+
+// Int reads a scalar of type int.
+func (s *Stage) Int(name string) int64 { return read(s, s.node.Model.Int, name) }
+
+// Bool reads a scalar of type boolean.
+func (s *Stage) Bool(name string) bool { return read(s, s.node.Model.Bool, name) }
+
+// Float reads a scalar of type double.
+func (s *Stage) Float(name string) float64 { return read(s, s.node.Model.Double, name) }
+
+// String reads a scalar of type string.
+func (s *Stage) String(name string) string { return read(s, s.node.Model.Text, name) }
+
+// Longs reads a list of long.
+func (s *Stage) Longs(name string) []int64 { return read(s, s.node.Model.Longs, name) }
+
+// Ints reads a list of int.
+func (s *Stage) Ints(name string) []int64 { return read(s, s.node.Model.Ints, name) }
+
+// Floats reads a list of double.
+func (s *Stage) Floats(name string) []float64 { return read(s, s.node.Model.Doubles, name) }
+
+// Strings reads a list of string.
+func (s *Stage) Strings(name string) []string { return read(s, s.node.Model.Texts, name) }
+
+// Tensor reads a tensor of double with one dimension.
+func (s *Stage) Tensor(name string) []float64 { return read(s, s.node.Model.Vector, name) }
+
+// Tensors reads a list of tensors of double.
+func (s *Stage) Tensors(name string) []bundle.Tensor { return read(s, s.node.Model.Tensors, name) }
+
+// Shape reads a data_shape.
+func (s *Stage) Shape(name string) bundle.Shape { return read(s, s.node.Model.Shape, name) }
+
+// Shapes reads a list of data_shape.
+func (s *Stage) Shapes(name string) []bundle.Shape { return read(s, s.node.Model.Shapes, name) }
+
+// Matrix reads a tensor of double with two dimensions; its values are column-major.
+func (s *Stage) Matrix(name string) (rows, cols int, values []float64) {
+	if s.err != nil {
+		return 0, 0, nil
+	}
+	rows, cols, values, err := s.node.Model.Matrix(name)
+	if err != nil {
+		s.fail(err)
+	}
+	return rows, cols, values
+}
+
+// Size reads a scalar of type long that counts something: from 1 to limit.
+func (s *Stage) Size(name string, limit int) int {
+	n := s.Long(name)
+	if s.err == nil && (n < 1 || n > int64(limit)) {
+		s.Fail("attribute %q is %d, expected 1 to %d", name, n, limit)
+	}
+	if s.err != nil {
+		return 0
+	}
+	return int(n)
+}
+
+// source finds the column bound to an input port; a column that no stage made becomes an input of the program.
+func (s *Stage) source(port string, typ frame.Type, width int) *column {
+	if s.err != nil {
+		return nil
+	}
+	name := ""
+	for _, socket := range s.node.Inputs {
+		if socket.Port == port {
+			name = socket.Name
+		}
+	}
+	if name == "" {
+		s.Fail("op %s has nothing on its input port %q", s.node.Model.Op, port)
+		return nil
+	}
+	c := s.program.find(name)
+	if c == nil {
+		c = s.program.newColumn(name, typ, width, false)
+	}
+	if (typ.Kind == frame.Tensor) != (c.Type.Kind == frame.Tensor) {
+		s.Fail("column %q is a %s, expected a %s", name, c.Type, typ)
+		return nil
+	}
+	if width > 0 && c.Width != width {
+		s.Fail("column %q has %d values, expected %d", name, c.Width, width)
+		return nil
+	}
+	return c
+}
+
+// HasInput and HasOutput say whether the node binds a port.
+func (s *Stage) HasInput(port string) bool { return hasPort(s.node.Inputs, port) }
+
+// HasOutput says whether the node binds an output port.
+func (s *Stage) HasOutput(port string) bool { return hasPort(s.node.Outputs, port) }
+
+func hasPort(sockets []bundle.Socket, port string) bool {
+	return slices.ContainsFunc(sockets, func(k bundle.Socket) bool { return k.Port == port })
+}
+
+// target makes the column bound to an output port, or a nameless one when the node leaves the port out.
+func (s *Stage) target(port string, typ frame.Type, width int) *column {
+	if s.err != nil {
+		return nil
+	}
+	name := ""
+	for _, socket := range s.node.Outputs {
+		if socket.Port == port {
+			name = socket.Name
+		}
+	}
+	if name != "" && s.program.find(name) != nil {
+		s.Fail("column %q is there already, but stage %s makes it", name, s.info.Name)
+		return nil
+	}
+	c := s.program.newColumn(name, typ, width, true)
+	s.out = append(s.out, c.index)
+	return c
+}

@@ -1,0 +1,70 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unsafe"
+)
+
+// parseNumber reads a string as Java's Double.parseDouble does, as far as anyone would write it.
+func parseNumber(text string) (float64, error) {
+	trimmed := strings.TrimSpace(text)
+	if x, err := strconv.ParseFloat(trimmed, 64); (err == nil || math.IsInf(x, 0)) && !strings.ContainsAny(trimmed, "_xXiIpP") {
+		return x, nil
+	}
+	switch strings.TrimLeft(trimmed, "+-") {
+	case "NaN":
+		return math.NaN(), nil
+	case "Infinity":
+		return math.Inf(1 - 2*strings.Count(trimmed, "-")), nil
+	}
+	return 0, fmt.Errorf("found the string %.40q, expected a number", text)
+}
+
+// doubleText writes a double or float as Java's toString does: 5.0, 1.0E10, NaN. The string is valid until the next Reset.
+func (r *Row) doubleText(x float64, bits int) string {
+	start := len(r.cast)
+	abs := math.Abs(x)
+	switch {
+	case math.IsNaN(x):
+		return "NaN"
+	case math.IsInf(x, 1):
+		return "Infinity"
+	case math.IsInf(x, -1):
+		return "-Infinity"
+	case x == 0 || (abs >= 1e-3 && abs < 1e7):
+		r.cast = strconv.AppendFloat(r.cast, x, 'f', -1, bits)
+		if !strings.Contains(r.castFrom(start), ".") {
+			r.cast = append(r.cast, '.', '0')
+		}
+	default:
+		r.cast = javaExponent(strconv.AppendFloat(r.cast, x, 'E', -1, bits), start)
+	}
+	return r.castFrom(start)
+}
+
+// javaExponent turns 1E+10 and 1.5E-07 after start into 1.0E10 and 1.5E-7.
+func javaExponent(b []byte, start int) []byte {
+	text := string(b[start:])
+	digits, exponent, _ := strings.Cut(text, "E")
+	if !strings.Contains(digits, ".") {
+		digits += ".0"
+	}
+	n, _ := strconv.Atoi(exponent)
+	b = append(b[:start], digits...)
+	return strconv.AppendInt(append(b, 'E'), int64(n), 10)
+}
+
+func (r *Row) longText(n int64) string {
+	start := len(r.cast)
+	r.cast = strconv.AppendInt(r.cast, n, 10)
+	return r.castFrom(start)
+}
+
+// castFrom gives the cast text after start without copying it: a later append may move the buffer, the text stays.
+func (r *Row) castFrom(start int) string {
+	b := r.cast[start:]
+	return unsafe.String(unsafe.SliceData(b), len(b))
+}

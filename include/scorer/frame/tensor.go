@@ -1,0 +1,78 @@
+package frame
+
+import (
+	"strconv"
+
+	"leapline/scorer/internal/jsonscan"
+)
+
+// AppendVector writes a vector as MLeap does, as indices and values when Spark's rule calls that smaller.
+func AppendVector(dst []byte, values []float64) []byte {
+	filled := 0
+	for _, x := range values {
+		if x != 0 {
+			filled++
+		}
+	}
+	if 1.5*(float64(filled)+1) < float64(len(values)) {
+		return appendCompressed(dst, values)
+	}
+	dst = appendDims(dst, len(values))
+	dst = AppendDoubles(append(dst, `,"values":`...), values)
+	return append(dst, '}')
+}
+
+// AppendDoubles writes an array of doubles.
+func AppendDoubles(dst []byte, values []float64) []byte {
+	dst = append(dst, '[')
+	for i, x := range values {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = jsonscan.AppendFloat(dst, x)
+	}
+	return append(dst, ']')
+}
+
+func appendDims(dst []byte, n int) []byte {
+	dst = append(dst, `{"dimensions":[`...)
+	return append(strconv.AppendInt(dst, int64(n), 10), ']')
+}
+
+func appendCompressed(dst []byte, values []float64) []byte {
+	dst = append(appendDims(dst, len(values)), `,"indices":[`...)
+	mark := len(dst)
+	for i, x := range values {
+		if x != 0 {
+			dst = appendIndex(dst, i, len(dst) == mark)
+		}
+	}
+	dst = append(dst, `],"values":[`...)
+	mark = len(dst)
+	for _, x := range values {
+		if x != 0 {
+			if len(dst) > mark {
+				dst = append(dst, ',')
+			}
+			dst = jsonscan.AppendFloat(dst, x)
+		}
+	}
+	return append(dst, ']', '}')
+}
+
+func appendIndex(dst []byte, i int, first bool) []byte {
+	if !first {
+		dst = append(dst, ',')
+	}
+	return append(strconv.AppendInt(append(dst, '['), int64(i), 10), ']')
+}
+
+// AppendSparse writes a vector of n doubles that is kept as indices and values.
+func AppendSparse(dst []byte, n int, index []int32, values []float64) []byte {
+	dst = append(appendDims(dst, n), `,"indices":[`...)
+	for k, i := range index {
+		dst = appendIndex(dst, int(i), k == 0)
+	}
+	dst = AppendDoubles(append(dst, `],"values":`...), values)
+	return append(dst, '}')
+}

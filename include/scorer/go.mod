@@ -1,0 +1,3 @@
+module leapline/scorer
+
+go 1.26

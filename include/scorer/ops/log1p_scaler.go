@@ -1,0 +1,30 @@
+package ops
+
+import (
+	"math"
+
+	"leapline/scorer/engine"
+)
+
+// log1p_scaler is a custom op, and the worked example of one: output = log(1 + input) * scale, for a double.
+// MLeap has no such op. Attribute: scale double. Ports: input -> output.
+func init() { engine.Register("log1p_scaler", newLog1p) }
+
+type log1p struct {
+	in    engine.Number
+	out   engine.NumberOut
+	scale float64
+}
+
+func newLog1p(s *engine.Stage) engine.Step {
+	return log1p{in: s.Number("input", false), out: s.NewNumber("output"), scale: s.Float("scale")}
+}
+
+func (t log1p) Run(r *engine.Row) error {
+	x, err := t.in.Of(r)
+	if err != nil {
+		return err
+	}
+	t.out.Set(r, math.Log1p(x)*t.scale)
+	return nil
+}
