@@ -1,0 +1,109 @@
+"""Cutting and labelling: whatever would give the purchase away is planted, and must be gone."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from leapline.features import spec as specs
+from leapline.features.compile import session_features
+from leapline.training import examples
+from tests.features.sessions import event, frame
+
+pytestmark = pytest.mark.spark
+START = datetime(2026, 3, 1, 23, 50)
+
+
+def session(name: str, *kinds: str, step: int = 60, **first: Any) -> list[dict[str, Any]]:
+    """Events `step` seconds apart; `kind@page` sets the page."""
+    rows = []
+    for number, word in enumerate(kinds):
+        kind, _, page = word.partition("@")
+        rows.append(
+            event(name, number, kind, START + timedelta(seconds=step * number), page=page or None, item=f"i{number}")
+        )
+    rows[0] |= first
+    return rows
+
+
+def seen(spark: Any, *sessions: list[dict[str, Any]]) -> dict[str, list[str]]:
+    cut = examples.cut_and_label(frame(spark, [row for rows in sessions for row in rows])).collect()
+    result: dict[str, list[str]] = {}
+    for row in sorted(cut, key=lambda r: r["event_id"]):
+        result.setdefault(f"{row['session']}={row['label']}", []).append(row["kind"])
+    return result
+
+
+def test_nothing_at_or_after_the_first_sign_of_a_checkout_is_left(spark: Any) -> None:
+    found = seen(
+        spark,
+        session(
+            "buys", "item_view", "cart_add", "checkout", "item_view", "purchase", "purchase_item", "page_view@thanks"
+        ),
+        session("leaves", "item_view", "cart_add", "checkout", "item_view"),
+        session("checkout_page", "item_view", "page_view@checkout", "cart_remove", "purchase"),
+        session("straight", "cart_add", "purchase", "search"),
+        session("thanks_first", "search", "page_view@thanks", "search"),
+        session("looks", "search", "item_view@item", "page_ping"),
+    )
+    assert found == {
+        "buys=1": ["item_view", "cart_add"],
+        "leaves=0": ["item_view", "cart_add"],
+        "checkout_page=1": ["item_view"],
+        "straight=1": ["cart_add"],
+        "thanks_first=0": ["search"],
+        "looks=0": ["search", "item_view", "page_ping"],
+    }
+
+
+def test_an_event_at_the_very_moment_of_the_checkout_is_cut_whatever_its_id(spark: Any) -> None:
+    rows = session("s", "search", "checkout")
+    rows.append(event("s", 0, "cart_add", rows[1]["ts"]) | {"event_id": "a-before-s"})
+    assert seen(spark, rows) == {"s=0": ["search"]}
+
+
+def test_an_item_line_without_its_order_is_a_purchase_too(spark: Any) -> None:
+    assert seen(spark, session("s", "search", "purchase_item")) == {"s=1": ["search"]}
+
+
+def test_a_session_that_begins_with_its_cut_is_left_out(spark: Any) -> None:
+    assert seen(spark, session("s", "checkout", "item_view", "purchase")) == {}
+
+
+def test_build_gives_one_row_a_session_whatever_comes_after_the_cut(spark: Any) -> None:
+    spec = specs.default()
+    before = ("item_view", "search", "cart_add")
+    first = {"visitor": "v1", "device": "Mobile", "session_index": 1}
+    short = session("s", *before, "purchase", **first)
+    long = session("s", *before, "purchase", *["item_view"] * 5, "checkout", "cart_remove", **first)
+
+    def build(rows: list[dict[str, Any]]) -> Any:
+        return examples.build(frame(spark, rows), lambda events, carry: session_features(events, spec, carry))
+
+    table = build(long)
+    assert table.columns == ["session", *examples.DESCRIBING, *spec.columns]
+    [row] = table.collect()
+    assert [row] == build(short).collect()
+    assert row.asDict().items() >= {
+        "visitor": "v1", "device": "Mobile", "new_visitor": True, "start_ts": START, "label": 1, "n_events": 3.0
+    }.items()  # fmt: skip
+    plan = build(long)._jdf.queryExecution().executedPlan().toString()
+    assert plan.count("Exchange") == 1
+    assert plan.count("Sort [session") == 1
+
+
+def test_a_day_splits_by_time_and_no_session_is_lost(spark: Any) -> None:
+    rows = [(f"s{i}", f"v{i % 7}", START + timedelta(minutes=i)) for i in range(100)]
+    table = spark.createDataFrame(rows, "session string, visitor string, start_ts timestamp")
+    before, after = examples.split_by_time(table, 0.7)
+    assert before.count() == 70
+    assert {r[0] for r in after.collect()} == {f"s{i}" for i in range(70, 100)}
+    assert examples.split_by_time(table.limit(0))[0].count() == 0
+
+
+def test_no_visitor_on_both_sides(spark: Any) -> None:
+    table = spark.createDataFrame(
+        [("a", "v1"), ("b", "v2"), ("c", "v1"), ("d", None)], "session string, visitor string"
+    )
+    left = examples.without_visitors_of(table, table.where("session = 'c'"))
+    assert {r[0] for r in left.collect()} == {"b", "d"}
