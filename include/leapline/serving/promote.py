@@ -4,8 +4,8 @@
                                                                                           -> intent removed
 
 OCI has no conditional tag update: a lock on a file beside the ledger (it goes with the process) keeps runs apart that
-share the lake, and `champion` is asked for again under the lock. The intent is what lets a repeated run know the champion
-before the kill: without it a half-done rollback would make `previous` and `champion` the same and lose one.
+share the lake, and `champion` is asked for again under the lock. The intent is what lets a repeated run know the
+champion before the kill: without it a half-done rollback would make `previous` and `champion` the same and lose one.
 """
 
 import fcntl
@@ -139,7 +139,7 @@ class Champion:
             return None
         entry = Entry(**read_json(self._intent))
         if self.registry.digest(CHAMPION) not in (entry.before, entry.after) or not self.registry.digest(entry.after):
-            self._intent.unlink()  # moved or removed since by someone without this lake's lock: his word is the later one
+            self._intent.unlink()  # someone without this lake's lock moved or removed it since: theirs is the last word
             return None
         self._carry_out(replace(entry, why=f"{entry.why} (finished by a later run)"))
         return entry
