@@ -35,6 +35,15 @@ func (s *Scanner) Pos() int { return s.pos }
 // Seek puts the cursor at an offset that Pos gave.
 func (s *Scanner) Seek(pos int) { s.pos = pos }
 
+// Rest is the text from the cursor on, From and Between are parts of it.
+func (s *Scanner) Rest() []byte { return s.buf[s.pos:] }
+
+// From is the text from an offset up to the cursor.
+func (s *Scanner) From(start int) []byte { return s.buf[start:s.pos] }
+
+// Between is the text between two offsets.
+func (s *Scanner) Between(start, end int) []byte { return s.buf[start:end] }
+
 // Peek skips white space and gives the next byte without taking it; 0 at the end.
 func (s *Scanner) Peek() byte {
 	for s.pos < len(s.buf) {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // String takes a string and gives its unescaped bytes, which are valid until the next call that reads a string.
@@ -193,4 +194,16 @@ func AppendString(dst []byte, text string) []byte {
 	}
 	dst = append(dst, text[start:]...)
 	return append(dst, '"')
+}
+
+// Text takes a string; without escapes it is a view of the scanned bytes, which must then not change while it is used.
+func (s *Scanner) Text() (string, error) {
+	b, err := s.String()
+	if err != nil || len(b) == 0 {
+		return "", err
+	}
+	if len(s.scratch) > 0 && &b[0] == &s.scratch[0] {
+		return string(b), nil
+	}
+	return unsafe.String(&b[0], len(b)), nil
 }

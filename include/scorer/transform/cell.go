@@ -1,0 +1,101 @@
+package transform
+
+import (
+	"math"
+
+	"leapline/scorer/frame"
+)
+
+// readCell takes one value of a column and, when the model reads the column, sets its input.
+func (t *Transformer) readCell(f *frame.Field, input int) error {
+	s := &t.scan
+	if null, err := s.Null(); null || err != nil {
+		if err != nil {
+			return err
+		}
+		return t.setNull(f, input)
+	}
+	switch f.Type.Kind {
+	case frame.Tensor:
+		return t.readTensor(f, input)
+	case frame.List, frame.Map:
+		if c := s.Peek(); (c == '[') != (f.Type.Kind == frame.List) || (c == '{') != (f.Type.Kind == frame.Map) {
+			return s.Errorf("not a %s", f.Type)
+		}
+		return s.Skip()
+	}
+	return t.readScalar(f, input)
+}
+
+func (t *Transformer) setNull(f *frame.Field, input int) error {
+	real := f.Type.Base == frame.Double || f.Type.Base == frame.Float
+	switch {
+	case !f.Type.Nullable && !(f.Type.Kind == frame.Scalar && real):
+		return t.scan.Errorf("null, expected a %s", f.Type)
+	case input < 0:
+		return nil
+	case !f.Type.Nullable:
+		return t.row.SetDouble(input, math.NaN())
+	}
+	t.row.SetNull(input)
+	return nil
+}
+
+func (t *Transformer) readScalar(f *frame.Field, input int) error {
+	s := &t.scan
+	switch f.Type.Base {
+	case frame.Double, frame.Float:
+		x, err := s.Float()
+		if err != nil || input < 0 {
+			return err
+		}
+		if f.Type.Base == frame.Float {
+			return t.row.SetFloat(input, float32(x))
+		}
+		return t.row.SetDouble(input, x)
+	case frame.Boolean:
+		b, err := s.Bool()
+		if err != nil || input < 0 {
+			return err
+		}
+		return t.row.SetBool(input, b)
+	case frame.String, frame.ByteString:
+		text, err := s.Text()
+		if err != nil || input < 0 {
+			return err
+		}
+		return t.row.SetText(input, text)
+	}
+	n, err := s.Int()
+	if err != nil {
+		return err
+	}
+	if bits := wholeBits[f.Type.Base]; n<<(64-bits)>>(64-bits) != n {
+		return s.Errorf("%d does not fit a %s", n, f.Type.Base)
+	}
+	if input < 0 {
+		return nil
+	}
+	return t.row.SetLong(input, n)
+}
+
+var wholeBits = [...]uint{frame.Byte: 8, frame.Short: 16, frame.Integer: 32, frame.Long: 64}
+
+func (t *Transformer) readTensor(f *frame.Field, input int) error {
+	if input < 0 && !f.Type.Base.Numeric() {
+		if t.scan.Peek() != '{' {
+			return t.scan.Errorf("not a %s", f.Type)
+		}
+		return t.scan.Skip()
+	}
+	if err := t.tensor.Parse(&t.scan); err != nil || input < 0 {
+		return err
+	}
+	if t.tensor.Dims != 1 {
+		return t.scan.Errorf("a tensor of %d dimensions, expected one", t.tensor.Dims)
+	}
+	if t.tensor.Sparse {
+		return t.row.SetSparse(input, t.tensor.Size, t.tensor.Index, t.tensor.Values)
+	}
+	return t.row.SetVector(input, t.tensor.Values)
+}

@@ -1,0 +1,216 @@
+// Package transform turns one leap frame into another, from JSON to JSON, as MLeap's servers do: all columns of the
+// caller as they came, then every column that the model makes.
+//
+//	t, err := transform.New(program)        // one per goroutine; pool it
+//	out, rows, err := t.Append(nil, body)   // body must not change meanwhile
+//
+// A caller's columns are bound by name, in any order; one that the model does not read is passed on after a check of its
+// type. Null in a column of doubles that is not nullable is NaN.
+package transform
+
+import (
+	"bytes"
+	"fmt"
+
+	"leapline/scorer/engine"
+	"leapline/scorer/frame"
+	"leapline/scorer/internal/jsonscan"
+)
+
+// Transformer scores frames, one at a time. It keeps the binding of the last schema: callers repeat theirs.
+type Transformer struct {
+	plan   *engine.Plan
+	row    *engine.Row
+	scan   jsonscan.Scanner
+	tensor frame.TensorValue
+
+	schema []byte // text of the bound schema
+	fields []frame.Field
+	input  []int  // for each field the plan's input, or -1
+	head   []byte // of the answer, up to its rows
+	made   int    // columns that the model makes
+}
+
+// New makes a transformer that computes all columns.
+func New(p *engine.Program) (*Transformer, error) {
+	plan, err := p.Plan()
+	if err != nil {
+		return nil, err
+	}
+	return &Transformer{plan: plan, row: plan.NewRow(), made: len(plan.Outputs())}, nil
+}
+
+// Append appends the answer to one frame, and counts its rows. After an error dst is the caller's still.
+func (t *Transformer) Append(dst, body []byte) (out []byte, rows int, err error) {
+	s := &t.scan
+	s.Reset(body)
+	if err := s.Object(); err != nil {
+		return dst, 0, err
+	}
+	bound, at := false, -1 // at: where rows stand that came before their schema
+	for first := true; ; first = false {
+		key, more, err := s.Key(first)
+		if err != nil {
+			return dst, 0, err
+		}
+		if !more {
+			break
+		}
+		switch {
+		case string(key) == "schema" && !bound:
+			bound = true
+			err = t.readSchema()
+		case string(key) == "rows" && out == nil && at < 0:
+			if !bound {
+				s.Peek()
+				at = s.Pos()
+				err = s.Skip()
+				break
+			}
+			out, rows, err = t.appendRows(dst)
+		case string(key) == "schema" || string(key) == "rows":
+			err = s.Errorf("%q is there twice", key)
+		default:
+			err = s.Skip()
+		}
+		if err != nil {
+			return dst, 0, err
+		}
+	}
+	if err := s.End(); err != nil {
+		return dst, 0, err
+	}
+	if at >= 0 && bound {
+		s.Seek(at)
+		out, rows, err = t.appendRows(dst)
+	}
+	if out == nil && err == nil {
+		err = fmt.Errorf("a leap frame needs a schema and rows")
+	}
+	if err != nil {
+		return dst, 0, err
+	}
+	return append(out, '}'), rows, nil
+}
+
+// readSchema takes the schema, and binds it unless it is the last frame's.
+func (t *Transformer) readSchema() error {
+	s := &t.scan
+	s.Peek()
+	if n := len(t.schema); n > 0 && bytes.HasPrefix(s.Rest(), t.schema) {
+		s.Seek(s.Pos() + n)
+		return nil
+	}
+	start := s.Pos()
+	t.schema = t.schema[:0]
+	schema, err := frame.ParseSchema(s)
+	if err != nil {
+		return err
+	}
+	if err := t.bind(schema); err != nil {
+		return err
+	}
+	t.schema = append(t.schema, s.From(start)...)
+	return nil
+}
+
+// bind finds the model's inputs among the caller's columns.
+func (t *Transformer) bind(schema frame.Schema) error {
+	t.fields = schema.Fields
+	t.input = make([]int, len(schema.Fields))
+	for i := range t.input {
+		t.input[i] = -1
+	}
+	for i, c := range t.plan.Inputs() {
+		at := schema.Index(c.Name)
+		if at < 0 {
+			return fmt.Errorf("column %q (%s) is missing", c.Name, c.Type)
+		}
+		if err := checkCast(schema.Fields[at], c); err != nil {
+			return err
+		}
+		t.input[at] = i
+	}
+	all := frame.Schema{Fields: schema.Fields[:len(schema.Fields):len(schema.Fields)]}
+	for _, c := range t.plan.Outputs() {
+		if schema.Index(c.Name) >= 0 {
+			return fmt.Errorf("column %q is there already, but the model makes it", c.Name)
+		}
+		all.Fields = append(all.Fields, frame.Field{Name: c.Name, Type: c.Type})
+	}
+	t.head = all.AppendJSON(append(t.head[:0], `{"schema":`...))
+	t.head = append(t.head, `,"rows":`...)
+	return nil
+}
+
+// checkCast refuses a column whose type can never become what the model reads.
+func checkCast(have frame.Field, want engine.Column) error {
+	scalar := have.Type.Kind == frame.Scalar && have.Type.Base != frame.ByteString
+	tensor := have.Type.Kind == frame.Tensor && have.Type.Base.Numeric()
+	if (want.Type.Kind == frame.Scalar && scalar) || (want.Type.Kind == frame.Tensor && tensor) {
+		return nil
+	}
+	return fmt.Errorf("column %q is a %s, expected a %s", have.Name, have.Type, want.Type)
+}
+
+// appendRows writes the answer up to the end of its rows.
+func (t *Transformer) appendRows(dst []byte) (out []byte, rows int, err error) {
+	s := &t.scan
+	if err := s.Array(); err != nil {
+		return nil, 0, err
+	}
+	dst = append(append(dst, t.head...), '[')
+	for ; ; rows++ {
+		more, err := s.Elem(rows == 0)
+		if err != nil {
+			return nil, 0, err
+		}
+		if !more {
+			return append(dst, ']'), rows, nil
+		}
+		if rows > 0 {
+			dst = append(dst, ',')
+		}
+		if dst, err = t.appendRow(dst); err != nil {
+			return nil, 0, fmt.Errorf("row %d: %w", rows, err)
+		}
+	}
+}
+
+// appendRow scores one row: its cells as they came, then the model's.
+func (t *Transformer) appendRow(dst []byte) ([]byte, error) {
+	s := &t.scan
+	if err := s.Array(); err != nil {
+		return nil, err
+	}
+	t.row.Reset()
+	s.Peek()
+	start, end := s.Pos(), s.Pos()
+	for i := range t.fields {
+		more, err := s.Elem(i == 0)
+		if err != nil {
+			return nil, err
+		}
+		if !more {
+			return nil, s.Errorf("%d values, expected %d", i, len(t.fields))
+		}
+		if err := t.readCell(&t.fields[i], t.input[i]); err != nil {
+			return nil, fmt.Errorf("column %q: %w", t.fields[i].Name, err)
+		}
+		end = s.Pos()
+	}
+	if more, err := s.Elem(len(t.fields) == 0); more || err != nil {
+		return nil, s.Errorf("more than %d values", len(t.fields))
+	}
+	if err := t.row.Run(); err != nil {
+		return nil, err
+	}
+	dst = append(append(dst, '['), s.Between(start, end)...)
+	for k := range t.made {
+		if k > 0 || end > start {
+			dst = append(dst, ',')
+		}
+		dst = t.row.AppendJSON(dst, k)
+	}
+	return append(dst, ']'), nil
+}
