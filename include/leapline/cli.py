@@ -23,7 +23,7 @@ from leapline.settings import PREFIX, Settings
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Every night, turn a shop's click stream into a measured, deployable scoring container, or a plain reason why not.",
+    help="Every night, turn a shop's click stream into a deployable scoring container, or a plain reason why not.",
 )
 import_app = typer.Typer(no_args_is_help=True, help="Turn public click data into Snowplow events.")
 registry_app = typer.Typer(no_args_is_help=True, help="The local registry.")

@@ -125,9 +125,14 @@ def read_json(path: Path) -> Any:
         ) from exc
 
 
+def json_bytes(content: Any) -> bytes:
+    """JSON with sorted keys and a last newline: equal content, equal bytes."""
+    return (json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON with sorted keys, beside and then swapped in; the last newline included."""
-    write_bytes(path, (json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
+    """Write JSON with sorted keys, beside and then swapped in."""
+    write_bytes(path, json_bytes(content))
 
 
 def write_bytes(path: Path, content: bytes) -> None:

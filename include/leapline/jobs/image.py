@@ -3,7 +3,6 @@
 import getpass
 from datetime import UTC, datetime
 
-from leapline.serving.image import ARCHITECTURES
 from leapline.serving.ledger import Ledger
 from leapline.serving.promote import Champion, Order
 from leapline.serving.registry import Registry

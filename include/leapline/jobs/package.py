@@ -4,12 +4,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from leapline import bundle
+from leapline.bundle.archive import read_entries, write_entries
 from leapline.jobs.lineage import code_version, libraries
 from leapline.jobs.run import Run
 from leapline.serving import image
 from leapline.settings import Settings
-from leapline.storage import Lake, read_json, write_json
+from leapline.storage import Lake, json_bytes, read_json, write_json
 
 MANIFEST, FEATURES = "leapline/manifest.json", "leapline/features.json"
 
@@ -28,8 +28,11 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
         run.day, read_json(candidate / "training.json"), read_json(evaluation / "metrics.json"), verdict
     )
     with lake.attempt("packages", run.day) as out:
-        extras = {MANIFEST: bundle.json_bytes(document), FEATURES: (candidate / "features.json").read_bytes()}
-        sha256 = bundle.add_extras(candidate / "model.zip", out / "model.zip", extras)
+        entries = read_entries(candidate / "model.zip") | {
+            MANIFEST: json_bytes(document),
+            FEATURES: (candidate / "features.json").read_bytes(),
+        }
+        sha256 = write_entries(out / "model.zip", entries)
         model_id = f"{run.day.isoformat()}-{sha256[:12]}"
         info = _build_image(settings, out, model_id, run.day)
         summary = {
@@ -65,6 +68,6 @@ def manifest(day: date, training: dict[str, Any], metrics: dict[str, Any], verdi
 
 def _build_image(settings: Settings, out: Path, model_id: str, day: date) -> image.ImageInfo:
     labels = {image.LABEL + "revision": code_version(), image.LABEL + "licenses": "Apache-2.0"}
-    scorers = {a: settings.tools / "scorer" / f"linux-{a}" / "scorer" for a in image.ARCHITECTURES}
+    scorers = {a: settings.tools / "scorer" / f"linux-{a}" / "scorer" for a in ("amd64", "arm64")}
     ended = datetime.combine(day + timedelta(days=1), time(), UTC)
     return image.build(out / "model.zip", scorers, out / "image", model_id=model_id, labels=labels, created=ended)

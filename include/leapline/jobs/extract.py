@@ -1,0 +1,78 @@
+"""The day's Snowplow events, cleaned, into the lake; and those days of the training window that are not there yet."""
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from leapline.errors import NoEventsError, QuarantineError
+from leapline.jobs.days import training_window
+from leapline.jobs.run import Run, main
+from leapline.jobs.session import spark_session
+from leapline.settings import Settings
+from leapline.storage import Lake, write_json
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def run(settings: Settings, run: Run) -> dict[str, Any]:
+    """Clean the data day, and any earlier day of the window that was never extracted.
+
+    Raises:
+        InputError: the landing folder or a file in it cannot be read.
+        NoEventsError: no events on the data day. An earlier day without events is only noted.
+        QuarantineError: more lines than allowed had to be set aside.
+    """
+    lake = Lake(settings.home)
+    missing = [day for day in training_window(settings, run.day) if not lake.has("events", day)]
+    summary: dict[str, Any] = {}
+    with spark_session(settings, "extract") as spark:
+        for day in missing:
+            try:
+                summary[day.isoformat()] = extract_day(spark, settings, lake, day)
+            except NoEventsError as exc:
+                summary[day.isoformat()] = {"events": 0, "note": str(exc)}
+        summary[run.day.isoformat()] = extract_day(spark, settings, lake, run.day)
+    return summary
+
+
+def extract_day(spark: "SparkSession", settings: Settings, lake: Lake, day: date) -> dict[str, Any]:
+    """Clean one day and swap events and quarantine in; gives the balance of its lines."""
+    from leapline.events.clean import CleanOptions, clean_landing, release, write_day
+    from leapline.quality.profile import profile
+
+    options = CleanOptions(
+        key=settings.key_bytes(),
+        consent_required=settings.consent_required,
+        lookahead_hours=settings.lookahead_hours,
+        days_late=settings.days_late,
+        partitions=settings.spark_shuffle_partitions,
+    )
+    clean = clean_landing(spark, settings.landing_dir, day, options)
+    try:
+        with lake.attempt("quarantine", day) as quarantine, lake.attempt("events", day) as events:
+            write_day(clean, events / "events", quarantine / "lines")
+            write_json(quarantine / "counts.json", clean.counts)
+            write_json(events / "counts.json", clean.counts)
+            written = spark.read.parquet(str(events / "events"))
+            write_json(events / "profile.json", profile(written, clean.counts))
+    finally:
+        release(clean)
+    _refuse_too_many(settings, clean.counts)
+    return clean.counts
+
+
+def _refuse_too_many(settings: Settings, counts: dict[str, Any]) -> None:
+    """After the swap, so that the operator finds the lines in the quarantine."""
+    share = counts["quarantined_share"]
+    if share > settings.max_quarantine_share:
+        reasons = ", ".join(f"{n} {why}" for why, n in counts["quarantined"].items() if n)
+        raise QuarantineError(
+            f"lines of {counts['day']}",
+            found=f"{share:.1%} set aside ({reasons})",
+            expected=f"at most {settings.max_quarantine_share:.1%}",
+            fix=f"Look at quarantine/date={counts['day']}, mend the source, or raise LEAPLINE_MAX_QUARANTINE_SHARE.",
+        )
+
+
+if __name__ == "__main__":
+    main("extract", run)
