@@ -19,6 +19,9 @@ import (
 
 // Transformer scores frames, one at a time. It keeps the binding of the last schema: callers repeat theirs.
 type Transformer struct {
+	// Before, when set, is called before each row with its number and the answer's size so far; an error ends the frame.
+	Before func(row, size int) error
+
 	plan   *engine.Plan
 	row    *engine.Row
 	scan   jsonscan.Scanner
@@ -167,6 +170,11 @@ func (t *Transformer) appendRows(dst []byte) (out []byte, rows int, err error) {
 		}
 		if !more {
 			return append(dst, ']'), rows, nil
+		}
+		if t.Before != nil {
+			if err := t.Before(rows, len(dst)); err != nil {
+				return nil, 0, err
+			}
 		}
 		if rows > 0 {
 			dst = append(dst, ',')
