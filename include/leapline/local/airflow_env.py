@@ -98,7 +98,11 @@ def _spark(settings: Settings) -> dict[str, str]:
 
 def _leapline(settings: Settings) -> dict[str, str]:
     given = {name: getattr(settings, name) for name in settings.model_fields_set}
-    paths = {"home": settings.home.absolute(), "landing": settings.landing_dir.absolute()}
+    paths = {
+        "home": settings.home.absolute(),
+        "landing": settings.landing_dir.absolute(),
+        "tools": settings.tools.absolute(),
+    }
     return {f"{PREFIX}{name.upper()}": _plain(value) for name, value in (given | paths).items() if value is not None}
 
 
