@@ -1,0 +1,5 @@
+"""Writers of Spark's own stages; importing this package registers them."""
+
+from leapline.bundle.stages import clusters, features, linear, trees
+
+__all__ = ["clusters", "features", "linear", "trees"]

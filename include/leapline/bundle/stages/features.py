@@ -1,0 +1,236 @@
+"""Writers of the feature stages."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pyspark.ml.feature import (
+    Binarizer,
+    Bucketizer,
+    ImputerModel,
+    IndexToString,
+    MaxAbsScalerModel,
+    MinMaxScalerModel,
+    Normalizer,
+    OneHotEncoderModel,
+    PCAModel,
+    StandardScalerModel,
+    StringIndexerModel,
+    VectorAssembler,
+    VectorIndexerModel,
+)
+
+from leapline.bundle.model import Node, float32, list_of, matrix, scalar, vector
+from leapline.bundle.registry import Columns, node, refusal, writes
+
+if TYPE_CHECKING:
+    pass
+
+
+@writes(StringIndexerModel)
+def string_indexer(stage: StringIndexerModel, _: Columns) -> Node:
+    """One or several columns."""
+    labels = [list(map(str, column)) for column in stage.labelsArray]
+    attributes = {
+        "labels_length": scalar("int", len(labels)),
+        "handle_invalid": scalar("string", _handle_invalid(stage)),
+        **{f"labels_array_{i}": list_of("string", column) for i, column in enumerate(labels)},
+    }
+    return node("string_indexer", attributes, _in(stage), _out(stage))
+
+
+@writes(OneHotEncoderModel)
+def one_hot_encoder(stage: OneHotEncoderModel, _: Columns) -> Node:
+    """One or several columns."""
+    attributes = {
+        "category_sizes": list_of("int", list(map(int, stage.categorySizes))),
+        "drop_last": scalar("boolean", stage.getDropLast()),
+        "handle_invalid": scalar("string", _handle_invalid(stage)),
+    }
+    return node("one_hot_encoder", attributes, _in(stage), _out(stage))
+
+
+@writes(VectorAssembler)
+def vector_assembler(stage: VectorAssembler, columns: Columns) -> list[Node]:
+    """Bundle.ML's assembler lets NaN pass and refuses null, whatever the mode.
+
+    So under "keep", where Spark makes NaN of null, an imputer that does the same goes before each nullable number.
+    Under "error" Spark fails on NaN; there is no row to agree on.
+    """
+    inputs, before = [], []
+    keep = _handle_invalid(stage) == "keep"
+    for column in stage.getInputCols():
+        if keep and columns.field(column).nullable and not columns.is_vector(column):
+            before.append(_imputer(column, f"{stage.getOutputCol()}_{column}_or_nan", math.nan, math.nan, "constant"))
+            inputs.append(before[-1].outputs[0].column)
+        else:
+            inputs.append(column)
+    shapes = list_of("data_shape", [columns.shape(column) for column in stage.getInputCols()])
+    return [*before, node("vector_assembler", {"input_shapes": shapes}, inputs, stage.getOutputCol())]
+
+
+@writes(VectorIndexerModel)
+def vector_indexer(stage: VectorIndexerModel, _: Columns) -> Node:
+    """Category values and their indices, feature by feature, in ascending order."""
+    maps = {int(k): {float(v): int(i) for v, i in stage.categoryMaps[k].items()} for k in stage.categoryMaps}
+    attributes = {
+        "num_features": scalar("long", stage.numFeatures),
+        "keys": list_of("long", sorted(maps)),
+        "handle_invalid": scalar("string", _handle_invalid(stage)),
+    }
+    for key, values in maps.items():
+        attributes[f"key_{key}_keys"] = list_of("double", sorted(values))
+        attributes[f"key_{key}_values"] = list_of("long", [values[v] for v in sorted(values)])
+    return node("vector_indexer", attributes, stage.getInputCol(), stage.getOutputCol())
+
+
+@writes(ImputerModel)
+def imputer(stage: ImputerModel, columns: Columns) -> list[Node]:
+    """One MLeap imputer a column.
+
+    Spark casts the surrogate to the column's type, so that is what is written. MLeap also replaces NaN where another
+    value is the missing one; such a stage is refused where Spark would let that NaN through.
+    """
+    surrogates = stage.surrogateDF.collect()[0]
+    missing, nodes = stage.getMissingValue(), []
+    for source, target in zip(_as_list(_in(stage)), _as_list(_out(stage)), strict=True):
+        kind = columns.field(source).dataType.typeName()
+        if not math.isnan(missing) and kind in ("double", "float") and target in columns.nan_passes:
+            raise refusal(
+                stage,
+                "missingValue",
+                missing,
+                "NaN, as MLeap's imputer replaces NaN in any case and Spark here does not",
+                f"Leave missingValue at NaN, or let a VectorAssembler with handleInvalid='error' read {target}.",
+            )
+        nodes.append(_imputer(source, target, _as_type(float(surrogates[source]), kind), missing, stage.getStrategy()))
+    return nodes
+
+
+@writes(StandardScalerModel)
+def standard_scaler(stage: StandardScalerModel, _: Columns) -> Node:
+    """mean present = centre, std present = scale; for neither a scale of one, as MLeap needs at least one of them."""
+    attributes = {}
+    if stage.getWithMean():
+        attributes["mean"] = vector(stage.mean.toArray())
+    if stage.getWithStd():
+        attributes["std"] = vector(stage.std.toArray())
+    if not attributes:
+        attributes["std"] = vector([1.0] * len(stage.std))
+    return node("standard_scaler", attributes, stage.getInputCol(), stage.getOutputCol())
+
+
+@writes(MinMaxScalerModel)
+def min_max_scaler(stage: MinMaxScalerModel, _: Columns) -> Node:
+    """The data's range and the wanted one."""
+    attributes = {
+        "min": vector(stage.originalMin.toArray()),
+        "max": vector(stage.originalMax.toArray()),
+        "minValue": scalar("double", stage.getMin()),
+        "maxValue": scalar("double", stage.getMax()),
+    }
+    return node("min_max_scaler", attributes, stage.getInputCol(), stage.getOutputCol())
+
+
+@writes(MaxAbsScalerModel)
+def max_abs_scaler(stage: MaxAbsScalerModel, _: Columns) -> Node:
+    """MLeap clips its result to [-1, 1], Spark and our scorer do not."""
+    return node("max_abs_scaler", {"maxAbs": vector(stage.maxAbs.toArray())}, stage.getInputCol(), stage.getOutputCol())
+
+
+@writes(Normalizer)
+def normalizer(stage: Normalizer, columns: Columns) -> Node:
+    """The p-norm and the vector's length."""
+    attributes = {
+        "p_norm": scalar("double", stage.getP()),
+        "input_size": scalar("int", columns.size(stage.getInputCol())),
+    }
+    return node("normalizer", attributes, stage.getInputCol(), stage.getOutputCol())
+
+
+@writes(PCAModel)
+def pca(stage: PCAModel, _: Columns) -> Node:
+    """Components as a [features, k] matrix."""
+    attributes = {"principal_components": matrix(stage.pc.toArray())}
+    return node("pca", attributes, stage.getInputCol(), stage.getOutputCol())
+
+
+@writes(Bucketizer)
+def bucketizer(stage: Bucketizer, _: Columns) -> list[Node]:
+    """One node a column; Bundle.ML's bucketizer has one."""
+    several = stage.isSet("inputCols")
+    all_splits = stage.getSplitsArray() if several else [stage.getSplits()]
+    attributes = {"handle_invalid": scalar("string", _handle_invalid(stage))}
+    return [
+        node("bucketizer", {**attributes, "splits": list_of("double", list(map(float, splits)))}, source, target)
+        for splits, source, target in zip(all_splits, _as_list(_in(stage)), _as_list(_out(stage)), strict=True)
+    ]
+
+
+@writes(Binarizer)
+def binarizer(stage: Binarizer, columns: Columns) -> list[Node]:
+    """One node a column: MLeap cannot load its own multi-column form."""
+    sources, targets = _as_list(_in(stage)), _as_list(_out(stage))
+    thresholds = stage.getThresholds() if stage.isSet("thresholds") else [stage.getThreshold()] * len(sources)
+    return [
+        node(
+            "binarizer",
+            {"threshold": scalar("double", threshold), "input_shapes": scalar("data_shape", columns.shape(source))},
+            source,
+            target,
+        )
+        for threshold, source, target in zip(thresholds, sources, targets, strict=True)
+    ]
+
+
+@writes(IndexToString)
+def index_to_string(stage: IndexToString, columns: Columns) -> Node:
+    """Labels from the parameter, else from the input column's metadata, as Spark has it."""
+    source = stage.getInputCol()
+    labels = list(stage.getLabels()) if stage.isSet("labels") and stage.getLabels() else columns.labels(source)
+    if labels is None:
+        raise refusal(stage, "labels", None, f"labels in the stage or in the metadata of {source}", "Set labels.")
+    attributes = {"labels": list_of("string", labels), "input_shape": scalar("data_shape", columns.shape(source))}
+    return node("reverse_string_indexer", attributes, source, stage.getOutputCol())
+
+
+def _imputer(source: str, target: str, surrogate: float, missing: float, strategy: str) -> Node:
+    attributes = {
+        "surrogate_value": scalar("double", surrogate),
+        "strategy": scalar("string", strategy),
+        "missing_value": scalar("double", missing),
+        "nullable_input": scalar("boolean", True),
+    }
+    return node("imputer", attributes, source, target)
+
+
+def _as_type(surrogate: float, kind: str) -> float:
+    if kind == "double":
+        return surrogate
+    return float32(surrogate) if kind == "float" else float(int(surrogate))
+
+
+def _handle_invalid(stage: Any) -> str:
+    """Skipping drops the row, which no Bundle.ML op can do."""
+    mode = str(stage.getHandleInvalid())
+    if mode == "skip":
+        raise refusal(
+            stage,
+            "handleInvalid",
+            mode,
+            "'error' or 'keep': a scorer answers every row",
+            "Set handleInvalid to 'error' or 'keep' and fit again, or filter the rows before the pipeline.",
+        )
+    return mode
+
+
+def _in(stage: Any) -> str | Sequence[str]:
+    return list(stage.getInputCols()) if stage.isSet("inputCols") else str(stage.getInputCol())
+
+
+def _out(stage: Any) -> str | Sequence[str]:
+    return list(stage.getOutputCols()) if stage.isSet("outputCols") else str(stage.getOutputCol())
+
+
+def _as_list(columns: str | Sequence[str]) -> Sequence[str]:
+    return [columns] if isinstance(columns, str) else columns
