@@ -1,115 +1,129 @@
-"""Writing Snowplow enriched events the way Snowplow lands them: 131 tab-separated columns, gzip parts under `run=.../`.
+"""Landing events as Snowplow does: lines of 131 tab-separated columns in gzip parts under `run=YYYY-MM-DD-HH-MM-SS/`.
 
-The generator and the importers hand over columns; this module knows the order of the fields, the folders and the bytes.
-Sources: Snowplow's canonical event model and the layout that its batch loaders read
+Used by whatever makes events: the generator and the importers. Source: Snowplow's canonical event and batch layout
 (https://docs.snowplow.io/docs/fundamentals/canonical-event/).
 """
 
 import json
 import os
 import zlib
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
+
+from leapline.errors import DiskFullError, InputError
+
+Ints = npt.NDArray[np.int64]
 
 FIELDS: Final[tuple[str, ...]] = tuple(json.loads(Path(__file__).with_name("enriched_fields.json").read_text()))
 """The 131 columns in order."""
+SOURCE_MARK: Final = "_source.json"
+"""In a landing folder that Leapline filled: what its events are."""
 
-Column = Any
-"""A pyarrow string array, one value a row, or one `str` for all rows."""
-
-SPAN = ":"
-"""In a column's key, `first:last` names neighbouring fields whose values are already joined by tabs."""
-
-_GZIP_LEVEL = 1
-_HEX = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
-_UUID_PLACES = np.array([i for i in range(36) if i not in (8, 13, 18, 23)])
+DAY_MS: Final = 86_400_000
+_RUN_MINUTE_MS: Final = 20 * 60_000
+"""Batches start at twenty past."""
+_ENRICHING_MS: Final = 240_000
+_GZIP_LEVEL: Final = 1
 
 
-def join_fields(columns: Mapping[str, Column], first: str = FIELDS[0], last: str = FIELDS[-1]) -> Any:
-    """Join columns into tab-separated text, in the order of the fields from `first` to `last`.
+def runs_of(collector_ms: Ints, runs_per_day: int) -> tuple[Ints, Ints]:
+    """For events received at these times: the start of the batch that enriches each, and when it has its turn in it.
 
-    Args:
-        columns: field name, or `first:last` for a span of fields, to its column; fields that are not named stay empty.
-
-    Returns:
-        pyarrow string array of n rows, or a `str` where every column is constant.
+    A batch takes what was collected since the batch before. Milliseconds since 1970.
     """
-    spans = {key.split(SPAN)[0]: (key.split(SPAN)[-1], value) for key, value in columns.items()}
-    pieces: list[Column] = []
-    at, end = FIELDS.index(first), FIELDS.index(last)
-    while at <= end:
-        span_end, value = spans.get(FIELDS[at], (FIELDS[at], ""))
-        if pieces and isinstance(value, str) and isinstance(pieces[-1], str):
-            pieces[-1] += "\t" + value
-        else:
-            pieces.append(value)
-        at = FIELDS.index(span_end) + 1
-    return pieces[0] if len(pieces) == 1 else pc.binary_join_element_wise(*pieces, "\t")
+    period = DAY_MS // runs_per_day
+    run = (collector_ms - _RUN_MINUTE_MS) // period + 1
+    run_ms = run * period + _RUN_MINUTE_MS
+    turn = (collector_ms - (run_ms - period)) * _ENRICHING_MS // period
+    return run_ms, run_ms + turn
 
 
-def timestamps(ms: npt.NDArray[np.int64]) -> Any:
-    """Milliseconds since 1970 as Snowplow writes them, `yyyy-MM-dd HH:mm:ss.SSS`, UTC."""
-    return pa.array(ms).cast(pa.timestamp("ms")).cast(pa.string())
-
-
-def hex_strings(raw: npt.NDArray[np.uint8]) -> Any:
-    """Rows of k random bytes as 2k lower-case hex digits."""
-    return _fixed_width(_hex_digits(raw))
-
-
-def uuids(raw: npt.NDArray[np.uint8]) -> Any:
-    """Rows of 16 random bytes as version 4 UUIDs in their 36-character form."""
-    raw = raw.copy()
-    raw[:, 6] = (raw[:, 6] & 0x0F) | 0x40
-    raw[:, 8] = (raw[:, 8] & 0x3F) | 0x80
-    text = np.full((len(raw), 36), ord("-"), dtype=np.uint8)
-    text[:, _UUID_PLACES] = _hex_digits(raw)
-    return _fixed_width(text)
-
-
-def _hex_digits(raw: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    digits = np.empty((raw.shape[0], raw.shape[1] * 2), dtype=np.uint8)
-    digits[:, 0::2] = _HEX[raw >> 4]
-    digits[:, 1::2] = _HEX[raw & 15]
-    return digits
-
-
-def _fixed_width(text: npt.NDArray[np.uint8]) -> Any:
-    rows, width = text.shape
-    offsets = np.arange(rows + 1, dtype=np.int32) * width
-    return pa.StringArray.from_buffers(rows, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(text)))
-
-
-def part_path(landing: Path, run: datetime, part: int) -> Path:
-    """`<landing>/run=YYYY-MM-DD-HH-MM-SS/part-NNNNN.gz`; the run time is when the batch was enriched."""
-    return landing / f"run={run:%Y-%m-%d-%H-%M-%S}" / f"part-{part:05d}.gz"
-
-
-def write_part(path: Path, text: Iterable[Any]) -> int:
-    """Write one gzip part beside and swap it in; the same text gives the same bytes (no name, no time in the header).
+def write_runs(
+    landing: Path,
+    lines: Any,
+    run_ms: Ints,
+    part: Callable[[datetime], int],
+    body: Callable[[int, int], Iterable[Any]] | None = None,
+) -> list[Path]:
+    """Write lines into the folders of their runs, one part a run.
 
     Args:
-        text: bytes-like pieces, together whole lines.
+        landing: the landing folder.
+        lines: pyarrow string array, line ends included, sorted by run.
+        run_ms: for each line, the start of its run.
+        part: the part's number in a run of that time.
+        body: what to write for the lines first..last-1, as bytes-like pieces; None = the lines as they are.
 
     Returns:
-        The part's size in bytes.
+        The parts.
+    """
+    bounds = np.append(np.flatnonzero(np.append(True, run_ms[1:] != run_ms[:-1])), len(run_ms)).tolist()
+    written = []
+    for first, last in pairwise(bounds):
+        when = datetime.fromtimestamp(int(run_ms[first]) / 1000, UTC)
+        path = landing / f"run={when:%Y-%m-%d-%H-%M-%S}" / f"part-{part(when):05d}.gz"
+        write_beside(path, gzip_bytes(*(body(first, last) if body else [text_of(lines, first, last)])))
+        written.append(path)
+    return written
+
+
+def text_of(lines: Any, first: int, last: int) -> Any:
+    """The bytes of the lines first..last-1 of a pyarrow string array, not copied."""
+    offsets = np.frombuffer(lines.buffers()[1], dtype=np.int32)
+    return lines.buffers()[2][int(offsets[first]) : int(offsets[last])]
+
+
+def gzip_bytes(*pieces: Any) -> bytes:
+    """One gzip member of all pieces; without name and time, so the same text gives the same bytes."""
+    packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, 31)
+    return b"".join([*map(packer.compress, pieces), packer.flush()])
+
+
+def write_beside(path: Path, data: bytes) -> None:
+    """Write a file beside its place and swap it in: a reader sees all of it or nothing.
+
+    Raises:
+        DiskFullError: no space is left.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    data = gzip_bytes(*text)
-    beside.write_bytes(data)
-    beside.replace(path)
-    return len(data)
+    try:
+        beside.write_bytes(data)
+        beside.replace(path)
+    except OSError as exc:
+        beside.unlink(missing_ok=True)
+        raise DiskFullError(
+            f"landing file {path}",
+            found=f"{exc.strerror or exc} after {len(data)} bytes",
+            expected="room for the part",
+            fix="Free space or name another folder, then run the command again.",
+        ) from exc
 
 
-def gzip_bytes(*text: Any) -> bytes:
-    """One gzip member of all pieces, without name and time."""
-    packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, 31)
-    return b"".join([*map(packer.compress, text), packer.flush()])
+def claim(landing: Path, source: Mapping[str, Any]) -> None:
+    """Mark a landing folder as holding the events of one source; two in one folder would be one data set to a reader.
+
+    Args:
+        source: what the events are, as plain JSON values.
+
+    Raises:
+        InputError: the folder holds events of another source.
+    """
+    mark = landing / SOURCE_MARK
+    found = json.loads(mark.read_text()) if mark.is_file() else None
+    if found != source and (found is not None or any(landing.glob("run=*"))):
+        differing = sorted(k for k in {*source, *(found or {})} if (found or {}).get(k) != source.get(k))
+        raise InputError(
+            f"landing folder {landing}",
+            found=f"events of another source ({', '.join(differing)} differ)" if found else "events from elsewhere",
+            expected="a new or empty folder, or one with events of the same source",
+            fix="Name another folder, or delete this one.",
+        )
+    landing.mkdir(parents=True, exist_ok=True)
+    write_beside(mark, (json.dumps(source, indent=1) + "\n").encode())

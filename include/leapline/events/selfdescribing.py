@@ -1,6 +1,7 @@
 """Self-describing JSON as Snowplow's trackers write it: the schemas that the generator and the importers use."""
 
 import json
+from functools import lru_cache
 from typing import Any, Final
 
 _SNOWPLOW: Final = "iglu:com.snowplowanalytics.snowplow"
@@ -61,15 +62,24 @@ def consent_given() -> str:
     return entity(CONSENT, basisForProcessing="consent", documentId="consent-banner", documentVersion="2.0")
 
 
+@lru_cache
 def action(kind: str) -> str:
     """The `unstruct_event` of an e-commerce action: `product_view`, `add_to_cart`, `remove_from_cart`, ..."""
     return unstruct(ACTION, type=kind)
 
 
+@lru_cache(maxsize=100_000)
 def product(
-    sku: str, category: str, cents: int, currency: str, name: str | None = None, quantity: int | None = None
+    sku: str,
+    category: str,
+    cents: int | None,
+    currency: str,
+    name: str | None = None,
+    quantity: int | None = None,
+    brand: str | None = None,
 ) -> str:
-    """A product entity; price in whole cents."""
+    """A product entity; the price in whole cents, None where it is not known."""
+    price = None if cents is None else cents / 100
     return entity(
-        PRODUCT, id=sku, name=name, category=category, price=cents / 100, quantity=quantity, currency=currency
+        PRODUCT, id=sku, name=name, category=category, price=price, quantity=quantity, brand=brand, currency=currency
     )

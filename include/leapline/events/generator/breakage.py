@@ -1,10 +1,30 @@
 """Damaging lines the way transport, loaders and hand-made exports do."""
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
+
+from leapline.events.landing import text_of
 
 KINDS: Final = ("truncated", "narrow", "wide", "not_utf8", "nul", "garbage")
+
+
+def with_damage(
+    rng: np.random.Generator, lines: Any, broken: npt.NDArray[np.int64], first: int, last: int
+) -> Iterator[Any]:
+    """The bytes of the lines first..last-1, the broken ones among them damaged.
+
+    Args:
+        lines: pyarrow string array, line ends included.
+        broken: rows to damage, ascending.
+    """
+    for row in broken.tolist():
+        yield text_of(lines, first, row)
+        yield damage(rng, text_of(lines, row, row + 1).to_pybytes().rstrip(b"\n")).replace(b"\n", b" ") + b"\n"
+        first = row + 1
+    yield text_of(lines, first, last)
 
 
 def damage(rng: np.random.Generator, line: bytes) -> bytes:

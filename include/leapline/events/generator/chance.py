@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from leapline.events.generator.behaviour import CATEGORY, ITEM, MAX_CLICKS, REMOVE, SEARCH, Clicks
 from leapline.events.generator.catalogue import Catalogue
-from leapline.events.generator.visitors import DAY_MS, Visits
+from leapline.events.generator.visitors import Visits
+from leapline.events.landing import DAY_MS
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

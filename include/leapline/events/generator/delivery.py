@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from leapline.events.generator.spec import GeneratorSpec
 from leapline.events.generator.timeline import Events
-from leapline.events.generator.visitors import DAY_MS, Visits
+from leapline.events.generator.visitors import Visits
+from leapline.events.landing import DAY_MS
 
 Ints = npt.NDArray[np.int64]
 Raw = npt.NDArray[np.uint8]

@@ -12,7 +12,7 @@ from leapline.events.generator.behaviour import CART, CATEGORY, CHECKOUT, ITEM, 
 from leapline.events.generator.catalogue import SEARCH_TERMS, Catalogue
 from leapline.events.generator.outcome import CHECKOUT_STEPS
 from leapline.events.generator.visitors import Visits
-from leapline.events.landing import SPAN, join_fields
+from leapline.events.tsv import SPAN, join_fields
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from leapline.events.generator import planted
 from leapline.events.generator.visitors import BOT_AGENT, BOT_KNOWN, TOWNS, Visits
-from leapline.events.landing import SPAN, hex_strings, join_fields, uuids
+from leapline.events.tsv import SPAN, join_fields, uuids
 
 Ints = npt.NDArray[np.int64]
 
@@ -29,7 +29,7 @@ _BOT_AGENT: Final = "Mozilla/5.0 (compatible; Examplebot/2.1; +http://bots.examp
 
 
 def person_columns(visits: Visits) -> dict[str, Any]:
-    """Columns and spans of columns by session; the last two hold what depends on the robot check and on consent.
+    """Columns and spans of columns by session.
 
     Returns:
         field or `first:last` to a pyarrow string array with one value a session.
@@ -60,11 +60,6 @@ def session_ids(visits: Visits) -> list[str]:
     """Each session's `domain_sessionid`, as in its events."""
     ids: list[str] = uuids(visits.session_id).to_pylist()
     return ids
-
-
-def new_hex(rng: np.random.Generator, n: int) -> Any:
-    """n random 32-digit hexadecimal strings."""
-    return hex_strings(rng.integers(0, 256, (n, 16), dtype=np.uint8))
 
 
 def _town(number: int) -> str:

@@ -18,7 +18,7 @@ from leapline.events.generator.pages import TERMS, page_columns
 from leapline.events.generator.people import person_columns
 from leapline.events.generator.timeline import Events
 from leapline.events.generator.visitors import Visits
-from leapline.events.landing import SPAN, hex_strings, join_fields, timestamps, uuids
+from leapline.events.tsv import LINE_END, SPAN, hex_strings, join_fields, timestamps, uuids
 
 Ints = npt.NDArray[np.int64]
 
@@ -72,7 +72,7 @@ def render(rng: np.random.Generator, chunk: Chunk, lines: Lines, etl_ms: Ints) -
         "dvce_sent_tstamp": timestamps(lines.sent_ms),
         "derived_tstamp": timestamps(lines.derived_ms),
         "event_fingerprint": hex_strings(lines.fingerprint),
-        "true_tstamp": "\n",
+        **LINE_END,
     }
     columns |= {key: value if isinstance(value, str) else value.take(event) for key, value in by_event.items()}
     return join_fields(columns)

@@ -35,7 +35,7 @@ class GeneratorSpec(BaseModel):
     )
     consent: float = Field(0.85, ge=0, le=1, description="Share of visitors who consented.")
     missing_ids: float = Field(0.005, ge=0, le=1, description="Share of sessions tracked without any cookie id.")
-    bots: float = Field(0.003, ge=0, le=0.5, description="Robot sessions for each visitor's session.")
+    bots: float = Field(0.003, ge=0, le=0.1, description="Robot sessions for each visitor's session.")
     clock_wrong: float = Field(0.003, ge=0, le=1, description="Share of sessions on a device whose clock is far off.")
     duplicates: float = Field(0.01, ge=0, le=1, description="Share of events sent twice (same id, same fingerprint).")
     conflicts: float = Field(

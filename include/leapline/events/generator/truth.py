@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leapline.errors import InputError
+from leapline.events.landing import gzip_bytes, write_beside
 
 FOLDER: Final = "_truth"
 HEADER: Final = ("domain_sessionid", "start_day", "chance", "bought")
@@ -34,6 +35,17 @@ class Truth:
 def truth_path(truth_dir: Path, day: date) -> Path:
     """Where one day's truth lies."""
     return truth_dir / f"date={day}.csv.gz"
+
+
+def add_truth(landing: Path, day: date, truth: Truth, first: bool) -> None:
+    """Write the first rows of a day's truth, or append further ones: gzip members may follow one another in a file."""
+    path = truth_path(landing / FOLDER, day)
+    rows = truth.csv(day)
+    if first:
+        write_beside(path, gzip_bytes((",".join(HEADER) + "\n" + rows).encode()))
+        return
+    with path.open("ab") as file:
+        file.write(gzip_bytes(rows.encode()))
 
 
 def read_truth(truth_dir: Path, days: Iterable[date]) -> Truth:

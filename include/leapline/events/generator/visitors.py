@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from leapline.events.generator.spec import GeneratorSpec
+from leapline.events.landing import DAY_MS
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -20,7 +21,6 @@ Bools = npt.NDArray[np.bool_]
 Raw = npt.NDArray[np.uint8]
 
 LIFE_DAYS: Final = 28
-DAY_MS: Final = 86_400_000
 HUMAN, BOT_KNOWN, BOT_AGENT, BOT_HIDDEN = range(4)
 """A bot is known to the IAB list, betrayed by its user agent only, or hidden (a browser's agent, a machine's pace)."""
 

@@ -1,0 +1,1 @@
+"""Importers of public click data, so that anyone can try Leapline on real sessions."""
