@@ -5,7 +5,8 @@ Heavy libraries are imported inside the commands, so that `leapline --help` answ
 
 import json
 import sys
-from datetime import date, datetime
+from dataclasses import asdict
+from datetime import UTC, date, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -175,3 +176,99 @@ def show_settings(as_json: AsJson = False) -> None:
 def version() -> None:
     """Leapline's version."""
     print(__version__)
+
+
+@app.command()
+def generate(
+    start: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="First day, UTC.")],
+    days: Annotated[int, typer.Option(help="How many days.")] = 8,
+    sessions_per_day: Annotated[int, typer.Option(help="Visitors' sessions a day, on average.")] = 6000,
+    seed: Annotated[int, typer.Option(help="Other seeds, other shops.")] = 20150,
+    to: Annotated[Path | None, typer.Option(help="Folder; the landing folder of the settings, if empty.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other field, e.g. broken=0.01.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a shop's Snowplow events, with the truth about who buys beside them."""
+    from leapline.events.generator import GeneratorSpec, generate
+    from leapline.local.progress import progress_bar
+
+    spec = GeneratorSpec(
+        start=start.date(), days=days, sessions_per_day=sessions_per_day, seed=seed, **parse_overrides(set_ or [])
+    )
+    with progress_bar(err, "Generating events") as tell:
+        report = generate(to or Settings.load().landing_dir, spec, tell)
+    _print(asdict(report), as_json)
+
+
+@import_app.command()
+def rees46(
+    csv: Annotated[Path, typer.Argument(help="REES46's CSV.")],
+    to: Annotated[Path | None, typer.Option(help="Folder; the landing folder of the settings, if empty.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """REES46's open e-commerce events (event_time, event_type, product_id, ...)."""
+    from leapline.events.importers.rees46 import import_rees46
+
+    _print(asdict(import_rees46(csv, to or Settings.load().landing_dir)), as_json)
+
+
+@registry_app.command("start")
+def registry_start() -> None:
+    """Start the local registry, or find it running."""
+    from leapline.local.registry import of_settings
+
+    status = of_settings(Settings.load()).start()
+    out.print(f"Registry on {status.address} (process {status.pid})", highlight=False)
+
+
+@registry_app.command("stop")
+def registry_stop() -> None:
+    """Stop the local registry; its images stay on disk."""
+    from leapline.local.registry import of_settings
+
+    out.print("Stopped" if of_settings(Settings.load()).stop() else "The registry was not running")
+
+
+@app.command()
+def up(port: Annotated[int, typer.Option(help="Loopback port of the web UI.")] = 8080) -> None:
+    """Start Airflow's web UI with the nightly schedule, and the local registry."""
+    from leapline.local.airflow import up as start
+    from leapline.local.airflow_env import Place
+    from leapline.local.registry import of_settings
+    from leapline.local.secret import with_key
+
+    settings = with_key(Settings.load())
+    of_settings(settings).start()
+    place = Place(settings.tools / "airflow", port)
+    start(settings, place, lambda text: err.print(text, highlight=False))
+    out.print(f"Airflow: {place.url}  user: admin  password: {place.password()}", highlight=False)
+    out.print("Stop it with `make down`.", highlight=False)
+
+
+@app.command()
+def down(port: Annotated[int, typer.Option(help="Loopback port of the web UI.")] = 8080) -> None:
+    """Stop Airflow and the local registry."""
+    from leapline.local.airflow import down as stop
+    from leapline.local.airflow_env import Place
+    from leapline.local.registry import of_settings
+
+    settings = Settings.load()
+    stop(Place(settings.tools / "airflow", port), lambda text: out.print(text, highlight=False))
+    of_settings(settings).stop()
+
+
+@app.command()
+def demo(
+    day: Annotated[
+        datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Data day; yesterday (UTC), if empty.")
+    ] = None,
+    days: Annotated[int, typer.Option(min=2, help="Days of events; the last one is the data day.")] = 8,
+    sessions_per_day: Annotated[int, typer.Option(help="Visitors' sessions a day.")] = 6000,
+) -> None:
+    """The whole line on generated events: from Snowplow lines to a scored session."""
+    from leapline.local.demo import run_demo
+
+    last = day.date() if day else datetime.now(UTC).date() - timedelta(days=1)
+    run_demo(Settings.load(), last, days, sessions_per_day, out)

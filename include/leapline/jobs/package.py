@@ -6,11 +6,12 @@ from typing import Any
 
 from leapline.bundle.archive import read_entries, write_entries
 from leapline.jobs.lineage import code_version, libraries
-from leapline.jobs.run import Run
+from leapline.jobs.run import Run, main
 from leapline.serving import image
 from leapline.settings import Settings
 from leapline.storage import Lake, json_bytes, read_json, write_json
 
+METRICS = ("examples", "positives", "roc_auc", "roc_auc_interval", "average_precision", "log_loss", "brier")
 MANIFEST, FEATURES = "leapline/manifest.json", "leapline/features.json"
 
 
@@ -58,7 +59,7 @@ def manifest(day: date, training: dict[str, Any], metrics: dict[str, Any], verdi
         "training_days": training["days"],
         "code_version": code_version(),
         "libraries": libraries(),
-        "metrics": {k: metrics[k] for k in ("roc_auc", "average_precision", "log_loss", "rows", "positives")},
+        "metrics": {name: metrics[name] for name in METRICS},
         "verdict": verdict,
         "threshold": training["threshold"],
         "calibration": training["calibration"],
@@ -71,3 +72,7 @@ def _build_image(settings: Settings, out: Path, model_id: str, day: date) -> ima
     scorers = {a: settings.tools / "scorer" / f"linux-{a}" / "scorer" for a in ("amd64", "arm64")}
     ended = datetime.combine(day + timedelta(days=1), time(), UTC)
     return image.build(out / "model.zip", scorers, out / "image", model_id=model_id, labels=labels, created=ended)
+
+
+if __name__ == "__main__":
+    main("package", run)

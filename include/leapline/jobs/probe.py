@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from leapline.jobs.run import Run
+from leapline.jobs.run import Run, main
 from leapline.serving.probe import ProbeReport, probe
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json, write_json
@@ -43,3 +43,7 @@ def _sentence(report: ProbeReport) -> str:
         f"The image gives Spark's probability on {report.rows} rows (greatest difference {report.max_difference:.1e}); "
         f"first answer after {report.start_ms:.0f} ms, p99 {report.p99_us:.0f} us."
     )
+
+
+if __name__ == "__main__":
+    main("probe", run)

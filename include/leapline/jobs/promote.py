@@ -3,7 +3,7 @@
 from typing import Any
 
 from leapline.jobs.image import champion, order
-from leapline.jobs.run import Run
+from leapline.jobs.run import Run, main
 from leapline.serving.promote import CHAMPION
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json
@@ -23,7 +23,7 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
     current = tags.registry.digest(CHAMPION)
     if not settings.promote:
         return {"promoted": False, "champion": current, "model_id": model_id, "why": "the run was asked not to promote"}
-    why = read_json(lake.current("verdicts", run.day) / "verdict.json")["sentence"]
+    why = read_json(lake.current("verdicts", run.day) / "verdict.json")["summary"]
     moved = tags.promote(digest, order(run.run_id, why), expected_current=current)
     return {
         "promoted": moved.moved,
@@ -32,3 +32,7 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
         "model_id": model_id,
         "why": moved.why or why,
     }
+
+
+if __name__ == "__main__":
+    main("promote", run)

@@ -8,7 +8,7 @@ from typing import Any
 
 from leapline.errors import ProbeError
 from leapline.jobs.image import registry
-from leapline.jobs.run import Run
+from leapline.jobs.run import Run, main
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json, write_json
 
@@ -64,3 +64,7 @@ def _keep_papers(lake: Lake, day: date, package: Path, summary: dict[str, Any]) 
             shutil.copy2(source, out)
         shutil.copytree(evaluation / "plots", out / "plots")
         write_json(out / "publication.json", summary)
+
+
+if __name__ == "__main__":
+    main("publish", run)

@@ -22,7 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from leapline.errors import PortTakenError, RegistryError, ToolMissingError
+from leapline.errors import PortTakenError, RegistryError, SettingsError, ToolMissingError
+from leapline.serving.registry import LOOPBACK
+from leapline.settings import Settings
 
 _WAIT_S = 15.0
 _CONFIG = """\
@@ -177,6 +179,22 @@ class LocalRegistry:
             return False
         finally:
             connection.close()
+
+
+def of_settings(settings: Settings) -> LocalRegistry:
+    """The local registry of an installation: in the lake's folder `registry`, at the address of the settings.
+
+    Raises:
+        SettingsError: the registry of the settings is not on this machine.
+    """
+    if settings.registry.rsplit(":", 1)[0] not in LOOPBACK:
+        raise SettingsError(
+            "LEAPLINE_REGISTRY",
+            found=settings.registry,
+            expected="a loopback address such as 127.0.0.1:5055, for the local registry",
+            fix="Start that registry by its own means, or unset the variable.",
+        )
+    return LocalRegistry(settings.home / "registry", settings.tools / "bin" / "registry", settings.registry)
 
 
 def _try_lock(file: IO[str]) -> bool:

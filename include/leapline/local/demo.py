@@ -1,0 +1,170 @@
+"""The demonstration: the whole line on a made-up shop, on this machine, with nothing faked.
+
+events -> local registry -> the retrain DAG -> pull the champion -> start it -> score a session over HTTP
+"""
+
+import hashlib
+import hmac
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from leapline.errors import LeaplineError, LocalServiceError
+from leapline.jobs.image import registry
+from leapline.jobs.run import past_report
+from leapline.local.airflow_env import Place
+from leapline.local.airflow_run import DagRun, run_dag
+from leapline.local.progress import progress_bar
+from leapline.local.registry import of_settings
+from leapline.local.secret import with_key
+from leapline.settings import Settings
+from leapline.storage import Lake, read_json
+
+
+def run_demo(settings: Settings, day: date, days: int, sessions_per_day: int, console: Console) -> None:
+    """Run the line for `day` on `days` generated days, and say what came of it.
+
+    Raises:
+        LeaplineError: a step failed; its own message.
+    """
+    settings = with_key(settings)
+    began = time.monotonic()
+    with _step(console, f"Events of {days} days in {settings.landing_dir}"):
+        _generate(settings, day, days, sessions_per_day, console)
+    with _step(console, f"Local registry on {settings.registry}"):
+        of_settings(settings).start()
+    with _step(console, f"The retrain DAG for {day}"):
+        run = run_dag(
+            settings, Place(settings.tools / "airflow"), day, lambda text: console.print(f"    {text}", highlight=False)
+        )
+    verdict = _verdict(settings, run)
+    if not verdict["passed"]:
+        console.print(f"\n[bold yellow]{verdict['sentence']}[/]\nNothing was published; that is a normal ending.")
+        return
+    published = _summary(settings, run, "publish")
+    with _step(console, "Pull the image back by digest, start it, score a session"):
+        answer = _score_a_session(settings, day, published["digest"])
+    _tell(console, settings, day, run, published, answer, time.monotonic() - began)
+
+
+@contextmanager
+def _step(console: Console, title: str) -> Iterator[None]:
+    console.print(f"[bold cyan]▶[/] [bold]{title}[/]")
+    began = time.monotonic()
+    yield
+    console.print(f"  [green]done[/] in {time.monotonic() - began:.1f} s", highlight=False)
+
+
+def _generate(settings: Settings, day: date, days: int, sessions_per_day: int, console: Console) -> None:
+    from leapline.events.generator import TRUTH_FOLDER, GeneratorSpec, generate, truth_path
+
+    wanted = [day - timedelta(days=n) for n in range(days - 1, -1, -1)]
+    missing = [d for d in wanted if not truth_path(settings.landing_dir / TRUTH_FOLDER, d).exists()]
+    if not missing:
+        console.print("  there already", highlight=False)
+        return
+    first = missing[0]
+    spec = GeneratorSpec(start=first, days=(day - first).days + 1, sessions_per_day=sessions_per_day)
+    with progress_bar(console, "  generating") as tell:
+        report = generate(settings.landing_dir, spec, tell, workers=2)
+    console.print(f"  {report.lines:,} lines, {report.sessions:,} sessions, {report.buyers:,} buyers", highlight=False)
+
+
+def _summary(settings: Settings, run: DagRun, step: str) -> dict[str, Any]:
+    report = past_report(settings, run.run_id, step)
+    if report is None or not report["ok"]:
+        text = report["error"]["text"] if report else "it did not run"
+        raise LocalServiceError(
+            f"step {step}", found=text, expected="a summary", fix=f"Read the task's log under {run.logs}."
+        )
+    summary: dict[str, Any] = report["summary"]
+    return summary
+
+
+def _verdict(settings: Settings, run: DagRun) -> dict[str, Any]:
+    gate = _summary(settings, run, "gate")
+    return gate if not gate["passed"] else _summary(settings, run, "probe")
+
+
+def _score_a_session(settings: Settings, day: date, digest: str) -> dict[str, Any]:
+    """The holdout session that the model is surest of, scored by the image that comes back from the registry."""
+    from leapline.serving.probe import running
+
+    sample = read_json(Lake(settings.home).current("evaluations", day) / "probe_rows.json")
+    surest = max(range(len(sample["rows"])), key=lambda i: sample["expected"][i])
+    with tempfile.TemporaryDirectory(prefix="leapline-demo-") as work:
+        layout = registry(settings).pull(digest, Path(work) / "image")
+        with running(layout, Path(work)) as client:
+            model = client.ready()
+            answer = client.predict([sample["rows"][surest]])[0]
+    return {"row": sample["rows"][surest], "answer": answer, "model": model}
+
+
+def best_possible(settings: Settings, day: date) -> float | None:
+    """The ROC AUC of the true chances on the very holdout sessions; None for events that were not generated."""
+    import pandas as pd
+
+    from leapline.events.generator import TRUTH_FOLDER, best_roc_auc
+
+    key = settings.key_bytes()
+    scores = pd.read_parquet(Lake(settings.home).current("evaluations", day) / "scores.parquet")
+    try:
+        return best_roc_auc(
+            settings.landing_dir / TRUTH_FOLDER,
+            [day],
+            set(scores["session"]),
+            lambda session: hmac.new(key, session.encode(), hashlib.sha256).hexdigest(),
+        )
+    except LeaplineError:
+        return None
+
+
+def _tell(
+    console: Console,
+    settings: Settings,
+    day: date,
+    run: DagRun,
+    published: dict[str, Any],
+    scored: dict[str, Any],
+    seconds: float,
+) -> None:
+    lake, probe = Lake(settings.home), _summary(settings, run, "probe")
+    metrics, best = published["metrics"], best_possible(settings, day)
+    low, high = metrics["roc_auc_interval"]
+    answer = scored["answer"]
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    rows = {
+        "verdict": _summary(settings, run, "gate")["sentence"],
+        "ROC AUC": f"{metrics['roc_auc']:.4f} (95 %: {low:.4f} to {high:.4f})"
+        + (f", best possible {best:.4f}" if best else ""),
+        "average precision": f"{metrics['average_precision']:.4f}",
+        "probe": probe["sentence"],
+        "model": published["model_id"],
+        "image": f"{published['image']}@{published['digest']}",
+        "champion": _summary(settings, run, "promote")["why"],
+        "a session": f"{answer['segment']} {answer['buy']:.2f}",
+        "plots": str(lake.current("models", published["model_id"]) / "plots"),
+        "model card": str(lake.current("models", published["model_id"]) / "card.md"),
+        "took": f"{seconds:.0f} s",
+    }
+    for name, value in rows.items():
+        table.add_row(f"[bold]{name}[/]", value)
+    console.print()
+    console.print(table, soft_wrap=True, highlight=False)
+    row_file = settings.home / "session.json"
+    row_file.write_text(json.dumps(scored["row"], indent=1) + "\n", encoding="utf-8")
+    console.print(
+        f"\nNext: [bold]make up[/] for Airflow's web UI, [bold].venv/bin/leapline models[/] for what was published,\n"
+        f"[bold].local/bin/scorer serve {lake.current('models', published['model_id']) / 'model.zip'}[/] and\n"
+        f"[bold].venv/bin/leapline score {row_file}[/] to score that session yourself.",
+        highlight=False,
+        soft_wrap=True,
+    )
