@@ -1,6 +1,6 @@
 """Nodes, models and attribute values in the JSON form. Decoders raise ValueError on anything that is not one.
 
-JSON has no NaN and no infinity: NaN is `null`, an infinity cannot be said (`files` deals with a bucketizer's outer splits).
+JSON has no NaN and no infinity: NaN is `null`; infinity cannot be said (`files` sees to a bucketizer's outer splits).
 A default value is `{}`, its type key left out, as proto3 has it.
 """
 

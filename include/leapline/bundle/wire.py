@@ -1,7 +1,7 @@
 """The protobuf wire format, as far as Bundle.ML needs it.
 
 Written by hand: the `protobuf` runtime would need generated code locked to its version, promises no order of
-map entries across versions, and accepts what we must refuse. All decoders raise ValueError on a cut or malformed message.
+map entries across versions, and accepts what we must refuse. Decoders raise ValueError on a cut or malformed message.
 """
 
 import struct
