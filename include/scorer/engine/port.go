@@ -100,12 +100,36 @@ func (s *Stage) AnyVector(port string, width int) Vector {
 	return Vector{column: c, Width: c.Width, Sparse: true, Bound: c.bound, slot: c.sparse, given: c.given}
 }
 
+// Dense gives, for a port bound by AnyVector, the same column as an array.
+func (s *Stage) Dense(v Vector) Vector {
+	if s.err != nil || !v.Sparse {
+		return v
+	}
+	c := v.column
+	if c.made {
+		c = s.program.densified(c)
+	}
+	s.in = append(s.in, c.index)
+	return Vector{column: c, Width: c.Width, slot: s.program.wantDense(c), given: c.given}
+}
+
+// Made says whether a stage before makes the column on an input port.
+func (s *Stage) Made(port string) bool {
+	for _, socket := range s.node.Inputs {
+		if socket.Port == port {
+			c := s.program.find(socket.Name)
+			return c != nil && c.made
+		}
+	}
+	return false
+}
+
 // wide is the width above which a program's vector input is kept sparse where stages allow it.
 const wide = 1024
 
 func (s *Stage) vectorSource(port string, width int) *column {
 	c := s.source(port, frame.VectorOf(width), width)
-	if c != nil && c.Width == 0 {
+	if c != nil && c.Width == 0 && !c.made {
 		s.Fail("column %q is a vector whose width nothing tells", c.Name)
 		return nil
 	}

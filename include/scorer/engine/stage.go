@@ -69,9 +69,6 @@ func (s *Stage) finish(run Step) error {
 	if s.err == nil && run == nil {
 		s.Fail("op %s compiled to nothing", s.node.Model.Op)
 	}
-	if s.err == nil {
-		s.checkPorts()
-	}
 	if s.err != nil {
 		return s.err
 	}
@@ -80,20 +77,13 @@ func (s *Stage) finish(run Step) error {
 	for _, socket := range s.node.Inputs {
 		s.info.Inputs = append(s.info.Inputs, socket.Name)
 	}
-	for _, socket := range s.node.Outputs {
-		s.info.Outputs = append(s.info.Outputs, socket.Name)
+	for _, c := range s.out {
+		if name := p.columns[c].Name; name != "" {
+			s.info.Outputs = append(s.info.Outputs, name)
+		}
 	}
 	p.infos = append(p.infos, s.info)
 	return nil
-}
-
-// checkPorts refuses output ports that the op did not fill: nobody would make their columns.
-func (s *Stage) checkPorts() {
-	for _, socket := range s.node.Outputs {
-		if c := s.program.find(socket.Name); c == nil || !slices.Contains(s.out, c.index) {
-			s.Fail("op %s has no output port %.80q", s.node.Model.Op, socket.Port)
-		}
-	}
 }
 
 // Inputs counts the node's input ports.

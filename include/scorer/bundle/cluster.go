@@ -1,0 +1,125 @@
+package bundle
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"leapline/scorer/internal/jsonscan"
+)
+
+// ClusterNode is one node of a cluster tree, in pre-order; a leaf is no node's parent.
+type ClusterNode struct {
+	Index  int // of the cluster; inner nodes' are negative or without meaning
+	Parent int // position of the parent, -1 for the root
+	Centre []float64
+}
+
+var errCluster = errors.New("needs an index, a norm, values and a number of children")
+
+// ClusterTree reads the cluster tree beside the node's model: each record is followed by as many subtrees as it has
+// children.
+func (n *Node) ClusterTree() ([]ClusterNode, error) {
+	a := n.archive
+	entry := join(n.Dir, "tree"+a.ext())
+	data, err := a.read(entry)
+	if err != nil {
+		return nil, err
+	}
+	var next func() (ClusterNode, int, error)
+	if a.Format == "json" {
+		s := jsonscan.New(data)
+		next = func() (ClusterNode, int, error) { return clusterJSON(s, a.lim) }
+	} else {
+		next = func() (node ClusterNode, children int, err error) {
+			var record []byte
+			if record, data, err = framed(data); err != nil {
+				return node, 0, err
+			}
+			return clusterProto(record, a.lim)
+		}
+	}
+	tree, err := growClusters(a.lim, next)
+	return tree, entryErr(entry, err)
+}
+
+// growClusters reads until no node waits for a child.
+func growClusters(lim Limits, next func() (ClusterNode, int, error)) (tree []ClusterNode, err error) {
+	type waiting struct{ at, children int }
+	stack := []waiting{{-1, 1}}
+	for len(stack) > 0 {
+		top := &stack[len(stack)-1]
+		if top.children == 0 {
+			stack = stack[:len(stack)-1]
+			continue
+		}
+		top.children--
+		if len(tree) >= lim.List || len(stack) > lim.Depth {
+			return nil, fmt.Errorf("has more than %d nodes or is deeper than %d", lim.List, lim.Depth)
+		}
+		node, children, err := next()
+		if err != nil {
+			return nil, fmt.Errorf("node %d: %w", len(tree), err)
+		}
+		node.Parent = top.at
+		tree = append(tree, node)
+		stack = append(stack, waiting{len(tree) - 1, children})
+	}
+	return tree, nil
+}
+
+func clusterJSON(s *jsonscan.Scanner, lim Limits) (node ClusterNode, children int, err error) {
+	if s.Peek() == 0 {
+		return node, 0, errTreeCut
+	}
+	seen := map[string]bool{}
+	err = fields(s, func(s *jsonscan.Scanner, key string) (err error) {
+		if seen[key] {
+			return s.Errorf("%.40q is there twice", key)
+		}
+		seen[key] = true
+		switch key {
+		case "index":
+			var n int64
+			n, err = s.Int()
+			node.Index = int(n)
+		case "numChildren":
+			var n int32
+			n, err = index(s, lim.List)
+			children = int(n)
+		case "norm":
+			_, err = s.FloatOrNull()
+		case "values":
+			node.Centre, err = floats(s, nil, lim.List)
+		default:
+			err = s.Skip()
+		}
+		return err
+	})
+	if err == nil && !(seen["index"] && seen["numChildren"] && seen["norm"] && seen["values"]) {
+		err = errCluster
+	}
+	return node, children, err
+}
+
+// clusterProto reads one record: 1 index, 2 norm, 3 values, 4 number of children. The index is an int32 in 32 bits.
+func clusterProto(record []byte, lim Limits) (node ClusterNode, children int, err error) {
+	err = message(record, func(w *wire) (err error) {
+		switch w.num {
+		case 1:
+			err = w.expect(wireVarint)
+			node.Index = int(int32(w.bits))
+		case 2:
+			err = w.expect(wireFixed8)
+		case 3:
+			node.Centre, err = w.doubles(node.Centre, lim.List)
+		case 4:
+			if err = w.expect(wireVarint); err == nil && w.bits > uint64(min(lim.List, math.MaxInt32)) {
+				err = fmt.Errorf("%d children, the limit is %d", w.bits, lim.List)
+			}
+			children = int(w.bits)
+		}
+		return err
+	})
+	return node, children, err
+}

@@ -1,0 +1,63 @@
+package ops
+
+import (
+	"leapline/scorer/bundle"
+	"leapline/scorer/engine"
+)
+
+// binarizer: 1 above the threshold, else 0, for a double or each value of a vector.
+func init() { engine.Register("binarizer", newBinarizer) }
+
+type binarizer struct {
+	in        engine.Number
+	out       engine.NumberOut
+	threshold float64
+}
+
+type vectorBinarizer struct {
+	in        engine.Vector
+	out       engine.VectorOut
+	threshold float64
+}
+
+func newBinarizer(s *engine.Stage) engine.Step {
+	threshold := 0.0
+	if s.Has("threshold") {
+		threshold = s.Float("threshold")
+	}
+	s.Describe("above %v", threshold)
+	shape := s.Shape("input_shapes")
+	if shape.Base == bundle.ShapeScalar {
+		return binarizer{s.Number("input", shape.Nullable), s.NewNumber("output"), threshold}
+	}
+	in := s.Dense(assembledVector(s, "input", shape))
+	return vectorBinarizer{in, s.NewVector("output", in.Width), threshold}
+}
+
+func (t binarizer) Run(r *engine.Row) error {
+	x, err := t.in.Of(r)
+	if err != nil {
+		return err
+	}
+	t.out.Set(r, above(x, t.threshold))
+	return nil
+}
+
+func (t vectorBinarizer) Run(r *engine.Row) error {
+	in, err := t.in.Of(r)
+	if err != nil {
+		return err
+	}
+	out := t.out.Of(r)
+	for i, x := range in {
+		out[i] = above(x, t.threshold)
+	}
+	return nil
+}
+
+func above(x, threshold float64) float64 {
+	if x > threshold {
+		return 1
+	}
+	return 0
+}

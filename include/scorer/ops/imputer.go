@@ -1,0 +1,41 @@
+package ops
+
+import (
+	"math"
+
+	"leapline/scorer/engine"
+)
+
+// imputer: null and the missing value, which is NaN unless given, become the surrogate. With another missing value than
+// NaN, NaN stays NaN, as in Spark; MLeap would replace it too.
+func init() { engine.Register("imputer", newImputer) }
+
+type imputer struct {
+	in                 engine.Number
+	out                engine.NumberOut
+	surrogate, missing float64
+}
+
+func newImputer(s *engine.Stage) engine.Step {
+	t := imputer{
+		in: s.Number("input", true), out: s.NewNumber("output"),
+		surrogate: s.Float("surrogate_value"), missing: math.NaN(),
+	}
+	if s.Has("missing_value") {
+		t.missing = s.Float("missing_value")
+	}
+	s.Describe("%s %v", s.String("strategy"), t.surrogate)
+	return t
+}
+
+func (t imputer) Run(r *engine.Row) error {
+	x, null, err := t.in.Nullable(r)
+	if err != nil {
+		return err
+	}
+	if null || x == t.missing || (x != x && t.missing != t.missing) {
+		x = t.surrogate
+	}
+	t.out.Set(r, x)
+	return nil
+}

@@ -1,0 +1,145 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+
+	"leapline/scorer/engine"
+)
+
+// naive_bayes, with Spark's four model types; the raw scores are log-likelihoods, the probabilities their softmax:
+//
+//	multinomial  pi + theta . x
+//	complement   theta . x - log(sum(exp(theta . x)))
+//	bernoulli    pi + (theta - neg) . x + sum(neg), neg = log(1 - exp(theta)); x must be 0 or 1
+//	gaussian     pi - (sum((x - theta)^2 / sigma) + sum(log(sigma))) / 2
+func init() { engine.Register("naive_bayes", newNaiveBayes) }
+
+type naiveBayes struct {
+	classes
+	in    engine.Vector
+	kind  string
+	pi    []float64
+	theta [][]float64 // of each class
+	sigma [][]float64 // gaussian
+	extra []float64   // of each class: bernoulli's sum(neg), gaussian's sum(log(sigma))
+}
+
+func newNaiveBayes(s *engine.Stage) engine.Step {
+	n, width := s.Size("num_classes", maxClasses), s.Size("num_features", maxCategories)
+	t := naiveBayes{kind: s.String("model_type"), pi: s.Tensor("pi"), theta: classRows(s, "theta", n, width)}
+	if len(t.pi) != n {
+		s.Fail("pi has %d values for %d classes", len(t.pi), n)
+	}
+	if s.Failed() {
+		return nil
+	}
+	t.extra = make([]float64, n)
+	switch t.kind {
+	case "multinomial", "complement":
+	case "bernoulli":
+		for i, row := range t.theta {
+			for j, theta := range row {
+				neg := math.Log(1 - math.Exp(theta))
+				row[j] = theta - neg
+				t.extra[i] += neg
+			}
+		}
+	case "gaussian":
+		t.sigma = classRows(s, "sigma", n, width)
+		for i, row := range t.sigma {
+			for _, sigma := range row {
+				t.extra[i] += math.Log(sigma)
+			}
+		}
+	default:
+		s.Fail("model_type is %.40q, expected multinomial, complement, bernoulli or gaussian", t.kind)
+	}
+	t.in, t.classes = s.Vector("features", width), newClasses(s, n)
+	s.Describe("%s, %d classes, %s", t.kind, n, plural(width, "feature"))
+	return t
+}
+
+// classRows reads a matrix of classes x features into rows.
+func classRows(s *engine.Stage, name string, n, width int) [][]float64 {
+	rows, cols, values := s.Matrix(name)
+	if rows != n || cols != width {
+		s.Fail("%s is %d x %d, expected %d classes x %d features", name, rows, cols, n, width)
+	}
+	if s.Failed() {
+		return nil
+	}
+	out := make([][]float64, n)
+	for i := range out {
+		out[i] = make([]float64, width)
+		for j := range out[i] {
+			out[i][j] = values[j*rows+i]
+		}
+	}
+	return out
+}
+
+func (t *naiveBayes) check(x []float64) error {
+	if t.kind != "bernoulli" {
+		return nil
+	}
+	for i, v := range x {
+		if v != 0 && v != 1 {
+			return fmt.Errorf("feature %d is %v, expected 0 or 1", i, v)
+		}
+	}
+	return nil
+}
+
+func (t naiveBayes) Run(r *engine.Row) error {
+	x, err := t.in.Of(r)
+	if err != nil {
+		return err
+	}
+	if err := t.check(x); err != nil {
+		return err
+	}
+	raw, probability := t.raw.Of(r), t.probability.Of(r)
+	for i := range raw {
+		if t.kind == "gaussian" {
+			raw[i] = t.pi[i] - (distance(x, t.theta[i], t.sigma[i])+t.extra[i])/2
+			continue
+		}
+		raw[i] = dot(x, t.theta[i])
+		if t.kind != "complement" {
+			raw[i] += t.pi[i]
+			raw[i] += t.extra[i]
+		}
+	}
+	if t.kind == "complement" {
+		less(raw, logSumExp(raw))
+	}
+	softmax(probability, raw)
+	t.predict(r, raw, probability)
+	return nil
+}
+
+// distance sums the squared differences, each over its variance.
+func distance(x, mean, variance []float64) float64 {
+	total := 0.0
+	for j, v := range x {
+		d := v - mean[j]
+		total += d * d / variance[j]
+	}
+	return total
+}
+
+func less(values []float64, by float64) {
+	for i := range values {
+		values[i] -= by
+	}
+}
+
+func logSumExp(values []float64) float64 {
+	top := values[argmax(values)]
+	total := 0.0
+	for _, x := range values {
+		total += math.Exp(x - top)
+	}
+	return math.Log(total) + top
+}

@@ -1,0 +1,41 @@
+package ops
+
+import (
+	"leapline/scorer/engine"
+	"leapline/scorer/frame"
+)
+
+// pca multiplies a vector by the matrix of principal components, features x k. MLeap declares its output without a width.
+func init() { engine.Register("pca", newPCA) }
+
+type pca struct {
+	in         engine.Vector
+	out        engine.VectorOut
+	components []float64 // one after another
+}
+
+func newPCA(s *engine.Stage) engine.Step {
+	features, k, values := s.Matrix("principal_components")
+	if features < 1 || k < 1 {
+		s.Fail("principal_components has %d features and %d components", features, k)
+	}
+	if s.Failed() {
+		return nil
+	}
+	s.Describe("%s to %d", plural(features, "value"), k)
+	declared := frame.VectorOf(k)
+	declared.Dims = nil
+	return pca{in: s.Vector("input", features), out: s.NewDeclaredVector("output", k, declared), components: values}
+}
+
+func (t pca) Run(r *engine.Row) error {
+	in, err := t.in.Of(r)
+	if err != nil {
+		return err
+	}
+	out := t.out.Of(r)
+	for k := range out {
+		out[k] = dot(in, t.components[k*len(in):])
+	}
+	return nil
+}

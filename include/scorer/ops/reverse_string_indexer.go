@@ -1,0 +1,39 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+
+	"leapline/scorer/bundle"
+	"leapline/scorer/engine"
+)
+
+// reverse_string_indexer: the label at an index, its fraction cut off.
+func init() { engine.Register("reverse_string_indexer", newReverseIndexer) }
+
+type reverseIndexer struct {
+	in     engine.Number
+	out    engine.TextOut
+	labels []string
+}
+
+func newReverseIndexer(s *engine.Stage) engine.Step {
+	t := reverseIndexer{in: s.Number("input", false), out: s.NewText("output"), labels: s.Strings("labels")}
+	if s.Has("input_shape") && s.Shape("input_shape").Base != bundle.ShapeScalar {
+		s.Fail("input_shape is no scalar: vectors of indices are not supported")
+	}
+	s.Describe("%s", plural(len(t.labels), "label"))
+	return t
+}
+
+func (t reverseIndexer) Run(r *engine.Row) error {
+	x, err := t.in.Of(r)
+	if err != nil {
+		return err
+	}
+	if x = math.Trunc(x); !(x >= 0 && x < float64(len(t.labels))) {
+		return fmt.Errorf("column %q has the index %v, expected one below %d", t.in.Name(), x, len(t.labels))
+	}
+	t.out.Set(r, t.labels[int(x)])
+	return nil
+}

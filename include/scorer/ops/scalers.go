@@ -1,0 +1,181 @@
+package ops
+
+import (
+	"leapline/scorer/engine"
+)
+
+// The scalers compute as Spark does, each step rounded as there:
+//
+//	standard_scaler  (x - mean) * (1/std), 1/0 taken as 0; without mean or std that part is left out
+//	min_max_scaler   (x - min) * ((maxValue-minValue) / (max-min)) + minValue; a constant column gives the middle; NaN stays
+//	max_abs_scaler   x * (1/maxAbs), 1/0 taken as 1; MLeap clamps the result to [-1, 1], Spark does not
+func init() {
+	engine.Register("standard_scaler", newStandardScaler)
+	engine.Register("min_max_scaler", newMinMaxScaler)
+	engine.Register("max_abs_scaler", newMaxAbsScaler)
+}
+
+// factors multiplies each value by its own factor, which keeps a sparse vector sparse.
+type factors struct {
+	in     engine.Vector
+	out    engine.VectorOut
+	factor []float64
+}
+
+func newFactors(s *engine.Stage, factor []float64) engine.Step {
+	in := s.AnyVector("input", len(factor))
+	return factors{in: in, out: likeInput(s, in), factor: factor}
+}
+
+// likeInput makes the output column in the form of the input's.
+func likeInput(s *engine.Stage, in engine.Vector) engine.VectorOut {
+	if in.Sparse {
+		return s.NewSparse("output", in.Width, in.Bound, vectorType(in.Width))
+	}
+	return s.NewVector("output", in.Width)
+}
+
+func (t factors) Run(r *engine.Row) error {
+	if t.in.Sparse {
+		in, err := t.in.SparseOf(r)
+		if err != nil {
+			return err
+		}
+		out := t.out.SparseOf(r)
+		for k, i := range in.Index {
+			out.Add(int(i), in.Value[k]*t.factor[i])
+		}
+		return nil
+	}
+	in, err := t.in.Of(r)
+	if err != nil {
+		return err
+	}
+	out := t.out.Of(r)[:len(in)]
+	factor := t.factor[:len(in)]
+	for i, x := range in {
+		out[i] = x * factor[i]
+	}
+	return nil
+}
+
+// centred subtracts, then multiplies.
+type centred struct {
+	in           engine.Vector
+	out          engine.VectorOut
+	mean, factor []float64
+}
+
+func newStandardScaler(s *engine.Stage) engine.Step {
+	var mean, std []float64
+	if s.Has("mean") {
+		mean = s.Tensor("mean")
+	}
+	if s.Has("std") {
+		std = s.Tensor("std")
+	}
+	width := max(len(mean), len(std))
+	if width == 0 || (mean != nil && len(mean) != width) || (std != nil && len(std) != width) {
+		s.Fail("mean has %d values and std %d, expected one of them or as many of both", len(mean), len(std))
+	}
+	if s.Failed() {
+		return nil
+	}
+	factor := reciprocals(std, 0)
+	s.Describe("%s, mean %t, std %t", plural(width, "value"), mean != nil, std != nil)
+	if mean == nil {
+		return newFactors(s, factor)
+	}
+	if std == nil {
+		factor = reciprocals(make([]float64, width), 1)
+	}
+	return centred{in: s.Vector("input", width), out: s.NewVector("output", width), mean: mean, factor: factor}
+}
+
+// reciprocals gives 1/x, or instead for an x of 0.
+func reciprocals(values []float64, instead float64) []float64 {
+	out := make([]float64, len(values))
+	for i, x := range values {
+		if out[i] = instead; x != 0 {
+			out[i] = 1 / x
+		}
+	}
+	return out
+}
+
+func (t centred) Run(r *engine.Row) error {
+	in, err := t.in.Of(r)
+	if err != nil {
+		return err
+	}
+	out := t.out.Of(r)[:len(in)]
+	mean, factor := t.mean[:len(in)], t.factor[:len(in)]
+	for i, x := range in {
+		out[i] = (x - mean[i]) * factor[i]
+	}
+	return nil
+}
+
+func newMaxAbsScaler(s *engine.Stage) engine.Step {
+	largest := s.Tensor("maxAbs")
+	s.Describe("%s", plural(len(largest), "value"))
+	if s.Failed() {
+		return nil
+	}
+	return newFactors(s, reciprocals(largest, 1))
+}
+
+type minMax struct {
+	in               engine.Vector
+	out              engine.VectorOut
+	min, factor      []float64
+	minValue, middle float64
+}
+
+func newMinMaxScaler(s *engine.Stage) engine.Step {
+	low, high := s.Tensor("min"), s.Tensor("max")
+	t := minMax{min: low, minValue: 0}
+	maxValue := 1.0
+	if s.Has("minValue") {
+		t.minValue = s.Float("minValue")
+	}
+	if s.Has("maxValue") {
+		maxValue = s.Float("maxValue")
+	}
+	if len(low) != len(high) {
+		s.Fail("min has %d values and max %d", len(low), len(high))
+	}
+	if s.Failed() {
+		return nil
+	}
+	t.middle = (t.minValue + maxValue) / 2
+	t.factor = make([]float64, len(low))
+	for i := range low {
+		if span := high[i] - low[i]; span != 0 {
+			t.factor[i] = (maxValue - t.minValue) / span
+		}
+	}
+	t.in, t.out = s.Vector("input", len(low)), s.NewVector("output", len(low))
+	s.Describe("%s to [%v, %v]", plural(len(low), "value"), t.minValue, maxValue)
+	return t
+}
+
+func (t minMax) Run(r *engine.Row) error {
+	in, err := t.in.Of(r)
+	if err != nil {
+		return err
+	}
+	out := t.out.Of(r)[:len(in)]
+	low, factor := t.min[:len(in)], t.factor[:len(in)]
+	for i, x := range in {
+		switch {
+		case x != x:
+			out[i] = x
+		case factor[i] == 0:
+			out[i] = t.middle
+		default:
+			out[i] = float64((x-low[i])*factor[i]) + t.minValue
+		}
+	}
+	return nil
+}

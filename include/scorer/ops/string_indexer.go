@@ -1,0 +1,112 @@
+package ops
+
+import (
+	"fmt"
+
+	"leapline/scorer/engine"
+)
+
+// string_indexer: the position of a label in its list. handle_invalid "keep" gives null and unseen labels the position
+// after the last; any other mode refuses them, "skip" too: a row in has to be a row out.
+func init() { engine.Register("string_indexer", newStringIndexer) }
+
+type stringIndexer struct {
+	columns []labelColumn
+	keep    bool
+}
+
+type labelColumn struct {
+	in     engine.Text
+	out    engine.NumberOut
+	labels map[string]float64
+}
+
+func newStringIndexer(s *engine.Stage) engine.Step {
+	t := stringIndexer{keep: handleInvalid(s, "error", "skip", "keep") == "keep"}
+	lists := [][]string{}
+	if s.Has("labels_length") {
+		n := s.Int("labels_length")
+		if n < 1 || n > int64(s.Inputs()) {
+			s.Fail("labels_length is %d, expected 1 to the number of input ports, %d", n, s.Inputs())
+		}
+		for i := range int(n) {
+			if s.Failed() {
+				return nil
+			}
+			lists = append(lists, s.Strings(fmt.Sprintf("labels_array_%d", i)))
+		}
+	} else {
+		lists = append(lists, s.Strings("labels"))
+	}
+	total := 0
+	for i, labels := range lists {
+		in, out := numbered(s, i, len(lists))
+		column := labelColumn{in: s.Text(in), out: s.NewNumber(out), labels: make(map[string]float64, len(labels))}
+		for k, label := range labels {
+			column.labels[label] = float64(k)
+		}
+		if len(column.labels) < len(labels) {
+			s.Fail("has a label twice in list %d", i)
+		}
+		t.columns = append(t.columns, column)
+		total += len(labels)
+	}
+	s.Describe("%d labels of %s", total, plural(len(lists), "column"))
+	return t
+}
+
+// numbered names the ports of column i: input0 and output0, or for a single column input and output.
+func numbered(s *engine.Stage, i, n int) (in, out string) {
+	if n == 1 && s.HasInput("input") {
+		return "input", "output"
+	}
+	return fmt.Sprintf("input%d", i), fmt.Sprintf("output%d", i)
+}
+
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// handleInvalid reads the attribute of that name, which must be one of the modes; absent it is the first.
+func handleInvalid(s *engine.Stage, modes ...string) string {
+	if !s.Has("handle_invalid") {
+		return modes[0]
+	}
+	mode := s.String("handle_invalid")
+	for _, m := range modes {
+		if mode == m {
+			return mode
+		}
+	}
+	s.Fail("handle_invalid is %.40q, expected one of %q", mode, modes)
+	return ""
+}
+
+func (t stringIndexer) Run(r *engine.Row) error {
+	for i := range t.columns {
+		c := &t.columns[i]
+		label, null, err := c.in.Nullable(r)
+		if err != nil {
+			return err
+		}
+		index, known := c.labels[label]
+		if null || !known {
+			if !t.keep {
+				return c.refuse(label, null)
+			}
+			index = float64(len(c.labels))
+		}
+		c.out.Set(r, index)
+	}
+	return nil
+}
+
+func (c *labelColumn) refuse(label string, null bool) error {
+	if null {
+		return fmt.Errorf("column %q is null, expected one of %d labels", c.in.Name(), len(c.labels))
+	}
+	return fmt.Errorf("column %q has the label %.80q, expected one of the %d seen in training", c.in.Name(), label, len(c.labels))
+}

@@ -1,0 +1,145 @@
+package ops
+
+import (
+	"fmt"
+
+	"leapline/scorer/bundle"
+	"leapline/scorer/engine"
+	"leapline/scorer/frame"
+)
+
+// vector_assembler: its inputs one after another. Null is refused, NaN passes: handleInvalid is not in the bundle.
+func init() { engine.Register("vector_assembler", newAssembler) }
+
+// part is a run of scalars, or one vector, at its place in the output.
+type part struct {
+	numbers []engine.Number
+	vector  engine.Vector
+	at      int
+}
+
+// assembler fills an array.
+type assembler struct {
+	parts []part
+	out   engine.VectorOut
+}
+
+// sparseAssembler fills indices and values.
+type sparseAssembler assembler
+
+func newAssembler(s *engine.Stage) engine.Step {
+	shapes := s.Shapes("input_shapes")
+	if len(shapes) != s.Inputs() {
+		s.Fail("input_shapes has %d shapes for %d input ports", len(shapes), s.Inputs())
+	}
+	var parts []part
+	width, bound, sparse := 0, 0, false
+	for i, shape := range shapes {
+		if s.Failed() {
+			return nil
+		}
+		port := fmt.Sprintf("input%d", i)
+		if shape.Base == bundle.ShapeScalar {
+			if last := len(parts) - 1; last < 0 || parts[last].numbers == nil {
+				parts = append(parts, part{at: width})
+			}
+			p := &parts[len(parts)-1]
+			p.numbers = append(p.numbers, s.Number(port, shape.Nullable))
+			width, bound = width+1, bound+1
+			continue
+		}
+		v := assembledVector(s, port, shape)
+		parts = append(parts, part{vector: v, at: width})
+		sparse = sparse || v.Sparse
+		width, bound = width+v.Width, bound+v.Bound
+	}
+	if width == 0 || width > maxCategories {
+		s.Fail("assembles %d values, expected 1 to %d", width, maxCategories)
+		return nil
+	}
+	s.Describe("%s, %s", plural(len(shapes), "column"), plural(width, "value"))
+	if sparse && bound < width/4 {
+		return sparseAssembler{parts, s.NewSparse("output", width, bound, frame.VectorOf(width))}
+	}
+	for i, p := range parts {
+		if p.vector.Sparse {
+			parts[i].vector = s.Dense(p.vector)
+		}
+	}
+	return assembler{parts, s.NewVector("output", width)}
+}
+
+// assembledVector binds a vector: its width is that of the stage that makes it, or for a program's input the declared one.
+func assembledVector(s *engine.Stage, port string, shape bundle.Shape) engine.Vector {
+	width := 0
+	if !s.Made(port) {
+		if shape.Base != bundle.ShapeTensor || len(shape.Dims) != 1 || shape.Dims[0] < 1 {
+			s.Fail("input_shapes gives port %s no width: dimensions %v", port, shape.Dims)
+			return engine.Vector{}
+		}
+		width = shape.Dims[0]
+	}
+	return s.AnyVector(port, width)
+}
+
+func (t assembler) Run(r *engine.Row) error {
+	out := t.out.Of(r)
+	for i := range t.parts {
+		p := &t.parts[i]
+		if p.numbers == nil {
+			v, err := p.vector.Of(r)
+			if err != nil {
+				return err
+			}
+			copy(out[p.at:], v)
+			continue
+		}
+		run := out[p.at : p.at+len(p.numbers)]
+		for k := range run {
+			x, err := p.numbers[k].Of(r)
+			if err != nil {
+				return err
+			}
+			run[k] = x
+		}
+	}
+	return nil
+}
+
+func (t sparseAssembler) Run(r *engine.Row) error {
+	out := t.out.SparseOf(r)
+	for i := range t.parts {
+		p := &t.parts[i]
+		switch {
+		case p.numbers != nil:
+			for k := range p.numbers {
+				x, err := p.numbers[k].Of(r)
+				if err != nil {
+					return err
+				}
+				if x != 0 {
+					out.Add(p.at+k, x)
+				}
+			}
+		case p.vector.Sparse:
+			v, err := p.vector.SparseOf(r)
+			if err != nil {
+				return err
+			}
+			for k, x := range v.Value {
+				out.Add(p.at+int(v.Index[k]), x)
+			}
+		default:
+			v, err := p.vector.Of(r)
+			if err != nil {
+				return err
+			}
+			for k, x := range v {
+				if x != 0 {
+					out.Add(p.at+k, x)
+				}
+			}
+		}
+	}
+	return nil
+}
