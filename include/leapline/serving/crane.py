@@ -74,8 +74,9 @@ class Crane:
             raise ToolMissingError(
                 "crane", found=f"no {self.binary}", expected="the compiled tool", fix="Run `make setup`."
             ) from exc
-        except subprocess.TimeoutExpired:
-            return 1, "", f"no answer within {timeout_s:.0f} s"
+        except subprocess.TimeoutExpired as exc:
+            said = (exc.stderr or b"").decode(errors="replace")
+            return 1, "", said or f"no answer within {timeout_s:.0f} s"
         return done.returncode, done.stdout, done.stderr
 
     def _explain(self, action: str, err: str, tries: int) -> RegistryError:

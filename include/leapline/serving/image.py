@@ -188,7 +188,7 @@ def _gzip_stored(content: bytes) -> bytes:
 
 
 def _stored_blocks(content: bytes) -> Iterator[bytes]:
-    for start in range(0, len(content), _STORED_BLOCK):
+    for start in range(0, max(len(content), 1), _STORED_BLOCK):
         block = content[start : start + _STORED_BLOCK]
         last = start + _STORED_BLOCK >= len(content)
         yield struct.pack("<BHH", last, len(block), len(block) ^ 0xFFFF)

@@ -1,0 +1,156 @@
+"""A real HTTP proxy before a real registry, which misbehaves on demand.
+
+with RegistryProxy(upstream="127.0.0.1:5055") as proxy:
+    proxy.faults.append(Fault(method="PUT", path="/manifests/", status=503, times=2))
+    Registry(f"{proxy.address}/shop/scorer", crane).push(...)
+"""
+
+import http.client
+import json
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+
+HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "content-length"}
+
+
+@dataclass
+class Fault:
+    """What happens to the next `times` requests of that method whose path holds `path`.
+
+    `status` answers in the registry's place; `reset` reads half the body and resets the connection; `hold` stops the
+    request for ever, before it reaches the registry, or after it with `after=True`, and sets `held`.
+    """
+
+    method: str
+    path: str
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    reset: bool = False
+    hold: bool = False
+    after: bool = False
+    times: int = 1
+    skip: int = 0
+    held: threading.Event = field(default_factory=threading.Event)
+
+
+class RegistryProxy:
+    """Listens on a free loopback port; `seen` lists the requests as "METHOD path"."""
+
+    def __init__(self, upstream: str) -> None:
+        self.upstream = upstream
+        self.faults: list[Fault] = []
+        self.seen: list[str] = []
+        self.closing = threading.Event()
+        self._lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"proxy": self}))
+        self._server.daemon_threads = True
+        self.address = f"127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self.closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def fault_for(self, method: str, path: str) -> Fault | None:
+        """The first fault that wants this request; counts it."""
+        with self._lock:
+            self.seen.append(f"{method} {path}")
+            for fault in self.faults:
+                if fault.times > 0 and fault.method == method and fault.path in path:
+                    if fault.skip > 0:
+                        fault.skip -= 1
+                        return None
+                    fault.times -= 1
+                    return fault
+        return None
+
+    def count(self, method: str, part: str) -> int:
+        """How many requests of that method had `part` in their path."""
+        return sum(line.startswith(method + " ") and part in line for line in self.seen)
+
+
+def _problem(status: int) -> bytes:
+    """An error body as the OCI distribution spec has it."""
+    code = {401: "UNAUTHORIZED", 403: "DENIED", 429: "TOOMANYREQUESTS"}.get(status, "UNAVAILABLE")
+    return json.dumps({"errors": [{"code": code, "message": f"injected {status}"}]}).encode()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    proxy: RegistryProxy
+    protocol_version = "HTTP/1.1"
+
+    def _serve(self) -> None:
+        fault = self.proxy.fault_for(self.command, self.path)
+        if fault and fault.reset:
+            self._reset()
+            return
+        body = b"".join(self._body())
+        if fault and fault.status:
+            self._answer(fault.status, fault.headers, _problem(fault.status))
+            return
+        if fault and fault.hold and not fault.after:
+            self._hold(fault)
+            return
+        status, headers, content = self._forward(body)
+        if fault and fault.hold:
+            self._hold(fault)
+            return
+        self._answer(status, headers, content)
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = _serve  # noqa: N815 (the base class's names)
+
+    def _body(self) -> Iterator[bytes]:
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            yield self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            return
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            yield self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+
+    def _forward(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        upstream = http.client.HTTPConnection(self.proxy.upstream, timeout=30)
+        headers = {k: v for k, v in self.headers.items() if k.lower() not in HOP_BY_HOP}
+        upstream.request(self.command, self.path, body, headers)  # Host stays: Location then leads back through us
+        response = upstream.getresponse()
+        content = response.read()
+        kept = {k: v for k, v in response.getheaders() if k.lower() not in HOP_BY_HOP}
+        if self.command == "HEAD":
+            kept["Content-Length"] = response.getheader("Content-Length") or "0"
+        upstream.close()
+        return response.status, kept, content
+
+    def _answer(self, status: int, headers: dict[str, str], content: bytes) -> None:
+        self.send_response_only(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if self.command == "HEAD":
+            self.end_headers()
+            return
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def _reset(self) -> None:
+        self.rfile.read(max(int(self.headers.get("Content-Length", 0)) // 2, 1))
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+        self.close_connection = True
+
+    def _hold(self, fault: Fault) -> None:
+        fault.held.set()
+        self.proxy.closing.wait(60)
+        self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""

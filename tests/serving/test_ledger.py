@@ -1,0 +1,65 @@
+"""The ledger: appended once, whole, in order; a torn end is no entry; damage is not guessed away."""
+
+import multiprocessing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from leapline.errors import StorageError
+from leapline.serving.ledger import Entry, Ledger
+
+ENTRY = Entry(
+    when="2026-03-02T01:00:00+00:00", who="airflow", why="better", run_id="r1", action="promote", tag="champion",
+    model_id="2026-03-01-0123456789ab", before=None, after="sha256:aa",
+)  # fmt: skip
+
+
+def test_append_is_idempotent_by_digest_run_and_tag(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "deep" / "ledger.jsonl")
+    assert ledger.entries() == []
+    assert ledger.append(ENTRY) is True
+    assert ledger.append(replace(ENTRY, when="later", why="again")) is False
+    others = [replace(ENTRY, run_id="r2"), replace(ENTRY, tag="previous"), replace(ENTRY, after="sha256:bb")]
+    assert [ledger.append(entry) for entry in others] == [True, True, True]
+    assert ledger.entries() == [ENTRY, *others]
+
+
+def test_every_prefix_of_a_torn_write_is_repaired(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    ledger.append(ENTRY)
+    whole = ledger.path.read_bytes()
+    second = replace(ENTRY, run_id="r2", why="größer")
+    ledger.append(second)
+    both = ledger.path.read_bytes()
+    for cut in range(len(whole), len(both)):
+        ledger.path.write_bytes(both[:cut])
+        assert ledger.entries() == [ENTRY]
+        assert ledger.append(second) is True
+        assert ledger.path.read_bytes() == both
+
+
+@pytest.mark.parametrize("damage", ["not json\n", '{"when": 1}\n', "[]\n", "\n"])
+def test_a_damaged_line_stops(tmp_path: Path, damage: str) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    ledger.append(ENTRY)
+    ledger.path.write_text(ledger.path.read_text() + damage)
+    with pytest.raises(StorageError, match="line 2"):
+        ledger.entries()
+    with pytest.raises(StorageError, match="line 2"):
+        ledger.append(replace(ENTRY, run_id="r2"))
+
+
+def _append_many(path: Path, writer: int) -> None:
+    for i in range(20):
+        Ledger(path).append(replace(ENTRY, run_id=f"{i}", who=f"{writer}"))
+
+
+def test_writers_at_the_same_time(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    writers = [multiprocessing.get_context("spawn").Process(target=_append_many, args=(path, i)) for i in range(3)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    assert sorted(entry.run_id for entry in Ledger(path).entries()) == sorted(f"{i}" for i in range(20))
