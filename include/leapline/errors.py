@@ -49,6 +49,12 @@ class QuarantineError(InputError):
     """More lines than allowed had to be set aside. Not retried; the operator reads the quarantine."""
 
 
+class BalanceError(LeaplineError):
+    """Lines in and lines out do not add up. Retried: a stage that Spark had to repeat may have been counted twice."""
+
+    retriable = True
+
+
 class DataCheckError(LeaplineError):
     """The day's events break an expectation. Not retried; the operator opens the Data Docs."""
 

@@ -39,6 +39,12 @@ class Settings(BaseSettings):
     consent_required: bool = Field(True, description="Leave out events without a GDPR consent context.")
     lookahead_hours: int = Field(3, ge=0, le=24, description="How far past midnight a session's tail is followed.")
     days_late: int = Field(3, ge=0, le=30, description="How many days after its own an event may still arrive.")
+    event_mapping: Path | None = Field(
+        None, description="The site's own event mapping (JSON); Leapline's, which knows Snowplow's dialects, if empty."
+    )
+    max_session_events: int = Field(
+        5000, ge=10, le=1_000_000, description="Events of one session that are kept; the rest is set aside."
+    )
     max_quarantine_share: float = Field(
         0.05, ge=0, le=1, description="Share of a day's lines that may be set aside before the night fails."
     )

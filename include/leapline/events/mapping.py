@@ -1,0 +1,231 @@
+"""From a site's Snowplow dialects to Leapline's event kinds: a declarative mapping in JSON.
+
+`mapping.json` beside this file knows Snowplow's own dialects; a site puts its paths and schemas into a copy and names
+it in LEAPLINE_EVENT_MAPPING. A shop that sends page views alone, say, turns those of its item pages into item views
+by a rule before "page view" with `"item": {"column": "page_urlpath", "pattern": "^/p/(\\w+)"}`. Rules are tried in
+order and the first that fits decides. A value (`item`, `category`, `price`, `quantity`, or a condition's left side)
+comes from one of
+
+    "ti_sku"                                              a column of the enriched event
+    {"column": "page_urlpath", "pattern": "^/p/(\\\\w+)"}    the first group of a pattern in a column
+    {"event": "type"}                                     a field of the self-describing event
+    {"entity": "vendor/name", "field": "revenue"}         a field of the first such entity in `contexts`
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from leapline.errors import SpecError
+from leapline.events.landing import FIELDS
+
+DEFAULT: Final = Path(__file__).with_name("mapping.json")
+
+Kind = Literal[
+    "page_view",
+    "page_ping",
+    "item_view",
+    "cart_add",
+    "cart_remove",
+    "search",
+    "checkout",
+    "purchase",
+    "purchase_item",
+    "other",
+]
+PageKind = Literal["home", "category", "item", "search", "cart", "checkout", "thanks", "other"]
+
+
+def _known_column(name: str) -> str:
+    if name not in FIELDS:
+        raise ValueError(f"no column of an enriched event is named {name!r}")
+    return name
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as exc:
+        raise ValueError(f"not a regular expression: {exc}") from exc
+    return text
+
+
+def _pattern_with_group(text: str) -> str:
+    if re.compile(_pattern(text)).groups != 1:
+        raise ValueError("a pattern needs exactly one group (...), the value")
+    return text
+
+
+def _entity(text: str) -> str:
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", text):
+        raise ValueError("an entity is named vendor/name, e.g. com.snowplowanalytics.snowplow.ecommerce/product")
+    return text
+
+
+ColumnName = Annotated[str, AfterValidator(_known_column)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+EntityName = Annotated[str, AfterValidator(_entity)]
+FieldName = Annotated[str, Field(pattern=r"^\w+$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FromColumn(_Model):
+    """The first group of a pattern in a column; null where it is not found."""
+
+    column: ColumnName
+    pattern: Annotated[str, AfterValidator(_pattern_with_group)]
+
+
+class FromEvent(_Model):
+    """A field of the self-describing event's data."""
+
+    event: FieldName
+
+
+class FromEntity(_Model):
+    """A field of the first entity of a schema in `contexts`."""
+
+    entity: EntityName
+    field: FieldName
+
+
+Source = ColumnName | FromColumn | FromEvent | FromEntity
+
+
+class Matches(_Model):
+    """A pattern to be found."""
+
+    pattern: Pattern
+
+
+class Condition(_Model):
+    """A source has one of some values, or matches a pattern."""
+
+    source: Source
+    is_: list[str] | Matches = Field(alias="is")
+
+
+class Products(_Model):
+    """The entities in `contexts` that name the items of an event, and their fields.
+
+    An event about several products becomes one row each. Where `kind` is given, the rows of the products have that
+    kind and come in addition to the event's own row, as the items of an order do.
+    """
+
+    entity: EntityName
+    item: FieldName = "id"
+    category: FieldName = "category"
+    price: FieldName = "price"
+    quantity: FieldName = "quantity"
+    kind: Kind | None = None
+
+
+class Rule(_Model):
+    """Events that meet all conditions are of this kind."""
+
+    name: str
+    when: list[Condition] = Field(min_length=1)
+    kind: Kind
+    page: PageKind | None = None
+    item: Source | None = None
+    category: Source | None = None
+    price: Source | None = None
+    quantity: Source | None = None
+    products: Products | None = None
+
+    @model_validator(mode="after")
+    def _one_way_to_name_items(self) -> Self:
+        values = (self.item, self.category, self.quantity)
+        if self.products and (any(values) or (self.price and not self.products.kind)):
+            raise ValueError("products already say item, category, price and quantity")
+        return self
+
+
+class Page(_Model):
+    """Pages whose path matches are of this kind."""
+
+    path: Pattern
+    page: PageKind
+
+
+class EntityTest(_Model):
+    """An entity with one of some values in a field."""
+
+    entity: EntityName
+    field: FieldName
+    values: list[str] = Field(min_length=1)
+
+
+class Mapping(_Model):
+    """A site's whole mapping; frozen, unknown keys refused.
+
+    Args:
+        session: columns that together identify a session; an event without one of them belongs to none.
+        visitor: the same for a visitor.
+        internal: column to values that mark the shop's own traffic.
+        consent: the entity in `contexts` that says that the visitor agreed.
+        bot: the entity in `derived_contexts` that says that the visitor is a robot.
+        bot_columns: column to values that say the same.
+        pages: page kinds by path, for page views and for item views; the first that matches, else `other`.
+        rules: kinds of events; the first that fits, else `other`.
+    """
+
+    version: Literal[1]
+    session: list[ColumnName] = Field(min_length=1)
+    visitor: list[ColumnName] = Field(min_length=1)
+    internal: dict[ColumnName, list[str]]
+    consent: EntityTest
+    bot: EntityTest
+    bot_columns: dict[ColumnName, list[str]]
+    pages: list[Page]
+    rules: list[Rule] = Field(min_length=1)
+
+
+def load(path: Path | None = None) -> Mapping:
+    """Read a mapping, Leapline's own if no path is given.
+
+    Raises:
+        SpecError: the file is missing, not JSON, or a field is wrong; the field is named.
+    """
+    path = path or DEFAULT
+    try:
+        return Mapping.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as exc:
+        raise _spec_error(path, str(exc.strerror), "a file that can be read") from exc
+    except ValidationError as exc:
+        first = exc.errors(include_url=False)[0]
+        where = _place(first["loc"])
+        raise _spec_error(
+            path, f"{_short(first['input'])} at {where}", first["msg"].removeprefix("Value error, ")
+        ) from exc
+    except ValueError as exc:
+        raise _spec_error(path, str(exc), "JSON in UTF-8") from exc
+
+
+def _spec_error(path: Path, found: str, expected: str) -> SpecError:
+    return SpecError(
+        f"event mapping {path}",
+        found=found,
+        expected=expected,
+        fix="Correct it, or unset LEAPLINE_EVENT_MAPPING to use Leapline's own.",
+    )
+
+
+def _place(loc: tuple[Any, ...]) -> str:
+    """`rules[3].kind`, without pydantic's names of the tried alternatives."""
+    parts = (f"[{p}]" if isinstance(p, int) else f".{p}" for p in loc if isinstance(p, int) or p.isidentifier())
+    return (
+        "".join(p for p in parts if not re.fullmatch(r"\.(From\w+|Matches|str)", p)).removeprefix(".")
+        or "the top level"
+    )
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 80 else f"{text[:77]}..."
