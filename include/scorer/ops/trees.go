@@ -1,0 +1,334 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+
+	"leapline/scorer/bundle"
+	"leapline/scorer/engine"
+	"leapline/scorer/internal/forest"
+)
+
+// Trees, forests and gradient-boosted trees. Sums run over the trees in their order, as in Spark:
+//
+//	decision_tree_classifier  raw = the leaf's class weights, probability = raw over its sum
+//	random_forest_classifier  raw = sum of leaf weights over their sum (all-zero leaves left out), probability = raw over its sum
+//	gbt_classifier            m = weights . predictions, raw = [-m, m], probability = 1/(1+exp(2m)) and what is left to 1
+//	decision_tree_regression  the leaf's value
+//	random_forest_regression  the mean of the leaves' values
+//	gbt_regression            weights . predictions
+//
+// random forests must have tree_weights, but their values are never used.
+func init() {
+	engine.Register("decision_tree_classifier", newTreeClassifier)
+	engine.Register("random_forest_classifier", newForestClassifier)
+	engine.Register("gbt_classifier", newBoostedClassifier)
+	engine.Register("decision_tree_regression", newTreeRegressor)
+	engine.Register("random_forest_regression", newForestRegressor)
+	engine.Register("gbt_regression", newBoostedRegressor)
+}
+
+// ensemble is the trees of a model and what their leaves hold.
+type ensemble struct {
+	in      engine.Vector
+	forest  *forest.Forest
+	scratch int
+	width   int       // values a leaf
+	values  []float64 // of all leaves, in the forest's numbering
+}
+
+// loader reads the trees of a model one after another.
+type loader struct {
+	stage    *engine.Stage
+	features int
+	width    int
+	builder  *forest.Builder
+	values   []float64
+	tree     bundle.Tree
+	uses     map[int]int
+	nodes    int
+	depth    int
+}
+
+func newLoader(s *engine.Stage, width int) *loader {
+	n := s.Size("num_features", maxCategories)
+	return &loader{stage: s, features: n, width: width, builder: forest.NewBuilder(n), uses: map[int]int{}}
+}
+
+// add reads the tree file of a folder.
+func (l *loader) add(dir string) {
+	if l.stage.Failed() {
+		return
+	}
+	t := &l.tree
+	err := l.stage.Node().Tree(dir, t)
+	if err == nil {
+		err = l.builder.Add(t)
+	}
+	if err != nil {
+		l.stage.Fail("%s: %w", dir, err)
+		return
+	}
+	l.nodes, l.depth = l.nodes+len(t.Nodes), max(l.depth, t.Depth)
+	for i := range t.Nodes {
+		n := &t.Nodes[i]
+		if n.Feature >= 0 {
+			l.uses[int(n.Feature)]++
+		} else if int(n.Hi-n.Lo) != l.width {
+			l.stage.Fail("%s: node %d is a leaf of %d values, expected %d", dir, i, n.Hi-n.Lo, l.width)
+			return
+		}
+	}
+	l.values = append(l.values, t.Values...)
+}
+
+// addAll reads the trees that the attribute names, each a folder with a model of the op.
+func (l *loader) addAll(op string) (trees int) {
+	s := l.stage
+	names := s.Strings("trees")
+	for _, name := range names {
+		if s.Failed() {
+			return 0
+		}
+		dir, model, err := s.Node().Sub(name)
+		if err != nil {
+			s.Fail("%w", err)
+			return 0
+		}
+		if err := l.checkTree(model, op); err != nil {
+			s.Fail("%s: %w", model.Entry, err)
+			return 0
+		}
+		l.add(dir)
+	}
+	return len(names)
+}
+
+func (l *loader) checkTree(m *bundle.Model, op string) error {
+	if m.Op != op {
+		return fmt.Errorf("op is %.40q, expected %s", m.Op, op)
+	}
+	n, err := m.Long("num_features")
+	if err != nil {
+		return err
+	}
+	if n != int64(l.features) {
+		return fmt.Errorf("num_features is %d, the model's is %d", n, l.features)
+	}
+	if op == "decision_tree_classifier" {
+		classes, err := m.Long("num_classes")
+		if err != nil {
+			return err
+		}
+		if classes != int64(l.width) {
+			return fmt.Errorf("num_classes is %d, the model's is %d", classes, l.width)
+		}
+	}
+	return nil
+}
+
+// finish compiles what was read and binds the features.
+func (l *loader) finish() ensemble {
+	s := l.stage
+	if s.Failed() {
+		return ensemble{}
+	}
+	compiled, err := l.builder.Build()
+	if err != nil {
+		s.Fail("%w", err)
+		return ensemble{}
+	}
+	s.Uses(l.uses)
+	e := ensemble{in: s.Vector("features", l.features), forest: compiled, width: l.width, values: l.values}
+	e.scratch = s.Scratch(func() any { return compiled.NewScratch() })
+	return e
+}
+
+// leaves gives the number of the leaf of each tree.
+func (e *ensemble) leaves(r *engine.Row) ([]uint32, error) {
+	x, err := e.in.Of(r)
+	if err != nil {
+		return nil, err
+	}
+	return e.forest.Leaves(x, r.Scratch(e.scratch).(*forest.Scratch)), nil
+}
+
+type treeClassifier struct {
+	ensemble
+	classes
+}
+
+func newTreeClassifier(s *engine.Stage) engine.Step {
+	n := s.Size("num_classes", maxClasses)
+	l := newLoader(s, n)
+	l.add(s.Node().Dir)
+	t := treeClassifier{l.finish(), newClasses(s, n)}
+	s.Describe("%d classes, %s, depth %d", n, plural(l.nodes, "node"), l.depth)
+	return t
+}
+
+func (t treeClassifier) Run(r *engine.Row) error {
+	leaf, err := t.leaves(r)
+	if err != nil {
+		return err
+	}
+	raw, probability := t.raw.Of(r), t.probability.Of(r)
+	copy(raw, t.values[int(leaf[0])*t.width:])
+	normalise(probability, raw)
+	t.predict(r, raw, probability)
+	return nil
+}
+
+type forestClassifier struct {
+	ensemble
+	classes
+}
+
+func newForestClassifier(s *engine.Stage) engine.Step {
+	n := s.Size("num_classes", maxClasses)
+	s.Floats("tree_weights")
+	l := newLoader(s, n)
+	trees := l.addAll("decision_tree_classifier")
+	for i := 0; i+n <= len(l.values) && n > 0; i += n {
+		if leaf := l.values[i : i+n]; sum(leaf) != 0 {
+			normalise(leaf, leaf)
+		} else {
+			clear(leaf)
+		}
+	}
+	t := forestClassifier{l.finish(), newClasses(s, n)}
+	s.Describe("%d classes, %s, %s, depth %d", n, plural(trees, "tree"), plural(l.nodes, "node"), l.depth)
+	return t
+}
+
+func (t forestClassifier) Run(r *engine.Row) error {
+	leaves, err := t.leaves(r)
+	if err != nil {
+		return err
+	}
+	raw, probability := t.raw.Of(r), t.probability.Of(r)
+	clear(raw)
+	for _, leaf := range leaves {
+		for i, p := range t.values[int(leaf)*t.width : int(leaf+1)*t.width] {
+			raw[i] += p
+		}
+	}
+	normalise(probability, raw)
+	t.predict(r, raw, probability)
+	return nil
+}
+
+// boosted is an ensemble of regression trees whose leaves are weighted.
+type boosted struct {
+	ensemble
+	weights []float64
+}
+
+func newBoosted(s *engine.Stage) (b boosted, detail string) {
+	l := newLoader(s, 1)
+	b.weights = s.Floats("tree_weights")
+	if trees := l.addAll("decision_tree_regression"); trees != len(b.weights) {
+		s.Fail("tree_weights has %d values for %d trees", len(b.weights), trees)
+	}
+	b.ensemble = l.finish()
+	return b, fmt.Sprintf("%s, %s, depth %d", plural(len(b.weights), "tree"), plural(l.nodes, "node"), l.depth)
+}
+
+func (b *boosted) margin(r *engine.Row) (float64, error) {
+	leaves, err := b.leaves(r)
+	if err != nil {
+		return 0, err
+	}
+	m := 0.0
+	for k, leaf := range leaves {
+		m += float64(b.values[leaf] * b.weights[k])
+	}
+	return m, nil
+}
+
+type boostedClassifier struct {
+	boosted
+	classes
+}
+
+func newBoostedClassifier(s *engine.Stage) engine.Step {
+	if n := s.Long("num_classes"); n != 2 {
+		s.Fail("num_classes is %d, expected 2", n)
+	}
+	if s.Has("lossType") && s.String("lossType") != "logistic" {
+		s.Fail("lossType is %.40q, expected logistic", s.String("lossType"))
+	}
+	b, detail := newBoosted(s)
+	s.Describe("2 classes, %s", detail)
+	return boostedClassifier{b, newClasses(s, 2)}
+}
+
+func (t boostedClassifier) Run(r *engine.Row) error {
+	m, err := t.margin(r)
+	if err != nil {
+		return err
+	}
+	raw, probability := t.raw.Of(r), t.probability.Of(r)
+	raw[0], raw[1] = -m, m
+	probability[0] = 1 / (1 + math.Exp(2*m))
+	probability[1] = 1 - probability[0]
+	t.predict(r, raw, probability)
+	return nil
+}
+
+type boostedRegressor struct {
+	boosted
+	out engine.NumberOut
+}
+
+func newBoostedRegressor(s *engine.Stage) engine.Step {
+	s.Predicts()
+	b, detail := newBoosted(s)
+	s.Describe("%s", detail)
+	return boostedRegressor{b, s.NewNumber("prediction")}
+}
+
+func (t boostedRegressor) Run(r *engine.Row) error {
+	m, err := t.margin(r)
+	if err != nil {
+		return err
+	}
+	t.out.Set(r, m)
+	return nil
+}
+
+// forestRegressor is the mean of the trees; of one tree that is its leaf's value.
+type forestRegressor struct {
+	ensemble
+	out engine.NumberOut
+}
+
+func newTreeRegressor(s *engine.Stage) engine.Step {
+	s.Predicts()
+	l := newLoader(s, 1)
+	l.add(s.Node().Dir)
+	s.Describe("%s, depth %d", plural(l.nodes, "node"), l.depth)
+	return forestRegressor{l.finish(), s.NewNumber("prediction")}
+}
+
+func newForestRegressor(s *engine.Stage) engine.Step {
+	s.Predicts()
+	s.Floats("tree_weights")
+	l := newLoader(s, 1)
+	trees := l.addAll("decision_tree_regression")
+	s.Describe("%s, %s, depth %d", plural(trees, "tree"), plural(l.nodes, "node"), l.depth)
+	return forestRegressor{l.finish(), s.NewNumber("prediction")}
+}
+
+func (t forestRegressor) Run(r *engine.Row) error {
+	leaves, err := t.leaves(r)
+	if err != nil {
+		return err
+	}
+	total := 0.0
+	for _, leaf := range leaves {
+		total += t.values[leaf]
+	}
+	t.out.Set(r, total/float64(len(leaves)))
+	return nil
+}
