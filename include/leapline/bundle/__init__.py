@@ -1,11 +1,29 @@
-"""Bundle.ML: written straight from fitted PySpark stages, read, shown, compared, converted and verified.
+"""Bundle.ML: written straight from fitted PySpark stages, read, shown, converted, compared and verified.
 
-`write` needs a Spark session; everything else is plain Python.
+Writing needs a Spark session; everything else is plain Python.
 """
 
+from leapline.bundle.convert import convert
+from leapline.bundle.difference import diff
+from leapline.bundle.inspection import inspect
+from leapline.bundle.mleap import write_with_mleap
 from leapline.bundle.model import Bundle, Node
 from leapline.bundle.reader import read
 from leapline.bundle.registry import Columns, node, writes
-from leapline.bundle.writer import save, to_bundle, write
+from leapline.bundle.verification import verify
+from leapline.bundle.writer import write
 
-__all__ = ["Bundle", "Columns", "Node", "node", "read", "save", "to_bundle", "write", "writes"]
+__all__ = [
+    "Bundle",
+    "Columns",
+    "Node",
+    "convert",
+    "diff",
+    "inspect",
+    "node",
+    "read",
+    "verify",
+    "write",
+    "write_with_mleap",
+    "writes",
+]

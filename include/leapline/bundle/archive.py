@@ -11,11 +11,13 @@ from pathlib import Path
 from leapline.errors import BundleError
 from leapline.storage import write_bytes
 
-MAX_ENTRIES = 50_000
+# The scorer's own limits, so that what is written here is read there.
+MAX_ARCHIVE = 256 << 20
+MAX_ENTRIES = 100_000
+MAX_ENTRY = 64 << 20
 MAX_BYTES = 1 << 30
-"""Bytes of all entries together, unpacked."""
-MAX_RATIO = 200
-"""Unpacked to packed size of one entry above a mebibyte; the golden bundles stay under 20."""
+MAX_RATIO = 500
+"""Unpacked to packed size of one entry above a mebibyte."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _LEVEL = 6
@@ -29,6 +31,9 @@ def read_entries(path: Path) -> dict[str, bytes]:
         BundleError: not a zip, cut, encrypted, beyond the limits, or an entry whose name leaves the archive.
     """
     try:
+        size = path.stat().st_size
+        if size > MAX_ARCHIVE:
+            raise damaged(path, "the zip file", f"{size} bytes, more than {MAX_ARCHIVE}")
         with zipfile.ZipFile(path) as archive:
             infos = [i for i in archive.infolist() if not i.is_dir()]
             _check_directory(path, infos)
@@ -97,7 +102,7 @@ def _check_directory(path: Path, infos: list[zipfile.ZipInfo]) -> None:
         seen.add(info.filename)
         if info.flag_bits & 1:
             raise damaged(path, f"entry {info.filename}", "an encrypted entry")
-        if info.file_size > max(1 << 20, MAX_RATIO * info.compress_size):
+        if info.file_size > MAX_ENTRY or info.file_size > max(1 << 20, MAX_RATIO * info.compress_size):
             raise damaged(path, f"entry {info.filename}", f"{info.compress_size} bytes that unpack to {info.file_size}")
 
 

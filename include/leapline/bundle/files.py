@@ -23,7 +23,7 @@ INFO = "bundle.json"
 ENSEMBLES = {"random_forest_classifier", "random_forest_regression", "gbt_classifier", "gbt_regression"}
 SINGLE_TREES = {"decision_tree_classifier", "decision_tree_regression"}
 CLUSTER_TREES = {"bisecting_k_means"}
-MAX_PIPELINES = 32
+MAX_PIPELINES = 16
 """Pipelines within pipelines."""
 
 T = TypeVar("T")

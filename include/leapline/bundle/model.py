@@ -156,6 +156,10 @@ class Node:
         """The op's name."""
         return self.model.op
 
+    def trees(self) -> list[Tree]:
+        """The members' trees, or its own."""
+        return [tree for _, tree in self.members.values()] or ([self.tree] if self.tree is not None else [])
+
     def walk(self) -> Iterator["Node"]:
         """This node and all below it, in pipeline order."""
         yield self

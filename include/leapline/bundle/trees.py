@@ -10,10 +10,9 @@ from typing import Any, TypeVar
 from leapline.bundle import jsonform, wire
 from leapline.bundle.model import Categorical, Cluster, Continuous, Format, Leaf, Record, Tree, is_default
 
-MAX_NODES = 5_000_000
-"""Records in one tree."""
-MAX_DEPTH = 1_000
-"""Levels below the root; Spark's own limit is 30."""
+# The scorer's own limits; Spark's greatest depth is 30.
+MAX_NODES = 16 << 20
+MAX_DEPTH = 64
 
 T = TypeVar("T", bound=Record | Cluster)
 

@@ -1,0 +1,140 @@
+"""Where a model's features come from, and which of them weigh most, read off the bundle alone."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from leapline.bundle.model import Bundle, Leaf, Node, Shape, Tensor, Tree
+from leapline.bundle.ops import attribute
+
+_SAME_PLACES = {"standard_scaler", "min_max_scaler", "max_abs_scaler", "normalizer", "vector_indexer"}
+_WITH_CLASS_WEIGHTS = {"decision_tree_classifier", "random_forest_classifier"}
+_SAME_MEANING = {"string_indexer", "imputer"}
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Shares of the features, largest first, summing to 1; `kind` says of what."""
+
+    kind: str
+    shares: tuple[tuple[str, float], ...]
+
+
+def weights(bundle: Bundle) -> Weights | None:
+    """The last model's feature weights: Gini importance as Spark computes it for classification trees, the share of
+    splits for regression trees, the share of absolute coefficients for linear models; None for other models.
+    """
+    for node in reversed(list(bundle.root.walk())):
+        found = _of_node(node)
+        if found:
+            kind, values = found
+            names = feature_names(bundle, node.inputs[0].column, len(values))
+            total = sum(values) or 1.0
+            shares = sorted(zip(names, (v / total for v in values), strict=True), key=lambda s: (-s[1], s[0]))
+            return Weights(kind, tuple(shares))
+    return None
+
+
+def feature_names(bundle: Bundle, column: str, size: int) -> list[str]:
+    """A readable name for each place of a vector column, traced back to the columns that the pipeline reads."""
+    makers = {socket.column: node for node in bundle.root.walk() for socket in node.outputs}
+    names = _vector_names(makers, column, size, frozenset())
+    return names if len(names) == size else [f"{column}[{i}]" for i in range(size)]
+
+
+def _vector_names(makers: dict[str, Node], column: str, size: int, seen: frozenset[str]) -> list[str]:
+    node = makers.get(column)
+    if node is not None and column not in seen:
+        if node.op in _SAME_PLACES:
+            return _vector_names(makers, node.inputs[0].column, size, seen | {column})
+        if node.op == "vector_assembler":
+            return _assembled(makers, node, seen | {column})
+        if node.op == "one_hot_encoder":
+            return _one_hot(makers, node, column, size)
+    return [f"{column}[{i}]" for i in range(size)]
+
+
+def _assembled(makers: dict[str, Node], node: Node, seen: frozenset[str]) -> list[str]:
+    shapes = attribute(node.model.attributes, "input_shapes", ())
+    names: list[str] = []
+    for socket, shape in zip(node.inputs, shapes if isinstance(shapes, tuple) else (), strict=False):
+        if isinstance(shape, Shape) and shape.dims:
+            names += _vector_names(makers, socket.column, shape.dims[0].size, seen)
+        else:
+            names.append(_source(makers, socket.column))
+    return names
+
+
+def _one_hot(makers: dict[str, Node], node: Node, column: str, size: int) -> list[str]:
+    place = [s.column for s in node.outputs].index(column)
+    indexed = node.inputs[place].column
+    indexer = makers.get(indexed)
+    if indexer is None or indexer.op != "string_indexer":
+        return [f"{indexed}={i}" for i in range(size)]
+    of_column = [s.column for s in indexer.outputs].index(indexed)
+    labels = attribute(indexer.model.attributes, f"labels_array_{of_column}", ())
+    known = [str(label) for label in labels] if isinstance(labels, tuple) else []
+    return [f"{indexer.inputs[of_column].column}={label}" for label in (*known, "(unknown)", "(invalid)")[:size]]
+
+
+def _source(makers: dict[str, Node], column: str) -> str:
+    node = makers.get(column)
+    if node is None or node.op not in _SAME_MEANING:
+        return column
+    return node.inputs[[s.column for s in node.outputs].index(column)].column
+
+
+def _of_node(node: Node) -> tuple[str, list[float]] | None:
+    trees = node.trees()
+    if trees:
+        size = int(str(attribute(node.model.attributes, "num_features", 0)))
+        kind, of_tree = ("gini", gini) if node.op in _WITH_CLASS_WEIGHTS else ("splits", splits)
+        return kind, _summed(trees, size, of_tree)
+    for name in ("coefficients", "coefficient_matrix"):
+        tensor = node.model.attributes.get(name)
+        if isinstance(tensor, Tensor):
+            classes = tensor.dims[0].size if len(tensor.dims) == 2 else 1
+            flat = [abs(v) for v in tensor.values]
+            return "coefficients", [sum(flat[i : i + classes]) for i in range(0, len(flat), classes)]
+    return None
+
+
+def _summed(trees: Sequence[Tree], size: int, of_tree: Callable[[Tree, int], list[float]]) -> list[float]:
+    """Each tree counts the same, as in Spark's featureImportances."""
+    sums = [0.0] * size
+    for tree in trees:
+        values = of_tree(tree, size)
+        total = sum(values)
+        if total > 0:
+            sums = [s + v / total for s, v in zip(sums, values, strict=True)]
+    return sums
+
+
+def splits(tree: Tree, size: int) -> list[float]:
+    """How often the tree splits on each feature."""
+    counts = [0.0] * size
+    for record in tree:
+        if not isinstance(record, Leaf):
+            counts[record.feature] += 1
+    return counts
+
+
+def gini(tree: Tree, size: int) -> list[float]:
+    """By feature the decrease of weight times Gini impurity that its splits bring, from the leaves' class weights."""
+    gains = [0.0] * size
+    stack: list[tuple[float, ...]] = []
+    # Pre-order backwards meets both children before their parent: the left one last, so it lies on top.
+    for record in reversed(tree):
+        if isinstance(record, Leaf):
+            stack.append(record.values)
+            continue
+        left, right = stack.pop(), stack.pop()
+        both = tuple(a + b for a, b in zip(left, right, strict=True))
+        gains[record.feature] += _impurity(both) - _impurity(left) - _impurity(right)
+        stack.append(both)
+    return gains
+
+
+def _impurity(values: Sequence[float]) -> float:
+    """Weight times Gini impurity."""
+    total = sum(values)
+    return total - sum(v * v for v in values) / total if total > 0 else 0.0

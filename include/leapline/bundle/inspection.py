@@ -1,0 +1,164 @@
+"""What is in a bundle: stages, sizes, columns and the features that weigh most, as plain data."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from leapline.bundle.archive import read_entries
+from leapline.bundle.files import from_files
+from leapline.bundle.importance import weights
+from leapline.bundle.model import Bundle, Leaf, ListOf, Node, Scalar, Shape, Tensor, Value
+from leapline.bundle.trees import depth_of
+
+_TEXT_INPUTS = {"string_indexer"}
+_LISTED = 8
+
+
+def inspect(path: Path, top: int = 10) -> dict[str, Any]:
+    """Everything worth a look in the archive at `path`, ready for JSON.
+
+    Raises:
+        BundleError: it is not a whole bundle.
+    """
+    entries = read_entries(path)
+    bundle = from_files(entries, path)
+    found = weights(bundle)
+    return {
+        "name": bundle.name,
+        "uid": bundle.uid,
+        "format": bundle.format,
+        "version": bundle.version,
+        "timestamp": bundle.timestamp,
+        "bytes": path.stat().st_size,
+        "bytes_unpacked": sum(map(len, entries.values())),
+        "entries": len(entries),
+        "inputs": inputs(bundle),
+        "outputs": outputs(bundle),
+        "stages": [stage(child) for child in _stages(bundle.root)],
+        "top_features": None
+        if found is None
+        else {"kind": found.kind, "features": [{"name": n, "share": s} for n, s in found.shares[:top] if s > 0]},
+        "extra": {name: len(data) for name, data in sorted(bundle.extra.items())},
+    }
+
+
+def inputs(bundle: Bundle) -> list[dict[str, Any]]:
+    """The columns that a caller must give, in the order in which the pipeline first reads them."""
+    made = {s.column for node in bundle.root.walk() for s in node.outputs}
+    out: dict[str, str] = {}
+    for node in bundle.root.walk():
+        for place, socket in enumerate(node.inputs):
+            if socket.column not in made:
+                out.setdefault(socket.column, _input_type(node, place))
+    return [{"name": name, "type": kind} for name, kind in out.items()]
+
+
+def outputs(bundle: Bundle) -> list[str]:
+    """The columns that no later stage reads."""
+    read = {s.column for node in bundle.root.walk() for s in node.inputs}
+    return [s.column for node in bundle.root.walk() for s in node.outputs if s.column not in read]
+
+
+def stage(node: Node) -> dict[str, Any]:
+    """One stage and those below it."""
+    out: dict[str, Any] = {
+        "name": node.name,
+        "op": node.op,
+        "inputs": [s.column for s in node.inputs],
+        "outputs": [s.column for s in node.outputs],
+        "attributes": {
+            name: short(value)
+            for name, value in sorted(node.model.attributes.items())
+            if name not in ("nodes", "trees")
+        },
+    }
+    sizes = tree_sizes(node)
+    if sizes:
+        out["trees"] = sizes
+    if node.children:
+        out["stages"] = [stage(child) for child in node.children]
+    return out
+
+
+def tree_sizes(node: Node) -> dict[str, int] | None:
+    """How many trees, nodes and leaves, and the greatest depth; None for a stage without trees."""
+    trees = node.trees()
+    if node.clusters is not None:
+        leaves = sum(c.num_children == 0 for c in node.clusters)
+        return {"trees": 1, "nodes": len(node.clusters), "leaves": leaves}
+    if not trees:
+        return None
+    return {
+        "trees": len(trees),
+        "nodes": sum(map(len, trees)),
+        "leaves": sum(isinstance(r, Leaf) for tree in trees for r in tree),
+        "depth": max(map(depth_of, trees)),
+    }
+
+
+def short(value: Value) -> Any:
+    """A value for people: scalars and short lists as they are, longer ones by their size."""
+    if isinstance(value, Tensor):
+        shape = " x ".join(str(d.size) for d in value.dims)
+        return list(value.values) if len(value.values) <= _LISTED else f"{value.base} tensor {shape}"
+    if isinstance(value, Scalar):
+        return _item(value.value)
+    if value.kind == "data_shape":
+        return _counted([_item(v) for v in value.values])
+    return [_item(v) for v in value.values] if len(value.values) <= _LISTED else _summary(value)
+
+
+def _summary(value: ListOf) -> str:
+    return f"{len(value.values)} {value.kind}s"
+
+
+def _counted(items: Sequence[Any]) -> list[str]:
+    """`scalar, scalar, scalar` as `3 x scalar`."""
+    out: list[list[Any]] = []
+    for item in items:
+        if out and out[-1][1] == item:
+            out[-1][0] += 1
+        else:
+            out.append([1, item])
+    return [f"{count} x {item}" if count > 1 else str(item) for count, item in out]
+
+
+def _item(value: Any) -> Any:
+    if isinstance(value, Shape):
+        size = f"({value.dims[0].size})" if value.dims else ""
+        return value.base + size
+    if isinstance(value, Tensor):
+        return f"{value.base} tensor {' x '.join(str(d.size) for d in value.dims)}"
+    if isinstance(value, float) and value != value:
+        return None
+    return value if isinstance(value, str | int | float | bool) or value is None else str(value)
+
+
+def _stages(root: Node) -> Sequence[Node]:
+    return root.children if root.op == "pipeline" else (root,)
+
+
+def _input_type(node: Node, place: int) -> str:
+    if node.op in _TEXT_INPUTS:
+        return "string"
+    shapes = node.model.attributes.get("input_shapes") or node.model.attributes.get("input_shape")
+    if isinstance(shapes, ListOf) and place < len(shapes.values):
+        return _typed(shapes.values[place])
+    if isinstance(shapes, Scalar):
+        return _typed(shapes.value)
+    if node.op in ("imputer", "bucketizer", "one_hot_encoder"):
+        return "double"
+    size = node.model.attributes.get("num_features")
+    return (
+        f"tensor({size.value})"
+        if isinstance(size, Scalar)
+        else "double"
+        if node.inputs[place].port == "input"
+        else "tensor"
+    )
+
+
+def _typed(shape: Any) -> str:
+    if isinstance(shape, Shape) and shape.dims:
+        return f"tensor({shape.dims[0].size})"
+    return "double"
