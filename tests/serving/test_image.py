@@ -77,6 +77,7 @@ def test_labels_on_index_manifest_and_config(tmp_path: Path) -> None:
     assert layout.index(image)["annotations"] == manifest["annotations"] == config["config"]["Labels"] == wanted
     assert (config["architecture"], config["os"], config["created"]) == ("arm64", "linux", "2026-03-02T00:00:00Z")
     assert config["config"]["User"] == "65532:65532"
+    assert config["config"]["Env"] == ["PORT=8080"]
     assert config["config"]["Entrypoint"] == ["/scorer", "serve", "/model.zip"]
 
 

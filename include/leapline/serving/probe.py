@@ -40,7 +40,8 @@ class ProbeReport:
         reason: why not, for a person; empty if passed.
         rows: rows compared.
         max_difference: greatest absolute difference from Spark's probability of class 1.
-        first_difference: the first row beyond the tolerance: `row` (index), `features`, `expected`, `got`.
+        first_difference: the first row beyond the tolerance: `row` (index), `features`, `expected`, `got` (None if it
+            is no finite number), the scorer's `answer`, and how many `rows_that_differ`.
         start_ms: from process start to the first ready answer.
         p50_us, p99_us: of single-row requests on one connection, measured by this client.
         rss_bytes: the process's greatest resident memory (Linux only).
@@ -130,8 +131,7 @@ def _judge(
         wanted = running.image.labels.get(LABEL + "version", "")
         if model != wanted:
             return ProbeReport(False, f"the scorer serves {model or 'no model'}, the image is labelled {wanted}")
-        got = _scores(client, rows)
-        worst, first = _compare(rows, expected, got, tolerance)
+        worst, first = _compare(rows, expected, _answers(client, rows), tolerance)
         p50, p99 = _latencies(client, rows)
     reason = _difference(first, tolerance) if first else ""
     return ProbeReport(
@@ -150,16 +150,13 @@ def _await_ready(client: ScorerClient, process: "subprocess.Popen[bytes]") -> st
             time.sleep(0.001)
 
 
-def _scores(client: ScorerClient, rows: Sequence[Mapping[str, Any]]) -> list[float]:
-    """Probability of class 1 of each row; NaN where the answer holds none."""
-    scores: list[float] = []
-    for start in range(0, len(rows), BATCH_ROWS):
-        answers = client.predict(rows[start : start + BATCH_ROWS], COLUMNS)
-        scores += [_score(answer) for answer in answers]
-    return scores
+def _answers(client: ScorerClient, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    starts = range(0, len(rows), BATCH_ROWS)
+    return [answer for start in starts for answer in client.predict(rows[start : start + BATCH_ROWS], COLUMNS)]
 
 
 def _score(answer: Mapping[str, Any]) -> float:
+    """Probability of class 1; NaN where the answer holds none."""
     try:
         return float(answer["probability"][1])
     except (KeyError, IndexError, TypeError, ValueError):
@@ -167,16 +164,17 @@ def _score(answer: Mapping[str, Any]) -> float:
 
 
 def _compare(
-    rows: Sequence[Mapping[str, Any]], expected: Sequence[float], got: Sequence[float], tolerance: float
+    rows: Sequence[Mapping[str, Any]], expected: Sequence[float], answers: Sequence[Mapping[str, Any]], tolerance: float
 ) -> tuple[float | None, dict[str, Any] | None]:
     """The greatest finite difference, and the first row that is not within the tolerance (NaN never is)."""
+    got = [_score(answer) for answer in answers]
     differences = [abs(a - b) for a, b in zip(expected, got, strict=True)]
     bad = [i for i, difference in enumerate(differences) if not difference <= tolerance]
     first = None
     if bad:
         row = bad[0]
         first = {"row": row, "features": dict(rows[row]), "expected": expected[row], "got": _finite(got[row])}
-        first["rows_that_differ"] = len(bad)
+        first |= {"answer": str(answers[row])[:500], "rows_that_differ": len(bad)}
     return max((d for d in differences if math.isfinite(d)), default=None), first
 
 

@@ -1,0 +1,147 @@
+"""The probe: passes what is right, refuses everything else with the reason, and leaves no process behind."""
+
+import json
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from leapline.errors import BundleError
+from leapline.serving import layout, probe
+from leapline.serving.image import build
+from leapline.serving.probe import ProbeReport
+from tests.fakes import scorer as fake
+
+ARCH = probe.ARCHITECTURES[platform.machine()]
+ROWS = [{"x": float(i)} for i in range(1000)]
+EXPECTED = [i / 1000 for i in range(1000)]
+Probe = Callable[..., ProbeReport]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Probe:
+    monkeypatch.setattr(probe, "TIMED_REQUESTS", 20)
+    monkeypatch.setattr(probe, "WARM_UP_REQUESTS", 2)
+
+    def run_probe(mode: str, rows: list[dict[str, float]] = ROWS, expected: list[float] = EXPECTED) -> ProbeReport:
+        (tmp_path / "model.zip").write_text("a model")
+        binary = fake.write(tmp_path / "binary", mode)
+        created = datetime(2026, 3, 2, tzinfo=UTC)
+        build(
+            tmp_path / "model.zip",
+            {ARCH: binary},
+            tmp_path / "image",
+            model_id=fake.MODEL_ID,
+            labels={},
+            created=created,
+        )
+        return probe.probe(tmp_path / "image", rows, expected, tolerance=1e-9, workdir=tmp_path)
+
+    return run_probe
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(tmp_path: Path) -> "object":
+    yield
+    left = subprocess.run(["pgrep", "-f", str(tmp_path / "root")], capture_output=True, text=True, check=False)
+    assert left.stdout == "", "the probe left a process"
+
+
+def test_the_same_numbers_pass(run: Probe) -> None:
+    report = run("good")
+    assert report.passed, report.reason
+    assert report.rows == 1000
+    assert report.max_difference == 0
+    assert report.first_difference is None
+    assert report.p50_us and report.p99_us and report.p50_us <= report.p99_us
+    assert report.rss_bytes and report.rss_bytes > 1 << 20
+    json.dumps(report.to_dict(), allow_nan=False)
+
+
+def test_the_start_is_measured(run: Probe) -> None:
+    started = run("slow_to_start").start_ms
+    assert started is not None
+    assert started >= 300
+
+
+def test_within_and_beyond_the_tolerance(run: Probe) -> None:
+    assert run("good", expected=[p + 0.9e-9 for p in EXPECTED]).passed
+    assert not run("good", expected=[p + 1.1e-9 for p in EXPECTED]).passed
+
+
+def test_one_row_that_differs_is_attached(run: Probe) -> None:
+    report = run("skew")
+    assert not report.passed
+    assert report.max_difference == pytest.approx(1e-3)
+    assert report.first_difference is not None
+    assert report.first_difference["row"] == 700
+    assert report.first_difference["features"] == {"x": 700.0}
+    assert (report.first_difference["expected"], report.first_difference["got"]) == (0.7, 0.701)
+    assert "1 rows differ" in report.reason
+    assert "row 700: Spark 0.7, image 0.701" in report.reason
+
+
+@pytest.mark.parametrize("mode", ["nan", "no_probability"])
+def test_no_number_is_a_difference(run: Probe, mode: str) -> None:
+    report = run(mode)
+    assert not report.passed
+    assert report.first_difference is not None
+    assert report.first_difference["got"] is None
+    json.dumps(report.to_dict(), allow_nan=False)
+
+
+def test_a_nan_from_spark_is_refused_too(run: Probe) -> None:
+    assert not run("good", expected=[float("nan"), *EXPECTED[1:]]).passed
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason"),
+    [
+        ("missing", "249 rows; expected 250"),
+        ("crash", "does not answer"),
+        ("dead", "the bundle is cut in half"),
+        ("stranger", f"serves another, the image is labelled {fake.MODEL_ID}"),
+    ],
+)
+def test_anything_else_is_a_refusal_with_its_reason(run: Probe, mode: str, reason: str) -> None:
+    report = run(mode)
+    assert not report.passed
+    assert reason in report.reason
+
+
+def test_never_ready(run: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "START_TIMEOUT_S", 1.0)
+    assert "503" in run("silent").reason
+
+
+def test_no_rows_is_not_a_pass(run: Probe) -> None:
+    assert not run("good", rows=[], expected=[]).passed
+    assert not run("good", rows=ROWS, expected=EXPECTED[1:]).passed
+
+
+def test_a_binary_of_no_known_format(run: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fake, "_SOURCE", "\x7fELF {python} {mode} {model}")
+    assert "Exec format error" in run("good").reason
+
+
+def test_an_image_for_other_machines_alone(tmp_path: Path, run: Probe) -> None:
+    run("good")
+    index = json.loads((tmp_path / "image" / "index.json").read_text())
+    index["manifests"][0]["platform"]["architecture"] = "s390x"
+    (tmp_path / "image" / "index.json").write_text(json.dumps(index))
+    with pytest.raises(BundleError, match=f"s390x.*linux/{ARCH}"):
+        probe.probe(tmp_path / "image", ROWS, EXPECTED, tolerance=1e-9, workdir=tmp_path)
+
+
+def test_damage_is_found_before_anything_starts(tmp_path: Path, run: Probe) -> None:
+    run("good")
+    manifest = json.loads(layout.read_blob(tmp_path / "image", layout.manifest_digest(tmp_path / "image", ARCH)))
+    blob = tmp_path / "image" / "blobs/sha256" / manifest["layers"][1]["digest"][7:]
+    blob.write_bytes(blob.read_bytes()[:-4])
+    shutil.rmtree(tmp_path / "root")
+    with pytest.raises(BundleError, match=blob.name):
+        probe.probe(tmp_path / "image", ROWS, EXPECTED, tolerance=1e-9, workdir=tmp_path)
