@@ -1,0 +1,153 @@
+"""The model in four pictures, each as PNG and SVG; the same numbers give the same bytes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leapline.evaluation.metrics import Curves, Metrics
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+NAMES = ("roc", "precision_recall", "scores", "importances")
+_BLUE, _ORANGE, _GREY, _INK = "#2563a8", "#d9822b", "#9aa5b1", "#243b53"
+_STYLE = {
+    "figure.dpi": 110,
+    "figure.facecolor": "white",
+    "font.size": 11,
+    "font.family": "DejaVu Sans",
+    "text.color": _INK,
+    "axes.labelcolor": _INK,
+    "axes.edgecolor": _GREY,
+    "axes.titlesize": 12,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 12,
+    "figure.constrained_layout.w_pad": 0.12,
+    "figure.constrained_layout.h_pad": 0.12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "legend.frameon": False,
+    "svg.hashsalt": "leapline",
+    "svg.fonttype": "path",
+}
+
+
+def draw(
+    folder: Path, title: str, metrics: Metrics, curves: Curves | None, importances: Mapping[str, float]
+) -> list[Path]:
+    """Draw what there is to draw.
+
+    Args:
+        folder: where the files go; made if missing.
+        title: stands over each picture, such as the model's data day.
+        metrics: for the numbers in legends.
+        curves: None leaves out the pictures made of them.
+        importances: feature -> share; empty leaves out that picture.
+
+    Returns:
+        The files written: `<name>.png` and `<name>.svg` for the names of `NAMES`.
+    """
+    import matplotlib
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with matplotlib.rc_context(_STYLE):
+        figures: dict[str, Figure] = {}
+        if curves is not None:
+            figures["roc"] = _roc(title, metrics, curves)
+            figures["precision_recall"] = _precision_recall(title, metrics, curves)
+            figures["scores"] = _scores(title, curves)
+        if importances:
+            figures["importances"] = _importances(title, importances)
+        return [path for name, figure in figures.items() for path in _save(figure, folder / name)]
+
+
+def _save(figure: "Figure", stem: Path) -> list[Path]:
+    png, svg = stem.with_suffix(".png"), stem.with_suffix(".svg")
+    figure.savefig(png, metadata={"Software": None})
+    figure.savefig(svg, metadata={"Date": None, "Creator": None})
+    return [png, svg]
+
+
+def _figure(width: float, height: float, panels: int = 1) -> "tuple[Figure, list[Axes]]":
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, [figure.add_subplot(1, panels, i + 1) for i in range(panels)]
+
+
+def _roc(title: str, metrics: Metrics, curves: Curves) -> "Figure":
+    figure, [axes] = _figure(5.6, 5.2)
+    interval = metrics.roc_auc_interval
+    around = f"  [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""
+    axes.plot(
+        curves.roc["fpr"], curves.roc["tpr"], color=_BLUE, linewidth=2, label=f"ROC AUC {metrics.roc_auc:.3f}{around}"
+    )
+    axes.fill_between(curves.roc["fpr"], curves.roc["tpr"], color=_BLUE, alpha=0.08, linewidth=0)
+    axes.plot([0, 1], [0, 1], color=_GREY, linestyle="--", linewidth=1, label="no skill")
+    _square(axes, "share of non-buyers called buyers", "share of buyers found")
+    axes.set_title(f"ROC curve, {title}")
+    axes.legend(loc="lower right")
+    return figure
+
+
+def _precision_recall(title: str, metrics: Metrics, curves: Curves) -> "Figure":
+    figure, [axes] = _figure(5.6, 5.2)
+    recall, precision = curves.precision_recall["recall"], curves.precision_recall["precision"]
+    label = f"average precision {metrics.average_precision:.3f}"
+    axes.step(recall, precision, where="pre", color=_BLUE, linewidth=2, label=label)
+    axes.axhline(
+        metrics.prevalence or 0, color=_GREY, linestyle="--", linewidth=1, label=f"buyers {metrics.prevalence:.1%}"
+    )
+    _square(axes, "recall: share of buyers found", "precision: share of buyers among those found")
+    axes.set_title(f"Precision and recall, {title}")
+    axes.legend(loc="upper right")
+    return figure
+
+
+def _scores(title: str, curves: Curves) -> "Figure":
+    figure, [left, right] = _figure(10.4, 4.6, panels=2)
+    edges = curves.histogram["edges"]
+    for name, colour in (("others", _GREY), ("buyers", _ORANGE)):
+        counts = curves.histogram[name]
+        shares = [count / max(sum(counts), 1) for count in counts]
+        left.stairs(shares, edges, fill=True, color=colour, alpha=0.55, label=f"{name} ({sum(counts):,.0f})")
+    left.set(xlabel="score of the forest", ylabel="share of the group", xlim=(0, 1))
+    left.set_ylim(top=left.get_ylim()[1] * 1.2)  # room for the legend
+    left.set_title(f"Scores, {title}")
+    left.legend(loc="upper right")
+    forecast, observed = curves.reliability["forecast"], curves.reliability["observed"]
+    top = max(*forecast, *observed) * 1.08 or 1.0
+    right.plot([0, top], [0, top], color=_GREY, linestyle="--", linewidth=1, label="what is forecast happens")
+    right.plot(forecast, observed, color=_BLUE, marker="o", linewidth=1.5, label="tenths of the sessions")
+    right.set(xlabel="calibrated probability to buy", ylabel="share that bought", xlim=(0, top), ylim=(0, top))
+    right.set_title("Reliability")
+    right.legend(loc="upper left")
+    return figure
+
+
+def _importances(title: str, importances: Mapping[str, float], most: int = 20) -> "Figure":
+    from matplotlib.ticker import PercentFormatter
+
+    shown = sorted(importances.items(), key=lambda item: (item[1], item[0]))[-most:]
+    figure, [axes] = _figure(7.2, 1.2 + 0.29 * len(shown))
+    bars = axes.barh([name for name, _ in shown], [value for _, value in shown], color=_BLUE, height=0.7)
+    axes.bar_label(bars, labels=[f"{value:.1%}" for _, value in shown], padding=3, fontsize=9)
+    rest = len(importances) - len(shown)
+    more = f"; {rest} more features have less each" if rest > 0 else ""
+    axes.set(xlabel=f"share of the forest's gain{more}", xlim=(0, max(importances.values()) * 1.15 or 1))
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    axes.set_title(f"What the forest looks at, {title}")
+    return figure
+
+
+def _square(axes: "Axes", x: str, y: str) -> None:
+    limits: dict[str, Any] = {"xlim": (-0.01, 1.01), "ylim": (-0.01, 1.01)}
+    axes.set(xlabel=x, ylabel=y, aspect="equal", **limits)
+    axes.grid(color="#e4e7eb", linewidth=0.8)
+    axes.set_axisbelow(True)
