@@ -1,0 +1,104 @@
+"""`make setup` where something is missing: one line that says what was found, what was expected and what to do."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+TOOLS = [
+    "bash",
+    "cat",
+    "chmod",
+    "cut",
+    "dirname",
+    "env",
+    "head",
+    "id",
+    "mkdir",
+    "rm",
+    "sed",
+    "sleep",
+    "sort",
+    "tail",
+    "tr",
+]
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    """A folder with the script, and a PATH that holds little else than the shell's own tools."""
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts" / "setup.sh", tmp_path / "scripts")
+    (tmp_path / "bin").mkdir()
+    for tool in TOOLS:
+        (tmp_path / "bin" / tool).symlink_to(str(shutil.which(tool)))
+    return tmp_path
+
+
+def command(machine: Path, name: str, script: str) -> None:
+    path = machine / "bin" / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def setup(machine: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [machine / "scripts" / "setup.sh"],
+        env={"PATH": str(machine / "bin")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_no_python(machine: Path) -> None:
+    done = setup(machine)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "make setup: found no python3 on PATH; expected Python 3.11 to 3.14. Install one, then run it again.\n"
+    )
+
+
+def test_a_python_that_is_too_old(machine: Path) -> None:
+    command(machine, "python3", '[ "$1" = --version ] && echo Python 3.9.2; exit 1')
+    assert "found Python 3.9.2" in setup(machine).stderr
+
+
+def test_an_older_plain_python_beside_a_good_one(machine: Path) -> None:
+    command(machine, "python3", '[ "$1" = --version ] && echo Python 3.9.2; exit 1')
+    command(machine, "python3.12", f'exec {sys.executable} "$@"')
+    done = setup(machine)
+    assert "[1/5]" in done.stdout
+    assert "Python 3.9.2" not in done.stderr
+
+
+@pytest.mark.parametrize("version", ["1.8.0_402", "11.0.2", ""], ids=["8", "11", "none"])
+def test_no_java_17_and_no_right_to_install_one(machine: Path, version: str) -> None:
+    command(machine, "python3", f'exec {sys.executable} "$@"')
+    if version:
+        command(machine, "java", f"echo 'openjdk version \"{version}\"' >&2")
+    done = setup(machine)
+    assert done.returncode == 1
+    assert done.stderr.startswith("make setup: no Java 17 or later")
+    assert "openjdk-17-jre-headless" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (machine / ".venv").exists()
+
+
+def test_a_step_that_fails_shows_its_last_lines_and_leaves_no_stamp(machine: Path) -> None:
+    command(machine, "python3", f'exec {sys.executable} "$@"')
+    command(machine, "java", "echo 'openjdk version \"17.0.15\"' >&2")
+    command(machine, "uv", '[ "$1" = venv ] && mkdir -p .venv && exit 0; echo the index is unreachable >&2; exit 2')
+    for name in ("requirements.txt", "requirements-dev.txt", "pyproject.toml"):
+        (machine / name).write_text("")
+    for _ in range(2):  # an environment without its stamp is made anew
+        done = setup(machine)
+        assert done.returncode == 1
+        assert "the index is unreachable" in done.stderr
+        assert "install packages failed after" in done.stderr
+        assert "make .venv" in done.stdout
+        assert not (machine / ".venv" / ".leapline-stamp").exists()
