@@ -13,7 +13,7 @@ import (
 func zipBundle(t testing.TB, stages []stage, files map[string]string) string {
 	t.Helper()
 	entries := map[string]string{
-		"bundle.json": `{"uid":"7f2c0a52-9d5e-4c36-8f2b-0a1f4f0a9d11","name":"test","format":"json","version":"0.25.2","timestamp":"2026-03-01T00:00"}`,
+		"bundle.json":    `{"uid":"7f2c0a52-9d5e-4c36-8f2b-0a1f4f0a9d11","name":"test","format":"json","version":"0.25.2","timestamp":"2026-03-01T00:00"}`,
 		"root/node.json": `{"name":"root","shape":{"inputs":[],"outputs":[]}}`,
 	}
 	var names string

@@ -106,7 +106,7 @@ func (m *metrics) writeRequests(b *bytes.Buffer) {
 	for _, r := range m.routes {
 		for i, status := range statuses {
 			if n := r.requests[i].Load(); n > 0 {
-				fmt.Fprintf(b, "scorer_http_requests_total{route=%s,status=\"%d\"} %d\n", label(r.route), status, n)
+				fmt.Fprintf(b, "scorer_http_requests_total{route=%s,code=\"%d\"} %d\n", label(r.route), status, n)
 			}
 		}
 	}

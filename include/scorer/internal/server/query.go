@@ -28,7 +28,7 @@ func (x *exchange) readQuery() (query, error) {
 		if !more {
 			break
 		}
-		if err := x.readMember(&q, string(key)); err != nil {
+		if err := x.readMember(&q, key); err != nil {
 			return q, err
 		}
 	}
@@ -41,22 +41,23 @@ func (x *exchange) readQuery() (query, error) {
 	return q, nil
 }
 
-func (x *exchange) readMember(q *query, key string) error {
+func (x *exchange) readMember(q *query, key []byte) error {
 	s := &x.scan
+	rows, row := string(key) == "rows", string(key) == "row"
 	switch next := s.Peek(); {
-	case key == "columns":
+	case string(key) == "columns":
 		if q.columns != nil {
 			return problem(http.StatusBadRequest, `"columns" is there twice`)
 		}
 		return x.readColumns(q)
-	case key != "rows" && key != "row":
+	case !rows && !row:
 		return problem(http.StatusBadRequest, `unknown member %.80q, expected rows, row or columns`, key)
 	case q.at >= 0:
 		return problem(http.StatusBadRequest, `send "rows" or "row", and once`)
-	case key == "rows" && next != '[':
+	case rows && next != '[':
 		return problem(http.StatusBadRequest, `"rows" must be an array of objects`)
 	}
-	q.at, q.single = s.Pos(), key == "row"
+	q.at, q.single = s.Pos(), row
 	if err := s.Skip(); err != nil {
 		return notJSON(err)
 	}
