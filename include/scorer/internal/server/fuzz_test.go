@@ -4,7 +4,6 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -43,19 +42,15 @@ func fuzzed(t *testing.T, s *Server, path, contentType string, body []byte) (int
 	return w.status, w.body
 }
 
-// addGolden adds request bodies made of the reference data, where that is.
+// addGolden adds the frames of the reference data, where that is.
 func addGolden(f *testing.F, add func(frame []byte)) {
 	f.Helper()
-	inputs, err := filepath.Glob(filepath.Join(os.Getenv("LEAPLINE_SHARED"), "bundle-ml/golden/*/input.json"))
+	inputs, err := filepath.Glob(filepath.Join(goldenFolder, "*/input.json"))
 	if err != nil {
 		f.Fatal(err)
 	}
 	for _, path := range inputs {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			f.Fatal(err)
-		}
-		add(text)
+		add(readFile(f, path))
 	}
 }
 

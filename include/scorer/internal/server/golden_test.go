@@ -1,0 +1,119 @@
+package server
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// goldenFolder has the reference bundles, beside the checkout.
+const goldenFolder = "../../../../../shared/bundle-ml/golden"
+
+func goldenCases(t *testing.T) []string {
+	t.Helper()
+	cases, err := filepath.Glob(filepath.Join(goldenFolder, "*/bundle.json.zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(cases) == 0 {
+		t.Skipf("REFERENCE DATA ABSENT: no bundles in %s, so this test did not run", goldenFolder)
+	}
+	return cases
+}
+
+func readFile(t testing.TB, path string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// TestGoldenBundlesOverHTTP sends every reference case's rows to /v1/predict; the answers are Spark's (scikit-learn's).
+func TestGoldenBundlesOverHTTP(t *testing.T) {
+	for _, path := range goldenCases(t) {
+		folder := filepath.Dir(path)
+		t.Run(filepath.Base(folder), func(t *testing.T) {
+			m, err := Load(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found, err := filepath.Glob(filepath.Join(folder, "s*_expected.json"))
+			if err != nil || len(found) != 1 {
+				t.Fatalf("%v %v", found, err)
+			}
+			var expected []map[string]any
+			if err := json.Unmarshal(readFile(t, found[0]), &expected); err != nil {
+				t.Fatal(err)
+			}
+			_, url := servingBundle(t, path)
+			var columns []string
+			for name := range expected[0] {
+				columns = append(columns, name)
+			}
+			request, err := json.Marshal(map[string]any{"rows": namedRows(t, m, folder), "columns": columns})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := post(t, url+"/v1/predict", string(request))
+			var got struct{ Rows []map[string]any }
+			if err := json.Unmarshal([]byte(r.body), &got); err != nil || r.status != 200 || len(got.Rows) != len(expected) {
+				t.Fatalf("%v, %d, %d rows: %.300s", err, r.status, len(got.Rows), r.body)
+			}
+			for i := range expected {
+				for name, want := range expected[i] {
+					if !near(got.Rows[i][name], want) {
+						t.Fatalf("row %d, %s: got %v, expected %v", i, name, got.Rows[i][name], want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// namedRows are a case's rows by name, without the columns that the model does not read.
+func namedRows(t *testing.T, m *Model, folder string) []map[string]any {
+	t.Helper()
+	var frame struct {
+		Schema struct{ Fields []struct{ Name string } }
+		Rows   [][]any
+	}
+	if err := json.Unmarshal(readFile(t, filepath.Join(folder, "input.json")), &frame); err != nil {
+		t.Fatal(err)
+	}
+	var rows []map[string]any
+	for _, values := range frame.Rows {
+		row := map[string]any{}
+		for i, field := range frame.Schema.Fields {
+			if _, read := m.standard.index[field.Name]; read {
+				row[field.Name] = values[i]
+			}
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// near compares JSON values, numbers to a relative difference of 1e-9.
+func near(got, want any) bool {
+	switch want := want.(type) {
+	case float64:
+		got, ok := got.(float64)
+		return ok && math.Abs(got-want) <= 1e-9*math.Max(1, math.Abs(want))
+	case []any:
+		got, ok := got.([]any)
+		if !ok || len(got) != len(want) {
+			return false
+		}
+		for i := range want {
+			if !near(got[i], want[i]) {
+				return false
+			}
+		}
+		return true
+	}
+	return got == want
+}
