@@ -93,6 +93,24 @@ def probe(
         return ProbeReport(False, f"the image does not answer: {exc}{_tail(log)}")
 
 
+@contextmanager
+def running(layout: Path, workdir: Path) -> Iterator[ScorerClient]:
+    """An image's scorer, started as its config says and ready; ended with the block.
+
+    Args:
+        layout: the image, as `image.build` or `Registry.pull` left it.
+        workdir: folder for the unpacked image and the process's standard error.
+
+    Raises:
+        BundleError: the layout is damaged or has no image for this machine.
+        ScorerError: it does not start.
+    """
+    image = unpack(layout, ARCHITECTURES.get(platform.machine(), platform.machine()), workdir / "root")
+    with _running(image, workdir / "scorer.log") as started, ScorerClient(f"http://127.0.0.1:{started.port}") as client:
+        _await_ready(client, started.process)
+        yield client
+
+
 @dataclass(frozen=True)
 class _Running:
     image: Unpacked
