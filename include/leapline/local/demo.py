@@ -8,7 +8,7 @@ import hmac
 import json
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ from leapline.errors import LeaplineError, LocalServiceError
 from leapline.jobs.image import registry
 from leapline.jobs.run import past_report
 from leapline.local.airflow_env import Place
-from leapline.local.airflow_run import DagRun, run_dag
+from leapline.local.airflow_run import Outcome, run_dag
 from leapline.local.progress import progress_bar
 from leapline.local.registry import of_settings
 from leapline.local.secret import with_key
@@ -42,9 +42,8 @@ def run_demo(settings: Settings, day: date, days: int, sessions_per_day: int, co
     with _step(console, f"Local registry on {settings.registry}"):
         of_settings(settings).start()
     with _step(console, f"The retrain DAG for {day}"):
-        run = run_dag(
-            settings, Place(settings.tools / "airflow"), day, lambda text: console.print(f"    {text}", highlight=False)
-        )
+        run = run_dag(settings, Place(settings.tools / "airflow"), day, on_task=_teller(console))
+        _must_have_ended_well(run)
     verdict = _verdict(settings, run)
     if not verdict["passed"]:
         console.print(f"\n[bold yellow]{verdict['sentence']}[/]\nNothing was published; that is a normal ending.")
@@ -63,6 +62,21 @@ def _step(console: Console, title: str) -> Iterator[None]:
     console.print(f"  [green]done[/] in {time.monotonic() - began:.1f} s", highlight=False)
 
 
+def _teller(console: Console) -> Callable[[str, str, float], None]:
+    def tell(task: str, state: str, seconds: float) -> None:
+        if state != "running":
+            console.print(f"    {task:<14} {state:<8} {seconds:6.1f} s", highlight=False)
+
+    return tell
+
+
+def _must_have_ended_well(run: Outcome) -> None:
+    if run.state != "success":
+        raise LocalServiceError(
+            "the retrain DAG", found=run.error or run.state, expected="a run that ends well", fix=f"Read {run.log}."
+        )
+
+
 def _generate(settings: Settings, day: date, days: int, sessions_per_day: int, console: Console) -> None:
     from leapline.events.generator import TRUTH_FOLDER, GeneratorSpec, generate, truth_path
 
@@ -78,18 +92,18 @@ def _generate(settings: Settings, day: date, days: int, sessions_per_day: int, c
     console.print(f"  {report.lines:,} lines, {report.sessions:,} sessions, {report.buyers:,} buyers", highlight=False)
 
 
-def _summary(settings: Settings, run: DagRun, step: str) -> dict[str, Any]:
+def _summary(settings: Settings, run: Outcome, step: str) -> dict[str, Any]:
     report = past_report(settings, run.run_id, step)
     if report is None or not report["ok"]:
         text = report["error"]["text"] if report else "it did not run"
         raise LocalServiceError(
-            f"step {step}", found=text, expected="a summary", fix=f"Read the task's log under {run.logs}."
+            f"step {step}", found=text, expected="a summary", fix=f"Read the task's log under {run.log}."
         )
     summary: dict[str, Any] = report["summary"]
     return summary
 
 
-def _verdict(settings: Settings, run: DagRun) -> dict[str, Any]:
+def _verdict(settings: Settings, run: Outcome) -> dict[str, Any]:
     gate = _summary(settings, run, "gate")
     return gate if not gate["passed"] else _summary(settings, run, "probe")
 
@@ -131,7 +145,7 @@ def _tell(
     console: Console,
     settings: Settings,
     day: date,
-    run: DagRun,
+    run: Outcome,
     published: dict[str, Any],
     scored: dict[str, Any],
     seconds: float,
