@@ -49,7 +49,7 @@ def up(settings: Settings, place: Place, say: Say = print) -> AirflowApi:
     if not _running(place):
         _must_be_free(place.port)
         env = environment(settings, place)
-        _migrate(place, env, say)
+        migrate(place, env, say)
         say(f"Starting {', '.join(COMPONENTS)} (logs in {place.folder / 'logs'})")
         write_json(_pid_file(place), {name: _start(place, name, env) for name in COMPONENTS})
     api = AirflowApi(place.url, "admin", place.password())
@@ -76,19 +76,12 @@ def down(place: Place, say: Say = print) -> bool:
     return bool(running)
 
 
-def _start(place: Place, name: str, env: dict[str, str]) -> dict[str, float]:
-    log_path = place.folder / "logs" / f"{name}.log"
-    log_path.parent.mkdir(parents=True, exist_ok=True)
-    with log_path.open("ab") as log:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "airflow", *COMPONENTS[name]],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=ROOT, start_new_session=True,
-        )  # fmt: skip
-    return {"pid": child.pid, "started": psutil.Process(child.pid).create_time()}
+def migrate(place: Place, env: dict[str, str], say: Say) -> None:
+    """Make or update the database; once for each version of Airflow, as it costs seconds.
 
-
-def _migrate(place: Place, env: dict[str, str], say: Say) -> None:
-    """Make or update the database; once for each version of Airflow, as it costs seconds."""
+    Raises:
+        LocalServiceError: it did not work; Airflow's own words are in the message.
+    """
     done = place.folder / f"migrated-{importlib.metadata.version('apache-airflow')}"
     if done.exists():
         return
@@ -104,6 +97,17 @@ def _migrate(place: Place, env: dict[str, str], say: Say) -> None:
             fix=f"Look at the message; if the database is spoilt, remove {place.folder} and start again.",
         )
     done.touch()
+
+
+def _start(place: Place, name: str, env: dict[str, str]) -> dict[str, float]:
+    log_path = place.folder / "logs" / f"{name}.log"
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    with log_path.open("ab") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "airflow", *COMPONENTS[name]],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=ROOT, start_new_session=True,
+        )  # fmt: skip
+    return {"pid": child.pid, "started": psutil.Process(child.pid).create_time()}
 
 
 def _wait_healthy(place: Place, api: AirflowApi, say: Say) -> None:

@@ -64,12 +64,11 @@ class AirflowApi:
             with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
                 content = answer.read()
         except urllib.error.HTTPError as exc:
-            raise self._error(f"{exc.code} {exc.read().decode(errors='replace')[:600]}") from exc
+            found = f"{exc.code} {exc.read().decode(errors='replace')[:600]}"
+            raise self._error(f"{method} {path}", found, "Correct the request.") from exc
         except OSError as exc:
-            raise self._error(str(exc)) from exc
+            raise self._error("Airflow", str(exc), "Start it with `make up`, or look at its logs.") from exc
         return json.loads(content) if content else None
 
-    def _error(self, found: str) -> LocalServiceError:
-        return LocalServiceError(
-            f"Airflow at {self.url}", found=found, expected="an answer", fix="Start it with `make up`, or read its log."
-        )
+    def _error(self, thing: str, found: str, fix: str) -> LocalServiceError:
+        return LocalServiceError(f"{thing} at {self.url}", found=found, expected="an answer", fix=fix)
