@@ -167,7 +167,7 @@ func TestRunRefuses(t *testing.T) {
 	if err := os.WriteFile(cut, whole[:len(whole)*2/3], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	badManifest := zipBundle(t, buyStages(), map[string]string{manifestEntry: `{"manifest_version":9}`})
+	badManifest := buyBundleWith(t, map[string]string{manifestEntry: `{"manifest_version":9}`})
 	for _, c := range []struct{ name, bundle, address, want string }{
 		{"port taken", good, taken.Addr().String(), "cannot listen on " + taken.Addr().String() + ": address already in use"},
 		{"port below 0", good, "127.0.0.1:-1", "cannot listen on"},

@@ -371,7 +371,7 @@ func TestModelDescription(t *testing.T) {
 	if err := json.Unmarshal([]byte(get(t, url+"/v1/model").body), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Model != s.model.Load().ID || got.Bundle["name"] != "test" || got.Manifest["data_day"] != "2026-03-01" {
+	if got.Model != s.model.Load().ID || got.Bundle["name"] != "buy" || got.Manifest["data_day"] != "2026-03-01" {
 		t.Errorf("%+v", got)
 	}
 	if len(got.Inputs) != 2 || got.Inputs[0].Name != "colour" || len(got.Outputs) != 5 || len(got.Default) != 3 {
@@ -383,7 +383,7 @@ func TestModelDescription(t *testing.T) {
 }
 
 func TestWithoutManifest(t *testing.T) {
-	s, url := servingBundle(t, zipBundle(t, buyStages(), nil))
+	s, url := servingBundle(t, buyBundleWith(t, map[string]string{manifestEntry: ""}))
 	if id := s.model.Load().ID; len(id) != 12 {
 		t.Errorf("id %q", id)
 	}
