@@ -56,5 +56,5 @@ def _session_settings(settings: Settings) -> dict[str, str]:
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.ansi.enabled": "true",
         # The committer that renames last; the lake swaps whole folders anyway, so no _SUCCESS marks.
-        "mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+        "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
     }
