@@ -15,6 +15,13 @@ Every night: the day's events in, a measured scoring image in the registry out, 
 range of days, several at once; each day's model gets its own tag, and `champion` never moves to an older day.
 """
 
+ROLLBACK_DOC = """\
+### Back to an earlier model
+
+**Trigger** makes the champion before this one the champion again, or the model that the form names. Only the registry's
+tag moves, nothing is rebuilt; the move is in the ledger with the name of whoever triggered it.
+"""
+
 TASK_DOCS = {
     "resolve": """\
 Settles the data day (the form's date, else the day of the data interval, else the day before the run) and checks the
@@ -48,4 +55,6 @@ Pushes the image under its model id and compares what the registry holds. Tried 
 registry is down. Its event on the asset `scoring-image` carries digest and metrics.""",
     "promote": """\
 Moves the tag `champion` to the new image, unless the run was asked not to or the champion is of a newer data day.""",
+    "roll_back": """\
+Moves the tag `champion` back. Fails if the registry has no such model; the tag then stays where it was.""",
 }

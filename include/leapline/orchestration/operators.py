@@ -15,6 +15,7 @@ from airflow.sdk import BaseOperator, Context, SkipMixin, conf
 from airflow.sdk.exceptions import AirflowException
 
 import leapline.jobs
+from leapline.jobs.rollback import roll_back
 from leapline.jobs.run import Run, past_report, perform, report_path
 from leapline.orchestration.docs import TASK_DOCS
 from leapline.orchestration.failures import as_failure, named_failures
@@ -134,6 +135,26 @@ class PublishStep(Step):
         for asset in self.outlets:
             context["outlet_events"][asset].extra = summary | {"day": _facts(context)["day"]}
         return summary
+
+
+class RollBack(BaseOperator):
+    """Makes the param `model_id`, or the champion before this one, the champion again."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(task_id="roll_back", doc_md=TASK_DOCS["roll_back"], **kwargs)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Move the tag; who asked goes into the ledger."""
+        user = context["dag_run"].triggering_user_name or "Airflow"
+        with named_failures():
+            moved = roll_back(
+                Settings.load(),
+                to=context["params"]["model_id"],
+                why=f"rolled back by {user}",
+                run_id=context["run_id"],
+            )
+        self.log.info("champion is now %s (%s)", moved["champion"], moved["why"])
+        return moved
 
 
 def _facts(context: Context) -> Facts:
