@@ -178,7 +178,7 @@ def _tar(name: str, content: bytes, mode: int) -> bytes:
 
 
 def _gzip(content: bytes) -> bytes:
-    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    packer = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
     return _GZIP_HEADER + packer.compress(content) + packer.flush() + _gzip_trailer(content)
 
 

@@ -1,0 +1,99 @@
+"""The real scorer in a real image with a real forest: built, probed, pushed, pulled, probed again, run as its user."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leapline.errors import ScorerError
+from leapline.serving import probe
+from leapline.serving.client import ScorerClient
+from leapline.serving.image import build
+from leapline.serving.layout import unpack
+from leapline.serving.registry import Registry
+from tests.conftest import ROOT
+from tests.serving.conftest import free_address
+from tests.serving.test_probe import ARCH
+
+SCORERS = {arch: ROOT / ".local" / "scorer" / f"linux-{arch}" / "scorer" for arch in ("amd64", "arm64")}
+
+
+@pytest.fixture
+def image(shared: Path, tmp_path: Path) -> Path:
+    if not all(path.exists() for path in SCORERS.values()):
+        pytest.skip("SCORER ABSENT: run `make setup`; the real image was not tested")
+    archive = shared / "bundle-ml/golden/rf_plain/bundle.pb.zip"
+    model_id = hashlib.sha256(archive.read_bytes()).hexdigest()[:12]  # it has no manifest, so no data day
+    created = datetime(2026, 3, 2, tzinfo=UTC)
+    info = build(archive, SCORERS, tmp_path / "image", model_id=model_id, labels={}, created=created)
+    assert max(info.size_bytes.values()) < 12_000_000
+    return tmp_path / "image"
+
+
+@pytest.fixture
+def golden(shared: Path) -> tuple[list[dict[str, Any]], list[float]]:
+    folder = shared / "bundle-ml/golden/rf_plain"
+    frame = json.loads((folder / "input.json").read_text())
+    names = [field["name"] for field in frame["schema"]["fields"]]
+    answers = json.loads((folder / "spark_expected.json").read_text())
+    return [dict(zip(names, row, strict=True)) for row in frame["rows"]], [a["probability"][1] for a in answers]
+
+
+def test_probed_pushed_pulled_and_probed_again(
+    image: Path, golden: tuple[list[dict[str, Any]], list[float]], registry: Registry, tmp_path: Path
+) -> None:
+    rows, expected = golden
+    first = probe.probe(image, rows, expected, tolerance=1e-9, workdir=tmp_path / "before")
+    assert first.passed, first.reason
+    registry.push(image, "m1")
+    registry.verify(image, "m1", tmp_path)
+    again = probe.probe(tmp_path / "pulled", rows, expected, tolerance=1e-9, workdir=tmp_path / "after")
+    assert again.passed, again.reason
+    assert again.max_difference == first.max_difference
+
+
+def test_a_cut_model_is_refused_with_the_scorers_own_words(
+    image: Path, golden: tuple[list[dict[str, Any]], list[float]], tmp_path: Path, shared: Path
+) -> None:
+    whole = (shared / "bundle-ml/golden/rf_plain/bundle.pb.zip").read_bytes()
+    (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
+    created = datetime(2026, 3, 2, tzinfo=UTC)
+    build(tmp_path / "cut.zip", SCORERS, image, model_id="cut", labels={}, created=created)
+    report = probe.probe(image, *golden, tolerance=1e-9, workdir=tmp_path)
+    assert not report.passed
+    assert "model.zip" in report.reason
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("chroot"), reason="needs root and chroot")
+@pytest.mark.parametrize("extra", [[], ["serve"]], ids=["as it is", "as SageMaker starts it"])
+def test_it_runs_in_its_empty_root_as_its_user(image: Path, tmp_path: Path, extra: list[str]) -> None:
+    unpacked = unpack(image, ARCH, tmp_path / "root")
+    address = free_address()
+    command = [str(shutil.which("chroot")), f"--userspec={unpacked.user}", str(unpacked.root), *unpacked.argv, *extra]
+    process = subprocess.Popen(command, env=unpacked.env | {"PORT": address.split(":")[1]}, stderr=subprocess.PIPE)
+    try:
+        with ScorerClient(f"http://{address}") as client:
+            assert _ready(client, process)
+        ids = next(x for x in Path(f"/proc/{process.pid}/status").read_text().splitlines() if x.startswith("Uid:"))
+        assert set(ids.split()[1:]) == {"65532"}
+    finally:
+        process.terminate()
+        process.communicate(timeout=15)
+    assert process.returncode == 0, "SIGTERM is a clean end"
+
+
+def _ready(client: ScorerClient, process: "subprocess.Popen[bytes]") -> str:
+    for _ in range(1000):
+        try:
+            return str(client.ready()["model"])
+        except ScorerError:
+            assert process.poll() is None
+            time.sleep(0.01)
+    return ""
