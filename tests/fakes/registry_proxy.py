@@ -88,6 +88,7 @@ def _problem(status: int) -> bytes:
 class _Handler(BaseHTTPRequestHandler):
     proxy: RegistryProxy
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # one packet an answer: no wait for a delayed acknowledgement
 
     def _serve(self) -> None:
         fault = self.proxy.fault_for(self.command, self.path)

@@ -29,6 +29,7 @@ def row(features):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # one packet an answer: no wait for a delayed acknowledgement
     def answer(self, value, status=200):
         body = json.dumps(value).encode()
         self.send_response_only(status)

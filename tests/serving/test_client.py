@@ -17,6 +17,7 @@ connections: list[tuple[str, int]] = []
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # one packet an answer: no wait for a delayed acknowledgement
 
     def answer(self, status: int, body: bytes, kind: str = "application/json") -> None:
         connections.append(self.client_address)
