@@ -28,13 +28,11 @@ func init() {
 	engine.Register("gbt_regression", newBoostedRegressor)
 }
 
-// ensemble is the trees of a model and what their leaves hold.
+// ensemble is the trees of a model.
 type ensemble struct {
 	in      engine.Vector
 	forest  *forest.Forest
 	scratch int
-	width   int       // values a leaf
-	values  []float64 // of all leaves, in the forest's numbering
 }
 
 // loader reads the trees of a model one after another.
@@ -42,8 +40,8 @@ type loader struct {
 	stage    *engine.Stage
 	features int
 	width    int
+	share    bool // a leaf's values are taken over their sum
 	builder  *forest.Builder
-	values   []float64
 	tree     bundle.Tree
 	uses     map[int]int
 	nodes    int
@@ -52,7 +50,7 @@ type loader struct {
 
 func newLoader(s *engine.Stage, width int) *loader {
 	n := s.Size("num_features", maxCategories)
-	return &loader{stage: s, features: n, width: width, builder: forest.NewBuilder(n), uses: map[int]int{}}
+	return &loader{stage: s, features: n, width: width, builder: forest.NewBuilder(n, width), uses: map[int]int{}}
 }
 
 // add reads the tree file of a folder.
@@ -62,6 +60,9 @@ func (l *loader) add(dir string) {
 	}
 	t := &l.tree
 	err := l.stage.Node().Tree(dir, t)
+	if err == nil && l.share {
+		shares(t)
+	}
 	if err == nil {
 		err = l.builder.Add(t)
 	}
@@ -71,15 +72,21 @@ func (l *loader) add(dir string) {
 	}
 	l.nodes, l.depth = l.nodes+len(t.Nodes), max(l.depth, t.Depth)
 	for i := range t.Nodes {
-		n := &t.Nodes[i]
-		if n.Feature >= 0 {
+		if n := &t.Nodes[i]; n.Feature >= 0 {
 			l.uses[int(n.Feature)]++
-		} else if int(n.Hi-n.Lo) != l.width {
-			l.stage.Fail("%s: node %d is a leaf of %d values, expected %d", dir, i, n.Hi-n.Lo, l.width)
-			return
 		}
 	}
-	l.values = append(l.values, t.Values...)
+}
+
+// shares turns each leaf's class weights into their shares; of an all-zero leaf they stay zero.
+func shares(t *bundle.Tree) {
+	for i := range t.Nodes {
+		if n := &t.Nodes[i]; n.Feature < 0 {
+			if leaf := t.Values[n.Lo:n.Hi]; sum(leaf) != 0 {
+				normalise(leaf, leaf)
+			}
+		}
+	}
 }
 
 // addAll reads the trees that the attribute names, each a folder with a model of the op.
@@ -139,18 +146,20 @@ func (l *loader) finish() ensemble {
 		return ensemble{}
 	}
 	s.Uses(l.uses)
-	e := ensemble{in: s.Vector("features", l.features), forest: compiled, width: l.width, values: l.values}
+	e := ensemble{in: s.Vector("features", l.features), forest: compiled}
 	e.scratch = s.Scratch(func() any { return compiled.NewScratch() })
 	return e
 }
 
-// leaves gives the number of the leaf of each tree.
-func (e *ensemble) leaves(r *engine.Row) ([]uint32, error) {
+// read takes the row's features into the memory that the forest's groups of trees are then walked with.
+func (e *ensemble) read(r *engine.Row) (*forest.Scratch, error) {
 	x, err := e.in.Of(r)
 	if err != nil {
 		return nil, err
 	}
-	return e.forest.Leaves(x, r.Scratch(e.scratch).(*forest.Scratch)), nil
+	scratch := r.Scratch(e.scratch).(*forest.Scratch)
+	e.forest.Read(x, scratch)
+	return scratch, nil
 }
 
 type treeClassifier struct {
@@ -168,12 +177,12 @@ func newTreeClassifier(s *engine.Stage) engine.Step {
 }
 
 func (t treeClassifier) Run(r *engine.Row) error {
-	leaf, err := t.leaves(r)
+	scratch, err := t.read(r)
 	if err != nil {
 		return err
 	}
 	raw, probability := t.raw.Of(r), t.probability.Of(r)
-	copy(raw, t.values[int(leaf[0])*t.width:])
+	copy(raw, t.forest.Values[int(t.forest.Group(0, scratch)[0])*len(raw):])
 	normalise(probability, raw)
 	t.predict(r, raw, probability)
 	return nil
@@ -188,29 +197,29 @@ func newForestClassifier(s *engine.Stage) engine.Step {
 	n := s.Size("num_classes", maxClasses)
 	s.Floats("tree_weights")
 	l := newLoader(s, n)
+	l.share = true
 	trees := l.addAll("decision_tree_classifier")
-	for i := 0; i+n <= len(l.values) && n > 0; i += n {
-		if leaf := l.values[i : i+n]; sum(leaf) != 0 {
-			normalise(leaf, leaf)
-		} else {
-			clear(leaf)
-		}
-	}
 	t := forestClassifier{l.finish(), newClasses(s, n)}
 	s.Describe("%d classes, %s, %s, depth %d", n, plural(trees, "tree"), plural(l.nodes, "node"), l.depth)
 	return t
 }
 
 func (t forestClassifier) Run(r *engine.Row) error {
-	leaves, err := t.leaves(r)
+	scratch, err := t.read(r)
 	if err != nil {
 		return err
 	}
 	raw, probability := t.raw.Of(r), t.probability.Of(r)
-	clear(raw)
-	for _, leaf := range leaves {
-		for i, p := range t.values[int(leaf)*t.width : int(leaf+1)*t.width] {
-			raw[i] += p
+	if len(raw) == 2 {
+		raw[0], raw[1] = t.votes(scratch)
+	} else {
+		clear(raw)
+		for g := range t.forest.Groups() {
+			for _, leaf := range t.forest.Group(g, scratch) {
+				for i, p := range t.forest.Values[int(leaf)*len(raw):][:len(raw)] {
+					raw[i] += p
+				}
+			}
 		}
 	}
 	normalise(probability, raw)
@@ -218,11 +227,27 @@ func (t forestClassifier) Run(r *engine.Row) error {
 	return nil
 }
 
+// votes sums the shares of two classes in registers, while the processor is ahead with the next trees.
+func (t *forestClassifier) votes(scratch *forest.Scratch) (no, yes float64) {
+	for g := range t.forest.Groups() {
+		for _, leaf := range t.forest.Group(g, scratch) {
+			p := (*[2]float64)(t.forest.Values[2*leaf:])
+			no += p[0]
+			yes += p[1]
+		}
+	}
+	return no, yes
+}
+
 // boosted is an ensemble of regression trees whose leaves are weighted.
 type boosted struct {
 	ensemble
-	weights []float64
+	weights   []float64
+	predicted int // scratch of predictions
 }
+
+// predictions is a row's memory for what the trees predict.
+type predictions []float64
 
 func newBoosted(s *engine.Stage) (b boosted, detail string) {
 	l := newLoader(s, 1)
@@ -231,19 +256,25 @@ func newBoosted(s *engine.Stage) (b boosted, detail string) {
 		s.Fail("tree_weights has %d values for %d trees", len(b.weights), trees)
 	}
 	b.ensemble = l.finish()
+	trees := len(b.weights)
+	b.predicted = s.Scratch(func() any { return make(predictions, trees) })
 	return b, fmt.Sprintf("%s, %s, depth %d", plural(len(b.weights), "tree"), plural(l.nodes, "node"), l.depth)
 }
 
 func (b *boosted) margin(r *engine.Row) (float64, error) {
-	leaves, err := b.leaves(r)
+	scratch, err := b.read(r)
 	if err != nil {
 		return 0, err
 	}
-	m := 0.0
-	for k, leaf := range leaves {
-		m += float64(b.values[leaf] * b.weights[k])
+	predicted := r.Scratch(b.predicted).(predictions)
+	k := 0
+	for g := range b.forest.Groups() {
+		for _, leaf := range b.forest.Group(g, scratch) {
+			predicted[k] = b.forest.Values[leaf]
+			k++
+		}
 	}
-	return m, nil
+	return dot(predicted, b.weights), nil
 }
 
 type boostedClassifier struct {
@@ -321,14 +352,16 @@ func newForestRegressor(s *engine.Stage) engine.Step {
 }
 
 func (t forestRegressor) Run(r *engine.Row) error {
-	leaves, err := t.leaves(r)
+	scratch, err := t.read(r)
 	if err != nil {
 		return err
 	}
 	total := 0.0
-	for _, leaf := range leaves {
-		total += t.values[leaf]
+	for g := range t.forest.Groups() {
+		for _, leaf := range t.forest.Group(g, scratch) {
+			total += t.forest.Values[leaf]
+		}
 	}
-	t.out.Set(r, total/float64(len(leaves)))
+	t.out.Set(r, total/float64(t.forest.Trees()))
 	return nil
 }

@@ -22,6 +22,7 @@ type Transformer struct {
 	// Before, when set, is called before each row with its number and the answer's size so far; an error ends the frame.
 	Before func(row, size int) error
 
+	after  func() // called after each row
 	plan   *engine.Plan
 	row    *engine.Row
 	scan   jsonscan.Scanner
@@ -40,7 +41,20 @@ func New(p *engine.Program) (*Transformer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Transformer{plan: plan, row: plan.NewRow(), made: len(plan.Outputs())}, nil
+	return For(plan), nil
+}
+
+// For makes a transformer that computes a plan's columns.
+func For(plan *engine.Plan) *Transformer {
+	return &Transformer{plan: plan, row: plan.NewRow(), made: len(plan.Outputs())}
+}
+
+// Save scores a frame and gives the inputs of each of its rows, for plan rows to load.
+func (t *Transformer) Save(body []byte) (saved []*engine.Saved, err error) {
+	t.after = func() { saved = append(saved, t.row.Save()) }
+	defer func() { t.after = nil }()
+	_, _, err = t.Append(nil, body)
+	return saved, err
 }
 
 // Append appends the answer to one frame, and counts its rows. After an error dst is the caller's still.
@@ -212,6 +226,9 @@ func (t *Transformer) appendRow(dst []byte) ([]byte, error) {
 	}
 	if err := t.row.Run(); err != nil {
 		return nil, err
+	}
+	if t.after != nil {
+		t.after()
 	}
 	dst = append(append(dst, '['), s.Between(start, end)...)
 	for k := range t.made {

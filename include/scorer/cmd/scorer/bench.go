@@ -1,0 +1,128 @@
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"time"
+
+	"leapline/scorer/engine"
+	"leapline/scorer/transform"
+)
+
+// benchResult is what bench prints: times of one row each, from its inputs in memory to the model's final columns.
+type benchResult struct {
+	Rows         int      `json:"rows"` // different ones
+	Columns      []string `json:"columns"`
+	P50          int64    `json:"p50_ns"`
+	P99          int64    `json:"p99_ns"`
+	Mean         float64  `json:"mean_ns"`
+	Allocs       uint64   `json:"allocs_per_row"`
+	BatchRate    float64  `json:"batch_rows_per_s"` // of batches of batchRows rows on one core
+	Measurements int      `json:"measurements"`
+}
+
+const (
+	benchRows  = 200_000 // measured one by one
+	batchRows  = 10_000
+	batchTimes = 15
+)
+
+// runBench measures the model alone: no HTTP, no JSON, one goroutine, warm.
+func runBench(args []string, stdout io.Writer) error {
+	rest, err := parse(flag.NewFlagSet("bench", flag.ContinueOnError), args, 2)
+	if err != nil {
+		return err
+	}
+	_, program, err := load(rest[0])
+	if err != nil {
+		return err
+	}
+	body, err := os.ReadFile(rest[1])
+	if err != nil {
+		return err
+	}
+	plan, err := program.Plan(program.Finals()...)
+	if err != nil {
+		return err
+	}
+	rows, err := transform.For(plan).Save(body)
+	if err != nil {
+		return fmt.Errorf("%s: %w", rest[1], err)
+	}
+	if len(rows) == 0 {
+		return fmt.Errorf("%s: has no rows to measure", rest[1])
+	}
+	result, err := bench(plan, rows)
+	if err != nil {
+		return err
+	}
+	result.Columns = program.Finals()
+	return json.NewEncoder(stdout).Encode(result)
+}
+
+func bench(plan *engine.Plan, rows []*engine.Saved) (*benchResult, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	row := plan.NewRow()
+	score := func(n int, took []int64) error {
+		for i, k := 0, 0; i < n; i++ {
+			start := time.Now()
+			row.Load(rows[k])
+			if err := row.Run(); err != nil {
+				return err
+			}
+			took[i] = int64(time.Since(start))
+			if k++; k == len(rows) {
+				k = 0
+			}
+		}
+		return nil
+	}
+	took := make([]int64, benchRows)
+	runtime.GC()
+	if err := score(benchRows/10, took); err != nil { // warms caches and branch predictors
+		return nil, err
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if err := score(benchRows, took); err != nil {
+		return nil, err
+	}
+	runtime.ReadMemStats(&after)
+	result := &benchResult{Rows: len(rows), Measurements: benchRows}
+	// Whole ones, as testing.AllocsPerRun counts: the runtime itself makes a few meanwhile.
+	result.Allocs = (after.Mallocs - before.Mallocs) / benchRows
+	for _, t := range took {
+		result.Mean += float64(t) / benchRows
+	}
+	slices.Sort(took)
+	result.P50, result.P99 = took[benchRows/2], took[benchRows*99/100]
+	rate, err := batchRate(row, rows)
+	result.BatchRate = rate
+	return result, err
+}
+
+// batchRate gives the median of several batches' rows a second.
+func batchRate(row *engine.Row, rows []*engine.Saved) (float64, error) {
+	rates := make([]float64, batchTimes)
+	for t := range rates {
+		start := time.Now()
+		for i, k := 0, 0; i < batchRows; i++ {
+			row.Load(rows[k])
+			if err := row.Run(); err != nil {
+				return 0, err
+			}
+			if k++; k == len(rows) {
+				k = 0
+			}
+		}
+		rates[t] = batchRows / time.Since(start).Seconds()
+	}
+	slices.Sort(rates)
+	return rates[batchTimes/2], nil
+}

@@ -1,0 +1,96 @@
+// Command scorer serves a Bundle.ML model, and works on one offline.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"leapline/scorer/bundle"
+	"leapline/scorer/engine"
+	_ "leapline/scorer/ops"
+)
+
+// version is set when the binary is linked.
+var version = "dev"
+
+const usage = `usage: scorer serve [--addr HOST:PORT] BUNDLE      answer HTTP requests
+       scorer transform BUNDLE < FRAME > FRAME     score a leap frame
+       scorer inspect BUNDLE [--json]              show stages, sizes and schema
+       scorer bench BUNDLE FRAME                   measure the model alone, as one JSON object
+       scorer version
+`
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// run gives the exit code: 0, 1 for what failed, 2 for arguments that make no sense.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	err := dispatch(args, stdin, stdout, stderr)
+	var wrong *usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &wrong):
+		fmt.Fprint(stderr, wrong.text)
+		return 2
+	}
+	fmt.Fprintln(stderr, "scorer:", oneLine(err.Error()))
+	return 1
+}
+
+func dispatch(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	if len(args) == 0 {
+		return &usageError{usage}
+	}
+	switch args[0] {
+	case "serve":
+		return serve(args[1:], stderr)
+	case "transform":
+		return runTransform(args[1:], stdin, stdout)
+	case "inspect":
+		return runInspect(args[1:], stdout)
+	case "bench":
+		return runBench(args[1:], stdout)
+	case "version", "--version":
+		_, err := fmt.Fprintln(stdout, version)
+		return err
+	case "help", "-h", "--help":
+		_, err := fmt.Fprint(stdout, usage)
+		return err
+	}
+	return &usageError{fmt.Sprintf("unknown command %q\n%s", args[0], usage)}
+}
+
+// parse reads flags, which may stand before or after the arguments, and exactly want arguments.
+func parse(flags *flag.FlagSet, args []string, want int) ([]string, error) {
+	flags.SetOutput(io.Discard)
+	var rest []string
+	for {
+		if err := flags.Parse(args); err != nil {
+			return nil, &usageError{fmt.Sprintf("%v\n%s", err, usage)}
+		}
+		if args = flags.Args(); len(args) == 0 {
+			break
+		}
+		rest, args = append(rest, args[0]), args[1:]
+	}
+	if len(rest) != want {
+		return nil, &usageError{usage}
+	}
+	return rest, nil
+}
+
+// load opens and compiles a bundle.
+func load(path string) (*bundle.Archive, *engine.Program, error) {
+	archive, err := bundle.Open(path, bundle.DefaultLimits())
+	if err != nil {
+		return nil, nil, err
+	}
+	program, err := engine.Compile(archive)
+	return archive, program, err
+}
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -1,0 +1,71 @@
+package forest
+
+import (
+	"math/bits"
+	"math/rand/v2"
+	"slices"
+	"unsafe"
+)
+
+// interner numbers rows of words, equal ones alike: an open hash table without a removal.
+type interner struct {
+	seed  uint64 // random: a file cannot choose rows that collide
+	width int
+	rows  []uint64
+	table []uint32 // number + 1
+}
+
+func newInterner(width int) interner {
+	return interner{seed: rand.Uint64(), width: width, table: make([]uint32, 64)}
+}
+
+func (n *interner) row(i uint32) []uint64 { return n.rows[int(i)*n.width : (int(i)+1)*n.width] }
+
+// add gives the number of a row.
+func (n *interner) add(row []uint64) uint32 {
+	at := n.find(row)
+	if n.table[at] != 0 {
+		return n.table[at] - 1
+	}
+	number := uint32(len(n.rows) / n.width)
+	n.rows = append(n.rows, row...)
+	n.table[at] = number + 1
+	if int(number)*2 > len(n.table) {
+		n.grow()
+	}
+	return number
+}
+
+// find gives the slot that holds the row, or the free one where it belongs.
+func (n *interner) find(row []uint64) int {
+	mask := len(n.table) - 1
+	at := int(hash(n.seed, row)) & mask
+	for n.table[at] != 0 && !slices.Equal(n.row(n.table[at]-1), row) {
+		at = (at + 1) & mask
+	}
+	return at
+}
+
+func (n *interner) grow() {
+	n.table = make([]uint32, 4*len(n.table))
+	for i := range uint32(len(n.rows) / n.width) {
+		n.table[n.find(n.row(i))] = i + 1
+	}
+}
+
+func hash(h uint64, row []uint64) uint64 {
+	for _, x := range row {
+		hi, lo := bits.Mul64(h^x, 0xd6e8feb86659fd93)
+		h = hi ^ lo
+	}
+	return h ^ h>>29
+}
+
+// asBits and floatsOf see doubles as their bits and back, without copying.
+func asBits(values []float64) []uint64 {
+	return unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(values))), len(values))
+}
+
+func floatsOf(words []uint64) []float64 {
+	return unsafe.Slice((*float64)(unsafe.Pointer(unsafe.SliceData(words))), len(words))
+}
