@@ -12,6 +12,7 @@ type column struct {
 	number int  // in Row.numbers
 	text   int  // in Row.texts
 	dense  int  // first double in Row.doubles
+	thin   int  // in Row.thin, of a dense one
 	sparse int  // in Row.sparse
 	bound  int  // most elements other than zero of a sparse vector
 	given  int  // in Row.given, for inputs
@@ -19,8 +20,8 @@ type column struct {
 
 // sizes count the places of a row.
 type sizes struct {
-	numbers, texts, doubles, given int
-	bounds                         []int // of sparse vectors
+	numbers, texts, doubles, given, thin int
+	bounds                               []int // of sparse vectors
 }
 
 func (p *Program) newColumn(name string, typ frame.Type, width int, made bool) *column {
@@ -57,8 +58,9 @@ func (p *Program) wantText(c *column) int {
 
 func (p *Program) wantDense(c *column) int {
 	if c.dense < 0 {
-		c.dense = p.sizes.doubles
+		c.dense, c.thin = p.sizes.doubles, p.sizes.thin
 		p.sizes.doubles += c.Width
+		p.sizes.thin++
 	}
 	return c.dense
 }

@@ -64,7 +64,7 @@ func (s formatStep) Run(r *Row) error {
 // densified gives a column of sparse vectors as arrays.
 func (p *Program) densified(c *column) *column {
 	return p.twin(c, 'd', c.Type, func(from, to *column) Step {
-		return denseStep{from.sparse, VectorOut{p.wantDense(to), to.Width}}
+		return denseStep{from.sparse, p.denseOut(to)}
 	})
 }
 
@@ -75,6 +75,7 @@ type denseStep struct {
 
 func (s denseStep) Run(r *Row) error {
 	out := s.to.Of(r)
+	s.to.SetThin(r, true)
 	clear(out)
 	v := &r.sparse[s.from]
 	for k, i := range v.Index {

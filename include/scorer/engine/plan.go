@@ -73,6 +73,7 @@ func (pl *Plan) NewRow() *Row {
 		texts:   make([]string, size.texts),
 		doubles: make([]float64, size.doubles),
 		given:   make([]byte, size.given),
+		thin:    make([]bool, size.thin),
 		sparse:  make([]SparseVector, len(size.bounds)),
 		scratch: make([]any, len(pl.program.scratch)),
 	}

@@ -25,6 +25,7 @@ type Vector struct {
 	Sparse bool
 	Bound  int // most elements that a sparse one holds
 	slot   int
+	thin   int
 	given  int
 }
 
@@ -36,7 +37,7 @@ type TextOut struct{ slot int }
 
 // VectorOut is an output port of a vector, sparse or not as it was asked for.
 type VectorOut struct {
-	slot, width int
+	slot, thin, width int
 }
 
 // SparseVector holds ascending indices and the values there; all other values are zero.
@@ -81,7 +82,7 @@ func (s *Stage) Vector(port string, width int) Vector {
 		c = s.program.densified(c)
 	}
 	s.in = append(s.in, c.index)
-	return Vector{column: c, Width: c.Width, slot: s.program.wantDense(c), given: c.given}
+	return s.program.denseIn(c)
 }
 
 // AnyVector binds a port to a column of vectors in the form that the column has: the op must read both.
@@ -110,7 +111,7 @@ func (s *Stage) Dense(v Vector) Vector {
 		c = s.program.densified(c)
 	}
 	s.in = append(s.in, c.index)
-	return Vector{column: c, Width: c.Width, slot: s.program.wantDense(c), given: c.given}
+	return s.program.denseIn(c)
 }
 
 // Made says whether a stage before makes the column on an input port.
@@ -174,7 +175,15 @@ func (s *Stage) NewDeclaredVector(port string, width int, typ frame.Type) Vector
 	if c == nil {
 		return VectorOut{}
 	}
-	return VectorOut{slot: s.program.wantDense(c), width: width}
+	return s.program.denseOut(c)
+}
+
+func (p *Program) denseIn(c *column) Vector {
+	return Vector{column: c, Width: c.Width, slot: p.wantDense(c), thin: c.thin, given: c.given}
+}
+
+func (p *Program) denseOut(c *column) VectorOut {
+	return VectorOut{slot: p.wantDense(c), thin: c.thin, width: c.Width}
 }
 
 // NewSparse makes the column of vectors of an output port, kept as at most bound indices and values.
@@ -223,6 +232,27 @@ func (v Vector) Of(r *Row) ([]float64, error) {
 	}
 	return r.doubles[v.slot : v.slot+v.Width : v.slot+v.Width], nil
 }
+
+// Thin says whether Spark would hold the row's vector as indices and values, though it is an array here. Spark sums over
+// the two in different orders.
+func (v Vector) Thin(r *Row) bool { return v.Sparse || r.thin[v.thin] }
+
+// SetThin says whether Spark would hold the row's vector as indices and values. False stays when nothing is said.
+func (o VectorOut) SetThin(r *Row, thin bool) { r.thin[o.thin] = thin }
+
+// SetCompressed is SetThin by Spark's rule for vectors that it calls compressed: by which form is smaller.
+func (o VectorOut) SetCompressed(r *Row) {
+	filled := 0
+	for _, x := range o.Of(r) {
+		if x != 0 {
+			filled++
+		}
+	}
+	o.SetThin(r, Compressed(filled, o.width))
+}
+
+// Compressed says whether Spark calls a vector of so many values smaller as indices and values.
+func Compressed(filled, width int) bool { return 1.5*(float64(filled)+1) < float64(width) }
 
 // SparseOf reads the row's vector as indices and values, which the op must not change.
 func (v Vector) SparseOf(r *Row) (*SparseVector, error) {

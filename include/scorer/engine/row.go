@@ -15,6 +15,7 @@ type Row struct {
 	doubles []float64
 	sparse  []SparseVector
 	given   []byte
+	thin    []bool // of dense vectors
 	scratch []any
 	cast    []byte // texts made from numbers
 }
@@ -136,6 +137,7 @@ func (r *Row) SetVector(i int, values []float64) error {
 	}
 	if c.dense >= 0 {
 		copy(r.doubles[c.dense:c.dense+c.Width], values)
+		r.thin[c.thin] = false
 	}
 	if c.sparse >= 0 {
 		v := VectorOut{slot: c.sparse}.SparseOf(r)
@@ -171,6 +173,7 @@ func (r *Row) SetSparse(i, size int, index []int32, values []float64) error {
 		for n, k := range index {
 			out[k] = values[n]
 		}
+		r.thin[c.thin] = true
 	}
 	if c.sparse >= 0 {
 		v := VectorOut{slot: c.sparse}.SparseOf(r)
@@ -223,5 +226,5 @@ func (r *Row) AppendJSON(dst []byte, k int) []byte {
 		v := &r.sparse[c.sparse]
 		return frame.AppendSparse(dst, c.Width, v.Index, v.Value)
 	}
-	return frame.AppendVector(dst, r.doubles[c.dense:c.dense+c.Width])
+	return frame.AppendVector(dst, r.doubles[c.dense:c.dense+c.Width], r.thin[c.thin])
 }

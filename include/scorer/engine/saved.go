@@ -12,6 +12,7 @@ type Saved struct {
 
 type savedVector struct {
 	dense  []float64
+	thin   bool
 	sparse SparseVector
 }
 
@@ -28,7 +29,7 @@ func (r *Row) Save() *Saved {
 		}
 		var v savedVector
 		if c.dense >= 0 {
-			v.dense = slices.Clone(r.doubles[c.dense : c.dense+c.Width])
+			v.dense, v.thin = slices.Clone(r.doubles[c.dense:c.dense+c.Width]), r.thin[c.thin]
 		}
 		if c.sparse >= 0 {
 			v.sparse.Index = slices.Clone(r.sparse[c.sparse].Index)
@@ -53,6 +54,7 @@ func (r *Row) Load(s *Saved) {
 		}
 		if c.dense >= 0 {
 			copy(r.doubles[c.dense:c.dense+c.Width], s.vectors[i].dense)
+			r.thin[c.thin] = s.vectors[i].thin
 		}
 		if c.sparse >= 0 {
 			v := VectorOut{slot: c.sparse}.SparseOf(r)

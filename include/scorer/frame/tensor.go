@@ -6,16 +6,10 @@ import (
 	"leapline/scorer/internal/jsonscan"
 )
 
-// AppendVector writes a vector as MLeap does, as indices and values when Spark's rule calls that smaller.
-func AppendVector(dst []byte, values []float64) []byte {
-	filled := 0
-	for _, x := range values {
-		if x != 0 {
-			filled++
-		}
-	}
-	if 1.5*(float64(filled)+1) < float64(len(values)) {
-		return appendCompressed(dst, values)
+// AppendVector writes a vector, as indices and values when it is to be sparse.
+func AppendVector(dst []byte, values []float64, sparse bool) []byte {
+	if sparse {
+		return appendFilled(dst, values)
 	}
 	dst = appendDims(dst, len(values))
 	dst = AppendDoubles(append(dst, `,"values":`...), values)
@@ -39,7 +33,7 @@ func appendDims(dst []byte, n int) []byte {
 	return append(strconv.AppendInt(dst, int64(n), 10), ']')
 }
 
-func appendCompressed(dst []byte, values []float64) []byte {
+func appendFilled(dst []byte, values []float64) []byte {
 	dst = append(appendDims(dst, len(values)), `,"indices":[`...)
 	mark := len(dst)
 	for i, x := range values {

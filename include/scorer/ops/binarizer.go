@@ -52,6 +52,7 @@ func (t vectorBinarizer) Run(r *engine.Row) error {
 	for i, x := range in {
 		out[i] = above(x, t.threshold)
 	}
+	t.out.SetCompressed(r)
 	return nil
 }
 

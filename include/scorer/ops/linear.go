@@ -1,20 +1,50 @@
 package ops
 
 import (
+	"math"
+
 	"leapline/scorer/engine"
 	"leapline/scorer/frame"
 )
 
 func vectorType(width int) frame.Type { return frame.VectorOf(width) }
 
-// dot sums products of a and as many of b, from the first to the last.
+// dot multiplies two vectors as Spark's Java BLAS does on processors with vectors of four doubles, to the bit: four sums of
+// fused products, added one to the next, then the rest. (Checked against Spark 4.1 for 3 to 300 values.)
 func dot(a, b []float64) float64 {
+	b = b[:len(a)]
+	var s0, s1, s2, s3 float64
+	i := 0
+	for ; i+4 <= len(a); i += 4 {
+		x, y := (*[4]float64)(a[i:]), (*[4]float64)(b[i:])
+		s0 = math.FMA(x[0], y[0], s0)
+		s1 = math.FMA(x[1], y[1], s1)
+		s2 = math.FMA(x[2], y[2], s2)
+		s3 = math.FMA(x[3], y[3], s3)
+	}
+	sum := s0 + s1 + s2 + s3
+	for ; i < len(a); i++ {
+		sum += float64(a[i] * b[i])
+	}
+	return sum
+}
+
+// inTurn multiplies two vectors from the first value to the last, as Spark does where one is sparse; zeros add nothing.
+func inTurn(a, b []float64) float64 {
 	b = b[:len(a)]
 	sum := 0.0
 	for i, x := range a {
 		sum += float64(x * b[i])
 	}
 	return sum
+}
+
+// product multiplies in the one order or the other.
+func product(a, b []float64, thin bool) float64 {
+	if thin {
+		return inTurn(a, b)
+	}
+	return dot(a, b)
 }
 
 // features is the input of a model, in either form.
@@ -31,7 +61,7 @@ func (f features) dot(r *engine.Row, coefficients []float64) (float64, error) {
 		if err != nil {
 			return 0, err
 		}
-		return dot(v, coefficients), nil
+		return product(v, coefficients, f.Thin(r)), nil
 	}
 	v, err := f.SparseOf(r)
 	if err != nil {

@@ -3,6 +3,7 @@ package ops
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"leapline/scorer/engine"
 )
@@ -19,10 +20,10 @@ type naiveBayes struct {
 	classes
 	in    engine.Vector
 	kind  string
-	pi    []float64
+	pi    []float64   // bernoulli: with sum(neg)
 	theta [][]float64 // of each class
 	sigma [][]float64 // gaussian
-	extra []float64   // of each class: bernoulli's sum(neg), gaussian's sum(log(sigma))
+	logs  []float64   // gaussian: sum(log(sigma)) of each class
 }
 
 func newNaiveBayes(s *engine.Stage) engine.Step {
@@ -34,22 +35,22 @@ func newNaiveBayes(s *engine.Stage) engine.Step {
 	if s.Failed() {
 		return nil
 	}
-	t.extra = make([]float64, n)
 	switch t.kind {
 	case "multinomial", "complement":
 	case "bernoulli":
+		ones, neg := slices.Repeat([]float64{1}, width), make([]float64, width)
 		for i, row := range t.theta {
 			for j, theta := range row {
-				neg := math.Log(1 - math.Exp(theta))
-				row[j] = theta - neg
-				t.extra[i] += neg
+				neg[j] = math.Log1p(-math.Exp(theta))
+				row[j] = theta - neg[j]
 			}
+			t.pi[i] += dot(ones, neg)
 		}
 	case "gaussian":
-		t.sigma = classRows(s, "sigma", n, width)
+		t.sigma, t.logs = classRows(s, "sigma", n, width), make([]float64, n)
 		for i, row := range t.sigma {
 			for _, sigma := range row {
-				t.extra[i] += math.Log(sigma)
+				t.logs[i] += math.Log(sigma)
 			}
 		}
 	default:
@@ -100,15 +101,15 @@ func (t naiveBayes) Run(r *engine.Row) error {
 		return err
 	}
 	raw, probability := t.raw.Of(r), t.probability.Of(r)
+	thin := t.in.Thin(r)
 	for i := range raw {
 		if t.kind == "gaussian" {
-			raw[i] = t.pi[i] - (distance(x, t.theta[i], t.sigma[i])+t.extra[i])/2
+			raw[i] = t.pi[i] - (distance(x, t.theta[i], t.sigma[i])+t.logs[i])/2
 			continue
 		}
-		raw[i] = dot(x, t.theta[i])
+		raw[i] = product(x, t.theta[i], thin)
 		if t.kind != "complement" {
 			raw[i] += t.pi[i]
-			raw[i] += t.extra[i]
 		}
 	}
 	if t.kind == "complement" {

@@ -46,6 +46,7 @@ func (t normalizer) Run(r *engine.Row) error {
 			return err
 		}
 		in, out = from, t.out.Of(r)
+		t.out.SetThin(r, t.in.Thin(r))
 	}
 	norm := pNorm(in, t.p)
 	for i, x := range in {

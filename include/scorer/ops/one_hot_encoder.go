@@ -97,6 +97,7 @@ func (t oneHot) Run(r *engine.Row) error {
 			continue
 		}
 		v := c.out.Of(r)
+		c.out.SetThin(r, true)
 		clear(v)
 		if hot < len(v) {
 			v[hot] = 1

@@ -34,8 +34,9 @@ func (t pca) Run(r *engine.Row) error {
 		return err
 	}
 	out := t.out.Of(r)
+	thin := t.in.Thin(r)
 	for k := range out {
-		out[k] = dot(in, t.components[k*len(in):])
+		out[k] = product(in, t.components[k*len(in):], thin)
 	}
 	return nil
 }

@@ -56,6 +56,7 @@ func (t factors) Run(r *engine.Row) error {
 	for i, x := range in {
 		out[i] = x * factor[i]
 	}
+	t.out.SetThin(r, t.in.Thin(r))
 	return nil
 }
 
@@ -177,5 +178,6 @@ func (t minMax) Run(r *engine.Row) error {
 			out[i] = float64((x-low[i])*factor[i]) + t.minValue
 		}
 	}
+	t.out.SetCompressed(r)
 	return nil
 }

@@ -103,6 +103,7 @@ func (t assembler) Run(r *engine.Row) error {
 			run[k] = x
 		}
 	}
+	t.out.SetCompressed(r)
 	return nil
 }
 

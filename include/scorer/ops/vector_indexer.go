@@ -57,6 +57,7 @@ func (t vectorIndexer) Run(r *engine.Row) error {
 	}
 	out := t.out.Of(r)
 	copy(out, in)
+	t.out.SetThin(r, t.in.Thin(r))
 	for i := range t.features {
 		f := &t.features[i]
 		index, known := f.values[in[f.at]]
