@@ -11,13 +11,12 @@ import (
 
 	"leapline/scorer/bundle"
 	"leapline/scorer/engine"
+	"leapline/scorer/internal/server"
 	_ "leapline/scorer/ops"
 )
 
-// version is set when the binary is linked.
-var version = "dev"
-
-const usage = `usage: scorer serve [--addr HOST:PORT] BUNDLE      answer HTTP requests
+const usage = `usage: scorer serve [--addr HOST:PORT] [--max-body BYTES] [--shutdown-timeout DURATION] BUNDLE
+                                                   answer HTTP requests
        scorer transform BUNDLE < FRAME > FRAME     score a leap frame
        scorer inspect BUNDLE [--json]              show stages, sizes and schema
        scorer bench BUNDLE FRAME                   measure the model alone, as one JSON object
@@ -55,7 +54,7 @@ func dispatch(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	case "bench":
 		return runBench(args[1:], stdout)
 	case "version", "--version":
-		_, err := fmt.Fprintln(stdout, version)
+		_, err := fmt.Fprintln(stdout, server.Version())
 		return err
 	case "help", "-h", "--help":
 		_, err := fmt.Fprint(stdout, usage)

@@ -8,7 +8,6 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -23,9 +22,6 @@ import (
 
 // started is as near to the process's start as Go code gets.
 var started = time.Now()
-
-const serveUsage = `usage: scorer serve [--addr HOST:PORT] [--max-body BYTES] [--shutdown-timeout DURATION] BUNDLE
-`
 
 // usageError is a mistake in the arguments.
 type usageError struct{ text string }
@@ -54,20 +50,19 @@ func serveConfig(args []string, getenv func(string) string) (server.Config, erro
 	if port := getenv("PORT"); port != "" {
 		c.Address = ":" + port
 	}
+	if last := len(args) - 1; last > 0 && args[last] == "serve" {
+		args = args[:last]
+	}
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	flags.StringVar(&c.Address, "addr", c.Address, "")
 	flags.Int64Var(&c.MaxBody, "max-body", server.DefaultMaxBody, "")
 	flags.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", 10*time.Second, "")
-	if err := flags.Parse(args); err != nil {
-		return c, &usageError{fmt.Sprintf("%v\n%s", err, serveUsage)}
+	rest, err := parse(flags, args, 1)
+	if err != nil {
+		return c, err
 	}
-	rest := flags.Args()
-	if len(rest) == 2 && rest[1] == "serve" {
-		rest = rest[:1]
-	}
-	if len(rest) != 1 || c.MaxBody <= 0 {
-		return c, &usageError{serveUsage}
+	if c.MaxBody <= 0 || c.ShutdownTimeout <= 0 {
+		return c, &usageError{"--max-body and --shutdown-timeout must be more than 0\n" + usage}
 	}
 	c.Bundle = rest[0]
 	return c, nil

@@ -96,8 +96,12 @@ func (r *running) end(t *testing.T) error {
 
 func TestRunFinishesRequestsUnderWay(t *testing.T) {
 	r := run(t, 10*time.Second)
-	idle := dialRaw(t, r.address) // an idle connection must not hold the shutdown up
+	idle := dialRaw(t, r.address) // a connection that waits for its next request must not hold the shutdown up
 	defer idle.Close()
+	fmt.Fprint(idle, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+	if _, err := http.ReadResponse(bufio.NewReader(idle), nil); err != nil {
+		t.Fatal(err)
+	}
 	busy := dialRaw(t, r.address)
 	defer busy.Close()
 	body := `{"row":{"colour":"secret-colour","x0":1}}`
