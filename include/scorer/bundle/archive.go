@@ -20,6 +20,7 @@ import (
 	"path"
 	"sort"
 	"strings"
+	"sync"
 )
 
 // Error is what every function of this package gives when an archive cannot be read.
@@ -251,13 +252,21 @@ func (a *Archive) readFile(name string, size int64) ([]byte, error) {
 	return data, nil
 }
 
+// inflaters are used again: making one costs more than a small file's inflation.
+var inflaters = sync.Pool{New: func() any { return flate.NewReader(nil) }}
+
 func readZip(name string, f file) ([]byte, error) {
 	raw, err := f.zip.OpenRaw()
 	if err != nil {
 		return nil, entryErrf(name, "cannot be read: %w", err)
 	}
 	if f.zip.Method == zip.Deflate {
-		raw = flate.NewReader(raw)
+		inflater := inflaters.Get().(io.ReadCloser)
+		defer inflaters.Put(inflater)
+		if err := inflater.(flate.Resetter).Reset(raw, nil); err != nil {
+			return nil, entryErrf(name, "cannot be read: %w", err)
+		}
+		raw = inflater
 	}
 	data := make([]byte, f.size)
 	if _, err := io.ReadFull(raw, data); err != nil {

@@ -52,6 +52,9 @@ func (n *Node) Tree(dir string, t *Tree) error {
 			if record, rest, err = framed(rest); err != nil {
 				return node, err
 			}
+			if node, plain := t.plainNode(record, a.lim); plain {
+				return node, nil
+			}
 			return t.nodeProto(record, a.lim)
 		})
 	}
