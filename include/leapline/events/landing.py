@@ -116,12 +116,14 @@ def claim(landing: Path, source: Mapping[str, Any]) -> None:
         InputError: the folder holds events of another source.
     """
     mark = landing / SOURCE_MARK
-    found = json.loads(mark.read_text()) if mark.is_file() else None
-    if found != source and (found is not None or any(landing.glob("run=*"))):
-        differing = sorted(k for k in {*source, *(found or {})} if (found or {}).get(k) != source.get(k))
+    found = json.loads(mark.read_text()) if mark.is_file() else {}
+    if found != source and (found or any(landing.glob("run=*"))):
+        differing = [
+            f"{key} {found.get(key)!r} instead of {value!r}" for key, value in source.items() if found.get(key) != value
+        ]
         raise InputError(
             f"landing folder {landing}",
-            found=f"events of another source ({', '.join(differing)} differ)" if found else "events from elsewhere",
+            found=f"events of another source ({', '.join(differing[:3])})" if found else "events from elsewhere",
             expected="a new or empty folder, or one with events of the same source",
             fix="Name another folder, or delete this one.",
         )

@@ -104,7 +104,7 @@ def _generate_piece(place: Place) -> _Piece:
     rng = spec.rng("piece", day.toordinal(), number)
     shop, people = make_catalogue(spec), visits_of(spec, day, number)
     shopping = go_shopping(rng, shop, people)
-    chance = chance_to_buy(shop, people, shopping.clicks, spec.buyers)
+    chance = chance_to_buy(spec, people, shopping.clicks)
     bought, clicks, orders = toss(rng, spec, chance, shopping)
     bots, crawl = robots(rng, spec, shop, people)
     visits, clicks = people.followed_by(bots), in_order([clicks, crawl])

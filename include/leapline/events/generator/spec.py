@@ -29,7 +29,9 @@ class GeneratorSpec(BaseModel):
     seed: int = Field(20150, ge=0, lt=2**63, description="Other seeds, other shops.")
     runs_per_day: Literal[1, 2, 3, 4, 6, 8, 12, 24] = Field(2, description="Enrichment batches a day (`run=` folders).")
 
-    buyers: float = Field(0.05, ge=0.001, le=0.5, description="About this share of sessions ends with a purchase.")
+    buyers: float = Field(
+        0.05, ge=0.001, le=0.5, description="Share of sessions that end with a purchase, in the mean."
+    )
     abandoned: float = Field(
         0.1, ge=0, le=1, description="Share of other sessions with a full cart that leave in the checkout."
     )

@@ -7,7 +7,7 @@
 Source: https://rees46.com/en/datasets.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -84,10 +84,10 @@ def parse(line: str) -> Row:
 
 def _time(text: str) -> int:
     try:
-        at = datetime.fromisoformat(text.removesuffix(" UTC"))
+        at = datetime.fromisoformat(text.removesuffix(" UTC") + "+00:00")
     except ValueError as exc:
         raise MalformedLine(f"event_time {text!r}") from exc
-    return round(at.replace(tzinfo=UTC).timestamp() * 1000)
+    return round(at.timestamp() * 1000)
 
 
 def _cents(text: str) -> int | None:

@@ -1,7 +1,7 @@
 """What all importers of public click data share: rows of a shop's log in, landed Snowplow events out.
 
-An importer knows its file's form and yields `Row`s; here they become product views, cart actions and orders, in batches,
-so that a file of any size is read in constant memory. Malformed lines are counted and named, never fatal.
+An importer knows its file's form and yields `Row`s; here they become product views, cart actions and orders, batch by
+batch, so that a file of any size is read in constant memory. Malformed lines are counted and named, never fatal.
 """
 
 import hashlib
