@@ -10,10 +10,10 @@ package bundle
 import (
 	"archive/zip"
 	"bytes"
-	"compress/flate"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"os"
@@ -21,6 +21,9 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"sync/atomic"
+
+	"leapline/scorer/internal/inflate"
 )
 
 // Error is what every function of this package gives when an archive cannot be read.
@@ -53,16 +56,19 @@ type Archive struct {
 	Size  int64
 	lim   Limits
 	files map[string]file
-	dir   string // of a directory bundle
-	used  int64  // inflated bytes so far
-	nodes int    // tree nodes so far
-	stage int    // stages so far
+	data  []byte       // of a zip
+	dir   string       // of a directory bundle
+	used  atomic.Int64 // inflated bytes so far
+	nodes atomic.Int64 // tree nodes so far
+	stage int          // stages so far
 }
 
 type file struct {
 	size int64
 	zip  *zip.File
 }
+
+var decoders = sync.Pool{New: func() any { return new(inflate.Decoder) }}
 
 // Open reads a zip or a directory.
 func Open(name string, lim Limits) (*Archive, error) {
@@ -109,7 +115,7 @@ func Read(name string, data []byte, lim Limits) (*Archive, error) {
 		return nil, entryErrf(name, "has %d entries, the limit is %d", len(reader.File), lim.Entries)
 	}
 	sum := sha256.Sum256(data)
-	a := &Archive{Digest: hex.EncodeToString(sum[:]), Size: int64(len(data)), lim: lim, files: map[string]file{}}
+	a := &Archive{Digest: hex.EncodeToString(sum[:]), Size: int64(len(data)), lim: lim, data: data, files: map[string]file{}}
 	for _, f := range reader.File {
 		if err := a.addZip(f); err != nil {
 			return nil, err
@@ -219,60 +225,73 @@ func (a *Archive) Extra(name string) (data []byte, found bool, err error) {
 	return data, true, err
 }
 
-// read gives an entry's bytes, counting them against the limit of the whole archive.
-func (a *Archive) read(name string) ([]byte, error) {
+// read gives an entry's bytes.
+func (a *Archive) read(name string) ([]byte, error) { return a.readInto(nil, name) }
+
+// readInto gives an entry's bytes, in the memory of buf where that is enough. They count against the limit of the whole
+// archive. Several goroutines may read at once.
+func (a *Archive) readInto(buf []byte, name string) ([]byte, error) {
 	f, found := a.files[name]
 	if !found {
 		return nil, entryErrf(name, "is missing from the archive")
 	}
-	if a.used += f.size; a.used > a.lim.Total {
+	if a.used.Add(f.size) > a.lim.Total {
 		return nil, entryErrf(name, "takes the archive over %d bytes inflated", a.lim.Total)
 	}
-	if f.zip == nil {
-		return a.readFile(name, f.size)
+	if int64(cap(buf)) < f.size {
+		buf = make([]byte, f.size)
 	}
-	return readZip(name, f)
+	buf = buf[:f.size]
+	if f.zip == nil {
+		return buf, a.readFile(buf, name)
+	}
+	return buf, a.readZip(buf, f.zip)
 }
 
-func (a *Archive) readFile(name string, size int64) ([]byte, error) {
+func (a *Archive) readFile(buf []byte, name string) error {
 	root, err := os.OpenRoot(a.dir)
 	if err != nil {
-		return nil, entryErrf(a.dir, "cannot be opened: %w", unwrapPath(err))
+		return entryErrf(a.dir, "cannot be opened: %w", unwrapPath(err))
 	}
 	defer root.Close()
 	f, err := root.Open(name)
 	if err != nil {
-		return nil, entryErrf(name, "cannot be opened: %w", unwrapPath(err))
+		return entryErrf(name, "cannot be opened: %w", unwrapPath(err))
 	}
 	defer f.Close()
-	data := make([]byte, size)
-	if _, err := io.ReadFull(f, data); err != nil {
-		return nil, entryErrf(name, "cannot be read: %w", err)
+	if _, err := io.ReadFull(f, buf); err != nil {
+		return entryErrf(name, "cannot be read: %w", err)
 	}
-	return data, nil
+	return nil
 }
 
-// inflaters are used again: making one costs more than a small file's inflation.
-var inflaters = sync.Pool{New: func() any { return flate.NewReader(nil) }}
-
-func readZip(name string, f file) ([]byte, error) {
-	raw, err := f.zip.OpenRaw()
+func (a *Archive) readZip(buf []byte, f *zip.File) error {
+	from, err := f.DataOffset()
 	if err != nil {
-		return nil, entryErrf(name, "cannot be read: %w", err)
+		return entryErrf(f.Name, "is cut or damaged: %w", err)
 	}
-	if f.zip.Method == zip.Deflate {
-		inflater := inflaters.Get().(io.ReadCloser)
-		defer inflaters.Put(inflater)
-		if err := inflater.(flate.Resetter).Reset(raw, nil); err != nil {
-			return nil, entryErrf(name, "cannot be read: %w", err)
+	stored := f.CompressedSize64
+	if from < 0 || from > int64(len(a.data)) || stored > uint64(int64(len(a.data))-from) {
+		return entryErrf(f.Name, "is cut: its data ends beyond the zip")
+	}
+	packed := a.data[from : from+int64(stored)]
+	if f.Method == zip.Store {
+		if len(packed) != len(buf) {
+			return entryErrf(f.Name, "is stored as %d bytes, but its size is given as %d", len(packed), len(buf))
 		}
-		raw = inflater
+		copy(buf, packed)
+	} else {
+		decoder := decoders.Get().(*inflate.Decoder)
+		err := decoder.Decompress(buf, packed)
+		decoders.Put(decoder)
+		if err != nil {
+			return entryErr(f.Name, err)
+		}
 	}
-	data := make([]byte, f.size)
-	if _, err := io.ReadFull(raw, data); err != nil {
-		return nil, entryErrf(name, "is cut or damaged: %w", err)
+	if sum := crc32.ChecksumIEEE(buf); sum != f.CRC32 {
+		return entryErrf(f.Name, "is damaged: its checksum is %08x, expected %08x", sum, f.CRC32)
 	}
-	return data, nil
+	return nil
 }
 
 func join(dir, name string) string { return path.Join(dir, name) }

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 
 	"leapline/scorer/internal/jsonscan"
 )
@@ -15,6 +14,9 @@ type Tree struct {
 	Values []float64 // of all leaves
 	Cats   []float64 // of all categorical splits
 	Depth  int       // splits above the deepest leaf
+
+	file    []byte // kept for its memory, as is:
+	waiting []waiting
 }
 
 // TreeNode is a leaf or a split.
@@ -37,68 +39,67 @@ var (
 func (n *Node) Tree(dir string, t *Tree) error {
 	a := n.archive
 	entry := join(dir, "tree"+a.ext())
-	data, err := a.read(entry)
+	data, err := a.readInto(t.file, entry)
 	if err != nil {
 		return err
 	}
-	*t = Tree{Nodes: t.Nodes[:0], Values: t.Values[:0], Cats: t.Cats[:0]}
+	*t = Tree{Nodes: t.Nodes[:0], Values: t.Values[:0], Cats: t.Cats[:0], file: data, waiting: t.waiting[:0]}
 	if a.Format == "json" {
 		s := jsonscan.New(data)
-		err = t.grow(a.lim, func() (TreeNode, error) { return t.nodeJSON(s, a.lim) })
+		err = t.grow(a.lim, func(node *TreeNode) error { return t.nodeJSON(node, s, a.lim) })
 	} else {
 		rest := data
-		err = t.grow(a.lim, func() (node TreeNode, err error) {
+		err = t.grow(a.lim, func(node *TreeNode) (err error) {
 			var record []byte
 			if record, rest, err = framed(rest); err != nil {
-				return node, err
+				return err
 			}
-			if node, plain := t.plainNode(record, a.lim); plain {
-				return node, nil
+			if t.plainNode(node, record, a.lim) {
+				return nil
 			}
-			return t.nodeProto(record, a.lim)
+			return t.nodeProto(node, record, a.lim)
 		})
 	}
-	if err == nil {
-		if a.nodes += len(t.Nodes); a.nodes > a.lim.Nodes {
-			err = fmt.Errorf("takes the archive over %d tree nodes", a.lim.Nodes)
-		}
+	if err == nil && a.nodes.Add(int64(len(t.Nodes))) > int64(a.lim.Nodes) {
+		err = fmt.Errorf("takes the archive over %d tree nodes", a.lim.Nodes)
 	}
 	return entryErr(entry, err)
 }
 
-// grow reads nodes in pre-order until the root is complete. The stack holds the splits that wait for their right child.
-func (t *Tree) grow(lim Limits, read func() (TreeNode, error)) error {
-	var stack []int32
-	depth := make([]int32, 0, 64) // of each waiting split
+// waiting is a split whose right child is still to come.
+type waiting struct{ at, level int32 }
+
+// grow reads nodes in pre-order until the root is complete.
+func (t *Tree) grow(lim Limits, read func(*TreeNode) error) error {
 	level := int32(0)
-	for {
-		at := int32(len(t.Nodes))
-		if len(t.Nodes) >= lim.Nodes {
+	for at := int32(0); ; at++ {
+		if int(at) >= lim.Nodes {
 			return fmt.Errorf("has more than %d nodes", lim.Nodes)
 		}
-		node, err := read()
-		if err == nil && math.IsNaN(node.Threshold) {
+		t.Nodes = append(t.Nodes, TreeNode{Feature: -1})
+		node := &t.Nodes[at]
+		err := read(node)
+		if err == nil && node.Threshold != node.Threshold {
 			err = errThreshold
 		}
 		if err != nil {
 			return fmt.Errorf("node %d: %w", at, err)
 		}
-		t.Nodes = append(t.Nodes, node)
 		if node.Feature >= 0 {
-			stack, depth = append(stack, at), append(depth, level)
+			t.waiting = append(t.waiting, waiting{at, level})
 			if level++; int(level) > lim.Depth {
 				return fmt.Errorf("is deeper than %d splits", lim.Depth)
 			}
 			continue
 		}
 		t.Depth = max(t.Depth, int(level))
-		if len(stack) == 0 {
+		last := len(t.waiting) - 1
+		if last < 0 {
 			return nil
 		}
-		last := len(stack) - 1
-		t.Nodes[stack[last]].Right = at + 1
-		level = depth[last] + 1
-		stack, depth = stack[:last], depth[:last]
+		t.Nodes[t.waiting[last].at].Right = at + 1
+		level = t.waiting[last].level + 1
+		t.waiting = t.waiting[:last]
 	}
 }
 

@@ -7,20 +7,86 @@ import (
 	"leapline/scorer/internal/jsonscan"
 )
 
+// MLeap writes a node in one of these ways, keys in alphabetical order; other ways are read too, only slower.
+const (
+	leafStart   = `{"type":"leaf","values":[`
+	splitStart  = `{"split":{"featureIndex":`
+	splitMiddle = `,"threshold":`
+	splitEnd    = `,"type":"continuous"},"type":"internal"}`
+	leapStart   = `{"type":"internal","split":{"type":"continuous","featureIndex":`
+	leapEnd     = `}}`
+	valueEnd    = `]}`
+	valueNext   = `,`
+)
+
 // nodeJSON reads one node: {"type":"leaf","values":[...]} or {"type":"internal","split":{...}}.
-func (t *Tree) nodeJSON(s *jsonscan.Scanner, lim Limits) (node TreeNode, err error) {
+func (t *Tree) nodeJSON(node *TreeNode, s *jsonscan.Scanner, lim Limits) error {
 	if s.Peek() == 0 {
-		return node, errTreeCut
+		return errTreeCut
 	}
-	node.Feature = -1
+	start := s.Pos()
+	switch {
+	case s.Literal(leafStart):
+		if t.quickLeaf(node, s, lim) {
+			return nil
+		}
+	case s.Literal(splitStart):
+		if node.quickSplit(s, splitEnd) {
+			return nil
+		}
+	case s.Literal(leapStart):
+		if node.quickSplit(s, leapEnd) {
+			return nil
+		}
+	default:
+		return t.anyNodeJSON(node, s, lim)
+	}
+	s.Seek(start)
+	*node = TreeNode{Feature: -1}
+	return t.anyNodeJSON(node, s, lim)
+}
+
+// quickLeaf reads on after leafStart; false says that the leaf is written in another way or is wrong.
+func (t *Tree) quickLeaf(node *TreeNode, s *jsonscan.Scanner, lim Limits) bool {
+	first := len(t.Values)
+	for len(t.Values)-first < lim.List {
+		x, err := s.Float()
+		if err != nil {
+			break
+		}
+		t.Values = append(t.Values, x)
+		if s.Literal(valueEnd) {
+			node.Lo, node.Hi = int32(first), int32(len(t.Values))
+			return true
+		}
+		if !s.Literal(valueNext) {
+			break
+		}
+	}
+	t.Values = t.Values[:first]
+	return false
+}
+
+// quickSplit reads on after splitStart or leapStart.
+func (n *TreeNode) quickSplit(s *jsonscan.Scanner, end string) bool {
+	var err error
+	if n.Feature, err = index(s, math.MaxInt32); err != nil || !s.Literal(splitMiddle) {
+		return false
+	}
+	n.Threshold, err = s.Float()
+	return err == nil && s.Literal(end)
+}
+
+// anyNodeJSON reads a node however it is written.
+func (t *Tree) anyNodeJSON(node *TreeNode, s *jsonscan.Scanner, lim Limits) error {
 	var leaf, internal, values, split bool
 	if err := s.Object(); err != nil {
-		return node, err
+		return err
 	}
 	for first := true; ; first = false {
 		key, more, err := s.Key(first)
 		if err != nil {
-			return node, err
+			return err
 		}
 		if !more {
 			break
@@ -32,7 +98,7 @@ func (t *Tree) nodeJSON(s *jsonscan.Scanner, lim Limits) (node TreeNode, err err
 			leaf, internal = string(kind) == "leaf", string(kind) == "internal"
 		case "values":
 			if values {
-				return node, errNode
+				return errNode
 			}
 			values = true
 			node.Lo = int32(len(t.Values))
@@ -40,21 +106,21 @@ func (t *Tree) nodeJSON(s *jsonscan.Scanner, lim Limits) (node TreeNode, err err
 			node.Hi = int32(len(t.Values))
 		case "split":
 			if split {
-				return node, errNode
+				return errNode
 			}
 			split = true
-			err = t.splitJSON(&node, s, lim)
+			err = t.splitJSON(node, s, lim)
 		default:
 			err = s.Skip()
 		}
 		if err != nil {
-			return node, err
+			return err
 		}
 	}
 	if (leaf && values && !split) || (internal && split && !values) {
-		return node, nil
+		return nil
 	}
-	return node, errNode
+	return errNode
 }
 
 // splitJSON reads a continuous or a categorical split.

@@ -20,12 +20,11 @@ func FuzzPlainNode(f *testing.F) {
 	lim := DefaultLimits()
 	f.Fuzz(func(t *testing.T, record []byte) {
 		var plain, general Tree
-		got, ok := plain.plainNode(record, lim)
-		if !ok {
+		got, want := TreeNode{Feature: -1}, TreeNode{Feature: -1}
+		if !plain.plainNode(&got, record, lim) {
 			return
 		}
-		want, err := general.nodeProto(record, lim)
-		if err != nil {
+		if err := general.nodeProto(&want, record, lim); err != nil {
 			t.Fatalf("%x: read as %+v, the general reader says %v", record, got, err)
 		}
 		if math.Float64bits(got.Threshold) != math.Float64bits(want.Threshold) {

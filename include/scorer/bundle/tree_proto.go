@@ -6,79 +6,102 @@ import (
 )
 
 // nodeProto reads one record: 1 an internal node with its split, or 2 a leaf.
-func (t *Tree) nodeProto(record []byte, lim Limits) (node TreeNode, err error) {
-	node.Feature = -1
+func (t *Tree) nodeProto(node *TreeNode, record []byte, lim Limits) error {
 	known := false
-	err = message(record, func(w *wire) error {
+	for w := (wire{buf: record}); ; {
+		more, err := w.next()
+		if err != nil {
+			return err
+		}
+		if !more {
+			break
+		}
 		if w.num > 2 {
-			return nil
+			continue
 		}
 		if known {
 			return errNode
 		}
 		known = true
 		if w.num == 2 {
-			return t.leafProto(&node, w, lim)
+			err = t.leafProto(node, &w, lim)
+		} else {
+			err = t.internalProto(node, &w, lim)
 		}
-		split := false
-		err := w.sub(func(w *wire) error {
-			if w.num != 1 || split {
-				return errNode
-			}
-			split = true
-			return t.splitProto(&node, w, lim)
-		})
-		if err == nil && node.Feature < 0 {
-			err = errNode
+		if err != nil {
+			return err
 		}
-		return err
-	})
-	if err == nil && !known {
-		err = errNode
 	}
-	return node, err
+	if !known {
+		return errNode
+	}
+	return nil
 }
 
-func (t *Tree) leafProto(node *TreeNode, w *wire, lim Limits) error {
+func (t *Tree) leafProto(node *TreeNode, outer *wire, lim Limits) error {
+	if err := outer.expect(wireBytes); err != nil {
+		return err
+	}
 	node.Lo = int32(len(t.Values))
-	err := w.sub(func(w *wire) (err error) {
-		if w.num == 1 {
+	for w := (wire{buf: outer.data}); ; {
+		more, err := w.next()
+		if err == nil && w.num == 1 && more {
 			t.Values, err = w.doubles(t.Values, int(node.Lo)+lim.List)
 		}
-		return err
-	})
+		if err != nil {
+			return err
+		}
+		if !more {
+			break
+		}
+	}
 	node.Hi = int32(len(t.Values))
-	return err
+	return nil
 }
 
-// splitProto reads a split: 1 categorical or 2 continuous.
-func (t *Tree) splitProto(node *TreeNode, w *wire, lim Limits) error {
-	return w.sub(func(w *wire) error {
-		if w.num > 2 {
-			return nil
-		}
-		if node.Feature >= 0 {
-			return errNode
-		}
-		node.Feature = 0
-		if w.num == 2 {
-			return node.continuousProto(w)
-		}
-		return t.categoricalProto(node, w, lim)
-	})
+// internalProto reads an internal node's one field, its split: 1 categorical or 2 continuous.
+func (t *Tree) internalProto(node *TreeNode, outer *wire, lim Limits) error {
+	if err := outer.expect(wireBytes); err != nil {
+		return err
+	}
+	split := wire{buf: outer.data}
+	if more, err := split.next(); err != nil || !more || split.num != 1 || split.typ != wireBytes || len(split.buf) > 0 {
+		return errNode
+	}
+	kind := wire{buf: split.data}
+	if more, err := kind.next(); err != nil || !more || len(kind.buf) > 0 {
+		return errNode
+	}
+	if err := kind.expect(wireBytes); err != nil {
+		return err
+	}
+	node.Feature = 0
+	switch kind.num {
+	case 1:
+		return t.categoricalProto(node, &kind, lim)
+	case 2:
+		return node.continuousProto(kind.data)
+	}
+	return errNode
 }
 
-func (n *TreeNode) continuousProto(w *wire) error {
-	return w.sub(func(w *wire) (err error) {
+func (n *TreeNode) continuousProto(data []byte) error {
+	for w := (wire{buf: data}); ; {
+		more, err := w.next()
+		if err != nil || !more {
+			return err
+		}
 		switch w.num {
 		case 1:
-			err = n.setFeature(w)
+			err = n.setFeature(&w)
 		case 2:
 			err = w.expect(wireFixed8)
 			n.Threshold = math.Float64frombits(w.bits)
 		}
-		return err
-	})
+		if err != nil {
+			return err
+		}
+	}
 }
 
 func (n *TreeNode) setFeature(w *wire) error {

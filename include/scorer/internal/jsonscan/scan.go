@@ -167,6 +167,15 @@ func (s *Scanner) Bool() (bool, error) {
 	return false, s.unexpected("a boolean")
 }
 
+// Literal takes a text if it stands exactly at the cursor.
+func (s *Scanner) Literal(text string) bool {
+	if len(s.buf)-s.pos < len(text) || string(s.buf[s.pos:s.pos+len(text)]) != text {
+		return false
+	}
+	s.pos += len(text)
+	return true
+}
+
 func (s *Scanner) literal(word string) error {
 	if len(s.buf)-s.pos < len(word) || string(s.buf[s.pos:s.pos+len(word)]) != word {
 		return s.unexpected(word)

@@ -1,0 +1,197 @@
+// Package inflate unpacks a DEFLATE stream (RFC 1951) whose unpacked size is known, from memory to memory.
+//
+// A bundle is thousands of small entries, and unpacking them is most of the time that a scorer takes to start;
+// compress/flate reads byte by byte through interfaces and keeps a window, which takes about three times as long.
+package inflate
+
+import (
+	"encoding/binary"
+	"errors"
+)
+
+// ErrCorrupt says that a stream is cut, damaged, or unpacks to another size than was said.
+var ErrCorrupt = errors.New("the packed data is cut or damaged")
+
+// Decompress unpacks src into all of dst. What dst holds after an error is undefined.
+func (d *Decoder) Decompress(dst, src []byte) error {
+	d.src, d.dst, d.pos, d.at, d.bits, d.n = src, dst, 0, 0, 0, 0
+	err := d.run()
+	d.src, d.dst = nil, nil
+	return err
+}
+
+// Decoder unpacks one stream at a time; the zero value is ready. It holds a stream's bits from the lowest on: n of them in
+// bits, the rest in src from pos.
+type Decoder struct {
+	src, dst  []byte
+	pos, at   int // next byte to read, next to write
+	bits      uint64
+	n         int
+	literals  table
+	distances table
+	fixed     bool // whether the tables are those of fixed blocks
+}
+
+func (d *Decoder) run() error {
+	for {
+		d.fill()
+		head := d.take(3)
+		var err error
+		switch head >> 1 {
+		case 0:
+			err = d.stored()
+		case 1:
+			if err = d.fixedTables(); err == nil {
+				err = d.block()
+			}
+		case 2:
+			if err = d.dynamicTables(); err == nil {
+				err = d.block()
+			}
+		default:
+			err = ErrCorrupt
+		}
+		switch {
+		case d.n < 0:
+			return ErrCorrupt
+		case err != nil:
+			return err
+		case head&1 == 0:
+		case d.at < len(d.dst):
+			return ErrCorrupt
+		default:
+			return nil
+		}
+	}
+}
+
+// fill makes at least 56 bits available; past the end of the stream they are zeros, and n tells by going below zero
+// when they are taken.
+func (d *Decoder) fill() {
+	if d.pos+8 <= len(d.src) && d.n >= 0 {
+		d.bits |= binary.LittleEndian.Uint64(d.src[d.pos:]) << d.n
+		taken := (63 - d.n) >> 3
+		d.pos += taken
+		d.n += taken << 3
+		return
+	}
+	for d.n >= 0 && d.n <= 56 && d.pos < len(d.src) {
+		d.bits |= uint64(d.src[d.pos]) << d.n
+		d.pos++
+		d.n += 8
+	}
+}
+
+func (d *Decoder) take(n int) int {
+	v := int(d.bits & (1<<n - 1))
+	d.bits >>= n
+	d.n -= n
+	return v
+}
+
+// stored copies a block that is not packed.
+func (d *Decoder) stored() error {
+	if d.n < 0 {
+		return ErrCorrupt
+	}
+	d.pos -= d.n >> 3 // whole bytes go back, the rest of a byte is padding
+	d.bits, d.n = 0, 0
+	if len(d.src)-d.pos < 4 {
+		return ErrCorrupt
+	}
+	size := int(binary.LittleEndian.Uint16(d.src[d.pos:]))
+	if size != int(^binary.LittleEndian.Uint16(d.src[d.pos+2:])) {
+		return ErrCorrupt
+	}
+	d.pos += 4
+	switch {
+	case len(d.src)-d.pos < size:
+		return ErrCorrupt
+	case len(d.dst)-d.at < size:
+		return ErrCorrupt
+	}
+	copy(d.dst[d.at:], d.src[d.pos:d.pos+size])
+	d.pos, d.at = d.pos+size, d.at+size
+	return nil
+}
+
+// block unpacks one block's symbols. The state is kept in local variables, which the compiler keeps in registers.
+func (d *Decoder) block() error {
+	src, dst, pos, at, bits, n := d.src, d.dst, d.pos, d.at, d.bits, d.n
+	literals, distances := &d.literals, &d.distances
+	for {
+		if pos+8 <= len(src) && n >= 0 {
+			bits |= binary.LittleEndian.Uint64(src[pos:]) << (n & 63)
+			pos += (63 - n) >> 3
+			n |= 56
+		} else {
+			d.pos, d.bits, d.n = pos, bits, n
+			d.fill()
+			if pos, bits, n = d.pos, d.bits, d.n; n < 0 {
+				return ErrCorrupt
+			}
+		}
+		e := literals.find(bits)
+		bits >>= e & lengthMask
+		n -= int(e & lengthMask)
+		if e&literal != 0 { // mostly more literals follow: there are bits for three more
+			if at >= len(dst) {
+				return ErrCorrupt
+			}
+			dst[at] = byte(e >> valueShift)
+			at++
+			if e = literals.find(bits); e&literal != 0 && at < len(dst) {
+				bits >>= e & lengthMask
+				n -= int(e & lengthMask)
+				dst[at] = byte(e >> valueShift)
+				at++
+			}
+			continue
+		}
+		if e&special != 0 {
+			d.pos, d.at, d.bits, d.n = pos, at, bits, n
+			if e&endOfBlock != 0 {
+				return nil
+			}
+			return ErrCorrupt
+		}
+		extra := e >> extraShift & extraMask
+		length := int(e>>valueShift) + int(bits&(1<<extra-1))
+		bits >>= extra
+		e2 := distances.find(bits)
+		bits >>= e2 & lengthMask
+		if e2&special != 0 {
+			d.n = n
+			return ErrCorrupt
+		}
+		extra2 := e2 >> extraShift & extraMask
+		distance := int(e2>>valueShift) + int(bits&(1<<extra2-1))
+		bits >>= extra2
+		n -= int(extra + e2&lengthMask + extra2)
+		if distance > at {
+			d.n = n
+			return ErrCorrupt
+		}
+		if length > len(dst)-at {
+			d.n = n
+			return ErrCorrupt
+		}
+		copyMatch(dst, at, distance, length)
+		at += length
+	}
+}
+
+// copyMatch repeats length bytes from distance before at. Where there is room it copies eight at a time, past the end:
+// what comes next is written over it.
+func copyMatch(dst []byte, at, distance, length int) {
+	from := at - distance
+	if distance >= 8 && at+length+8 <= len(dst) {
+		for end := at + length; at < end; at, from = at+8, from+8 {
+			binary.LittleEndian.PutUint64(dst[at:], binary.LittleEndian.Uint64(dst[from:]))
+		}
+		return
+	}
+	for end := at + length; at < end; at, from = at+1, from+1 {
+		dst[at] = dst[from]
+	}
+}

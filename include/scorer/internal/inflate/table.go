@@ -1,0 +1,231 @@
+package inflate
+
+import "math/bits"
+
+// An entry of a table says what the next bits mean:
+//
+//	bits 0-3   how many bits its code has (in a link: beyond the first rootBits)
+//	bits 4-7   how many extra bits follow the code (a link: how many bits choose within the subtable)
+//	bits 8-11  flags
+//	bits 16-31 the literal, the base of the length or distance, or where the subtable starts
+const (
+	lengthMask = 15
+	extraShift = 4
+	extraMask  = 15
+	literal    = 1 << 8
+	special    = 1 << 9 // no value: the end of the block, or no code at all
+	endOfBlock = 1 << 10
+	link       = 1 << 11
+	valueShift = 16
+)
+
+const (
+	rootBits = 10
+	maxBits  = 15
+	// maxEntries is room for the worst code: each subtable serves two codes at least, of 288.
+	maxEntries = 1<<rootBits + 144<<(maxBits-rootBits)
+)
+
+// table decodes one Huffman code: its first rootBits bits index entries, longer codes go on in a subtable.
+type table struct {
+	entries [maxEntries]uint32
+}
+
+func (t *table) find(b uint64) uint32 {
+	e := t.entries[b&(1<<rootBits-1)]
+	if e&link != 0 {
+		e = t.entries[(uint64(e>>valueShift)+b>>rootBits&(1<<(maxBits-rootBits)-1))%maxEntries]
+	}
+	return e
+}
+
+// build fills the table for a canonical code of the given lengths; meaning gives each symbol's entry without its length.
+// Like zlib it takes no code but a complete one, one of a single bit, or an empty one.
+func (t *table) build(lengths []uint8, meaning []uint32) error {
+	var count, next [maxBits + 1]int
+	for _, n := range lengths {
+		count[n]++
+	}
+	count[0] = 0
+	code, longest := 0, 0
+	for n := 1; n <= maxBits; n++ {
+		code = (code + count[n-1]) << 1
+		next[n] = code
+		if count[n] > 0 {
+			longest = n
+		}
+		if code+count[n] > 1<<n {
+			return ErrCorrupt
+		}
+	}
+	used := 0
+	for n := 1; n <= longest; n++ {
+		used += count[n] << (longest - n)
+	}
+	if complete := used == 1<<longest; !complete && longest > 1 || longest <= 1 {
+		if longest > 1 {
+			return ErrCorrupt
+		}
+		for i := range t.entries[:1<<rootBits] {
+			t.entries[i] = special | 1
+		}
+	}
+	free := 1 << rootBits
+	for i := range t.entries[:1<<rootBits] {
+		if longest > rootBits && t.entries[i]&link != 0 {
+			t.entries[i] = 0
+		}
+	}
+	for symbol, n := range lengths {
+		if n == 0 {
+			continue
+		}
+		reversed := int(bits.Reverse16(uint16(next[n])) >> (16 - n))
+		next[n]++
+		entry := meaning[symbol] | uint32(n)
+		if n <= rootBits {
+			for i := reversed; i < 1<<rootBits; i += 1 << n {
+				t.entries[i] = entry
+			}
+			continue
+		}
+		root := &t.entries[reversed&(1<<rootBits-1)]
+		if *root&link == 0 {
+			*root = link | uint32(free)<<valueShift
+			free += 1 << (maxBits - rootBits)
+		}
+		first := int(*root >> valueShift)
+		for i := reversed >> rootBits; i < 1<<(maxBits-rootBits); i += 1 << (n - rootBits) {
+			t.entries[first+i] = entry
+		}
+	}
+	return nil
+}
+
+// The meanings of RFC 1951, section 3.2.5.
+var (
+	literalMeaning  [288]uint32
+	distanceMeaning [32]uint32
+	codeMeaning     [19]uint32 // of the code that packs the lengths of the other two
+	fixedLengths    [288]uint8
+	fixedDistances  [32]uint8
+)
+
+func init() {
+	for i := range 256 {
+		literalMeaning[i] = literal | uint32(i)<<valueShift
+	}
+	literalMeaning[256] = special | endOfBlock
+	base := uint32(3)
+	for i := range 28 {
+		extra := uint32(max(0, i/4-1))
+		literalMeaning[257+i] = extra<<extraShift | base<<valueShift
+		base += 1 << extra
+	}
+	literalMeaning[285] = 258 << valueShift
+	literalMeaning[286], literalMeaning[287] = special, special
+	base = 1
+	for i := range 30 {
+		extra := uint32(max(0, i/2-1))
+		distanceMeaning[i] = extra<<extraShift | base<<valueShift
+		base += 1 << extra
+	}
+	distanceMeaning[30], distanceMeaning[31] = special, special
+	for i := range codeMeaning {
+		codeMeaning[i] = uint32(i) << valueShift
+	}
+	for i := range fixedLengths {
+		switch {
+		case i < 144:
+			fixedLengths[i] = 8
+		case i < 256:
+			fixedLengths[i] = 9
+		case i < 280:
+			fixedLengths[i] = 7
+		default:
+			fixedLengths[i] = 8
+		}
+	}
+	for i := range fixedDistances {
+		fixedDistances[i] = 5
+	}
+}
+
+func (d *Decoder) fixedTables() error {
+	if d.fixed {
+		return nil
+	}
+	d.fixed = true
+	if err := d.literals.build(fixedLengths[:], literalMeaning[:]); err != nil {
+		return err
+	}
+	return d.distances.build(fixedDistances[:], distanceMeaning[:])
+}
+
+var codeOrder = [19]int{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15}
+
+// dynamicTables reads a block's own codes (RFC 1951, section 3.2.7).
+func (d *Decoder) dynamicTables() error {
+	d.fixed = false
+	literals, distances, codes := d.take(5)+257, d.take(5)+1, d.take(4)+4
+	if literals > 286 || distances > 30 {
+		return ErrCorrupt
+	}
+	var small [19]uint8
+	for i := range codes {
+		d.fill()
+		small[codeOrder[i]] = uint8(d.take(3))
+	}
+	if err := d.literals.build(small[:], codeMeaning[:]); err != nil {
+		return err
+	}
+	var lengths [286 + 30]uint8
+	if err := d.lengths(lengths[:literals+distances]); err != nil {
+		return err
+	}
+	if err := d.literals.build(lengths[:literals], literalMeaning[:]); err != nil {
+		return err
+	}
+	return d.distances.build(lengths[literals:literals+distances], distanceMeaning[:])
+}
+
+// lengths reads the lengths of both codes, packed by the code that is in d.literals.
+func (d *Decoder) lengths(lengths []uint8) error {
+	for i := 0; i < len(lengths); {
+		d.fill()
+		e := d.literals.find(d.bits)
+		if e&special != 0 {
+			return ErrCorrupt
+		}
+		d.take(int(e & lengthMask))
+		if d.n < 0 {
+			return ErrCorrupt
+		}
+		symbol := e >> valueShift
+		if symbol < 16 {
+			lengths[i] = uint8(symbol)
+			i++
+			continue
+		}
+		value, repeat := uint8(0), 0
+		switch symbol {
+		case 16:
+			if i == 0 {
+				return ErrCorrupt
+			}
+			value, repeat = lengths[i-1], 3+d.take(2)
+		case 17:
+			repeat = 3 + d.take(3)
+		default:
+			repeat = 11 + d.take(7)
+		}
+		if repeat > len(lengths)-i {
+			return ErrCorrupt
+		}
+		for range repeat {
+			lengths[i] = value
+			i++
+		}
+	}
+	return nil
+}
