@@ -2,7 +2,12 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"io"
+	"log/slog"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,5 +75,63 @@ func TestServeFailsWithOneLine(t *testing.T) {
 		if code != 1 || !strings.HasPrefix(last, "scorer: ") || strings.Count(errs.String(), "scorer: ") != 1 {
 			t.Errorf("%v: code %d, %q", args, code, lines)
 		}
+	}
+}
+
+// lambdaAPI is as much of Lambda's Runtime API as one invocation needs; the lambda package's tests have all of it.
+func lambdaAPI(t *testing.T, event string) (address string, posted chan [2]string) {
+	t.Helper()
+	posted = make(chan [2]string, 10)
+	asked := make(chan bool, 1)
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			posted <- [2]string{r.URL.Path, string(body)}
+			w.WriteHeader(http.StatusAccepted)
+			return
+		}
+		select {
+		case asked <- true:
+			w.Header().Set("Lambda-Runtime-Aws-Request-Id", "one")
+			_, _ = io.WriteString(w, event)
+		default:
+			<-r.Context().Done() // no second event
+		}
+	}))
+	t.Cleanup(func() {
+		api.CloseClientConnections()
+		api.Close()
+	})
+	return strings.TrimPrefix(api.URL, "http://"), posted
+}
+
+func TestServeOnLambda(t *testing.T) {
+	api, posted := lambdaAPI(t, `{"row":{"colour":"red","x0":1}}`)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	config := server.Config{Bundle: "../../testdata/buy", MaxBody: server.DefaultMaxBody, Log: slog.New(slog.DiscardHandler)}
+	go func() { ended <- serveLambda(ctx, api, config) }()
+	got := <-posted
+	if got[0] != "/2018-06-01/runtime/invocation/one/response" || !strings.Contains(got[1], `"segment":"defer"`) {
+		t.Errorf("%q", got)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestServeOnLambdaReportsABrokenModel(t *testing.T) {
+	api, posted := lambdaAPI(t, "")
+	config := server.Config{Bundle: "none.zip", MaxBody: 1, Log: slog.New(slog.DiscardHandler)}
+	if err := serveLambda(context.Background(), api, config); err == nil {
+		t.Error("a model that is not there is an error")
+	}
+	got := <-posted
+	if got[0] != "/2018-06-01/runtime/init/error" || !strings.Contains(got[1], "none.zip") {
+		t.Errorf("%q", got)
 	}
 }
