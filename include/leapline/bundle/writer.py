@@ -138,7 +138,7 @@ def _columns(model: "PipelineModel", sample: "StructType | DataFrame") -> Column
             fix="Pass the frame that the pipeline was fitted on, with a row where vectors carry no ML attributes.",
         ) from exc
     keep = [s for s in stages if s.hasParam("handleInvalid") and s.getOrDefault("handleInvalid") == "keep"]
-    lenient = {"Bucketizer", "VectorAssembler"}
+    lenient = {"Bucketizer", "VectorAssembler", "VectorIndexerModel"}
     return Columns(
         frame,
         out_of_domain=any(type(s).__name__ in lenient for s in keep),

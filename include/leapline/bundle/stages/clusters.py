@@ -38,11 +38,12 @@ def gaussian_mixture(stage: GaussianMixtureModel, _: Columns) -> Node:
 def bisecting_k_means(stage: BisectingKMeansModel, _: Columns) -> Node:
     """The tree of centres, which Spark's public API does not show."""
     _refuse_cosine(stage)
-    parent = stage._java_obj.getClass().getDeclaredField("parentModel")  # type: ignore[union-attr]
+    model: Any = stage._java_obj
+    parent = next(f for f in model.getClass().getDeclaredFields() if f.getName().endswith("parentModel"))
     parent.setAccessible(True)
     return replace(
         model_node(stage, "bisecting_k_means", {}, "prediction"),
-        clusters=list(_clusters(parent.get(stage._java_obj).root())),
+        clusters=list(_clusters(parent.get(model).root())),
     )
 
 

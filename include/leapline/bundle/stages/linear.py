@@ -13,7 +13,7 @@ from leapline.bundle.stages.models import classifier_node, model_node, threshold
 @writes(LogisticRegressionModel)
 def logistic_regression(stage: LogisticRegressionModel, _: Columns) -> Node:
     """Binary or multinomial."""
-    if not stage._java_obj.isMultinomial():  # type: ignore[union-attr]
+    if stage.coefficientMatrix.numRows == 1:
         attributes = _attributes(stage.coefficients.toArray(), stage.intercept, stage.getThreshold())
         return classifier_node(stage, "logistic_regression", attributes)
     if stage.numClasses == 2:

@@ -1,0 +1,70 @@
+"""Golden bundles, small Spark frames, fitted pipelines (each fitted once a run) and the scorer."""
+
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.bundle import pipelines
+
+if TYPE_CHECKING:
+    from pyspark.ml import PipelineModel
+    from pyspark.sql import DataFrame, SparkSession
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def goldens(shared: Path) -> Path:
+    """The folder of bundles that MLeap wrote."""
+    return shared / "bundle-ml" / "golden"
+
+
+@pytest.fixture(scope="session")
+def frame(spark: "SparkSession") -> "DataFrame":
+    """Rows to fit on."""
+    return pipelines.training_frame(spark).cache()
+
+
+@pytest.fixture(scope="session")
+def rows(spark: "SparkSession") -> "DataFrame":
+    """Rows to score: unseen and null categories, other numbers."""
+    return pipelines.scoring_frame(spark).cache()
+
+
+@pytest.fixture(scope="session")
+def fitted(frame: "DataFrame") -> Callable[[str], "PipelineModel"]:
+    """A pipeline of the catalogue, fitted."""
+    from pyspark.ml import Pipeline
+
+    models: dict[str, Any] = {}
+
+    def fit(name: str) -> "PipelineModel":
+        if name not in models:
+            models[name] = Pipeline(stages=pipelines.stages(name)).fit(frame)
+        return models[name]
+
+    return fit
+
+
+@pytest.fixture(scope="session")
+def scorer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The scorer of this checkout, so that both sides of the format are of one commit."""
+    go = shutil.which("go") or str(ROOT / ".venv" / "bin" / "go")
+    if not Path(go).exists():
+        pytest.skip("NO GO: there is no Go toolchain on PATH or in .venv, so no bundle was scored")
+    binary = tmp_path_factory.mktemp("scorer") / "scorer"
+    done = subprocess.run(
+        [go, "build", "-o", binary, "./cmd/scorer"],
+        cwd=ROOT / "include" / "scorer",
+        env={**os.environ, "CGO_ENABLED": "0"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, f"{platform.machine()}: {done.stderr}"
+    yield binary

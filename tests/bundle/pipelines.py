@@ -1,0 +1,354 @@
+"""Small frames, and a catalogue of pipelines over them: the golden cases, and one for each option of each stage."""
+
+import math
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+X = [f"x{i}" for i in range(6)]
+SCHEMA = (
+    "colour string, country string, color string, grp string, x double, y double not null, z double not null, "
+    "f float, n int, m double, k int, w double not null, "
+    + ", ".join(f"{x} double not null" for x in X)
+    + ", label double not null, label3 double not null, target double not null"
+)
+COLOURS, COUNTRIES = ["red", "blue", "green", "violet"], ["nl", "fr", "de"]
+
+
+def training_frame(spark: "SparkSession", rows: int = 240) -> "DataFrame":
+    """Every category; nulls where an Imputer is meant to see them (x, f, n), NaN nowhere."""
+    draw = random.Random(7)
+    return spark.createDataFrame([_row(draw, i, False) for i in range(rows)], SCHEMA).coalesce(1)
+
+
+def scoring_frame(spark: "SparkSession", rows: int = 60) -> "DataFrame":
+    """Unseen and null categories too, and null or NaN in m, k and w."""
+    draw = random.Random(8)
+    return spark.createDataFrame([_row(draw, i, True) for i in range(rows)], SCHEMA).coalesce(1)
+
+
+def _row(draw: random.Random, i: int, strange: bool) -> tuple[Any, ...]:
+    x = [draw.gauss(0, 1) for _ in X]
+    texts = [COLOURS[i % 4], COUNTRIES[i % 3], ["blue", "Ünï", "green", "red"][i % 4], "abcde"[i % 5]]
+    if strange:
+        texts = [draw.choice([t, t, "unseen", None]) for t in texts]
+    missing = draw.random() < 0.2
+    label = float(x[0] + 0.5 * x[1] + draw.gauss(0, 0.5) + (i % 4 == 0) > 0)
+    label3 = float((i % 3 + (x[2] > 1)) % 3)
+    numbers = [None if missing else x[3] * 10, x[4], x[5] + 5, None if missing else x[1], None if missing else i % 7]
+    m = draw.choice([None, math.nan, -1.0, x[2]]) if strange else draw.choice([x[2], -1.0])
+    k = draw.choice([None, i % 5]) if strange else i % 5
+    w = draw.choice([math.nan, x[2]]) if strange else x[2]
+    return (*texts, *numbers, m, k, w, *x, label, label3, 2 * x[0] - x[1] + draw.gauss(0, 0.1))
+
+
+def stages(name: str) -> list[Any]:
+    """The unfitted stages of one pipeline."""
+    return CATALOGUE[name]() if name in CATALOGUE else GOLDEN[name]()
+
+
+def assembled(columns: list[str] = X, out: str = "features", **options: Any) -> Any:
+    from pyspark.ml.feature import VectorAssembler
+
+    return VectorAssembler(inputCols=columns, outputCol=out, **options)
+
+
+def _rf_mixed() -> list[Any]:
+    from pyspark.ml.classification import RandomForestClassifier
+    from pyspark.ml.feature import OneHotEncoder, StandardScaler, StringIndexer
+
+    return [
+        StringIndexer(inputCols=["colour", "country"], outputCols=["ci", "co"], handleInvalid="keep"),
+        OneHotEncoder(inputCols=["ci", "co"], outputCols=["cv", "cw"]),
+        assembled(["cv", "cw", *X], "raw"),
+        StandardScaler(inputCol="raw", outputCol="features"),
+        RandomForestClassifier(numTrees=3, seed=1),
+    ]
+
+
+def _rf_imputer() -> list[Any]:
+    from pyspark.ml.classification import RandomForestClassifier
+    from pyspark.ml.feature import Imputer, OneHotEncoder, StandardScaler, StringIndexer
+
+    return [
+        StringIndexer(inputCol="color", outputCol="color_i", handleInvalid="keep"),
+        StringIndexer(inputCol="grp", outputCol="grp_i", handleInvalid="keep"),
+        OneHotEncoder(inputCols=["color_i", "grp_i"], outputCols=["color_v", "grp_v"], handleInvalid="keep"),
+        Imputer(inputCol="x", outputCol="x_imp"),
+        assembled(["color_v", "grp_v", "x_imp", "y", "z"], "raw"),
+        StandardScaler(inputCol="raw", outputCol="features", withMean=True),
+        RandomForestClassifier(numTrees=3, seed=1),
+    ]
+
+
+def _rf_categorical() -> list[Any]:
+    from pyspark.ml.classification import RandomForestClassifier
+    from pyspark.ml.feature import StringIndexer, VectorIndexer
+
+    return [
+        StringIndexer(inputCol="colour", outputCol="ci", handleInvalid="keep"),
+        assembled(["ci", "x0", "x1", "x2", "x4", "x5"], "raw"),
+        VectorIndexer(inputCol="raw", outputCol="features", maxCategories=8, handleInvalid="keep"),
+        RandomForestClassifier(numTrees=5, seed=1),
+    ]
+
+
+def _index_to_string() -> list[Any]:
+    from pyspark.ml.classification import RandomForestClassifier
+    from pyspark.ml.feature import IndexToString, StringIndexer
+
+    return [
+        StringIndexer(inputCol="country", outputCol="lab"),
+        StringIndexer(inputCol="colour", outputCol="ci", handleInvalid="keep"),
+        assembled([*X, "ci"]),
+        RandomForestClassifier(labelCol="lab", numTrees=3, seed=1),
+        IndexToString(inputCol="prediction", outputCol="country_pred", labels=["de", "fr", "nl"]),
+    ]
+
+
+def _bucketizer_logistic() -> list[Any]:
+    from pyspark.ml.classification import LogisticRegression
+    from pyspark.ml.feature import Binarizer, Bucketizer, QuantileDiscretizer
+
+    return [
+        Bucketizer(splits=[-math.inf, -1, 0, 1, math.inf], inputCol="x0", outputCol="b0", handleInvalid="keep"),
+        QuantileDiscretizer(numBuckets=5, inputCol="x1", outputCol="b1"),
+        Binarizer(threshold=0.2, inputCol="x2", outputCol="b2"),
+        assembled(["b0", "b1", "b2", "x4"]),
+        LogisticRegression(),
+    ]
+
+
+def _naive_bayes() -> list[Any]:
+    from pyspark.ml.classification import NaiveBayes
+
+    return [_thirds("x0", "b0"), _thirds("x1", "b1"), assembled(["b0", "b1"]), NaiveBayes()]
+
+
+def _thirds(column: str, out: str) -> Any:
+    from pyspark.ml.feature import Bucketizer
+
+    return Bucketizer(splits=[-math.inf, 0, 1, math.inf], inputCol=column, outputCol=out)
+
+
+def _scalers_pca() -> list[Any]:
+    from pyspark.ml.classification import LogisticRegression
+    from pyspark.ml.feature import PCA, MaxAbsScaler, Normalizer, StandardScaler
+
+    return [
+        assembled(out="a"),
+        StandardScaler(inputCol="a", outputCol="b", withMean=True),
+        MaxAbsScaler(inputCol="b", outputCol="c"),
+        Normalizer(inputCol="c", outputCol="d"),
+        PCA(k=3, inputCol="d", outputCol="features"),
+        LogisticRegression(),
+    ]
+
+
+def _logistic_minmax() -> list[Any]:
+    from pyspark.ml.classification import LogisticRegression
+    from pyspark.ml.feature import MinMaxScaler
+
+    return [assembled(out="raw"), MinMaxScaler(inputCol="raw", outputCol="features"), LogisticRegression()]
+
+
+def _model(kind: str, columns: list[str] = X, **options: Any) -> Callable[[], list[Any]]:
+    def build() -> list[Any]:
+        from pyspark.ml import classification, clustering, regression
+
+        estimator = next(getattr(m, kind) for m in (classification, regression, clustering) if hasattr(m, kind))
+        thresholds = options.get("thresholds")
+        made = estimator(**{key: value for key, value in options.items() if key != "thresholds"})
+        return [assembled(columns), made.setThresholds(thresholds) if thresholds else made]
+
+    return build
+
+
+GOLDEN: dict[str, Callable[[], list[Any]]] = {
+    "rf_mixed": _rf_mixed,
+    "rf_imputer": _rf_imputer,
+    "rf_categorical": _rf_categorical,
+    "rf_plain": _model("RandomForestClassifier", numTrees=3, maxDepth=7, seed=1),
+    "gbt_classifier": _model("GBTClassifier", maxIter=3, seed=1),
+    "tree_classifier": _model("DecisionTreeClassifier"),
+    "logistic_minmax": _logistic_minmax,
+    "logistic_multinomial": _model("LogisticRegression", labelCol="label3"),
+    "naive_bayes": _naive_bayes,
+    "linear_regression": _model("LinearRegression", X[:5], labelCol="target"),
+    "rf_regressor": _model("RandomForestRegressor", X[:5], labelCol="target", numTrees=3, seed=1),
+    "gbt_regressor": _model("GBTRegressor", X[:5], labelCol="target", maxIter=3, seed=1),
+    "kmeans": _model("KMeans", k=4, seed=1),
+    "gaussian_mixture": _model("GaussianMixture", k=3, seed=1, maxIter=5),
+    "bisecting_kmeans": _model("BisectingKMeans", X[:5], k=4, seed=1),
+    "bucketizer_logistic": _bucketizer_logistic,
+    "index_to_string": _index_to_string,
+    "scalers_pca": _scalers_pca,
+}
+
+
+def _one_hot(*, drop_last: bool, keep: bool) -> Callable[[], list[Any]]:
+    def build() -> list[Any]:
+        from pyspark.ml.feature import OneHotEncoder, StringIndexer
+
+        mode = "keep" if keep else "error"
+        return [
+            StringIndexer(inputCol="colour", outputCol="ci", handleInvalid="keep"),
+            OneHotEncoder(inputCol="ci", outputCol="features", dropLast=drop_last, handleInvalid=mode),
+        ]
+
+    return build
+
+
+def _imputer(strategy: str) -> Callable[[], list[Any]]:
+    def build() -> list[Any]:
+        from pyspark.ml.feature import Imputer
+
+        columns = ["x", "f", "n", "m"]
+        outs = [f"{c}_imp" for c in columns]
+        return [Imputer(inputCols=columns, outputCols=outs, strategy=strategy)]
+
+    return build
+
+
+def _imputer_missing_value() -> list[Any]:
+    from pyspark.ml.feature import Imputer
+
+    return [Imputer(inputCols=["n"], outputCols=["n_imp"], missingValue=3.0), assembled(["n_imp", "y"])]
+
+
+def _assembler_keep() -> list[Any]:
+    from pyspark.ml.classification import RandomForestClassifier
+
+    return [assembled(["m", "k", "w", "x0"], handleInvalid="keep"), RandomForestClassifier(numTrees=3, seed=1)]
+
+
+def _scaler(**options: Any) -> Callable[[], list[Any]]:
+    def build() -> list[Any]:
+        from pyspark.ml.feature import StandardScaler
+
+        return [assembled(out="raw"), StandardScaler(inputCol="raw", outputCol="features", **options)]
+
+    return build
+
+
+def _several_columns() -> list[Any]:
+    from pyspark.ml.feature import Binarizer, Bucketizer, QuantileDiscretizer
+
+    cuts = [[-math.inf, 0.0, math.inf], [-math.inf, -0.5, 0.5, math.inf]]
+    return [
+        Bucketizer(splitsArray=cuts, inputCols=["w", "x1"], outputCols=["b0", "b1"], handleInvalid="keep"),
+        QuantileDiscretizer(
+            numBucketsArray=[3, 4], inputCols=["x2", "x3"], outputCols=["q2", "q3"], handleInvalid="keep"
+        ),
+        Binarizer(thresholds=[0.1, -0.3], inputCols=["x4", "x5"], outputCols=["t4", "t5"]),
+        Binarizer(threshold=0.5, inputCols=["x0", "y"], outputCols=["u0", "uy"]),
+        assembled(["b1", "q2", "q3", "t4", "t5", "u0", "uy"], "raw"),
+        Binarizer(threshold=0.5, inputCol="raw", outputCol="features"),
+    ]
+
+
+def _bucket_forest() -> list[Any]:
+    """A tree that splits a bucket's index as a category meets NaN's bucket, which is none of its categories."""
+    from pyspark.ml.classification import RandomForestClassifier
+    from pyspark.ml.feature import Bucketizer
+
+    return [
+        Bucketizer(splits=[-math.inf, -1, -0.3, 0.6, math.inf], inputCol="w", outputCol="b", handleInvalid="keep"),
+        assembled(["b", "x0"]),
+        RandomForestClassifier(numTrees=12, seed=4),
+    ]
+
+
+def _min_max_constant() -> list[Any]:
+    from pyspark.ml.feature import Binarizer, MinMaxScaler
+
+    return [
+        Binarizer(threshold=1e9, inputCol="x0", outputCol="zero"),
+        assembled(["zero", "x1"], "raw"),
+        MinMaxScaler(inputCol="raw", outputCol="features", min=-2.0, max=3.0),
+    ]
+
+
+def _normalizer() -> list[Any]:
+    from pyspark.ml.feature import Normalizer
+
+    return [assembled(out="raw"), Normalizer(p=1.0, inputCol="raw", outputCol="features")]
+
+
+def _labels_from_metadata() -> list[Any]:
+    from pyspark.ml.feature import IndexToString, StringIndexer
+
+    return [
+        StringIndexer(inputCol="colour", outputCol="ci", handleInvalid="keep"),
+        IndexToString(inputCol="ci", outputCol="again"),
+    ]
+
+
+def _nested() -> list[Any]:
+    from pyspark.ml import Pipeline
+    from pyspark.ml.classification import LogisticRegression
+    from pyspark.ml.feature import MinMaxScaler, StringIndexer
+
+    inner = Pipeline(stages=[assembled(["ci", *X], "raw"), MinMaxScaler(inputCol="raw", outputCol="features")])
+    indexer = StringIndexer(inputCol="colour", outputCol="ci", handleInvalid="keep")
+    return [Pipeline(stages=[indexer, inner]), LogisticRegression(thresholds=[0.3, 0.7])]
+
+
+def _custom() -> list[Any]:
+    from leapline.bundle.log1p_scaler import Log1pScaler
+
+    return [Log1pScaler(inputCol="z", outputCol="zl", scale=0.5), assembled(["zl", "x0"])]
+
+
+def _bernoulli() -> list[Any]:
+    from pyspark.ml.classification import NaiveBayes
+    from pyspark.ml.feature import Binarizer
+
+    binary = Binarizer(threshold=0.0, inputCols=X[:3], outputCols=["b0", "b1", "b2"])
+    return [binary, assembled(["b0", "b1", "b2"]), NaiveBayes(modelType="bernoulli", thresholds=[0.4, 0.6])]
+
+
+def _vector_indexer_error() -> list[Any]:
+    from pyspark.ml.feature import VectorIndexer
+
+    return [
+        _thirds("x0", "b0"),
+        assembled(["b0", "x1"], "raw"),
+        VectorIndexer(inputCol="raw", outputCol="features", maxCategories=4),
+    ]
+
+
+CATALOGUE: dict[str, Callable[[], list[Any]]] = {
+    "one_hot_error": _one_hot(drop_last=True, keep=False),
+    "one_hot_error_all": _one_hot(drop_last=False, keep=False),
+    "one_hot_keep": _one_hot(drop_last=True, keep=True),
+    "one_hot_keep_all": _one_hot(drop_last=False, keep=True),
+    "imputer_mean": _imputer("mean"),
+    "imputer_median": _imputer("median"),
+    "imputer_mode": _imputer("mode"),
+    "imputer_missing_value": _imputer_missing_value,
+    "assembler_keep": _assembler_keep,
+    "scaler_mean": _scaler(withMean=True, withStd=False),
+    "scaler_none": _scaler(withMean=False, withStd=False),
+    "several_columns": _several_columns,
+    "bucket_forest": _bucket_forest,
+    "min_max_constant": _min_max_constant,
+    "normalizer_l1": _normalizer,
+    "labels_from_metadata": _labels_from_metadata,
+    "vector_indexer_error": _vector_indexer_error,
+    "nested": _nested,
+    "custom": _custom,
+    "bernoulli": _bernoulli,
+    "svc": _model("LinearSVC", threshold=0.25),
+    "two_class_softmax": _model("LogisticRegression", family="multinomial", thresholds=[0.35, 0.65]),
+    "logistic_threshold": _model("LogisticRegression", threshold=0.4),
+    "multinomial_thresholds": _model("LogisticRegression", labelCol="label3", thresholds=[0.2, 0.5, 0.3]),
+    "tree_thresholds": _model("DecisionTreeClassifier", labelCol="label3", thresholds=[0.2, 0.5, 0.3]),
+    "forest_thresholds": _model("RandomForestClassifier", numTrees=3, seed=1, thresholds=[0.3, 0.7]),
+    "boosted_thresholds": _model("GBTClassifier", maxIter=2, seed=1, thresholds=[0.3, 0.7]),
+    "tree_regressor": _model("DecisionTreeRegressor", labelCol="target"),
+    "prediction_only": _model("RandomForestClassifier", numTrees=2, seed=1, probabilityCol="", rawPredictionCol=""),
+}
