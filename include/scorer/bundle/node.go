@@ -113,8 +113,8 @@ func (a *Archive) parseNode(n *Node, data []byte) error {
 	return n.parseProto(data, a.lim)
 }
 
-// Sub reads the model of a folder below the node's, and gives the folder.
-func (n *Node) Sub(name string) (dir string, model *Model, err error) {
+// sub reads the model of a folder below the node's, and gives the folder.
+func (n *Node) sub(name string) (dir string, model *Model, err error) {
 	if err := checkSegment(name); err != nil {
 		return "", nil, entryErrf(n.Model.Entry, "names the folder %.200q, which %w", name, err)
 	}

@@ -48,8 +48,8 @@ type StageInfo struct {
 	Depth   int // pipelines above it
 	Inputs  []string
 	Outputs []string
-	Detail  string      // sizes in a few words, such as "100 trees, 42096 nodes"
-	Uses    map[int]int // how often a model's splits use each feature; nil where that means nothing
+	Detail  string // sizes in a few words, such as "100 trees, 42096 nodes"
+	Uses    []int  // how often a model's splits use each feature; nil where that means nothing
 }
 
 // Compile reads every stage of an archive and binds its ports to columns.

@@ -43,39 +43,45 @@ type loader struct {
 	share    bool // a leaf's values are taken over their sum
 	builder  *forest.Builder
 	tree     bundle.Tree
-	uses     map[int]int
+	uses     []int
 	nodes    int
 	depth    int
 }
 
 func newLoader(s *engine.Stage, width int) *loader {
 	n := s.Size("num_features", maxCategories)
-	return &loader{stage: s, features: n, width: width, builder: forest.NewBuilder(n, width), uses: map[int]int{}}
+	return &loader{stage: s, features: n, width: width, builder: forest.NewBuilder(n, width), uses: make([]int, n)}
 }
 
-// add reads the tree file of a folder.
-func (l *loader) add(dir string) {
-	if l.stage.Failed() {
+// addOne reads the tree beside the model.
+func (l *loader) addOne() {
+	s := l.stage
+	if s.Failed() {
 		return
 	}
-	t := &l.tree
-	err := l.stage.Node().Tree(dir, t)
-	if err == nil && l.share {
-		shares(t)
-	}
+	err := s.Node().Tree(s.Node().Dir, &l.tree)
 	if err == nil {
-		err = l.builder.Add(t)
+		err = l.add(&l.tree)
 	}
 	if err != nil {
-		l.stage.Fail("%s: %w", dir, err)
-		return
+		s.Fail("%w", err)
+	}
+}
+
+func (l *loader) add(t *bundle.Tree) error {
+	if l.share {
+		shares(t)
+	}
+	if err := l.builder.Add(t); err != nil {
+		return err
 	}
 	l.nodes, l.depth = l.nodes+len(t.Nodes), max(l.depth, t.Depth)
 	for i := range t.Nodes {
 		if n := &t.Nodes[i]; n.Feature >= 0 {
-			l.uses[int(n.Feature)]++
+			l.uses[n.Feature]++
 		}
 	}
+	return nil
 }
 
 // shares turns each leaf's class weights into their shares; of an all-zero leaf they stay zero.
@@ -93,20 +99,21 @@ func shares(t *bundle.Tree) {
 func (l *loader) addAll(op string) (trees int) {
 	s := l.stage
 	names := s.Strings("trees")
-	for _, name := range names {
-		if s.Failed() {
-			return 0
+	if s.Failed() {
+		return 0
+	}
+	err := s.Node().EachTree(names, func(name string, model *bundle.Model, t *bundle.Tree) error {
+		err := l.checkTree(model, op)
+		if err == nil {
+			err = l.add(t)
 		}
-		dir, model, err := s.Node().Sub(name)
 		if err != nil {
-			s.Fail("%w", err)
-			return 0
+			err = &bundle.Error{Entry: s.Node().Dir + "/" + name, Err: err}
 		}
-		if err := l.checkTree(model, op); err != nil {
-			s.Fail("%s: %w", model.Entry, err)
-			return 0
-		}
-		l.add(dir)
+		return err
+	})
+	if err != nil {
+		s.Fail("%w", err)
 	}
 	return len(names)
 }
@@ -170,7 +177,7 @@ type treeClassifier struct {
 func newTreeClassifier(s *engine.Stage) engine.Step {
 	n := s.Size("num_classes", maxClasses)
 	l := newLoader(s, n)
-	l.add(s.Node().Dir)
+	l.addOne()
 	t := treeClassifier{l.finish(), newClasses(s, n)}
 	s.Describe("%d classes, %s, depth %d", n, plural(l.nodes, "node"), l.depth)
 	return t
@@ -337,7 +344,7 @@ type forestRegressor struct {
 func newTreeRegressor(s *engine.Stage) engine.Step {
 	s.Predicts()
 	l := newLoader(s, 1)
-	l.add(s.Node().Dir)
+	l.addOne()
 	s.Describe("%s, depth %d", plural(l.nodes, "node"), l.depth)
 	return forestRegressor{l.finish(), s.NewNumber("prediction")}
 }

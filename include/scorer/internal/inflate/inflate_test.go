@@ -97,7 +97,7 @@ func BenchmarkDecompress(b *testing.B) {
 		packed, out := compress(b, text, 6), make([]byte, len(text))
 		b.Run(name, func(b *testing.B) {
 			var d Decoder
-					b.SetBytes(int64(len(text)))
+			b.SetBytes(int64(len(text)))
 			for b.Loop() {
 				if err := d.Decompress(out, packed); err != nil {
 					b.Fatal(err)

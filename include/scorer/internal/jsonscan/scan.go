@@ -186,6 +186,11 @@ func (s *Scanner) literal(word string) error {
 
 // Float takes a number. One beyond float64's range is refused.
 func (s *Scanner) Float() (float64, error) {
+	s.Peek()
+	if x, size := shortFloat(s.buf[s.pos:]); size > 0 {
+		s.pos += size
+		return x, nil
+	}
 	start := s.pos
 	text, err := s.Number()
 	if err != nil {
