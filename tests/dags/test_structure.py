@@ -1,0 +1,136 @@
+"""The DAG files import at once and say what they should: order, retries, schedule, docs."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+
+ORDER = [
+    "resolve",
+    "wait_for_tail",
+    "extract",
+    "check_events",
+    "featurize",
+    "train",
+    "evaluate",
+    "gate",
+    "package",
+    "probe",
+    "publish",
+    "promote",
+]
+HEAVY = {"pyspark", "great_expectations", "matplotlib", "sklearn", "pandas", "numpy", "pyarrow", "kubernetes"}
+
+
+@pytest.fixture(scope="module")
+def bag() -> Any:
+    from airflow.dag_processing.dagbag import DagBag
+
+    return DagBag(str(ROOT / "dags"))
+
+
+@pytest.fixture(scope="module")
+def dag(bag: Any) -> Any:
+    return bag.dags["retrain"]
+
+
+def test_all_import(bag: Any) -> None:
+    assert bag.import_errors == {}
+    assert set(bag.dags) == {"retrain", "rollback"}
+
+
+def test_nothing_heavy_is_imported() -> None:
+    code = (
+        "import json, sys\n"
+        "from airflow.dag_processing.dagbag import DagBag\n"
+        "DagBag(sys.argv[1])\n"
+        "print(json.dumps(list(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(ROOT / "dags")], capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
+    assert "airflow" in loaded
+    assert not loaded & HEAVY
+
+
+def test_files_only_wire() -> None:
+    for path in [*(ROOT / "dags").glob("*.py"), *(ROOT / "plugins").glob("*.py")]:
+        assert len(path.read_text().splitlines()) < 120, path
+
+
+def test_the_line_is_a_line(dag: Any) -> None:
+    assert [task.task_id for task in dag.topological_sort()] == ORDER
+    for before, after in pairwise(ORDER):
+        assert dag.get_task(after).upstream_task_ids == {before}
+
+
+def test_retries_only_where_another_try_can_help(dag: Any) -> None:
+    assert {t.task_id: t.retries for t in dag.tasks if t.retries} == {"extract": 2, "publish": 6, "promote": 6}
+    assert all(t.retry_exponential_backoff > 1 for t in dag.tasks if t.retries)
+
+
+def test_nightly_on_data_intervals(dag: Any) -> None:
+    from airflow.serialization.encoders import coerce_to_core_timetable
+
+    timetable = coerce_to_core_timetable(dag.timetable)
+    interval = timetable.infer_manual_data_interval(run_after=datetime(2026, 3, 2, 5, tzinfo=UTC))
+    assert (interval.start, interval.end) == (datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC))
+    assert not dag.catchup
+
+
+def test_a_person_finds_words_everywhere(bag: Any) -> None:
+    for dag in bag.dags.values():
+        assert "###" in dag.doc_md
+        assert [t.task_id for t in dag.tasks if not t.doc_md] == []
+        assert [k for k in dag.params if not dag.params.get_param(k).description] == []
+
+
+def test_only_publishing_tells_the_asset(dag: Any) -> None:
+    assert {t.task_id: [a.name for a in t.outlets] for t in dag.tasks if t.outlets} == {"publish": ["scoring-image"]}
+
+
+@pytest.mark.parametrize(
+    "conf",
+    [
+        {"roc_auc_threshold": 0.5},
+        {"roc_auc_threshold": 1.2},
+        {"roc_auc_threshold": "high"},
+        {"training_days": 91},
+        {"training_days": -1},
+        {"training_days": 2.5},
+        {"date": "2026-02-30"},
+        {"date": "yesterday"},
+        {"promote": "maybe"},
+    ],
+)
+def test_the_form_refuses(dag: Any, conf: dict[str, Any]) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    with pytest.raises(ParamValidationError):
+        for name, value in conf.items():
+            dag.params.get_param(name).resolve(value)
+
+
+@pytest.mark.parametrize(
+    "conf",
+    [
+        {},
+        {"date": "2026-03-01", "training_days": 0, "roc_auc_threshold": 0.51, "promote": False},
+        {"date": None, "training_days": None, "roc_auc_threshold": None},
+    ],
+)
+def test_the_form_takes(dag: Any, conf: dict[str, Any]) -> None:
+    for name, value in conf.items():
+        assert dag.params.get_param(name).resolve(value) == value
+
+
+def test_the_spark_application_is_there(dag: Any) -> None:
+    for step in ("extract", "featurize", "train", "evaluate"):
+        assert Path(dag.get_task(step).application).name == f"{step}.py"
+        assert Path(dag.get_task(step).application).exists()

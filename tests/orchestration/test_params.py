@@ -1,0 +1,69 @@
+"""Which day a run works on, and with which settings."""
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from leapline.errors import SettingsError
+from leapline.orchestration.params import data_day, resolve
+from leapline.settings import Settings
+
+MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
+NIGHT = {"data_interval_start": MIDNIGHT - timedelta(days=1), "run_after": MIDNIGHT, "conf": None}
+BY_HAND = {"run_type": "manual", "data_interval_start": None, "run_after": MIDNIGHT + timedelta(hours=15), "conf": {}}
+
+
+def facts(params: dict[str, Any], **run: Any) -> dict[str, Any]:
+    return dict(resolve(params, SimpleNamespace(**run), Settings.load(lookahead_hours=3)))
+
+
+@pytest.mark.parametrize(
+    ("run", "params", "day", "backfill", "ready_at"),
+    [
+        (NIGHT | {"run_type": "scheduled"}, {}, "2026-03-01", False, "2026-03-02T03:00:00+00:00"),
+        (NIGHT | {"run_type": "backfill"}, {}, "2026-03-01", True, "2026-03-02T03:00:00+00:00"),
+        (NIGHT | {"run_type": "backfill"}, {"date": "2026-02-10"}, "2026-02-10", True, None),
+        (BY_HAND, {}, "2026-03-01", False, None),
+        (BY_HAND, {"date": "2026-02-10"}, "2026-02-10", False, None),
+        (BY_HAND | {"conf": None}, {"date": ""}, "2026-03-01", False, None),
+    ],
+)
+def test_facts(run: dict[str, Any], params: dict[str, Any], day: str, backfill: bool, ready_at: str | None) -> None:
+    assert facts(params, **run) == {"day": day, "backfill": backfill, "ready_at": ready_at, "overrides": {}}
+
+
+def test_days_are_utc() -> None:
+    east = timezone(timedelta(hours=9))
+    assert data_day(None, datetime(2026, 3, 2, 3, tzinfo=east), MIDNIGHT) == date(2026, 3, 1)
+    assert data_day(None, None, datetime(2026, 3, 2, 3, tzinfo=east)) == date(2026, 2, 28)
+
+
+@pytest.mark.parametrize(
+    ("params", "overrides"),
+    [
+        ({"promote": True, "training_days": None}, {}),
+        ({"promote": False}, {"promote": False}),
+        ({"training_days": 0, "roc_auc_threshold": 0.9}, {"training_days": 0, "roc_auc_threshold": 0.9}),
+    ],
+)
+def test_only_what_was_asked_overrides(params: dict[str, Any], overrides: dict[str, Any]) -> None:
+    assert facts(params, **BY_HAND)["overrides"] == overrides
+
+
+@pytest.mark.parametrize(
+    ("params", "run", "text"),
+    [
+        ({"date": "1 March"}, BY_HAND, "param date: found '1 March'"),
+        ({}, BY_HAND | {"conf": {"treshold": 0.9}}, "param treshold: found no param of that name"),
+    ],
+)
+def test_wrong_params_are_named(params: dict[str, Any], run: dict[str, Any], text: str) -> None:
+    with pytest.raises(SettingsError, match=text):
+        facts(params, **run)
+
+
+def test_values_out_of_range_are_refused_even_if_the_form_was_passed_by() -> None:
+    with pytest.raises(SettingsError, match="roc_auc_threshold"):
+        resolve({"roc_auc_threshold": 0.2}, SimpleNamespace(**BY_HAND))
