@@ -27,9 +27,12 @@ type sizes struct {
 func (p *Program) newColumn(name string, typ frame.Type, width int, made bool) *column {
 	c := &column{
 		Column: Column{Name: name, Type: typ, Width: width}, index: len(p.columns), made: made,
-		number: -1, text: -1, dense: -1, sparse: -1, given: -1,
+		number: -1, text: -1, dense: -1, thin: -1, sparse: -1, given: -1,
 	}
 	p.columns = append(p.columns, c)
+	if name != "" {
+		p.byName[name] = c
+	}
 	if !made {
 		c.given = p.sizes.given
 		p.sizes.given++

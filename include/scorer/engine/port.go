@@ -116,13 +116,8 @@ func (s *Stage) Dense(v Vector) Vector {
 
 // Made says whether a stage before makes the column on an input port.
 func (s *Stage) Made(port string) bool {
-	for _, socket := range s.node.Inputs {
-		if socket.Port == port {
-			c := s.program.find(socket.Name)
-			return c != nil && c.made
-		}
-	}
-	return false
+	c := s.program.find(s.input(port))
+	return c != nil && c.made
 }
 
 // wide is the width above which a program's vector input is kept sparse where stages allow it.

@@ -14,6 +14,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -34,6 +35,7 @@ type Program struct {
 	infos   []StageInfo
 	steps   []step
 	columns []*column
+	byName  map[string]*column
 	inputs  []int // columns that no stage makes, in order of first use
 	outputs []int // columns that stages make, in stage order
 	finals  []string
@@ -52,18 +54,24 @@ type StageInfo struct {
 	Uses    []int  // how often a model's splits use each feature; nil where that means nothing
 }
 
+// maxDoubles bounds the memory of a row's vectors.
+const maxDoubles = 8 << 20
+
 // Compile reads every stage of an archive and binds its ports to columns.
 func Compile(a *bundle.Archive) (*Program, error) {
 	root, err := a.Root()
 	if err != nil {
 		return nil, err
 	}
-	p := &Program{}
+	p := &Program{byName: map[string]*column{}}
 	if err := p.add(root, 0); err != nil {
 		return nil, err
 	}
 	if len(p.outputs) == 0 {
-		return nil, fmt.Errorf("%s: the pipeline makes no column", root.Dir)
+		return nil, &bundle.Error{Entry: root.Dir, Err: errors.New("makes no column")}
+	}
+	if p.sizes.doubles > maxDoubles {
+		return nil, &bundle.Error{Entry: root.Dir, Err: fmt.Errorf("takes %d doubles a row, the limit is %d", p.sizes.doubles, maxDoubles)}
 	}
 	p.setFinals()
 	return p, nil
@@ -128,14 +136,7 @@ func (p *Program) pick(indices []int) []Column {
 	return columns
 }
 
-func (p *Program) find(name string) *column {
-	for _, c := range p.columns {
-		if c.Name == name {
-			return c
-		}
-	}
-	return nil
-}
+func (p *Program) find(name string) *column { return p.byName[name] }
 
 // names lists columns for an error message.
 func names(columns []Column) string {

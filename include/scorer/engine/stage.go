@@ -16,6 +16,7 @@ type Stage struct {
 	node     *bundle.Node
 	info     StageInfo
 	in, out  []int // columns read and made
+	next     int   // input socket to look at first
 	predicts bool
 	err      error
 }
@@ -171,12 +172,7 @@ func (s *Stage) source(port string, typ frame.Type, width int) *column {
 	if s.err != nil {
 		return nil
 	}
-	name := ""
-	for _, socket := range s.node.Inputs {
-		if socket.Port == port {
-			name = socket.Name
-		}
-	}
+	name := s.input(port)
 	if name == "" {
 		s.Fail("op %s has nothing on its input port %q", s.node.Model.Op, port)
 		return nil
@@ -194,6 +190,19 @@ func (s *Stage) source(port string, typ frame.Type, width int) *column {
 		return nil
 	}
 	return c
+}
+
+// input gives the column on an input port, "" for none. Ports are asked for in the order of the file, nearly always.
+func (s *Stage) input(port string) string {
+	sockets := s.node.Inputs
+	for range sockets {
+		k := sockets[s.next%len(sockets)]
+		s.next++
+		if k.Port == port {
+			return k.Name
+		}
+	}
+	return ""
 }
 
 // HasInput and HasOutput say whether the node binds a port.

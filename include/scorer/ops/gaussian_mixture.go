@@ -24,8 +24,11 @@ type gaussian struct {
 	rootMean         []float64
 }
 
-// maxGaussian bounds the width of a mixture: its set-up takes the cube of it.
-const maxGaussian = 512
+// maxGaussian bounds the width of a mixture; its set-up takes the cube of that for each part, which maxCubes bounds.
+const (
+	maxGaussian = 512
+	maxCubes    = 1 << 28
+)
 
 func newMixture(s *engine.Stage) engine.Step {
 	s.Predicts()
@@ -38,8 +41,8 @@ func newMixture(s *engine.Stage) engine.Step {
 		return nil
 	}
 	width := len(means[0].Doubles)
-	if width < 1 || width > maxGaussian || len(weights)*width > 64*maxGaussian {
-		s.Fail("has %d means of %d values, expected at most %d values", len(means), width, maxGaussian)
+	if width < 1 || width > maxGaussian || len(weights)*width*width*width > maxCubes {
+		s.Fail("has %d means of %d values, which would take too long to set up", len(means), width)
 	}
 	list := vectors(s, "means", width)
 	t := mixture{in: s.Vector("features", width)}

@@ -138,9 +138,13 @@ func (t *Transformer) bind(schema frame.Schema) error {
 	for i := range t.input {
 		t.input[i] = -1
 	}
+	position := make(map[string]int, len(schema.Fields))
+	for i, f := range schema.Fields {
+		position[f.Name] = i
+	}
 	for i, c := range t.plan.Inputs() {
-		at := schema.Index(c.Name)
-		if at < 0 {
+		at, found := position[c.Name]
+		if !found {
 			return fmt.Errorf("column %q (%s) is missing", c.Name, c.Type)
 		}
 		if err := checkCast(schema.Fields[at], c); err != nil {
@@ -150,7 +154,7 @@ func (t *Transformer) bind(schema frame.Schema) error {
 	}
 	all := frame.Schema{Fields: schema.Fields[:len(schema.Fields):len(schema.Fields)]}
 	for _, c := range t.plan.Outputs() {
-		if schema.Index(c.Name) >= 0 {
+		if _, taken := position[c.Name]; taken {
 			return fmt.Errorf("column %q is there already, but the model makes it", c.Name)
 		}
 		all.Fields = append(all.Fields, frame.Field{Name: c.Name, Type: c.Type})

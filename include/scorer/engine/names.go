@@ -1,0 +1,47 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+
+	"leapline/scorer/frame"
+)
+
+// FeatureNames names the elements of the vector that a stage reads first, for people: by following it back through scalers
+// and the like to the columns that were assembled. An element of a vector is its column's name and position.
+func (p *Program) FeatureNames(stage StageInfo) []string {
+	if len(stage.Inputs) == 0 {
+		return nil
+	}
+	return p.elementNames(stage.Inputs[0], len(p.infos))
+}
+
+// elementNames follows at most hops stages, as many as there are.
+func (p *Program) elementNames(column string, hops int) []string {
+	c := p.find(column)
+	if c == nil || c.Type.Kind != frame.Tensor {
+		return []string{column}
+	}
+	for _, s := range p.infos {
+		if hops == 0 || !slices.Contains(s.Outputs, column) {
+			continue
+		}
+		if s.Op == "vector_assembler" {
+			var list []string
+			for _, input := range s.Inputs {
+				list = append(list, p.elementNames(input, hops-1)...)
+			}
+			return list
+		}
+		if len(s.Inputs) == 1 && len(s.Outputs) == 1 && s.Op != "pca" && s.Op != "one_hot_encoder" {
+			if list := p.elementNames(s.Inputs[0], hops-1); len(list) == c.Width {
+				return list
+			}
+		}
+	}
+	list := make([]string, c.Width)
+	for i := range list {
+		list[i] = fmt.Sprintf("%s[%d]", column, i)
+	}
+	return list
+}
