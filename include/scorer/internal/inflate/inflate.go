@@ -29,7 +29,6 @@ type Decoder struct {
 	n         int
 	literals  table
 	distances table
-	fixed     bool // whether the tables are those of fixed blocks
 }
 
 func (d *Decoder) run() error {
@@ -41,12 +40,11 @@ func (d *Decoder) run() error {
 		case 0:
 			err = d.stored()
 		case 1:
-			if err = d.fixedTables(); err == nil {
-				err = d.block()
-			}
+			fixed := fixedTables()
+			err = d.block(&fixed[0], &fixed[1])
 		case 2:
 			if err = d.dynamicTables(); err == nil {
-				err = d.block()
+				err = d.block(&d.literals, &d.distances)
 			}
 		default:
 			err = ErrCorrupt
@@ -116,9 +114,8 @@ func (d *Decoder) stored() error {
 }
 
 // block unpacks one block's symbols. The state is kept in local variables, which the compiler keeps in registers.
-func (d *Decoder) block() error {
+func (d *Decoder) block(literals, distances *table) error {
 	src, dst, pos, at, bits, n := d.src, d.dst, d.pos, d.at, d.bits, d.n
-	literals, distances := &d.literals, &d.distances
 	for {
 		if pos+8 <= len(src) && n >= 0 {
 			bits |= binary.LittleEndian.Uint64(src[pos:]) << (n & 63)

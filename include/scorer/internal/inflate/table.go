@@ -1,6 +1,9 @@
 package inflate
 
-import "math/bits"
+import (
+	"math/bits"
+	"sync"
+)
 
 // An entry of a table says what the next bits mean:
 //
@@ -20,7 +23,7 @@ const (
 )
 
 const (
-	rootBits = 10
+	rootBits = 9 // more would make the tables, which most entries need anew, slower to fill than they save
 	maxBits  = 15
 	// maxEntries is room for the worst code: each subtable serves two codes at least, of 288.
 	maxEntries = 1<<rootBits + 144<<(maxBits-rootBits)
@@ -62,20 +65,18 @@ func (t *table) build(lengths []uint8, meaning []uint32) error {
 	for n := 1; n <= longest; n++ {
 		used += count[n] << (longest - n)
 	}
-	if complete := used == 1<<longest; !complete && longest > 1 || longest <= 1 {
-		if longest > 1 {
-			return ErrCorrupt
-		}
+	switch {
+	case longest <= 1: // not complete, perhaps: what no code reaches must be known as such
 		for i := range t.entries[:1<<rootBits] {
 			t.entries[i] = special | 1
 		}
+	case used != 1<<longest:
+		return ErrCorrupt
+	}
+	if longest > rootBits {
+		clear(t.entries[:1<<rootBits]) // no links of the code before
 	}
 	free := 1 << rootBits
-	for i := range t.entries[:1<<rootBits] {
-		if longest > rootBits && t.entries[i]&link != 0 {
-			t.entries[i] = 0
-		}
-	}
 	for symbol, n := range lengths {
 		if n == 0 {
 			continue
@@ -151,22 +152,19 @@ func init() {
 	}
 }
 
-func (d *Decoder) fixedTables() error {
-	if d.fixed {
-		return nil
+// fixedTables are those of blocks without codes of their own.
+var fixedTables = sync.OnceValue(func() *[2]table {
+	var t [2]table
+	if t[0].build(fixedLengths[:], literalMeaning[:]) != nil || t[1].build(fixedDistances[:], distanceMeaning[:]) != nil {
+		panic("inflate: the fixed codes are not complete")
 	}
-	d.fixed = true
-	if err := d.literals.build(fixedLengths[:], literalMeaning[:]); err != nil {
-		return err
-	}
-	return d.distances.build(fixedDistances[:], distanceMeaning[:])
-}
+	return &t
+})
 
 var codeOrder = [19]int{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15}
 
 // dynamicTables reads a block's own codes (RFC 1951, section 3.2.7).
 func (d *Decoder) dynamicTables() error {
-	d.fixed = false
 	literals, distances, codes := d.take(5)+257, d.take(5)+1, d.take(4)+4
 	if literals > 286 || distances > 30 {
 		return ErrCorrupt
