@@ -55,19 +55,25 @@ def small_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def scorer(scorer_binary: Path, small_bundle: Path) -> Iterator[Scorer]:
     """`scorer serve` until the session ends."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     command = [str(scorer_binary), "serve", "--addr", address, str(small_bundle)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
-        yield Scorer(f"http://{address}", _await_ready(f"http://{address}", process), process)
+        yield Scorer(f"http://{address}", await_ready(f"http://{address}", process), process)
     finally:
         process.terminate()
         process.communicate(timeout=20)
 
 
-def _await_ready(url: str, process: "subprocess.Popen[str]") -> str:
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def await_ready(url: str, process: "subprocess.Popen[str]") -> str:
+    """The model's id, once a scorer is ready."""
     with ScorerClient(url) as client:
         for _ in range(1000):
             if process.poll() is not None:

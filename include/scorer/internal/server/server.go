@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -22,6 +23,7 @@ const (
 	DefaultMaxBody = 16 << 20
 	maxRows        = 100_000
 	maxAnswer      = 64 << 20
+	smallAnswer    = 2048 // net/http finds the length of an answer up to this itself
 )
 
 // invocationTypes are the content types of /invocations.
@@ -119,7 +121,11 @@ func (s *Server) find(path string) *route {
 func (s *Server) answer(w http.ResponseWriter, at *route, x *exchange) int {
 	err := s.run(at, x)
 	if err == nil {
-		w.Header()["Content-Type"] = x.contentType
+		header := w.Header()
+		header["Content-Type"] = x.contentType
+		if len(x.out) > smallAnswer {
+			header["Content-Length"] = []string{strconv.Itoa(len(x.out))}
+		}
 		_, _ = w.Write(x.out) // a client that has gone away needs no answer
 		return http.StatusOK
 	}

@@ -150,6 +150,14 @@ func TestPredictOneRow(t *testing.T) {
 	}
 }
 
+func TestALongAnswerSaysHowLongItIs(t *testing.T) {
+	_, url := serving(t)
+	r := post(t, url+"/v1/predict", `{"rows":[`+strings.Repeat(`{"colour":"red","x0":1},`, 99)+`{"colour":"red","x0":1}]}`)
+	if r.header.Get("Content-Length") != fmt.Sprint(len(r.body)) || len(predicted(t, r).Rows) != 100 {
+		t.Errorf("%d bytes, %v", len(r.body), r.header)
+	}
+}
+
 func TestPredictColumns(t *testing.T) {
 	_, url := serving(t)
 	for body, want := range map[string]string{

@@ -1,0 +1,65 @@
+"""`scorer serve` as a process: how it is started on each platform, how it ends, and what it says."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from leapline.serving.client import ScorerClient
+from tests.scorer.conftest import await_ready, free_port
+
+
+def start(binary: Path, *arguments: str | Path, **environment: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [binary, "serve", *arguments],
+        env=os.environ | environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("extra", [(), ("serve",)], ids=["plain", "as SageMaker starts it"])
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_port_of_the_platform_and_a_clean_stop(
+    scorer_binary: Path, small_bundle: Path, extra: tuple[str, ...], stop: signal.Signals
+) -> None:
+    port = free_port()
+    process = start(scorer_binary, small_bundle, *extra, PORT=str(port))
+    url = f"http://127.0.0.1:{port}"
+    model = await_ready(url, process)
+    with ScorerClient(url) as client:
+        [answer] = client.predict([{"colour": "a secret colour", "x0": -1.5}])
+    assert answer["segment"] == "buy"
+    process.send_signal(stop)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (0, "")
+    lines = [json.loads(line) for line in err.splitlines()]
+    assert [line["msg"] for line in lines] == ["start", "ready", "shutdown", "stopped"]
+    assert lines[1]["model"] == model
+    assert lines[1]["since_start_ms"] > 0
+    assert "secret" not in err
+
+
+def test_mistakes_end_with_one_line(scorer_binary: Path, small_bundle: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.zip"
+    cut.write_bytes(small_bundle.read_bytes()[:-100])
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        for arguments, reason in [
+            (("--addr", address, small_bundle), "address already in use"),
+            (("--addr", "127.0.0.1:0", tmp_path / "none.zip"), "none.zip"),
+            (("--addr", "127.0.0.1:0", cut), "cut.zip"),
+        ]:
+            process = start(scorer_binary, *arguments)
+            _, err = process.communicate(timeout=20)
+            assert process.returncode == 1
+            [said] = [line for line in err.splitlines() if line.startswith("scorer: ")]
+            assert reason in said
+            assert err.endswith(said + "\n")
