@@ -43,37 +43,17 @@ func (t *table) find(b uint64) uint32 {
 }
 
 // build fills the table for a canonical code of the given lengths; meaning gives each symbol's entry without its length.
-// Like zlib it takes no code but a complete one, one of a single bit, or an empty one.
 func (t *table) build(lengths []uint8, meaning []uint32) error {
-	var count, next [maxBits + 1]int
-	for _, n := range lengths {
-		count[n]++
-	}
-	count[0] = 0
-	code, longest := 0, 0
-	for n := 1; n <= maxBits; n++ {
-		code = (code + count[n-1]) << 1
-		next[n] = code
-		if count[n] > 0 {
-			longest = n
-		}
-		if code+count[n] > 1<<n {
-			return ErrCorrupt
-		}
-	}
-	used := 0
-	for n := 1; n <= longest; n++ {
-		used += count[n] << (longest - n)
+	next, longest, err := canonical(lengths)
+	if err != nil {
+		return err
 	}
 	switch {
 	case longest <= 1: // not complete, perhaps: what no code reaches must be known as such
 		for i := range t.entries[:1<<rootBits] {
 			t.entries[i] = special | 1
 		}
-	case used != 1<<longest:
-		return ErrCorrupt
-	}
-	if longest > rootBits {
+	case longest > rootBits:
 		clear(t.entries[:1<<rootBits]) // no links of the code before
 	}
 	free := 1 << rootBits
@@ -101,6 +81,31 @@ func (t *table) build(lengths []uint8, meaning []uint32) error {
 		}
 	}
 	return nil
+}
+
+// canonical gives the first code of each length, and the longest length (RFC 1951, section 3.2.2). Like zlib it takes no
+// code but a complete one, one of a single bit, or an empty one.
+func canonical(lengths []uint8) (next [maxBits + 1]int, longest int, err error) {
+	var count [maxBits + 1]int
+	for _, n := range lengths {
+		count[n]++
+	}
+	count[0] = 0
+	code := 0
+	for n := 1; n <= maxBits; n++ {
+		code = (code + count[n-1]) << 1
+		next[n] = code
+		if count[n] > 0 {
+			longest = n
+		}
+		if code+count[n] > 1<<n {
+			return next, longest, ErrCorrupt
+		}
+	}
+	if longest > 1 && next[longest]+count[longest] != 1<<longest {
+		err = ErrCorrupt
+	}
+	return next, longest, err
 }
 
 // The meanings of RFC 1951, section 3.2.5.
