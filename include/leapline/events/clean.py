@@ -22,6 +22,7 @@ from pyspark.sql import functions as F
 
 from leapline.errors import BalanceError, InputError, NoEventsError
 from leapline.events import kinds, lines, pseudonym, sessions
+from leapline.events.constants import with_constants
 from leapline.events.mapping import Mapping, load
 from leapline.events.read import LandedFile, files_of_day, landing_name, read_lines
 from leapline.settings import Settings
@@ -90,7 +91,7 @@ class CleanOptions:
             partitions=settings.spark_shuffle_partitions,
         )
 
-    def night(self, day: date) -> lines.Window:
+    def night(self, day: date) -> lines.Night:
         """The times that a day's night deals with.
 
         Sessions are looked back at for an hour at least: Snowplow ends a session after 30 quiet minutes, so whatever
@@ -98,7 +99,7 @@ class CleanOptions:
         """
         tail = timedelta(hours=self.lookahead_hours)
         margin = max(tail, timedelta(hours=1))
-        return lines.Window(day, margin, tail, timedelta(days=self.days_late) + margin, self.skew)
+        return lines.Night(day, margin, tail, timedelta(days=self.days_late) + margin, self.skew)
 
 
 @dataclass(frozen=True)
@@ -147,18 +148,17 @@ def clean_day(spark: SparkSession, files: Iterable[LandedFile], day: date, optio
     """
     files, night = list(files), options.night(day)
     scanned, sorted_ = Observation(), Observation()
-    judged = lines.judged(
-        lines.fields_of(read_lines(spark, files), options.mapping), options.mapping, night, options.consent_required
-    )
+    fields = lines.fields_of(read_lines(spark, files), options.mapping)
+    timed = with_constants(fields, {**night.constants(), **pseudonym.padded(options.key)})
+    judged = lines.judged(timed, options.mapping, night, options.consent_required)
     used = judged.observe(scanned, *_tally((_OTHER, *EXCLUDED))).where(_stays("reason"))
-    known = _slim(_known(used, options))
-    unique = sessions.without_duplicates(known, options.partitions)
-    ordered = sessions.in_sessions(unique, night, options.max_session_events, options.partitions)
+    unique = sessions.without_duplicates(_known(used, options.mapping), options.partitions)
+    ordered = sessions.in_sessions(unique, options.max_session_events, options.partitions)
     left = ordered.observe(sorted_, *_tally((_OTHER, *EXCLUDED))).where(_stays("reason"))
     kept = _one_row_a_product(left)
     with _fixed_plan(spark):
         kept.persist(StorageLevel.DISK_ONLY)
-        counts = _balance(_count(kept, night), scanned.get, sorted_.get, len(files), day)
+        counts = _balance(_count(kept), scanned.get, sorted_.get, len(files), day)
     return CleanDay(kept.where("reason IS NULL").select(*_clean_columns()), _quarantine(kept), counts)
 
 
@@ -202,27 +202,27 @@ _EMAIL: Final = r"[\w.+-]+@[\w-]+\.\w"
 _ADDRESS: Final = r"(^|[^\d.])(\d{1,3}\.){3}\d{1,3}([^\d.]|$)"
 
 
-def _known(used: DataFrame, options: CleanOptions) -> DataFrame:
-    """Kinds and pseudonyms for the lines that are still in."""
-    keyed = pseudonym.with_key(kinds.with_kinds(used, options.mapping), options.key)
-    identified = keyed.withColumn("session", pseudonym.pseudonym(F.concat_ws(":", *options.mapping.session)))
-    return identified.withColumn("visitor", pseudonym.pseudonym(F.concat_ws(":", *options.mapping.visitor)))
-
-
-def _slim(known: DataFrame) -> DataFrame:
-    """What goes through the shuffles."""
+def _known(used: DataFrame, site: Mapping) -> DataFrame:
+    """Kinds and pseudonyms for the lines that are still in; the columns that go through the shuffles."""
+    found = kinds.with_kinds(used, site)
+    personal = F.col("reason").isNull() & _looks_personal(F.col("texts"))
+    reason = F.when(personal, F.lit("personal_data")).otherwise(F.col("reason"))
     texts = F.concat_ws(" ", "item", "category", F.to_json("more"), "dvce_type", "refr_medium")
-    looks_personal = (F.col("texts").contains("@") & F.col("texts").rlike(_EMAIL)) | (
-        F.col("texts").contains(".") & F.col("texts").rlike(_ADDRESS)
-    )
-    personal = F.col("reason").isNull() & looks_personal
-    return known.withColumn("texts", texts).select(
-        F.when(personal, F.lit("personal_data")).otherwise(F.col("reason")).alias("reason"),
-        "file", "line_hash", "line_bytes", "event_id", "event_fingerprint", "session", "visitor", "ts", "collector_ts",
+    return found.withColumn("texts", texts).select(
+        reason.alias("reason"),
+        "file", "line_hash", "line_bytes", "event_id", "event_fingerprint",
+        pseudonym.pseudonym(F.concat_ws(":", *site.session)).alias("session"),
+        pseudonym.pseudonym(F.concat_ws(":", *site.visitor)).alias("visitor"),
+        "ts", "collector_ts", "part", "after_tail",
         "kind", "page", "item", "category", "price", "quantity", "more",
-        F.col("dvce_type").alias("device"), F.col("refr_medium").alias("referrer"),
+        F.col("dvce_type").alias("device"),
+        F.col("refr_medium").alias("referrer"),
         F.col("domain_sessionidx").try_cast("int").alias("session_index"),
     )  # fmt: skip
+
+
+def _looks_personal(text: Column) -> Column:
+    return (text.contains("@") & text.rlike(_EMAIL)) | (text.contains(".") & text.rlike(_ADDRESS))
 
 
 def _one_row_a_product(events: DataFrame) -> DataFrame:
@@ -251,14 +251,13 @@ def _quarantine(kept: DataFrame) -> DataFrame:
     )
 
 
-def _count(kept: DataFrame, night: lines.Window) -> dict[str, int]:
+def _count(kept: DataFrame) -> dict[str, int]:
     """Count what is kept, which makes Spark do all the work; `events`, `added`, `late_taken` and the reasons."""
     first, reason = F.col("nth") == 0, F.col("reason")
-    late = F.col("collector_ts") >= lines.instant(night.end + night.lookahead)
     grouped = kept.groupBy(F.coalesce(reason, F.lit("events")).alias("what")).agg(
         F.count("*").alias("rows"),
         F.count(F.when(first, 1)).alias("lines"),
-        F.count(F.when(first & late, 1)).alias("late"),
+        F.count(F.when(first & F.col("after_tail"), 1)).alias("late"),
     )
     rows = {row["what"]: row for row in _collect(grouped)}
     events = rows.pop("events", None)

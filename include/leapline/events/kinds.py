@@ -1,14 +1,15 @@
 """The mapping, compiled to Spark columns."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from functools import reduce
-from typing import Final
+from typing import Any, Final
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from leapline.events.mapping import (
     Condition,
+    EntityTest,
     FromColumn,
     FromEntity,
     FromEvent,
@@ -51,9 +52,16 @@ def entity_fields(mapping: Mapping) -> list[str]:
     return sorted(named)
 
 
-def has_entity(found: Column, name: str, field: str, values: list[str]) -> Column:
-    """Whether an entity of that name has one of some values in a field; false where nothing is known."""
-    return F.coalesce(F.exists(found, lambda e: _is(e, name) & e["data"][field].isin(values)), F.lit(False))
+def has_entity(found: Column, test: EntityTest) -> Column:
+    """Whether there is an entity as the test wants it; false where nothing is known."""
+    fits = F.exists(found, lambda e: _is(e, test.entity) & e["data"][test.field].isin(*test.values))
+    return F.coalesce(fits, F.lit(False))
+
+
+def may_have_entity(column: str, test: EntityTest) -> Column:
+    """Whether a JSON column's text can hold such an entity at all; spares most lines the parsing."""
+    texts = (F.col(column).contains(value) for value in test.values)
+    return F.col(column).contains(test.entity) & reduce(lambda a, b: a | b, texts)
 
 
 def any_of(tests: dict[str, list[str]]) -> Column:
@@ -67,23 +75,24 @@ def with_kinds(frame: DataFrame, mapping: Mapping) -> DataFrame:
 
     Needs the columns of `columns_of` and, parsed, `entities`.
     """
+    rules = mapping.rules
     frame = frame.withColumn("event_data", _event_data(mapping))
-    frame = frame.withColumn("rule", _first_that_fits(mapping.rules))
-    frame = frame.withColumn(
-        "products", _by_rule(mapping.rules, lambda r: _products(r.products) if r.products else None)
+    frame = frame.withColumn("rule", _first_that_fits(rules))
+    frame = frame.withColumns(
+        {
+            "kind": F.coalesce(_by_rule(rules, lambda r: r.kind, F.lit), F.lit("other")),
+            "products": _by_rule(rules, _listed, _products),
+        }
     )
-    own = _by_rule(
-        mapping.rules, lambda r: F.get("products", F.lit(0)) if r.products and not r.products.kind else _own(r)
+    frame = frame.withColumns(
+        {
+            "page": F.when(F.col("kind").isin(*_WITH_PAGE), _page(mapping)),
+            "own": _by_rule(rules, _own_sources, _own),
+            "more": _more(rules).cast(f"array<{_MORE}>"),
+        }
     )
-    frame = frame.withColumn("own", own)
-    kind = F.coalesce(_by_rule(mapping.rules, lambda r: F.lit(r.kind)), F.lit("other"))
-    return frame.select(
-        "*",
-        kind.alias("kind"),
-        F.when(kind.isin(*_WITH_PAGE), _page(mapping)).alias("page"),
-        *(F.col("own")[name].alias(name) for name in ("item", "category", "price", "quantity")),
-        _more(mapping.rules).cast(f"array<{_MORE}>").alias("more"),
-    ).drop("own", "products", "event_data", "rule")
+    values = {name: F.col("own")[name] for name in ("item", "category", "price", "quantity")}
+    return frame.withColumns(values).drop("own", "products", "event_data", "rule")
 
 
 def _sources(mapping: Mapping) -> Iterator[Source]:
@@ -123,7 +132,7 @@ def _fits(condition: Condition) -> Column:
     value = _value(condition.source)
     if isinstance(condition.is_, Matches):
         return value.rlike(condition.is_.pattern)
-    return value.isin(condition.is_)
+    return value.isin(*condition.is_)
 
 
 def _first_that_fits(rules: list[Rule]) -> Column:
@@ -134,19 +143,35 @@ def _first_that_fits(rules: list[Rule]) -> Column:
     return chain
 
 
-def _by_rule(rules: list[Rule], value: Callable[[Rule], Column | None]) -> Column:
-    """One value a rule, null where the rule has none; rules with the same value share a branch."""
-    chain = F.when(F.lit(False), F.lit(None))
+def _by_rule(rules: list[Rule], key: Callable[[Rule], Any], value: Callable[[Any], Column]) -> Column:
+    """One value a rule, by what the rule says; null for rules that say nothing. Equal ones share a branch."""
+    numbers: dict[Hashable, list[int]] = {}
     for number, rule in enumerate(rules):
-        if (column := value(rule)) is not None:
-            chain = chain.when(F.col("rule") == number, column)
+        if (said := key(rule)) is not None:
+            numbers.setdefault(said, []).append(number)
+    chain = F.when(F.lit(False), F.lit(None))
+    for said, which in numbers.items():
+        chain = chain.when(F.col("rule").isin(which), value(said))
     return chain
 
 
-def _own(rule: Rule) -> Column | None:
-    if not any((rule.item, rule.category, rule.price, rule.quantity)):
-        return None
-    return _product(*(_value(s) for s in (rule.item, rule.category, rule.price, rule.quantity)))
+_FIRST: Final = "first product"
+
+
+def _own_sources(rule: Rule) -> Hashable:
+    """Where the item, category, price and quantity of an event's own row come from."""
+    if rule.products and not rule.products.kind:
+        return _FIRST
+    sources = (rule.item, rule.category, rule.price, rule.quantity)
+    return sources if any(sources) else None
+
+
+def _own(sources: Any) -> Column:
+    return F.get("products", F.lit(0)) if sources == _FIRST else _product(*map(_value, sources))
+
+
+def _listed(rule: Rule) -> Products | None:
+    return rule.products and rule.products.model_copy(update={"kind": None})
 
 
 def _products(products: Products) -> Column:
@@ -173,7 +198,7 @@ def _text(value: Column) -> Column:
 
 
 def _page(mapping: Mapping) -> Column:
-    said = _by_rule(mapping.rules, lambda r: F.lit(r.page) if r.page else None)
+    said = _by_rule(mapping.rules, lambda r: r.page, F.lit)
     path = F.coalesce("page_urlpath", F.lit(""))
     by_path = F.when(F.lit(False), F.lit(None))
     for page in mapping.pages:
@@ -183,15 +208,10 @@ def _page(mapping: Mapping) -> Column:
 
 def _more(rules: list[Rule]) -> Column:
     """Rows beyond an event's own, null where there are none."""
-
-    def rows(rule: Rule) -> Column | None:
-        if rule.products is None:
-            return None
-        kind = F.lit(rule.products.kind or rule.kind)
-        further = F.col("products") if rule.products.kind else F.slice("products", F.lit(2), F.size("products"))
-        made = F.transform(
-            further, lambda p: F.struct(kind.alias("kind"), p["item"], p["category"], p["price"], p["quantity"])
-        )
-        return F.when(F.size("products") > (0 if rule.products.kind else 1), made)
-
-    return _by_rule(rules, rows)
+    own_rows = _by_rule(rules, lambda r: None if r.products is None else int(r.products.kind is None), F.lit)
+    kind = F.coalesce(_by_rule(rules, lambda r: r.products and r.products.kind, F.lit), F.col("kind"))
+    further = F.slice("products", own_rows + 1, F.size("products"))
+    rows = F.transform(
+        further, lambda p: F.struct(kind.alias("kind"), p["item"], p["category"], p["price"], p["quantity"])
+    )
+    return F.when(F.size("products") > own_rows, rows)

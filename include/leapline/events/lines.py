@@ -23,14 +23,14 @@ _BROKEN_CLOCK: Final = timedelta(days=31)
 
 
 @dataclass(frozen=True)
-class Window:
+class Night:
     """The times that a night deals with, all UTC.
 
     Args:
         day: the data day.
         lookback: before the day, to see which sessions were already on.
         lookahead: past the day's end, to follow the tails of its sessions.
-        grace: how long after its own day's tail an event may still arrive.
+        grace: how much later than it happened an event may still arrive.
         skew: how far an event may lie after its own arrival.
     """
 
@@ -40,20 +40,17 @@ class Window:
     grace: timedelta
     skew: timedelta
 
-    @property
-    def start(self) -> datetime:
-        """The day's first instant."""
-        return datetime.combine(self.day, time(), UTC)
-
-    @property
-    def end(self) -> datetime:
-        """The next day's first instant."""
-        return self.start + timedelta(days=1)
+    def constants(self) -> dict[str, datetime | str]:
+        """For `with_constants`: the ends of the night's parts, and the day."""
+        start = datetime.combine(self.day, time(), UTC)
+        end = start + timedelta(days=1)
+        times = {"_from": start - self.lookback, "_start": start, "_rest": start + self.lookahead}
+        return {**times, "_end": end, "_until": end + self.lookahead, "_day": self.day.isoformat()}
 
 
-def instant(at: datetime) -> Column:
-    """A literal that does not depend on the session's time zone."""
-    return F.timestamp_micros(F.lit(round(at.timestamp() * 1_000_000)))
+BEFORE, HEAD, REST, AFTER = range(4)
+"""Parts of a night: the look-back; of the day, the hours in which tails of the day before may run, and the others;
+the look-ahead."""
 
 
 def fields_of(lines: DataFrame, mapping: Mapping) -> DataFrame:
@@ -84,31 +81,47 @@ def fields_of(lines: DataFrame, mapping: Mapping) -> DataFrame:
     return timed.select("*", F.coalesce("derived_ts", "collector_ts").alias("ts"), _damage().alias("damage"))
 
 
-def judged(fields: DataFrame, mapping: Mapping, window: Window, consent_required: bool) -> DataFrame:
-    """Add `entities`, and `reason`: why a line is not used, null for the events of the day and its margins.
+def judged(fields: DataFrame, mapping: Mapping, night: Night, consent_required: bool) -> DataFrame:
+    """Add why a line is not used.
 
     What has no usable time of its own counts for the day on which it arrived, so that it is set aside in one night
     only.
+
+    Args:
+        fields: `fields_of`, with the night's constants.
+
+    Returns:
+        `reason`, null for the events of the day and its margins; `part` of the night; `after_tail`, whether it arrived
+        when the day's tails were over; `entities` of `contexts`.
     """
-    inside = F.col("ts").between(
-        instant(window.start - window.lookback), instant(window.end + window.lookahead - _TICK)
-    )
-    in_day = F.col("ts").between(instant(window.start), instant(window.end - _TICK))
-    usable = F.col("damage").isNull() & inside
+    usable = F.col("damage").isNull() & F.col("part").isNotNull()
     found = kinds.entities(F.when(usable, F.col("contexts")), kinds.entity_fields(mapping))
-    bot = kinds.entities(F.when(usable, F.col("derived_contexts")), [mapping.bot.field])
-    timed = fields.select("*", found.alias("entities"), bot.alias("derived"), _untimely(window).alias("untimely"))
+    robots = F.when(usable & kinds.may_have_entity("derived_contexts", mapping.bot), F.col("derived_contexts"))
+    timed = fields.withColumns({"part": _part(), "after_tail": F.col("collector_ts") >= F.col("_until")}).withColumns(
+        {
+            "entities": found,
+            "derived": kinds.entities(robots, [mapping.bot.field]),
+            "untimely": F.coalesce("damage", _untimely(night)),
+        }
+    )
     unwanted = _unwanted(mapping, consent_required)
     reason = (
-        F.when(F.col("damage").isNotNull(), F.when(_arrived_on(window), F.col("damage")).otherwise("other_day"))
-        .when(F.col("untimely").isNotNull(), F.when(_arrived_on(window), F.col("untimely")).otherwise("other_day"))
-        .when(~inside, F.lit("other_day"))
-        .when(unwanted.isNotNull(), F.when(in_day, unwanted).otherwise("other_day"))
+        F.when(F.col("untimely").isNotNull(), F.when(_arrived_on_the_day(), F.col("untimely")).otherwise("other_day"))
+        .when(F.col("part").isNull(), F.lit("other_day"))
+        .when(unwanted.isNotNull(), F.when(F.col("part").isin(HEAD, REST), unwanted).otherwise("other_day"))
     )
     return timed.withColumn("reason", reason).drop("derived", "untimely", "damage", "form", "derived_ts")
 
 
-_TICK: Final = timedelta(microseconds=1)
+def _part() -> Column:
+    ts = F.col("ts")
+    return (
+        F.when(ts < F.col("_from"), F.lit(None))
+        .when(ts < F.col("_start"), F.lit(BEFORE))
+        .when(ts < F.col("_rest"), F.lit(HEAD))
+        .when(ts < F.col("_end"), F.lit(REST))
+        .when(ts < F.col("_until"), F.lit(AFTER))
+    )
 
 
 def _unreadable(line: Column) -> Column:
@@ -133,18 +146,19 @@ def _damage() -> Column:
     )
 
 
-def _arrived_on(window: Window) -> Column:
-    collected = F.col("collector_ts").between(instant(window.start), instant(window.end - _TICK))
-    return F.coalesce(collected, enriched_on(F.col("file")) == F.lit(window.day), F.lit(False))
+def _arrived_on_the_day() -> Column:
+    at = F.col("collector_ts")
+    collected = (at >= F.col("_start")) & (at < F.col("_end"))
+    return F.coalesce(collected, enriched_on(F.col("file")) == F.col("_day"), F.lit(False))
 
 
-def _untimely(window: Window) -> Column:
+def _untimely(night: Night) -> Column:
     """Why an event's time cannot be right, or is too long ago."""
     lag = F.unix_micros("collector_ts") - F.unix_micros("ts")
     return (
-        F.when(lag < -_micros(window.skew), F.lit("clock_skew"))
+        F.when(lag < -_micros(night.skew), F.lit("clock_skew"))
         .when(lag > _micros(_BROKEN_CLOCK), F.lit("clock_skew"))
-        .when(lag > _micros(window.grace), F.lit("late"))
+        .when(lag > _micros(night.grace), F.lit("late"))
     )
 
 
@@ -153,8 +167,8 @@ def _micros(span: timedelta) -> int:
 
 
 def _unwanted(mapping: Mapping, consent_required: bool) -> Column:
-    bot = kinds.has_entity(F.col("derived"), mapping.bot.entity, mapping.bot.field, mapping.bot.values)
-    consent = kinds.has_entity(F.col("entities"), mapping.consent.entity, mapping.consent.field, mapping.consent.values)
+    bot = kinds.has_entity(F.col("derived"), mapping.bot)
+    consent = kinds.has_entity(F.col("entities"), mapping.consent)
     return (
         F.when(bot | kinds.any_of(mapping.bot_columns), F.lit("bot"))
         .when(kinds.any_of(mapping.internal), F.lit("internal"))

@@ -108,7 +108,7 @@ class Condition(_Model):
     """A source has one of some values, or matches a pattern."""
 
     source: Source
-    is_: list[str] | Matches = Field(alias="is")
+    is_: tuple[str, ...] | Matches = Field(alias="is")
 
 
 class Products(_Model):
@@ -159,7 +159,7 @@ class EntityTest(_Model):
 
     entity: EntityName
     field: FieldName
-    values: list[str] = Field(min_length=1)
+    values: tuple[str, ...] = Field(min_length=1)
 
 
 class Mapping(_Model):

@@ -132,8 +132,8 @@ def landing_name(file: Column) -> Column:
 
 
 def enriched_on(file: Column) -> Column:
-    """The date in a run's or a flat file's name."""
-    return F.regexp_extract(file, r"(?:run=|/)(\d{4}-\d\d-\d\d)-", 1).try_cast("date")
+    """The date in a run's or a flat file's name, `yyyy-MM-dd`; empty where there is none."""
+    return F.regexp_extract(file, r"(?:run=|/)(\d{4}-\d\d-\d\d)-", 1)
 
 
 def _without_return(line: Column) -> Column:

@@ -6,8 +6,7 @@ from typing import Final
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from leapline.events.lines import Window as Night
-from leapline.events.lines import instant
+from leapline.events.lines import AFTER, BEFORE, REST
 
 MAX_SESSION: Final = timedelta(hours=24)
 """What goes on for longer is no visit."""
@@ -37,7 +36,7 @@ def without_duplicates(events: DataFrame, partitions: int) -> DataFrame:
     )
 
 
-def in_sessions(events: DataFrame, night: Night, max_events: int, partitions: int) -> DataFrame:
+def in_sessions(events: DataFrame, max_events: int, partitions: int) -> DataFrame:
     """Mark what belongs to sessions of other days and what is beyond a session's bounds; one shuffle, by session.
 
     A session belongs to the day of its first event. Its tail is followed to the end of the look-ahead; what comes
@@ -52,21 +51,21 @@ def in_sessions(events: DataFrame, night: Night, max_events: int, partitions: in
     keyed = events.withColumn("session", F.when(fresh, F.col("session")).otherwise(F.unhex("line_hash")))
     before = Window.partitionBy("session").orderBy("ts", "event_id").rowsBetween(*_SO_FAR)
     begun = keyed.repartition(partitions, "session").withColumns(
-        {"start": F.min(F.when(fresh, F.col("ts"))).over(before), "nth": F.count(F.when(fresh, 1)).over(before)}
+        {
+            "start": F.min(F.when(fresh, F.col("ts"))).over(before),
+            "start_part": F.min(F.when(fresh, F.col("part"))).over(before),
+            "nth": F.count(F.when(fresh, 1)).over(before),
+        }
     )
-    return begun.withColumn("reason", F.coalesce("reason", F.when(fresh, _out_of_bounds(night, max_events)))).drop(
-        "start", "nth"
-    )
+    found = F.when(fresh, _out_of_bounds(max_events))
+    return begun.withColumn("reason", F.coalesce("reason", found)).drop("start", "start_part", "nth", "part")
 
 
-def _out_of_bounds(night: Night, max_events: int) -> Column:
-    ts, start = F.col("ts"), F.col("start")
-    in_day = (ts >= instant(night.start)) & (ts < instant(night.end))
-    endless = (F.col("nth") > max_events) | (ts >= start + F.expr(f"INTERVAL {MAX_SESSION // timedelta(hours=1)} HOUR"))
+def _out_of_bounds(max_events: int) -> Column:
+    began = F.col("start_part")
+    too_long = F.col("ts") >= F.col("start") + F.expr(f"INTERVAL {MAX_SESSION // timedelta(hours=1)} HOUR")
     return (
-        F.when(
-            (start < instant(night.start)) & in_day & (ts >= instant(night.start + night.lookahead)), F.lit("endless")
-        )
-        .when((start < instant(night.start)) | (start >= instant(night.end)), F.lit("other_day"))
-        .when(endless, F.lit("endless"))
+        F.when((began == BEFORE) & (F.col("part") == REST), F.lit("endless"))
+        .when(began.isin(BEFORE, AFTER), F.lit("other_day"))
+        .when((F.col("nth") > max_events) | too_long, F.lit("endless"))
     )
