@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk.api.datamodels._generated import DagRunType
 
 from leapline.errors import SettingsError
 from leapline.orchestration.params import data_day, resolve
@@ -12,7 +13,12 @@ from leapline.settings import Settings
 
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
 NIGHT = {"data_interval_start": MIDNIGHT - timedelta(days=1), "run_after": MIDNIGHT, "conf": None}
-BY_HAND = {"run_type": "manual", "data_interval_start": None, "run_after": MIDNIGHT + timedelta(hours=15), "conf": {}}
+BY_HAND = {
+    "run_type": DagRunType.MANUAL,
+    "data_interval_start": None,
+    "run_after": MIDNIGHT + timedelta(hours=15),
+    "conf": {},
+}
 
 
 def facts(params: dict[str, Any], **run: Any) -> dict[str, Any]:
@@ -22,9 +28,9 @@ def facts(params: dict[str, Any], **run: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("run", "params", "day", "backfill", "ready_at"),
     [
-        (NIGHT | {"run_type": "scheduled"}, {}, "2026-03-01", False, "2026-03-02T03:00:00+00:00"),
-        (NIGHT | {"run_type": "backfill"}, {}, "2026-03-01", True, "2026-03-02T03:00:00+00:00"),
-        (NIGHT | {"run_type": "backfill"}, {"date": "2026-02-10"}, "2026-02-10", True, None),
+        (NIGHT | {"run_type": DagRunType.SCHEDULED}, {}, "2026-03-01", False, "2026-03-02T03:00:00+00:00"),
+        (NIGHT | {"run_type": DagRunType.BACKFILL}, {}, "2026-03-01", True, "2026-03-02T03:00:00+00:00"),
+        (NIGHT | {"run_type": DagRunType.BACKFILL}, {"date": "2026-02-10"}, "2026-02-10", True, None),
         (BY_HAND, {}, "2026-03-01", False, None),
         (BY_HAND, {"date": "2026-02-10"}, "2026-02-10", False, None),
         (BY_HAND | {"conf": None}, {"date": ""}, "2026-03-01", False, None),

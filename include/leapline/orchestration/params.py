@@ -73,10 +73,10 @@ def resolve(params: dict[str, Any], run: Any, settings: Settings | None = None) 
     overrides = _overrides(params)
     loaded = settings or Settings.load(**overrides)
     day = data_day(params.get("date"), run.data_interval_start, run.run_after)
-    on_schedule = str(run.run_type) in {"scheduled", "backfill"} and not params.get("date")
+    on_schedule = run.run_type in ("scheduled", "backfill") and not params.get("date")
     return {
         "day": day.isoformat(),
-        "backfill": str(run.run_type) == "backfill",
+        "backfill": run.run_type == "backfill",
         "ready_at": tail_is_in(day, loaded.lookahead_hours).isoformat() if on_schedule else None,
         "overrides": overrides,
     }
