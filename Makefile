@@ -3,7 +3,7 @@ SHELL := /bin/bash
 UV := $(shell command -v uv || echo .venv/bin/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock
+.PHONY: help setup lock demo up down check test
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,3 +14,23 @@ setup: ## .venv, the scorer and the registry's tools in .local, a JRE where ther
 lock: setup ## compile requirements.in and requirements-dev.in into pinned files, newest versions that fit
 	$(UV) pip compile -q --upgrade --universal --python-version 3.11 requirements.in -o requirements.txt
 	$(UV) pip compile -q --upgrade --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt
+
+demo: setup ## the whole line on generated events: from Snowplow lines to a scored session
+	@.venv/bin/leapline demo
+
+up: setup ## Airflow's web UI with the nightly schedule, on loopback
+	@.venv/bin/leapline up
+
+down: ## stop what `make up` started
+	@.venv/bin/leapline down
+
+check: setup ## format, lint, types, layers, Go vet
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@PYTHONPATH=include .venv/bin/lint-imports
+	@cd include/scorer && PATH="$(CURDIR)/.venv/bin:$$PATH" && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./...
+
+test: check ## everything that continuous integration runs
+	@cd include/scorer && PATH="$(CURDIR)/.venv/bin:$$PATH" go test ./...
+	@.venv/bin/pytest -q

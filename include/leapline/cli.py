@@ -152,7 +152,7 @@ def score(
     if as_json:
         print(json.dumps(answer, indent=1))
         return
-    for row in answer["rows"]:
+    for row in answer:
         out.print(f"{row.get('segment', '')} {row.get('buy', '')}".strip() or json.dumps(row))
 
 

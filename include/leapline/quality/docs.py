@@ -21,7 +21,7 @@ a { color: #2563a8; }
 .fa-times::before { content: "\\2717 "; }
 .badge { border: 1px solid currentColor; border-radius: .6rem; padding: 0 .45rem; font-size: .85em; }
 .breadcrumb { display: flex; gap: .5rem; list-style: none; padding: 0; }
-.d-none, .modal, .show-cta, .ge-newsletter, form, .btn, .navbar-brand img { display: none !important; }
+.collapse:not(.show), [data-toggle="collapse"], .d-none, .modal, footer, form, .btn { display: none !important; }
 pre { overflow: auto; }
 """
 

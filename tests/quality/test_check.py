@@ -1,0 +1,94 @@
+"""A day's numbers are held against limits; every breach is named, and the pages need no network."""
+
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from leapline.quality.check import check
+from leapline.quality.expectations import COLUMNS, Limits, expectations, table
+from leapline.quality.profile import profile
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+DAY = "2026-03-01"
+NOON = datetime(2026, 3, 1, 12)
+COUNTS = {"day": DAY, "quarantined_share": 0.01, "excluded": {"duplicate": 2}}
+
+
+def event(number: int, **changes: Any) -> dict[str, Any]:
+    ts = NOON + timedelta(seconds=number)
+    usual = {
+        "event_id": f"e{number}", "session": f"{number % 2:064x}", "visitor": "f" * 64, "ts": ts, "collector_ts": ts,
+        "kind": "item_view", "page": "item", "item": "i1", "category": "c1", "price": 9.5, "quantity": 1,
+        "device": "Mobile", "referrer": None, "session_index": 1,
+    }  # fmt: skip
+    return usual | changes
+
+
+def frame(spark: "SparkSession", *events: dict[str, Any]) -> "DataFrame":
+    return spark.createDataFrame(list(events), ", ".join(f"{name} {type_}" for name, type_ in COLUMNS.items()))
+
+
+@pytest.fixture(scope="module")
+def good(spark: "SparkSession") -> dict[str, Any]:
+    return profile(frame(spark, *(event(n) for n in range(6)), event(6, kind="purchase")), COUNTS)
+
+
+@pytest.mark.spark
+def test_the_profile_counts(good: dict[str, Any]) -> None:
+    wanted = {"events": 7, "sessions": 2, "buyers": 1, "kind_item_view": 6, "kind_purchase": 1, "largest_price": 9.5}
+    assert {name: good[name] for name in wanted} == wanted
+    assert good["duplicate_share"] == pytest.approx(2 / 9, abs=1e-6)
+    assert good["columns"] == COLUMNS
+
+
+PLANTED = [
+    ("null_visitor", {"visitor": None}),
+    ("unknown_kinds", {"kind": "dance"}),
+    ("negative_prices", {"price": -1.0}),
+    ("bad_quantities", {"quantity": -1}),
+    ("out_of_order", {"ts": NOON + timedelta(hours=2), "collector_ts": NOON}),
+    ("before_day", {"ts": NOON - timedelta(days=1)}),
+    ("after_tail", {"ts": NOON + timedelta(days=2), "collector_ts": NOON + timedelta(days=2)}),
+    ("bad_pseudonyms", {"session": "b3a1"}),
+    ("personal_values", {"item": "anna@shop.example"}),
+    ("personal_values", {"category": "203.0.113.9"}),
+    ("duplicates", {"event_id": "e1", "session": f"{1:064x}"}),
+]
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize(("number", "planted"), PLANTED)
+def test_each_fault_shows_in_its_own_number(spark: "SparkSession", number: str, planted: dict[str, Any]) -> None:
+    found = table(profile(frame(spark, *(event(n) for n in range(4)), event(9, **planted)), COUNTS))
+    assert found[number] == 1
+    limits = {e.column: e for e in expectations([], Limits())}
+    assert limits[number].most == 0
+
+
+def test_a_column_more_or_less_shows(good: dict[str, Any]) -> None:
+    columns = {**COLUMNS, "user_ipaddress": "string", "price": "string"}
+    found = table(good | {"columns": columns})
+    assert (found["unexpected_columns"], found["missing_columns"]) == (1, 1)
+
+
+def test_a_good_day_passes_and_a_broken_one_says_why(good: dict[str, Any], tmp_path: Path) -> None:
+    limits = Limits(max_duplicate_share=0.5)
+    assert check(good, [], limits, DAY, tmp_path / "good").passed
+    broken = check(good | {"personal_values": 3}, [{"events": 100}, {"events": 40}], limits, DAY, tmp_path / "broken")
+    assert [outcome.name for outcome in broken.failed] == ["events", "personal_values"]
+    assert "events is 7, expected at least 35" in broken.sentence()
+    assert "no data" in broken.sentence()
+
+
+def test_the_pages_fetch_nothing_from_elsewhere(good: dict[str, Any], tmp_path: Path) -> None:
+    result = check(good, [], Limits(max_duplicate_share=0.5), DAY, tmp_path)
+    pages = list(tmp_path.rglob("*.html"))
+    assert tmp_path / result.docs in pages
+    for page in pages:
+        fetched = re.findall(r"<(?:script|link|img)\b[^>]*(?:src|href)=\"https?://[^\"]*", page.read_text())
+        assert not fetched, page
