@@ -1,0 +1,228 @@
+package forest
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"leapline/scorer/bundle"
+)
+
+// maker makes random trees.
+type maker struct {
+	*rand.Rand
+	features   int
+	thresholds []float64
+	width      int
+	kinds      int // distinct leaves, 0 for all different
+	made       float64
+}
+
+// grow appends a subtree to t: of so many leaves, or a chain when they are all to one side.
+func (m *maker) grow(t *bundle.Tree, leaves, depth int, chain bool) {
+	at := len(t.Nodes)
+	t.Depth = max(t.Depth, depth)
+	if leaves <= 1 {
+		t.Nodes = append(t.Nodes, bundle.TreeNode{Feature: -1, Lo: int32(len(t.Values)), Hi: int32(len(t.Values) + m.width)})
+		for range m.width {
+			m.made++
+			value := m.made
+			if m.kinds > 0 {
+				value = float64(m.IntN(m.kinds))
+			}
+			t.Values = append(t.Values, value)
+		}
+		return
+	}
+	n := bundle.TreeNode{Feature: int32(m.IntN(m.features)), Threshold: m.thresholds[m.IntN(len(m.thresholds))]}
+	if n.Feature == 0 { // feature 0 is categorical
+		n.Threshold, n.Categories, n.IsLeft, n.Lo = 0, 5, m.IntN(2) == 0, int32(len(t.Cats))
+		for c := range 5 {
+			if m.IntN(2) == 0 {
+				t.Cats = append(t.Cats, float64(c))
+			}
+		}
+		n.Hi = int32(len(t.Cats))
+	}
+	t.Nodes = append(t.Nodes, n)
+	left := 1 + m.IntN(leaves-1)
+	if chain {
+		left = 1
+	}
+	m.grow(t, left, depth+1, chain)
+	t.Nodes[at].Right = int32(len(t.Nodes))
+	m.grow(t, leaves-left, depth+1, chain)
+}
+
+// row has values at, beside and far from thresholds, and all that is no number.
+func (m *maker) row() []float64 {
+	x := make([]float64, m.features)
+	for i := range x {
+		switch t := m.thresholds[m.IntN(len(m.thresholds))]; m.IntN(8) {
+		case 0:
+			x[i] = math.NaN()
+		case 1:
+			x[i] = math.Inf(1 - 2*m.IntN(2))
+		case 2:
+			x[i] = math.Copysign(0, float64(m.IntN(2))-0.5)
+		case 3:
+			x[i] = t
+		case 4:
+			x[i] = math.Nextafter(t, math.Inf(1-2*m.IntN(2)))
+		default:
+			x[i] = m.NormFloat64() * 3
+		}
+	}
+	if m.IntN(4) > 0 {
+		x[0] = float64(m.IntN(8) - 1)
+	}
+	return x
+}
+
+// plainWalk is what the format says.
+func plainWalk(t *bundle.Tree, x []float64) []float64 {
+	i := int32(0)
+	for t.Nodes[i].Feature >= 0 {
+		n := &t.Nodes[i]
+		left := x[n.Feature] <= n.Threshold
+		if n.Categories > 0 {
+			left = slices.Contains(t.Cats[n.Lo:n.Hi], x[n.Feature]) == n.IsLeft
+		}
+		if left {
+			i++
+		} else {
+			i = n.Right
+		}
+	}
+	return t.Values[t.Nodes[i].Lo:t.Nodes[i].Hi]
+}
+
+func build(t testing.TB, trees []bundle.Tree, features, width int) *Forest {
+	t.Helper()
+	b := NewBuilder(features, width)
+	for i := range trees {
+		if err := b.Add(&trees[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestForestEqualsPlainWalk(t *testing.T) {
+	cases := map[string]struct {
+		trees, features, thresholds, leaves, kinds, width int
+		chain, wide                                       bool
+	}{
+		"few thresholds":  {trees: 100, features: 6, thresholds: 31, leaves: 200, kinds: 40, width: 2},
+		"many thresholds": {trees: 11, features: 3, thresholds: 5000, leaves: 700, width: 1},
+		"single leaves":   {trees: 3, features: 2, thresholds: 2, leaves: 1, width: 3},
+		"one tree":        {trees: 1, features: 4, thresholds: 9, leaves: 50, width: 1},
+		"deep chains":     {trees: 9, features: 4, thresholds: 20, leaves: 120, width: 1, chain: true},
+		"wide numbers":    {trees: 50, features: 9, thresholds: 300, leaves: 4000, width: 1, wide: true},
+		"only categories": {trees: 20, features: 1, thresholds: 1, leaves: 12, width: 2},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			m := &maker{Rand: rand.New(rand.NewPCG(5, 6)), features: c.features, width: c.width, kinds: c.kinds}
+			for range c.thresholds {
+				m.thresholds = append(m.thresholds, math.Round(m.NormFloat64()*1000)/1000)
+			}
+			m.thresholds[0] = math.Copysign(0, -1)
+			trees := make([]bundle.Tree, c.trees)
+			for i := range trees {
+				m.grow(&trees[i], 1+m.IntN(c.leaves), 0, c.chain)
+			}
+			f := build(t, trees, c.features, c.width)
+			if (f.wide != nil) != c.wide || f.Trees() != c.trees {
+				t.Fatalf("%d trees, wide nodes %t", f.Trees(), f.wide != nil)
+			}
+			s := f.NewScratch()
+			for range 300 {
+				x := m.row()
+				f.Read(x, s)
+				k := 0
+				for g := range f.Groups() {
+					for _, leaf := range f.Group(g, s) {
+						got := f.Values[int(leaf)*c.width:][:c.width]
+						if want := plainWalk(&trees[k], x); !slices.Equal(got, want) {
+							t.Fatalf("tree %d of %v: %v, expected %v", k, x, got, want)
+						}
+						k++
+					}
+				}
+				if k != c.trees {
+					t.Fatalf("%d trees were walked, expected %d", k, c.trees)
+				}
+			}
+		})
+	}
+}
+
+// TestSpreadCategories has categories so far apart that no table of them is made.
+func TestSpreadCategories(t *testing.T) {
+	leaf := func(at int32) bundle.TreeNode { return bundle.TreeNode{Feature: -1, Lo: at, Hi: at + 1} }
+	tree := bundle.Tree{
+		Nodes:  []bundle.TreeNode{{Feature: 0, Right: 2, Lo: 0, Hi: 2, Categories: 3 << 20, IsLeft: true}, leaf(0), leaf(1)},
+		Values: []float64{1, 2}, Cats: []float64{3, 2 << 20}, Depth: 1,
+	}
+	f := build(t, []bundle.Tree{tree}, 1, 1)
+	if f.sets[0].bytes != nil {
+		t.Fatal("a table was made")
+	}
+	s := f.NewScratch()
+	for x, want := range map[float64]float64{3: 1, 2 << 20: 1, 4: 2, 3.5: 2, math.Inf(1): 2} {
+		f.Read([]float64{x}, s)
+		if got := f.Values[f.Group(0, s)[0]]; got != want {
+			t.Errorf("%v leads to %v, expected %v", x, got, want)
+		}
+	}
+}
+
+func TestBuilderRefuses(t *testing.T) {
+	split := bundle.TreeNode{Feature: 2, Right: 2}
+	leaf := bundle.TreeNode{Feature: -1, Hi: 1}
+	b := NewBuilder(2, 1)
+	err := b.Add(&bundle.Tree{Nodes: []bundle.TreeNode{split, leaf, leaf}, Values: []float64{1}})
+	if err == nil || !strings.Contains(err.Error(), "feature 2 of 2") {
+		t.Errorf("a feature out of range: %v", err)
+	}
+	b = NewBuilder(2, 3)
+	err = b.Add(&bundle.Tree{Nodes: []bundle.TreeNode{leaf}, Values: []float64{1}})
+	if err == nil || !strings.Contains(err.Error(), "leaf of 1 values, expected 3") {
+		t.Errorf("a short leaf: %v", err)
+	}
+	if _, err := NewBuilder(2, 1).Build(); err == nil {
+		t.Error("a forest without trees was built")
+	}
+}
+
+func BenchmarkForest(b *testing.B) {
+	m := &maker{Rand: rand.New(rand.NewPCG(5, 6)), features: 6, width: 2, kinds: 40}
+	for range 31 {
+		m.thresholds = append(m.thresholds, m.NormFloat64())
+	}
+	trees := make([]bundle.Tree, 100)
+	for i := range trees {
+		m.grow(&trees[i], 200, 0, false)
+	}
+	f := build(b, trees, 6, 2)
+	rows := make([][]float64, 200)
+	for i := range rows {
+		rows[i] = m.row()
+	}
+	s := f.NewScratch()
+	i := 0
+	for b.Loop() {
+		f.Read(rows[i%len(rows)], s)
+		for g := range f.Groups() {
+			f.Group(g, s)
+		}
+		i++
+	}
+}
