@@ -47,6 +47,8 @@ def _row(draw: random.Random, i: int, strange: bool) -> tuple[Any, ...]:
 
 def stages(name: str) -> list[Any]:
     """The unfitted stages of one pipeline."""
+    if name.startswith("random"):
+        return random_stages(random.Random(name))
     return CATALOGUE[name]() if name in CATALOGUE else GOLDEN[name]()
 
 
@@ -125,7 +127,8 @@ def _bucketizer_logistic() -> list[Any]:
 def _naive_bayes() -> list[Any]:
     from pyspark.ml.classification import NaiveBayes
 
-    return [_thirds("x0", "b0"), _thirds("x1", "b1"), assembled(["b0", "b1"]), NaiveBayes()]
+    unused = assembled(["x0"], "q")
+    return [unused, _thirds("x1", "b1"), _thirds("x0", "b0"), assembled(["b0", "b1"]), NaiveBayes()]
 
 
 def _thirds(column: str, out: str) -> Any:
@@ -352,3 +355,77 @@ CATALOGUE: dict[str, Callable[[], list[Any]]] = {
     "tree_regressor": _model("DecisionTreeRegressor", labelCol="target"),
     "prediction_only": _model("RandomForestClassifier", numTrees=2, seed=1, probabilityCol="", rawPredictionCol=""),
 }
+
+
+def random_stages(draw: random.Random) -> list[Any]:
+    """Some categories, some numbers, one vector through some scalers, one model: each with options drawn."""
+    from pyspark.ml.feature import OneHotEncoder, StringIndexer
+
+    texts = draw.sample(["colour", "country", "color", "grp"], draw.randint(1, 4))
+    indexed = [f"{t}_i" for t in texts]
+    out: list[Any] = [StringIndexer(inputCols=texts, outputCols=indexed, handleInvalid="keep")]
+    hot = indexed[: draw.randint(0, len(indexed))]
+    if hot:
+        options = {"dropLast": draw.random() < 0.5, "handleInvalid": draw.choice(["keep", "error"])}
+        out.append(OneHotEncoder(inputCols=hot, outputCols=[f"{h}_v" for h in hot], **options))
+    numbers = draw.sample(_numbers(draw), 4)
+    out += numbers
+    columns = [f"{c}_v" if c in hot else c for c in indexed] + [n.getOutputCol() for n in numbers] + draw.sample(X, 2)
+    draw.shuffle(columns)
+    return [*out, assembled(columns, "v0"), *_chain(draw), _random_model(draw)]
+
+
+def _numbers(draw: random.Random) -> list[Any]:
+    from pyspark.ml.feature import Binarizer, Bucketizer, Imputer, QuantileDiscretizer
+
+    from leapline.bundle.log1p_scaler import Log1pScaler
+
+    cuts = [-math.inf, *sorted(draw.gauss(0, 1) for _ in range(draw.randint(1, 5))), math.inf]
+    return [
+        Imputer(inputCol="x", outputCol="x_n", strategy=draw.choice(["mean", "median", "mode"])),
+        Imputer(inputCol="n", outputCol="n_n", strategy=draw.choice(["mean", "median", "mode"])),
+        Imputer(inputCol="f", outputCol="f_n"),
+        Bucketizer(splits=cuts, inputCol="w", outputCol="w_n", handleInvalid="keep"),
+        QuantileDiscretizer(numBuckets=draw.randint(2, 6), inputCol="x1", outputCol="x1_n", handleInvalid="keep"),
+        Binarizer(threshold=draw.gauss(0, 1), inputCol="x2", outputCol="x2_n"),
+        Log1pScaler(inputCol="z", outputCol="z_n", scale=draw.uniform(0.1, 3)),
+    ]
+
+
+def _chain(draw: random.Random) -> list[Any]:
+    """Stages from v0 to features."""
+    from pyspark.ml.feature import PCA, MaxAbsScaler, MinMaxScaler, Normalizer, StandardScaler, VectorIndexer
+
+    with_mean, with_std = draw.random() < 0.5, draw.random() < 0.5
+    kinds = [
+        VectorIndexer(maxCategories=draw.randint(2, 8), handleInvalid="keep"),
+        StandardScaler(withMean=with_mean, withStd=with_std),
+        MinMaxScaler(min=-1.0, max=draw.uniform(0, 5)),
+        MaxAbsScaler(),
+        Normalizer(p=draw.choice([1.0, 2.0, 3.5, math.inf])),
+        PCA(k=3),
+    ]
+    picked = draw.sample(kinds, draw.randint(1, 3))
+    names = [f"v{i}" for i in range(len(picked))] + ["features"]
+    for stage, source, target in zip(picked, names, names[1:], strict=False):
+        stage.setInputCol(source).setOutputCol(target)
+    return picked
+
+
+def _random_model(draw: random.Random) -> Any:
+    from pyspark.ml import classification, clustering, regression
+
+    seed = draw.randint(0, 1000)
+    return draw.choice(
+        [
+            classification.LogisticRegression(labelCol=draw.choice(["label", "label3"]), maxIter=8),
+            classification.LinearSVC(maxIter=5),
+            classification.DecisionTreeClassifier(labelCol=draw.choice(["label", "label3"]), maxDepth=6),
+            classification.RandomForestClassifier(numTrees=5, seed=seed),
+            classification.GBTClassifier(maxIter=2, seed=seed),
+            regression.LinearRegression(labelCol="target"),
+            regression.RandomForestRegressor(labelCol="target", numTrees=3, seed=seed),
+            clustering.KMeans(k=3, seed=seed, maxIter=5),
+            clustering.BisectingKMeans(k=5, seed=seed, maxIter=5),
+        ]
+    )
