@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     )
     forest_trees: int = Field(60, ge=1, le=1000, description="Trees in the forest.")
     forest_depth: int = Field(10, ge=1, le=30, description="Greatest depth of a tree.")
-    forest_min_leaf: int = Field(4, ge=1, description="Fewest examples in a leaf.")
+    forest_min_leaf: int = Field(20, ge=1, description="Fewest examples in a leaf.")
     fit_partitions: int = Field(
         4, ge=1, le=4096, description="Partitions before `fit`; part of what makes a night reproducible."
     )
@@ -179,3 +179,13 @@ def _as_settings_error(cls: type[Settings], exc: ValidationError) -> SettingsErr
         expected=first["msg"].removeprefix("Input should be "),
         fix=f"Set it right ({about})",
     )
+
+
+def markdown_table() -> str:
+    """The settings as README shows them: name, default, meaning."""
+    rows = [
+        (f"`{PREFIX}{name.upper()}`", "" if field.default is None else f"`{field.default}`", field.description)
+        for name, field in Settings.model_fields.items()
+    ]
+    lines = ["| setting | default | meaning |", "|---|---|---|", *(f"| {' | '.join(map(str, row))} |" for row in rows)]
+    return "\n".join(lines) + "\n"

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from leapline.errors import LeaplineError, LocalServiceError
 from leapline.jobs.image import registry
@@ -154,7 +153,6 @@ def _tell(
     metrics, best = published["metrics"], best_possible(settings, day)
     low, high = metrics["roc_auc_interval"]
     answer = scored["answer"]
-    table = Table(show_header=False, box=None, padding=(0, 2))
     rows = {
         "verdict": _summary(settings, run, "gate")["sentence"],
         "ROC AUC": f"{metrics['roc_auc']:.4f} (95 %: {low:.4f} to {high:.4f})"
@@ -169,10 +167,9 @@ def _tell(
         "model card": str(lake.current("models", published["model_id"]) / "card.md"),
         "took": f"{seconds:.0f} s",
     }
-    for name, value in rows.items():
-        table.add_row(f"[bold]{name}[/]", value)
     console.print()
-    console.print(table, soft_wrap=True, highlight=False)
+    for name, value in rows.items():
+        console.print(f"  [bold]{name:<18}[/]{value}", soft_wrap=True, highlight=False)
     row_file = settings.home / "session.json"
     row_file.write_text(json.dumps(scored["row"], indent=1) + "\n", encoding="utf-8")
     console.print(

@@ -1,0 +1,125 @@
+"""The whole line, for real: the DAG on generated events, and the same steps on public ones."""
+
+import json
+import socket
+from collections.abc import Iterator
+from datetime import date
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from leapline.events.generator import PLANTED, GeneratorSpec, generate
+from leapline.events.importers.rees46 import import_rees46
+from leapline.jobs.image import registry
+from leapline.jobs.run import Run, past_report, perform
+from leapline.local.airflow_env import Place
+from leapline.local.airflow_run import Outcome, run_dag
+from leapline.local.registry import of_settings
+from leapline.serving.probe import running
+from leapline.settings import Settings
+from leapline.storage import Lake, read_json
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+ROOT = Path(__file__).resolve().parents[2]
+DAY = date(2026, 3, 4)
+KEY = "a key for tests, of at least 32 bytes"
+pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.timeout(900)]
+
+
+def free_address() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A fresh installation with two generated days and a registry of its own."""
+    if not (ROOT / ".local/bin/registry").exists():
+        pytest.skip("TOOLS ABSENT: `make setup` puts the registry, crane and the scorer into .local")
+    home = tmp_path_factory.mktemp("lake")
+    made = Settings(
+        home=home, landing=home / "landing", pseudonym_key=KEY, tools=ROOT / ".local", registry=free_address(),
+        training_days=2, forest_trees=20, forest_depth=8, roc_auc_threshold=0.7, spark_driver_memory="2g",
+    )  # fmt: skip
+    generate(home / "landing", GeneratorSpec(start=date(2026, 3, 2), days=3, sessions_per_day=1800))
+    local = of_settings(made)
+    local.start()
+    yield made
+    local.stop()
+
+
+@pytest.fixture(scope="module")
+def outcome(settings: Settings) -> Outcome:
+    return run_dag(settings, Place(settings.home / "airflow"), DAY)
+
+
+def summary(settings: Settings, outcome: Outcome, step: str) -> dict[str, Any]:
+    report = past_report(settings, outcome.run_id, step)
+    assert report is not None, outcome
+    assert report["ok"], report
+    found: dict[str, Any] = report["summary"]
+    return found
+
+
+def test_the_dag_publishes_and_promotes(settings: Settings, outcome: Outcome) -> None:
+    assert outcome.state == "success", outcome.error
+    assert set(outcome.tasks.values()) == {"success"}
+    published = summary(settings, outcome, "publish")
+    assert registry(settings).digest("champion") == published["digest"]
+    assert summary(settings, outcome, "gate")["roc_auc"] > 0.7
+    probed = summary(settings, outcome, "probe")
+    assert probed["rows"] >= 1000
+    assert probed["max_difference"] <= settings.probe_tolerance
+
+
+def test_the_image_that_comes_back_scores_a_session(settings: Settings, outcome: Outcome, tmp_path: Path) -> None:
+    layout = registry(settings).pull(summary(settings, outcome, "publish")["digest"], tmp_path / "image")
+    sample = read_json(Lake(settings.home).current("evaluations", DAY) / "probe_rows.json")
+    with running(layout, tmp_path) as client:
+        answer = client.predict(sample["rows"][:3])
+    assert [a["probability"][1] for a in answer] == pytest.approx(sample["expected"][:3], abs=1e-12)
+    assert {a["segment"] for a in answer} <= {"buy", "defer"}
+
+
+def test_the_same_day_again_gives_the_same_image(settings: Settings, outcome: Outcome, spark: "SparkSession") -> None:
+    first = summary(settings, outcome, "package")
+    again = {step: do(settings, step, DAY) for step in ("featurize", "train", "evaluate", "gate", "package")}["package"]
+    assert again["archive_sha256"] == first["archive_sha256"]
+    assert again["image_digest"] == first["image_digest"]
+    do(settings, "probe", DAY)
+    assert do(settings, "publish", DAY)["pushed"] is False
+    assert do(settings, "promote", DAY)["promoted"] is False
+
+
+def test_nothing_personal_is_kept(settings: Settings, outcome: Outcome) -> None:
+    kept = [
+        p for p in settings.home.rglob("*") if p.is_file() and "landing" not in p.parts and "registry" not in p.parts
+    ]
+    assert kept
+    planted = [text.encode() for text in (*PLANTED, KEY)]
+    assert [(p, text) for p in kept for text in planted if text in p.read_bytes()] == []
+
+
+def test_public_clicks_go_through_the_same_line(shared: Path, tmp_path: Path, spark: "SparkSession") -> None:
+    clicks = Settings(home=tmp_path, pseudonym_key=KEY, training_days=0, forest_trees=10, forest_depth=5)
+    report = import_rees46(shared / "clicks" / "rees46-2019-10-01.csv", tmp_path / "landing")
+    assert report.malformed == 1, "the file's last line is cut"
+    day = date(2019, 10, 1)
+    done = {
+        step: do(clicks, step, day) for step in ("extract", "check_events", "featurize", "train", "evaluate", "gate")
+    }
+    assert done["extract"]["2019-10-01"]["quarantined_share"] == 0
+    assert not done["gate"]["passed"], "few buyers and thin sessions: a refusal is the right answer"
+    assert done["gate"]["sentence"].startswith("Refused: ")
+    card = Path(done["gate"]["card"]).read_text()
+    assert done["gate"]["sentence"] in card
+    assert json.dumps(done["gate"]["rules"])
+
+
+def do(settings: Settings, step: str, day: date) -> dict[str, Any]:
+    return perform(step, import_module(f"leapline.jobs.{step}").run, settings, Run(day, f"test-{day}"))
