@@ -264,8 +264,8 @@ def demo(
     day: Annotated[
         datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Data day; yesterday (UTC), if empty.")
     ] = None,
-    days: Annotated[int, typer.Option(min=2, help="Days of events; the last one is the data day.")] = 8,
-    sessions_per_day: Annotated[int, typer.Option(help="Visitors' sessions a day.")] = 6000,
+    days: Annotated[int, typer.Option(min=2, help="Days of events; the last one is the data day.")] = 4,
+    sessions_per_day: Annotated[int, typer.Option(help="Visitors' sessions a day.")] = 4000,
 ) -> None:
     """The whole line on generated events: from Snowplow lines to a scored session."""
     from leapline.local.demo import run_demo
