@@ -87,11 +87,11 @@ type Value struct {
 func (v *Value) String() string {
 	switch v.Kind {
 	case List:
-		return "a list of " + v.Type.String()
+		return "list of " + v.Type.String()
 	case TensorKind:
-		return "a tensor of " + v.Type.String()
+		return "tensor of " + v.Type.String()
 	}
-	return "a " + v.Type.String()
+	return v.Type.String()
 }
 
 // Model is a model file: an op and its typed attributes.

@@ -1,0 +1,292 @@
+package ops_test
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"leapline/scorer/bundle"
+	"leapline/scorer/engine"
+	bt "leapline/scorer/internal/bundletest"
+)
+
+func compileStages(format string, t testing.TB, stages ...bt.Stage) (*engine.Program, error) {
+	t.Helper()
+	archive, err := bundle.Read("model.zip", bt.Zip(t, format, nil, stages...), bundle.DefaultLimits())
+	if err != nil {
+		return nil, err
+	}
+	return engine.Compile(archive)
+}
+
+// run sets a row's inputs by name and runs it.
+func run(row *engine.Row, plan *engine.Plan, in cells) error {
+	row.Reset()
+	for i, c := range plan.Inputs() {
+		value, given := in[c.Name]
+		if !given {
+			continue
+		}
+		var err error
+		switch v := value.(type) {
+		case nil:
+			row.SetNull(i)
+		case float64:
+			err = row.SetDouble(i, v)
+		case int64:
+			err = row.SetLong(i, v)
+		case bool:
+			err = row.SetBool(i, v)
+		case string:
+			err = row.SetText(i, v)
+		case vec:
+			err = row.SetVector(i, v)
+		default:
+			err = fmt.Errorf("no setter for %T", value)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return row.Run()
+}
+
+// output reads a column of any kind.
+func output(row *engine.Row, plan *engine.Plan, name string) any {
+	for k, c := range plan.Outputs() {
+		switch {
+		case c.Name != name:
+		case row.IsSparse(k):
+			out := make(vec, c.Width)
+			for n, i := range row.Sparse(k).Index {
+				out[i] = row.Sparse(k).Value[n]
+			}
+			return out
+		case c.Type.Kind != 0:
+			return append(vec{}, row.Vector(k)...)
+		case c.Type.Base.Numeric():
+			return row.Double(k)
+		default:
+			return row.Text(k)
+		}
+	}
+	return nil
+}
+
+// near is equality up to rounding; NaN equals NaN.
+func near(a, b any) bool {
+	switch x := a.(type) {
+	case float64:
+		y, ok := b.(float64)
+		return ok && (x == y || (math.IsNaN(x) && math.IsNaN(y)) || math.Abs(x-y) <= 1e-12*math.Max(math.Abs(x), math.Abs(y)))
+	case vec:
+		y, ok := b.(vec)
+		if !ok || len(x) != len(y) {
+			return false
+		}
+		for i := range x {
+			if !near(x[i], y[i]) {
+				return false
+			}
+		}
+		return true
+	}
+	return a == b
+}
+
+func TestOps(t *testing.T) {
+	seen := map[string]bool{"pipeline": true}
+	for _, c := range unitCases {
+		for _, format := range bt.Formats {
+			t.Run(c.name+" "+format, func(t *testing.T) {
+				program, err := compileStages(format, t, c.stages...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, s := range c.stages {
+					seen[s.Op] = true
+				}
+				plan, err := program.Plan()
+				if err != nil {
+					t.Fatal(err)
+				}
+				row := plan.NewRow()
+				for _, r := range c.rows {
+					checkRow(t, row, plan, r)
+				}
+			})
+		}
+	}
+	for _, op := range engine.Ops() {
+		if !seen[op] {
+			t.Errorf("no case for the op %s", op)
+		}
+	}
+}
+
+func checkRow(t *testing.T, row *engine.Row, plan *engine.Plan, r unitRow) {
+	t.Helper()
+	err := run(row, plan, r.in)
+	for name, want := range r.want {
+		if text, ok := want.(string); ok && strings.HasPrefix(text, "error: ") {
+			if err == nil || !strings.Contains(err.Error(), text[len("error: "):]) {
+				t.Errorf("%v: error %v, expected %s", r.in, err, text)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%v: %v", r.in, err)
+			continue
+		}
+		if got := output(row, plan, name); !near(got, want) {
+			t.Errorf("%v: %s is %v, expected %v", r.in, name, got, want)
+		}
+	}
+}
+
+// TestOpsRefuse changes a good model's attributes; the error names the entry and what is wrong.
+func TestOpsRefuse(t *testing.T) {
+	forestOf := func(a attrs, root *bt.Node) []bt.Stage {
+		return ensembleOf("random_forest_classifier", "decision_tree_classifier", classPorts, with(twoClasses, a), root)
+	}
+	logistic := attrs{"num_classes": bt.Long(2), "coefficients": tensor(1), "intercept": 0.0}
+	for want, stages := range map[string][]bt.Stage{
+		`unknown op "teleport"; known are pipeline, binarizer`: scalar("teleport", nil),
+		"ops/log1p_scaler.go":                    scalar("teleport", nil),
+		`no attribute "labels"`:                  scalar("string_indexer", nil),
+		"labels_length is 2, expected 1":         scalar("string_indexer", attrs{"labels_length": bt.Int(2)}),
+		`handle_invalid is "maybe"`:              scalar("string_indexer", attrs{"labels": []string{"a"}, "handle_invalid": "maybe"}),
+		"has a label twice":                      scalar("string_indexer", attrs{"labels": []string{"a", "a"}}),
+		`"num_features" is int, expected long`:   scalar("vector_indexer", attrs{"num_features": bt.Int(2)}),
+		`"num_features" is 0, expected 1`:        scalar("vector_indexer", attrs{"num_features": bt.Long(0)}),
+		"has -1 categories":                      scalar("one_hot_encoder", attrs{"category_sizes": bt.Ints{-1}, "drop_last": true, "handle_invalid": "keep"}),
+		"2 sizes for 1 input ports":              scalar("one_hot_encoder", attrs{"category_sizes": bt.Ints{1, 2}, "drop_last": true, "handle_invalid": "keep"}),
+		"1 shapes for 2 input ports":             {stage("vector_assembler", ports{"input0", "a", "input1", "b"}, ports{"output", "y"}, attrs{"input_shapes": []bt.Shape{{}}})},
+		`nothing on its input port "input0"`:     {stage("vector_assembler", ports{"input", "a"}, ports{"output", "y"}, attrs{"input_shapes": []bt.Shape{{}}})},
+		"splits do not rise at position 1":       scalar("bucketizer", attrs{"splits": vec{0, 1, 1}}),
+		"splits has 2 values":                    scalar("bucketizer", attrs{"splits": vec{0, 1}}),
+		"mean has 1 values and std 2":            scalar("standard_scaler", attrs{"mean": tensor(1), "std": tensor(1, 2)}),
+		"expected one of them":                   scalar("standard_scaler", nil),
+		"min has 1 values and max 2":             scalar("min_max_scaler", attrs{"min": tensor(1), "max": tensor(1, 2)}),
+		"p_norm is 0.5":                          scalar("normalizer", attrs{"p_norm": 0.5, "input_size": bt.Int(1)}),
+		"keys has feature 5":                     scalar("vector_indexer", attrs{"num_features": bt.Long(2), "keys": []int64{5}}),
+		"vectors of indices are not supported":   scalar("reverse_string_indexer", attrs{"labels": []string{"a"}, "input_shape": bt.Shape{Width: 1}}),
+		"num_classes is 3":                       model("logistic_regression", classPorts, with(logistic, attrs{"num_classes": bt.Long(3)})),
+		"threshold is 2, expected 0 to 1":        model("logistic_regression", classPorts, with(logistic, attrs{"threshold": 2.0})),
+		"thresholds has 3 values for 2":          model("logistic_regression", classPorts, with(logistic, attrs{"thresholds": vec{1, 1, 1}})),
+		"coefficient_matrix has 2 rows":          model("logistic_regression", classPorts, attrs{"num_classes": bt.Long(3), "coefficient_matrix": matrix(2, 1, 2), "intercept_vector": tensor(0, 0, 0)}),
+		"theta is 1 x 2, expected 2 classes x 2": model("naive_bayes", classPorts, with(bayes("multinomial", 1, 1, 1, 1), attrs{"theta": matrix(1, 1, 2)})),
+		`model_type is "poisson"`:                model("naive_bayes", classPorts, bayes("poisson", 1, 1, 1, 1)),
+		"sigma is 0 x 0":                         model("naive_bayes", classPorts, bayes("gaussian", 1, 1, 1, 1)),
+		"cluster_centers is empty":               model("k_means", ports{"prediction", "y"}, attrs{"num_features": bt.Long(1), "cluster_centers": []bt.Tensor{}}),
+		"at 0 the dimensions [2], expected [1]":  model("k_means", ports{"prediction", "y"}, attrs{"num_features": bt.Long(1), "cluster_centers": []bt.Tensor{tensor(1, 2)}}),
+		"has at 0 no covariance":                 model("gaussian_mixture", classPorts, attrs{"weights": vec{1}, "means": []bt.Tensor{tensor(0)}, "covs": []bt.Tensor{matrix(1, 0)}}),
+		"would take too long":                    model("gaussian_mixture", classPorts, attrs{"weights": vec{1}, "means": []bt.Tensor{tensor(make(vec, 600)...)}, "covs": []bt.Tensor{matrix(1, 0)}}),
+		"splits on feature 7 of 2":               forestOf(nil, &bt.Node{Feature: 7, Left: leaf(1, 1), Right: leaf(1, 1)}),
+		"leaf of 1 values, expected 2":           forestOf(nil, leaf(1)),
+		"has no trees":                           model("random_forest_classifier", classPorts, with(twoClasses, attrs{"trees": []string{}})),
+		"op is \"decision_tree_regression\"":     ensembleOf("random_forest_classifier", "decision_tree_regression", classPorts, twoClasses, leaf(1, 1)),
+		"num_features is 2, the model's is 3":    forestOf(attrs{"num_features": bt.Long(3)}, leaf(1, 1)),
+		`no attribute "tree_weights"`:            model("random_forest_classifier", classPorts, attrs{"num_classes": bt.Long(2)}),
+		"tree_weights has 1 values for 2 trees":  ensembleOf("gbt_regression", "decision_tree_regression", ports{"prediction", "y"}, twoClasses, leaf(1), leaf(2)),
+		"lossType is \"hinge\"":                  ensembleOf("gbt_classifier", "decision_tree_regression", classPorts, with(twoClasses, attrs{"lossType": "hinge"}), leaf(1)),
+		"num_classes is 1 and threshold":         model("linear_svc", classPorts, attrs{"num_classes": bt.Long(1), "coefficients": tensor(1), "intercept": 0.0, "threshold": 0.0}),
+		"column \"v\" has 2 values, expected 1":  append(scalar("normalizer", attrs{"p_norm": 1.0, "input_size": bt.Int(2)})[:0:0], stage("standard_scaler", ports{"input", "v0"}, ports{"output", "v"}, attrs{"std": tensor(1, 1)}), stage("max_abs_scaler", ports{"input", "v"}, ports{"output", "w"}, attrs{"maxAbs": tensor(1)})),
+		"column \"y\" is there already":          append(scalar("binarizer", attrs{"input_shapes": bt.Shape{}}), stage("imputer", ports{"input", "x"}, ports{"output", "y"}, attrs{"surrogate_value": 1.0, "strategy": "mean"})),
+		"column \"x\" is there already":          {stage("binarizer", ports{"input", "x"}, ports{"output", "x"}, attrs{"input_shapes": bt.Shape{}})},
+		"expected a double":                      append(scalar("standard_scaler", attrs{"std": tensor(1)}), stage("binarizer", ports{"input", "y"}, ports{"output", "z"}, attrs{"input_shapes": bt.Shape{}})),
+		"doubles a row, the limit":               {stage("vector_assembler", ports{"input0", "a", "input1", "b", "input2", "c"}, ports{"output", "y"}, attrs{"input_shapes": []bt.Shape{{Width: 1 << 20}, {Width: 1 << 20}, {Width: 2<<20 - 5}}}), stage("normalizer", ports{"input", "y"}, ports{"output", "z"}, attrs{"p_norm": 1.0, "input_size": bt.Int(4<<20 - 5)})},
+	} {
+		for _, format := range bt.Formats {
+			_, err := compileStages(format, t, stages...)
+			if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "root") {
+				t.Errorf("%s: got %v\nexpected %s", format, err, want)
+			}
+		}
+	}
+}
+
+// TestNoAllocations holds that scoring allocates nothing, for every op and form of vector.
+func TestNoAllocations(t *testing.T) {
+	for _, c := range append(unitCases, wideCase()) {
+		program, err := compileStages("protobuf", t, c.stages...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan, err := program.Plan()
+		if err != nil {
+			t.Fatal(err)
+		}
+		row := plan.NewRow()
+		if run(row, plan, c.rows[0].in) != nil {
+			continue // a case of errors only
+		}
+		saved := row.Save()
+		allocs := testing.AllocsPerRun(20, func() {
+			row.Load(saved)
+			if err := row.Run(); err != nil {
+				t.Error(err)
+			}
+		})
+		if allocs != 0 {
+			t.Errorf("%s: %v allocations a row", c.name, allocs)
+		}
+	}
+}
+
+// wideCase has a column of so many categories that its vectors are kept sparse down to the model.
+func wideCase() unitCase {
+	const categories = 500
+	w := make(vec, categories+1)
+	labels := make([]string, categories)
+	for i := range w {
+		w[i] = float64(i) / 7
+	}
+	for i := range labels {
+		labels[i] = fmt.Sprint("item", i)
+	}
+	return unitCase{"wide", []bt.Stage{
+		stage("string_indexer", ports{"input", "item"}, ports{"output", "i"}, attrs{"labels": labels, "handle_invalid": "keep"}),
+		stage("one_hot_encoder", ports{"input", "i"}, ports{"output", "v"}, attrs{"category_sizes": bt.Ints{categories}, "drop_last": true, "handle_invalid": "keep"}),
+		stage("vector_assembler", ports{"input0", "a", "input1", "v"}, ports{"output", "raw"}, attrs{"input_shapes": []bt.Shape{{}, {Width: categories}}}),
+		stage("standard_scaler", ports{"input", "raw"}, ports{"output", "x"}, attrs{"std": tensor(append(vec{2}, slicesOf(4, categories)...)...)}),
+		stage("linear_regression", ports{"features", "x"}, ports{"prediction", "y"}, attrs{"coefficients": tensor(w...), "intercept": 1.0}),
+		{
+			Name: "tree", Op: "decision_tree_regression", In: ports{"features", "x"}, Out: ports{"prediction", "t"},
+			Attrs: attrs{"num_features": bt.Long(categories + 1)},
+			Tree:  &bt.Node{Feature: 42, Threshold: 0.1, Left: leaf(7), Right: leaf(8)},
+		},
+	}, []unitRow{
+		{cells{"a": 3.0, "item": "item41"}, cells{"y": 1 + 42.0/7/4, "t": 8.0}},
+		{cells{"a": 3.0, "item": "item40"}, cells{"y": 1 + 41.0/7/4, "t": 7.0}},
+		{cells{"a": 3.0, "item": nil}, cells{"y": 1.0, "t": 7.0}},
+	}}
+}
+
+func slicesOf(x float64, n int) vec {
+	out := make(vec, n)
+	for i := range out {
+		out[i] = x
+	}
+	return out
+}
+
+func TestWideVectorsStaySparse(t *testing.T) {
+	c := wideCase()
+	program, err := compileStages("json", t, c.stages...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := program.Plan("y", "t", "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := plan.NewRow()
+	for _, r := range c.rows {
+		checkRow(t, row, plan, r)
+	}
+	if !row.IsSparse(2) {
+		t.Error("the scaled vector is an array")
+	}
+}
