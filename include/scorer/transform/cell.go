@@ -31,7 +31,7 @@ func (t *Transformer) setNull(f *frame.Field, input int) error {
 	real := f.Type.Base == frame.Double || f.Type.Base == frame.Float
 	switch {
 	case !f.Type.Nullable && !(f.Type.Kind == frame.Scalar && real):
-		return t.scan.Errorf("null, expected a %s", f.Type)
+		return t.scan.Errorf("null, expected %s", f.Type)
 	case input < 0:
 		return nil
 	case !f.Type.Nullable:
@@ -71,7 +71,7 @@ func (t *Transformer) readScalar(f *frame.Field, input int) error {
 		return err
 	}
 	if bits := wholeBits[f.Type.Base]; n<<(64-bits)>>(64-bits) != n {
-		return s.Errorf("%d does not fit a %s", n, f.Type.Base)
+		return s.Errorf("%d does not fit %s", n, f.Type.Base)
 	}
 	if input < 0 {
 		return nil
