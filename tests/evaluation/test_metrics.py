@@ -107,8 +107,3 @@ def test_curves_are_thin_and_keep_their_ends() -> None:
     assert sum(curves.reliability["examples"]) == 4000
     assert curves.reliability["forecast"] == sorted(curves.reliability["forecast"])
     json.dumps(curves.as_dict())
-
-
-def test_the_threshold_with_the_best_f1() -> None:
-    labels, scores = np.array([0, 0, 1, 0, 1, 1.0]), np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
-    assert m.best_f1_threshold(labels, scores) == 0.3

@@ -106,14 +106,41 @@ def _measure(by: str, group: list[Event]) -> int:
     return len(group) if by == "clicks" else sum(e["dwell"] for e in group)
 
 
+def _fraction(feature: Any, events: list[Event]) -> float:
+    whole = [e for e in events if e["kind"] in feature.among]
+    return len(_chosen(feature, whole)) / len(whole) if whole else feature.missing
+
+
+def _followed(feature: Any, events: list[Event]) -> float:
+    count = 0
+    for event in _chosen(feature, events):
+        after = next((e for e in events[event["number"] + 1 :] if e["kind"] != "page_ping"), None)
+        is_followed = (
+            after is not None
+            and (feature.next_kinds is None or after["kind"] in feature.next_kinds)
+            and (feature.next_pages is None or after["page"] in feature.next_pages)
+        )
+        count += is_followed != feature.negate
+    return float(count)
+
+
 def _top_k(feature: Any, events: list[Event]) -> Any:
     groups = _groups(feature, events)
-    ranked = sorted(groups, key=lambda g: (-_measure(feature.by, groups[g]), groups[g][0]["number"]))
+    other = "dwell" if feature.by == "clicks" else "clicks"
+    ranked = sorted(
+        groups,
+        key=lambda g: (-_measure(feature.by, groups[g]), -_measure(other, groups[g]), groups[g][0]["number"]),
+    )
     if len(ranked) < feature.k:
-        return "" if feature.give == "id" else 0.0
-    top = ranked[feature.k - 1]
-    clicks, dwell = float(len(groups[top])), _measure("dwell", groups[top]) / 1000
-    return {"id": top, "clicks": clicks, "seconds": dwell}[feature.give]
+        return "" if feature.give == "id" else feature.missing
+    top = groups[ranked[feature.k - 1]]
+    prices = [e["price"] for e in top if e["price"] is not None]
+    return {
+        "id": ranked[feature.k - 1],
+        "clicks": float(len(top)),
+        "seconds": _measure("dwell", top) / 1000,
+        "price": prices[-1] / 100 if prices else feature.missing,
+    }[feature.give]
 
 
 def _share(feature: Any, events: list[Event]) -> float:
@@ -139,6 +166,8 @@ _VALUE: dict[type, Callable[[Any, list[Event]], Any]] = {
     ops.Count: lambda feature, events: float(len(_chosen(feature, events))),
     ops.CountDistinct: _distinct,
     ops.Repeats: _repeats,
+    ops.Fraction: _fraction,
+    ops.Followed: _followed,
     ops.Span: _span,
     ops.Since: _since,
     ops.TimePart: _time_part,

@@ -35,12 +35,16 @@ def every_operation() -> FeatureSpec:
     filtered += [{"op": "dwell", "stat": stat, "missing": -2} for stat in ("total", "max", "mean")]
     for op, of in itertools.product(("sum", "min", "max", "mean", "last"), ("price", "quantity", "amount")):
         filtered += [{"op": op, "of": of, "missing": -0.5}]
+    filtered += [{"op": "fraction", "among": ["item_view", "search"], "missing": -1}]
+    for following in ({"next_kinds": ["item_view", "search"]}, {"next_pages": ["item"]}, {}):
+        filtered += [{"op": "followed", "negate": negate} | following for negate in (False, True)]
+    filtered += [{"op": "followed", "next_kinds": ["item_view"], "next_pages": ["item", "cart"]}]
     for of in entities:
         filtered += [{"op": "repeats", "of": of}]
         filtered += [{"op": "share", "of": of, "by": by} for by in ("clicks", "dwell")]
         filtered += [{"op": "clicked_at_least", "of": of, "at": at, "k": k} for at in ("first", "last") for k in (1, 2)]
-        for by, give, k in itertools.product(("clicks", "dwell"), ("clicks", "seconds", "id"), (1, 2, 3)):
-            filtered += [{"op": "top_k", "of": of, "k": k, "by": by, "give": give}]
+        for by, give, k in itertools.product(("clicks", "dwell"), ("clicks", "seconds", "price", "id"), (1, 3)):
+            filtered += [{"op": "top_k", "of": of, "k": k, "by": by, "give": give, "missing": -3}]
     entries = plain + [entry | chosen for entry in filtered for chosen in FILTERS]
     named = [{"name": f"f{i}"} | entry for i, entry in enumerate(entries)]
     return specs.loads(json.dumps({"version": 1, "unit": "session", "features": named}))

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import log_loss, roc_auc_score
 
 from leapline.errors import SettingsError, TrainingError
 from leapline.settings import Settings
 from leapline.training import forest
+from leapline.training.calibration import odds_times
 
 pytestmark = pytest.mark.spark
 NUMERIC, CATEGORICAL = ("x1", "x2", "x3", "session_index"), ("device_type",)
@@ -67,11 +68,11 @@ def test_leaves_keep_their_probabilities_and_the_ranking_comes_near_the_best(spa
 
 def test_the_calibration_undoes_the_weight(spark: Any, fitted: Any) -> None:
     holdout = table(8_000, 3)
-    factor = fitted.facts.calibration["factor"]
-    assert factor == 1 / fitted.facts.weight
     p = scores(fitted.model, spark.createDataFrame(holdout))
-    calibrated = factor * p / (factor * p + 1 - p)
-    assert abs(calibrated.mean() - holdout.label.mean()) < 0.015 < abs(p.mean() - holdout.label.mean())
+    calibrated = odds_times(fitted.facts.calibration["factor"], p)
+    assert abs(calibrated.mean() - holdout.label.mean()) < 0.01 < 0.1 < abs(p.mean() - holdout.label.mean())
+    assert log_loss(holdout.label, calibrated) < 1.03 * log_loss(holdout.label, holdout.truth)
+    assert log_loss(holdout.label, p) > 1.5 * log_loss(holdout.label, holdout.truth)
 
 
 def test_facts(fitted: Any) -> None:
@@ -81,6 +82,7 @@ def test_facts(fitted: Any) -> None:
     assert set(facts.importances) == {*NUMERIC, *CATEGORICAL}
     assert sum(facts.importances.values()) == pytest.approx(1)
     assert list(facts.importances)[:2] == ["x1", "x2"]
+    assert 0 < facts.threshold < 1
     assert facts.as_dict()["importances"] == facts.importances
     assert [stage.uid for stage in fitted.model.stages] == [
         "StringIndexer_0", "VectorAssembler_1", "RandomForestClassifier_2"

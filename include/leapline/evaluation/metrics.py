@@ -86,7 +86,7 @@ def calibrate(scores: Array, calibration: Mapping[str, Any] | None) -> Array:
         return scores
     if calibration["kind"] == "odds":
         factor = float(calibration["factor"])
-        return np.asarray(factor * scores / (factor * scores + 1 - scores), dtype=np.float64)
+        return np.asarray(factor * scores / (factor * scores + (1 - scores)), dtype=np.float64)
     return np.asarray(np.interp(scores, calibration["x"], calibration["y"]), dtype=np.float64)
 
 
@@ -140,17 +140,6 @@ def curves(labels: Array, scores: Array, calibration: Mapping[str, Any] | None =
             "others": np.histogram(scores[labels == 0], edges)[0].tolist(),
         },
     )
-
-
-def best_f1_threshold(labels: Array, probabilities: Array) -> float:
-    """The probability from which a session is called a buyer: the one with the largest F1, the harmonic mean of
-    precision and recall. For labels of both classes."""
-    from sklearn.metrics import precision_recall_curve
-
-    precision, recall, thresholds = precision_recall_curve(labels, probabilities)
-    total = precision[:-1] + recall[:-1]
-    f1 = np.divide(2 * precision[:-1] * recall[:-1], total, out=np.zeros_like(total), where=total > 0)
-    return float(thresholds[int(np.argmax(f1))])
 
 
 def delong(labels: Array, scores: Array) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.functions import expr
 
 from leapline.features.expressions import expression
-from leapline.features.plan import DWELL, MILLIS, ORDER, Plan
+from leapline.features.plan import DWELL, MILLIS, NEXT, ORDER, Plan
 from leapline.features.spec import FeatureSpec
 
 _FIRST = ("device", "referrer", "session_index")
@@ -60,9 +60,10 @@ def _number(events: DataFrame, carry: Sequence[str]) -> DataFrame:
     """Each event with its number in the session, its time and dwell in milliseconds, its price in cents, and the
     first event's attributes. Null is kept apart from unknown: a missing item stays null."""
     millis = "unix_millis(ts)"
-    following = f"lead(CASE WHEN kind <> 'page_ping' THEN {millis} END) IGNORE NULLS OVER ({_WINDOW})"
+    event = f"named_struct('ms', {millis}, 'kind', kind, 'page', page)"
+    following = f"lead(CASE WHEN kind <> 'page_ping' THEN {event} END) IGNORE NULLS OVER ({_WINDOW})"
     cents = "CASE WHEN abs(price) <= 1e9 THEN floor(price * 100 + 0.5D) END"
-    return events.selectExpr(
+    numbered = events.selectExpr(
         "session",
         *(f"{name} AS carry_{name}" for name in carry),
         *(f"first_value({name}) OVER ({_WINDOW}) AS first_{name}" for name in _FIRST),
@@ -74,8 +75,10 @@ def _number(events: DataFrame, carry: Sequence[str]) -> DataFrame:
         "CAST(quantity AS BIGINT) AS quantity",
         f"row_number() OVER ({_WINDOW}) AS {ORDER}",
         f"{millis} AS {MILLIS}",
-        f"coalesce({following}, max({millis}) OVER ({_WHOLE})) - {millis} AS {DWELL}",
+        f"{following} AS {NEXT}",
+        f"max({millis}) OVER ({_WHOLE}) AS last_ms",
     )
+    return numbered.selectExpr("*", f"coalesce({NEXT}.ms, last_ms) - {MILLIS} AS {DWELL}")
 
 
 def _entities(plan: Plan) -> str:

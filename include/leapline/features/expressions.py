@@ -6,7 +6,7 @@ The definitions are those of `leapline.features.operations`; a new operation nee
 from functools import singledispatch
 
 from leapline.features import operations as ops
-from leapline.features.plan import DWELL, MILLIS, ORDER, Plan, Scope, where
+from leapline.features.plan import DWELL, MILLIS, NEXT, ORDER, Plan, Scope, both, one_of, where
 
 # Days since 1970-01-01, a Thursday, as a date: calendar parts that do not depend on the session's time zone.
 _DATE = "date_from_unix_date(CAST({ms} DIV 86400000 - CASE WHEN {ms} % 86400000 < 0 THEN 1 ELSE 0 END AS INT))"
@@ -49,6 +49,20 @@ def _(feature: ops.CountDistinct, plan: Plan) -> str:
 def _(feature: ops.Repeats, plan: Plan) -> str:
     events = plan.count(where(feature, f"{feature.of} IS NOT NULL"))
     return _number(f"{events} - {_distinct(feature.of, feature, plan)}")
+
+
+@expression.register
+def _(feature: ops.Fraction, plan: Plan) -> str:
+    among = one_of("kind", feature.among)
+    part, whole = plan.count(where(feature, among)), plan.count(among)
+    return _number(_ratio(part, whole), feature.missing)
+
+
+@expression.register
+def _(feature: ops.Followed, plan: Plan) -> str:
+    following = both(one_of(f"{NEXT}.kind", feature.next_kinds), one_of(f"{NEXT}.page", feature.next_pages))
+    test = f"coalesce({following} AND {NEXT} IS NOT NULL, false)"
+    return _number(plan.count(where(feature, f"NOT {test}" if feature.negate else test)))
 
 
 @expression.register
@@ -101,15 +115,19 @@ def _(feature: ops.Dwell, plan: Plan) -> str:
 @expression.register
 def _(feature: ops.TopK, plan: Plan) -> str:
     clicks, dwell, first, _ = _entity(feature, plan)
-    measure = clicks if feature.by == "clicks" else dwell
-    row = (
-        f"named_struct('rank', -{measure}, 'first', {first}, 'clicks', {clicks}, 'dwell', {dwell}, 'id', {feature.of})"
-    )
+    cents = plan.last("cents", where(feature, f"{feature.of} IS NOT NULL"))
+    rank = f"-{clicks}, -{dwell}" if feature.by == "clicks" else f"-{dwell}, -{clicks}"
+    row = f"struct({rank}, {first}, {clicks} AS clicks, {dwell} AS dwell, {cents} AS cents, {feature.of} AS id)"
     ranked = plan.over(feature.of, f"sort_array(collect_list(CASE WHEN {{}} THEN {row} END))", f"{clicks} > 0")
-    chosen = f"get({ranked}, {feature.k - 1})"
+    top = f"get({ranked}, {feature.k - 1})"
     if feature.give == "id":
-        return _category(f"{chosen}.id")
-    return _number(f"{chosen}.clicks" if feature.give == "clicks" else _ratio(f"{chosen}.dwell", "1000"))
+        return _category(f"{top}.id")
+    values = {
+        "clicks": f"{top}.clicks",
+        "seconds": _ratio(f"{top}.dwell", "1000"),
+        "price": _ratio(f"{top}.cents", "100"),
+    }
+    return _number(values[feature.give], feature.missing)
 
 
 @expression.register

@@ -13,7 +13,8 @@ definitions leave nothing open:
   listed. Left out, all are.
 * **Dwell.** An event's dwell is the time to the session's next event that is not a page ping; where none follows, to
   the session's last event. So the last event has none, and pings prolong the page they belong to.
-* **Ties.** Between items (categories) with equal numbers the one that was met first in the session comes first.
+* **Ties.** Of items (categories) with equally many clicks the one looked at longer comes first, of those with equal
+  dwell the one with more clicks, and after that the one met first in the session.
 * **Numbers** are doubles and never null: where there is nothing to compute from, the value is the operation's
   `missing` (0 unless said otherwise). **Categories** are strings and never null: "" is none.
 
@@ -80,6 +81,25 @@ class Repeats(_Filtered):
     of: Entity
 
 
+class Fraction(_Filtered):
+    """The chosen events' part of those of the kinds `among`; events of other kinds count in neither."""
+
+    op: Literal["fraction"]
+    among: Kinds = Field(description="Kinds that make up the whole.")
+    missing: float = Field(0.0, description="Value where there is no whole.")
+
+
+class Followed(_Filtered):
+    """Number of chosen events whose next event other than a page ping is of a kind in `next_kinds` and on a page in
+    `next_pages` (either may be left out); with `negate`, the number of the other chosen events, the last one among
+    them."""
+
+    op: Literal["followed"]
+    next_kinds: Kinds | None = None
+    next_pages: Pages | None = None
+    negate: bool = False
+
+
 class Span(_Filtered):
     """Seconds between the first and the last event. Paper: length of the session in seconds."""
 
@@ -142,14 +162,15 @@ class Dwell(_Filtered):
 
 class TopK(_Filtered):
     """The k-th item (category) of the session, most clicks (or longest total dwell) first: its number of clicks, its
-    dwell in seconds, or its id. A click is a chosen event that has an item (category). Paper: top 10 items and top 5
-    categories."""
+    dwell in seconds, the last of its prices, or its id. A click is a chosen event that has an item (category). Paper:
+    top 10 items and top 5 categories."""
 
     op: Literal["top_k"]
     of: Entity
     k: Annotated[int, Field(ge=1, le=100)]
     by: Literal["clicks", "dwell"] = "clicks"
-    give: Literal["clicks", "seconds", "id"]
+    give: Literal["clicks", "seconds", "price", "id"]
+    missing: float = Field(0.0, description='Value where there is no k-th, or it has no price; the id is then "".')
 
     def is_categorical(self) -> bool:
         """Ids are categories."""
@@ -196,6 +217,8 @@ Feature = Annotated[
     Count
     | CountDistinct
     | Repeats
+    | Fraction
+    | Followed
     | Span
     | Since
     | TimePart

@@ -12,6 +12,7 @@ easy to compare, and never a Python call per row. There are two levels:
 All sums are of integers and all extremes are exact, so no result depends on the order in which Spark adds.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,7 +20,7 @@ from leapline.features.operations import _Filtered
 
 Scope = Literal["item", "category", "item_category"]
 # What one event carries besides its own columns: see `leapline.features.compile`.
-ORDER, MILLIS, DWELL = "event_number", "event_ms", "event_dwell_ms"
+ORDER, MILLIS, DWELL, NEXT = "event_number", "event_ms", "event_dwell_ms", "next_event"
 
 
 @dataclass
@@ -50,7 +51,7 @@ class Plan:
 
     def last(self, value: str, where: str) -> str:
         """Column of the last event's `value`, among those where it is not null and `where` holds."""
-        where = f"{where} AND {value} IS NOT NULL"
+        where = both(where, f"{value} IS NOT NULL")
         order = self.add("max", ORDER, where)
         name, new = self._name(f"last|{value}|{where}")
         if new:
@@ -73,11 +74,17 @@ class Plan:
 def where(chosen: _Filtered, *more: str) -> str:
     """The operation's filter as a condition on an event. Kinds and pages are words of the spec's own lists: nothing
     to escape."""
-    tests = list(more)
-    for column, values in (("kind", chosen.kinds), ("page", chosen.pages)):
-        if values is not None:
-            tests.append(f"{column} IN ({', '.join(repr(v) for v in sorted(set(values)))})")
-    return " AND ".join(tests) or "true"
+    return both(one_of("kind", chosen.kinds), one_of("page", chosen.pages), *more)
+
+
+def one_of(column: str, values: Sequence[str] | None) -> str:
+    """The condition that a column has one of the values; none means any."""
+    return "true" if values is None else f"{column} IN ({', '.join(repr(v) for v in sorted(set(values)))})"
+
+
+def both(*tests: str) -> str:
+    """The condition that all of these hold."""
+    return " AND ".join(test for test in tests if test != "true") or "true"
 
 
 def _when(where: str, value: str) -> str:

@@ -1,19 +1,14 @@
 """Fit the pipeline on the days before, and write it as a bundle."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from leapline.features import spec as specs
-from leapline.jobs.examples import SCORE, days_trained_on, score, split
+from leapline.jobs.examples import days_trained_on, split
 from leapline.jobs.run import Run, main
 from leapline.jobs.session import spark_session
 from leapline.settings import Settings
 from leapline.storage import Lake, write_json
-
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
-    from leapline.training.forest import FitResult
 
 
 def run(settings: Settings, run: Run) -> dict[str, Any]:
@@ -41,19 +36,10 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
             name="leapline",
             timestamp=f"{run.day + timedelta(days=1)}T00:00:00",
         )
-        summary = result.facts.as_dict() | {"days": days, "threshold": _threshold(result, training)}
+        summary = result.facts.as_dict() | {"days": days}
         (out / "features.json").write_text(spec.dumps(), encoding="utf-8")
         write_json(out / "training.json", summary)
     return {key: value for key, value in summary.items() if key != "importances"}
-
-
-def _threshold(result: "FitResult", training: "DataFrame") -> float:
-    """The probability from which a session is called a buyer, chosen on the training examples."""
-    from leapline.evaluation.metrics import best_f1_threshold, calibrate
-
-    scored = score(result.model, training).select("label", SCORE).toPandas()
-    probabilities = calibrate(scored[SCORE].to_numpy(float), result.facts.calibration)
-    return best_f1_threshold(scored["label"].to_numpy(float), probabilities)
 
 
 if __name__ == "__main__":

@@ -13,17 +13,20 @@ Two properties of Spark's forest decide how it is trained here.
 import importlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from leapline.errors import SettingsError, TrainingError
 from leapline.settings import Settings
+from leapline.training.calibration import Array, calibrate
 
 if TYPE_CHECKING:
     from pyspark.ml import Pipeline, PipelineModel
     from pyspark.sql import DataFrame
 
 LABEL, WEIGHT, KEY = "label", "weight", "session"
+# Enough to choose two numbers on.
+CALIBRATION_EXAMPLES = 300_000
 PipelineFactory = Callable[[Sequence[str], Sequence[str], Settings], "Pipeline"]
 
 
@@ -38,6 +41,7 @@ class Facts:
         seconds: duration of the fit.
         importances: feature -> its share of the forest's gain; empty if the last stage has none. Adds up to 1.
         calibration: how to turn the model's probability into a true one (the manifest's form).
+        threshold: the calibrated probability from which a session is called a buyer: the best F1 on training examples.
     """
 
     examples: int
@@ -45,7 +49,8 @@ class Facts:
     weight: int
     seconds: float
     importances: dict[str, float]
-    calibration: dict[str, Any] = field(default_factory=dict)
+    calibration: dict[str, Any]
+    threshold: float
 
     def as_dict(self) -> dict[str, Any]:
         """For a JSON file."""
@@ -136,10 +141,9 @@ def fit(examples: "DataFrame", numeric: Sequence[str], categorical: Sequence[str
         started = time.monotonic()
         model = _fit(pipeline, weighted)
         seconds = time.monotonic() - started
-        facts = Facts(
-            count, positives, weight, seconds, importances(model, weighted), {"kind": "odds", "factor": 1 / weight}
-        )
-        return FitResult(model, facts)
+        chosen = calibrate(*_scored(model, weighted))
+        named = importances(model, weighted)
+        return FitResult(model, Facts(count, positives, weight, seconds, named, chosen.as_dict(), chosen.threshold))
     finally:
         ordered.unpersist()
 
@@ -213,12 +217,35 @@ def _count(examples: "DataFrame") -> tuple[int, int]:
     return count, positives
 
 
+def _scored(model: "PipelineModel", examples: "DataFrame") -> tuple[Array, Array]:
+    """Labels and scores of the training examples; of very many, a sample that depends on the session's name alone."""
+    from pyspark.ml.functions import vector_to_array
+
+    buckets = 1 + examples.count() // CALIBRATION_EXAMPLES
+    scored = model.transform(examples.where(f"pmod(xxhash64({KEY}), {buckets}) = 0"))
+    rows = scored.select(LABEL, vector_to_array(scored["probability"])[1].alias("score")).toPandas()
+    return rows[LABEL].to_numpy(float), rows["score"].to_numpy(float)
+
+
+def _without_summaries(model: "PipelineModel") -> "PipelineModel":
+    """Drop the stages' training summaries. They hold the Spark session, which cannot be sent to executors once an
+    `Observation` has been used in it; the model could then not be applied."""
+    from pyspark import SparkContext
+
+    for stage in model.stages:
+        java = getattr(stage, "_java_obj", None)
+        if java is not None and getattr(stage, "hasSummary", False):
+            jvm: Any = SparkContext._jvm
+            java.setSummary(jvm.scala.Option.empty())
+    return model
+
+
 def _fit(pipeline: "Pipeline", examples: "DataFrame") -> "PipelineModel":
     from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkException
 
     try:
-        return pipeline.fit(examples)
+        return _without_summaries(pipeline.fit(examples))
     except (PySparkException, Py4JJavaError) as exc:
         reason = str(exc).strip().splitlines()[0]
         raise TrainingError(
