@@ -7,8 +7,6 @@
 The lines are read once and shuffled twice; nothing runs Python per row.
 """
 
-import json
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,8 +18,8 @@ from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from leapline.errors import BalanceError, InputError, NoEventsError
 from leapline.events import kinds, lines, pseudonym, sessions
+from leapline.events.balance import balance, count, refuse_empty, refuse_unbalanced, stays, tally
 from leapline.events.constants import with_constants
 from leapline.events.mapping import Mapping, load
 from leapline.events.read import LandedFile, files_of_day, landing_name, read_lines
@@ -41,15 +39,6 @@ QUARANTINE_SCHEMA: Final[dict[str, str]] = {
     "line_bytes": "int",
 }
 """What is kept of a line that was set aside: enough to find it at the source, nothing that it says."""
-
-EXCLUDED: Final = ("bot", "duplicate", "internal", "no_consent", "no_session", "no_visitor")
-"""Reasons why a sound line is left out."""
-
-QUARANTINED: Final = ("clock_skew", "conflict", "endless", "event_id", "late", "nul_byte", "not_utf8", "personal_data",
-                      "timestamp", "too_long", "width")  # fmt: skip
-"""Reasons why a line is set aside for an operator to look at."""
-
-_OTHER: Final = "other_day"
 
 
 @dataclass(frozen=True)
@@ -109,15 +98,17 @@ class CleanDay:
     Args:
         events: `CLEAN_SCHEMA`, sorted by session, ts, event_id in each partition.
         quarantine: `QUARANTINE_SCHEMA`, one row a line set aside.
-        counts: the balance, ready for JSON: `lines = events - added + other_days + sum(excluded) + sum(quarantined)`,
-            where `added` are the rows beyond the first of events about several products. Also `files`, `late_taken`
-            (events that arrived after the day's look-ahead) and `quarantined_share` (of the lines that are this
-            day's).
+        counts: the balance, ready for JSON, of `day`: `lines = events - added + other_days + sum(excluded) +
+            sum(quarantined)`, where `added` are the rows beyond the first of events about several products. Also
+            `files`, `lookahead_hours`, `late_taken` (events that arrived after the day's look-ahead) and
+            `quarantined_share` (of the lines that are this day's).
+        kept: what both are read from, on the executors' disks.
     """
 
     events: DataFrame
     quarantine: DataFrame
     counts: dict[str, Any]
+    kept: DataFrame = field(repr=False)
 
 
 def clean_landing(spark: SparkSession, landing: Path, day: date, options: CleanOptions) -> CleanDay:
@@ -147,24 +138,31 @@ def clean_day(spark: SparkSession, files: Iterable[LandedFile], day: date, optio
         BalanceError: the counts do not add up.
     """
     files, night = list(files), options.night(day)
-    scanned, sorted_ = Observation(), Observation()
+    scanned, gathered = Observation(), Observation()
     fields = lines.fields_of(read_lines(spark, files), options.mapping)
     timed = with_constants(fields, {**night.constants(), **pseudonym.padded(options.key)})
     judged = lines.judged(timed, options.mapping, night, options.consent_required)
-    used = judged.observe(scanned, *_tally((_OTHER, *EXCLUDED))).where(_stays("reason"))
-    unique = sessions.without_duplicates(_known(used, options.mapping), options.partitions)
+    used = _known(judged.observe(scanned, *tally()).where(stays()), options.mapping)
+    unique = sessions.without_duplicates(used, options.partitions)
     ordered = sessions.in_sessions(unique, options.max_session_events, options.partitions)
-    left = ordered.observe(sorted_, *_tally((_OTHER, *EXCLUDED))).where(_stays("reason"))
-    kept = _one_row_a_product(left)
-    with _fixed_plan(spark):
-        kept.persist(StorageLevel.DISK_ONLY)
-        counts = _balance(_count(kept), scanned.get, sorted_.get, len(files), day)
-    return CleanDay(kept.where("reason IS NULL").select(*_clean_columns()), _quarantine(kept), counts)
+    kept = _one_row_a_product(ordered.observe(gathered, *tally()).where(stays()))
+    counts: dict[str, Any] = {"day": day.isoformat(), "files": len(files), "lookahead_hours": options.lookahead_hours}
+    try:
+        with _fixed_plan(spark):
+            kept.persist(StorageLevel.DISK_ONLY)
+            found = count(kept)
+            counts |= balance(found, scanned.get, gathered.get)
+        refuse_unbalanced(counts)
+        refuse_empty(counts)
+    except BaseException:
+        kept.unpersist()
+        raise
+    return CleanDay(kept.where("reason IS NULL").select(*_clean_columns()), _quarantine(kept), counts, kept)
 
 
 def release(clean: CleanDay) -> None:
-    """Free the disk that a cleaned day takes on the executors."""
-    clean.events.sparkSession.catalog.clearCache()
+    """Free the disk that a cleaned day takes on the executors; its events can no longer be read."""
+    clean.kept.unpersist()
 
 
 def write_day(clean: CleanDay, events: Path, quarantine: Path) -> None:
@@ -190,23 +188,15 @@ def _fixed_plan(spark: SparkSession) -> Iterator[None]:
         spark.conf.set(name, str(before))
 
 
-def _stays(reason: str) -> Column:
-    return F.col(reason).isNull() | ~F.col(reason).isin(_OTHER, *EXCLUDED)
-
-
-def _tally(reasons: Iterable[str]) -> list[Column]:
-    return [F.count(F.lit(1)).alias("lines"), *(F.count(F.when(F.col("reason") == r, 1)).alias(r) for r in reasons)]
-
-
 _EMAIL: Final = r"[\w.+-]+@[\w-]+\.\w"
-_ADDRESS: Final = r"(^|[^\d.])(\d{1,3}\.){3}\d{1,3}([^\d.]|$)"
+_ADDRESS: Final = r"(^|[^\d.])(\d{1,3}\.){3}\d{1,3}([^\d.]|$)|([0-9a-fA-F]{1,4}:){4,}"
 
 
 def _known(used: DataFrame, site: Mapping) -> DataFrame:
     """Kinds and pseudonyms for the lines that are still in; the columns that go through the shuffles."""
     found = kinds.with_kinds(used, site)
     personal = F.col("reason").isNull() & _looks_personal(F.col("texts"))
-    reason = F.when(personal, F.lit("personal_data")).otherwise(F.col("reason"))
+    reason = F.when(personal, lines.in_its_night(F.lit("personal_data"))).otherwise(F.col("reason"))
     texts = F.concat_ws(" ", "item", "category", F.to_json("more"), "dvce_type", "refr_medium")
     return found.withColumn("texts", texts).select(
         reason.alias("reason"),
@@ -222,7 +212,8 @@ def _known(used: DataFrame, site: Mapping) -> DataFrame:
 
 
 def _looks_personal(text: Column) -> Column:
-    return (text.contains("@") & text.rlike(_EMAIL)) | (text.contains(".") & text.rlike(_ADDRESS))
+    dotted = text.contains(".") | text.contains(":")
+    return (text.contains("@") & text.rlike(_EMAIL)) | (dotted & text.rlike(_ADDRESS))
 
 
 def _one_row_a_product(events: DataFrame) -> DataFrame:
@@ -249,84 +240,3 @@ def _quarantine(kept: DataFrame) -> DataFrame:
     return kept.where("reason IS NOT NULL").select(
         *(columns.get(n, F.col(n)).cast(t).alias(n) for n, t in QUARANTINE_SCHEMA.items())
     )
-
-
-def _count(kept: DataFrame) -> dict[str, int]:
-    """Count what is kept, which makes Spark do all the work; `events`, `added`, `late_taken` and the reasons."""
-    first, reason = F.col("nth") == 0, F.col("reason")
-    grouped = kept.groupBy(F.coalesce(reason, F.lit("events")).alias("what")).agg(
-        F.count("*").alias("rows"),
-        F.count(F.when(first, 1)).alias("lines"),
-        F.count(F.when(first & F.col("after_tail"), 1)).alias("late"),
-    )
-    rows = {row["what"]: row for row in _collect(grouped)}
-    events = rows.pop("events", None)
-    found = {reason: row["lines"] for reason, row in rows.items()}
-    if events is None:
-        return found | {"events": 0, "added": 0, "late_taken": 0}
-    return found | {"events": events["rows"], "added": events["rows"] - events["lines"], "late_taken": events["late"]}
-
-
-def _collect(frame: DataFrame) -> list[Any]:
-    try:
-        return frame.collect()
-    except Exception as exc:
-        text = str(exc)
-        if match := re.search(r"reading file (?:file:/*)?(/\S+?)\.? ", text):
-            cut = "EOF" in text or "Unexpected end" in text
-            raise InputError(
-                match[1],
-                found="a file that is cut short" if cut else "a file that cannot be read to its end",
-                expected="whole gzip or plain text",
-                fix="Fetch the file again.",
-            ) from exc
-        raise
-
-
-def _balance(
-    found: dict[str, int], scanned: dict[str, int], sorted_: dict[str, int], files: int, day: date
-) -> dict[str, Any]:
-    """The counts, from three independent places: at the source, between the shuffles, and in what was kept."""
-    gone = {reason: scanned.get(reason, 0) + sorted_.get(reason, 0) for reason in (_OTHER, *EXCLUDED)}
-    total = scanned.get("lines", 0)
-    set_aside = {reason: found.get(reason, 0) for reason in QUARANTINED}
-    ours = total - gone[_OTHER]
-    counts: dict[str, Any] = {
-        "day": day.isoformat(),
-        "files": files,
-        "lines": total,
-        "events": found["events"],
-        "added": found["added"],
-        "late_taken": found["late_taken"],
-        "other_days": gone.pop(_OTHER),
-        "excluded": gone,
-        "quarantined": set_aside,
-        "quarantined_share": round(sum(set_aside.values()) / ours, 6) if ours else 0.0,
-    }
-    _refuse_unbalanced(counts)
-    _refuse_empty(counts)
-    return counts
-
-
-def _refuse_unbalanced(counts: dict[str, Any]) -> None:
-    out = counts["events"] - counts["added"] + counts["other_days"]
-    out += sum(counts["excluded"].values()) + sum(counts["quarantined"].values())
-    if out != counts["lines"]:
-        raise BalanceError(
-            f"lines of {counts['day']}",
-            found=f"{counts['lines']} in, {out} out ({json.dumps(counts)})",
-            expected="every line to become an event or to be set aside once",
-            fix="Run the step again.",
-        )
-
-
-def _refuse_empty(counts: dict[str, Any]) -> None:
-    if counts["events"] == 0:
-        gone = {"of other days": counts["other_days"], **counts["excluded"], **counts["quarantined"]}
-        listed = ", ".join(f"{n} {why}" for why, n in gone.items() if n)
-        raise NoEventsError(
-            f"events of {counts['day']}",
-            found=f"none among {counts['lines']} lines ({listed or 'empty files'})",
-            expected="sessions that start on that day",
-            fix="Check that the collector ran, or choose another date.",
-        )

@@ -32,6 +32,11 @@ _ENRICHING_MS: Final = 240_000
 _GZIP_LEVEL: Final = 1
 
 
+def firsts(groups: Ints) -> npt.NDArray[np.bool_]:
+    """True where a new group of equal neighbours begins."""
+    return np.append(True, groups[1:] != groups[:-1])[: len(groups)]
+
+
 def runs_of(collector_ms: Ints, runs_per_day: int) -> tuple[Ints, Ints]:
     """For events received at these times: the start of the batch that enriches each, and when it has its turn in it.
 
@@ -63,7 +68,7 @@ def write_runs(
     Returns:
         The parts.
     """
-    bounds = np.append(np.flatnonzero(np.append(True, run_ms[1:] != run_ms[:-1])), len(run_ms)).tolist()
+    bounds = np.append(np.flatnonzero(firsts(run_ms)), len(run_ms)).tolist()
     written = []
     for first, last in pairwise(bounds):
         when = datetime.fromtimestamp(int(run_ms[first]) / 1000, UTC)

@@ -108,9 +108,14 @@ def judged(fields: DataFrame, mapping: Mapping, night: Night, consent_required: 
     reason = (
         F.when(F.col("untimely").isNotNull(), F.when(_arrived_on_the_day(), F.col("untimely")).otherwise("other_day"))
         .when(F.col("part").isNull(), F.lit("other_day"))
-        .when(unwanted.isNotNull(), F.when(F.col("part").isin(HEAD, REST), unwanted).otherwise("other_day"))
+        .when(unwanted.isNotNull(), in_its_night(unwanted))
     )
     return timed.withColumn("reason", reason).drop("derived", "untimely", "damage", "form", "derived_ts")
+
+
+def in_its_night(reason: Column) -> Column:
+    """The reason for what happened on the day; what happened in its margins, another night counts."""
+    return F.when(F.col("part").isin(HEAD, REST), reason).otherwise("other_day")
 
 
 def _part() -> Column:

@@ -17,7 +17,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from leapline.errors import SpecError
 from leapline.events.landing import FIELDS
@@ -95,7 +95,25 @@ class FromEntity(_Model):
     field: FieldName
 
 
-Source = ColumnName | FromColumn | FromEvent | FromEntity
+def _form_of_source(value: Any) -> str | None:
+    if isinstance(value, str):
+        return "its name"
+    known = {"column": FromColumn, "event": FromEvent, "entity": FromEntity}
+    said = value if isinstance(value, dict) else {name: 1 for name in known if isinstance(value, known[name])}
+    return next((f"from {name}" for name in known if name in said), None)
+
+
+Source = Annotated[
+    Annotated[ColumnName, Tag("its name")]
+    | Annotated[FromColumn, Tag("from column")]
+    | Annotated[FromEvent, Tag("from event")]
+    | Annotated[FromEntity, Tag("from entity")],
+    Discriminator(
+        _form_of_source,
+        custom_error_type="source",
+        custom_error_message="a column's name, or an object with column, event or entity",
+    ),
+]
 
 
 class Matches(_Model):
@@ -104,11 +122,17 @@ class Matches(_Model):
     pattern: Pattern
 
 
+def _form_of_values(value: Any) -> str:
+    return "a list" if isinstance(value, list | tuple) else "a pattern"
+
+
 class Condition(_Model):
     """A source has one of some values, or matches a pattern."""
 
     source: Source
-    is_: tuple[str, ...] | Matches = Field(alias="is")
+    is_: Annotated[
+        Annotated[tuple[str, ...], Tag("a list")] | Annotated[Matches, Tag("a pattern")], Discriminator(_form_of_values)
+    ] = Field(alias="is")
 
 
 class Products(_Model):
@@ -218,12 +242,9 @@ def _spec_error(path: Path, found: str, expected: str) -> SpecError:
 
 
 def _place(loc: tuple[Any, ...]) -> str:
-    """`rules[3].kind`, without pydantic's names of the tried alternatives."""
+    """`rules[3].kind`; what pydantic calls the alternatives (`from column`) left out."""
     parts = (f"[{p}]" if isinstance(p, int) else f".{p}" for p in loc if isinstance(p, int) or p.isidentifier())
-    return (
-        "".join(p for p in parts if not re.fullmatch(r"\.(From\w+|Matches|str)", p)).removeprefix(".")
-        or "the top level"
-    )
+    return "".join(parts).removeprefix(".") or "the top level"
 
 
 def _short(value: Any) -> str:

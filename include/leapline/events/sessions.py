@@ -6,7 +6,7 @@ from typing import Final
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from leapline.events.lines import AFTER, BEFORE, REST
+from leapline.events.lines import AFTER, BEFORE, REST, in_its_night
 
 MAX_SESSION: Final = timedelta(hours=24)
 """What goes on for longer is no visit."""
@@ -15,8 +15,7 @@ _SO_FAR: Final = (Window.unboundedPreceding, Window.currentRow)
 
 
 def without_duplicates(events: DataFrame, partitions: int) -> DataFrame:
-    """Mark events whose id came before: `duplicate` with the same fingerprint, else `conflict`; one shuffle, by event
-    id.
+    """Mark events whose id came before: `duplicate` with the same fingerprint, else `conflict`; one shuffle, by id.
 
     The earliest arrival stays. Where two arrived at the same instant the hash of the line decides, so that every
     order of the input gives the same result. Lines already set aside pass unchanged.
@@ -28,9 +27,8 @@ def without_duplicates(events: DataFrame, partitions: int) -> DataFrame:
     again = keyed.repartition(partitions, "key").withColumns(
         {"nth": F.row_number().over(same_id), "first_print": F.first(print_).over(same_id)}
     )
-    found = F.when(
-        fresh & (F.col("nth") > 1), F.when(print_ == F.col("first_print"), F.lit("duplicate")).otherwise("conflict")
-    )
+    repeats = F.when(print_ == F.col("first_print"), F.lit("duplicate")).otherwise("conflict")
+    found = F.when(fresh & (F.col("nth") > 1), in_its_night(repeats))
     return again.withColumn("reason", F.coalesce("reason", found)).drop(
         "key", "nth", "first_print", "event_fingerprint"
     )

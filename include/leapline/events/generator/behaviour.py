@@ -167,7 +167,7 @@ def go_shopping(rng: np.random.Generator, shop: Catalogue, visits: Visits) -> Sh
     shoppers = _Shoppers(rng, shop, visits)
     who = np.arange(len(visits))
     rounds: list[Clicks] = []
-    while len(who) and len(rounds) < MAX_CLICKS:
+    while not rounds or (len(who) and len(rounds) < MAX_CLICKS):
         step = shoppers.choose(who, first=not rounds)
         who, step = who[step != LEAVE], step[step != LEAVE]
         rounds.append(_one_round(shoppers, who, step))

@@ -11,11 +11,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from leapline.events.generator.behaviour import CATEGORY, ITEM, MAX_CLICKS, REMOVE, SEARCH, Clicks, go_shopping
+from leapline.events.generator.behaviour import CATEGORY, ITEM, REMOVE, SEARCH, Clicks, go_shopping
 from leapline.events.generator.catalogue import Catalogue, make_catalogue
 from leapline.events.generator.spec import GeneratorSpec
 from leapline.events.generator.visitors import Visits, visits_of
-from leapline.events.landing import DAY_MS
+from leapline.events.landing import DAY_MS, firsts
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -82,8 +82,8 @@ def _cart(n: int, clicks: Clicks) -> Floats:
 
 def _fruitless_searches(n: int, clicks: Clicks) -> Floats:
     """Searches that are not followed by a look at an item."""
-    last = np.append(clicks.session[1:] != clicks.session[:-1], True)
-    next_step = np.append(clicks.step[1:], -1)
+    last = firsts(clicks.session[::-1])[::-1]
+    next_step = np.append(clicks.step[1:], -1)[: len(last)]
     vain = (clicks.step == SEARCH) & (last | (next_step != ITEM))
     return 0.6 * np.log1p(np.bincount(clicks.session[vain], minlength=n))
 
@@ -111,8 +111,8 @@ def _focus(n: int, clicks: Clicks) -> tuple[Ints, Ints, Floats]:
     times = np.bincount(index, minlength=len(pair))
     seconds = np.bincount(index, dwell, minlength=len(pair)) / 1000
     owner = pair >> 32
-    best = np.lexsort((-seconds, -np.minimum(times, MAX_CLICKS), owner))
-    first = best[np.append(True, owner[best][1:] != owner[best][:-1])] if len(best) else best
+    best = np.lexsort((-seconds, -times, owner))
+    first = best[firsts(owner[best])]
     found = np.full(n, -1), np.zeros(n, dtype=np.int64), np.zeros(n)
     found[0][owner[first]] = pair[first] & 0xFFFFFFFF
     found[1][owner[first]] = times[first]

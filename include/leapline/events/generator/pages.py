@@ -12,6 +12,7 @@ from leapline.events.generator.behaviour import CART, CATEGORY, CHECKOUT, ITEM, 
 from leapline.events.generator.catalogue import SEARCH_TERMS, Catalogue
 from leapline.events.generator.outcome import CHECKOUT_STEPS
 from leapline.events.generator.visitors import Visits
+from leapline.events.landing import firsts
 from leapline.events.tsv import SPAN, join_fields
 
 Ints = npt.NDArray[np.int64]
@@ -41,7 +42,7 @@ def page_columns(
     Returns:
         field or `first:last` to a pyarrow string array with one value a page.
     """
-    landing = np.append(True, pages.session[1:] != pages.session[:-1])
+    landing = firsts(pages.session)
     number = _path_numbers(shop, pages)
     paths, titles = _paths(shop)
     path, title = paths.take(pa.array(number)), titles.take(pa.array(number))

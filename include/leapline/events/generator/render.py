@@ -18,6 +18,7 @@ from leapline.events.generator.pages import TERMS, page_columns
 from leapline.events.generator.people import person_columns
 from leapline.events.generator.timeline import Events
 from leapline.events.generator.visitors import Visits
+from leapline.events.landing import firsts
 from leapline.events.tsv import LINE_END, SPAN, hex_strings, join_fields, timestamps, uuids
 
 Ints = npt.NDArray[np.int64]
@@ -81,7 +82,7 @@ def render(rng: np.random.Generator, chunk: Chunk, lines: Lines, etl_ms: Ints) -
 def _event_columns(rng: np.random.Generator, chunk: Chunk, page: Ints, terms: Ints) -> dict[str, Any]:
     """Columns with one value an event."""
     clicks, events = chunk.clicks, chunk.events
-    is_page = np.append(True, page[1:] != page[:-1])
+    is_page = firsts(page)
     pages = Clicks(**{name: getattr(clicks, name)[is_page] for name in Clicks.__dataclass_fields__})
     of_page = page_columns(rng, chunk.shop, chunk.visits, pages, terms[is_page])
     view_id = uuids(rng.integers(0, 256, (len(pages.step), 16), dtype=np.uint8))

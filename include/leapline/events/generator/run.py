@@ -82,9 +82,9 @@ def generate(out: Path, spec: GeneratorSpec, progress: Progress | None = None, w
     counts, kinds, mishaps = Counter[str](), Counter[str](), Counter[str]()
     for done, (place, piece) in enumerate(zip(places, _pieces(places, workers), strict=True), 1):
         add_truth(out, place[2], piece.truth, first=place[3] == 0)
-        counts += piece.counts
-        kinds += piece.kinds
-        mishaps += piece.mishaps
+        counts.update(piece.counts)
+        kinds.update(piece.kinds)
+        mishaps.update(piece.mishaps)
         if progress:
             progress(done, len(places), counts["lines"])
     names = ("sessions", "buyers", "events", "lines", "parts", "bytes")

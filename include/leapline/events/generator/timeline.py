@@ -9,6 +9,7 @@ import numpy.typing as npt
 from leapline.events.generator.behaviour import ADD, CATEGORY, CHECKOUT, ITEM, REMOVE, SEARCH, THANKS, Clicks
 from leapline.events.generator.outcome import Orders
 from leapline.events.generator.visitors import HUMAN, Visits
+from leapline.events.landing import firsts
 
 Ints = npt.NDArray[np.int64]
 
@@ -85,5 +86,5 @@ def _soon(rng: np.random.Generator, start: Ints, least_ms: int) -> Ints:
 def _click_times(visits: Visits, clicks: Clicks) -> Ints:
     """When each click happens: the visit's start plus the dwell of the clicks before."""
     before = np.cumsum(clicks.dwell_ms) - clicks.dwell_ms
-    first = np.append(True, clicks.session[1:] != clicks.session[:-1])
+    first = firsts(clicks.session)
     return np.asarray(visits.start_ms[clicks.session] + before - before[first][np.cumsum(first) - 1])

@@ -1,0 +1,74 @@
+"""A mapping that is wrong is refused with the place of the fault, before any work."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leapline.errors import SpecError
+from leapline.events.kinds import columns_of
+from leapline.events.landing import FIELDS
+from leapline.events.mapping import DEFAULT, load
+
+
+def altered(tmp_path: Path, *keys: str | int, value: Any) -> Path:
+    """Leapline's own mapping with one value replaced."""
+    content: Any = json.loads(DEFAULT.read_text())
+    place = content
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    path = tmp_path / "mapping.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_leaplines_own_is_valid_and_reads_no_personal_column() -> None:
+    read = columns_of(load())
+    assert read <= set(FIELDS)
+    assert not read & {"user_id", "user_ipaddress", "user_fingerprint", "network_userid", "page_url", "page_urlquery",
+                       "useragent", "geo_zipcode", "mkt_clickid", "tr_orderid"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "message"),
+    [
+        (("version",), 2, r"found 2 at version; expected Input should be 1"),
+        (("session",), ["domain_sesionid"], r"at session\[0\]; expected no column of an enriched event"),
+        (("rules", 0, "kind"), "bought", r'"bought" at rules\[0\]\.kind; expected .*purchase'),
+        (("rules", 0, "price"), "tr_totl", r'"tr_totl" at rules\[0\]\.price'),
+        (("rules", 0, "colour"), "red", r'"red" at rules\[0\]\.colour; expected Extra inputs'),
+        (("rules", 0, "when"), [], r"at rules\[0\]\.when"),
+        (
+            ("rules", 0, "item"),
+            {"column": "page_urlpath", "pattern": "/p/.*"},
+            r"at rules\[0\]\.item\.pattern; expected a pattern needs exactly one group",
+        ),
+        (
+            ("rules", 0, "item"),
+            {"colum": "ti_sku"},
+            r"at rules\[0\]\.item; expected a column's name, or an object with",
+        ),
+        (("pages", 0, "path"), "(", r'"\(" at pages\[0\]\.path; expected not a regular expression'),
+        (("consent", "entity"), "gdpr", r"at consent\.entity; expected an entity is named vendor/name"),
+    ],
+)
+def test_a_fault_is_named_with_its_place(tmp_path: Path, keys: tuple[Any, ...], value: Any, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        load(altered(tmp_path, *keys, value=value))
+
+
+def test_a_file_that_is_no_mapping(tmp_path: Path) -> None:
+    (tmp_path / "broken.json").write_text('{"version": 1,\n "rules" []}')
+    with pytest.raises(SpecError, match="line 2 column"):
+        load(tmp_path / "broken.json")
+    with pytest.raises(SpecError, match="No such file"):
+        load(tmp_path / "missing.json")
+
+
+def test_products_and_values_of_ones_own_exclude_each_other(tmp_path: Path) -> None:
+    rules = json.loads(DEFAULT.read_text())["rules"]
+    number = next(n for n, rule in enumerate(rules) if "products" in rule)
+    with pytest.raises(SpecError, match="products already say item"):
+        load(altered(tmp_path, "rules", number, "item", value="ti_sku"))
