@@ -1,0 +1,45 @@
+# The image of every Python service in docker-compose.yaml: Airflow's components, and Spark's master and worker.
+# docker build -t leapline/airflow:0.1.0 .
+
+FROM golang:1.26.8 AS tools
+ENV CGO_ENABLED=0 GOFLAGS="-buildvcs=false -trimpath" GOTOOLCHAIN=local
+WORKDIR /src
+COPY include/tools/go.mod include/tools/go.sum include/tools/
+RUN mkdir -p /out/bin && go -C include/tools build -ldflags "-s -w" -o /out/bin/ tool
+COPY include/scorer include/scorer
+RUN for arch in amd64 arm64; do \
+        GOARCH=$arch go -C include/scorer build -ldflags "-s -w" -o /out/scorer/linux-$arch/scorer ./cmd/scorer || exit 1; \
+    done \
+    && go -C include/scorer build -ldflags "-s -w" -o /out/bin/scorer ./cmd/scorer
+
+FROM python:3.11.14-slim-bookworm
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends openjdk-17-jre-headless procps tini \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /opt/leapline
+COPY requirements.txt .
+RUN pip install --no-cache-dir -r requirements.txt
+COPY pyproject.toml requirements.in LICENSE ./
+COPY include/leapline include/leapline
+RUN pip install --no-cache-dir --no-deps .
+COPY --from=tools /out tools
+COPY dags dags
+COPY plugins plugins
+
+# Named volumes take the owner of the folder that they are mounted on.
+RUN useradd --uid 50000 --create-home leapline \
+    && install -d -o leapline /lake /landing /opt/airflow /opt/airflow/logs
+USER leapline
+
+ENV AIRFLOW_HOME=/opt/airflow \
+    AIRFLOW__CORE__DAGS_FOLDER=/opt/leapline/dags \
+    AIRFLOW__CORE__PLUGINS_FOLDER=/opt/leapline/plugins \
+    AIRFLOW__CORE__LOAD_EXAMPLES=False \
+    AIRFLOW__USAGE_DATA_COLLECTION__ENABLED=False \
+    GX_ANALYTICS_ENABLED=false \
+    PYSPARK_PYTHON=/usr/local/bin/python \
+    LEAPLINE_HOME=/lake \
+    LEAPLINE_LANDING=/landing \
+    LEAPLINE_TOOLS=/opt/leapline/tools
+ENTRYPOINT ["tini", "--"]
+CMD ["airflow", "version"]

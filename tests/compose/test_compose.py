@@ -1,0 +1,164 @@
+"""The compose file holds to the compose specification and to our own rules: pins, health, loopback, no secret."""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from leapline.settings import Settings
+from tests.conftest import ROOT
+
+FILE = ROOT / "docker-compose.yaml"
+TEXT = FILE.read_text()
+EXAMPLE = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+SECRETS = sorted(name for name, value in EXAMPLE.items() if not value)
+PINNED = re.compile(r"^[^:@]+(:\d+/[^:@]+)?:v?\d+\.\d+(\.\d+)?(-[\w.]+)?$")
+Load = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def load(tmp_path_factory: pytest.TempPathFactory) -> Load:
+    """Runs the loader on a compose file, with a filled-in `.env`."""
+    binary = tmp_path_factory.mktemp("loader") / "loader"
+    source = Path(__file__).parent / "loader"
+    subprocess.run(["go", "build", "-buildvcs=false", "-o", str(binary), "."], cwd=source, check=True)
+
+    def run(file: Path = FILE, **changed: str) -> "subprocess.CompletedProcess[str]":
+        filled = {name: value or "x" * 64 for name, value in EXAMPLE.items()} | changed
+        env = {"PATH": os.environ["PATH"]} | {k: v for k, v in filled.items() if v}
+        return subprocess.run([str(binary), str(file)], env=env, capture_output=True, text=True)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def model(load: Load) -> dict[str, Any]:
+    done = load()
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def test_services(model: dict[str, Any]) -> None:
+    airflow = {"init", "api-server", "scheduler", "dag-processor", "triggerer"}
+    assert set(model["services"]) == airflow | {"postgres", "spark-master", "spark-worker", "registry", "scorer"}
+    assert set(model["volumes"]) == {"postgres", "airflow-logs", "lake", "registry"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error"),
+    [
+        ("    read_only: true", "    readonly: true", "additional properties 'readonly' not allowed"),
+        ("volumes: [registry:/var", "volumes: [regstry:/var", "undefined volume regstry"),
+        ("api-server: {condition: service_healthy}", "web: {condition: service_healthy}", "undefined service"),
+    ],
+)
+def test_the_loader_notices(load: Load, tmp_path: Path, old: str, new: str, error: str) -> None:
+    assert old in TEXT
+    spoilt = tmp_path / "docker-compose.yaml"
+    spoilt.write_text(TEXT.replace(old, new))
+    done = load(spoilt)
+    assert done.returncode == 1
+    assert error in done.stderr
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_no_secret_has_a_default(load: Load, name: str) -> None:
+    done = load(**{name: ""})
+    assert done.returncode == 1
+    assert f"required variable {name} is missing a value: set it in .env" in done.stderr
+
+
+def test_every_variable_is_documented_and_used() -> None:
+    assert set(re.findall(r"\$\{([A-Z_]+)", TEXT)) == set(EXAMPLE)
+    for name, default in re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", TEXT):
+        assert EXAMPLE[name] == default
+
+
+def test_secrets_come_from_variables() -> None:
+    for line in TEXT.splitlines():
+        key, _, value = line.strip().partition(": ")
+        if re.search(r"PASSWORD$|SECRET|_KEY$|TOKEN", key) and value:
+            assert "${" in value, line
+
+
+def test_images_are_pinned(model: dict[str, Any]) -> None:
+    images = {name: service["image"] for name, service in model["services"].items()}
+    assert images.pop("scorer").endswith("/leapline/scorer:champion"), "the one tag that is meant to move"
+    assert [image for image in images.values() if not PINNED.match(image)] == []
+    stages = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert len(stages) == 2
+    assert [image for image in stages if not PINNED.match(image)] == []
+
+
+def test_all_that_stays_up_is_checked_and_restarted(model: dict[str, Any]) -> None:
+    for name, service in model["services"].items():
+        stays = name != "init"
+        assert bool(service.get("healthcheck")) is stays, name
+        assert service["restart"] == ("unless-stopped" if stays else "no"), name
+
+
+def test_ports_are_on_loopback(model: dict[str, Any]) -> None:
+    ports = {name: service["ports"] for name, service in model["services"].items() if service.get("ports")}
+    assert set(ports) == {"api-server", "registry", "scorer", "spark-master"}
+    assert {port["host_ip"] for open_here in ports.values() for port in open_here} == {"127.0.0.1"}
+
+
+def test_our_own_services_have_no_privileges(model: dict[str, Any]) -> None:
+    for name, service in model["services"].items():
+        if name not in {"postgres", "registry"}:
+            assert service["cap_drop"] == ["ALL"], name
+            assert service["security_opt"] == ["no-new-privileges:true"], name
+
+
+def test_it_starts_before_there_is_a_champion(model: dict[str, Any]) -> None:
+    assert [n for n, s in model["services"].items() if s.get("profiles")] == ["scorer"]
+    assert not any("scorer" in service.get("depends_on", {}) for service in model["services"].values())
+
+
+def test_names_are_those_of_airflow_and_of_the_settings(model: dict[str, Any]) -> None:
+    from airflow.configuration import retrieve_configuration_description
+
+    known = {
+        f"AIRFLOW__{section.upper()}__{option.upper()}"
+        for section, content in retrieve_configuration_description().items()
+        for option in content["options"]
+    }
+    dockerfile = re.findall(r"\b((?:AIRFLOW__|LEAPLINE_)\w+)=", (ROOT / "Dockerfile").read_text())
+    used = {n for s in model["services"].values() for n in s.get("environment") or {}} | set(dockerfile)
+    assert {n for n in used if n.startswith("AIRFLOW__")} - known == {"AIRFLOW__LEAPLINE__SPARK_POOL"}
+    settings = {f"LEAPLINE_{field.upper()}" for field in Settings.model_fields}
+    assert {n for n in used if n.startswith("LEAPLINE_")} <= settings
+
+
+def test_the_image_gets_what_it_copies() -> None:
+    ignore = (ROOT / ".dockerignore").read_text().splitlines()
+    kept = [line[1:] for line in ignore if line.startswith("!")]
+    for sources in re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE):
+        for source in sources.split():
+            assert (ROOT / source).exists(), source
+            assert any(source == top or source.startswith(f"{top}/") for top in kept), source
+
+
+def test_leapline_reads_the_same_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [f"{name}={value or 'x' * 64}" for name, value in EXAMPLE.items()]
+    (tmp_path / ".env").write_text("\n".join(lines))
+    monkeypatch.chdir(tmp_path)
+    assert Settings.load().key_bytes() == b"x" * 64
+
+
+def test_health_checks_are_python(model: dict[str, Any]) -> None:
+    tests = [s["healthcheck"]["test"] for s in model["services"].values() if s.get("healthcheck")]
+    codes = [test[3] for test in tests if test[:3] == ["CMD", "python", "-c"]]
+    assert len(codes) == 6
+    for code in codes:
+        compile(code, "healthcheck", "exec")
+
+
+def test_yaml_has_no_surprises() -> None:
+    assert yaml.safe_load(TEXT)["name"] == "leapline"
