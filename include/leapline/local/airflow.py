@@ -33,7 +33,7 @@ COMPONENTS = {
     "dag-processor": ("dag-processor",),
     "triggerer": ("triggerer", "--skip-serve-logs"),
 }
-_WAIT_S = 180.0
+_WAIT_S = 300.0
 _STOP_S = 20.0
 
 Say = Callable[[str], None]
