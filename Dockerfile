@@ -35,7 +35,6 @@ ENV AIRFLOW_HOME=/opt/airflow \
     AIRFLOW__CORE__DAGS_FOLDER=/opt/leapline/dags \
     AIRFLOW__CORE__PLUGINS_FOLDER=/opt/leapline/plugins \
     AIRFLOW__CORE__LOAD_EXAMPLES=False \
-    AIRFLOW__USAGE_DATA_COLLECTION__ENABLED=False \
     GX_ANALYTICS_ENABLED=false \
     PYSPARK_PYTHON=/usr/local/bin/python \
     LEAPLINE_HOME=/lake \

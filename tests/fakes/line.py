@@ -47,7 +47,7 @@ os.execv({python!r}, [{python!r}, *sys.argv[at:]])
 def lay_out(folder: Path) -> dict[str, str]:
     """Write the stand-ins; the environment that makes a process use them."""
     package, real = folder / "leapline", Path(leapline.__file__).parent
-    (package / "jobs").mkdir(parents=True)
+    (package / "jobs").mkdir(parents=True, exist_ok=True)
     for source in (p for p in real.iterdir() if p.name not in {"jobs", "__pycache__"}):
         (package / source.name).symlink_to(source)
     for source in (real / "jobs").glob("*.py"):

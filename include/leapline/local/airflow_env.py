@@ -78,7 +78,6 @@ def _airflow(place: Place) -> dict[str, str]:
         "API_AUTH": {"JWT_SECRET": keys["jwt"]},
         "DATABASE": {"SQL_ALCHEMY_CONN": f"sqlite:///{place.folder.absolute()}/airflow.db"},
         "LEAPLINE": {"SPARK_POOL": SPARK_POOL},
-        "USAGE_DATA_COLLECTION": {"ENABLED": "False"},
     }
     flat = {f"AIRFLOW__{s}__{k}": v for s, options in sections.items() for k, v in options.items()}
     return flat | {"AIRFLOW_HOME": str(place.folder.absolute())}

@@ -1,0 +1,93 @@
+"""Starting and stopping the local Airflow."""
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from leapline.errors import LocalServiceError, PortTakenError
+from leapline.local import airflow
+from leapline.local.airflow_api import AirflowApi
+from leapline.local.airflow_env import Place
+from leapline.settings import Settings
+from leapline.storage import write_json
+from tests.fakes.line import lay_out, tell
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def quiet(_: str) -> None:
+    """Says nothing."""
+
+
+def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(PortTakenError, match=f"port {port} on 127.0.0.1: found something else"):
+            airflow.up(Settings.load(home=tmp_path), Place(tmp_path / "airflow", port), quiet)
+    assert not (tmp_path / "airflow").exists()
+
+
+def test_down_without_up(tmp_path: Path) -> None:
+    said: list[str] = []
+    assert airflow.down(Place(tmp_path), said.append) is False
+    assert said == ["Airflow was not running"]
+
+
+def test_a_process_id_that_another_process_got_is_left_alone(tmp_path: Path) -> None:
+    write_json(tmp_path / "processes.json", {"scheduler": {"pid": os.getpid(), "started": 1.0}})
+    assert airflow.down(Place(tmp_path), quiet) is False
+
+
+def test_nobody_there_is_one_line() -> None:
+    api = AirflowApi(f"http://127.0.0.1:{free_port()}", "admin", "x")
+    with pytest.raises(LocalServiceError, match=r"Connection refused.*`make up`"):
+        api.get("dags")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    here = Place(tmp_path / "airflow", free_port())
+    yield here
+    airflow.down(here, quiet)
+
+
+@pytest.mark.e2e
+def test_up_runs_down(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real services: healthy, a run by hand whose note is its verdict, found running, gone without a trace."""
+    for name, value in lay_out(tmp_path / "line").items():
+        monkeypatch.setenv(name, value)
+    tell(tmp_path / "line", gate={"passed": False, "sentence": "Refused: too low."})
+    settings = Settings.load(home=tmp_path / "lake")
+    api = airflow.up(settings, place, quiet)
+    run = api.trigger("retrain", {"date": "2026-03-01", "roc_auc_threshold": 0.9})
+    assert api.wait_for_run("retrain", run, 300) == "success"
+    assert api.get(f"dags/retrain/dagRuns/{run}")["note"] == "Refused: too low."
+    with pytest.raises(LocalServiceError, match=r"400 .*roc_auc_threshold.*Correct the request"):
+        api.trigger("retrain", {"roc_auc_threshold": 0.2})
+    assert api.get("pools/leapline_spark")["slots"] == 2
+
+    said: list[str] = []
+    airflow.up(settings, place, said.append)
+    assert not any("Starting" in line for line in said)
+
+    family = [p for pid in psutil.pids() if str(place.folder) in _environment(pid) for p in [psutil.Process(pid)]]
+    assert len(family) > 4
+    assert airflow.down(place, quiet) is True
+    assert not [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+
+def _environment(pid: int) -> str:
+    try:
+        return psutil.Process(pid).environ().get("AIRFLOW_HOME", "")
+    except psutil.Error:
+        return ""
