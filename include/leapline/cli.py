@@ -259,6 +259,21 @@ def down(port: Annotated[int, typer.Option(help="Loopback port of the web UI.")]
     of_settings(settings).stop()
 
 
+@app.command(
+    "airflow",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+def airflow_command(context: typer.Context) -> None:
+    """Airflow's own command on the local Airflow, e.g. `leapline airflow backfill create --help`."""
+    from leapline.local.airflow import command
+    from leapline.local.airflow_env import Place
+    from leapline.local.secret import with_key
+
+    settings = with_key(Settings.load())
+    sys.exit(command(settings, Place(settings.tools / "airflow"), context.args))
+
+
 @app.command()
 def demo(
     day: Annotated[

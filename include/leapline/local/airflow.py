@@ -76,6 +76,13 @@ def down(place: Place, say: Say = print) -> bool:
     return bool(running)
 
 
+def command(settings: Settings, place: Place, args: list[str]) -> int:
+    """Run Airflow's own command line on this Airflow's database; its exit code."""
+    return subprocess.run(
+        [sys.executable, "-m", "airflow", *args], env=environment(settings, place), cwd=ROOT
+    ).returncode
+
+
 def migrate(place: Place, env: dict[str, str], say: Say) -> None:
     """Make or update the database; once for each version of Airflow, as it costs seconds.
 
