@@ -43,9 +43,10 @@ def every_operation() -> FeatureSpec:
         filtered += [{"op": "repeats", "of": of}]
         filtered += [{"op": "share", "of": of, "by": by} for by in ("clicks", "dwell")]
         filtered += [{"op": "clicked_at_least", "of": of, "at": at, "k": k} for at in ("first", "last") for k in (1, 2)]
-        for by, give, k in itertools.product(("clicks", "dwell"), ("clicks", "seconds", "price", "id"), (1, 3)):
-            filtered += [{"op": "top_k", "of": of, "k": k, "by": by, "give": give, "missing": -3}]
     entries = plain + [entry | chosen for entry in filtered for chosen in FILTERS]
+    tops = itertools.product(entities, ("clicks", "dwell"), ("clicks", "seconds", "price", "id"), (1, 3))
+    for (of, by, give, k), chosen in zip(tops, itertools.cycle(FILTERS), strict=False):
+        entries += [{"op": "top_k", "of": of, "k": k, "by": by, "give": give, "missing": -3} | chosen]
     named = [{"name": f"f{i}"} | entry for i, entry in enumerate(entries)]
     return specs.loads(json.dumps({"version": 1, "unit": "session", "features": named}))
 

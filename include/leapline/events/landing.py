@@ -5,7 +5,6 @@ Used by whatever makes events: the generator and the importers. Source: Snowplow
 """
 
 import json
-import os
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -16,7 +15,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from leapline.errors import DiskFullError, InputError
+from leapline.errors import InputError
+from leapline.storage import write_bytes
 
 Ints = npt.NDArray[np.int64]
 
@@ -73,7 +73,7 @@ def write_runs(
     for first, last in pairwise(bounds):
         when = datetime.fromtimestamp(int(run_ms[first]) / 1000, UTC)
         path = landing / f"run={when:%Y-%m-%d-%H-%M-%S}" / f"part-{part(when):05d}.gz"
-        write_beside(path, gzip_bytes(*(body(first, last) if body else [text_of(lines, first, last)])))
+        write_bytes(path, gzip_bytes(*(body(first, last) if body else [text_of(lines, first, last)])))
         written.append(path)
     return written
 
@@ -88,27 +88,6 @@ def gzip_bytes(*pieces: Any) -> bytes:
     """One gzip member of all pieces; without name and time, so the same text gives the same bytes."""
     packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, 31)
     return b"".join([*map(packer.compress, pieces), packer.flush()])
-
-
-def write_beside(path: Path, data: bytes) -> None:
-    """Write a file beside its place and swap it in: a reader sees all of it or nothing.
-
-    Raises:
-        DiskFullError: no space is left.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(data)
-        beside.replace(path)
-    except OSError as exc:
-        beside.unlink(missing_ok=True)
-        raise DiskFullError(
-            f"landing file {path}",
-            found=f"{exc.strerror or exc} after {len(data)} bytes",
-            expected="room for the part",
-            fix="Free space or name another folder, then run the command again.",
-        ) from exc
 
 
 def claim(landing: Path, source: Mapping[str, Any]) -> None:
@@ -132,5 +111,4 @@ def claim(landing: Path, source: Mapping[str, Any]) -> None:
             expected="a new or empty folder, or one with events of the same source",
             fix="Name another folder, or delete this one.",
         )
-    landing.mkdir(parents=True, exist_ok=True)
-    write_beside(mark, (json.dumps(source, indent=1) + "\n").encode())
+    write_bytes(mark, (json.dumps(source, indent=1) + "\n").encode())

@@ -67,7 +67,7 @@ def fields_of(lines: DataFrame, mapping: Mapping) -> DataFrame:
     line = F.col("line")
     names = sorted(kinds.columns_of(mapping) | set(ALWAYS))
     whole = F.when(F.octet_length(line) <= MAX_LINE_BYTES, F.split(line, "\t", -1))
-    hashed = F.lower(F.hex(F.xxhash64(line)))
+    hashed = F.lower(F.lpad(F.hex(F.xxhash64(line)), 16, "0"))
     split = lines.select(
         "file", hashed.alias("line_hash"), F.octet_length(line).alias("line_bytes"),
         _unreadable(line).alias("bytes"), whole.alias("f"),

@@ -43,7 +43,9 @@ def join_fields(columns: Mapping[str, Column], first: str = FIELDS[0], last: str
         else:
             pieces.append(value)
         at = FIELDS.index(span_end) + 1
-    return pieces[0] if len(pieces) == 1 else pc.binary_join_element_wise(*pieces, "\t")
+    # A column made of no rows has no type yet.
+    typed = [piece if isinstance(piece, str) else piece.cast(pa.string()) for piece in pieces]
+    return typed[0] if len(typed) == 1 else pc.binary_join_element_wise(*typed, "\t")
 
 
 def timestamps(ms: Ints) -> Column:

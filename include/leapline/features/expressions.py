@@ -55,7 +55,7 @@ def _(feature: ops.Repeats, plan: Plan) -> str:
 def _(feature: ops.Fraction, plan: Plan) -> str:
     among = one_of("kind", feature.among)
     part, whole = plan.count(where(feature, among)), plan.count(among)
-    return _number(_ratio(part, whole), feature.missing)
+    return _number(_ratio(f"coalesce({part}, 0L)", whole), feature.missing)
 
 
 @expression.register

@@ -28,9 +28,10 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
         training, _ = split(spark, settings, lake, run.day)
         result = fit(training, spec.numeric, spec.categorical, settings)
         result.model.write().overwrite().save(str(out / "pipeline"))
-        bundle.write(
+        write = bundle.write_with_mleap if settings.bundle_writer == "mleap" else bundle.write
+        write(
             result.model,
-            training.select(*spec.columns).schema,
+            training.select(*spec.columns),
             out / "model.zip",
             format=settings.bundle_format,
             name="leapline",

@@ -74,12 +74,12 @@ def generate(out: Path, spec: GeneratorSpec, progress: Progress | None = None, w
 
     Raises:
         InputError: `out` holds other events.
-        DiskFullError: no space is left.
+        StorageError: `out` cannot be written, or no space is left.
     """
     claim(out, {"source": "generator", **spec.model_dump(mode="json", exclude={"start", "days"})})
     days = [spec.start + timedelta(days=d) for d in range(spec.days)]
     places = [(out, spec, day, chunk) for day in days for chunk in range(spec.chunks)]
-    counts, kinds, mishaps = Counter[str](), Counter[str](), Counter[str]()
+    counts, kinds, mishaps = Counter[str](), Counter[str](dict.fromkeys(NAMES, 0)), Counter[str]()
     for done, (place, piece) in enumerate(zip(places, _pieces(places, workers), strict=True), 1):
         add_truth(out, place[2], piece.truth, first=place[3] == 0)
         counts.update(piece.counts)
@@ -103,6 +103,8 @@ def _generate_piece(place: Place) -> _Piece:
     out, spec, day, number = place
     rng = spec.rng("piece", day.toordinal(), number)
     shop, people = make_catalogue(spec), visits_of(spec, day, number)
+    if not len(people):
+        return _Piece(Counter(), Counter(), Counter(), Truth([], np.zeros(0), np.zeros(0, dtype=bool)))
     shopping = go_shopping(rng, shop, people)
     chance = chance_to_buy(spec, people, shopping.clicks)
     bought, clicks, orders = toss(rng, spec, chance, shopping)

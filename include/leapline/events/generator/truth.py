@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from leapline.errors import InputError
-from leapline.events.landing import gzip_bytes, write_beside
+from leapline.events.landing import gzip_bytes
+from leapline.storage import write_bytes
 
 FOLDER: Final = "_truth"
 HEADER: Final = ("domain_sessionid", "start_day", "chance", "bought")
@@ -42,7 +43,7 @@ def add_truth(landing: Path, day: date, truth: Truth, first: bool) -> None:
     path = truth_path(landing / FOLDER, day)
     rows = truth.csv(day)
     if first:
-        write_beside(path, gzip_bytes((",".join(HEADER) + "\n" + rows).encode()))
+        write_bytes(path, gzip_bytes((",".join(HEADER) + "\n" + rows).encode()))
         return
     with path.open("ab") as file:
         file.write(gzip_bytes(rows.encode()))

@@ -41,6 +41,7 @@ def import_rees46(csv: Path, out: Path) -> ImportReport:
 
     Raises:
         InputError: no such file, another header, no usable line, or `out` holds other events.
+        StorageError: `out` cannot be written, or no space is left.
     """
     lines = open_lines(csv, "REES46")
     _, header = next(lines, (1, b""))
