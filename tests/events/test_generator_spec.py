@@ -36,7 +36,7 @@ def test_a_wrong_setting_is_named(values: dict[str, object], says: str) -> None:
         GeneratorSpec(**values)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     seed=st.integers(0, 2**63 - 1),
     sessions=st.integers(1, 60),
