@@ -89,6 +89,7 @@ def default_pipeline(numeric: Sequence[str], categorical: Sequence[str], setting
         numTrees=settings.forest_trees,
         maxDepth=settings.forest_depth,
         minInstancesPerNode=settings.forest_min_leaf,
+        featureSubsetStrategy="onethird",
         maxBins=64,
         maxMemoryInMB=1024,
         seed=settings.seed,
