@@ -50,12 +50,12 @@ type StageInfo struct {
 	Depth   int // pipelines above it
 	Inputs  []string
 	Outputs []string
-	Detail  string // sizes in a few words, such as "100 trees, 42096 nodes"
-	Uses    []int  // how often a model's splits use each feature; nil where that means nothing
+	Detail  string      // sizes in a few words, such as "100 trees, 42096 nodes"
+	Uses    map[int]int // how often a model's splits use each feature; nil where that means nothing
 }
 
 // maxDoubles bounds the memory of a row's vectors.
-const maxDoubles = 8 << 20
+const maxDoubles = 2 << 20
 
 // Compile reads every stage of an archive and binds its ports to columns.
 func Compile(a *bundle.Archive) (*Program, error) {

@@ -54,7 +54,7 @@ func (s *Stage) Predicts() { s.predicts = true }
 func (s *Stage) Describe(format string, args ...any) { s.info.Detail = fmt.Sprintf(format, args...) }
 
 // Uses gives how often a model uses each feature, for people.
-func (s *Stage) Uses(counts []int) { s.info.Uses = counts }
+func (s *Stage) Uses(counts map[int]int) { s.info.Uses = counts }
 
 // Node is the stage's node, for models that keep files beside their own.
 func (s *Stage) Node() *bundle.Node { return s.node }

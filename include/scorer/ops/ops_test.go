@@ -196,7 +196,7 @@ func TestOpsRefuse(t *testing.T) {
 		"column \"y\" is there already":          append(scalar("binarizer", attrs{"input_shapes": bt.Shape{}}), stage("imputer", ports{"input", "x"}, ports{"output", "y"}, attrs{"surrogate_value": 1.0, "strategy": "mean"})),
 		"column \"x\" is there already":          {stage("binarizer", ports{"input", "x"}, ports{"output", "x"}, attrs{"input_shapes": bt.Shape{}})},
 		"expected a double":                      append(scalar("standard_scaler", attrs{"std": tensor(1)}), stage("binarizer", ports{"input", "y"}, ports{"output", "z"}, attrs{"input_shapes": bt.Shape{}})),
-		"doubles a row, the limit":               {stage("vector_assembler", ports{"input0", "a", "input1", "b", "input2", "c"}, ports{"output", "y"}, attrs{"input_shapes": []bt.Shape{{Width: 1 << 20}, {Width: 1 << 20}, {Width: 2<<20 - 5}}}), stage("normalizer", ports{"input", "y"}, ports{"output", "z"}, attrs{"p_norm": 1.0, "input_size": bt.Int(4<<20 - 5)})},
+		"doubles a row, the limit":               {stage("vector_assembler", ports{"input0", "a", "input1", "b", "input2", "c"}, ports{"output", "y"}, attrs{"input_shapes": []bt.Shape{{Width: 1 << 18}, {Width: 1 << 18}, {Width: 1<<19 - 5}}}), stage("normalizer", ports{"input", "y"}, ports{"output", "z"}, attrs{"p_norm": 1.0, "input_size": bt.Int(1<<20 - 5)})},
 	} {
 		for _, format := range bt.Formats {
 			_, err := compileStages(format, t, stages...)

@@ -43,14 +43,13 @@ type loader struct {
 	share    bool // a leaf's values are taken over their sum
 	builder  *forest.Builder
 	tree     bundle.Tree
-	uses     []int
 	nodes    int
 	depth    int
 }
 
 func newLoader(s *engine.Stage, width int) *loader {
 	n := s.Size("num_features", maxCategories)
-	return &loader{stage: s, features: n, width: width, builder: forest.NewBuilder(n, width), uses: make([]int, n)}
+	return &loader{stage: s, features: n, width: width, builder: forest.NewBuilder(n, width)}
 }
 
 // addOne reads the tree beside the model.
@@ -76,11 +75,6 @@ func (l *loader) add(t *bundle.Tree) error {
 		return err
 	}
 	l.nodes, l.depth = l.nodes+len(t.Nodes), max(l.depth, t.Depth)
-	for i := range t.Nodes {
-		if n := &t.Nodes[i]; n.Feature >= 0 {
-			l.uses[n.Feature]++
-		}
-	}
 	return nil
 }
 
@@ -152,7 +146,7 @@ func (l *loader) finish() ensemble {
 		s.Fail("%w", err)
 		return ensemble{}
 	}
-	s.Uses(l.uses)
+	s.Uses(compiled.Uses())
 	e := ensemble{in: s.Vector("features", l.features), forest: compiled}
 	e.scratch = s.Scratch(func() any { return compiled.NewScratch() })
 	return e

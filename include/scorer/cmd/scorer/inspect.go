@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -112,7 +113,7 @@ func columns(from []engine.Column) []columnReport {
 	return out
 }
 
-func features(names []string, uses []int) []featureReport {
+func features(names []string, uses map[int]int) []featureReport {
 	total := 0
 	var out []featureReport
 	for i, n := range uses {
@@ -120,7 +121,9 @@ func features(names []string, uses []int) []featureReport {
 			out = append(out, featureReport{Name: names[i], Splits: n})
 		}
 	}
-	slices.SortStableFunc(out, func(a, b featureReport) int { return b.Splits - a.Splits })
+	slices.SortFunc(out, func(a, b featureReport) int {
+		return cmp.Or(b.Splits-a.Splits, strings.Compare(a.Name, b.Name))
+	})
 	for i := range out {
 		out[i].Share = float64(out[i].Splits) / float64(total)
 	}

@@ -125,6 +125,7 @@ func (b *Builder) conditions(f *Forest) []uint32 {
 		return 1
 	})
 	number := make([]uint32, tests+len(b.sets))
+	uses := b.uses()
 	for _, i := range order {
 		t := b.test(i)
 		last := len(f.runs) - 1
@@ -133,13 +134,30 @@ func (b *Builder) conditions(f *Forest) []uint32 {
 			f.runs = append(f.runs, run{feature: t.feature, first: f.conditions})
 			last++
 		}
-		f.runs[last].thresholds = append(f.runs[last].thresholds, t.threshold)
+		f.runs[last].keys = append(f.runs[last].keys, key(t.threshold))
+		f.runs[last].uses += uses[i]
 		number[i] = uint32(f.conditions)
 		f.conditions++
 	}
 	f.conditions = (f.conditions + 7) &^ 7
-	f.addSets(b.sets, number[tests:])
+	f.addSets(b.sets, uses[tests:], number[tests:])
 	return number
+}
+
+// uses counts the splits by each of the builder's tests, then by each of its sets.
+func (b *Builder) uses() []int {
+	tests := len(b.tests.rows) / 2
+	uses := make([]int, tests+len(b.sets))
+	for _, n := range b.nodes {
+		switch {
+		case n.right == 0:
+		case n.what&setFlag != 0:
+			uses[tests+int(n.what&^setFlag)]++
+		default:
+			uses[n.what]++
+		}
+	}
+	return uses
 }
 
 type test struct {

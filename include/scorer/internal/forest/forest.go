@@ -16,6 +16,7 @@ package forest
 import (
 	"encoding/binary"
 	"math"
+	"math/bits"
 	"slices"
 )
 
@@ -36,9 +37,10 @@ type Forest struct {
 
 // run is the thresholds of one feature, ascending: their conditions are numbered in that order.
 type run struct {
-	feature    int
-	first      int
-	thresholds []float64
+	feature int
+	first   int
+	keys    []uint64 // of the thresholds
+	uses    int      // splits of all trees
 }
 
 // group is trees that are walked together; the last group is filled up with its first tree.
@@ -67,6 +69,18 @@ func (f *Forest) group(l *layout, trees []treeShape) {
 
 // Trees counts the trees.
 func (f *Forest) Trees() int { return f.trees }
+
+// Uses counts the splits of all trees that test each feature, of those that any does.
+func (f *Forest) Uses() map[int]int {
+	uses := map[int]int{}
+	for _, r := range f.runs {
+		uses[r.feature] += r.uses
+	}
+	for _, r := range f.sets {
+		uses[r.feature] += r.uses
+	}
+	return uses
+}
 
 // Groups counts the groups of trees that Group takes.
 func (f *Forest) Groups() int { return len(f.groups) }
@@ -115,19 +129,25 @@ func (f *Forest) Read(x []float64, s *Scratch) {
 	}
 }
 
-// short is the number of thresholds up to which a run is written as a whole, without a branch.
+// short is the number of thresholds up to which a run is written as a whole. What a row's values are is then no branch
+// for the processor to guess, neither here nor in below: guessing took as long as all the rest.
 const short = 64
+
+// onesThenZeros has, from short-n on, n ones and then zeros.
+var onesThenZeros = func() (b [2*short + 8]byte) {
+	for i := range short {
+		b[i] = 1
+	}
+	return b
+}()
 
 // fill sets the conditions "x is not at most the threshold", which NaN fulfils everywhere.
 func (r *run) fill(table []byte, last *lastValue, x float64) {
-	rank := len(r.thresholds)
-	if x == x {
-		rank = below(r.thresholds, x)
-	}
-	if len(r.thresholds) <= short {
-		for at, left := r.first, len(r.thresholds); left > 0; at, left = at+8, left-8 {
-			binary.LittleEndian.PutUint64(table[at:], firstBytes[min(max(rank, 0), 8)])
-			rank -= 8
+	rank := below(r.keys, key(x))
+	if len(r.keys) <= short {
+		from := onesThenZeros[short-rank:]
+		for at := 0; at < len(r.keys); at += 8 {
+			binary.LittleEndian.PutUint64(table[r.first+at:], binary.LittleEndian.Uint64(from[at:]))
 		}
 		return
 	}
@@ -142,25 +162,26 @@ func (r *run) fill(table []byte, last *lastValue, x float64) {
 	last.rank = rank
 }
 
-// firstBytes has a 1 in each of the first bytes.
-var firstBytes = [9]uint64{
-	0, 0x01, 0x0101, 0x010101, 0x01010101, 0x0101010101, 0x010101010101, 0x01010101010101, 0x0101010101010101,
+// key orders doubles as whole numbers, -0 with 0, NaN above all.
+func key(x float64) uint64 {
+	if x != x {
+		return math.MaxUint64
+	}
+	b := math.Float64bits(x + 0)
+	return b ^ (uint64(int64(b)>>63) | 1<<63)
 }
 
-// below counts the thresholds below x, without a branch that depends on it.
-func below(thresholds []float64, x float64) int {
+// below counts the keys below k. There is at least one key.
+func below(keys []uint64, k uint64) int {
 	base := 0
-	for n := len(thresholds); n > 1; {
+	for n := len(keys); n > 1; {
 		half := n >> 1
-		if thresholds[base+half-1] < x {
-			base += half
-		}
+		_, less := bits.Sub64(keys[base+half-1], k, 0)
+		base += half & -int(less)
 		n -= half
 	}
-	if thresholds[base] < x {
-		base++
-	}
-	return base
+	_, less := bits.Sub64(keys[base], k, 0)
+	return base + int(less)
 }
 
 // setRun is the categorical conditions of one feature, numbered from first.
@@ -168,13 +189,14 @@ type setRun struct {
 	feature int
 	first   int
 	sets    []set
+	uses    int    // splits of all trees
 	bytes   []byte // for each category, then for any other value, the conditions; empty when that were too much
 }
 
 // maxBytes bounds the bytes of one feature's table of categories.
 const maxBytes = 1 << 20
 
-func (f *Forest) addSets(sets []set, number []uint32) {
+func (f *Forest) addSets(sets []set, uses []int, number []uint32) {
 	order := make([]int, len(sets))
 	for i := range order {
 		order[i] = i
@@ -187,6 +209,7 @@ func (f *Forest) addSets(sets []set, number []uint32) {
 			last++
 		}
 		f.sets[last].sets = append(f.sets[last].sets, sets[i])
+		f.sets[last].uses += uses[i]
 		number[i] = uint32(f.conditions)
 		f.conditions++
 	}
