@@ -101,6 +101,9 @@ func (l *loader) addAll(op string) (trees int) {
 		if err == nil {
 			err = l.add(t)
 		}
+		if err == nil && l.nodes == len(t.Nodes) { // the first: the others will be like it
+			l.builder.Expect(len(names))
+		}
 		if err != nil {
 			err = &bundle.Error{Entry: s.Node().Dir + "/" + name, Err: err}
 		}

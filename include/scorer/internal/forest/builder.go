@@ -49,6 +49,12 @@ func NewBuilder(features, width int) *Builder {
 	}
 }
 
+// Expect makes room for trees like one that was just added; what comes may still be more.
+func (b *Builder) Expect(trees int) {
+	const most = 2 << 20 // nodes: what a file only claims must not take memory without end
+	b.nodes = slices.Grow(b.nodes, min(trees*len(b.nodes)/max(1, len(b.trees)), most))
+}
+
 // Add appends a tree.
 func (b *Builder) Add(t *bundle.Tree) error {
 	b.trees = append(b.trees, treeShape{first: len(b.nodes), depth: t.Depth})
