@@ -11,7 +11,8 @@ from leapline.orchestration.params import PARAMS
 
 SCORING_IMAGE = Asset(name="scoring-image", uri="leapline://scoring-image", group="leapline")
 
-# Where another try can help: storage for a few minutes, a registry for an hour.
+# Where another try can help: a hiccup of Airflow's own, storage for a few minutes, a registry for an hour.
+LIGHT: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=10)}
 STORAGE: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=30), "retry_exponential_backoff": 2}
 REGISTRY: dict[str, Any] = {
     "retries": 6,
@@ -33,8 +34,8 @@ with DAG(
     tags=["leapline", "nightly"],
 ):
     chain(
-        ResolveDay(),
-        WaitForTail(),
+        ResolveDay(**LIGHT),
+        WaitForTail(**LIGHT),
         SparkStep(step="extract", **STORAGE),
         Step(step="check_events"),
         SparkStep(step="featurize"),

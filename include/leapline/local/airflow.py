@@ -2,9 +2,9 @@
 
 Not `airflow standalone`: that opens log servers on every interface and leaves children behind when it is stopped.
 
-    stopped --up--> starting --all four healthy, the DAGs read--> running --down--> stopped
+    stopped --up--> api-server answers --> all four healthy, the DAGs read: running --down--> stopped
                         |
-                        +-- one exits, or not healthy in time: its log's end in the error, stopped
+                        +-- one exits, or is not healthy in time: its log's end in the error, stopped
 """
 
 import importlib.metadata
@@ -46,15 +46,21 @@ def up(settings: Settings, place: Place, say: Say = print) -> AirflowApi:
         PortTakenError: another process listens on the port.
         LocalServiceError: a component ended or was not healthy in time; the end of its log is in the message.
     """
-    if not _running(place):
+    found = _running(place)
+    if not found:
         _must_be_free(place.port)
-        env = environment(settings, place)
-        migrate(place, env, say)
-        say(f"Starting {', '.join(COMPONENTS)} (logs in {place.folder / 'logs'})")
-        write_json(_pid_file(place), {name: _start(place, name, env) for name in COMPONENTS})
     api = AirflowApi(place.url, "admin", place.password())
     try:
-        _wait_healthy(place, api, say)
+        if not found:
+            env = environment(settings, place)
+            migrate(place, env, say)
+            say(f"Starting {', '.join(COMPONENTS)} (logs in {place.folder / 'logs'})")
+            _start(place, "api-server", env)
+            _wait(place, api, {"api-server"}, say)
+            # Only now: a task that the scheduler starts before the API answers would fail.
+            for name in COMPONENTS.keys() - {"api-server"}:
+                _start(place, name, env)
+        _wait(place, api, {*COMPONENTS, "DAGs"}, say)
         _make_pool(api)
     except LeaplineError:
         down(place, lambda _: None)
@@ -106,41 +112,41 @@ def migrate(place: Place, env: dict[str, str], say: Say) -> None:
     done.touch()
 
 
-def _start(place: Place, name: str, env: dict[str, str]) -> dict[str, float]:
-    log_path = place.folder / "logs" / f"{name}.log"
+def _start(place: Place, name: str, env: dict[str, str]) -> None:
+    log_path = _log(place, name)
     log_path.parent.mkdir(parents=True, exist_ok=True)
     with log_path.open("ab") as log:
         child = subprocess.Popen(
             [sys.executable, "-m", "airflow", *COMPONENTS[name]],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=ROOT, start_new_session=True,
         )  # fmt: skip
-    return {"pid": child.pid, "started": psutil.Process(child.pid).create_time()}
+    known = {"pid": child.pid, "started": psutil.Process(child.pid).create_time()}
+    write_json(_pid_file(place), _known(place) | {name: known})
 
 
-def _wait_healthy(place: Place, api: AirflowApi, say: Say) -> None:
-    began = time.monotonic()
-    told: set[str] = set()
-    while (missing := _missing(api, said=told, say=say, began=began)) and time.monotonic() - began < _WAIT_S:
-        if dead := sorted(COMPONENTS.keys() - {name for name, _ in _processes(place)}):
-            raise _ended(place, dead[0])
+def _wait(place: Place, api: AirflowApi, wanted: set[str], say: Say) -> None:
+    """Until all of `wanted` is ready; says when each has become so."""
+    began, told = time.monotonic(), set[str]()
+    while missing := wanted - (ready := _ready(api)):
+        for name in sorted(wanted & ready - told):
+            say(f"  {name} ready after {time.monotonic() - began:.0f} s")
+        told |= ready
+        dead = _known(place).keys() - {name for name, _ in _processes(place)}
+        if dead or time.monotonic() - began > _WAIT_S:
+            raise _ended(place, sorted(dead or missing)[0])
         time.sleep(0.5)
-    if missing:
-        raise _ended(place, missing[0])
+    say(f"  {', '.join(sorted(wanted - told))} ready after {time.monotonic() - began:.0f} s")
 
 
-def _missing(api: AirflowApi, said: set[str], say: Say, began: float) -> list[str]:
-    """Which parts are not ready yet; says each one that has become so."""
+def _ready(api: AirflowApi) -> set[str]:
+    """The components that are healthy, and "DAGs" once they are read."""
     try:
         health = api.get("monitor/health")
-        ready = {name for name, part in health.items() if part and part.get("status") == "healthy"}
-        if ready >= {"metadatabase", "scheduler", "dag_processor", "triggerer"}:
-            ready |= {"DAGs"} if api.get("dags")["total_entries"] else set()
+        healthy = {name.replace("_", "-") for name, part in health.items() if part and part.get("status") == "healthy"}
+        dags = {"DAGs"} if "dag-processor" in healthy and api.get("dags")["total_entries"] else set()
     except LocalServiceError:
-        return ["api-server"]
-    for name in sorted(ready - said):
-        say(f"  {name.replace('_', ' ')} ready after {time.monotonic() - began:.0f} s")
-    said |= ready
-    return [n for n in ("scheduler", "dag_processor", "triggerer", "DAGs") if n not in ready]
+        return set()
+    return healthy | dags | {"api-server"}
 
 
 def _make_pool(api: AirflowApi) -> None:
@@ -151,10 +157,11 @@ def _make_pool(api: AirflowApi) -> None:
 
 
 def _ended(place: Place, name: str) -> LocalServiceError:
-    log = place.folder / "logs" / f"{name.replace('_', '-').replace('DAGs', 'dag-processor')}.log"
+    log = _log(place, "dag-processor" if name == "DAGs" else name)
+    told = log.read_text(errors="replace").strip()[-800:] if log.exists() else ""
     return LocalServiceError(
         f"Airflow's {name}",
-        found=f"not healthy; its log ends with: {log.read_text(errors='replace').strip()[-800:] or 'nothing'}",
+        found=f"not healthy; its log ends with: {told or 'nothing'}",
         expected=f"healthy within {_WAIT_S:.0f} s",
         fix=f"Look at {log}, then start it again.",
     )
@@ -178,16 +185,23 @@ def _pid_file(place: Place) -> Path:
     return place.folder / "processes.json"
 
 
+def _log(place: Place, component: str) -> Path:
+    return place.folder / "logs" / f"{component}.log"
+
+
+def _known(place: Place) -> dict[str, dict[str, float]]:
+    """The processes that were started, each with its id and its start time."""
+    found: dict[str, dict[str, float]] = read_json(_pid_file(place)) if _pid_file(place).exists() else {}
+    return found
+
+
 def _running(place: Place) -> list[psutil.Process]:
     return [process for _, process in _processes(place)]
 
 
 def _processes(place: Place) -> list[tuple[str, psutil.Process]]:
     """The components that are alive; a process id that another process has got since does not count."""
-    if not _pid_file(place).exists():
-        return []
-    known = read_json(_pid_file(place)).items()
-    found = [(name, _alive(int(entry["pid"]), entry["started"])) for name, entry in known]
+    found = [(name, _alive(int(entry["pid"]), entry["started"])) for name, entry in _known(place).items()]
     return [(name, process) for name, process in found if process is not None]
 
 
