@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"strconv"
 
 	"leapline/scorer/frame"
 	"leapline/scorer/internal/jsonscan"
@@ -219,7 +220,7 @@ func (r *Row) AppendJSON(dst []byte, k int) []byte {
 	case c.text >= 0:
 		return jsonscan.AppendString(dst, r.texts[c.text])
 	case c.number >= 0 && c.Type.Base == frame.Integer:
-		return fmt.Appendf(dst, "%d", int64(r.numbers[c.number]))
+		return strconv.AppendInt(dst, int64(r.numbers[c.number]), 10)
 	case c.number >= 0:
 		return jsonscan.AppendFloat(dst, r.numbers[c.number])
 	case c.sparse >= 0:

@@ -58,7 +58,7 @@ func (b *Builder) Expect(trees int) {
 // Add appends a tree.
 func (b *Builder) Add(t *bundle.Tree) error {
 	b.trees = append(b.trees, treeShape{first: len(b.nodes), depth: t.Depth})
-	var key [2]uint64
+	b.nodes = slices.Grow(b.nodes, len(t.Nodes))
 	for i := range t.Nodes {
 		n := &t.Nodes[i]
 		switch {
@@ -67,7 +67,7 @@ func (b *Builder) Add(t *bundle.Tree) error {
 			if len(values) != b.width {
 				return fmt.Errorf("node %d is a leaf of %d values, expected %d", i, len(values), b.width)
 			}
-			b.nodes = append(b.nodes, shape{what: b.leaves.add(asBits(values))})
+			b.nodes = append(b.nodes, shape{what: b.addLeaf(asBits(values))})
 			continue
 		case int(n.Feature) >= b.features:
 			return fmt.Errorf("node %d splits on feature %d of %d", i, n.Feature, b.features)
@@ -75,10 +75,17 @@ func (b *Builder) Add(t *bundle.Tree) error {
 			b.nodes = append(b.nodes, shape{what: b.addSet(n, t.Cats[n.Lo:n.Hi]) | setFlag, right: uint32(n.Right)})
 			continue
 		}
-		key[0], key[1] = uint64(n.Feature), math.Float64bits(n.Threshold+0) // -0 + 0 is 0
-		b.nodes = append(b.nodes, shape{what: b.tests.add(key[:]), right: uint32(n.Right)})
+		what := b.tests.addPair(uint64(n.Feature), math.Float64bits(n.Threshold+0)) // -0 + 0 is 0
+		b.nodes = append(b.nodes, shape{what: what, right: uint32(n.Right)})
 	}
 	return nil
+}
+
+func (b *Builder) addLeaf(row []uint64) uint32 {
+	if b.width == 2 {
+		return b.leaves.addPair(row[0], row[1])
+	}
+	return b.leaves.add(row)
 }
 
 func (b *Builder) addSet(n *bundle.TreeNode, categories []float64) uint32 {

@@ -27,6 +27,24 @@ func (n *interner) add(row []uint64) uint32 {
 	if n.table[at] != 0 {
 		return n.table[at] - 1
 	}
+	return n.insert(at, row)
+}
+
+// addPair is add for rows of two words, which nearly all are.
+func (n *interner) addPair(a, b uint64) uint32 {
+	mask := len(n.table) - 1
+	at := int(scramble(mix(mix(n.seed, a), b))) & mask
+	for ; n.table[at] != 0; at = (at + 1) & mask {
+		number := n.table[at] - 1
+		if row := n.rows[2*number:]; row[0] == a && row[1] == b {
+			return number
+		}
+	}
+	return n.insert(at, []uint64{a, b})
+}
+
+// insert adds a row that belongs in a free slot.
+func (n *interner) insert(at int, row []uint64) uint32 {
 	number := uint32(len(n.rows) / n.width)
 	n.rows = append(n.rows, row...)
 	n.table[at] = number + 1
@@ -55,11 +73,17 @@ func (n *interner) grow() {
 
 func hash(h uint64, row []uint64) uint64 {
 	for _, x := range row {
-		hi, lo := bits.Mul64(h^x, 0xd6e8feb86659fd93)
-		h = hi ^ lo
+		h = mix(h, x)
 	}
-	return h ^ h>>29
+	return scramble(h)
 }
+
+func mix(h, x uint64) uint64 {
+	hi, lo := bits.Mul64(h^x, 0xd6e8feb86659fd93)
+	return hi ^ lo
+}
+
+func scramble(h uint64) uint64 { return h ^ h>>29 }
 
 // asBits and floatsOf see doubles as their bits and back, without copying.
 func asBits(values []float64) []uint64 {
