@@ -53,7 +53,8 @@ def test_enriched_transactions(spark: "SparkSession", shared: Path) -> None:
 def test_enriched_transactions_of_2012(spark: "SparkSession", shared: Path) -> None:
     """Lines 1 to 5: an order, and four of forms and webhooks, which mean nothing to a shop.
 
-    Line 3 has a column too many before `domain_sessionid`, so that its `derived_tstamp` is empty: the collector's counts.
+    Line 3 has a column too many before `domain_sessionid`, so that its `derived_tstamp` is empty: the collector's
+    time counts.
     """
     sample = shared / "snowplow/sample/enriched_transactions.tsv"
     day = clean(spark, sample, date(2012, 5, 27), mapping=OLD_TRACKERS)

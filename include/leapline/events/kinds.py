@@ -81,13 +81,13 @@ def with_kinds(frame: DataFrame, mapping: Mapping) -> DataFrame:
     frame = frame.withColumns(
         {
             "kind": F.coalesce(_by_rule(rules, lambda r: r.kind, F.lit), F.lit("other")),
-            "products": _by_rule(rules, _listed, _products),
+            "products": _by_rule(rules, _listed, _products, f"array<{PRODUCT}>"),
         }
     )
     frame = frame.withColumns(
         {
             "page": F.when(F.col("kind").isin(*_WITH_PAGE), _page(mapping)),
-            "own": _by_rule(rules, _own_sources, _own),
+            "own": _by_rule(rules, _own_sources, _own, PRODUCT),
             "more": _more(rules).cast(f"array<{_MORE}>"),
         }
     )
@@ -143,13 +143,15 @@ def _first_that_fits(rules: list[Rule]) -> Column:
     return chain
 
 
-def _by_rule(rules: list[Rule], key: Callable[[Rule], Any], value: Callable[[Any], Column]) -> Column:
+def _by_rule(
+    rules: list[Rule], key: Callable[[Rule], Any], value: Callable[[Any], Column], type_: str = "string"
+) -> Column:
     """One value a rule, by what the rule says; null for rules that say nothing. Equal ones share a branch."""
     numbers: dict[Hashable, list[int]] = {}
     for number, rule in enumerate(rules):
         if (said := key(rule)) is not None:
             numbers.setdefault(said, []).append(number)
-    chain = F.when(F.lit(False), F.lit(None))
+    chain = F.when(F.lit(False), F.lit(None).cast(type_))
     for said, which in numbers.items():
         chain = chain.when(F.col("rule").isin(which), value(said))
     return chain
@@ -200,7 +202,7 @@ def _text(value: Column) -> Column:
 def _page(mapping: Mapping) -> Column:
     said = _by_rule(mapping.rules, lambda r: r.page, F.lit)
     path = F.coalesce("page_urlpath", F.lit(""))
-    by_path = F.when(F.lit(False), F.lit(None))
+    by_path = F.when(F.lit(False), F.lit(None).cast("string"))
     for page in mapping.pages:
         by_path = by_path.when(path.rlike(page.path), F.lit(page.page))
     return F.coalesce(said, by_path, F.lit("other"))
@@ -208,7 +210,7 @@ def _page(mapping: Mapping) -> Column:
 
 def _more(rules: list[Rule]) -> Column:
     """Rows beyond an event's own, null where there are none."""
-    own_rows = _by_rule(rules, lambda r: None if r.products is None else int(r.products.kind is None), F.lit)
+    own_rows = _by_rule(rules, lambda r: None if r.products is None else int(r.products.kind is None), F.lit, "int")
     kind = F.coalesce(_by_rule(rules, lambda r: r.products and r.products.kind, F.lit), F.col("kind"))
     further = F.slice("products", own_rows + 1, F.size("products"))
     rows = F.transform(
