@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -79,45 +80,29 @@ func (n *TreeNode) quickSplit(s *jsonscan.Scanner, end string) bool {
 
 // anyNodeJSON reads a node however it is written.
 func (t *Tree) anyNodeJSON(node *TreeNode, s *jsonscan.Scanner, lim Limits) error {
-	var leaf, internal, values, split bool
-	if err := s.Object(); err != nil {
-		return err
-	}
-	for first := true; ; first = false {
-		key, more, err := s.Key(first)
-		if err != nil {
-			return err
-		}
-		if !more {
-			break
-		}
-		switch string(key) {
+	var kind string
+	var values, split int
+	err := fields(s, func(s *jsonscan.Scanner, key string) (err error) {
+		switch key {
 		case "type":
-			var kind []byte
-			kind, err = s.String()
-			leaf, internal = string(kind) == "leaf", string(kind) == "internal"
+			kind, err = text(s, lim.Text)
 		case "values":
-			if values {
-				return errNode
-			}
-			values = true
+			values++
 			node.Lo = int32(len(t.Values))
 			t.Values, err = floats(s, t.Values, lim.List)
 			node.Hi = int32(len(t.Values))
 		case "split":
-			if split {
-				return errNode
-			}
-			split = true
+			split++
 			err = t.splitJSON(node, s, lim)
 		default:
 			err = s.Skip()
 		}
-		if err != nil {
-			return err
-		}
-	}
-	if (leaf && values && !split) || (internal && split && !values) {
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case kind == "leaf" && values == 1 && split == 0, kind == "internal" && values == 0 && split == 1:
 		return nil
 	}
 	return errNode
@@ -125,56 +110,41 @@ func (t *Tree) anyNodeJSON(node *TreeNode, s *jsonscan.Scanner, lim Limits) erro
 
 // splitJSON reads a continuous or a categorical split.
 func (t *Tree) splitJSON(node *TreeNode, s *jsonscan.Scanner, lim Limits) error {
-	const all = 1<<4 - 1 // bits of the keys seen: 0 feature, 1 side, 2 count, 3 categories
-	var continuous, categorical, threshold bool
-	seen := 0
-	if err := s.Object(); err != nil {
-		return err
-	}
-	for first := true; ; first = false {
-		key, more, err := s.Key(first)
-		if err != nil {
-			return err
-		}
-		if !more {
-			break
-		}
-		switch string(key) {
+	var kind string
+	seen := map[string]bool{}
+	err := fields(s, func(s *jsonscan.Scanner, key string) (err error) {
+		seen[key] = true
+		switch key {
 		case "type":
-			var kind []byte
-			kind, err = s.String()
-			continuous, categorical = string(kind) == "continuous", string(kind) == "categorical"
+			kind, err = text(s, lim.Text)
 		case "featureIndex":
-			seen |= 1
 			node.Feature, err = index(s, math.MaxInt32)
 		case "threshold":
-			threshold = true
 			node.Threshold, err = s.FloatOrNull()
 		case "isLeft":
-			seen |= 2
 			node.IsLeft, err = s.Bool()
 		case "numCategories":
-			seen |= 4
 			node.Categories, err = index(s, lim.List)
 		case "categories":
-			seen |= 8
 			node.Lo = int32(len(t.Cats))
 			t.Cats, err = floats(s, t.Cats, lim.List)
 			node.Hi = int32(len(t.Cats))
 		default:
 			err = s.Skip()
 		}
-		if err != nil {
-			return err
-		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	if continuous && threshold && seen == 1 {
+	sets := seen["isLeft"] && seen["numCategories"] && seen["categories"]
+	switch {
+	case kind == "continuous" && seen["featureIndex"] && seen["threshold"] && node.Categories == 0:
 		return nil
-	}
-	if categorical && !threshold && seen == all {
+	case kind == "categorical" && seen["featureIndex"] && sets && !seen["threshold"]:
 		return t.checkCategories(node)
 	}
-	return fmt.Errorf("its split lacks a type or a key, or has one of another type")
+	return errors.New("its split lacks a type or a key, or has one of another type")
 }
 
 func index(s *jsonscan.Scanner, limit int) (int32, error) {

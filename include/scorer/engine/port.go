@@ -23,7 +23,7 @@ type Vector struct {
 	column *column
 	Width  int
 	Sparse bool
-	Bound  int // most elements that a sparse one holds
+	Bound  int // most elements that are not zero
 	slot   int
 	thin   int
 	given  int
@@ -174,7 +174,7 @@ func (s *Stage) NewDeclaredVector(port string, width int, typ frame.Type) Vector
 }
 
 func (p *Program) denseIn(c *column) Vector {
-	return Vector{column: c, Width: c.Width, slot: p.wantDense(c), thin: c.thin, given: c.given}
+	return Vector{column: c, Width: c.Width, Bound: c.Width, slot: p.wantDense(c), thin: c.thin, given: c.given}
 }
 
 func (p *Program) denseOut(c *column) VectorOut {

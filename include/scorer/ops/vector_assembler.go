@@ -16,6 +16,8 @@ type part struct {
 	numbers []engine.Number
 	vector  engine.Vector
 	at      int
+	width   int
+	bound   int // most values other than zero, of a sparse vector
 }
 
 // assembler fills an array.
@@ -38,20 +40,13 @@ func newAssembler(s *engine.Stage) engine.Step {
 		if s.Failed() {
 			return nil
 		}
-		port := fmt.Sprintf("input%d", i)
-		if shape.Base == bundle.ShapeScalar {
-			if last := len(parts) - 1; last < 0 || parts[last].numbers == nil {
-				parts = append(parts, part{at: width})
-			}
-			p := &parts[len(parts)-1]
-			p.numbers = append(p.numbers, s.Number(port, shape.Nullable))
-			width, bound = width+1, bound+1
-			continue
+		p := newPart(s, fmt.Sprintf("input%d", i), shape, width)
+		width, bound, sparse = width+p.width, bound+p.bound, sparse || p.vector.Sparse
+		if last := len(parts) - 1; last >= 0 && p.numbers != nil && parts[last].numbers != nil {
+			parts[last].numbers = append(parts[last].numbers, p.numbers...)
+		} else {
+			parts = append(parts, p)
 		}
-		v := assembledVector(s, port, shape)
-		parts = append(parts, part{vector: v, at: width})
-		sparse = sparse || v.Sparse
-		width, bound = width+v.Width, bound+v.Bound
 	}
 	if width == 0 || width > maxCategories {
 		s.Fail("assembles %d values, expected 1 to %d", width, maxCategories)
@@ -67,6 +62,15 @@ func newAssembler(s *engine.Stage) engine.Step {
 		}
 	}
 	return assembler{parts, s.NewVector("output", width)}
+}
+
+// newPart binds one input port, whose values go to a place.
+func newPart(s *engine.Stage, port string, shape bundle.Shape, at int) part {
+	if shape.Base == bundle.ShapeScalar {
+		return part{numbers: []engine.Number{s.Number(port, shape.Nullable)}, at: at, width: 1, bound: 1}
+	}
+	v := assembledVector(s, port, shape)
+	return part{vector: v, at: at, width: v.Width, bound: v.Bound}
 }
 
 // assembledVector binds a vector: its width is that of the stage that makes it, or for a program's input the declared one.

@@ -10,6 +10,7 @@ package transform
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"leapline/scorer/engine"
@@ -59,55 +60,73 @@ func (t *Transformer) Save(body []byte) (saved []*engine.Saved, err error) {
 
 // Append appends the answer to one frame, and counts its rows. After an error dst is the caller's still.
 func (t *Transformer) Append(dst, body []byte) (out []byte, rows int, err error) {
-	s := &t.scan
-	s.Reset(body)
-	if err := s.Object(); err != nil {
-		return dst, 0, err
+	t.scan.Reset(body)
+	a := answer{dst: dst, early: -1}
+	if err = t.readFrame(&a); err == nil {
+		err = t.scan.End()
 	}
-	bound, at := false, -1 // at: where rows stand that came before their schema
-	for first := true; ; first = false {
-		key, more, err := s.Key(first)
-		if err != nil {
-			return dst, 0, err
-		}
-		if !more {
-			break
-		}
-		switch {
-		case string(key) == "schema" && !bound:
-			bound = true
-			err = t.readSchema()
-		case string(key) == "rows" && out == nil && at < 0:
-			if !bound {
-				s.Peek()
-				at = s.Pos()
-				err = s.Skip()
-				break
-			}
-			out, rows, err = t.appendRows(dst)
-		case string(key) == "schema" || string(key) == "rows":
-			err = s.Errorf("%q is there twice", key)
-		default:
-			err = s.Skip()
-		}
-		if err != nil {
-			return dst, 0, err
-		}
+	if err == nil && a.bound && a.early >= 0 {
+		t.scan.Seek(a.early)
+		err = t.appendRows(&a)
 	}
-	if err := s.End(); err != nil {
-		return dst, 0, err
-	}
-	if at >= 0 && bound {
-		s.Seek(at)
-		out, rows, err = t.appendRows(dst)
-	}
-	if out == nil && err == nil {
-		err = fmt.Errorf("a leap frame needs a schema and rows")
+	if err == nil && !a.done {
+		err = errors.New("a leap frame needs a schema and rows")
 	}
 	if err != nil {
 		return dst, 0, err
 	}
-	return append(out, '}'), rows, nil
+	return append(a.dst, '}'), a.rows, nil
+}
+
+// answer is how far a frame has been read and answered.
+type answer struct {
+	dst   []byte
+	rows  int
+	bound bool // the schema was read
+	early int  // where rows stand that came before their schema, or -1
+	done  bool // the rows are answered
+}
+
+// readFrame reads a frame's keys, in any order.
+func (t *Transformer) readFrame(a *answer) error {
+	s := &t.scan
+	if err := s.Object(); err != nil {
+		return err
+	}
+	for first := true; ; first = false {
+		key, more, err := s.Key(first)
+		if !more || err != nil {
+			return err
+		}
+		switch string(key) {
+		case "schema":
+			if a.bound {
+				return s.Errorf("%q is there twice", key)
+			}
+			a.bound = true
+			err = t.readSchema()
+		case "rows":
+			if a.done || a.early >= 0 {
+				return s.Errorf("%q is there twice", key)
+			}
+			err = t.readRows(a)
+		default:
+			err = s.Skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// readRows answers rows, or keeps their place when their schema is still to come.
+func (t *Transformer) readRows(a *answer) error {
+	if a.bound {
+		return t.appendRows(a)
+	}
+	t.scan.Peek()
+	a.early = t.scan.Pos()
+	return t.scan.Skip()
 }
 
 // readSchema takes the schema, and binds it unless it is the last frame's.
@@ -175,30 +194,31 @@ func checkCast(have frame.Field, want engine.Column) error {
 }
 
 // appendRows writes the answer up to the end of its rows.
-func (t *Transformer) appendRows(dst []byte) (out []byte, rows int, err error) {
+func (t *Transformer) appendRows(a *answer) error {
 	s := &t.scan
 	if err := s.Array(); err != nil {
-		return nil, 0, err
+		return err
 	}
-	dst = append(append(dst, t.head...), '[')
-	for ; ; rows++ {
-		more, err := s.Elem(rows == 0)
+	a.dst = append(append(a.dst, t.head...), '[')
+	for ; ; a.rows++ {
+		more, err := s.Elem(a.rows == 0)
 		if err != nil {
-			return nil, 0, err
+			return err
 		}
 		if !more {
-			return append(dst, ']'), rows, nil
+			a.dst, a.done = append(a.dst, ']'), true
+			return nil
 		}
 		if t.Before != nil {
-			if err := t.Before(rows, len(dst)); err != nil {
-				return nil, 0, err
+			if err := t.Before(a.rows, len(a.dst)); err != nil {
+				return err
 			}
 		}
-		if rows > 0 {
-			dst = append(dst, ',')
+		if a.rows > 0 {
+			a.dst = append(a.dst, ',')
 		}
-		if dst, err = t.appendRow(dst); err != nil {
-			return nil, 0, fmt.Errorf("row %d: %w", rows, err)
+		if a.dst, err = t.appendRow(a.dst); err != nil {
+			return fmt.Errorf("row %d: %w", a.rows, err)
 		}
 	}
 }
