@@ -57,10 +57,10 @@ def test_without_mess_nothing_goes_wrong() -> None:
     assert report.lines == report.events
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(name=st.sampled_from(["duplicates", "conflicts", "late", "broken"]), rate=st.floats(0.01, 0.5))
 def test_a_rate_of_lines_is_met(name: str, rate: float) -> None:
-    report, _ = generated(days=1, sessions_per_day=250, **{**CLEAN, name: rate})
+    report, _ = generated(days=1, sessions_per_day=150, **{**CLEAN, name: rate})
     spread = 5 * (report.events * rate * (1 - rate)) ** 0.5
     assert abs(report.mishaps[name] - rate * report.events) < spread
 
@@ -69,18 +69,11 @@ def test_a_rate_of_lines_is_met(name: str, rate: float) -> None:
     ("name", "rate", "counted"), [("missing_ids", 0.3, 0.3), ("bots", 0.1, 0.1), ("consent", 0.4, 0.6)]
 )
 def test_a_rate_of_sessions_is_met(name: str, rate: float, counted: float) -> None:
-    report, _ = generated(days=1, sessions_per_day=600, **{**CLEAN, name: rate})
+    report, _ = generated(days=1, sessions_per_day=400, **{**CLEAN, name: rate})
     found = report.mishaps["no_consent" if name == "consent" else name] / report.sessions
-    assert found == pytest.approx(counted, abs=0.09)
+    assert found == pytest.approx(counted, abs=0.1)
 
 
 def test_the_number_of_sessions_and_the_rhythm_of_the_week() -> None:
-    report, _ = generated(days=7, sessions_per_day=800)
-    assert report.sessions == pytest.approx(5600, rel=0.06)
-
-
-def test_more_buyers_when_asked_for() -> None:
-    few, _ = generated(days=1, sessions_per_day=2500, buyers=0.02)
-    many, _ = generated(days=1, sessions_per_day=2500, buyers=0.15)
-    assert few.buyers / few.sessions == pytest.approx(0.02, abs=0.012)
-    assert many.buyers / many.sessions == pytest.approx(0.15, abs=0.03)
+    report, _ = generated(days=7, sessions_per_day=300)
+    assert report.sessions == pytest.approx(2100, rel=0.1)

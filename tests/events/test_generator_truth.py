@@ -94,6 +94,14 @@ def test_the_coin_is_fair(sample: Sample) -> None:
     assert sample.chance.mean() == pytest.approx(SPEC.buyers, abs=0.004)
 
 
+@pytest.mark.parametrize("buyers", [0.01, 0.15])
+def test_the_wanted_share_buys(buyers: float) -> None:
+    spec = GeneratorSpec(buyers=buyers, seed=5)
+    visits = visits_of(spec, spec.start, 0)
+    shopping = go_shopping(spec.rng("test"), make_catalogue(spec), visits)
+    assert chance_to_buy(spec, visits, shopping.clicks).mean() == pytest.approx(buyers, rel=0.12)
+
+
 def test_the_default_ceiling(sample: Sample) -> None:
     assert 0.925 < expected_roc_auc(sample.chance, sample.chance) < 0.945
 

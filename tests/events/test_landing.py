@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from leapline.errors import StorageError
 from leapline.events import selfdescribing as sd
-from leapline.events.landing import FIELDS, claim, firsts, runs_of, write_runs
+from leapline.events.landing import FIELDS, claim, firsts, runs_of, text_of, write_runs
 from leapline.events.tsv import LINE_END, SPAN, hex_strings, join_fields, timestamps, uuids
 
 
@@ -61,7 +61,10 @@ def test_parts_go_to_their_runs_and_bear_no_time(tmp_path: Path) -> None:
     day = datetime(2026, 3, 2, 0, 20, tzinfo=UTC)
     run_ms = np.array([round((day + timedelta(days=d)).timestamp() * 1000) for d in (0, 0, 1)])
     lines = pa.array(["a\n", "b\n", "c\n"])
-    write = [write_runs(tmp_path / str(i), lines, run_ms, lambda run: run.day) for i in range(2)]
+    write = [
+        write_runs(tmp_path / str(i), run_ms, lambda run: run.day, lambda a, b: [text_of(lines, a, b)])
+        for i in range(2)
+    ]
     names = ["run=2026-03-02-00-20-00/part-00002.gz", "run=2026-03-03-00-20-00/part-00003.gz"]
     assert [str(p.relative_to(tmp_path / "0")) for p in write[0]] == names
     assert [gzip.decompress(p.read_bytes()) for p in write[0]] == [b"a\nb\n", b"c\n"]

@@ -50,20 +50,15 @@ def runs_of(collector_ms: Ints, runs_per_day: int) -> tuple[Ints, Ints]:
 
 
 def write_runs(
-    landing: Path,
-    lines: Any,
-    run_ms: Ints,
-    part: Callable[[datetime], int],
-    body: Callable[[int, int], Iterable[Any]] | None = None,
+    landing: Path, run_ms: Ints, part: Callable[[datetime], int], body: Callable[[int, int], Iterable[Any]]
 ) -> list[Path]:
     """Write lines into the folders of their runs, one part a run.
 
     Args:
         landing: the landing folder.
-        lines: pyarrow string array, line ends included, sorted by run.
-        run_ms: for each line, the start of its run.
+        run_ms: for each line, the start of its run; ascending.
         part: the part's number in a run of that time.
-        body: what to write for the lines first..last-1, as bytes-like pieces; None = the lines as they are.
+        body: the text of the lines first..last-1, as bytes-like pieces, line ends included.
 
     Returns:
         The parts.
@@ -73,7 +68,7 @@ def write_runs(
     for first, last in pairwise(bounds):
         when = datetime.fromtimestamp(int(run_ms[first]) / 1000, UTC)
         path = landing / f"run={when:%Y-%m-%d-%H-%M-%S}" / f"part-{part(when):05d}.gz"
-        write_bytes(path, gzip_bytes(*(body(first, last) if body else [text_of(lines, first, last)])))
+        write_bytes(path, gzip_bytes(body(first, last)))
         written.append(path)
     return written
 
@@ -84,7 +79,7 @@ def text_of(lines: Any, first: int, last: int) -> Any:
     return lines.buffers()[2][int(offsets[first]) : int(offsets[last])]
 
 
-def gzip_bytes(*pieces: Any) -> bytes:
+def gzip_bytes(pieces: Iterable[Any]) -> bytes:
     """One gzip member of all pieces; without name and time, so the same text gives the same bytes."""
     packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, 31)
     return b"".join([*map(packer.compress, pieces), packer.flush()])

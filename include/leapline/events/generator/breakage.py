@@ -11,20 +11,19 @@ from leapline.events.landing import text_of
 KINDS: Final = ("truncated", "narrow", "wide", "not_utf8", "nul", "garbage")
 
 
-def with_damage(
-    rng: np.random.Generator, lines: Any, broken: npt.NDArray[np.int64], first: int, last: int
-) -> Iterator[Any]:
-    """The bytes of the lines first..last-1, the broken ones among them damaged.
+def with_damage(rng: np.random.Generator, lines: Any, broken: npt.NDArray[np.bool_]) -> Iterator[Any]:
+    """The bytes of lines, the broken ones among them damaged.
 
     Args:
         lines: pyarrow string array, line ends included.
-        broken: rows to damage, ascending.
+        broken: for each line, whether to damage it.
     """
-    for row in broken.tolist():
-        yield text_of(lines, first, row)
+    begin = 0
+    for row in np.flatnonzero(broken).tolist():
+        yield text_of(lines, begin, row)
         yield damage(rng, text_of(lines, row, row + 1).to_pybytes().rstrip(b"\n")).replace(b"\n", b" ") + b"\n"
-        first = row + 1
-    yield text_of(lines, first, last)
+        begin = row + 1
+    yield text_of(lines, begin, len(lines))
 
 
 def damage(rng: np.random.Generator, line: bytes) -> bytes:

@@ -50,7 +50,6 @@ def person_columns(visits: Visits) -> dict[str, Any]:
     return {
         f"user_id{SPAN}ip_netspeed": join_fields(who, "user_id", "ip_netspeed"),
         f"useragent{SPAN}doc_height": pa.array([*map(_device, _DEVICES), _bot()]).take(pa.array(agent)),
-        "geo_timezone": "Europe/Berlin",
         "domain_sessionid": pc.if_else(anonymous, "", uuids(visits.session_id)),
         "derived_contexts": pa.array([_BROWSER, _SPIDER]).take(pa.array((visits.bot == BOT_KNOWN).astype(np.int64))),
     }

@@ -15,10 +15,11 @@ from leapline.events.generator.behaviour import go_shopping, in_order
 from leapline.events.generator.breakage import with_damage
 from leapline.events.generator.catalogue import make_catalogue
 from leapline.events.generator.chance import chance_to_buy
+from leapline.events.generator.content import Chunk
 from leapline.events.generator.delivery import deliver
 from leapline.events.generator.outcome import robots, toss
 from leapline.events.generator.people import session_ids
-from leapline.events.generator.render import Chunk, render
+from leapline.events.generator.render import Renderer
 from leapline.events.generator.spec import GeneratorSpec
 from leapline.events.generator.timeline import NAMES, events_of
 from leapline.events.generator.truth import Truth, add_truth
@@ -130,10 +131,11 @@ def _land(
     lines, mishaps = deliver(rng, spec, chunk.visits, chunk.clicks.session[chunk.events.click], chunk.events)
     lines = lines.take(np.argsort(lines.collector_ms, kind="stable"))
     run_ms, etl_ms = runs_of(lines.collector_ms, spec.runs_per_day)
-    text = render(rng, chunk, lines, etl_ms)
+    renderer = Renderer(rng, chunk)
 
     def body(first: int, last: int) -> Iterator[Any]:
-        return with_damage(rng, text, np.flatnonzero(lines.broken[first:last]) + first, first, last)
+        for begin, text in renderer.slices(lines, etl_ms, first, last):
+            yield from with_damage(rng, text, lines.broken[begin : begin + len(text)])
 
-    paths = write_runs(out, text, run_ms, lambda run: (run.date() - day).days * _PARTS_A_DAY + number, body)
+    paths = write_runs(out, run_ms, lambda run: (run.date() - day).days * _PARTS_A_DAY + number, body)
     return {"lines": len(lines), "parts": len(paths), "bytes": sum(path.stat().st_size for path in paths)}, mishaps

@@ -43,10 +43,10 @@ def add_truth(landing: Path, day: date, truth: Truth, first: bool) -> None:
     path = truth_path(landing / FOLDER, day)
     rows = truth.csv(day)
     if first:
-        write_bytes(path, gzip_bytes((",".join(HEADER) + "\n" + rows).encode()))
+        write_bytes(path, gzip_bytes([(",".join(HEADER) + "\n" + rows).encode()]))
         return
     with path.open("ab") as file:
-        file.write(gzip_bytes(rows.encode()))
+        file.write(gzip_bytes([rows.encode()]))
 
 
 def read_truth(truth_dir: Path, days: Iterable[date]) -> Truth:

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from leapline.errors import InputError
 from leapline.events import selfdescribing as sd
-from leapline.events.landing import runs_of, write_runs
+from leapline.events.landing import runs_of, text_of, write_runs
 from leapline.events.tsv import LINE_END, SPAN, join_fields, timestamps, uuids
 
 Kind = Literal["view", "add", "remove", "purchase"]
@@ -179,7 +179,7 @@ def _land(batch: list[tuple[int, Row]], out: Path, first_part: int, source: Sour
             **LINE_END,
         }
     )
-    paths = write_runs(out, text, run_ms, lambda _: first_part)
+    paths = write_runs(out, run_ms, lambda _: first_part, lambda first, last: [text_of(text, first, last)])
     return len(lines), paths
 
 
