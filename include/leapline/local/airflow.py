@@ -60,7 +60,7 @@ def up(settings: Settings, place: Place, say: Say = print) -> AirflowApi:
             # Only now: a task that the scheduler starts before the API answers would fail.
             for name in COMPONENTS.keys() - {"api-server"}:
                 _start(place, name, env)
-        _wait(place, api, {*COMPONENTS, "DAGs"}, say)
+        _wait(place, api, {*COMPONENTS, "DAGs"} - {"api-server"}, say)
         _make_pool(api)
     except LeaplineError:
         down(place, lambda _: None)
