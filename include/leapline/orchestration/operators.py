@@ -69,6 +69,8 @@ class SparkStep(SparkSubmitOperator):
         super().__init__(
             task_id=step,
             application=str(Path(leapline.jobs.__file__).parent / f"{step}.py"),
+            # Forty lines of Spark's start-up would stand before the step's own.
+            conf={"spark.log.level": "WARN"},
             pool=conf.get("leapline", "spark_pool", fallback="default_pool"),
             doc_md=TASK_DOCS[step],
             **kwargs,
