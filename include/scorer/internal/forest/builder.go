@@ -58,7 +58,6 @@ func (b *Builder) Expect(trees int) {
 // Add appends a tree.
 func (b *Builder) Add(t *bundle.Tree) error {
 	b.trees = append(b.trees, treeShape{first: len(b.nodes), depth: t.Depth})
-	b.nodes = slices.Grow(b.nodes, len(t.Nodes))
 	for i := range t.Nodes {
 		n := &t.Nodes[i]
 		switch {
