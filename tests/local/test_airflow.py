@@ -81,7 +81,7 @@ def test_up_runs_down(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not any("Starting" in line for line in said)
 
     family = [p for pid in psutil.pids() if str(place.folder) in _environment(pid) for p in [psutil.Process(pid)]]
-    assert len(family) > 4
+    assert len(family) >= len(airflow.COMPONENTS)  # workers come and go with the work
     assert airflow.down(place, quiet) is True
     assert not [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 

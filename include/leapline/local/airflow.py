@@ -139,11 +139,13 @@ def _wait(place: Place, api: AirflowApi, wanted: set[str], say: Say) -> None:
 
 
 def _ready(api: AirflowApi) -> set[str]:
-    """The components that are healthy, and "DAGs" once they are read."""
+    """The components that are healthy, and "DAGs" once all of them are read."""
     try:
         health = api.get("monitor/health")
         healthy = {name.replace("_", "-") for name, part in health.items() if part and part.get("status") == "healthy"}
-        dags = {"DAGs"} if "dag-processor" in healthy and api.get("dags")["total_entries"] else set()
+        # One DAG a file: the first one read is not all of them, and a trigger of another would find nothing.
+        wanted = len(list((ROOT / "dags").glob("*.py")))
+        dags = {"DAGs"} if "dag-processor" in healthy and api.get("dags")["total_entries"] >= wanted else set()
     except LocalServiceError:
         return set()
     return healthy | dags | {"api-server"}
