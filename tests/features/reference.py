@@ -20,7 +20,8 @@ def evaluate(events: list[Event], spec: FeatureSpec) -> dict[str, Any]:
         event["number"] = number
         price, quantity = event["price"], event["quantity"]
         event["price"] = None if price is None or not abs(price) <= 1e9 else math.floor(price * 100 + 0.5)
-        event["amount"] = None if event["price"] is None else event["price"] * (1 if quantity is None else quantity)
+        amount = None if event["price"] is None else event["price"] * (1 if quantity is None else quantity)
+        event["amount"] = None if amount is None or abs(amount) > 10**11 else amount
     for event in ordered:
         after = [e["ms"] for e in ordered[event["number"] + 1 :] if e["kind"] != "page_ping"]
         event["dwell"] = (after[0] if after else ordered[-1]["ms"]) - event["ms"]

@@ -196,7 +196,7 @@ def _product(item: Column, category: Column, price: Column, quantity: Column) ->
 
 def _text(value: Column) -> Column:
     trimmed = F.trim(value)
-    return F.when(trimmed != "", F.substring(trimmed, 1, 200))
+    return F.when(trimmed != "", F.trim(F.substring(trimmed, 1, 200)))
 
 
 def _page(mapping: Mapping) -> Column:

@@ -22,7 +22,10 @@ _PARTS = {
     "month_day": f"date_format({_DATE}, 'MM-dd')",
     "month_day_hour": f"concat(date_format({_DATE}, 'MM-dd-'), lpad(CAST({_HOUR} AS STRING), 2, '0'))",
 }
-_VALUES = {"price": ("cents", 100), "quantity": ("quantity", 1), "amount": ("cents * coalesce(quantity, 1L)", 100)}
+# Multiplied as doubles first: an amount beyond what counts as one may not fit a whole number of 64 bits.
+_FITS = "abs(CAST(cents AS DOUBLE) * coalesce(quantity, 1L)) <= 1e11D"
+_AMOUNT = f"CASE WHEN {_FITS} THEN cents * coalesce(quantity, 1L) END"
+_VALUES = {"price": ("cents", 100), "quantity": ("quantity", 1), "amount": (_AMOUNT, 100)}
 
 
 @singledispatch

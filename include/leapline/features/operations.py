@@ -8,7 +8,7 @@ definitions leave nothing open:
   seconds is a whole number of milliseconds divided once by 1000.
 * **Money.** A price is turned into whole cents by `floor(price * 100 + 0.5)`; sums are of whole cents and are divided
   once, so no order of addition matters. A price that is not a number, or beyond a thousand million either way, is no
-  price.
+  price; an amount (price times quantity) beyond that is no amount.
 * **Filter.** `kinds` and `pages` choose the events an operation looks at: those whose kind, and whose page kind, are
   listed. Left out, all are.
 * **Dwell.** An event's dwell is the time to the session's next event that is not a page ping; where none follows, to

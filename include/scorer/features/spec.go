@@ -1,0 +1,152 @@
+package features
+
+import (
+	"fmt"
+	"regexp"
+
+	"leapline/scorer/internal/jsonscan"
+)
+
+// Limits on a spec.
+const (
+	maxFeatures     = 10_000
+	maxVocabularies = 1000
+	maxWords        = 1 << 20 // of one vocabulary
+	maxWord         = 1 << 10 // bytes
+)
+
+// Spec is a feature spec, version 1.
+type Spec struct {
+	Features     []Feature // the columns, in order
+	Vocabularies map[string][]string
+}
+
+var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
+
+// Parse reads a spec, strictly. Its error is one line that names entry and field.
+func Parse(data []byte) (*Spec, error) {
+	r := &reader{scan: jsonscan.New(data), spec: new(Spec)}
+	err := r.object("an object", map[string]func() error{
+		"version": r.version, "unit": r.unit, "features": r.features, "vocabularies": r.vocabularies,
+	}, "version", "unit", "features")
+	if err == nil {
+		err = r.scan.End()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.spec, nil
+}
+
+type reader struct {
+	scan *jsonscan.Scanner
+	spec *Spec
+}
+
+// object reads an object of known members, each at most once, the needed ones exactly once.
+func (r *reader) object(expected string, members map[string]func() error, needed ...string) error {
+	found := map[string]bool{}
+	err := r.fields(expected, func(key string) error {
+		read := members[key]
+		switch {
+		case read == nil:
+			return fault("field "+key, "an unknown field", "only fields that are known")
+		case found[key]:
+			return fault("field "+key, "it twice", "every field once")
+		}
+		found[key] = true
+		return within("field "+key, read())
+	})
+	for _, key := range needed {
+		if err == nil && !found[key] {
+			err = fault("field "+key, "nothing", "a value")
+		}
+	}
+	return err
+}
+
+func (r *reader) fields(expected string, read func(key string) error) error {
+	if r.scan.Peek() != '{' {
+		return wrong(r.scan, expected)
+	}
+	if err := r.scan.Object(); err != nil {
+		return err
+	}
+	for first := true; ; first = false {
+		key, more, err := r.scan.Key(first)
+		if !more || err != nil {
+			return err
+		}
+		if err := read(string(key)); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *reader) version() error {
+	raw, err := r.scan.Raw()
+	if err == nil && string(raw) != "1" {
+		err = fault("", short(raw), "1")
+	}
+	return err
+}
+
+func (r *reader) unit() error {
+	_, err := oneOf(r.scan, []string{"session"})
+	return err
+}
+
+func (r *reader) features() error {
+	names := map[string]bool{}
+	err := eachElement(r.scan, "an array of features", func() error {
+		n := len(r.spec.Features) + 1
+		if n > maxFeatures {
+			return fault("", "more", fmt.Sprintf("at most %d features", maxFeatures))
+		}
+		f := Feature{}
+		err := r.feature(&f)
+		if err == nil && names[f.Name] {
+			err = fault("field name", "the name of an entry before it", "names that are used once")
+		}
+		if err != nil {
+			return within(fmt.Sprintf("%d %s", n, quoted([]byte(f.Name))), err)
+		}
+		names[f.Name] = true
+		r.spec.Features = append(r.spec.Features, f)
+		return nil
+	})
+	if err == nil && len(r.spec.Features) == 0 {
+		err = fault("", "[]", "at least one feature")
+	}
+	return err
+}
+
+func (r *reader) vocabularies() error {
+	r.spec.Vocabularies = map[string][]string{}
+	return r.fields("an object of lists", func(name string) error {
+		return within(quoted([]byte(name)), r.vocabulary(name))
+	})
+}
+
+func (r *reader) vocabulary(name string) error {
+	if _, twice := r.spec.Vocabularies[name]; twice || !namePattern.MatchString(name) {
+		return fault("", "the name twice or with odd letters", "names of a-z, 0-9 and _, each once")
+	}
+	words := []string{}
+	err := eachElement(r.scan, "an array of strings", func() error {
+		if r.scan.Peek() != '"' {
+			return wrong(r.scan, "a string")
+		}
+		word, err := r.scan.String()
+		if len(word) > maxWord || len(words) == maxWords {
+			return fault("", "more", fmt.Sprintf("at most %d strings of at most %d bytes", maxWords, maxWord))
+		}
+		words = append(words, string(word))
+		return err
+	})
+	r.spec.Vocabularies[name] = words
+	if err == nil && len(r.spec.Vocabularies) > maxVocabularies {
+		err = fault("", "more", fmt.Sprintf("at most %d vocabularies", maxVocabularies))
+	}
+	return err
+}
