@@ -40,14 +40,7 @@ def extract_day(spark: "SparkSession", settings: Settings, lake: Lake, day: date
     from leapline.events.clean import CleanOptions, clean_landing, release, write_day
     from leapline.quality.profile import profile
 
-    options = CleanOptions(
-        key=settings.key_bytes(),
-        consent_required=settings.consent_required,
-        lookahead_hours=settings.lookahead_hours,
-        days_late=settings.days_late,
-        partitions=settings.spark_shuffle_partitions,
-    )
-    clean = clean_landing(spark, settings.landing_dir, day, options)
+    clean = clean_landing(spark, settings.landing_dir, day, CleanOptions.of(settings))
     try:
         with lake.attempt("quarantine", day) as quarantine, lake.attempt("events", day) as events:
             write_day(clean, events / "events", quarantine / "lines")
