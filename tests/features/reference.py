@@ -14,6 +14,39 @@ Event = dict[str, Any]
 
 def evaluate(events: list[Event], spec: FeatureSpec) -> dict[str, Any]:
     """All features of one session; `ts` is a naive UTC datetime."""
+    ordered = _prepared(events)
+    return {feature.name: _of(feature, ordered, ordered, spec) for feature in spec.features}
+
+
+def evaluate_pairs(events: list[Event], spec: FeatureSpec) -> dict[str, dict[str, Any]]:
+    """Item -> all features of the session's pair with it."""
+    ordered = _prepared(events)
+    items = {e["item"] for e in ordered if e["kind"] in ("item_view", "cart_add", "cart_remove")} - {None}
+    return {item: {f.name: _of_pair(f, item, ordered, spec) for f in spec.features} for item in items}
+
+
+def _of_pair(feature: Any, item: str, session: list[Event], spec: FeatureSpec) -> Any:
+    if isinstance(feature, ops.PairItem):
+        return item
+    own = [e for e in session if e["item"] == item]
+    categories = {e["category"] for e in own} - {None}
+    scopes = {"item": own, "categories": [e for e in session if e["category"] in categories], "session": session}
+    return _of(feature, scopes[feature.scope or "item"], session, spec)
+
+
+def _of(feature: Any, events: list[Event], session: list[Event], spec: FeatureSpec) -> Any:
+    match feature:
+        case ops.Relative():
+            return _relative(feature, events, session)
+        case ops.Popular():
+            return _popular(feature, events, spec)
+        case ops.Markov():
+            return _markov(events, spec)
+    return _VALUE[type(feature)](feature, events)
+
+
+def _prepared(events: list[Event]) -> list[Event]:
+    """In order, with what the operations need to know of each: times in milliseconds, prices in cents."""
     ordered = [dict(e) for e in sorted(events, key=lambda e: (e["ts"], e["event_id"].encode()))]
     for number, event in enumerate(ordered):
         event["ms"] = (event["ts"] - EPOCH) // timedelta(milliseconds=1)
@@ -23,9 +56,10 @@ def evaluate(events: list[Event], spec: FeatureSpec) -> dict[str, Any]:
         amount = None if event["price"] is None else event["price"] * (1 if quantity is None else quantity)
         event["amount"] = None if amount is None or abs(amount) > 10**11 else amount
     for event in ordered:
-        after = [e["ms"] for e in ordered[event["number"] + 1 :] if e["kind"] != "page_ping"]
-        event["dwell"] = (after[0] if after else ordered[-1]["ms"]) - event["ms"]
-    return {feature.name: _VALUE[type(feature)](feature, ordered) for feature in spec.features}
+        event["next"] = next((e for e in ordered[event["number"] + 1 :] if e["kind"] != "page_ping"), None)
+        event["end"] = ordered[-1]["ms"]
+        event["dwell"] = (event["next"]["ms"] if event["next"] else event["end"]) - event["ms"]
+    return ordered
 
 
 def _chosen(feature: Any, events: list[Event]) -> list[Event]:
@@ -54,11 +88,14 @@ def _span(feature: Any, events: list[Event]) -> float:
 
 def _since(feature: Any, events: list[Event]) -> float:
     chosen = _chosen(feature, events)
-    return (events[-1]["ms"] - chosen[-1]["ms"]) / 1000 if chosen else feature.missing
+    return (chosen[-1]["end"] - chosen[-1]["ms"]) / 1000 if chosen else feature.missing
 
 
 def _time_part(feature: Any, events: list[Event]) -> Any:
-    moment = datetime.fromtimestamp(events[0 if feature.at == "first" else -1]["ms"] // 1000, UTC)
+    chosen = _chosen(feature, events)
+    if not chosen:
+        return "" if feature.categorical else feature.missing
+    moment = datetime.fromtimestamp(chosen[0 if feature.at == "first" else -1]["ms"] // 1000, UTC)
     if feature.part == "month_day":
         return moment.strftime("%m-%d")
     if feature.part == "month_day_hour":
@@ -115,7 +152,7 @@ def _fraction(feature: Any, events: list[Event]) -> float:
 def _followed(feature: Any, events: list[Event]) -> float:
     count = 0
     for event in _chosen(feature, events):
-        after = next((e for e in events[event["number"] + 1 :] if e["kind"] != "page_ping"), None)
+        after = event["next"]
         is_followed = (
             after is not None
             and (feature.next_kinds is None or after["kind"] in feature.next_kinds)
@@ -123,6 +160,31 @@ def _followed(feature: Any, events: list[Event]) -> float:
         )
         count += is_followed != feature.negate
     return float(count)
+
+
+def _relative(feature: Any, events: list[Event], session: list[Event]) -> float:
+    def measure(of: list[Event]) -> int:
+        return _measure(feature.by, _chosen(feature, of))
+
+    return measure(events) / measure(session) if measure(session) else feature.missing
+
+
+def _popular(feature: Any, events: list[Event], spec: FeatureSpec) -> float:
+    words = spec.vocabularies.get(feature.vocabulary, ())
+    group = _groups(feature, events).get(words[feature.k - 1], []) if feature.k <= len(words) else []
+    return float(len(group)) if feature.give == "clicks" else _measure("dwell", group) / 1000
+
+
+def _markov(events: list[Event], spec: FeatureSpec) -> float:
+    total, before = 0, "start"
+    for event in events:
+        state = event["kind"]
+        if state == "page_view":
+            state = f"{event['page'] if event['page'] in ops.PAGES else 'other'}_page"
+        if state not in ("page_ping", "other"):
+            total += spec.tables.get("markov", {}).get(before, {}).get(state, 0)  # type: ignore[call-overload]
+            before = state
+    return total / 1_000_000
 
 
 def _top_k(feature: Any, events: list[Event]) -> Any:

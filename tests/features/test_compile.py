@@ -27,10 +27,11 @@ def every_operation() -> FeatureSpec:
     entities = get_args(ops.Entity)
     plain: list[dict[str, Any]] = [{"op": "cart_value"}]
     plain += [{"op": "attribute", "of": of} for of in ("device", "referrer", "session_index", "new_visitor")]
-    for at, part in itertools.product(("first", "last"), get_args(ops.Part)):
-        plain += [{"op": "time_part", "at": at, "part": part, "categorical": True}]
-        plain += [{"op": "time_part", "at": at, "part": part}] if not part.startswith("month_") else []
+    plain += [{"op": "markov"}]
     filtered: list[dict[str, Any]] = [{"op": "count"}, {"op": "span"}, {"op": "since"}]
+    for at, part in itertools.product(("first", "last"), get_args(ops.Part)):
+        filtered += [{"op": "time_part", "at": at, "part": part, "categorical": True}]
+        filtered += [{"op": "time_part", "at": at, "part": part}] if not part.startswith("month_") else []
     filtered += [{"op": "count_distinct", "of": of} for of in (*entities, "item_category", "page")]
     filtered += [{"op": "dwell", "stat": stat, "missing": -2} for stat in ("total", "max", "mean")]
     for op, of in itertools.product(("sum", "min", "max", "mean", "last"), ("price", "quantity", "amount")):
@@ -47,13 +48,27 @@ def every_operation() -> FeatureSpec:
     tops = itertools.product(entities, ("clicks", "dwell"), ("clicks", "seconds", "price", "id"), (1, 3))
     for (of, by, give, k), chosen in zip(tops, itertools.cycle(FILTERS), strict=False):
         entries += [{"op": "top_k", "of": of, "k": k, "by": by, "give": give, "missing": -3} | chosen]
+    for of, give, k, (i, chosen) in itertools.product(entities, ("clicks", "seconds"), (1, 2, 5), enumerate(FILTERS)):
+        entries += [{"op": "popular", "of": of, "give": give, "k": k, "vocabulary": f"{of}_{i}"} | chosen]
     named = [{"name": f"f{i}"} | entry for i, entry in enumerate(entries)]
-    return specs.loads(json.dumps({"version": 1, "unit": "session", "features": named}))
+    return specs.loads(json.dumps({"version": 1, "unit": "session", "features": named} | learnt()))
+
+
+def learnt() -> dict[str, Any]:
+    """Vocabularies with an id that would break out of a quotation, and a table with gaps."""
+    words = {f"{of}_{i}": [f"{of[0]}2", f"{of[0]}1", "é", "'\\"] for of in ("item", "category") for i in range(3)}
+    rows = {
+        before: {to: 1_000 * i - 7 * j for j, to in enumerate(ops.STATES) if i != j}
+        for i, before in enumerate(("start", *ops.STATES))
+        if before != "cart_page"
+    }
+    return {"vocabularies": words, "tables": {"markov": rows}}
 
 
 def test_every_operation_is_as_defined(spark: Any) -> None:
     spec = every_operation()
-    assert {type(f) for f in spec.features} == set(get_args(get_args(ops.Feature)[0]))
+    known = {op for op in get_args(get_args(ops.Feature)[0]) if "session" in op.units}
+    assert {type(f) for f in spec.features} == known
     sessions = random_sessions(200)
     rows = [row for session in sessions.values() for row in session]
 

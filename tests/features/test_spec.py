@@ -12,22 +12,24 @@ from leapline.features import spec as specs
 
 
 def document(*features: dict[str, Any], **more: Any) -> str:
-    return json.dumps({"version": 1, "unit": "session", "features": list(features), **more}, indent=1)
+    return json.dumps({"version": 1, "unit": "session", "features": list(features)} | more, indent=1)
 
 
 COUNT = {"name": "n", "op": "count"}
+POPULAR = {"name": "p", "op": "popular", "of": "item", "vocabulary": "items", "k": 3, "give": "clicks"}
 
 
-def test_the_default_spec_is_canonical_once_dumped() -> None:
-    spec = specs.default()
-    assert specs.loads(spec.dumps()) == spec
+@pytest.mark.parametrize("name", [specs.DEFAULT, specs.DEFAULT_ITEMS])
+def test_a_default_spec_is_canonical_once_dumped(name: str) -> None:
+    spec = specs.default(name)
     assert specs.loads(spec.dumps()).dumps() == spec.dumps()
     assert set(spec.numeric) | set(spec.categorical) == set(spec.columns)
 
 
-def test_the_default_spec_memorises_no_dates() -> None:
+@pytest.mark.parametrize("name", [specs.DEFAULT, specs.DEFAULT_ITEMS])
+def test_a_default_spec_memorises_no_dates(name: str) -> None:
     dates = {"month", "day", "month_day", "month_day_hour"}
-    assert not [f for f in specs.default().features if getattr(f, "part", None) in dates]
+    assert not [f for f in specs.default(name).features if getattr(f, "part", None) in dates]
 
 
 def test_equal_specs_dump_equal_text() -> None:
@@ -35,6 +37,23 @@ def test_equal_specs_dump_equal_text() -> None:
     long = specs.loads(document({"name": "s", "missing": -1, "op": "since"}, vocabularies={}))
     assert short.dumps() == long.dumps()
     assert json.loads(short.dumps())["features"] == [{"name": "s", "op": "since", "missing": -1.0}]
+
+
+def test_scopes_of_pairs_are_written_out() -> None:
+    spec = specs.loads(document(COUNT, {"name": "m", "op": "markov", "scope": "session"}, unit="pair"))
+    assert [f["scope"] for f in json.loads(spec.dumps())["features"]] == ["item", "session"]
+    assert specs.loads(spec.dumps()).dumps() == spec.dumps()
+
+
+def test_a_spec_takes_up_what_was_learnt_as_far_as_it_asks() -> None:
+    spec = specs.loads(document(POPULAR, {**POPULAR, "name": "q", "k": 2}))
+    assert spec.popular["items"].k == 3
+    table: specs.Table = {"start": {"search": 5}}
+    learnt = spec.learnt({"items": ("a", "b"), "others": ("c",)}, table)
+    assert (learnt.vocabularies, learnt.tables) == ({"items": ("a", "b")}, {})
+    markov = specs.loads(document({"name": "m", "op": "markov"})).learnt({}, table)
+    assert specs.loads(markov.dumps()).tables == {"markov": table}
+    assert markov.table()[:10] == [0] * 9 + [5] and len(markov.table()) == 110
 
 
 def test_the_schema_accepts_what_the_loader_accepts() -> None:
@@ -70,6 +89,21 @@ def test_the_schema_accepts_what_the_loader_accepts() -> None:
         (document({"name": "t", "op": "time_part", "at": "first", "part": "month_day"}), ["feature t", "categorical"]),
         (document(COUNT, COUNT), ["field features", "'n'", "twice"]),
         (document({**COUNT, "name": "label"}), ["'label'", "every table"]),
+        (
+            document({**COUNT, "scope": "item"}),
+            ["line 5", "feature n", "field scope", "no scope in a spec of sessions"],
+        ),
+        (document(COUNT, {"name": "i", "op": "pair_item"}), ["line 9", "feature i", "field op", "unit pair"]),
+        (
+            document(COUNT, {"name": "s", "op": "share", "of": "item"}, unit="pair"),
+            ["feature s", "field scope", "found 'item'", "'session' for share"],
+        ),
+        (
+            document(POPULAR, {**POPULAR, "name": "q", "kinds": ["search"]}),
+            ["feature q", "field vocabulary", "the same of, kinds and pages as p"],
+        ),
+        (document(COUNT, tables={"markov": {"start": {"nowhere": 1}}}), ["tables.markov.start.nowhere", "home_page"]),
+        (document(COUNT, tables={"markov": {"start": {"search": 0.5}}}), ["tables.markov.start.search", "integer"]),
         (document("n"), ["feature 1"]),  # type: ignore[arg-type]
         (document({"name": "s", "op": "since", "missing": "x"}), ["field missing", "a valid number"]),
     ],

@@ -6,7 +6,7 @@ The definitions are those of `leapline.features.operations`; a new operation nee
 from functools import singledispatch
 
 from leapline.features import operations as ops
-from leapline.features.plan import DWELL, MILLIS, NEXT, ORDER, Plan, Scope, both, one_of, where
+from leapline.features.plan import DWELL, MILLIS, NEXT, ORDER, EntityKind, Plan, both, one_of, where
 
 # Days since 1970-01-01, a Thursday, as a date: calendar parts that do not depend on the session's time zone.
 _DATE = "date_from_unix_date(CAST({ms} DIV 86400000 - CASE WHEN {ms} % 86400000 < 0 THEN 1 ELSE 0 END AS INT))"
@@ -30,13 +30,28 @@ _VALUES = {"price": ("cents", 100), "quantity": ("quantity", 1), "amount": (_AMO
 
 @singledispatch
 def expression(feature: ops._Operation, plan: Plan) -> str:
-    """The feature's value for a session, as SQL: a double, or a string for a category; never null."""
+    """The feature's value for a session or a pair, as SQL: a double, or a string for a category; never null.
+
+    Of what is learnt (`leapline.features.learnt`) there is none: it follows in a second step.
+    """
     raise TypeError(f"no expression for {type(feature).__name__}")  # every operation below is registered: tested
 
 
 @expression.register
 def _(feature: ops.Count, plan: Plan) -> str:
     return _number(plan.count(where(feature)))
+
+
+@expression.register
+def _(feature: ops.Relative, plan: Plan) -> str:
+    chosen = where(feature)
+    part = plan.count(chosen) if feature.by == "clicks" else plan.add("sum", DWELL, chosen)
+    return _number(_ratio(f"coalesce({part}, 0L)", plan.whole(part)), feature.missing)
+
+
+@expression.register
+def _(feature: ops.PairItem, plan: Plan) -> str:
+    return "item"
 
 
 @expression.register
@@ -76,15 +91,15 @@ def _(feature: ops.Span, plan: Plan) -> str:
 
 @expression.register
 def _(feature: ops.Since, plan: Plan) -> str:
-    end, chosen = plan.add("max", MILLIS), plan.add("max", MILLIS, where(feature))
+    end, chosen = plan.whole(plan.add("max", MILLIS)), plan.add("max", MILLIS, where(feature))
     return _number(_ratio(f"{end} - {chosen}", "1000"), feature.missing)
 
 
 @expression.register
 def _(feature: ops.TimePart, plan: Plan) -> str:
-    moment = plan.add("min" if feature.at == "first" else "max", MILLIS)
+    moment = plan.add("min" if feature.at == "first" else "max", MILLIS, where(feature))
     part = _PARTS[feature.part].format(ms=moment)
-    return f"CAST({part} AS STRING)" if feature.categorical else _number(part)
+    return _category(f"CAST({part} AS STRING)") if feature.categorical else _number(part, feature.missing)
 
 
 @expression.register
@@ -160,11 +175,11 @@ def _(feature: ops.Attribute, plan: Plan) -> str:
     return _category(column) if feature.is_categorical() else _number(column)
 
 
-def _distinct(scope: Scope, feature: ops._Filtered, plan: Plan) -> str:
+def _distinct(kind: EntityKind, feature: ops._Filtered, plan: Plan) -> str:
     """Column of how many items (categories, pairs) a chosen event has."""
-    known = "(item IS NOT NULL OR category IS NOT NULL)" if scope == "item_category" else f"{scope} IS NOT NULL"
+    known = "(item IS NOT NULL OR category IS NOT NULL)" if kind == "item_category" else f"{kind} IS NOT NULL"
     clicks = plan.count(where(feature, known))
-    return plan.over(scope, "count(CASE WHEN {} THEN 1 END)", f"{clicks} > 0")
+    return plan.over(kind, "count(CASE WHEN {} THEN 1 END)", f"{clicks} > 0")
 
 
 def _entity(feature: ops.TopK | ops.Share | ops.ClickedAtLeast, plan: Plan) -> tuple[str, str, str, str]:

@@ -5,9 +5,11 @@ The operations ask a `Plan` for aggregates and get back the name of a column tha
 easy to compare, and never a Python call per row. There are two levels:
 
 * **Session**: `add`, `last` aggregate over the session's events.
-* **Entity**: `entity` aggregates over the events of each item, each category and each item-category pair of a
-  session, and `over` aggregates those rows once more to the session: how many items, the largest number of clicks,
-  the sorted list of them.
+* **Entity**: `over` aggregates such aggregates of each item, each category or each item-category pair of a session
+  once more to the session: how many items, the largest number of clicks, the sorted list of them.
+
+A plan may also be that of a session-item pair: then `add` and `last` aggregate over the events in the features' scope,
+and `whole` over all the session's.
 
 All sums are of integers and all extremes are exact, so no result depends on the order in which Spark adds.
 """
@@ -18,7 +20,7 @@ from typing import Literal
 
 from leapline.features.operations import _Filtered
 
-Scope = Literal["item", "category", "item_category"]
+EntityKind = Literal["item", "category", "item_category"]
 # What one event carries besides its own columns: see `leapline.features.compile`.
 ORDER, MILLIS, DWELL, NEXT = "event_number", "event_ms", "event_dwell_ms", "next_event"
 
@@ -30,12 +32,18 @@ class Plan:
     Attributes:
         events: column -> (aggregate over events, aggregate that combines such results).
         entities: column -> aggregate over the rows of a session's entities.
-        scopes: the entities that are needed at all.
+        kinds: the kinds of entities that are needed at all.
+        wholes: of a pair's plan, column -> the column of `events` whose value for the whole session it holds.
+        prefix: what the columns' names begin with.
+        of_pair: whether the plan is a pair's.
     """
 
+    prefix: str = "a"
+    of_pair: bool = False
     events: dict[str, tuple[str, str]] = field(default_factory=dict)
     entities: dict[str, str] = field(default_factory=dict)
-    scopes: set[Scope] = field(default_factory=set)
+    kinds: set[EntityKind] = field(default_factory=set)
+    wholes: dict[str, str] = field(default_factory=dict)
     _names: dict[str, str] = field(default_factory=dict)
 
     def add(self, aggregate: Literal["sum", "min", "max", "bit_or"], value: str, where: str = "true") -> str:
@@ -58,17 +66,24 @@ class Plan:
             self.events[name] = (f"max_by({value}, {_when(where, ORDER)})", f"max_by({name}, {order})")
         return name
 
-    def over(self, scope: Scope, aggregate: str, where: str) -> str:
+    def over(self, kind: EntityKind, aggregate: str, where: str) -> str:
         """Column of `aggregate`, an expression with one `{}` for the condition under which an entity's row counts."""
-        self.scopes.add(scope)
-        name, new = self._name(f"{scope}|{aggregate}|{where}")
+        self.kinds.add(kind)
+        name, new = self._name(f"{kind}|{aggregate}|{where}")
         if new:
-            self.entities[name] = aggregate.format(f"entity = '{scope}' AND {where}")
+            self.entities[name] = aggregate.format(f"entity = '{kind}' AND {where}")
         return name
+
+    def whole(self, column: str) -> str:
+        """A column of `add` or `count`, over all the session's events whatever the features' scope."""
+        if not self.of_pair:
+            return column
+        self.wholes[f"whole_{column}"] = column
+        return f"whole_{column}"
 
     def _name(self, key: str) -> tuple[str, bool]:
         new = key not in self._names
-        return self._names.setdefault(key, f"a{len(self._names)}"), new
+        return self._names.setdefault(key, f"{self.prefix}{len(self._names)}"), new
 
 
 def where(chosen: _Filtered, *more: str) -> str:

@@ -2,24 +2,31 @@
 
 `{"version": 1, "unit": "session", "features": [{"name": "n_views", "op": "count", "kinds": ["item_view"]}, ...],
 "vocabularies": {}}`. The operations are defined in `leapline.features.operations`. Spark compiles the document
-(`leapline.features.compile`), the archive carries it, and the scorer evaluates it on one session's events.
+(`leapline.features.compile`), the archive carries it, and the scorer evaluates it on one session's events. What is
+learnt from the training days (vocabularies, tables) is empty in a spec that a person writes, filled in the archive's.
 """
 
 import json
 import re
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Annotated, Any, Final, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from leapline.errors import SpecError
-from leapline.features.operations import Feature, Name, mistake
+from leapline.features.operations import START, STATES, Before, Feature, Markov, Name, Popular, State, mistake
 
-DEFAULT = "default_features.json"
-# Columns that every examples table has beside its features.
-RESERVED = frozenset({"session", "visitor", "start_ts", "device", "new_visitor", "label", "weight"})
+DEFAULT, DEFAULT_ITEMS = "default_features.json", "default_item_features.json"
+# Columns that the tables of examples and scores have beside the features.
+RESERVED = frozenset(
+    {"session", "item", "visitor", "start_ts", "device", "new_visitor", "label", "weight", "cut", "whole"}
+    | {"score", "baseline"}
+)
+MARKOV: Final = "markov"
+Millionths = Annotated[int, Field(ge=-(10**9), le=10**9)]
+Table = dict[Before, dict[State, Millionths]]
 
 
 class FeatureSpec(BaseModel):
@@ -28,10 +35,15 @@ class FeatureSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, title="Leapline feature spec")
 
     version: Literal[1] = Field(description="Version of the document's form.")
-    unit: Literal["session"] = Field(description="What one row of features describes.")
+    unit: Literal["session", "pair"] = Field(
+        description="What one row of features describes: a session, or a session and one of its items."
+    )
     features: tuple[Feature, ...] = Field(min_length=1, description="The columns, in the order of the table.")
     vocabularies: dict[Name, tuple[str, ...]] = Field(
-        default_factory=dict, description="Named lists of items or categories found in training."
+        default_factory=dict, description="Learnt in training: lists of items or categories, most popular first."
+    )
+    tables: dict[Literal["markov"], Table] = Field(
+        default_factory=dict, description="Learnt in training: from -> to -> log-odds in whole millionths."
     )
 
     @model_validator(mode="after")
@@ -42,6 +54,29 @@ class FeatureSpec(BaseModel):
                 why = "twice" if name in seen else "though every table has a column of that name"
                 raise mistake("features", f"the name {name!r} {why}", "names that are used once and not reserved")
             seen.add(name)
+        return self
+
+    @model_validator(mode="after")
+    def _features_fit_the_unit(self) -> "FeatureSpec":
+        for number, feature in enumerate(self.features):
+            if self.unit not in feature.units:
+                raise mistake("op", f"{feature.op} in a spec of unit {self.unit}", f"unit {feature.units[0]}", number)
+            if self.unit == "session" and feature.scope is not None:
+                raise mistake("scope", repr(feature.scope), "no scope in a spec of sessions", number)
+            if self.unit == "pair" and scope_of(feature) not in feature.scopes:
+                allowed = " or ".join(map(repr, feature.scopes))
+                raise mistake("scope", repr(scope_of(feature)), f"{allowed} for {feature.op}", number)
+        return self
+
+    @model_validator(mode="after")
+    def _vocabularies_are_of_one_kind(self) -> "FeatureSpec":
+        first: dict[str, Popular] = {}
+        for number, feature in enumerate(self.features):
+            if isinstance(feature, Popular):
+                other = first.setdefault(feature.vocabulary, feature)
+                if (feature.of, feature.kinds, feature.pages) != (other.of, other.kinds, other.pages):
+                    expected = f"the same of, kinds and pages as {other.name}, which names it too"
+                    raise mistake("vocabulary", f"{feature.vocabulary!r} of others", expected, number)
         return self
 
     @property
@@ -59,13 +94,49 @@ class FeatureSpec(BaseModel):
         """The columns that hold strings."""
         return tuple(feature.name for feature in self.features if feature.is_categorical())
 
+    @property
+    def popular(self) -> dict[str, Popular]:
+        """Vocabulary -> the feature that asks most of it."""
+        found: dict[str, Popular] = {}
+        for feature in self.features:
+            if isinstance(feature, Popular) and feature.k > getattr(found.get(feature.vocabulary), "k", 0):
+                found[feature.vocabulary] = feature
+        return found
+
+    @property
+    def has_markov(self) -> bool:
+        """Whether a feature asks for the Markov table."""
+        return any(isinstance(feature, Markov) for feature in self.features)
+
+    def table(self) -> list[int]:
+        """The Markov table in a row, `start` and then each state first, `STATES` inside: (1 + 10) * 10 numbers."""
+        known: Table = self.tables.get(MARKOV, {})
+        befores: tuple[Before, ...] = (START, *STATES)
+        return [known.get(before, {}).get(state, 0) for before in befores for state in STATES]
+
+    def learnt(self, vocabularies: dict[str, tuple[str, ...]], table: Table | None) -> "FeatureSpec":
+        """This spec with what training found, as far as its features ask for it."""
+        words = {name: words for name, words in vocabularies.items() if name in self.popular}
+        tables = {MARKOV: table} if table is not None and self.has_markov else {}
+        return self.model_copy(update={"vocabularies": words, "tables": tables})
+
     def dumps(self) -> str:
         """The canonical text: every parameter written out, a feature a line; equal specs give equal text."""
-        entries = (f.model_dump(mode="json", exclude_none=True) for f in self.features)
-        lines = [json.dumps({"name": e["name"], "op": e["op"], **e}, ensure_ascii=False) for e in entries]
+        lines = [json.dumps(self._entry(feature), ensure_ascii=False) for feature in self.features]
         words = json.dumps(self.vocabularies, sort_keys=True, ensure_ascii=False)
+        tables = json.dumps(self.tables, sort_keys=True)
         head = f'{{"version": {self.version}, "unit": "{self.unit}", "features": [\n '
-        return head + ",\n ".join(lines) + f'\n], "vocabularies": {words}}}\n'
+        return head + ",\n ".join(lines) + f'\n], "vocabularies": {words}, "tables": {tables}}}\n'
+
+    def _entry(self, feature: Feature) -> dict[str, Any]:
+        scope = {"scope": scope_of(feature)} if self.unit == "pair" else {}
+        entry = feature.model_dump(mode="json", exclude_none=True)
+        return {"name": entry["name"], "op": entry["op"], **scope, **entry}
+
+
+def scope_of(feature: Feature) -> str:
+    """A feature's scope in a spec of pairs."""
+    return feature.scope or "item"
 
 
 def loads(text: str | bytes, source: str = "feature spec") -> FeatureSpec:
@@ -105,9 +176,9 @@ def load(path: Path) -> FeatureSpec:
     return loads(text, str(path))
 
 
-def default() -> FeatureSpec:
-    """The spec that is shipped: what trains best without memorising dates."""
-    return loads(files("leapline.features").joinpath(DEFAULT).read_bytes(), DEFAULT)
+def default(name: str = DEFAULT) -> FeatureSpec:
+    """The spec that is shipped: what trains best without memorising dates. `DEFAULT_ITEMS` is that of pairs."""
+    return loads(files("leapline.features").joinpath(name).read_bytes(), name)
 
 
 def json_schema() -> dict[str, Any]:
@@ -119,6 +190,8 @@ def _explain(exc: ValidationError, content: Any, text: str, source: str) -> NoRe
     """The first error as a SpecError that names line, feature and field."""
     first = exc.errors(include_url=False)[0]
     loc, where = list(first["loc"]), source
+    if not loc and (number := first.get("ctx", {}).get("feature")) is not None:
+        loc = ["features", number, ""]
     if len(loc) >= 2 and loc[0] == "features" and isinstance(loc[1], int):
         entry = content["features"][loc[1]]
         name = entry.get("name") if isinstance(entry, dict) else None

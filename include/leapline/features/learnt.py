@@ -1,0 +1,63 @@
+"""The features that need what training learns, in two steps: what the events say, and what the spec's tables say of it.
+
+The first step leaves columns that do not depend on what was learnt: the session's states as a text, one letter an
+event; the clicks and dwell of each of its items (categories) as a map. So a day's examples are computed once, training
+learns from these columns without reading an event again, and `values` turns them into features.
+"""
+
+from leapline.features import operations as ops
+from leapline.features.plan import DWELL, Plan, where
+from leapline.features.spec import FeatureSpec
+
+STATES = "_states"
+"""Column of the session's states in order: `a` is the first of `operations.STATES`, `b` the second, ..."""
+POPULAR = "_popular_"
+"""What the column of a vocabulary's clicks and dwell begins with: map from id to (clicks, milliseconds)."""
+
+Learnt = ops.Popular | ops.Markov
+_LETTERS = {state: chr(ord("a") + number) for number, state in enumerate(ops.STATES)}
+
+
+def state_letter() -> str:
+    """An event's state as a letter, or null, as SQL."""
+    pages = " ".join(f"WHEN '{page}' THEN '{_LETTERS[f'{page}_page']}'" for page in ops.PAGES)  # type: ignore[index]
+    kinds = " ".join(f"WHEN '{state}' THEN '{letter}'" for state, letter in _LETTERS.items() if "page" not in state)
+    return f"CASE kind WHEN 'page_view' THEN CASE page {pages} ELSE '{_LETTERS['other_page']}' END {kinds} END"
+
+
+def ingredients(spec: FeatureSpec, plan: Plan) -> dict[str, str]:
+    """Columns that `values` needs of a session, as SQL over the plan's columns; the states are not among them."""
+    return {f"{POPULAR}{name}": _clicks_of_each(feature, plan) for name, feature in spec.popular.items()}
+
+
+def value(feature: Learnt, spec: FeatureSpec) -> str:
+    """The feature as SQL over the columns of the first step: a double, never null."""
+    return _log_odds(spec) if isinstance(feature, ops.Markov) else _popular(feature, spec)
+
+
+def _clicks_of_each(feature: ops.Popular, plan: Plan) -> str:
+    chosen = where(feature, f"{feature.of} IS NOT NULL")
+    clicks, dwell = plan.count(chosen), plan.add("sum", DWELL, chosen)
+    entry = f"struct({feature.of} AS key, struct({clicks} AS clicks, {dwell} AS ms) AS value)"
+    listed = plan.over(feature.of, f"sort_array(collect_list(CASE WHEN {{}} THEN {entry} END))", f"{clicks} > 0")
+    return f"map_from_entries({listed})"
+
+
+def _popular(feature: ops.Popular, spec: FeatureSpec) -> str:
+    words = spec.vocabularies.get(feature.vocabulary, ())
+    if len(words) < feature.k:
+        return "0D"
+    # Ids come from the web: as bytes, they can say nothing to SQL.
+    word = f"CAST(X'{words[feature.k - 1].encode().hex()}' AS STRING)"
+    entry = f"try_element_at({POPULAR}{feature.vocabulary}, {word})"
+    clicks_or_seconds = f"{entry}.clicks" if feature.give == "clicks" else f"CAST({entry}.ms AS DOUBLE) / 1000D"
+    return f"coalesce(CAST({clicks_or_seconds} AS DOUBLE), 0D)"
+
+
+def _log_odds(spec: FeatureSpec) -> str:
+    table = f"array({', '.join(f'{entry}L' for entry in spec.table())})"
+    to = f"ascii(substring({STATES}, i, 1)) - {ord('a')}"
+    before = f"CASE WHEN i = 1 THEN 0 ELSE ascii(substring({STATES}, i - 1, 1)) - {ord('a') - 1} END"
+    entry = f"get({table}, {len(ops.STATES)} * ({before}) + {to})"
+    total = f"aggregate(sequence(1, length({STATES})), 0L, (total, i) -> total + {entry})"
+    return f"CASE WHEN {STATES} = '' THEN 0D ELSE CAST({total} AS DOUBLE) / 1000000D END"

@@ -1,0 +1,71 @@
+"""The Spark half of a spec of pairs: one row for each item that a session looked at or put into its cart.
+
+    events --(shuffle by session)--> window: number, dwell --> aggregate by session, item, category
+           --> windows over these few rows: a category's events, the whole session's
+           --> aggregate by session, item --> one row a pair; features of the whole session are joined to it
+
+The windows and the aggregation's keys begin with the session, so there is one shuffle, and one more where features of
+the session are asked for (they are computed as those of any session, and met by its name).
+"""
+
+from collections.abc import Sequence
+
+from pyspark.sql import DataFrame
+
+from leapline.features.compile import Rows, aggregate, finish, named, number, parts, raw_session_features
+from leapline.features.expressions import expression
+from leapline.features.operations import PAIR_KINDS
+from leapline.features.plan import Plan, one_of
+from leapline.features.spec import FeatureSpec, scope_of
+
+
+def pair_features(events: DataFrame, spec: FeatureSpec, carry: Sequence[str] = ()) -> DataFrame:
+    """Compute the features of each session-item pair.
+
+    Args:
+        events: as for `compile.session_features`.
+        spec: the features, of unit `pair`.
+        carry: further columns of `events`, with one value a session, to keep.
+
+    Returns:
+        One row a pair: `session`, `item`, the carried columns, then `spec.columns` in order.
+    """
+    raw = raw_pair_features(events, spec, Rows(carry=tuple(carry)))
+    return finish(raw, spec).selectExpr("session", "_item AS item", *carry, *spec.columns)
+
+
+def raw_pair_features(events: DataFrame, spec: FeatureSpec, rows: Rows) -> DataFrame:
+    """The same without what must be learnt first; the pair's item is called `_item`."""
+    items, categories = Plan("i", of_pair=True), Plan("c", of_pair=True)
+    plans = {"item": items, "categories": categories}
+    own = {f.name: expression(f, plans[scope_of(f)]) for f in spec.features if scope_of(f) != "session"}
+    clicks = items.count(one_of("kind", PAIR_KINDS))
+
+    now, again = parts(items, categories)
+    triples = aggregate(number(events, rows), [*rows.keys, "item", "category"], now)
+    seen = triples.selectExpr(
+        *rows.keys,
+        "item",
+        "category",
+        *items.events,
+        *(f"{again[name]} OVER (PARTITION BY {', '.join(rows.by)}, category) AS {name}" for name in categories.events),
+        *(f"{again[of]} OVER (PARTITION BY {', '.join(rows.by)}) AS {name}" for name, of in _wholes(*plans.values())),
+    )
+    totals = {name: again[name] for name in items.events}
+    totals |= {name: f"{again[name]} FILTER (WHERE category IS NOT NULL)" for name in categories.events}
+    totals |= {name: f"max({name})" for name, _ in _wholes(*plans.values())}
+    pairs = aggregate(seen.where("item IS NOT NULL"), [*rows.keys, "item"], totals).where(f"{clicks} > 0")
+    return _with_session(pairs.selectExpr(*rows.kept, "item AS _item", *named(own)), events, spec, rows)
+
+
+def _with_session(pairs: DataFrame, events: DataFrame, spec: FeatureSpec, rows: Rows) -> DataFrame:
+    """The pairs with the features whose scope is the session."""
+    wide = tuple(f.model_copy(update={"scope": None}) for f in spec.features if scope_of(f) == "session")
+    if not wide:
+        return pairs
+    part = FeatureSpec(version=1, unit="session", features=wide, vocabularies={}, tables={})
+    return pairs.join(raw_session_features(events, part, Rows(by=rows.by)), list(rows.by))
+
+
+def _wholes(*plans: Plan) -> list[tuple[str, str]]:
+    return [entry for plan in plans for entry in plan.wholes.items()]
