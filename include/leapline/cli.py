@@ -20,6 +20,7 @@ from leapline.bundle.cli import app as bundle_app
 from leapline.errors import LeaplineError
 from leapline.jobs.run import STEPS, Run, new_run_id, parse_overrides, perform
 from leapline.settings import PREFIX, Settings
+from leapline.storage import Lake
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -51,10 +52,10 @@ def main() -> None:
         sys.exit(1)
 
 
-def _do(step: str, day: date, pairs: list[str] | None, run_id: str) -> dict[str, Any]:
+def _do(step: str, day: date, pairs: list[str] | None, run_id: str, backfill: bool = False) -> dict[str, Any]:
     settings = Settings.load(**parse_overrides(pairs or []))
     work = import_module(f"leapline.jobs.{step}").run
-    return perform(step, work, settings, Run(day, run_id))
+    return perform(step, work, settings, Run(day, run_id, backfill))
 
 
 def _print(summary: Any, as_json: bool) -> None:
@@ -80,13 +81,18 @@ for _step in STEPS:
 
 
 @app.command()
-def run(day: Day, set_: Overrides = None, as_json: AsJson = False) -> None:
+def run(
+    day: Day,
+    set_: Overrides = None,
+    backfill: Annotated[bool, typer.Option("--backfill", help="Rebuild the past: the champion stays.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """All steps for one day, in order, without Airflow."""
     run_id = new_run_id()
     summaries: dict[str, Any] = {}
     for step in STEPS:
         err.print(f"[bold]{step}[/] ...")
-        summaries[step] = _do(step, day.date(), set_, run_id)
+        summaries[step] = _do(step, day.date(), set_, run_id, backfill)
         if summaries[step].get("passed") is False:
             err.print(f"[bold yellow]refused[/] {summaries[step]['sentence']}")
             break
@@ -95,19 +101,45 @@ def run(day: Day, set_: Overrides = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def models(as_json: AsJson = False) -> None:
-    """The models that were published, with their metrics, and what serves."""
+    """The candidates that were judged, their verdicts, and what serves."""
     from leapline.jobs.models import listing
 
     rows = listing(Settings.load())
     if as_json:
         print(json.dumps(rows, indent=1))
         return
-    table = Table("model", "data day", "ROC AUC", "average precision", "tags", "digest", title="Models")
+    table = Table("model", "data day", "ROC AUC", "average precision", "tags", "verdict", title="Models")
     for row in rows:
-        table.add_row(
-            *(str(row[k]) for k in ("model_id", "data_day", "roc_auc", "average_precision", "tags", "digest"))
-        )
-    out.print(table if rows else "No model was published yet. `make demo` publishes one.")
+        shown = [row[k] for k in ("model_id", "data_day", "roc_auc", "average_precision", "tags", "verdict")]
+        table.add_row(*("-" if value is None else str(value) for value in shown))
+    out.print(table if rows else "No model was judged yet. `make demo` makes and publishes one.")
+
+
+@app.command()
+def history(
+    first: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First data day; all, if empty.")
+    ] = None,
+    last: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last data day; all, if empty.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """ROC AUC and verdict of every judged day of a range; writes the table and a plot over all days."""
+    from leapline.jobs import history as job
+
+    settings = Settings.load()
+    rows = job.rows(Lake(settings.home), first.date() if first else None, last.date() if last else None)
+    folder = job.write(settings)
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return
+    shown = job.table(rows)
+    table = Table(*shown.head, title="Judged days")
+    for row in shown.rows:
+        table.add_row(*map(str, row))
+    out.print(table if rows else "No day of that range was judged yet.")
+    err.print(f"Table and plot: {folder}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -131,10 +163,16 @@ def ledger(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(rows, indent=1))
         return
-    table = Table("when", "who", "tag", "from", "to", "why", title="Ledger")
+    columns = ("when", "who", "action", "tag", "before", "after", "model_id", "run_id", "why")
+    table = Table("when", "who", "action", "tag", "from", "to", "model", "run", "why", title="Ledger")
     for row in rows:
-        table.add_row(*(str(row[k]) for k in ("when", "who", "tag", "before", "after", "why")))
+        table.add_row(*("-" if row[k] is None else _short_digest(str(row[k])) for k in columns))
     out.print(table if rows else "The ledger is empty: nothing was published yet.")
+
+
+def _short_digest(text: str) -> str:
+    """Digests by their first 12 digits, so that the table fits a screen; `--json` has them whole."""
+    return text.removeprefix("sha256:")[:12] if text.startswith("sha256:") else text
 
 
 @app.command()

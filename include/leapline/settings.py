@@ -72,8 +72,42 @@ class Settings(BaseSettings):
 
     roc_auc_threshold: float = Field(0.88, gt=0.5, le=1, description="The gate: the least ROC AUC on the holdout.")
     min_positives: int = Field(30, ge=1, description="The gate: fewest buyers in the holdout to judge on.")
+    max_roc_auc: float = Field(
+        0.999, gt=0.5, le=1, description="The gate: a ROC AUC from here on is taken for a leak of the answer."
+    )
+    min_precision_lift: float = Field(
+        2.0, ge=1, description="The gate: the least average precision, in multiples of the share of buyers."
+    )
+    max_calibration_error: float = Field(
+        0.03, gt=0, le=1, description="The gate: mean distance of forecast and share of buyers must stay below this."
+    )
+    max_importance: float = Field(
+        0.9, gt=0, le=1, description="The gate: one feature's share of the importance must stay below this."
+    )
+    min_slice_roc_auc: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        description="The gate: the least ROC AUC within a device, new or returning, a quarter of the day.",
+    )
+    slice_min_positives: int = Field(
+        20, ge=1, description="The gate: a slice with fewer buyers, or fewer others, is not judged."
+    )
+    compare_champion: bool = Field(
+        True, description="The gate: score the champion on the same holdout; if it cannot be, the model is refused."
+    )
+    champion_margin: float = Field(
+        0.01,
+        ge=0,
+        le=0.5,
+        description="The gate: ROC AUC minus the champion's must lie above minus this, interval and all.",
+    )
+    bootstrap_draws: int = Field(1000, ge=100, le=100_000, description="Draws of visitors for each 95 % interval.")
 
     promote: bool = Field(True, description="Move the `champion` tag to a model that passed.")
+    promote_backfills: bool = Field(
+        False, description="Let a backfill move `champion`, even to a model of an older data day."
+    )
     bundle_format: Literal["protobuf", "json"] = Field(
         "protobuf", description="Form of the Bundle.ML files inside the archive."
     )
@@ -84,6 +118,9 @@ class Settings(BaseSettings):
         2000, ge=1000, le=1_000_000, description="Holdout rows sent through the image before it is pushed."
     )
     probe_tolerance: float = Field(1e-9, gt=0, le=1e-6, description="Greatest difference from Spark's probability.")
+    max_latency_ms: float = Field(
+        250.0, gt=0, description="The probe: 99 of 100 one-row answers must come sooner (milliseconds)."
+    )
 
     registry: str = Field("127.0.0.1:5055", description="OCI registry, host[:port].")
     repository: str = Field("leapline/scorer", description="Repository of the scoring image in the registry.")

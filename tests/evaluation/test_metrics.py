@@ -5,8 +5,6 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from leapline.evaluation import metrics as m
@@ -30,29 +28,26 @@ def test_the_usual_numbers() -> None:
     assert found.base_log_loss is not None
     assert found.log_loss < found.base_log_loss
     assert found.brier == pytest.approx(np.mean((TRUTH - LABELS) ** 2))
+    assert found.calibration_error is not None
+    assert found.calibration_error < 0.02
+    assert found.average_precision_interval is not None
+    assert found.average_precision_interval[0] < found.average_precision < found.average_precision_interval[1]
     assert not found.missing
-    assert m.Metrics.from_dict(json.loads(json.dumps(found.as_dict()))) == found
+    assert m.Metrics.from_dict(json.loads(json.dumps(found.as_dict() | {"more": 1}))) == found
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 8)), min_size=2, max_size=60))
-def test_delong_equals_the_area_with_ties(pairs: list[tuple[bool, int]]) -> None:
-    labels = np.array([float(label) for label, _ in pairs])
-    scores = np.array([score / 8 for _, score in pairs])
-    if 0 < labels.sum() < len(labels):
-        assert m.delong(labels, scores)[0] == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
+def test_sessions_of_one_visitor_widen_the_interval() -> None:
+    four = [np.tile(column, 4) for column in (LABELS, TRUTH, np.arange(4000))]
+    apart, together = m.measure(four[0], four[1]), m.measure(four[0], four[1], draws=m.Draws(four[2], 400))
+    assert apart.roc_auc_interval is not None
+    assert together.roc_auc_interval is not None
+    assert np.diff(together.roc_auc_interval) > 1.6 * np.diff(apart.roc_auc_interval)
 
 
-def test_the_interval_covers_the_true_area() -> None:
-    """Scores N(1, 1) for buyers and N(0, 1) for others have an area of Phi(1 / sqrt 2). 600 holdouts of 40 buyers."""
-    area = 0.5 * (1 + math.erf(0.5))
-    labels = np.repeat([1.0, 0.0], [40, 700])
-    covered = 0
-    for seed in range(600):
-        scores = np.random.default_rng(seed).normal(size=740) + labels
-        interval = m.logit_interval(*m.delong(labels, scores))
-        assert interval is not None
-        covered += interval[0] <= area <= interval[1]
-    assert 0.925 <= covered / 600 <= 0.975
+def test_the_calibration_error_is_the_distance_of_forecast_and_outcome() -> None:
+    labels = np.tile([0.0, 0.0, 0.0, 1.0], 250)
+    assert m.measure(labels, np.full(1000, 0.35)).calibration_error == pytest.approx(0.1, abs=0.01)
+    assert m.measure(labels, np.full(1000, 0.25)).calibration_error == pytest.approx(0.0, abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -72,10 +67,7 @@ def test_what_cannot_be_computed_is_none_with_a_reason(labels: list[float], scor
     assert m.curves(np.array(labels), np.array(scores)) is None
 
 
-def test_one_buyer_has_an_area_but_no_interval() -> None:
-    found = m.measure(np.array([0.0, 0.0, 1.0]), np.array([0.1, 0.4, 0.3]))
-    assert found.roc_auc == 0.5
-    assert found.roc_auc_interval is None
+def test_a_perfect_ranking_has_no_interval() -> None:
     assert m.measure(np.array([0.0, 1.0]), np.array([0.0, 1.0])).roc_auc_interval is None
 
 

@@ -1,4 +1,4 @@
-"""The verdict fails closed."""
+"""The verdict fails closed, each rule for its own reason."""
 
 import json
 import math
@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from leapline.evaluation import verdict as v
+from leapline.evaluation.bootstrap import Comparison
 from leapline.evaluation.metrics import Metrics, measure
+from leapline.evaluation.rival import Rival
+from leapline.evaluation.slices import Slice
 
 GOOD = Metrics(
     examples=2000,
@@ -18,33 +21,46 @@ GOOD = Metrics(
     roc_auc=0.91,
     roc_auc_interval=(0.89, 0.93),
     average_precision=0.4,
+    average_precision_interval=(0.3, 0.5),
     log_loss=0.14,
     base_log_loss=0.2,
     brier=0.04,
+    calibration_error=0.01,
     distinct_scores=1500,
     invalid_scores=0,
 )
-LIMITS = v.Limits(roc_auc=0.88, min_positives=30)
-DAYS = ["2026-03-01", "2026-03-02"]
+LIMITS = v.Limits()
+EVIDENCE = v.Evidence(
+    GOOD,
+    ["2026-03-01", "2026-03-02"],
+    largest_tree=51,
+    importances={"a": 0.6, "b": 0.4},
+    slices=[Slice("device", "Mobile", 900, 60, 0.9, (0.8, 0.95)), Slice("device", "Tablet", 90, 5, 0.2, None)],
+)
 
 
-def failed(metrics: Metrics, days: list[str] = DAYS, largest_tree: int | None = 51) -> list[str]:
-    verdict = v.decide(metrics, LIMITS, days, largest_tree)
+def champion(difference: float, interval: tuple[float, float] | None) -> Rival:
+    compared = Comparison(difference, interval, 0.9, 0.0, (-0.1, 0.1))
+    return Rival("compared", "scored", "sha256:aa", "2026-03-01-aa", compared)
+
+
+def failed(limits: v.Limits = LIMITS, **change: Any) -> list[str]:
+    verdict = v.decide(replace(EVIDENCE, **change), limits)
     assert verdict.passed == all(rule.passed for rule in verdict.rules)
     return [rule.name for rule in verdict.rules if not rule.passed]
 
 
 def test_a_good_model_passes() -> None:
-    verdict = v.decide(GOOD, LIMITS, DAYS, largest_tree=51)
+    verdict = v.decide(EVIDENCE, LIMITS)
     assert verdict.passed
-    assert verdict.summary == "Passed all 9 rules: ROC AUC: 0.91 (at least 0.88)."
-    assert v.decide(GOOD, LIMITS, DAYS).passed
-    assert v.Verdict.from_dict(json.loads(json.dumps(verdict.as_dict()))) == verdict
+    assert verdict.summary == "Passed all 13 rules: ROC AUC: 0.91 (at least 0.88)."
+    assert v.Verdict.from_dict(json.loads(json.dumps(verdict.as_dict() | {"more": 1}))) == verdict
+    assert v.decide(v.Evidence(GOOD, ["2026-03-01"]), LIMITS).passed
 
 
 def test_the_threshold_itself_passes_and_a_hair_below_does_not() -> None:
-    assert failed(replace(GOOD, roc_auc=0.88)) == []
-    assert failed(replace(GOOD, roc_auc=math.nextafter(0.88, 0))) == ["roc_auc"]
+    assert failed(metrics=replace(GOOD, roc_auc=0.88)) == []
+    assert failed(metrics=replace(GOOD, roc_auc=math.nextafter(0.88, 0))) == ["roc_auc"]
 
 
 @pytest.mark.parametrize(
@@ -53,6 +69,11 @@ def test_the_threshold_itself_passes_and_a_hair_below_does_not() -> None:
         ({"roc_auc": None}, ["roc_auc", "suspicious_roc_auc"]),
         ({"roc_auc": math.nan}, ["roc_auc", "suspicious_roc_auc"]),
         ({"roc_auc": 1.0}, ["suspicious_roc_auc"]),
+        ({"average_precision": 0.09}, ["average_precision"]),
+        ({"average_precision": None}, ["average_precision"]),
+        ({"prevalence": None}, ["average_precision"]),
+        ({"calibration_error": 0.03}, ["calibration_error"]),
+        ({"calibration_error": None}, ["calibration_error"]),
         ({"positives": 29}, ["positives"]),
         ({"positives": 1990}, ["negatives"]),
         ({"invalid_scores": 1}, ["invalid_scores"]),
@@ -62,17 +83,81 @@ def test_the_threshold_itself_passes_and_a_hair_below_does_not() -> None:
         ({"base_log_loss": None}, ["log_loss"]),
     ],
 )
-def test_each_rule_refuses(change: dict[str, Any], rules: list[str]) -> None:
-    assert failed(replace(GOOD, **change)) == rules
+def test_each_metric_refuses(change: dict[str, Any], rules: list[str]) -> None:
+    assert failed(metrics=replace(GOOD, **change)) == rules
 
 
-def test_no_training_days_and_trees_of_one_leaf() -> None:
-    assert failed(GOOD, days=[]) == ["training_days"]
-    assert failed(GOOD, largest_tree=1) == ["largest_tree"]
+def test_no_training_days_trees_of_one_leaf_and_one_feature_that_carries_all() -> None:
+    assert failed(training_days=[]) == ["training_days"]
+    assert failed(largest_tree=1) == ["largest_tree"]
+    assert failed(importances={"leak": 0.97, "b": 0.03}) == ["top_importance"]
+    assert failed(importances={"a": math.nan, "b": math.nan}) == ["top_importance"]
+    assert failed(importances={"only": 1.0}) == []
+
+
+def test_every_limit_can_be_set() -> None:
+    loose = v.Limits(
+        roc_auc=0.6, max_roc_auc=0.65, min_positives=10, calibration_error=0.5, importance=1, slice_roc_auc=0
+    )
+    metrics = replace(GOOD, roc_auc=0.64, positives=12, calibration_error=0.4)
+    assert failed(metrics=metrics) == ["roc_auc", "calibration_error", "positives"]
+    assert failed(loose, metrics=metrics) == []
+    strict = v.Limits(precision_lift=9, importance=0.5, slice_roc_auc=0.95, slice_positives=60)
+    assert failed(strict) == ["average_precision", "top_importance", "slice device"]
+    assert failed(v.Limits(slice_roc_auc=0.95, slice_positives=61)) == []
+
+
+def test_the_worst_slice_that_is_large_enough_decides() -> None:
+    broken = [*EVIDENCE.slices, Slice("device", "TV", 50, 25, 0.52, None), Slice("visitor", "new", 80, 30, 0.8, None)]
+    verdict = v.decide(replace(EVIDENCE, slices=broken), LIMITS)
+    assert [rule.name for rule in verdict.rules if not rule.passed] == ["slice device"]
+    assert "within device TV (25 buyers of 50 sessions): 0.52" in verdict.summary
+    missing = [Slice("hour", "00-05", 90, 30, None, None)]
+    assert failed(slices=missing) == ["slice hour"]
+
+
+@pytest.mark.parametrize(
+    ("rival", "passed", "words"),
+    [
+        (champion(0.02, (0.01, 0.03)), True, "better by the whole interval"),
+        (champion(0.0, (-0.004, 0.004)), True, "not worse by the whole interval"),
+        (champion(0.0, (-0.02, 0.02)), False, "perhaps worse"),
+        (champion(-0.05, (-0.06, -0.04)), False, "-0.0500 (-0.0600 to -0.0400): worse"),
+        (champion(0.02, None), False, "no interval"),
+        (Rival("unknown", "registry down"), False, "registry down"),
+    ],
+)
+def test_against_the_champion(rival: Rival, passed: bool, words: str) -> None:
+    verdict = v.decide(replace(EVIDENCE, champion=rival), LIMITS)
+    [rule] = [rule for rule in verdict.rules if rule.name == "champion"]
+    assert (rule.passed, verdict.passed) == (passed, passed)
+    assert words in rule.why
+    assert v.without_champion(verdict).passed
+    assert v.Rival.from_dict(json.loads(json.dumps(rival.as_dict()))) == rival
+
+
+def test_the_margin_is_a_limit_too() -> None:
+    narrow = champion(0.0, (-0.004, 0.004))
+    assert failed(v.Limits(champion_margin=0.004), champion=narrow) == ["champion"]
+    assert failed(v.Limits(champion_margin=0.0041), champion=narrow) == []
+
+
+@pytest.mark.parametrize("state", ["none", "off", "unfair"])
+def test_without_a_champion_the_absolute_rules_decide(state: Any) -> None:
+    rival = Rival(state, "why")
+    assert failed(champion=rival) == []
+    assert failed(champion=rival, metrics=replace(GOOD, roc_auc=0.8)) == ["roc_auc"]
+
+
+def test_better_than_the_baseline() -> None:
+    better, no_better = Comparison(0.1, (0.05, 0.15), 0.8, 0, None), Comparison(0.1, (-0.01, 0.2), 0.8, 0, None)
+    assert failed(baseline=better) == []
+    assert failed(baseline=no_better) == ["baseline"]
+    assert failed(baseline=replace(better, interval=None)) == ["baseline"]
 
 
 def test_a_holdout_without_buyers_is_refused_and_says_why() -> None:
-    verdict = v.decide(measure(np.zeros(50), np.linspace(0, 1, 50)), LIMITS, DAYS, 51)
+    verdict = v.decide(v.Evidence(measure(np.zeros(50), np.linspace(0, 1, 50)), ["2026-03-01"]), LIMITS)
     assert not verdict.passed
     assert "the holdout has no buyers" in verdict.summary
     assert {"roc_auc", "positives", "log_loss"} <= {rule.name for rule in verdict.rules if not rule.passed}
@@ -80,11 +165,13 @@ def test_a_holdout_without_buyers_is_refused_and_says_why() -> None:
 
 def test_scores_that_are_all_equal_are_refused() -> None:
     labels = np.repeat([0.0, 1.0], [900, 100])
-    assert "distinct_scores" in failed(measure(labels, np.full(1000, 0.1)))
+    assert {"distinct_scores", "roc_auc", "average_precision"} <= set(
+        failed(metrics=measure(labels, np.full(1000, 0.1)))
+    )
 
 
 def test_the_summary_says_what_was_found_and_asked() -> None:
-    verdict = v.decide(replace(GOOD, roc_auc=0.8412, positives=3), LIMITS, DAYS)
+    verdict = v.decide(replace(EVIDENCE, metrics=replace(GOOD, roc_auc=0.8412, positives=3)), LIMITS)
     assert verdict.summary == "Refused: ROC AUC: 0.8412, but at least 0.88 is asked (1 more rule failed)."
 
 

@@ -3,19 +3,28 @@
 A metric that cannot be computed is None with a reason, never an exception and never a number: the verdict decides
 what a missing number means."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from statistics import NormalDist
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from leapline.evaluation.bootstrap import Array, draw_areas, logit_interval
+
 CURVE_POINTS = 400
 # Smallest probability in a logarithm: log loss stays finite, and a sure but wrong forecast is costly all the same.
 _EPSILON = 1e-12
+_COMPUTED = (
+    "roc_auc",
+    "roc_auc_interval",
+    "average_precision",
+    "average_precision_interval",
+    "log_loss",
+    "base_log_loss",
+    "brier",
+    "calibration_error",
+)
 
 
 @dataclass(frozen=True)
@@ -27,11 +36,13 @@ class Metrics:
         positives: those with label 1.
         prevalence: positives / examples.
         roc_auc: area under the ROC curve: the chance that a buyer scores above a non-buyer.
-        roc_auc_interval: its 95 % confidence interval (DeLong, on the logit scale).
+        roc_auc_interval: its 95 % confidence interval (visitors drawn again, on the logit scale).
         average_precision: area under the precision-recall curve, as a step function.
+        average_precision_interval: its 95 % confidence interval, of the same draws.
         log_loss: mean negative log likelihood of the calibrated probabilities, natural logarithm.
         base_log_loss: the same of a forecast that always gives the holdout's prevalence.
         brier: mean squared error of the calibrated probabilities.
+        calibration_error: mean distance of forecast and share of buyers in tenths of the sessions, by forecast.
         distinct_scores: how many different scores there are.
         invalid_scores: how many scores are not a number in [0, 1].
         missing: metric -> why it could not be computed.
@@ -43,9 +54,11 @@ class Metrics:
     roc_auc: float | None
     roc_auc_interval: tuple[float, float] | None
     average_precision: float | None
+    average_precision_interval: tuple[float, float] | None
     log_loss: float | None
     base_log_loss: float | None
     brier: float | None
+    calibration_error: float | None
     distinct_scores: int
     invalid_scores: int
     missing: dict[str, str] = field(default_factory=dict)
@@ -56,9 +69,25 @@ class Metrics:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Metrics":
-        """Back from the JSON file."""
-        interval = content["roc_auc_interval"]
-        return cls(**{**content, "roc_auc_interval": tuple(interval) if interval else None})
+        """Back from the JSON file, which may say more than this."""
+        known: dict[str, Any] = {entry.name: content[entry.name] for entry in fields(cls)}
+        known |= {name: tuple(v) for name, v in known.items() if name.endswith("_interval") and v}
+        return cls(**known)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """How intervals are drawn.
+
+    Attributes:
+        visitors: whose row it is, shape (n,); rows of one visitor are drawn together.
+        number: how many draws.
+        seed: of the draws.
+    """
+
+    visitors: NDArray[Any]
+    number: int = 1000
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -90,24 +119,26 @@ def calibrate(scores: Array, calibration: Mapping[str, Any] | None) -> Array:
     return np.asarray(np.interp(scores, calibration["x"], calibration["y"]), dtype=np.float64)
 
 
-def measure(labels: Array, scores: Array, calibration: Mapping[str, Any] | None = None) -> Metrics:
+def measure(
+    labels: Array, scores: Array, calibration: Mapping[str, Any] | None = None, draws: Draws | None = None
+) -> Metrics:
     """All metrics.
 
     Args:
         labels: 0 or 1, shape (n,).
         scores: the model's probability of class 1, shape (n,); calibrated here for log loss and Brier score.
         calibration: see `calibrate`.
+        draws: how intervals are drawn; each row its own visitor if None.
     """
     labels, scores = np.asarray(labels, dtype=np.float64), np.asarray(scores, dtype=np.float64)
     count, positives = len(labels), int(labels.sum())
     invalid = int(count - np.count_nonzero((scores >= 0) & (scores <= 1)))
     why = _why_not(count, positives, invalid)
-    values: dict[str, Any] = dict.fromkeys(
-        ("roc_auc", "roc_auc_interval", "average_precision", "log_loss", "base_log_loss", "brier")
-    )
+    values: dict[str, Any] = dict.fromkeys(_COMPUTED)
     missing = {} if why is None else dict.fromkeys(values, why)
     if why is None:
-        values = _values(labels, scores, calibrate(scores, calibration))
+        probabilities = calibrate(scores, calibration)
+        values = _areas(labels, scores, draws or Draws(np.arange(count))) | _losses(labels, probabilities)
     return Metrics(
         examples=count,
         positives=positives,
@@ -142,31 +173,6 @@ def curves(labels: Array, scores: Array, calibration: Mapping[str, Any] | None =
     )
 
 
-def delong(labels: Array, scores: Array) -> tuple[float, float]:
-    """ROC AUC and its variance, by the fast form of DeLong's method (Sun and Xu 2014, IEEE SPL 21(11)): O(n log n)."""
-    from scipy.stats import rankdata
-
-    positive, negative = scores[labels == 1], scores[labels == 0]
-    m, n = len(positive), len(negative)
-    ranks = rankdata(np.concatenate([positive, negative]))
-    above = (ranks[:m] - rankdata(positive)) / n
-    below = 1 - (ranks[m:] - rankdata(negative)) / m
-    variance = (above.var(ddof=1) / m if m > 1 else math.nan) + (below.var(ddof=1) / n if n > 1 else math.nan)
-    return float(above.mean()), float(variance)
-
-
-def logit_interval(value: float, variance: float, level: float = 0.95) -> tuple[float, float] | None:
-    """Confidence interval of a share or an AUC, symmetric on the logit scale so that it stays within (0, 1).
-
-    None where the scale has no place for it: at 0 or 1, or with an unknown variance.
-    """
-    if not 0 < value < 1 or not math.isfinite(variance):
-        return None
-    centre = math.log(value / (1 - value))
-    half = NormalDist().inv_cdf(0.5 + level / 2) * math.sqrt(variance) / (value * (1 - value))
-    return 1 / (1 + math.exp(half - centre)), 1 / (1 + math.exp(-half - centre))
-
-
 def _why_not(count: int, positives: int, invalid: int) -> str | None:
     if not count:
         return "the holdout is empty"
@@ -177,18 +183,28 @@ def _why_not(count: int, positives: int, invalid: int) -> str | None:
     return None
 
 
-def _values(labels: Array, scores: Array, probabilities: Array) -> dict[str, Any]:
-    from sklearn.metrics import average_precision_score, brier_score_loss, log_loss
+def _areas(labels: Array, scores: Array, draws: Draws) -> dict[str, Any]:
+    from sklearn.metrics import average_precision_score, roc_auc_score
 
-    auc, variance = delong(labels, scores)
-    base = np.full_like(labels, labels.mean())
+    found = {"roc_auc": roc_auc_score(labels, scores), "average_precision": average_precision_score(labels, scores)}
+    [drawn] = draw_areas(labels, [scores], draws.visitors, draws=draws.number, seed=draws.seed)
+    values: dict[str, Any] = {}
+    for name, value in found.items():
+        values[name] = float(value)
+        values[f"{name}_interval"] = logit_interval(float(value), getattr(drawn, name))
+    return values
+
+
+def _losses(labels: Array, probabilities: Array) -> dict[str, float]:
+    from sklearn.metrics import brier_score_loss, log_loss
+
+    tenths = _reliability(labels, probabilities)
+    distances = np.abs(np.subtract(tenths["forecast"], tenths["observed"]))
     return {
-        "roc_auc": auc,
-        "roc_auc_interval": logit_interval(auc, variance),
-        "average_precision": float(average_precision_score(labels, scores)),
         "log_loss": float(log_loss(labels, np.clip(probabilities, _EPSILON, 1 - _EPSILON))),
-        "base_log_loss": float(log_loss(labels, base)),
+        "base_log_loss": float(log_loss(labels, np.full_like(labels, labels.mean()))),
         "brier": float(brier_score_loss(labels, probabilities)),
+        "calibration_error": float(np.average(distances, weights=tenths["examples"])),
     }
 
 

@@ -1,6 +1,7 @@
 """The model in four pictures, each as PNG and SVG; the same numbers give the same bytes."""
 
-from collections.abc import Mapping
+import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,11 +66,51 @@ def draw(
         return [path for name, figure in figures.items() for path in _save(figure, folder / name)]
 
 
+def draw_history(days: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
+    """ROC AUC by data day with its intervals, refused days apart; file name -> content, nothing where no day has one.
+
+    Args:
+        days: `data_day` (ISO), `roc_auc`, `roc_auc_low`, `roc_auc_high` (or None), `result`.
+    """
+    import matplotlib
+
+    known = [day for day in days if day["roc_auc"] is not None]
+    if not known:
+        return {}
+    with matplotlib.rc_context(_STYLE):
+        figure = _history(known)
+        return {f"roc_auc.{form}": _bytes(figure, form) for form in ("png", "svg")}
+
+
+def _history(days: Sequence[Mapping[str, Any]]) -> "Figure":
+    figure, [axes] = _figure(max(5.6, min(14.0, 2.4 + 0.45 * len(days))), 4.4)
+    places = range(len(days))
+    for place, day in zip(places, days, strict=True):
+        if day["roc_auc_low"] is not None:
+            axes.plot([place, place], [day["roc_auc_low"], day["roc_auc_high"]], color=_GREY, linewidth=2, zorder=1)
+    for refused, colour, label in ((False, _BLUE, "passed"), (True, _ORANGE, "refused")):
+        chosen = [place for place in places if days[place]["result"].endswith("refused") == refused]
+        if chosen:
+            axes.scatter(chosen, [days[place]["roc_auc"] for place in chosen], color=colour, label=label, zorder=2)
+    axes.set_xticks(places, [day["data_day"] for day in days], rotation=60, ha="right", fontsize=9)
+    axes.set_ylabel("ROC AUC, 95 % interval")
+    axes.grid(axis="y", color="#e4e7eb", linewidth=0.8)
+    axes.set_title("ROC AUC by data day")
+    axes.legend(loc="best")
+    return figure
+
+
+def _bytes(figure: "Figure", form: str) -> bytes:
+    out = io.BytesIO()
+    figure.savefig(out, format=form, metadata={"Software": None} if form == "png" else {"Date": None, "Creator": None})
+    return out.getvalue()
+
+
 def _save(figure: "Figure", stem: Path) -> list[Path]:
-    png, svg = stem.with_suffix(".png"), stem.with_suffix(".svg")
-    figure.savefig(png, metadata={"Software": None})
-    figure.savefig(svg, metadata={"Date": None, "Creator": None})
-    return [png, svg]
+    files = [stem.with_suffix(f".{form}") for form in ("png", "svg")]
+    for file in files:
+        file.write_bytes(_bytes(figure, file.suffix[1:]))
+    return files
 
 
 def _figure(width: float, height: float, panels: int = 1) -> "tuple[Figure, list[Axes]]":

@@ -1,8 +1,13 @@
-"""Score the holdout with the candidate: metrics, plots, and the rows that the image will have to reproduce."""
+"""Score the holdout with the candidate and with the champion: metrics, intervals, slices, plots, and the rows that the
+image will have to reproduce."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from leapline.evaluation.bootstrap import compare
+from leapline.evaluation.rival import Rival
+from leapline.features import spec as specs
+from leapline.jobs import incumbent
 from leapline.jobs.examples import SCORE, score, split
 from leapline.jobs.run import Run, main
 from leapline.jobs.session import spark_session
@@ -12,6 +17,14 @@ from leapline.storage import Lake, read_json, write_json
 if TYPE_CHECKING:
     import pandas as pd
     from pyspark.ml import PipelineModel
+    from pyspark.sql import SparkSession
+
+    from leapline.evaluation.bootstrap import Array, Comparison
+    from leapline.evaluation.slices import Slice
+
+CHAMPION, BASELINE = "champion", "baseline"
+# Beside each session's scores: what its slices are made of, and whose it is.
+DESCRIBING = ("session", "visitor", "start_ts", "device", "new_visitor", "label")
 
 
 def run(settings: Settings, run: Run) -> dict[str, Any]:
@@ -25,35 +38,94 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
     lake = Lake(settings.home)
     candidate = lake.current("candidates", run.day)
     training = read_json(candidate / "training.json")
+    spec = specs.load(candidate / "features.json")
     with spark_session(settings, "evaluate") as spark, lake.attempt("evaluations", run.day) as out:
         _, holdout = split(spark, settings, lake, run.day)
         model = PipelineModel.load(str(candidate / "pipeline"))
         scored = score(model, holdout).toPandas().sort_values("session", ignore_index=True)
-        summary = _write(settings, out, scored, training, f"Data day {run.day}")
-        write_json(out / "metrics.json", summary | {"largest_tree": _largest_tree(model)})
-    return summary
+        rival, scores = incumbent.rescore(spark, settings, lake, run.day, scored, spec)
+        if scores is not None:
+            scored[CHAMPION] = scores
+        moved = _permuted(spark, settings, model, scored, spec)
+        facts = {"largest_tree": _largest_tree(model), "permutation": moved}
+        summary = _write(settings, out, scored, training, f"Data day {run.day}", facts)
+        rival = _compared(settings, scored, rival)
+        write_json(out / "champion.json", rival.as_dict())
+    return summary | {"champion": rival.as_dict()}
 
 
 def _write(
-    settings: Settings, out: Path, scored: "pd.DataFrame", training: dict[str, Any], title: str
+    settings: Settings, out: Path, scored: "pd.DataFrame", training: dict[str, Any], title: str, facts: dict[str, Any]
 ) -> dict[str, Any]:
     from leapline.evaluation import metrics, plots
 
     labels, scores = scored["label"].to_numpy(float), scored[SCORE].to_numpy(float)
-    measured = metrics.measure(labels, scores, training["calibration"])
+    draws = metrics.Draws(scored["visitor"].to_numpy(str), settings.bootstrap_draws, settings.seed)
+    measured = metrics.measure(labels, scores, training["calibration"], draws)
     curves = metrics.curves(labels, scores, training["calibration"])
     plots.draw(out / "plots", title, measured, curves, training["importances"])
     if curves:
         write_json(out / "curves.json", curves.as_dict())
-    scored[["session", "label", SCORE]].to_parquet(out / "scores.parquet", index=False)
+    kept = [name for name in (*DESCRIBING, SCORE, CHAMPION, BASELINE) if name in scored]
+    scored[kept].to_parquet(out / "scores.parquet", index=False)
+    baseline = _against(settings, scored, BASELINE)
+    facts |= {
+        "slices": [part.as_dict() for part in _slices(scored, scores)],
+        "baseline": baseline.as_dict() if baseline else None,
+    }
+    write_json(out / "metrics.json", measured.as_dict() | facts)
     write_json(out / "probe_rows.json", _probe_rows(settings, scored))
     return measured.as_dict()
 
 
+def _slices(scored: "pd.DataFrame", scores: "Array") -> "list[Slice]":
+    from leapline.evaluation import slices
+
+    groups = {
+        "device": [device or "unknown" for device in scored["device"]],
+        "visitor": ["new" if new else "returning" for new in scored["new_visitor"]],
+        "hour": slices.quarter_of_day(scored["start_ts"].dt.hour.to_numpy()),
+    }
+    return slices.cut(scored["label"].to_numpy(float), scores, groups)
+
+
+def _compared(settings: Settings, scored: "pd.DataFrame", rival: Rival) -> Rival:
+    if rival.state != "compared":
+        return rival
+    found = _against(settings, scored, CHAMPION)
+    if found is None:
+        why = f"champion {rival.model_id} and candidate have no common numbers on the holdout"
+        return Rival("unknown", why, rival.digest, rival.model_id)
+    return Rival("compared", rival.why, rival.digest, rival.model_id, found)
+
+
+def _against(settings: Settings, scored: "pd.DataFrame", other: str) -> "Comparison | None":
+    """The candidate against another column of scores, if there is one."""
+    if other not in scored:
+        return None
+    labels, mine, theirs = (scored[name].to_numpy(float) for name in ("label", SCORE, other))
+    visitors = scored["visitor"].to_numpy(str)
+    return compare(labels, mine, theirs, visitors, draws=settings.bootstrap_draws, seed=settings.seed)
+
+
+def _permuted(
+    spark: "SparkSession", settings: Settings, model: "PipelineModel", scored: "pd.DataFrame", spec: specs.FeatureSpec
+) -> dict[str, float]:
+    from leapline.evaluation.permutation import importance
+
+    def scores(rows: "pd.DataFrame") -> "Array":
+        import pyarrow as pa
+
+        table = pa.Table.from_pandas(rows.assign(row=range(len(rows))), preserve_index=False)
+        answered = score(model, spark.createDataFrame(table)).select("row", SCORE).toPandas()
+        return answered.sort_values("row")[SCORE].to_numpy(float)
+
+    return importance(scored, spec.columns, scores, seed=settings.seed)
+
+
 def _probe_rows(settings: Settings, scored: "pd.DataFrame") -> dict[str, Any]:
     """Holdout rows spread over the whole of it, with Spark's own scores."""
-    beside = {"session", "visitor", "start_ts", "device", "new_visitor", "label", SCORE}
-    features = [column for column in scored.columns if column not in beside]
+    features = [column for column in scored.columns if column not in {*DESCRIBING, SCORE, CHAMPION, BASELINE}]
     sample = scored.sample(min(settings.probe_rows, len(scored)), random_state=settings.seed).sort_index()
     return {"rows": sample[features].to_dict("records"), "expected": sample[SCORE].tolist()}
 

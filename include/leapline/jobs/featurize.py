@@ -31,15 +31,9 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
 
 def build_day(spark: "SparkSession", lake: Lake, day: date, spec: specs.FeatureSpec) -> dict[str, Any]:
     """Build one day's examples and swap them in."""
-    from leapline.features.compile import session_features
-    from leapline.training.examples import build
-
-    def features(prefix: "DataFrame", carry: Sequence[str]) -> "DataFrame":
-        return session_features(prefix, spec, carry)
-
     source = lake.current("events", day)
     with lake.attempt("examples", day) as out:
-        build(spark.read.parquet(str(source / "events")), features).write.parquet(str(out / "examples"))
+        examples_of(spark.read.parquet(str(source / "events")), spec).write.parquet(str(out / "examples"))
         written = spark.read.parquet(str(out / "examples"))
         row = written.selectExpr("count(1)", "count_if(label = 1)").first()
         examples, positives = (row[0], row[1]) if row else (0, 0)
@@ -47,6 +41,17 @@ def build_day(spark: "SparkSession", lake: Lake, day: date, spec: specs.FeatureS
         (out / "features.json").write_text(spec.dumps(), encoding="utf-8")
         write_json(out / "examples.json", summary | {"source": source.name})
     return summary
+
+
+def examples_of(events: "DataFrame", spec: specs.FeatureSpec) -> "DataFrame":
+    """The examples of clean events, cut and labelled, with the features of any spec."""
+    from leapline.features.compile import session_features
+    from leapline.training.examples import build
+
+    def features(prefix: "DataFrame", carry: Sequence[str]) -> "DataFrame":
+        return session_features(prefix, spec, carry)
+
+    return build(events, features)
 
 
 def _is_fresh(lake: Lake, day: date, spec: specs.FeatureSpec) -> bool:

@@ -1,16 +1,12 @@
 """The verdict: may this model be published, and why. A refusal is data, not an error."""
 
-from pathlib import Path
 from typing import Any
 
-from leapline.evaluation import card
-from leapline.evaluation.metrics import Metrics
-from leapline.evaluation.verdict import Limits, Verdict, decide
-from leapline.features import spec as specs
-from leapline.jobs.lineage import code_version, libraries
+from leapline.evaluation.verdict import Verdict, decide
+from leapline.jobs import history, judgement, papers
 from leapline.jobs.run import Run, main
 from leapline.settings import Settings
-from leapline.storage import Lake, read_json, write_bytes, write_json
+from leapline.storage import Lake, write_json
 
 
 def run(settings: Settings, run: Run) -> dict[str, Any]:
@@ -20,39 +16,25 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
         NotInLakeError: no evaluation of that day.
     """
     lake = Lake(settings.home)
-    evaluation = lake.current("evaluations", run.day)
-    content = read_json(evaluation / "metrics.json")
-    largest_tree = content.pop("largest_tree")
-    metrics = Metrics.from_dict(content)
-    candidate = lake.current("candidates", run.day)
-    training = read_json(candidate / "training.json")
-    limits = Limits(settings.roc_auc_threshold, settings.min_positives)
-    verdict = decide(metrics, limits, training["days"], largest_tree)
+    found = papers.read(lake, run.day)
+    verdict = decide(found.evidence, judgement.limits(settings))
+    document = judgement.document(verdict, run, found.champion)
     with lake.attempt("verdicts", run.day) as out:
-        write_json(out / "verdict.json", verdict.as_dict())
-        subject = _subject(run, candidate, training)
-        pictures = {p.stem: f"plots/{p.name}" for p in sorted((evaluation / "plots").glob("*.png"))}
-        write_bytes(out / "card.md", card.render(subject, metrics, verdict, pictures).encode())
-    return _summary(verdict, metrics) | {"card": str(out / "card.md"), "plots": str(evaluation / "plots")}
+        write_json(out / judgement.FILE, document)
+        papers.write_cards(out, found, verdict)
+    history.write(settings)
+    return _summary(verdict, found, document) | {"card": str(out / papers.CARD), "plots": str(found.plots)}
 
 
-def _subject(run: Run, candidate: Path, training: dict[str, Any]) -> card.Subject:
-    spec = specs.load(candidate / "features.json")
-    return card.Subject(
-        data_day=run.day.isoformat(),
-        training_days=training["days"],
-        training=training,
-        features=[feature.model_dump(mode="json") for feature in spec.features],
-        threshold=training["threshold"],
-        lineage={"code": code_version(), **libraries()},
-    )
-
-
-def _summary(verdict: Verdict, metrics: Metrics) -> dict[str, Any]:
+def _summary(verdict: Verdict, found: papers.Papers, document: dict[str, Any]) -> dict[str, Any]:
+    metrics = found.evidence.metrics
     return {
         "passed": verdict.passed,
         "sentence": verdict.summary,
-        "rules": verdict.as_dict()["rules"],
+        "result": document["result"],
+        "champion": found.champion.model_id,
+        "champion_state": f"{found.champion.state}: {found.champion.why}",
+        "rules": document["rules"],
         "roc_auc": metrics.roc_auc,
         "average_precision": metrics.average_precision,
     }

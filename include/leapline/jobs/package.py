@@ -5,18 +5,33 @@ from pathlib import Path
 from typing import Any
 
 from leapline.bundle.archive import read_entries, write_entries
+from leapline.evaluation.verdict import Verdict, without_champion
+from leapline.jobs import papers
 from leapline.jobs.lineage import code_version, libraries
 from leapline.jobs.run import Run, main
 from leapline.serving import image
 from leapline.settings import Settings
 from leapline.storage import Lake, json_bytes, read_json, write_json
 
-METRICS = ("examples", "positives", "roc_auc", "roc_auc_interval", "average_precision", "log_loss", "brier")
-MANIFEST, FEATURES = "leapline/manifest.json", "leapline/features.json"
+METRICS = (
+    "examples",
+    "positives",
+    "roc_auc",
+    "roc_auc_interval",
+    "average_precision",
+    "average_precision_interval",
+    "log_loss",
+    "brier",
+    "calibration_error",
+)
+MANIFEST, FEATURES, FOLDER = "leapline/manifest.json", "leapline/features.json", "leapline/"
 
 
 def run(settings: Settings, run: Run) -> dict[str, Any]:
     """Build archive and image; the same days, settings and code give the same bytes.
+
+    What depends on anything else, such as the champion of the hour, stays out of the archive: the papers beside the
+    model have it.
 
     Raises:
         NotInLakeError: no candidate, evaluation or verdict of that day.
@@ -24,14 +39,16 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
     """
     lake = Lake(settings.home)
     candidate, evaluation = lake.current("candidates", run.day), lake.current("evaluations", run.day)
-    verdict = read_json(lake.current("verdicts", run.day) / "verdict.json")
+    verdict = without_champion(Verdict.from_dict(read_json(lake.current("verdicts", run.day) / "verdict.json")))
     document = manifest(
-        run.day, read_json(candidate / "training.json"), read_json(evaluation / "metrics.json"), verdict
+        run.day, read_json(candidate / "training.json"), read_json(evaluation / "metrics.json"), verdict.as_dict()
     )
+    cards = papers.cards(papers.read(lake, run.day), verdict, links=False)
     with lake.attempt("packages", run.day) as out:
         entries = read_entries(candidate / "model.zip") | {
             MANIFEST: json_bytes(document),
             FEATURES: (candidate / "features.json").read_bytes(),
+            **{FOLDER + name: content for name, content in cards.items()},
         }
         sha256 = write_entries(out / "model.zip", entries)
         model_id = f"{run.day.isoformat()}-{sha256[:12]}"

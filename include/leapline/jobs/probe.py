@@ -1,9 +1,12 @@
-"""Start the very image that would be pushed, and hold its answers against Spark's."""
+"""Start the very image that would be pushed, hold its answers against Spark's, and close the verdict."""
 
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from leapline.evaluation.rules import Rule, at_most, below, refuse
+from leapline.evaluation.verdict import Verdict, conclude
+from leapline.jobs import history, judgement, papers
 from leapline.jobs.run import Run, main
 from leapline.serving.probe import ProbeReport, probe
 from leapline.settings import Settings
@@ -27,18 +30,38 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
             tolerance=settings.probe_tolerance,
             workdir=Path(work),
         )
+    gate = lake.current("verdicts", run.day)
+    verdict = conclude([*Verdict.from_dict(read_json(gate / judgement.FILE)).rules, *_rules(settings, report)])
+    found = papers.read(lake, run.day)
     summary = report.to_dict() | {
-        "sentence": _sentence(report),
+        "passed": verdict.passed,
+        "sentence": _sentence(report, verdict),
+        "result": judgement.result(verdict.passed, run.backfill),
         "image_digest": read_json(package / "package.json")["image_digest"],
     }
     with lake.attempt("probes", run.day) as out:
         write_json(out / "probe.json", summary)
+        write_json(out / judgement.FILE, judgement.document(verdict, run, found.champion) | {"gate": gate.name})
+        papers.write_cards(out, found, verdict)
+    history.write(settings)
     return summary
 
 
-def _sentence(report: ProbeReport) -> str:
-    if not report.passed:
-        return f"Refused: {report.reason}. Nothing was pushed."
+def _rules(settings: Settings, report: ProbeReport) -> list[Rule]:
+    """What the image itself has to hold."""
+    same = f"the image's greatest difference from Spark on {report.rows} rows"
+    if report.passed:
+        parity = at_most("probe_parity", report.max_difference, settings.probe_tolerance, same)
+    else:
+        parity = refuse("probe_parity", f"at most {settings.probe_tolerance:g}", report.reason)
+    p99 = report.p99_us / 1e3 if report.p99_us is not None else None
+    noun = "p99 of one-row answers of the image, milliseconds"
+    return [parity, below("probe_latency", p99, settings.max_latency_ms, noun, "it answers too late", report.reason)]
+
+
+def _sentence(report: ProbeReport, verdict: Verdict) -> str:
+    if not verdict.passed:
+        return f"{verdict.summary} Nothing was pushed."
     return (
         f"The image gives Spark's probability on {report.rows} rows (greatest difference {report.max_difference:.1e}); "
         f"first answer after {report.start_ms:.0f} ms, p99 {report.p99_us:.0f} us."

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from leapline.jobs import judgement
 from leapline.jobs.image import champion, order
 from leapline.jobs.run import Run, main
 from leapline.serving.promote import CHAMPION
@@ -10,7 +11,9 @@ from leapline.storage import Lake, read_json
 
 
 def run(settings: Settings, run: Run) -> dict[str, Any]:
-    """Promote, unless the run was asked not to or the champion is of a newer data day.
+    """Promote, if `champion` still names what the verdict was given against.
+
+    Not at all if the run was asked not to; a backfill only if the settings let it, and it then may go to an older day.
 
     Raises:
         NotInLakeError: nothing was published for that day.
@@ -19,19 +22,30 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
     lake = Lake(settings.home)
     model_id = read_json(lake.current("packages", run.day) / "package.json")["model_id"]
     digest = read_json(lake.current("models", model_id) / "publication.json")["digest"]
+    verdict = judgement.final(lake, run.day)
     tags = champion(settings)
-    current = tags.registry.digest(CHAMPION)
+    about = {"model_id": model_id, "result": verdict["result"]}
+    if stay := _why_not(settings, run, verdict):
+        return {"promoted": False, "champion": tags.registry.digest(CHAMPION), "why": stay} | about
+    moved = tags.promote(
+        digest,
+        order(run.run_id, verdict["summary"]),
+        expected_current=verdict["champion"]["digest"],
+        allow_older=run.backfill and settings.promote_backfills,
+    )
+    why = moved.why or verdict["summary"]
+    return {"promoted": moved.moved, "champion": moved.champion, "previous": moved.previous, "why": why} | about
+
+
+def _why_not(settings: Settings, run: Run, verdict: dict[str, Any]) -> str:
+    """Why `champion` is left alone whatever it names; empty if nothing forbids the move."""
     if not settings.promote:
-        return {"promoted": False, "champion": current, "model_id": model_id, "why": "the run was asked not to promote"}
-    why = read_json(lake.current("verdicts", run.day) / "verdict.json")["summary"]
-    moved = tags.promote(digest, order(run.run_id, why), expected_current=current)
-    return {
-        "promoted": moved.moved,
-        "champion": moved.champion,
-        "previous": moved.previous,
-        "model_id": model_id,
-        "why": moved.why or why,
-    }
+        return "the run was asked not to promote"
+    if run.backfill and not settings.promote_backfills:
+        return f"a backfill leaves the champion; the model would have been published: {verdict['summary']}"
+    if verdict["champion"]["state"] == "off" and verdict["champion"]["digest"] is None:
+        return "the verdict was given without knowing the champion"
+    return ""
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
         "archive_sha256": packed["archive_sha256"],
         "pushed": pushed,
         "metrics": metrics,
+        "parent": read_json(lake.current("probes", run.day) / "verdict.json")["champion"]["model_id"],
     }
     _keep_papers(lake, run.day, package, summary)
     return summary
@@ -49,19 +50,22 @@ def _must_have_passed(lake: Lake, day: date, digest: str) -> None:
     if not report["passed"] or report["image_digest"] != digest:
         raise ProbeError(
             f"image {digest}",
-            found=report["reason"] or f"a probe of {report['image_digest']}",
+            found=report["sentence"] if not report["passed"] else f"a probe of {report['image_digest']}",
             expected="a passed probe of this very image",
             fix=f"Run `leapline probe --date {day}` and read its verdict.",
         )
 
 
 def _keep_papers(lake: Lake, day: date, package: Path, summary: dict[str, Any]) -> None:
-    evaluation, verdict = lake.current("evaluations", day), lake.current("verdicts", day)
+    evaluation, probed = lake.current("evaluations", day), lake.current("probes", day)
     with lake.attempt("models", summary["model_id"]) as out:
-        for source in (package / "model.zip", package / "manifest.json", evaluation / "metrics.json"):
-            shutil.copy2(source, out)
-        for source in (verdict / "verdict.json", verdict / "card.md", lake.current("probes", day) / "probe.json"):
-            shutil.copy2(source, out)
+        for folder, names in (
+            (package, ("model.zip", "manifest.json")),
+            (evaluation, ("metrics.json", "champion.json")),
+            (probed, ("verdict.json", "card.md", "card.html", "probe.json")),
+        ):
+            for name in names:
+                shutil.copy2(folder / name, out)
         shutil.copytree(evaluation / "plots", out / "plots")
         write_json(out / "publication.json", summary)
 

@@ -55,6 +55,12 @@ PARAMS: dict[str, Param] = {
         title="Promote",
         description="Move the `champion` tag if the model passes. Off: publish it under its own tag only.",
     ),
+    "promote_backfills": Param(
+        False,
+        type="boolean",
+        title="Promote backfills",
+        description="Let this backfill move the `champion` tag, even to a model of an older data day.",
+    ),
 }
 
 
@@ -111,8 +117,9 @@ def tail_is_in(day: date, lookahead_hours: int) -> datetime:
 def _overrides(params: dict[str, Any]) -> dict[str, Any]:
     asked = {k: params.get(k) for k in ("training_days", "roc_auc_threshold")}
     given = {k: v for k, v in asked.items() if v is not None}
-    # On is the form's default and must not overrule an installation that never promotes.
-    return given if params.get("promote", True) else given | {"promote": False}
+    # The form's defaults must not overrule an installation that never promotes, or that promotes backfills.
+    switches = {"promote": False} if not params.get("promote", True) else {}
+    return given | switches | ({"promote_backfills": True} if params.get("promote_backfills") else {})
 
 
 def _refuse_unknown(conf: dict[str, Any]) -> None:

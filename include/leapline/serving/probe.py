@@ -84,13 +84,18 @@ def probe(
     """
     if not rows or len(rows) != len(expected):
         return ProbeReport(False, f"{len(rows)} rows to send and {len(expected)} probabilities to compare with")
-    image = unpack(layout, ARCHITECTURES.get(platform.machine(), platform.machine()), workdir / "root")
+    image = unpack(layout, host_architecture(), workdir / "root")
     log = workdir / "scorer.log"
     try:
         with _running(image, log) as running:
             return _judge(running, rows, expected, tolerance)
     except (ScorerError, OSError) as exc:
         return ProbeReport(False, f"the image does not answer: {exc}{_tail(log)}")
+
+
+def host_architecture() -> str:
+    """This machine, as an image index names it."""
+    return ARCHITECTURES.get(platform.machine(), platform.machine())
 
 
 @contextmanager
@@ -105,7 +110,7 @@ def running(layout: Path, workdir: Path) -> Iterator[ScorerClient]:
         BundleError: the layout is damaged or has no image for this machine.
         ScorerError: it does not start.
     """
-    image = unpack(layout, ARCHITECTURES.get(platform.machine(), platform.machine()), workdir / "root")
+    image = unpack(layout, host_architecture(), workdir / "root")
     with _running(image, workdir / "scorer.log") as started, ScorerClient(f"http://127.0.0.1:{started.port}") as client:
         _await_ready(client, started.process)
         yield client
@@ -166,6 +171,15 @@ def _await_ready(client: ScorerClient, process: "subprocess.Popen[bytes]") -> st
             if process.poll() is not None or time.monotonic() > deadline:
                 raise
             time.sleep(0.001)
+
+
+def probabilities(client: ScorerClient, rows: Sequence[Mapping[str, Any]]) -> list[float]:
+    """The model's own probability of class 1 for each row; NaN where an answer holds none.
+
+    Raises:
+        ScorerError: the scorer refused a row or does not answer.
+    """
+    return [_score(answer) for answer in _answers(client, rows)]
 
 
 def _answers(client: ScorerClient, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

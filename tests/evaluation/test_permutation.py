@@ -1,0 +1,51 @@
+"""Permutation importance finds what the model looks at, in one pass, on a bounded sample."""
+
+import numpy as np
+import pandas as pd
+
+from leapline.evaluation.bootstrap import Array
+from leapline.evaluation.permutation import importance
+
+RNG = np.random.default_rng(2)
+TABLE = pd.DataFrame({"strong": RNG.normal(size=6000), "weak": RNG.normal(size=6000), "unused": RNG.normal(size=6000)})
+LABELS = RNG.random(6000) < 1 / (1 + np.exp(3 - 2 * TABLE["strong"] - 0.5 * TABLE["weak"]))
+TABLE["label"] = LABELS.astype(int)
+FEATURES = ["unused", "weak", "strong"]
+
+
+class Scorer:
+    """The true chances, and which tables were asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[pd.DataFrame] = []
+
+    def __call__(self, rows: pd.DataFrame) -> Array:
+        self.asked.append(rows)
+        return (2 * rows["strong"] + 0.5 * rows["weak"]).to_numpy(float)
+
+
+def test_the_losses_are_in_the_order_of_what_the_model_looks_at() -> None:
+    scorer = Scorer()
+    found = importance(TABLE, FEATURES, scorer, seed=1, rows=1000)
+    assert list(found) == ["strong", "weak", "unused"]
+    assert found["strong"] > 0.2 > 0.05 > found["weak"] > 0 == found["unused"]
+    [asked] = scorer.asked
+    assert (len(asked), list(asked.columns)) == (4000, FEATURES)
+    assert importance(TABLE, FEATURES, Scorer(), seed=1, rows=1000) == found
+
+
+def test_few_buyers_are_all_used_and_the_others_fill_up() -> None:
+    few = pd.concat([TABLE[TABLE.label == 0], TABLE[TABLE.label == 1].head(20)], ignore_index=True)
+    scorer = Scorer()
+    importance(few, FEATURES, scorer, seed=1, rows=500)
+    sample = scorer.asked[0].head(500)
+    assert len(sample.merge(few[few.label == 1], on=FEATURES)) == 20
+    importance(TABLE.head(40), FEATURES, scorer, seed=1, rows=500)
+    assert len(scorer.asked[1]) == 4 * 40
+
+
+def test_one_class_has_none() -> None:
+    scorer = Scorer()
+    assert importance(TABLE[TABLE.label == 0], FEATURES, scorer, seed=1) == {}
+    assert importance(TABLE.head(0), FEATURES, scorer, seed=1) == {}
+    assert scorer.asked == []

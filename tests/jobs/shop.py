@@ -1,0 +1,98 @@
+"""A small shop in the lake: clean events whose sessions buy for three known reasons, and pipelines that know one, two
+or all of them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from leapline.settings import Settings
+from leapline.storage import Lake, write_json
+
+if TYPE_CHECKING:
+    from pyspark.ml import Pipeline
+
+REASONS = {"n_item_views": "item_view", "n_searches": "search", "n_cart_adds": "cart_add"}
+ORDER = ("item_view", "search", "cart_add", "other", "checkout", "purchase")
+
+
+def open_day(lake: Lake, day: date, sessions: int = 2000, **odd: Any) -> None:
+    """A day's events in the lake, checked. `odd` as in `events`."""
+    with lake.attempt("events", day) as out:
+        (out / "events").mkdir()
+        events(day, sessions, **odd).to_parquet(out / "events" / "part-0.parquet", index=False, coerce_timestamps="us")
+    with lake.attempt("checks", day) as out:
+        write_json(out / "result.json", {"passed": True})
+
+
+def events(day: date, sessions: int, *, leak: bool = False, broken_device: str = "") -> pd.DataFrame:
+    """Clean events.
+
+    Args:
+        day: all sessions begin on it; also the seed.
+        sessions: how many; a visitor has two.
+        leak: whether buyers, and they alone, leave an event of kind `other` before the checkout.
+        broken_device: sessions on it behave without regard to whether they buy.
+    """
+    rng = np.random.default_rng(day.toordinal())
+    wishes = rng.normal(size=(sessions, len(REASONS)))
+    bought = rng.random(sessions) < 1 / (1 + np.exp(3.2 - 1.5 * wishes.sum(axis=1)))
+    device = rng.choice(["Mobile", "Computer", "Tablet"], size=sessions, p=[0.5, 0.3, 0.2])
+    shown = np.where((device == broken_device)[:, None], rng.normal(size=wishes.shape), wishes)
+    counts = dict(zip(REASONS.values(), rng.poisson(np.exp(1.0 + 0.7 * shown)).clip(max=40).T, strict=True))
+    counts["item_view"] += 1
+    counts |= {"other": bought * int(leak), "checkout": bought * 1, "purchase": bought * 1}
+    which = np.concatenate([np.repeat(np.arange(sessions), counts[kind]) for kind in ORDER])
+    kinds = np.concatenate([np.full(counts[kind].sum(), kind) for kind in ORDER])
+    frame = pd.DataFrame({"which": which, "kind": kinds}).sort_values("which", kind="stable", ignore_index=True)
+    number = frame.groupby("which").cumcount()
+    start = pd.Timestamp(day) + pd.to_timedelta(rng.integers(0, 86_400, size=sessions), unit="s")
+    at = start[frame["which"]] + pd.to_timedelta(number * 7, unit="s").to_numpy()
+    shopper = frame["which"] // 2
+    return pd.DataFrame(
+        {
+            "event_id": [f"{day}-{i:06d}" for i in range(len(frame))],
+            "session": [f"{day}-s{i:05d}" for i in frame["which"]],
+            "visitor": [f"{day}-v{i:05d}" for i in shopper],
+            "ts": at,
+            "collector_ts": at,
+            "kind": frame["kind"],
+            "page": pd.Series(None, index=frame.index, dtype="string"),
+            "item": pd.Series(np.where(frame["kind"] == "item_view", "i1", None), dtype="string"),
+            "category": pd.Series(None, index=frame.index, dtype="string"),
+            "price": np.full(len(frame), np.nan),
+            "quantity": pd.array([None] * len(frame), dtype="Int32"),
+            "device": device[frame["which"]],
+            "referrer": "search",
+            "session_index": (frame["which"] % 2 + 1).astype("int32"),
+        }
+    )
+
+
+def _pipeline(features: Sequence[str], settings: Settings) -> "Pipeline":
+    from leapline.training.forest import default_pipeline
+
+    return default_pipeline(list(features), [], settings)
+
+
+def one_reason(numeric: Sequence[str], categorical: Sequence[str], settings: Settings) -> "Pipeline":
+    """Knows the views alone."""
+    return _pipeline(list(REASONS)[:1], settings)
+
+
+def two_reasons(numeric: Sequence[str], categorical: Sequence[str], settings: Settings) -> "Pipeline":
+    """Knows views and searches."""
+    return _pipeline(list(REASONS)[:2], settings)
+
+
+def all_reasons(numeric: Sequence[str], categorical: Sequence[str], settings: Settings) -> "Pipeline":
+    """Knows everything."""
+    return _pipeline(list(numeric), settings)
+
+
+def knowing(settings: Settings, pipeline: Any, **change: Any) -> Settings:
+    """The settings with another pipeline, and further changes."""
+    update: Mapping[str, Any] = {"pipeline": f"{pipeline.__module__}:{pipeline.__name__}", **change}
+    return settings.model_copy(update=dict(update))

@@ -1,0 +1,236 @@
+"""Whole nights on a small shop: real jobs, forests, registry and images; challengers, planted faults, backfills."""
+
+from collections.abc import Iterator
+from datetime import date
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from leapline.features import spec as specs
+from leapline.jobs import history, judgement
+from leapline.jobs.image import registry
+from leapline.jobs.models import ledger_rows, listing
+from leapline.jobs.rollback import roll_back
+from leapline.jobs.run import Run
+from leapline.local.registry import LocalRegistry
+from leapline.settings import Settings
+from leapline.storage import Lake, read_json, write_json
+from tests.conftest import ROOT
+from tests.jobs import shop
+from tests.serving.conftest import free_address
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+FIRST, SECOND, THIRD, FOURTH, FIFTH = (date(2026, 3, day) for day in range(1, 6))
+JUDGE = ("train", "evaluate", "gate")
+SHIP = ("package", "probe", "publish", "promote")
+pytestmark = [pytest.mark.spark, pytest.mark.usefixtures("spark")]
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    made = Lake(tmp_path_factory.mktemp("lake"))
+    for day in (FIRST, SECOND, THIRD, FOURTH, FIFTH):
+        shop.open_day(made, day)
+    return made
+
+
+@pytest.fixture(scope="module")
+def settings(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    if not (ROOT / ".local/bin/registry").exists():
+        pytest.skip("TOOLS ABSENT: `make setup` puts the registry, crane and the scorer into .local")
+    local = LocalRegistry(tmp_path_factory.mktemp("registry"), ROOT / ".local/bin/registry", free_address())
+    yield Settings(
+        home=lake.root, tools=ROOT / ".local", registry=local.start().address, training_days=1, probe_rows=1000,
+        forest_trees=8, forest_depth=5, forest_min_leaf=5, roc_auc_threshold=0.6, bootstrap_draws=300,
+        champion_margin=0.03, max_importance=1, max_calibration_error=0.2, min_slice_roc_auc=0,
+    )  # fmt: skip
+    local.stop()
+
+
+def do(settings: Settings, day: date, *steps: str, backfill: bool = False, run_id: str = "") -> dict[str, Any]:
+    """The steps' summaries; each step is the real one."""
+    run = Run(day, run_id or f"run-{day}", backfill)
+    return {step: import_module(f"leapline.jobs.{step}").run(settings, run) for step in steps}
+
+
+def rules(summary: dict[str, Any]) -> dict[str, str]:
+    """The rules that failed, with their reasons."""
+    return {rule["name"]: rule["why"] for rule in summary["gate"]["rules"] if not rule["passed"]}
+
+
+@pytest.fixture(scope="module")
+def first_night(settings: Settings, lake: Lake, spark: "SparkSession") -> dict[str, Any]:
+    """The shop's first champion knows one reason of three, and reads a spec of its own."""
+    features = {"features": specs.default().features[:8]}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(specs, "default", lambda: specs.FeatureSpec(version=1, unit="session", **features))
+        do(settings, SECOND, "featurize")
+    summary = do(shop.knowing(settings, shop.one_reason), SECOND, *JUDGE, *SHIP)
+    for day in (THIRD, FOURTH, FIFTH):
+        do(settings, day, "featurize")
+    return summary
+
+
+def test_the_first_champion_is_judged_by_absolute_rules(
+    settings: Settings, lake: Lake, first_night: dict[str, Any]
+) -> None:
+    assert first_night["gate"]["champion_state"] == "none: there is no champion yet"
+    assert "champion" not in {rule["name"] for rule in first_night["gate"]["rules"]}
+    assert first_night["promote"]["promoted"], first_night["promote"]
+    verdict = judgement.final(lake, SECOND)
+    names = [rule["name"] for rule in verdict["rules"]]
+    assert names[-2:] == ["probe_parity", "probe_latency"]
+    assert verdict["passed"]
+    model = lake.current("models", first_night["package"]["model_id"])
+    assert read_json(model / "verdict.json") == verdict
+    assert "| parent | `none` |" in (model / "card.md").read_text()
+    assert "data:image/svg+xml" in (model / "card.html").read_text()
+
+
+def test_two_nights_with_a_better_an_equal_and_a_worse_challenger(
+    settings: Settings, lake: Lake, first_night: dict[str, Any]
+) -> None:
+    champion = first_night["package"]["model_id"]
+    worse, equal, better = (shop.one_reason, shop.two_reasons, shop.all_reasons)
+    steps = [
+        (THIRD, shop.knowing(settings, worse, seed=5), True, "not worse"),
+        (THIRD, shop.knowing(settings, better), True, "better by the whole interval"),
+        (FOURTH, shop.knowing(settings, worse), False, "worse"),
+        (FOURTH, shop.knowing(settings, equal), False, "worse"),
+        (FOURTH, shop.knowing(settings, better, seed=5), True, "not worse"),
+    ]
+    told = []
+    for day, challenger, passes, words in steps:
+        summary = do(challenger, day, *JUDGE)
+        assert summary["gate"]["champion"] == champion
+        [rule] = [rule for rule in summary["gate"]["rules"] if rule["name"] == "champion"]
+        told.append(rule["why"])
+        assert rule["passed"] is passes, rule
+        assert words in rule["why"]
+        assert summary["gate"]["passed"] is passes
+        if day == THIRD and words.startswith("better"):
+            champion = do(challenger, day, *SHIP)["promote"]["model_id"]
+    assert len(set(told)) == len(told)
+    assert history.rows(lake)[-1]["champion_difference"] is not None
+
+
+def test_a_planted_leak(settings: Settings, lake: Lake, first_night: dict[str, Any]) -> None:
+    leak = {"name": "n_others", "op": "count", "kinds": ["other"]}
+    text = specs.default().model_dump(mode="json", exclude_none=True)
+    leaky = specs.FeatureSpec.model_validate_json(specs.json.dumps(text | {"features": [*text["features"], leak]}))
+    for day in (FOURTH, FIFTH):
+        shop.open_day(lake, day, leak=True)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(specs, "default", lambda: leaky)
+            do(settings, FIFTH, "featurize")
+            summary = do(settings.model_copy(update={"max_importance": 0.9, "forest_trees": 1}), FIFTH, *JUDGE)
+    finally:
+        for day in (FOURTH, FIFTH):
+            shop.open_day(lake, day)
+        do(settings, FIFTH, "featurize")
+    assert {"suspicious_roc_auc", "top_importance"} <= set(rules(summary))
+    assert "n_others" in rules(summary)["top_importance"]
+
+
+def test_a_constant_model(settings: Settings, first_night: dict[str, Any]) -> None:
+    flat = settings.model_copy(update={"forest_min_leaf": 100_000})
+    failed = rules(do(flat, FIFTH, *JUDGE))
+    assert {"largest_tree", "distinct_scores", "roc_auc", "average_precision"} <= set(failed)
+
+
+def test_a_broken_slice(settings: Settings, lake: Lake, first_night: dict[str, Any]) -> None:
+    shop.open_day(lake, FIFTH, broken_device="Tablet")
+    try:
+        summary = do(settings.model_copy(update={"min_slice_roc_auc": 0.65}), FIFTH, "featurize", *JUDGE)
+    finally:
+        shop.open_day(lake, FIFTH)
+        do(settings, FIFTH, "featurize")
+    assert set(rules(summary)) == {"slice device"}
+    assert "device Tablet" in rules(summary)["slice device"]
+
+
+def test_a_skew_between_spark_and_the_image(settings: Settings, lake: Lake, first_night: dict[str, Any]) -> None:
+    do(settings, FIFTH, *JUDGE, "package")
+    rows = lake.current("evaluations", FIFTH) / "probe_rows.json"
+    sample = read_json(rows)
+    sample["expected"][7] += 1e-6
+    write_json(rows, sample)
+    probed = do(settings, FIFTH, "probe")["probe"]
+    assert not probed["passed"]
+    assert "1 rows differ from Spark" in probed["sentence"]
+    verdict = judgement.final(lake, FIFTH)
+    assert [rule["name"] for rule in verdict["rules"] if not rule["passed"]] == ["probe_parity"]
+    assert {row["result"] for row in listing(settings) if row["data_day"] == "2026-03-05"} == {"refused"}
+
+
+def test_an_image_that_answers_too_late(settings: Settings, lake: Lake, first_night: dict[str, Any]) -> None:
+    slow = settings.model_copy(update={"max_latency_ms": 1e-6})
+    assert "p99 of one-row answers" in do(slow, FIFTH, *JUDGE, "package", "probe")["probe"]["sentence"]
+
+
+def test_a_registry_that_does_not_answer(settings: Settings, first_night: dict[str, Any]) -> None:
+    gone = settings.model_copy(update={"registry": free_address()})
+    failed = rules(do(gone, FIFTH, *JUDGE))
+    assert set(failed) == {"champion"}
+    assert "no answer" in failed["champion"]
+    alone = gone.model_copy(update={"compare_champion": False})
+    summary = do(alone, FIFTH, "evaluate", "gate")
+    assert summary["gate"]["passed"]
+    assert summary["gate"]["champion_state"].startswith("off: ")
+    shipped = do(settings, FIFTH, *SHIP)["promote"]
+    assert not shipped["promoted"]
+    assert "without knowing the champion" in shipped["why"]
+
+
+def test_a_champion_that_knows_the_day(settings: Settings, first_night: dict[str, Any]) -> None:
+    """The second day's model was trained on the first: no fair comparison on it."""
+    do(settings, FIRST, "featurize")
+    serving = registry(settings).digest("champion")
+    roll_back(settings, to=first_night["package"]["model_id"], why="test", run_id="back")
+    summary = do(settings.model_copy(update={"training_days": 0}), FIRST, *JUDGE)
+    assert summary["gate"]["champion_state"].startswith("unfair: ")
+    assert "champion" not in {rule["name"] for rule in summary["gate"]["rules"]}
+    roll_back(
+        settings, to=next(r["model_id"] for r in listing(settings) if r["digest"] == serving), why="test", run_id="f"
+    )
+
+
+def test_the_verdict_holds_against_its_own_champion_only(settings: Settings, first_night: dict[str, Any]) -> None:
+    """Between verdict and promotion someone rolls back: the tag stays where he put it."""
+    judged = do(settings, FIFTH, *JUDGE, "package", "probe", "publish")
+    there = registry(settings).digest("champion")
+    assert judged["evaluate"]["champion"]["digest"] == there
+    roll_back(settings, to=first_night["package"]["model_id"], why="an incident", run_id="incident")
+    moved = do(settings, FIFTH, "promote")["promote"]
+    assert not moved["promoted"]
+    assert "the verdict was given against" in moved["why"]
+    assert registry(settings).digest("champion") == first_night["publish"]["digest"]
+    assert [row["why"] for row in ledger_rows(settings)][-1] == "an incident"
+
+
+def test_a_backfill_tells_what_would_have_been(settings: Settings, lake: Lake, first_night: dict[str, Any]) -> None:
+    before = registry(settings).digest("champion")
+    filled = do(settings, FOURTH, *JUDGE, *SHIP, backfill=True)
+    assert filled["gate"]["result"] == filled["promote"]["result"] == "would have been published"
+    assert not filled["promote"]["promoted"]
+    assert registry(settings).digest("champion") == before
+    [row] = [row for row in history.rows(lake) if row["data_day"] == "2026-03-04"]
+    assert row["result"] == "would have been published"
+    assert row["roc_auc_low"] < row["roc_auc"] < row["roc_auc_high"]
+    folder = history.write(settings)
+    assert {p.name for p in folder.iterdir()} == {"history.csv", "history.md", "roc_auc.png", "roc_auc.svg"}
+    allowed = settings.model_copy(update={"promote_backfills": True})
+    assert do(allowed, FOURTH, "promote", backfill=True)["promote"]["promoted"]
+
+
+def test_the_archive_does_not_depend_on_the_champion(settings: Settings, first_night: dict[str, Any]) -> None:
+    first = do(settings, FIFTH, *JUDGE, "package")
+    alone = settings.model_copy(update={"compare_champion": False})
+    again = do(alone, FIFTH, *JUDGE, "package")
+    assert first["gate"]["champion_state"].startswith("compared")
+    assert again["gate"]["champion_state"].startswith("off")
+    assert again["package"]["image_digest"] == first["package"]["image_digest"]
