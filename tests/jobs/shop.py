@@ -48,7 +48,7 @@ def events(day: date, sessions: int, *, leak: bool = False, broken_device: str =
     kinds = np.concatenate([np.full(counts[kind].sum(), kind) for kind in ORDER])
     frame = pd.DataFrame({"which": which, "kind": kinds}).sort_values("which", kind="stable", ignore_index=True)
     number = frame.groupby("which").cumcount()
-    start = pd.Timestamp(day) + pd.to_timedelta(rng.integers(0, 86_400, size=sessions), unit="s")
+    start = pd.Timestamp(day, tz="UTC") + pd.to_timedelta(rng.integers(0, 86_400, size=sessions), unit="s")
     at = start[frame["which"]] + pd.to_timedelta(number * 7, unit="s").to_numpy()
     shopper = frame["which"] // 2
     return pd.DataFrame(

@@ -1,8 +1,9 @@
 """Whole nights on a small shop: real jobs, forests, registry and images; challengers, planted faults, backfills."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ from leapline.jobs.models import ledger_rows, listing
 from leapline.jobs.rollback import roll_back
 from leapline.jobs.run import Run
 from leapline.local.registry import LocalRegistry
+from leapline.serving.image import build
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json, write_json
 from tests.conftest import ROOT
@@ -184,6 +186,25 @@ def test_a_registry_that_does_not_answer(settings: Settings, first_night: dict[s
     shipped = do(settings, FIFTH, *SHIP)["promote"]
     assert not shipped["promoted"]
     assert "without knowing the champion" in shipped["why"]
+
+
+def test_a_champion_that_is_no_model_of_ours(settings: Settings, first_night: dict[str, Any], tmp_path: Path) -> None:
+    """It is not taken for "no champion": someone has to look."""
+    (tmp_path / "model.zip").write_text("no zip")
+    scorers = {arch: settings.tools / "scorer" / f"linux-{arch}" / "scorer" for arch in ("amd64", "arm64")}
+    created = datetime(2026, 3, 1, tzinfo=UTC)
+    build(tmp_path / "model.zip", scorers, tmp_path / "image", model_id="alien", labels={}, created=created)
+    repository = registry(settings)
+    serving = repository.digest("champion")
+    assert serving
+    repository.push(tmp_path / "image", "alien")
+    repository.tag("alien", "champion")
+    try:
+        failed = rules(do(settings, FIFTH, *JUDGE))
+    finally:
+        repository.tag(serving, "champion")
+    assert set(failed) == {"champion"}
+    assert "could not be compared with: bundle" in failed["champion"]
 
 
 def test_a_champion_that_knows_the_day(settings: Settings, first_night: dict[str, Any]) -> None:

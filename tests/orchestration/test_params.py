@@ -51,6 +51,8 @@ def test_days_are_utc() -> None:
     [
         ({"promote": True, "training_days": None}, {}),
         ({"promote": False}, {"promote": False}),
+        ({"promote_backfills": False}, {}),
+        ({"promote_backfills": True}, {"promote_backfills": True}),
         ({"training_days": 0, "roc_auc_threshold": 0.9}, {"training_days": 0, "roc_auc_threshold": 0.9}),
     ],
 )

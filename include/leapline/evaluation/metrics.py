@@ -191,7 +191,9 @@ def _areas(labels: Array, scores: Array, draws: Draws) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, value in found.items():
         values[name] = float(value)
-        values[f"{name}_interval"] = logit_interval(float(value), getattr(drawn, name))
+        interval = logit_interval(float(value), getattr(drawn, name))
+        # Six digits: the archive holds them, and another processor's last bit must not change it.
+        values[f"{name}_interval"] = interval and (round(interval[0], 6), round(interval[1], 6))
     return values
 
 

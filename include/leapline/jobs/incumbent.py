@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leapline.bundle.archive import read_entries
-from leapline.errors import LeaplineError, ScorerError
+from leapline.errors import BundleError, LeaplineError
 from leapline.evaluation.rival import Rival
 from leapline.features import spec as specs
 from leapline.jobs.image import registry
@@ -94,7 +94,7 @@ def _scored(
     try:
         rows = holdout if found.spec == spec else _own_features(spark, lake, day, holdout, found.spec)
         scores = _ask(found, rows)
-    except LeaplineError as exc:
+    except (LeaplineError, OSError) as exc:
         why = f"champion {found.model_id} could not be scored: {exc}"
         return Rival("unknown", why, found.digest, found.model_id), None
     return Rival("compared", "scored on the same sessions", found.digest, found.model_id), scores
@@ -115,20 +115,31 @@ def _pulled(settings: Settings) -> Iterator[Incumbent | None]:
             digest=digest,
             model_id=image.labels.get(LABEL + "version", ""),
             spec=specs.loads(_entry(entries, FEATURES), f"{FEATURES} of the champion"),
-            training_days=json.loads(_entry(entries, MANIFEST))["training_days"],
+            training_days=_training_days(_entry(entries, MANIFEST)),
             layout=layout,
         )
 
 
 def _entry(entries: dict[str, bytes], name: str) -> bytes:
     if name not in entries:
-        raise ScorerError(
-            "the champion's archive",
-            found=f"no {name}",
-            expected="an archive that Leapline packed",
-            fix="Roll back to a published model, or set LEAPLINE_COMPARE_CHAMPION=false for one run.",
-        )
+        raise _not_ours(f"no {name}")
     return entries[name]
+
+
+def _training_days(manifest: bytes) -> list[str]:
+    try:
+        return [str(day) for day in json.loads(manifest)["training_days"]]
+    except (ValueError, KeyError, TypeError) as exc:
+        raise _not_ours(f"a {MANIFEST} without training days ({exc})") from exc
+
+
+def _not_ours(found: str) -> BundleError:
+    return BundleError(
+        "the champion's archive",
+        found=found,
+        expected="an archive that Leapline packed",
+        fix="Roll back to a published model, or set LEAPLINE_COMPARE_CHAMPION=false for one run.",
+    )
 
 
 def _own_features(

@@ -7,6 +7,7 @@ from typing import Any
 
 from leapline.evaluation import card
 from leapline.evaluation.metrics import Metrics
+from leapline.evaluation.plots import NAMES
 from leapline.evaluation.rival import Rival, comparison_from
 from leapline.evaluation.slices import Slice
 from leapline.evaluation.verdict import Evidence, Verdict
@@ -84,7 +85,8 @@ def cards(papers: Papers, verdict: Verdict, *, links: bool, lineage: dict[str, s
         lineage: more of where the model comes from, such as its parent.
     """
     subject = card.with_lineage(papers.subject, lineage or {})
-    pictures = {p.stem: f"plots/{p.name}" for p in sorted(papers.plots.glob("*.png"))} if links else {}
+    drawn = [name for name in NAMES if (papers.plots / f"{name}.png").exists()]
+    pictures = {name: f"plots/{name}.png" for name in drawn} if links else {}
     metrics = papers.evidence.metrics
     return {
         CARD: card.render(subject, metrics, verdict, pictures).encode(),

@@ -1,7 +1,8 @@
 """One run of the line: what every step is given, and the report that each one leaves.
 
 A step is a module with `run(settings, run) -> summary`. Started by Airflow, by `spark-submit` or by hand, it writes
-`runs/<run id>/<step>.json`: its summary, or the error that ended it, so that whoever started it can say why.
+`runs/<run id>/<step>.json`: its summary, time, rows and bytes, or the error that ended it, so that whoever started it
+can say why. What the steps leave in the lake is told in docs/lake.md.
 """
 
 import argparse
@@ -17,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from leapline.errors import LeaplineError, SettingsError
+from leapline.jobs.outputs import written
 from leapline.settings import Settings
-from leapline.storage import read_json, write_json
+from leapline.storage import Lake, read_json, write_json
 
 STEPS = ("extract", "check_events", "featurize", "train", "evaluate", "gate", "package", "probe", "publish", "promote")
 
@@ -66,7 +68,9 @@ def perform(step: str, work: Step, settings: Settings, run: Run) -> dict[str, An
     except LeaplineError as exc:
         write_json(path, base | {"ok": False, "error": describe(exc)})
         raise
-    write_json(path, base | {"ok": True, "summary": summary, "seconds": round(time.monotonic() - began, 3)})
+    took = round(time.monotonic() - began, 3)
+    wrote = written(Lake(settings.home), step, run.day)
+    write_json(path, base | {"ok": True, "summary": summary, "seconds": took, "written": wrote})
     return summary
 
 

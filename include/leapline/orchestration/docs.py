@@ -12,7 +12,9 @@ Every night: the day's events in, a measured scoring image in the registry out, 
 * Every task can be run again: a repeated day replaces its data, it never adds.
 
 **Trigger** works on the day before, or on the *Data day* of the form. **Backfill** (in the same dialog) rebuilds any
-range of days, several at once; each day's model gets its own tag, and `champion` never moves to an older day.
+range of days, several at once; each day's model gets its own tag and the result "would have been published" or "would
+have been refused". A backfill leaves `champion` where it is, unless its param *Promote backfills* says otherwise.
+`history/` in the lake has all judged days side by side.
 """
 
 ROLLBACK_DOC = """\
@@ -41,20 +43,23 @@ later on.""",
     "train": """\
 Fits the Spark ML pipeline on the days before the data day. Not tried again: the same data would end the same way.""",
     "evaluate": """\
-Scores the data day, which the model has not seen: ROC AUC, average precision, log loss, plots.""",
+Scores the data day, which the model has not seen: ROC AUC and average precision with intervals, log loss, slices,
+plots. The champion is pulled from the registry and scored by its own image on the very same sessions.""",
     "gate": """\
-The verdict: ROC AUC against its threshold, and whether the data can carry a verdict at all. **A refused model is a
-normal ending**: the tasks after this one are skipped, and this task's log says why.""",
+The verdict, rule by rule: good enough, not worse than the champion, enough data, no degenerate model, no broken slice.
+A missing number is a broken rule, and so is a champion that cannot be asked. **A refused model is a normal ending**:
+the tasks after this one are skipped, and this task's log says why.""",
     "package": """\
 Puts model and scorer into one image on disk. Nothing is published yet.""",
     "probe": """\
-Starts the very image and sends holdout sessions through it: every answer must equal Spark's. A difference or a crash
-refuses the model; the tasks after this one are then skipped.""",
+Starts the very image and sends holdout sessions through it: every answer must equal Spark's, and come soon. A
+difference or a crash refuses the model; the tasks after this one are then skipped. Its verdict is the last word.""",
     "publish": """\
 Pushes the image under its model id and compares what the registry holds. Tried again, with growing pauses, while the
 registry is down. Its event on the asset `scoring-image` carries digest and metrics.""",
     "promote": """\
-Moves the tag `champion` to the new image, unless the run was asked not to or the champion is of a newer data day.""",
+Moves the tag `champion` to the new image if it still names the champion that the verdict was given against. It stays
+if the run was asked not to promote, is a backfill, or judged an older data day than the champion's.""",
     "roll_back": """\
 Moves the tag `champion` back. Fails if the registry has no such model; the tag then stays where it was.""",
 }
