@@ -5,6 +5,7 @@ Heavy libraries are imported inside the commands, so that `leapline --help` answ
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from importlib import import_module
@@ -68,16 +69,26 @@ def _print(summary: Any, as_json: bool) -> None:
         out.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _add_step(step: str) -> None:
+def _add_step(step: str, own: Callable[..., None] | None = None) -> None:
     def command(day: Day, set_: Overrides = None, as_json: AsJson = False) -> None:
         _print(_do(step, day.date(), set_, new_run_id()), as_json)
 
     about = f"Step {STEPS.index(step) + 1} of {len(STEPS)} of the nightly line, alone, for one day."
-    app.command(step.replace("_", "-"), help=about, rich_help_panel="Steps")(command)
+    app.command(step.replace("_", "-"), help=about, rich_help_panel="Steps")(own or command)
+
+
+def _train(
+    day: Day,
+    fast: Annotated[bool, typer.Option("--fast", help="Do not search for the forest's shape.")] = False,
+    set_: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    pairs = [*(set_ or []), *(["search=false"] if fast else [])]
+    _print(_do("train", day.date(), pairs, new_run_id()), as_json)
 
 
 for _step in STEPS:
-    _add_step(_step)
+    _add_step(_step, _train if _step == "train" else None)
 
 
 @app.command()
@@ -140,6 +151,23 @@ def history(
         table.add_row(*map(str, row))
     out.print(table if rows else "No day of that range was judged yet.")
     err.print(f"Table and plot: {folder}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def late(day: Day, as_json: AsJson = False) -> None:
+    """Judged days whose labels have changed by events that arrived since; --date is the last day that has landed."""
+    from leapline.jobs.late import listing
+
+    rows = listing(Settings.load(), day.date())
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return
+    table = Table("data day", "sessions", "flipped", "ROC AUC then", "now", "verdict now", title="Late truth")
+    for row in rows:
+        table.add_row(
+            *(str(row[k]) for k in ("data_day", "sessions", "flipped", "roc_auc_then", "roc_auc_now", "verdict_now"))
+        )
+    out.print(table if rows else "None of the days whose events may still arrive was judged.")
 
 
 @app.command()

@@ -65,6 +65,14 @@ class Settings(BaseSettings):
     forest_trees: int = Field(60, ge=1, le=1000, description="Trees in the forest.")
     forest_depth: int = Field(10, ge=1, le=30, description="Greatest depth of a tree.")
     forest_min_leaf: int = Field(20, ge=1, description="Fewest examples in a leaf.")
+    forest_features: str = Field(
+        "onethird",
+        pattern=r"^(all|sqrt|log2|onethird|0\.\d+|1\.0|[1-9]\d*)$",
+        description="Features tried at each split: all, sqrt, log2, onethird, a share or a number of them.",
+    )
+    search: bool = Field(
+        False, description="Search depth and features per split on the training days; `leapline train --fast` does not."
+    )
     fit_partitions: int = Field(
         4, ge=1, le=4096, description="Partitions before `fit`; part of what makes a night reproducible."
     )

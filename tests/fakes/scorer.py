@@ -19,7 +19,7 @@ assert sys.argv[1:3] == ["serve", sys.argv[2]] and os.path.isfile(sys.argv[2]), 
 assert set(os.environ) <= {{"PORT", "LC_CTYPE"}}, os.environ
 
 def row(features):
-    x = features["x"]
+    [x] = features.values()
     if x == 700 and MODE == "crash":
         os._exit(3)
     if x == 700 and MODE == "skew":
@@ -37,7 +37,8 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
     def do_GET(self):
-        self.answer({{"model": "another" if MODE == "stranger" else {model!r}}}, 503 if MODE == "silent" else 200)
+        name = "another" if MODE == "stranger" else {model!r}
+        self.answer({{"model": name, "inputs": [{{"name": "x", "type": "double"}}]}}, 503 if MODE == "silent" else 200)
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         rows = [row(r) for r in body["rows"]]

@@ -38,10 +38,10 @@ def events(day: date, sessions: int, *, leak: bool = False, broken_device: str =
     """
     rng = np.random.default_rng(day.toordinal())
     wishes = rng.normal(size=(sessions, len(REASONS)))
-    bought = rng.random(sessions) < 1 / (1 + np.exp(3.2 - 1.5 * wishes.sum(axis=1)))
+    bought = rng.random(sessions) < 1 / (1 + np.exp(3.2 - 1.8 * wishes.sum(axis=1)))
     device = rng.choice(["Mobile", "Computer", "Tablet"], size=sessions, p=[0.5, 0.3, 0.2])
     shown = np.where((device == broken_device)[:, None], rng.normal(size=wishes.shape), wishes)
-    counts = dict(zip(REASONS.values(), rng.poisson(np.exp(1.0 + 0.7 * shown)).clip(max=40).T, strict=True))
+    counts = dict(zip(REASONS.values(), rng.poisson(np.exp(1.0 + 0.9 * shown)).clip(max=40).T, strict=True))
     counts["item_view"] += 1
     counts |= {"other": bought * int(leak), "checkout": bought * 1, "purchase": bought * 1}
     which = np.concatenate([np.repeat(np.arange(sessions), counts[kind]) for kind in ORDER])
@@ -75,6 +75,11 @@ def _pipeline(features: Sequence[str], settings: Settings) -> "Pipeline":
     from leapline.training.forest import default_pipeline
 
     return default_pipeline(list(features), [], settings)
+
+
+def no_reason(numeric: Sequence[str], categorical: Sequence[str], settings: Settings) -> "Pipeline":
+    """Knows what has nothing to do with buying."""
+    return _pipeline(["start_hour", "session_index"], settings)
 
 
 def one_reason(numeric: Sequence[str], categorical: Sequence[str], settings: Settings) -> "Pipeline":

@@ -62,6 +62,10 @@ def test_the_same_numbers_pass(run: Probe) -> None:
     json.dumps(report.to_dict(), allow_nan=False)
 
 
+def test_columns_that_the_model_does_not_read_are_not_sent(run: Probe) -> None:
+    assert run("good", rows=[row | {"unused": 1.0} for row in ROWS]).passed
+
+
 def test_the_start_is_measured(run: Probe) -> None:
     started = run("slow_to_start").start_ms
     assert started is not None

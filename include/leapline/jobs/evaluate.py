@@ -49,7 +49,7 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
         moved = _permuted(spark, settings, model, scored, spec)
         facts = {"largest_tree": _largest_tree(model), "permutation": moved}
         summary = _write(settings, out, scored, training, f"Data day {run.day}", facts)
-        rival = _compared(settings, scored, rival)
+        rival = compared(settings, scored, rival)
         write_json(out / "champion.json", rival.as_dict())
     return summary | {"champion": rival.as_dict()}
 
@@ -68,9 +68,9 @@ def _write(
         write_json(out / "curves.json", curves.as_dict())
     kept = [name for name in (*DESCRIBING, SCORE, CHAMPION, BASELINE) if name in scored]
     scored[kept].to_parquet(out / "scores.parquet", index=False)
-    baseline = _against(settings, scored, BASELINE)
+    baseline = against(settings, scored, BASELINE)
     facts |= {
-        "slices": [part.as_dict() for part in _slices(scored, scores)],
+        "slices": [part.as_dict() for part in slices_of(scored, scores)],
         "baseline": baseline.as_dict() if baseline else None,
     }
     write_json(out / "metrics.json", measured.as_dict() | facts)
@@ -78,7 +78,8 @@ def _write(
     return measured.as_dict()
 
 
-def _slices(scored: "pd.DataFrame", scores: "Array") -> "list[Slice]":
+def slices_of(scored: "pd.DataFrame", scores: "Array") -> "list[Slice]":
+    """The holdout by device, by new and returning visitors, and by quarter of the day."""
     from leapline.evaluation import slices
 
     groups = {
@@ -89,17 +90,18 @@ def _slices(scored: "pd.DataFrame", scores: "Array") -> "list[Slice]":
     return slices.cut(scored["label"].to_numpy(float), scores, groups)
 
 
-def _compared(settings: Settings, scored: "pd.DataFrame", rival: Rival) -> Rival:
+def compared(settings: Settings, scored: "pd.DataFrame", rival: Rival) -> Rival:
+    """The rival with the comparison, if it was scored."""
     if rival.state != "compared":
         return rival
-    found = _against(settings, scored, CHAMPION)
+    found = against(settings, scored, CHAMPION)
     if found is None:
         why = f"champion {rival.model_id} and candidate have no common numbers on the holdout"
         return Rival("unknown", why, rival.digest, rival.model_id)
     return Rival("compared", rival.why, rival.digest, rival.model_id, found)
 
 
-def _against(settings: Settings, scored: "pd.DataFrame", other: str) -> "Comparison | None":
+def against(settings: Settings, scored: "pd.DataFrame", other: str) -> "Comparison | None":
     """The candidate against another column of scores, if there is one."""
     if other not in scored:
         return None

@@ -1,5 +1,6 @@
 """Which examples train, which ones judge, and what the model says of them."""
 
+import hashlib
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,15 @@ def score(model: "PipelineModel", examples: "DataFrame") -> "DataFrame":
 
     scored = model.transform(examples)
     return scored.select(*examples.columns, vector_to_array(scored["probability"])[1].alias(SCORE))
+
+
+def content_digest(examples: "DataFrame") -> str:
+    """A digest of the rows that no order and no partitioning changes: their number, and two sums over their hashes."""
+    columns = ", ".join(f"`{name}`" for name in sorted(examples.columns))
+    hashed = examples.selectExpr(f"xxhash64({columns}) AS h", f"hash({columns}) AS g")
+    row = hashed.selectExpr("count(1)", "bit_xor(h)", "sum(CAST(g AS BIGINT))").head()
+    text = ":".join(str(part) for part in row or ())
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _read(spark: "SparkSession", lake: Lake, *days: date) -> "DataFrame":

@@ -69,7 +69,12 @@ def _subject(
         training=training,
         features=[feature.model_dump(mode="json", exclude_none=True) for feature in spec.features],
         threshold=training["threshold"],
-        lineage={"code": code_version(), **libraries()},
+        lineage={
+            "code": code_version(),
+            "training examples": training["digest"],
+            **{name.replace("_", " "): str(value) for name, value in training["forest"].items()},
+            **libraries(),
+        },
         permutation=permutation,
         slices=slices,
     )

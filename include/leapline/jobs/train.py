@@ -4,11 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 from leapline.features import spec as specs
-from leapline.jobs.examples import days_trained_on, split
+from leapline.jobs.examples import content_digest, days_trained_on, split
 from leapline.jobs.run import Run, main
 from leapline.jobs.session import spark_session
+from leapline.jobs.shape import shaped
 from leapline.settings import Settings
 from leapline.storage import Lake, write_json
+
+FOREST = ("forest_trees", "forest_depth", "forest_min_leaf", "forest_features")
 
 
 def run(settings: Settings, run: Run) -> dict[str, Any]:
@@ -26,7 +29,8 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
     days = [day.isoformat() for day in days_trained_on(settings, lake, run.day)]
     with spark_session(settings, "train") as spark, lake.attempt("candidates", run.day) as out:
         training, _ = split(spark, settings, lake, run.day)
-        result = fit(training, spec.numeric, spec.categorical, settings)
+        shape, trials = shaped(settings, lake, training, spec)
+        result = fit(training, spec.numeric, spec.categorical, shape)
         result.model.write().overwrite().save(str(out / "pipeline"))
         write = bundle.write_with_mleap if settings.bundle_writer == "mleap" else bundle.write
         write(
@@ -37,7 +41,12 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
             name="leapline",
             timestamp=f"{run.day + timedelta(days=1)}T00:00:00",
         )
-        summary = result.facts.as_dict() | {"days": days}
+        summary = result.facts.as_dict() | {
+            "days": days,
+            "digest": content_digest(training),
+            "forest": {name: getattr(shape, name) for name in FOREST},
+            "search": trials,
+        }
         (out / "features.json").write_text(spec.dumps(), encoding="utf-8")
         write_json(out / "training.json", summary)
     return {key: value for key, value in summary.items() if key != "importances"}

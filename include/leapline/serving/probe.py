@@ -154,8 +154,9 @@ def _judge(
         wanted = running.image.labels.get(LABEL + "version", "")
         if model != wanted:
             return ProbeReport(False, f"the scorer serves {model or 'no model'}, the image is labelled {wanted}")
-        worst, first = _compare(rows, expected, _answers(client, rows), tolerance)
-        p50, p99 = _latencies(client, rows)
+        read = read_columns(client, rows)
+        worst, first = _compare(rows, expected, _answers(client, read), tolerance)
+        p50, p99 = _latencies(client, read)
     reason = _difference(first, tolerance) if first else ""
     return ProbeReport(
         not reason, reason, len(rows), worst, first, start_ms, p50, p99, _peak_memory(running.process.pid)
@@ -179,7 +180,18 @@ def probabilities(client: ScorerClient, rows: Sequence[Mapping[str, Any]]) -> li
     Raises:
         ScorerError: the scorer refused a row or does not answer.
     """
-    return [_score(answer) for answer in _answers(client, rows)]
+    return [_score(answer) for answer in _answers(client, read_columns(client, rows))]
+
+
+def read_columns(client: ScorerClient, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with the columns that the model reads alone: a pipeline may leave features out, and the scorer refuses
+    what it does not know.
+
+    Raises:
+        ScorerError: it does not say what it reads.
+    """
+    inputs = {column["name"] for column in client.model().get("inputs", ())}
+    return [{name: value for name, value in row.items() if name in inputs} for row in rows]
 
 
 def _answers(client: ScorerClient, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
