@@ -42,8 +42,10 @@ def listing(settings: Settings, day: date) -> list[dict[str, Any]]:
     lake = Lake(settings.home)
     past = [day - timedelta(days=n) for n in range(settings.days_late, 0, -1)]
     judged = [d for d in past if lake.has("verdicts", d)]
-    with spark_session(settings, "late") as spark:
-        rows = [row_of(lake, settings, d, labels_now(spark, settings, d)) for d in judged]
+    rows: list[dict[str, Any]] = []
+    if judged:
+        with spark_session(settings, "late") as spark:
+            rows = [row_of(lake, settings, d, labels_now(spark, settings, d)) for d in judged]
     write_json(settings.home / FOLDER / f"{day.isoformat()}.json", rows)
     return rows
 

@@ -1,0 +1,88 @@
+"""Days rebuilt two at a time beside a nightly run: the same images as one after the other, and the champion stays."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from leapline.jobs import history
+from leapline.jobs.image import registry
+from leapline.jobs.models import ledger_rows, listing
+from leapline.local.registry import LocalRegistry
+from leapline.settings import Settings
+from leapline.storage import Lake
+from tests.conftest import ROOT
+from tests.jobs import shop
+from tests.serving.conftest import free_address
+
+NIGHT = date(2026, 3, 20)
+DAYS = [NIGHT - timedelta(days=n) for n in range(3, 0, -1)]
+pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.timeout(900)]
+
+CODE = """
+import sys; from datetime import date; from importlib import import_module
+from leapline.jobs.run import Run, perform
+from leapline.jobs.session import spark_session
+from leapline.settings import Settings
+settings, run = Settings.load(), Run(date.fromisoformat(sys.argv[1]), f"test-{sys.argv[1]}", sys.argv[2] == "backfill")
+with spark_session(settings, "test"):
+    for step in ("featurize", "train", "evaluate", "gate", "package", "probe", "publish", "promote"):
+        summary = perform(step, import_module(f"leapline.jobs.{step}").run, settings, run)
+        assert summary.get("passed", True), summary
+"""
+
+
+def installation(folder: Path) -> tuple[Settings, LocalRegistry]:
+    lake = Lake(folder / "lake")
+    for day in [DAYS[0] - timedelta(days=1), *DAYS, NIGHT]:
+        shop.open_day(lake, day, 1500)
+    local = LocalRegistry(folder / "registry", ROOT / ".local/bin/registry", free_address())
+    settings = Settings(
+        home=lake.root, tools=ROOT / ".local", registry=local.start().address, training_days=1, probe_rows=1000,
+        forest_trees=6, forest_depth=5, roc_auc_threshold=0.6, bootstrap_draws=200, max_calibration_error=0.2,
+        min_slice_roc_auc=0, spark_master="local[1]", spark_driver_memory="1g", champion_margin=0.2,
+    )  # fmt: skip
+    return settings, local
+
+
+def process(settings: Settings, day: date, kind: str) -> None:
+    """One day's whole run, in a process of its own."""
+    chosen = {f"LEAPLINE_{name.upper()}": str(getattr(settings, name)) for name in settings.model_fields_set}
+    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path), **chosen}
+    done = subprocess.run([sys.executable, "-c", CODE, str(day), kind], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def digests(settings: Settings) -> dict[str, str]:
+    return {row["data_day"]: row["digest"] for row in listing(settings)}
+
+
+def test_two_at_a_time_beside_a_nightly_run(tmp_path: Path) -> None:
+    if not (ROOT / ".local/bin/registry").exists():
+        pytest.skip("TOOLS ABSENT: `make setup` puts the registry, crane and the scorer into .local")
+    together, one = installation(tmp_path / "together")
+    apart, other = installation(tmp_path / "apart")
+    try:
+        with ThreadPoolExecutor(3) as nightly, ThreadPoolExecutor(2) as backfill:
+            runs = [nightly.submit(process, together, NIGHT, "nightly")]
+            runs += [backfill.submit(process, together, day, "backfill") for day in DAYS]
+            for run in runs:
+                run.result()
+        for day in DAYS:
+            process(apart, day, "backfill")
+        assert registry(apart).digest("champion") is None
+        process(apart, NIGHT, "nightly")
+        found = digests(together)
+        assert found == digests(apart)
+        assert len(found) == len(DAYS) + 1
+        assert registry(together).digest("champion") == found[NIGHT.isoformat()]
+        assert [row["run_id"] for row in ledger_rows(together)] == [f"test-{NIGHT}"]
+        results = {row["data_day"]: row["result"] for row in history.rows(Lake(together.home))}
+        wanted = dict.fromkeys((day.isoformat() for day in DAYS), "would have been published")
+        assert results == wanted | {NIGHT.isoformat(): "published"}
+    finally:
+        one.stop()
+        other.stop()
