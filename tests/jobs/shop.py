@@ -18,11 +18,15 @@ REASONS = {"n_item_views": "item_view", "n_searches": "search", "n_cart_adds": "
 ORDER = ("item_view", "search", "cart_add", "other", "checkout", "purchase")
 
 
-def open_day(lake: Lake, day: date, sessions: int = 2000, **odd: Any) -> None:
-    """A day's events in the lake, checked. `odd` as in `events`."""
+def open_day(lake: Lake, day: date, sessions: int = 2000, files: int = 1, **odd: Any) -> None:
+    """A day's events in the lake, checked; in several files in a random order. `odd` as in `events`."""
+    made = events(day, sessions, **odd)
+    order = np.random.default_rng(files).permutation(len(made)) if files > 1 else np.arange(len(made))
     with lake.attempt("events", day) as out:
         (out / "events").mkdir()
-        events(day, sessions, **odd).to_parquet(out / "events" / "part-0.parquet", index=False, coerce_timestamps="us")
+        for number, rows in enumerate(np.array_split(order, files)):
+            path = out / "events" / f"part-{number}.parquet"
+            made.iloc[rows].to_parquet(path, index=False, coerce_timestamps="us")
     with lake.attempt("checks", day) as out:
         write_json(out / "result.json", {"passed": True})
 

@@ -74,6 +74,16 @@ def test_the_probe_has_the_last_word_on_what_it_probed_only(settings: Settings) 
     assert judgement.final(lake, DAYS[0])["summary"].startswith("Refused: too low")
 
 
+def test_verdicts_of_an_earlier_version_are_left_alone(settings: Settings) -> None:
+    lake = Lake(settings.home)
+    with lake.attempt("verdicts", DAYS[0]) as out:
+        write_json(out / "verdict.json", {"passed": True, "summary": "Passed.", "rules": []})
+    with lake.attempt("probes", DAYS[1]) as out:
+        write_json(out / "probe.json", {"passed": True})
+    assert [row["data_day"] for row in history.rows(lake)] == ["2026-03-02", "2026-03-04"]
+    assert len(listing(settings)) == 2
+
+
 def test_nothing_judged_is_an_empty_table(tmp_path: Path) -> None:
     folder = history.write(Settings(home=tmp_path))
     assert {p.name for p in folder.iterdir()} == {"history.csv", "history.md"}

@@ -277,3 +277,19 @@ def test_the_archive_does_not_depend_on_the_champion(settings: Settings, fifth: 
     assert first["gate"]["champion_state"].startswith("compared")
     assert again["gate"]["champion_state"].startswith("off")
     assert again["package"]["image_digest"] == first["package"]["image_digest"]
+
+
+@pytest.mark.parametrize("files", [2, 4])
+def test_the_same_image_from_any_order_and_number_of_files(
+    settings: Settings, lake: Lake, fifth: dict[str, Any], files: int, spark: "SparkSession"
+) -> None:
+    first = do(settings, FIFTH, "train", "evaluate", "gate", "package")
+    for day in (FOURTH, FIFTH):
+        shop.open_day(lake, day, files=files)
+    partitions = spark.conf.get("spark.sql.shuffle.partitions")
+    spark.conf.set("spark.sql.shuffle.partitions", files)
+    try:
+        again = do(settings, FIFTH, "featurize", "train", "evaluate", "gate", "package")
+    finally:
+        spark.conf.set("spark.sql.shuffle.partitions", str(partitions))
+    assert again["package"]["image_digest"] == first["package"]["image_digest"]

@@ -22,7 +22,7 @@ DEFAULT, DEFAULT_ITEMS = "default_features.json", "default_item_features.json"
 # Columns that the tables of examples and scores have beside the features.
 RESERVED = frozenset(
     {"session", "item", "visitor", "start_ts", "device", "new_visitor", "label", "weight", "cut", "whole"}
-    | {"score", "baseline"}
+    | {"score", "baseline", "champion"}
 )
 MARKOV: Final = "markov"
 Millionths = Annotated[int, Field(ge=-(10**9), le=10**9)]

@@ -1,6 +1,7 @@
 """Score the holdout with the candidate and with the champion: metrics, intervals, slices, plots, and the rows that the
 image will have to reproduce."""
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,12 +71,21 @@ def _write(
     scored[kept].to_parquet(out / "scores.parquet", index=False)
     baseline = against(settings, scored, BASELINE)
     facts |= {
+        "digest": _digest(scored.drop(columns=[CHAMPION], errors="ignore")),
         "slices": [part.as_dict() for part in slices_of(scored, scores)],
         "baseline": baseline.as_dict() if baseline else None,
     }
     write_json(out / "metrics.json", measured.as_dict() | facts)
     write_json(out / "probe_rows.json", _probe_rows(settings, scored))
     return measured.as_dict()
+
+
+def _digest(scored: "pd.DataFrame") -> str:
+    """Of the holdout's examples and the candidate's scores; the rows stand in the order of their sessions."""
+    from pandas.util import hash_pandas_object
+
+    columns = scored[sorted(scored.columns)]
+    return hashlib.sha256(hash_pandas_object(columns, index=False).to_numpy().tobytes()).hexdigest()[:16]
 
 
 def slices_of(scored: "pd.DataFrame", scores: "Array") -> "list[Slice]":

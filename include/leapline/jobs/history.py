@@ -39,7 +39,7 @@ COLUMNS = (
 
 def rows(lake: Lake, first: date | None = None, last: date | None = None) -> list[dict[str, Any]]:
     """One row a judged day of the range, in order; the keys of `COLUMNS`."""
-    days = [d for d in lake.days("verdicts") if (first is None or d >= first) and (last is None or d <= last)]
+    days = [d for d in judgement.judged_days(lake) if (first is None or d >= first) and (last is None or d <= last)]
     return [_row(lake, day) for day in days]
 
 

@@ -49,6 +49,11 @@ def result(passed: bool, backfill: bool) -> str:
     return f"would have been {word}" if backfill else word
 
 
+def judged_days(lake: Lake) -> list[date]:
+    """The days with a verdict of this form, in order; what earlier versions wrote is left alone."""
+    return [day for day in lake.days("verdicts") if "result" in read_json(lake.current("verdicts", day) / FILE)]
+
+
 def final(lake: Lake, day: date) -> dict[str, Any]:
     """The last word on a day's candidate: the probe's, if it has probed what the gate let pass, else the gate's.
 
@@ -56,8 +61,9 @@ def final(lake: Lake, day: date) -> dict[str, Any]:
         NotInLakeError: the day was not judged.
     """
     gate = lake.current("verdicts", day)
-    if lake.has("probes", day):
-        probed: dict[str, Any] = read_json(lake.current("probes", day) / FILE)
+    probe = lake.current("probes", day) / FILE if lake.has("probes", day) else None
+    if probe and probe.exists():
+        probed: dict[str, Any] = read_json(probe)
         if probed["gate"] == gate.name:
             return probed
     judged: dict[str, Any] = read_json(gate / FILE)

@@ -40,8 +40,7 @@ def listing(settings: Settings, day: date) -> list[dict[str, Any]]:
         InputError: the landing folder or a file in it cannot be read.
     """
     lake = Lake(settings.home)
-    past = [day - timedelta(days=n) for n in range(settings.days_late, 0, -1)]
-    judged = [d for d in past if lake.has("verdicts", d)]
+    judged = [d for d in judgement.judged_days(lake) if day - timedelta(days=settings.days_late) <= d < day]
     rows: list[dict[str, Any]] = []
     if judged:
         with spark_session(settings, "late") as spark:

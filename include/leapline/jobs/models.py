@@ -21,7 +21,7 @@ def listing(settings: Settings) -> list[dict[str, Any]]:
     """
     lake, serving = Lake(settings.home), _serving(settings)
     published = [_published(lake, model_id, serving) for model_id in lake.keys("models")]
-    refused = [row for day in lake.days("verdicts") if (row := _refused(lake, day))]
+    refused = [row for day in judgement.judged_days(lake) if (row := _refused(lake, day))]
     return sorted([*published, *refused], key=lambda row: (row["data_day"], row["model_id"] or ""))
 
 
@@ -34,7 +34,12 @@ def _published(lake: Lake, model_id: str, serving: dict[str, str | None] | None)
     papers = lake.current("models", model_id)
     paper, verdict = read_json(papers / "publication.json"), read_json(papers / "verdict.json")
     tags = "?" if serving is None else " ".join(t for t, d in serving.items() if d == paper["digest"])
-    about = {"verdict": verdict["summary"], "result": verdict["result"], "tags": tags, "digest": paper["digest"]}
+    about = {
+        "verdict": verdict["summary"],
+        "result": verdict.get("result", "published"),
+        "tags": tags,
+        "digest": paper["digest"],
+    }
     return {"model_id": model_id, "data_day": paper["data_day"], **_rounded(paper["metrics"]), **about}
 
 

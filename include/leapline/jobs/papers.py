@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from leapline.errors import NotInLakeError
 from leapline.evaluation import card
 from leapline.evaluation.metrics import Metrics
 from leapline.evaluation.plots import NAMES
@@ -42,9 +43,21 @@ def read(lake: Lake, day: date) -> Papers:
     """The papers of a day's candidate.
 
     Raises:
-        NotInLakeError: no candidate or no evaluation of that day.
+        NotInLakeError: no candidate or no evaluation of that day, or those of an earlier version.
     """
     candidate, evaluation = lake.current("candidates", day), lake.current("evaluations", day)
+    try:
+        return _read(day, candidate, evaluation)
+    except KeyError as exc:
+        raise NotInLakeError(
+            f"candidate and evaluation of {day}",
+            found=f"files of an earlier version, without {exc}",
+            expected="those of this version",
+            fix=f"Run `leapline train --date {day}` and `leapline evaluate --date {day}` again.",
+        ) from exc
+
+
+def _read(day: date, candidate: Path, evaluation: Path) -> Papers:
     training, found = read_json(candidate / "training.json"), read_json(evaluation / "metrics.json")
     slices = [Slice.from_dict(part) for part in found["slices"]]
     evidence = Evidence(
@@ -56,11 +69,11 @@ def read(lake: Lake, day: date) -> Papers:
         champion=Rival.from_dict(read_json(evaluation / "champion.json")),
         baseline=comparison_from(found["baseline"]),
     )
-    return Papers(evidence, _subject(day, candidate, training, found["permutation"], slices), evaluation / "plots")
+    return Papers(evidence, _subject(day, candidate, training, found, slices), evaluation / "plots")
 
 
 def _subject(
-    day: date, candidate: Path, training: dict[str, Any], permutation: dict[str, float], slices: list[Slice]
+    day: date, candidate: Path, training: dict[str, Any], found: dict[str, Any], slices: list[Slice]
 ) -> card.Subject:
     spec = specs.load(candidate / "features.json")
     return card.Subject(
@@ -72,10 +85,11 @@ def _subject(
         lineage={
             "code": code_version(),
             "training examples": training["digest"],
+            "holdout": found["digest"],
             **{name.replace("_", " "): str(value) for name, value in training["forest"].items()},
             **libraries(),
         },
-        permutation=permutation,
+        permutation=found["permutation"],
         slices=slices,
     )
 
