@@ -4,8 +4,8 @@
     history/history.md     the same as a table to read
     history/roc_auc.svg    ROC AUC by day with its intervals, and roc_auc.png
 
-Written again by whoever judges a day, backfills and nightly runs alike: each file is swapped in whole, so the last
-writer's has all days.
+Written again by whoever has the last word on a day, backfills and nightly runs alike: each file is swapped in whole, so
+the last writer's has all days.
 """
 
 import csv
