@@ -280,6 +280,31 @@ def rees46(
     _print(asdict(import_rees46(csv, to or Settings.load().landing_dir)), as_json)
 
 
+@import_app.command()
+def yoochoose(
+    clicks: Annotated[Path, typer.Argument(help="yoochoose-clicks.dat.")],
+    buys: Annotated[Path, typer.Argument(help="yoochoose-buys.dat.")],
+    to: Annotated[Path | None, typer.Option(help="Folder; the landing folder of the settings, if empty.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The RecSys Challenge 2015's clicks and buys."""
+    from leapline.events.importers.yoochoose import import_yoochoose
+
+    _print(asdict(import_yoochoose(clicks, buys, to or Settings.load().landing_dir)), as_json)
+
+
+@import_app.command()
+def retailrocket(
+    csv: Annotated[Path, typer.Argument(help="RetailRocket's events.csv.")],
+    to: Annotated[Path | None, typer.Option(help="Folder; the landing folder of the settings, if empty.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """RetailRocket's shop log (timestamp, visitorid, event, itemid, transactionid)."""
+    from leapline.events.importers.retailrocket import import_retailrocket
+
+    _print(asdict(import_retailrocket(csv, to or Settings.load().landing_dir)), as_json)
+
+
 @registry_app.command("start")
 def registry_start() -> None:
     """Start the local registry, or find it running."""

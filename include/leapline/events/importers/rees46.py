@@ -11,8 +11,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from leapline.errors import InputError
-from leapline.events.importers.rows import ImportReport, Kind, MalformedLine, Row, Source, import_lines, open_lines
+from leapline.events.importers.rows import (
+    ImportReport,
+    Kind,
+    Log,
+    MalformedLine,
+    Row,
+    Source,
+    expect_header,
+    import_logs,
+    open_lines,
+)
 from leapline.events.landing import claim
 
 COLUMNS: Final = ("event_time", "event_type", "product_id", "category_id", "category_code", "brand", "price", "user_id",
@@ -44,25 +53,9 @@ def import_rees46(csv: Path, out: Path) -> ImportReport:
         StorageError: `out` cannot be written, or no space is left.
     """
     lines = open_lines(csv, "REES46")
-    _, header = next(lines, (1, b""))
-    found = header.decode(errors="replace").removeprefix("\ufeff").split(",")
-    if tuple(found) != COLUMNS:
-        raise InputError(
-            f"header of {csv}",
-            found=f"{len(found)} columns: {', '.join(found)[:200]}" if header else "an empty file",
-            expected=f"REES46's {len(COLUMNS)}: {', '.join(COLUMNS)}",
-            fix="Name a REES46 CSV, unpacked and with its header line.",
-        )
+    expect_header(lines, csv, "REES46", COLUMNS)
     claim(out, {"source": SOURCE.name, "file": csv.name})
-    report = import_lines(lines, parse, out, SOURCE)
-    if not report.rows:
-        raise InputError(
-            f"REES46 file {csv}",
-            found=f"no usable line, {report.malformed} malformed {list(report.first_malformed)}",
-            expected="at least one event",
-            fix="Check the file; the data set has one event a line.",
-        )
-    return report
+    return import_logs([Log(lines, parse)], out, SOURCE)
 
 
 def parse(line: str) -> Row:

@@ -6,7 +6,7 @@ batch, so that a file of any size is read in constant memory. Malformed lines ar
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -76,25 +76,42 @@ class Source:
     note: str
 
 
+class Log(NamedTuple):
+    """One file's lines and how to read one."""
+
+    lines: Iterator[tuple[int, bytes]]
+    """Numbered, the header already taken."""
+    parse: Callable[[str], Row]
+    name: str = ""
+    """What tells it from the data set's other files; "" where there is only one."""
+
+
 class _Reading:
     """Reads rows and keeps count of what cannot be read."""
 
-    def __init__(self, lines: Iterator[tuple[int, bytes]], parse: Callable[[str], Row]) -> None:
-        self.lines, self.parse = lines, parse
+    def __init__(self, logs: Sequence[Log]) -> None:
+        self.logs = logs
         self.malformed = 0
         self.first: list[tuple[int, str]] = []
 
-    def rows(self) -> Iterator[tuple[int, Row]]:
-        for number, raw in self.lines:
-            try:
-                yield number, self.parse(_text(raw))
-            except MalformedLine as exc:
-                self.malformed += 1
-                if len(self.first) < FIRST_MALFORMED:
-                    self.first.append((number, str(exc)))
+    def rows(self) -> Iterator[tuple[str, Row]]:
+        """Each row, and a name for its line that no other line has."""
+        for log in self.logs:
+            for number, raw in log.lines:
+                try:
+                    yield f"{log.name}{number}", log.parse(text_of_line(raw))
+                except MalformedLine as exc:
+                    self.malformed += 1
+                    if len(self.first) < FIRST_MALFORMED:
+                        self.first.append((number, f"{log.name}: {exc}" if log.name else str(exc)))
 
 
-def _text(raw: bytes) -> str:
+def text_of_line(raw: bytes) -> str:
+    """A line as text.
+
+    Raises:
+        MalformedLine: not UTF-8, or with a character that separates Snowplow's fields.
+    """
     try:
         text = raw.decode()
     except UnicodeDecodeError as exc:
@@ -123,17 +140,18 @@ def open_lines(path: Path, what: str) -> Iterator[tuple[int, bytes]]:
         ) from exc
 
 
-def import_lines(
-    lines: Iterator[tuple[int, bytes]], parse: Callable[[str], Row], out: Path, source: Source
-) -> ImportReport:
-    """Land all rows as Snowplow events.
+def import_logs(logs: Sequence[Log], out: Path, source: Source) -> ImportReport:
+    """Land all rows of a data set's files as Snowplow events.
 
     Args:
-        lines: numbered lines, the header already taken.
-        parse: one line to a row.
+        logs: the files, one after another.
         out: the landing folder, already claimed.
+        source: the data set.
+
+    Raises:
+        InputError: there is no usable line.
     """
-    reading = _Reading(lines, parse)
+    reading = _Reading(logs)
     rows, kinds, days, sessions = reading.rows(), Counter[str](), Counter[str](), set[bytes]()
     events = 0
     parts: list[Path] = []
@@ -144,6 +162,13 @@ def import_lines(
         landed, paths = _land(batch, out, len(parts), source)
         events += landed
         parts += paths
+    if not kinds:
+        raise InputError(
+            f"{source.name} import",
+            found=f"no usable line, {reading.malformed} malformed {reading.first}",
+            expected="at least one event",
+            fix="Check the files; the data set has one event a line.",
+        )
     return ImportReport(
         rows=kinds.total(),
         events=events,
@@ -156,15 +181,15 @@ def import_lines(
     )
 
 
-def _land(batch: list[tuple[int, Row]], out: Path, first_part: int, source: Source) -> tuple[int, list[Path]]:
+def _land(batch: list[tuple[str, Row]], out: Path, first_part: int, source: Source) -> tuple[int, list[Path]]:
     """Write one batch; returns the number of lines and the parts."""
-    lines = [(number, row, form) for number, row in batch for form in _forms(row)]
-    lines.sort(key=lambda line: line[1].at_ms)
+    lines = [(line, row, form) for line, row in batch for form in _forms(row)]
+    lines.sort(key=lambda entry: entry[1].at_ms)
     at_ms = np.array([row.at_ms for _, row, _ in lines], dtype=np.int64)
     run_ms, etl_ms = runs_of(at_ms, runs_per_day=1)
     when = timestamps(at_ms)
     ids = np.frombuffer(
-        b"".join(_digest(f"{source.name} {number} {form}") for number, _, form in lines), dtype=np.uint8
+        b"".join(_digest(f"{source.name} {line} {form}") for line, _, form in lines), dtype=np.uint8
     ).reshape(-1, 16)
     text = join_fields(
         {
@@ -223,6 +248,34 @@ def _cells(row: Row, form: str, consent: str, currency: str) -> dict[str, str]:
         "ti_quantity": str(row.quantity),
         "ti_currency": currency,
     }
+
+
+def expect_header(lines: Iterator[tuple[int, bytes]], csv: Path, name: str, columns: tuple[str, ...]) -> None:
+    """Take the header line of a CSV.
+
+    Raises:
+        InputError: it is another one.
+    """
+    _, header = next(lines, (1, b""))
+    found = header.decode(errors="replace").removeprefix("\ufeff").split(",")
+    if tuple(found) != columns:
+        raise InputError(
+            f"header of {csv}",
+            found=f"{len(found)} columns: {', '.join(found)[:200]}" if header else "an empty file",
+            expected=f"{name}'s {len(columns)}: {', '.join(columns)}",
+            fix=f"Name a {name} CSV, unpacked and with its header line.",
+        )
+
+
+def whole_number(name: str, text: str) -> int:
+    """A number of digits alone.
+
+    Raises:
+        MalformedLine: it is something else.
+    """
+    if not (text.isascii() and text.isdigit()):
+        raise MalformedLine(f"{name} {text[:40]!r}")
+    return int(text)
 
 
 def _digest(text: str) -> bytes:
