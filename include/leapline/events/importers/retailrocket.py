@@ -101,9 +101,8 @@ def session_starts(visitor: Ints, at_ms: Ints) -> Ints:
     who, when = visitor[order], at_ms[order]
     begins = np.ones(len(order), dtype=bool)
     begins[1:] = (who[1:] != who[:-1]) | (when[1:] - when[:-1] > GAP_MS)
-    first = when[begins][np.cumsum(begins) - 1]
-    starts = np.empty_like(first)
-    starts[order] = first
+    starts = np.empty(len(order), dtype=np.int64)
+    starts[order] = when[begins][np.cumsum(begins) - 1]
     return starts
 
 
@@ -116,13 +115,14 @@ def _lines(csv: Path) -> Iterator[tuple[int, bytes]]:
 def _moments(lines: Iterator[tuple[int, bytes]]) -> tuple[Ints, Ints]:
     """Visitor and moment of each usable line."""
 
-    def usable() -> Iterator[tuple[int, int]]:
+    def usable() -> Iterator[int]:
         for _, raw in lines:
             try:
                 row = parse(text_of_line(raw))
             except MalformedLine:
                 continue
-            yield int(row.visitor), row.at_ms
+            yield int(row.visitor)
+            yield row.at_ms
 
-    both = np.fromiter(usable(), dtype=np.dtype((np.int64, 2)))
-    return both[:, 0], both[:, 1]
+    both = np.fromiter(usable(), dtype=np.int64)
+    return both[::2], both[1::2]
