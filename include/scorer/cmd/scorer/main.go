@@ -18,6 +18,7 @@ import (
 const usage = `usage: scorer serve [--addr HOST:PORT] [--max-body BYTES] [--shutdown-timeout DURATION] BUNDLE
                                                    answer HTTP requests
        scorer health [--addr HOST:PORT]            ask a running one on this machine whether it is ready
+       scorer score BUNDLE < SESSIONS > SCORES     score sessions of events, as POST /v1/score does
        scorer transform BUNDLE < FRAME > FRAME     score a leap frame
        scorer inspect BUNDLE [--json]              show stages, sizes and schema
        scorer bench BUNDLE FRAME                   measure the model alone, as one JSON object
@@ -50,6 +51,8 @@ func dispatch(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 		return serve(args[1:], stderr)
 	case "health":
 		return health(args[1:])
+	case "score":
+		return runScore(args[1:], stdin, stdout)
 	case "transform":
 		return runTransform(args[1:], stdin, stdout)
 	case "inspect":

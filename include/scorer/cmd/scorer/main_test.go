@@ -49,6 +49,23 @@ func TestTransform(t *testing.T) {
 	}
 }
 
+func TestScore(t *testing.T) {
+	code, out, stderr := command(t, `{"session":{"session":"s","events":[{"ts":1,"kind":"search"}]},"features":true}`, "score", exampleBundle)
+	var scores struct {
+		Sessions []struct {
+			Buy      float64
+			Features map[string]any
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &scores); code != 0 || err != nil || len(scores.Sessions) != 1 || scores.Sessions[0].Features["n_events"] != 1.0 {
+		t.Errorf("%d %s %s %v", code, out, stderr, err)
+	}
+	code, out, stderr = command(t, `{"session":{"events":[{"ts":1}]}}`, "score", exampleBundle)
+	if code != 1 || out != "" || stderr != "scorer: /session/events/0/kind: is missing\n" {
+		t.Errorf("%d %q %q", code, out, stderr)
+	}
+}
+
 func TestInspect(t *testing.T) {
 	code, out, stderr := command(t, "", "inspect", exampleBundle)
 	for _, want := range []string{"string_indexer", "logistic_regression", "inputs:", "final outputs: ", "manifest:", `data_day: "2026-03-01"`} {
@@ -94,6 +111,8 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"inspect"}, 2, "usage"},
 		{[]string{"inspect", "a", "b"}, 2, "usage"},
 		{[]string{"inspect", "--colour", "a"}, 2, "flag provided but not defined"},
+		{[]string{"score"}, 2, "usage"},
+		{[]string{"score", empty}, 1, "is empty"},
 		{[]string{"transform"}, 2, "usage"},
 		{[]string{"bench", "a"}, 2, "usage"},
 	} {

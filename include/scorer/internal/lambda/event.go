@@ -33,7 +33,9 @@ type event struct {
 			Method string `json:"method"`
 		} `json:"http"`
 	} `json:"requestContext"`
-	Schema json.RawMessage `json:"schema"`
+	Schema   json.RawMessage `json:"schema"`
+	Sessions json.RawMessage `json:"sessions"`
+	Session  json.RawMessage `json:"session"`
 
 	direct []byte // the whole event, when it is a direct invocation
 }
@@ -60,8 +62,11 @@ func (e *event) method() string {
 func (e *event) request(ctx context.Context) (*http.Request, error) {
 	if e.direct != nil {
 		path := "/v1/predict"
-		if len(e.Schema) > 0 { // rows of named values have none, a leap frame must
+		switch {
+		case len(e.Schema) > 0: // rows of named values have none, a leap frame must
 			path = "/transform"
+		case len(e.Sessions) > 0 || len(e.Session) > 0:
+			path = "/v1/score"
 		}
 		header := http.Header{"Content-Type": {"application/json"}}
 		return newRequest(ctx, http.MethodPost, &url.URL{Path: path}, header, e.direct), nil

@@ -86,6 +86,8 @@ func TestDirectInvocations(t *testing.T) {
 	for event, path := range map[string]string{
 		`{"rows":[{"x0":1}]}`:                        "/v1/predict",
 		`{"row":{"requestContext":1,"body":2}}`:      "/v1/predict",
+		`{"sessions":[]}`:                            "/v1/score",
+		`{"features":true,"session":{"events":[]}}`:  "/v1/score",
 		`{"schema":{"fields":[]},"rows":[]}`:         "/transform",
 		`[1,2]`:                                      "/v1/predict",
 		`{"body":3,"requestContext":"odd","rows":1}`: "/v1/predict",

@@ -32,6 +32,8 @@ type Model struct {
 	manifest    *Manifest
 	inputs      []engine.Column
 	standard    *scoring // answers with the final outputs
+	live        *live    // scores sessions; nil if the archive cannot
+	unable      string   // and why not
 	description []byte   // of GET /v1/model
 	openAPI     []byte
 	answerStart []byte // of a prediction's JSON
@@ -59,6 +61,9 @@ func Load(path string) (*Model, error) {
 		return nil, err
 	}
 	if m.standard, err = m.compile(program.Finals()); err != nil {
+		return nil, err
+	}
+	if err := m.readFeatures(archive); err != nil {
 		return nil, err
 	}
 	m.describe(archive, rawManifest)
@@ -217,6 +222,9 @@ func (m *Model) describe(archive *bundle.Archive, manifest []byte) {
 		b = jsonscan.AppendString(b, out.Name)
 	}
 	b = append(b, ']')
+	if m.live != nil {
+		b = m.live.appendFeatureNames(b)
+	}
 	if manifest != nil {
 		b = append(append(b, `,"manifest":`...), compact(manifest)...)
 	}

@@ -28,9 +28,10 @@ func openAPIDocument(m *Model) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("describing the model: %w", err)
 	}
-	text := strings.Replace(openAPITemplate, `"@maxRows"`, strconv.Itoa(maxRows), 1)
+	text := strings.NewReplacer(`"@maxRows"`, strconv.Itoa(maxRows), `"@maxEvents"`, strconv.Itoa(maxEvents)).Replace(openAPITemplate)
 	for name, value := range map[string]any{
 		"@row": rowSchema(m), "@answer": answerSchema(m), "@columns": columns, "@frame": json.RawMessage(sample),
+		"@items": itemsSchema(m),
 	} {
 		part, err := json.Marshal(value)
 		if err != nil {
@@ -56,6 +57,11 @@ func rowSchema(m *Model) schema {
 		required = append(required, in.Name)
 	}
 	return schema{"type": "object", "properties": properties, "required": required, "additionalProperties": false}
+}
+
+// itemsSchema describes the wish for ranked items, which needs a model of them.
+func itemsSchema(_ *Model) schema {
+	return schema{"const": false, "description": "Whether to rank the session's items too: this archive has no model of them."}
 }
 
 func inputType(c engine.Column) schema {

@@ -12,9 +12,6 @@ import (
 // rowsBetweenChecks is how many rows are scored between two looks at whether the caller still waits.
 const rowsBetweenChecks = 256
 
-// POST /v1/score (sessions as events) belongs beside predict: it makes rows of features, and from scoring.run on all is
-// the same.
-
 // predict scores rows of named values:
 //
 //	{"rows": [{"x0": 1.5, "colour": "red"}, ...], "columns": ["prediction"]}

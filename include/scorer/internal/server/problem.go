@@ -6,15 +6,16 @@ import (
 	"net/http"
 )
 
-// Problem is an error as RFC 9457 (application/problem+json) has it. Row and Column are extension members: where in
-// the request the fault is, counted from 0.
+// Problem is an error as RFC 9457 (application/problem+json) has it. Row, Column and Pointer are extension members: where
+// in the request the fault is, counted from 0; Pointer is a JSON pointer (RFC 6901).
 type Problem struct {
-	Type   string `json:"type"`
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Detail string `json:"detail"`
-	Row    *int   `json:"row,omitempty"`
-	Column string `json:"column,omitempty"`
+	Type    string `json:"type"`
+	Title   string `json:"title"`
+	Status  int    `json:"status"`
+	Detail  string `json:"detail"`
+	Row     *int   `json:"row,omitempty"`
+	Column  string `json:"column,omitempty"`
+	Pointer string `json:"pointer,omitempty"`
 }
 
 func (p *Problem) Error() string {

@@ -13,13 +13,16 @@ import (
 	"leapline/scorer/frame"
 )
 
-// invoke answers SageMaker's /invocations: JSON as /v1/predict does, CSV row by row.
+// invoke answers SageMaker's /invocations: JSON as /v1/score or /v1/predict does, CSV row by row.
 func (s *Server) invoke(m *Model, x *exchange) error {
 	kind, err := x.mediaType(invocationTypes)
 	if err != nil {
 		return err
 	}
-	if kind == invocationTypes[0] {
+	switch {
+	case kind == invocationTypes[0] && x.asksForSessions():
+		return s.score(m, x)
+	case kind == invocationTypes[0]:
 		return s.predict(m, x)
 	}
 	x.contentType = csvType

@@ -1,5 +1,5 @@
-// Package server answers the scorer's HTTP API: predictions, MLeap's leap frames, health, metrics, and the paths that
-// SageMaker asks for. One Server serves one model; it has no state but counters.
+// Package server answers the scorer's HTTP API: sessions and rows to score, MLeap's leap frames, health, metrics, and the
+// paths that SageMaker asks for. One Server serves one model; it has no state but counters.
 //
 //	loading --Publish--> ready --Drain--> draining
 //
@@ -63,6 +63,7 @@ var (
 func New(maxBody int64, log *slog.Logger) *Server {
 	s := &Server{maxBody: maxBody, maxRows: maxRows, log: log, routes: map[string]*route{}}
 	s.metrics.started = time.Now()
+	s.add("/v1/score", &route{method: http.MethodPost, accepts: jsonType, handle: (*Server).score})
 	s.add("/v1/predict", &route{method: http.MethodPost, accepts: jsonType, handle: (*Server).predict})
 	s.add("/transform", &route{method: http.MethodPost, accepts: jsonType, handle: (*Server).transform})
 	s.add("/models/transform", &route{method: http.MethodPost, accepts: jsonType, handle: (*Server).transformPacked})

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"flag"
+	"io"
+
+	"leapline/scorer/internal/server"
+)
+
+// runScore scores the sessions on stdin, and writes what POST /v1/score would answer.
+func runScore(args []string, stdin io.Reader, stdout io.Writer) error {
+	rest, err := parse(flag.NewFlagSet("score", flag.ContinueOnError), args, 1)
+	if err != nil {
+		return err
+	}
+	model, err := server.Load(rest[0])
+	if err != nil {
+		return err
+	}
+	body, err := io.ReadAll(stdin)
+	if err != nil {
+		return err
+	}
+	out, err := server.Score(model, body)
+	if err != nil {
+		return err
+	}
+	_, err = stdout.Write(out)
+	return err
+}
