@@ -36,7 +36,7 @@ func compileRepeats(p *Program, f *Feature) evaluator {
 }
 
 func compileFraction(p *Program, f *Feature) evaluator {
-	part, whole := p.view(f.kinds&f.among, f.pages), p.view(f.among, everything)
+	part, whole := p.view(f.scope, f.kinds&f.among, f.pages), p.view(f.scope, f.among, everything)
 	return number(func(s *State) float64 {
 		return ratio(int64(len(s.views[part])), int64(len(s.views[whole])), f.Missing)
 	})

@@ -15,17 +15,27 @@ func (n *numbering) reset() {
 // few is up to how many names comparing with each is quicker than looking up.
 const few = 8
 
+// find gives a name's number, -1 if it was not met.
+func (n *numbering) find(name string) int32 {
+	if len(n.names) > few {
+		if i, known := n.numbers[name]; known {
+			return i
+		}
+		return -1
+	}
+	for i, known := range n.names {
+		if known == name {
+			return int32(i)
+		}
+	}
+	return -1
+}
+
 func (n *numbering) number(name string) int32 {
 	if name == "" {
 		return -1
 	}
-	if len(n.names) <= few {
-		for i, known := range n.names {
-			if known == name {
-				return int32(i)
-			}
-		}
-	} else if i, known := n.numbers[name]; known {
+	if i := n.find(name); i >= 0 {
 		return i
 	}
 	n.names = append(n.names, name)

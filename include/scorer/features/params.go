@@ -1,6 +1,7 @@
 package features
 
 import (
+	"fmt"
 	"slices"
 
 	"leapline/scorer/internal/jsonscan"
@@ -12,11 +13,13 @@ type Feature struct {
 	Op       string
 	Category bool // a string, not a number
 
-	Of, At, Part, Stat, By, Give string
-	K                            int
-	Missing                      float64
-	Categorical, Negate          bool
+	Of, At, Part, Stat, By, Give, Vocabulary string
+	K                                        int
+	Missing                                  float64
+	Categorical, Negate                      bool
 
+	scope                scope
+	scoped               bool // whether the entry says so
 	kinds, pages, among  mask
 	nextKinds, nextPages mask
 }
@@ -24,9 +27,6 @@ type Feature struct {
 func (f *Feature) of() *string     { return &f.Of }
 func (f *Feature) kindMask() *mask { return &f.kinds }
 func (f *Feature) pageMask() *mask { return &f.pages }
-
-// mostRank is the largest k.
-const mostRank = 100
 
 // param is one parameter of an operation; read takes its value.
 type param struct {
@@ -88,18 +88,49 @@ func readMissing(f *Feature, s *jsonscan.Scanner) (err error) {
 	return err
 }
 
-func readRank(f *Feature, s *jsonscan.Scanner) error {
+// rankUpTo reads a k.
+func rankUpTo(most int64) param {
+	return param{name: "k", required: true, read: func(f *Feature, s *jsonscan.Scanner) error {
+		k, err := wholeBetween(s, 1, most)
+		f.K = int(k)
+		return err
+	}}
+}
+
+func readScope(f *Feature, s *jsonscan.Scanner) error {
+	if null, err := s.Null(); null {
+		return err
+	}
+	i, err := oneOf(s, scopeNames)
+	f.scope, f.scoped = scope(max(i, 0)), true
+	return err
+}
+
+func readVocabulary(f *Feature, s *jsonscan.Scanner) error {
+	const expected = "the name of a vocabulary, of a-z, 0-9 and _"
+	if s.Peek() != '"' {
+		return wrong(s, expected)
+	}
+	name, err := s.String()
+	if err == nil && !namePattern.Match(name) {
+		err = fault("", quoted(name), expected)
+	}
+	f.Vocabulary = string(name)
+	return err
+}
+
+func wholeBetween(s *jsonscan.Scanner, least, most int64) (int64, error) {
+	expected := fmt.Sprintf("a whole number from %d to %d", least, most)
 	if !numberNext(s) {
-		return wrong(s, "a whole number from 1 to 100")
+		return 0, wrong(s, expected)
 	}
 	start := s.Pos()
-	k, err := s.Int()
-	if err != nil || k < 1 || k > mostRank {
+	n, err := s.Int()
+	if err != nil || n < least || n > most {
 		s.Seek(start)
-		return wrong(s, "a whole number from 1 to 100")
+		return 0, wrong(s, expected)
 	}
-	f.K = int(k)
-	return nil
+	return n, nil
 }
 
 func numberNext(s *jsonscan.Scanner) bool {

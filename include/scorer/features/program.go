@@ -15,6 +15,7 @@ import "slices"
 // Program is a compiled spec. What several features need of the events is there once.
 type Program struct {
 	Spec      *Spec
+	pairs     bool // whether a row is of a session and an item
 	views     []view
 	groupings []grouping
 	rankings  []ranking
@@ -22,7 +23,10 @@ type Program struct {
 }
 
 // view chooses events.
-type view struct{ kinds, pages mask }
+type view struct {
+	scope        scope
+	kinds, pages mask
+}
 
 // ranking orders a grouping's entities.
 type ranking struct {
@@ -32,16 +36,19 @@ type ranking struct {
 
 // evaluator computes one feature of a prepared state; one of the two is nil.
 type evaluator struct {
+	scope  scope
 	number func(s *State) float64
 	text   func(s *State) string
 }
 
 // Compile turns a spec into a program.
 func Compile(spec *Spec) *Program {
-	p := &Program{Spec: spec}
+	p := &Program{Spec: spec, pairs: spec.Unit == "pair"}
 	for i := range spec.Features {
 		f := &spec.Features[i]
-		p.features = append(p.features, operations[f.Op].compile(p, f))
+		compiled := operations[f.Op].compile(p, f)
+		compiled.scope = f.scope
+		p.features = append(p.features, compiled)
 	}
 	return p
 }
@@ -55,13 +62,12 @@ func once[T comparable](list *[]T, value T) int {
 	return len(*list) - 1
 }
 
-func (p *Program) view(kinds, pages mask) int { return once(&p.views, view{kinds, pages}) }
-
-// all is the view of every event.
-func (p *Program) all() int { return p.view(everything, everything) }
+func (p *Program) view(of scope, kinds, pages mask) int {
+	return once(&p.views, view{of, kinds, pages})
+}
 
 // chosen is the view of the events that a feature looks at.
-func (p *Program) chosen(f *Feature) int { return p.view(f.kinds, f.pages) }
+func (p *Program) chosen(f *Feature) int { return p.view(f.scope, f.kinds, f.pages) }
 
 func (p *Program) grouping(f *Feature) int {
 	return once(&p.groupings, grouping{p.chosen(f), f.Of})
@@ -87,6 +93,8 @@ type State struct {
 	numbers    []float64
 	texts      []string
 	text       []byte // of texts that are made here
+	item       int32  // of the pair
+	inPair     []bool // per category, whether the pair's item is of it
 }
 
 // NewState makes the scratch of one goroutine.
@@ -111,35 +119,48 @@ func (s *State) Number(i int) float64 { return s.numbers[i] }
 // Text is a category's value; it may be a part of the session's own texts.
 func (s *State) Text(i int) string { return s.texts[i] }
 
-// Evaluate computes all features of a session that has been cut and has an event.
+// Evaluate computes all features of a session that has been cut and has an event. In a spec of pairs these are the features
+// whose scope is the session; EvaluatePair adds the others.
 func (s *State) Evaluate() {
 	s.prepare()
 	s.text = s.text[:0]
-	for v := range s.views {
-		s.views[v] = s.look(&s.program.views[v], s.views[v][:0])
-	}
+	s.look(func(of scope) bool { return of == wholeSession })
 	for g := range s.groups {
 		s.groups[g] = s.group(&s.program.groupings[g], s.groups[g][:0])
 	}
 	for r := range s.ranks {
 		s.ranks[r] = s.rank(&s.program.rankings[r], s.ranks[r][:0])
 	}
+	s.compute(func(of scope) bool { return of == wholeSession })
+}
+
+func (s *State) compute(wanted func(of scope) bool) {
 	for i := range s.program.features {
-		if f := &s.program.features[i]; f.number != nil {
+		switch f := &s.program.features[i]; {
+		case !wanted(f.scope):
+		case f.number != nil:
 			s.numbers[i] = f.number(s)
-		} else {
+		default:
 			s.texts[i] = f.text(s)
 		}
 	}
 }
 
-func (s *State) look(v *view, into []int32) []int32 {
-	for i := range s.rows {
-		if r := &s.rows[i]; v.kinds.has(r.kind) && v.pages.has(r.page) {
-			into = append(into, int32(i))
+// look fills the views of some scopes.
+func (s *State) look(wanted func(of scope) bool) {
+	for n := range s.program.views {
+		v := &s.program.views[n]
+		if !wanted(v.scope) {
+			continue
 		}
+		into := s.views[n][:0]
+		for i := range s.rows {
+			if r := &s.rows[i]; v.kinds.has(r.kind) && v.pages.has(r.page) && s.inScope(v.scope, r) {
+				into = append(into, int32(i))
+			}
+		}
+		s.views[n] = into
 	}
-	return into
 }
 
 // ratio divides once; what cannot be divided is missing.

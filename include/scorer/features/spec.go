@@ -17,8 +17,11 @@ const (
 
 // Spec is a feature spec, version 1.
 type Spec struct {
+	Unit         string    // session or pair
 	Features     []Feature // the columns, in order
 	Vocabularies map[string][]string
+
+	markov chain
 }
 
 var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
@@ -27,10 +30,13 @@ var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 func Parse(data []byte) (*Spec, error) {
 	r := &reader{scan: jsonscan.New(data), spec: new(Spec)}
 	err := r.object("an object", map[string]func() error{
-		"version": r.version, "unit": r.unit, "features": r.features, "vocabularies": r.vocabularies,
+		"version": r.version, "unit": r.unit, "features": r.features, "vocabularies": r.vocabularies, "tables": r.tables,
 	}, "version", "unit", "features")
 	if err == nil {
 		err = r.scan.End()
+	}
+	if err == nil {
+		err = r.spec.fitUnit()
 	}
 	if err != nil {
 		return nil, err
@@ -92,9 +98,14 @@ func (r *reader) version() error {
 }
 
 func (r *reader) unit() error {
-	_, err := oneOf(r.scan, []string{"session"})
+	i, err := oneOf(r.scan, units)
+	if err == nil {
+		r.spec.Unit = units[i]
+	}
 	return err
 }
+
+var units = []string{"session", "pair"}
 
 func (r *reader) features() error {
 	names := map[string]bool{}

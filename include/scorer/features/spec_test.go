@@ -89,6 +89,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(document(`"op": "top_k", "of": "item", "k": 3, "by": "dwell", "give": "price", "missing": 1e2`)))
 	f.Add([]byte(document(`"op": "time_part", "at": "last", "part": "month_day_hour", "categorical": true`)))
 	f.Add([]byte(`{"version": 1, "unit": "session", "features": [{"op": {}, "name": 1}], "vocabularies": {"a": ["\ud800"]}}`))
+	f.Add([]byte(`{"version": 1, "unit": "pair", "features": [{"op": "relative", "name": "r", "scope": "categories"}], "tables": {"markov": {}}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		spec, err := Parse(text)
 		if err != nil {
@@ -103,5 +104,8 @@ func FuzzParse(f *testing.F) {
 		s := Compile(spec).NewState()
 		s.Session = visit()
 		s.Evaluate()
+		for _, item := range s.AppendItems(nil) {
+			s.EvaluatePair(item)
+		}
 	})
 }

@@ -62,7 +62,7 @@ var parts = map[string]func(t time.Time) int{
 }
 
 func compileTimePart(p *Program, f *Feature) evaluator {
-	v, part := p.all(), parts[f.Part]
+	v, part := p.chosen(f), parts[f.Part]
 	at := func(s *State) time.Time {
 		i := s.views[v][0]
 		if f.At == "last" {
@@ -71,9 +71,17 @@ func compileTimePart(p *Program, f *Feature) evaluator {
 		return time.UnixMilli(s.rows[i].ms).UTC()
 	}
 	if !f.Categorical {
-		return number(func(s *State) float64 { return float64(part(at(s))) })
+		return number(func(s *State) float64 {
+			if len(s.views[v]) == 0 {
+				return f.Missing
+			}
+			return float64(part(at(s)))
+		})
 	}
 	return text(func(s *State) string {
+		if len(s.views[v]) == 0 {
+			return ""
+		}
 		start := len(s.text)
 		if part == nil {
 			s.text = appendMoment(s.text, at(s), f.Part == "month_day_hour")

@@ -53,8 +53,8 @@ func compileValue(p *Program, f *Feature) evaluator {
 	})
 }
 
-func compileCartValue(p *Program, _ *Feature) evaluator {
-	added, removed := p.view(1<<CartAdd, everything), p.view(1<<CartRemove, everything)
+func compileCartValue(p *Program, f *Feature) evaluator {
+	added, removed := p.view(f.scope, 1<<CartAdd, everything), p.view(f.scope, 1<<CartRemove, everything)
 	amount := measures["amount"]
 	return number(func(s *State) float64 {
 		return ratio(s.summarise(added, &amount).sum-s.summarise(removed, &amount).sum, amount.scale, 0)

@@ -36,6 +36,9 @@ func (m *Model) readFeatures(archive *bundle.Archive) error {
 		return nil
 	}
 	spec, err := features.Parse(data)
+	if err == nil && spec.Unit != "session" {
+		err = fmt.Errorf("field unit: found %q, expected session", spec.Unit)
+	}
 	if err != nil {
 		return &bundle.Error{Entry: featuresEntry, Err: err}
 	}
