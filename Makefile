@@ -1,9 +1,10 @@
 # `make` alone lists what there is.
 SHELL := /bin/bash
 UV := $(shell command -v uv || echo .venv/bin/uv)
+PORT ?= 8080
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down check test
+.PHONY: help setup lock demo up down check test bench
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,15 +15,16 @@ setup: ## .venv, the scorer and the registry's tools in .local, a JRE where ther
 lock: setup ## compile requirements.in and requirements-dev.in into pinned files, newest versions that fit
 	$(UV) pip compile -q --upgrade --universal --python-version 3.11 requirements.in -o requirements.txt
 	$(UV) pip compile -q --upgrade --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt
+	$(UV) pip compile -q --upgrade --universal --python-version 3.11 requirements-bench.in -o requirements-bench.txt
 
 demo: setup ## the whole line on generated events: from Snowplow lines to a scored session
 	@.venv/bin/leapline demo
 
-up: setup ## Airflow's web UI with the nightly schedule, on loopback
-	@.venv/bin/leapline up
+up: setup ## Airflow's web UI with the nightly schedule, on loopback (PORT=8080)
+	@.venv/bin/leapline up --port $(PORT)
 
 down: ## stop what `make up` started
-	@.venv/bin/leapline down
+	@.venv/bin/leapline down --port $(PORT)
 
 check: setup ## format, lint, types, layers, Go vet
 	@.venv/bin/ruff format --check .
@@ -34,3 +36,7 @@ check: setup ## format, lint, types, layers, Go vet
 test: check ## everything that continuous integration runs
 	@cd include/scorer && PATH="$(CURDIR)/.venv/bin:$$PATH" go test ./...
 	@.venv/bin/pytest -q
+
+bench: setup ## the benchmarks, as JSON, a table and a plot (BENCH_ARGS="--out docs/benchmarks")
+	@$(UV) pip install -q --python .venv/bin/python -r requirements-bench.txt
+	@.venv/bin/python -m benchmarks.scoring $(BENCH_ARGS)

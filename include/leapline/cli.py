@@ -325,14 +325,16 @@ def registry_stop() -> None:
 @app.command()
 def up(port: Annotated[int, typer.Option(help="Loopback port of the web UI.")] = 8080) -> None:
     """Start Airflow's web UI with the nightly schedule, and the local registry."""
+    from leapline.local.airflow import check_port
     from leapline.local.airflow import up as start
     from leapline.local.airflow_env import Place
     from leapline.local.registry import of_settings
     from leapline.local.secret import with_key
 
     settings = with_key(Settings.load())
-    of_settings(settings).start()
     place = Place(settings.tools / "airflow", port)
+    check_port(place)
+    of_settings(settings).start()
     start(settings, place, lambda text: err.print(text, highlight=False))
     out.print(f"Airflow: {place.url}  user: admin  password: {place.password()}", highlight=False)
     out.print("Stop it with `make down`.", highlight=False)

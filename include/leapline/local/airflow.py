@@ -47,8 +47,7 @@ def up(settings: Settings, place: Place, say: Say = print) -> AirflowApi:
         LocalServiceError: a component ended or was not healthy in time; the end of its log is in the message.
     """
     found = _running(place)
-    if not found:
-        _must_be_free(place.port)
+    check_port(place)
     api = AirflowApi(place.url, "admin", place.password())
     try:
         if not found:
@@ -66,6 +65,16 @@ def up(settings: Settings, place: Place, say: Say = print) -> AirflowApi:
         down(place, lambda _: None)
         raise
     return api
+
+
+def check_port(place: Place) -> None:
+    """See that the port is this Airflow's or free.
+
+    Raises:
+        PortTakenError: another process listens on it.
+    """
+    if not _running(place):
+        _must_be_free(place.port)
 
 
 def down(place: Place, say: Say = print) -> bool:

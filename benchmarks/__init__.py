@@ -1,0 +1,1 @@
+"""What Leapline's speed is, beside what one would use instead: `make bench`."""

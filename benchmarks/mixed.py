@@ -1,0 +1,55 @@
+"""A pipeline of sixty columns, numbers and categories, as a nightly model has: indexed, one-hot, scaled, imputed."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.forest import session, write_frame
+
+NUMBERS, SCALED, CATEGORIES = 40, 10, 10
+NAMES = [f"n{i}" for i in range(NUMBERS)] + [f"s{i}" for i in range(SCALED)] + [f"c{i}" for i in range(CATEGORIES)]
+
+
+def paths(work: Path) -> tuple[Path, Path]:
+    """The bundle and the leap frame."""
+    return work / "mixed.zip", work / "mixed.json"
+
+
+def table(rows: int, seed: int) -> pd.DataFrame:
+    """Rows of the sixty columns and a label."""
+    random = np.random.default_rng(seed)
+    made = pd.DataFrame(random.normal(size=(rows, NUMBERS + SCALED)), columns=NAMES[: NUMBERS + SCALED])
+    for k in range(CATEGORIES):
+        made[f"c{k}"] = random.choice([f"value-{v}" for v in range(3 + k)], rows)
+    signal = made.n0 + made.n1 * made.s0 + (made.c3 == "value-1") + random.normal(size=rows)
+    return made.assign(label=(signal > 0.5).astype(float))
+
+
+def make(work: Path) -> None:
+    """Fit it and write bundle and frame."""
+    from pyspark.ml import Pipeline
+    from pyspark.ml.classification import RandomForestClassifier
+    from pyspark.ml.feature import OneHotEncoder, StandardScaler, StringIndexer, VectorAssembler
+
+    from leapline.bundle import write
+
+    numbers, scaled, words = NAMES[:NUMBERS], NAMES[NUMBERS : NUMBERS + SCALED], NAMES[NUMBERS + SCALED :]
+    indexed, hot = [f"{name}_index" for name in words], [f"{name}_hot" for name in words[:4]]
+    stages = [
+        StringIndexer(inputCols=words, outputCols=indexed, handleInvalid="keep"),
+        OneHotEncoder(inputCols=indexed[:4], outputCols=hot),
+        VectorAssembler(inputCols=scaled, outputCol="to_scale"),
+        StandardScaler(inputCol="to_scale", outputCol="scaled", withMean=True),
+        VectorAssembler(inputCols=[*numbers, "scaled", *hot, *indexed[4:]], outputCol="features"),
+        RandomForestClassifier(numTrees=60, maxDepth=10, seed=7, labelCol="label", maxBins=32),
+    ]
+    spark = session()
+    try:
+        frame = spark.createDataFrame(table(20_000, 1))
+        model = Pipeline(stages=stages).fit(frame)
+        bundle, rows = paths(work)
+        write(model, frame, bundle, name="mixed", timestamp="2026-01-01T00:00:00")
+        write_frame(rows, table(1000, 2)[NAMES])
+    finally:
+        spark.stop()

@@ -1,0 +1,144 @@
+"""The ways to serve the forest that a Python user would pick, each in a process of its own.
+
+    python -m benchmarks.peers NAME FOLDER
+
+prints `first` when it has scored its first row, then its figures as JSON. A server's work here is what it would do in
+production: named columns in, a probability out, on one core.
+"""
+
+import json
+import pickle
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import psutil
+
+from benchmarks.forest import COLUMNS, session
+
+# One row's values by name in, the probability of class 1 out; and the same for a table.
+One = Callable[[dict[str, Any]], float]
+Many = Callable[[pd.DataFrame], np.ndarray]
+
+
+def spark(folder: Path) -> tuple[One, Many]:
+    """Spark itself, local, on one core."""
+    from pyspark.ml import PipelineModel
+
+    running = session()
+    model = PipelineModel.load(str(folder / "spark"))
+
+    def many(rows: pd.DataFrame) -> np.ndarray:
+        scored = model.transform(running.createDataFrame(rows)).select("probability").collect()
+        return np.array([row.probability[1] for row in scored])
+
+    return lambda row: float(many(pd.DataFrame([row]))[0]), many
+
+
+def onnx(folder: Path) -> tuple[One, Many]:
+    """ONNX Runtime, of `onnxmltools`' conversion; it computes in single precision."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    model = onnxruntime.InferenceSession(str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"])
+    probability = next(out.name for out in model.get_outputs() if "prob" in out.name)
+
+    def run(columns: dict[str, np.ndarray]) -> np.ndarray:
+        return np.asarray(model.run([probability], columns)[0])[:, 1]
+
+    return (
+        lambda row: float(run({name: np.array([[value]], np.float32) for name, value in row.items()})[0]),
+        lambda rows: run({name: rows[[name]].to_numpy(np.float32) for name in COLUMNS}),
+    )
+
+
+def jpmml(folder: Path) -> tuple[One, Many]:
+    """JPMML's evaluator in a JVM inside this process."""
+    from jpmml_evaluator import make_evaluator
+
+    evaluator = make_evaluator(str(folder / "model.pmml"), "jpype").verify()
+    probability = next(
+        f.name for f in evaluator.getOutputFields() if f.name.startswith("probability") and "1" in f.name
+    )
+    return (
+        lambda row: float(evaluator.evaluate(row)[probability]),
+        lambda rows: evaluator.evaluateAll(rows)[probability].to_numpy(float),
+    )
+
+
+def sklearn(folder: Path) -> tuple[One, Many]:
+    """scikit-learn's own forest of the same size (its trees are others, so its numbers are not compared)."""
+    model = pickle.loads((folder / "sklearn.pickle").read_bytes())  # noqa: S301 (written by this benchmark)
+
+    def many(values: np.ndarray) -> np.ndarray:
+        return np.asarray(model.predict_proba(values)[:, 1])
+
+    return (
+        lambda row: float(many(np.array([[row[name] for name in COLUMNS]]))[0]),
+        lambda rows: many(rows[COLUMNS].to_numpy()),
+    )
+
+
+PEERS: dict[str, Callable[[Path], tuple[One, Many]]] = {
+    "spark": spark, "onnx": onnx, "jpmml": jpmml, "sklearn": sklearn,
+}  # fmt: skip
+FILES = {"spark": "spark", "onnx": "model.onnx", "jpmml": "model.pmml", "sklearn": "sklearn.pickle"}
+
+
+def measure(name: str, folder: Path, seconds: float) -> dict[str, Any]:
+    """One row at a time for `seconds`, then ten thousand at once, three times."""
+    frame = pd.read_parquet(folder / "rows.parquet")
+    rows, expected = frame[COLUMNS], frame["expected"].to_numpy()
+    singles = rows.head(1000).to_dict("records")
+    one, many = PEERS[name](folder)
+    one(singles[0])
+    print("first", flush=True)
+    took = _one_by_one(one, singles, seconds)
+    batches = []
+    for _ in range(3):
+        began = time.perf_counter()
+        scores = many(rows)
+        batches.append(time.perf_counter() - began)
+    difference = None if name == "sklearn" else float(np.abs(scores - expected).max())
+    return {
+        "one_row_p50_us": float(np.quantile(took, 0.5) / 1e3),
+        "one_row_p99_us": float(np.quantile(took, 0.99) / 1e3),
+        "one_row_measurements": len(took),
+        "batch_rows_per_s": len(rows) / min(batches),
+        "greatest_difference": difference,
+        "memory_bytes": _memory(),
+        "artefact_bytes": _size(folder / FILES[name]),
+    }
+
+
+def _one_by_one(one: One, rows: list[dict[str, Any]], seconds: float) -> list[int]:
+    took: list[int] = []
+    warm_until = time.monotonic() + seconds / 4
+    end = warm_until + seconds
+    n = 0
+    while time.monotonic() < end or len(took) < 20:
+        began = time.perf_counter_ns()
+        one(rows[n % len(rows)])
+        spent = time.perf_counter_ns() - began
+        if time.monotonic() > warm_until:
+            took.append(spent)
+        n += 1
+    return took
+
+
+def _memory() -> int:
+    own = psutil.Process()
+    return sum(p.memory_info().rss for p in [own, *own.children(recursive=True)])
+
+
+def _size(path: Path) -> int:
+    return sum(f.stat().st_size for f in path.rglob("*") if f.is_file()) if path.is_dir() else path.stat().st_size
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]))))

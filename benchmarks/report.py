@@ -1,0 +1,106 @@
+"""The figures as a table and a plot."""
+
+from pathlib import Path
+from typing import Any
+
+NAMES = {
+    "leapline": "Leapline's scorer",
+    "onnx": "ONNX Runtime",
+    "sklearn": "scikit-learn",
+    "jpmml": "JPMML evaluator",
+    "spark": "Spark itself",
+}
+
+
+def markdown(results: dict[str, Any]) -> str:
+    """All of it, for a reader."""
+    machine, http = results["machine"], results["http"]
+    parts = [
+        f"# Scoring, measured\n\n`make bench` on {machine['cores']} cores of {machine['processor']}, one a server; "
+        f"a forest of {results['forest']['trees']} trees of depth {results['forest']['depth']}.\n",
+        "## The model alone\n",
+        _table(
+            ["pipeline", "one row, median", "p99", "allocations", "rows/s in batches"],
+            [
+                [name, f"{m['p50_ns'] / 1e3:.2f} µs", f"{m['p99_ns'] / 1e3:.2f} µs", str(m["allocs_per_row"]),
+                 f"{m['batch_rows_per_s']:,.0f}"]
+                for name, m in results["model_only"].items()
+            ],
+        ),
+        "`forest` is the one below; `mixed` has 60 columns, numbers and categories, indexed, one-hot encoded, scaled, "
+        "and 60 trees.\n",
+        "## Over HTTP, one row a request\n",
+        _http(http),
+        "## Beside what one would use instead\n",
+        _peers(results["peers"]),
+    ]  # fmt: skip
+    return "\n".join(parts)
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def _http(http: dict[str, Any]) -> str:
+    one, rate, full, start = (http[key] for key in ("one_connection", "constant_rate", "saturation", "start"))
+    return _table(
+        ["", "bare handler", "scorer", "ratio"],
+        [
+            ["one connection, median", f"{one['bare']['p50_us']:.0f} µs", f"{one['scorer']['p50_us']:.0f} µs",
+             f"{one['ratio_p50']:.2f}"],
+            [f"{rate['requests_per_second']} requests/s, p99", f"{rate['bare']['p99_us']:.0f} µs",
+             f"{rate['scorer']['p99_us']:.0f} µs", f"{rate['scorer']['p99_us'] / rate['bare']['p99_us']:.2f}"],
+            [f"{full['connections']} connections, requests/s", f"{full['bare_requests_per_second']:,.0f}",
+             f"{full['scorer_requests_per_second']:,.0f}", f"{full['ratio']:.2f}"],
+            ["start to ready", "", f"{start['ready_ms_median']:.0f} ms", ""],
+            ["resident memory", "", f"{start['memory_bytes_after_requests']['resident'] / 2**20:.0f} MB", ""],
+        ],
+    )  # fmt: skip
+
+
+def _peers(peers: dict[str, Any]) -> str:
+    ours = peers["leapline"]["one_row_p50_us"]
+
+    def line(name: str, p: dict[str, Any]) -> list[str]:
+        one, tail = p["one_row_p50_us"], p["one_row_p99_us"]
+        return [
+            NAMES[name], _micros(one), _micros(tail), f"{one / ours:,.0f}", f"{p['batch_rows_per_s']:,.0f}",
+            f"{p['start_s']:.2f} s", f"{p['memory_bytes'] / 2**20:,.0f} MB", f"{p['artefact_bytes'] / 2**20:.1f} MB",
+            _difference(p["greatest_difference"]),
+        ]  # fmt: skip
+
+    return _table(
+        ["", "one row, median", "p99", "times ours", "10,000 rows, rows/s", "start", "memory", "file", "from Spark"],
+        [line(name, p) for name, p in sorted(peers.items(), key=lambda item: item[1]["one_row_p50_us"])],
+    )
+
+
+def _micros(value: float) -> str:
+    return f"{value:.1f} µs" if value < 100 else f"{value:,.0f} µs" if value < 1e4 else f"{value / 1e3:,.0f} ms"
+
+
+def _difference(value: float | None) -> str:
+    return "own forest" if value is None else "0" if value == 0 else f"{value:.0e}"
+
+
+def plot(results: dict[str, Any], path: Path) -> None:
+    """One row's median time, on a logarithmic scale."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    peers = sorted(results["peers"].items(), key=lambda item: -item[1]["one_row_p50_us"])
+    figure, axes = plt.subplots(figsize=(7, 2.6), dpi=150)
+    times = [p["one_row_p50_us"] for _, p in peers]
+    bars = axes.barh([NAMES[name] for name, _ in peers], times, color=["#9aa5b1"] * (len(peers) - 1) + ["#0b7285"])
+    axes.bar_label(bars, [_micros(t) for t in times], padding=4, fontsize=8)
+    axes.set_xscale("log")
+    axes.set_xlim(0.3, max(times) * 12)
+    axes.set_xlabel("time for one row, microseconds (log scale; median, one core)", fontsize=8)
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    figure.savefig(path)
+    plt.close(figure)
