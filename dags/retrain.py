@@ -5,6 +5,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, chain
 
+from leapline.orchestration.alerts import Alert
 from leapline.orchestration.docs import DAG_DOC
 from leapline.orchestration.operators import PublishStep, ResolveDay, SparkStep, Step, VerdictStep, WaitForTail
 from leapline.orchestration.params import PARAMS
@@ -21,6 +22,8 @@ REGISTRY: dict[str, Any] = {
     "max_retry_delay": timedelta(minutes=20),
 }
 
+ALERT = Alert()
+
 with DAG(
     dag_id="retrain",
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
@@ -30,7 +33,7 @@ with DAG(
     max_active_runs=2,
     params=PARAMS,
     doc_md=DAG_DOC,
-    default_args={"owner": "leapline", "retries": 0},
+    default_args={"owner": "leapline", "retries": 0, "on_failure_callback": ALERT},
     tags=["leapline", "nightly"],
 ):
     chain(
@@ -41,9 +44,9 @@ with DAG(
         SparkStep(step="featurize"),
         SparkStep(step="train"),
         SparkStep(step="evaluate"),
-        VerdictStep(step="gate"),
+        VerdictStep(step="gate", on_success_callback=ALERT),
         Step(step="package"),
-        VerdictStep(step="probe"),
+        VerdictStep(step="probe", on_success_callback=ALERT),
         PublishStep(step="publish", outlets=[SCORING_IMAGE], **REGISTRY),
-        Step(step="promote", **REGISTRY),
+        Step(step="promote", on_success_callback=ALERT, **REGISTRY),
     )

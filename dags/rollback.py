@@ -6,6 +6,7 @@ from airflow.sdk import DAG, Param
 
 from leapline.orchestration.docs import ROLLBACK_DOC
 from leapline.orchestration.operators import RollBack
+from leapline.orchestration.params import REASON
 
 with DAG(
     dag_id="rollback",
@@ -18,7 +19,8 @@ with DAG(
             type=["null", "string"],
             title="Model id",
             description="The published model to go back to. Empty: the champion before this one.",
-        )
+        ),
+        "reason": REASON,
     },
     doc_md=ROLLBACK_DOC,
     default_args={"owner": "leapline", "retries": 0},

@@ -133,6 +133,16 @@ class Settings(BaseSettings):
     registry: str = Field("127.0.0.1:5055", description="OCI registry, host[:port].")
     repository: str = Field("leapline/scorer", description="Repository of the scoring image in the registry.")
 
+    alert_connections: str = Field(
+        "",
+        description="Airflow connections that alerts go to (types `smtp` and `slackwebhook`), split by commas; "
+        "the task log alone if empty.",
+    )
+    alert_mail_to: str = Field("", description="Who gets the alerts that go by mail; addresses split by commas.")
+    stale_champion_days: int = Field(
+        7, ge=1, le=365, description="Alert when the champion's data day is this many days old, or more."
+    )
+
     tools: Path = Field(Path(".local"), description="Where `make setup` put crane, the registry and the scorer.")
 
     spark_master: str = Field(

@@ -29,6 +29,12 @@ def champion(settings: Settings) -> Champion:
     return Champion(registry(settings), Ledger(settings.ledger))
 
 
-def order(run_id: str, why: str) -> Order:
-    """A move of a tag, as the ledger will tell it; its time is the clock's, for it happens now."""
-    return Order(getpass.getuser(), why, run_id, datetime.now(UTC))
+def order(run_id: str, why: str, who: str = "") -> Order:
+    """A move of a tag, as the ledger will tell it; its time is the clock's, for it happens now.
+
+    Args:
+        run_id: the run that moves it.
+        why: one sentence.
+        who: the person who asked for it; the process's own user if nobody is named.
+    """
+    return Order(who or getpass.getuser(), why, run_id, datetime.now(UTC))

@@ -24,6 +24,14 @@ ROLLBACK_DOC = """\
 tag moves, nothing is rebuilt; the move is in the ledger with the name of whoever triggered it.
 """
 
+PROMOTE_DOC = """\
+### Promote a published model
+
+**Trigger** makes the model that the form names the champion: one that a run published without promoting it, or the
+newer one again after a rollback. A person decides here, so the data day may be older than the champion's. Only the
+registry's tag moves; the move is in the ledger with the name of whoever triggered it.
+"""
+
 TASK_DOCS = {
     "resolve": """\
 Settles the data day (the form's date, else the day of the data interval, else the day before the run) and checks the
@@ -62,4 +70,7 @@ Moves the tag `champion` to the new image if it still names the champion that th
 if the run was asked not to promote, is a backfill, or judged an older data day than the champion's.""",
     "roll_back": """\
 Moves the tag `champion` back. Fails if the registry has no such model; the tag then stays where it was.""",
+    "promote_model": """\
+Moves the tag `champion` to the named model. Fails if the registry has no such model; the tag then stays where it
+was.""",
 }

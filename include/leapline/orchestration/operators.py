@@ -15,10 +15,11 @@ from airflow.sdk import BaseOperator, Context, SkipMixin, conf
 from airflow.sdk.exceptions import AirflowException
 
 import leapline.jobs
-from leapline.jobs.rollback import roll_back
+from leapline.jobs.rollback import promote_model, roll_back
 from leapline.jobs.run import Run, past_report, perform, report_path
 from leapline.orchestration.docs import TASK_DOCS
 from leapline.orchestration.failures import as_failure, named_failures
+from leapline.orchestration.links import links
 from leapline.orchestration.params import Facts, resolve
 from leapline.settings import Settings
 
@@ -75,6 +76,7 @@ class SparkStep(SparkSubmitOperator):
             doc_md=TASK_DOCS[step],
             **kwargs,
         )
+        self.operator_extra_links = links(step)
 
     def execute(self, context: Context) -> Any:
         """Submit, and hand on the step's summary."""
@@ -98,6 +100,7 @@ class Step(BaseOperator):
 
     def __init__(self, *, step: str, **kwargs: Any) -> None:
         super().__init__(task_id=step, doc_md=TASK_DOCS[step], **kwargs)
+        self.operator_extra_links = links(step)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Do the step; the summary goes on by XCom."""
@@ -146,17 +149,33 @@ class RollBack(BaseOperator):
         super().__init__(task_id="roll_back", doc_md=TASK_DOCS["roll_back"], **kwargs)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Move the tag; who asked goes into the ledger."""
-        user = context["dag_run"].triggering_user_name or "Airflow"
+        """Move the tag; who asked, and why, goes into the ledger."""
+        order = _order(context, "rolled back by")
         with named_failures():
-            moved = roll_back(
-                Settings.load(),
-                to=context["params"]["model_id"],
-                why=f"rolled back by {user}",
-                run_id=context["run_id"],
-            )
+            moved = roll_back(Settings.load(), to=context["params"]["model_id"], **order)
         self.log.info("champion is now %s (%s)", moved["champion"], moved["why"])
         return moved
+
+
+class PromoteModel(BaseOperator):
+    """Makes the published model that the param `model_id` names the champion."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(task_id="promote_model", doc_md=TASK_DOCS["promote_model"], **kwargs)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Move the tag; who asked, and why, goes into the ledger."""
+        order = _order(context, "promoted by")
+        with named_failures():
+            moved = promote_model(Settings.load(), model_id=context["params"]["model_id"], **order)
+        self.log.info("champion is now %s (%s)", moved["champion"], moved["why"])
+        return moved
+
+
+def _order(context: Context, verb: str) -> dict[str, str]:
+    """Who moves the champion by hand, why, and in which run."""
+    user = context["dag_run"].triggering_user_name or "Airflow"
+    return {"who": user, "why": context["params"]["reason"] or f"{verb} {user}", "run_id": context["run_id"]}
 
 
 def _facts(context: Context) -> Facts:

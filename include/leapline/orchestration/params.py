@@ -63,6 +63,11 @@ PARAMS: dict[str, Param] = {
     ),
 }
 
+REASON = Param(
+    None, type=["null", "string"], title="Why", description="For the ledger. Empty: the name of whoever triggered it."
+)
+"""Of the DAGs that move the champion by hand."""
+
 
 def resolve(params: dict[str, Any], run: Any, settings: Settings | None = None) -> Facts:
     """Settle what a run works on.

@@ -1,0 +1,136 @@
+"""Who is told of what: the alerts of real DAG runs, in the log and by mail, and the rules behind them."""
+
+import json
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leapline.errors import SettingsError
+from leapline.jobs.run import report_path
+from leapline.local.airflow_env import Place
+from leapline.local.airflow_run import Outcome, run_dag
+from leapline.orchestration.alerts import Message, _channel, _mail, _slack, messages, stale
+from leapline.serving.ledger import Entry, Ledger
+from leapline.settings import Settings
+from leapline.storage import write_json
+from tests.fakes.line import lay_out, tell
+from tests.fakes.mail import MailServer, mail_server
+
+DAY = date(2026, 3, 1)
+REFUSED = "Refused: ROC AUC 0.81 is under {{ 0.88 }}."
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("line")
+
+
+@pytest.fixture
+def mail(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MailServer]:
+    """A mail server, and the connection `post` to it; the line's steps are stood in for."""
+    with mail_server() as server:
+        plain = {"disable_ssl": True, "disable_tls": True, "from_email": "leapline@shop.example"}
+        connection = {"conn_type": "smtp", "host": "127.0.0.1", "port": server.port, "extra": plain}
+        for name, value in lay_out(folder).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AIRFLOW_CONN_POST", json.dumps(connection))
+        yield server
+
+
+def settings_of(home: Path, **more: Any) -> Settings:
+    return Settings.load(home=home, alert_mail_to="night@shop.example", **more)
+
+
+def run(folder: Path, settings: Settings, **steps: Any) -> Outcome:
+    tell(folder, **steps)
+    return run_dag(settings, Place(folder / "airflow"), DAY)
+
+
+def promoted(settings: Settings, model_id: str) -> None:
+    Ledger(settings.ledger).append(
+        Entry("2026-02-02T04:00:00+00:00", "leapline", "good", "r", "promote", "champion", model_id, None, "sha256:1")
+    )
+
+
+def test_a_refusal_and_an_old_champion_are_told_by_mail(folder: Path, mail: MailServer) -> None:
+    settings = settings_of(folder / "lake", alert_connections="post, nowhere")
+    promoted(settings, "2026-02-01-0123456789ab")
+    done = run(folder, settings, gate={"passed": False, "sentence": REFUSED})
+    assert (done.state, done.error) == ("success", "")
+    refused, old = mail.letters
+    assert refused["To"] == "night@shop.example"
+    assert refused["Subject"] == "Leapline: Model refused, data of 2026-03-01"
+    text = refused.get_body(("html",)).get_content()  # type: ignore[union-attr]
+    assert REFUSED in text
+    assert "/plugin/models/leapline/?run=manual__" in text
+    assert old["Subject"] == "Leapline: Champion is old, data of 2026-03-01"
+    log = done.log.read_text()
+    assert f"ALERT Model refused, data of 2026-03-01. {REFUSED} http" in log
+    assert "Alert not sent to connection nowhere" in log
+
+
+def test_a_failed_check_is_told(folder: Path, mail: MailServer) -> None:
+    settings = settings_of(folder / "lake2", alert_connections="post")
+    done = run(folder, settings, check_events={"error": ["DataCheckError", "events", "2 broken", "none", "Look."]})
+    assert done.state == "failed"
+    [letter] = mail.letters
+    assert letter["Subject"] == "Leapline: Data check failed, data of 2026-03-01"
+    assert "events: found 2 broken; expected none. Look." in letter.get_body(("html",)).get_content()  # type: ignore[union-attr]
+
+
+class Ended:
+    """A task instance of which only its name and the run's facts are asked."""
+
+    def __init__(self, task_id: str, facts: dict[str, Any] | None) -> None:
+        self.task_id, self._facts = task_id, facts
+
+    def xcom_pull(self, task_ids: str) -> dict[str, Any] | None:
+        assert task_ids == "resolve"
+        return self._facts
+
+
+FACTS = {"day": "2026-03-01", "backfill": False}
+
+
+@pytest.mark.parametrize(
+    ("task", "facts", "summary", "exception", "titles"),
+    [
+        ("gate", FACTS, {"passed": True, "sentence": "Passed."}, None, []),
+        ("promote", FACTS, {"promoted": True}, None, []),
+        ("promote", FACTS, {"promoted": False}, None, ["Champion is old"]),
+        ("probe", FACTS, {"passed": False, "sentence": "Refused."}, None, ["Model refused", "Champion is old"]),
+        ("gate", FACTS | {"backfill": True}, {"passed": False, "sentence": "Refused."}, None, ["Model refused"]),
+        ("train", FACTS, None, "no memory", ["Step train failed", "Champion is old"]),
+        ("resolve", None, None, "no such day", ["Step resolve failed"]),
+    ],
+)
+def test_what_is_told(
+    tmp_path: Path, task: str, facts: Any, summary: Any, exception: str | None, titles: list[str]
+) -> None:
+    settings = Settings.load(home=tmp_path)
+    promoted(settings, "2026-02-22-0123456789ab")
+    if summary:
+        write_json(report_path(settings, "night", task), {"step": task, "ok": True, "summary": summary})
+    context = {"ti": Ended(task, facts), "run_id": "night", "exception": exception}
+    assert [message.title.split(",")[0] for message in messages(settings, context)] == titles
+
+
+@pytest.mark.parametrize(("days", "told"), [(7, True), (8, False)])
+def test_old_is_a_setting(tmp_path: Path, days: int, told: bool) -> None:
+    settings = Settings.load(home=tmp_path, stale_champion_days=days)
+    assert stale(settings, DAY) == ""
+    promoted(settings, "2026-02-22-0123456789ab")
+    assert bool(stale(settings, DAY)) is told
+
+
+def test_a_way_that_is_not_open_is_named(tmp_path: Path) -> None:
+    settings, message = Settings.load(home=tmp_path), Message("a", "b", "c")
+    with pytest.raises(SettingsError, match=r"connection x: found type 'http'; expected one of smtp, slackwebhook"):
+        _channel("x", "http")
+    with pytest.raises(SettingsError, match="LEAPLINE_ALERT_MAIL_TO: found nothing"):
+        _mail(settings, "post", message)
+    with pytest.raises(SettingsError, match="no package apache-airflow-providers-slack"):
+        _slack(settings, "hook", message)

@@ -1,0 +1,147 @@
+"""What the Models page tells of a lake, in all its states."""
+
+import os
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from leapline.errors import DataCheckError
+from leapline.orchestration.page import documents, models, runs
+from leapline.settings import Settings
+from leapline.storage import Lake
+from tests.ui.lake import EVIL, Nights, days
+
+LAST = date(2026, 3, 30)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings.load(home=tmp_path / "lake")
+
+
+@pytest.fixture
+def nights(settings: Settings) -> Nights:
+    return Nights(settings)
+
+
+def test_no_run_yet(settings: Settings) -> None:
+    assert runs.listed(settings) == []
+    assert runs.detail(settings) is None
+    assert models.candidates(settings) == {"rows": [], "more": False}
+    assert models.nights(settings) == []
+    assert models.ledger(settings) == {"rows": [], "total": 0, "problem": ""}
+
+
+def test_a_promoted_night(settings: Settings, nights: Nights) -> None:
+    digest = nights.night(LAST)
+    run = runs.detail(settings)
+    assert run
+    assert (run["outcome"], run["day"]) == ("promoted", "2026-03-30")
+    assert run["sentence"].startswith("Passed all 6 rules: ROC AUC: 0.9")
+    assert run["published"]["digest"] == digest
+    assert [step["state"] for step in run["steps"]] == ["done"] * len(runs.STEPS)
+    assert run["seconds"] == pytest.approx(313.1)
+    assert run["data"]["lines"] == 231474
+    assert run["data"]["check"]["docs"] == "docs/2026-03-30/data_docs/index.html"
+    assert set(run["model"]["curves"]) == {"roc", "precision_recall", "reliability", "histogram"}
+    assert run["model"]["importances"]["n_cart_adds"] == 0.176
+    [row] = models.candidates(settings)["rows"]
+    assert (row["digest"], row["card"]) == (digest, f"models/{row['model_id']}/card")
+    assert models.nights(settings)[0]["promoted"]
+
+
+def test_a_refused_night(settings: Settings, nights: Nights) -> None:
+    nights.night(LAST, skill=1.0)
+    run = runs.detail(settings)
+    assert run
+    assert (run["outcome"], run["published"]) == ("refused", None)
+    assert run["sentence"].startswith("Refused: ROC AUC: 0.7")
+    states = {step["step"]: step["state"] for step in run["steps"]}
+    assert (states["gate"], states["package"]) == ("refused", "not run")
+    [row] = models.candidates(settings)["rows"]
+    assert (row["model_id"], row["passed"], row["card"]) == (None, False, "days/2026-03-30/card")
+
+
+def test_a_failed_night(settings: Settings, nights: Nights) -> None:
+    nights.failed(LAST, DataCheckError("events", found="2 broken", expected="none", fix="Look."))
+    run = runs.detail(settings)
+    assert run
+    assert run["outcome"] == "failed"
+    assert run["sentence"] == "Failed in check_events: events: found 2 broken; expected none. Look."
+    assert (run["model"], run["rules"], run["data"]["events"]) == (None, [], 43706)
+
+
+def test_curves_of_a_later_run_are_not_shown_for_the_earlier(settings: Settings, nights: Nights) -> None:
+    nights.night(LAST)
+    first = runs.detail(settings)
+    assert first
+    nights._evaluate(LAST, 1.2, 3400, False)
+    again = runs.detail(settings, first["run_id"])
+    assert again
+    assert again["model"]["curves"] is None
+    assert again["model"]["importances"] is None
+    assert again["model"]["metrics"]["roc_auc"] == first["model"]["metrics"]["roc_auc"]
+
+
+def test_runs_are_listed_newest_first_and_found_by_id(settings: Settings, nights: Nights) -> None:
+    for day in days(LAST, 3):
+        nights.night(day)
+    found = runs.listed(settings, most=2)
+    assert [run["day"] for run in found] == ["2026-03-30", "2026-03-29"]
+    assert runs.detail(settings, found[1]["run_id"])["day"] == "2026-03-29"  # type: ignore[index]
+    assert runs.detail(settings, "../../etc") is None
+
+
+def test_a_damaged_file_takes_only_itself_off_the_page(settings: Settings, nights: Nights) -> None:
+    nights.night(LAST)
+    lake = Lake(settings.home)
+    (lake.current("evaluations", LAST) / "curves.json").write_text("{")
+    (lake.current("checks", LAST) / "result.json").unlink()
+    settings.ledger.write_text("no ledger\n")
+    run = runs.detail(settings)
+    assert run
+    assert run["model"]["curves"] is None
+    assert run["data"]["check"] is None
+    assert "line 1" in models.ledger(settings)["problem"]
+    assert models.candidates(settings)["rows"]
+
+
+def test_four_hundred_candidates_come_in_pages(settings: Settings, nights: Nights) -> None:
+    lake = Lake(settings.home)
+    nights.night(LAST)
+    model_id = lake.keys("models")[0]
+    for day in days(date(2026, 3, 29), 399):
+        os.symlink(lake.folder("models", model_id), lake.folder("models", f"{day}-0123456789ab"))  # noqa: PTH211
+    first = models.candidates(settings)
+    assert [row["key"] for row in first["rows"]][:2] == [model_id, "2026-03-29-0123456789ab"]
+    assert first["more"]
+    seen, page = list(first["rows"]), first
+    while page["more"]:
+        page = models.candidates(settings, before=seen[-1]["key"])
+        seen += page["rows"]
+    assert len({row["key"] for row in seen}) == len(seen) == 400
+
+
+def test_a_card_shows_markup_as_text(settings: Settings, nights: Nights) -> None:
+    nights.night(LAST)
+    model_id = Lake(settings.home).keys("models")[0]
+    page = documents.card(documents.model_folder(settings, model_id), "../../")
+    assert page
+    assert EVIL not in page
+    assert "&lt;img src=x" in page
+    assert "<td>ROC AUC</td>" in page
+    assert documents.card(documents.model_folder(settings, "../models"), "") is None
+    assert documents.card(documents.verdict_folder(settings, "2026-02-30"), "") is None
+
+
+@pytest.mark.parametrize(
+    "name", ["../result.json", "/etc/passwd", "..%2fresult.json", "a\0b", "", "missing.html", "out"]
+)
+def test_nothing_outside_of_the_data_docs(settings: Settings, nights: Nights, name: str) -> None:
+    nights.night(LAST)
+    docs = Lake(settings.home).current("checks", LAST) / "data_docs"
+    (docs / "out").symlink_to(docs.parent / "result.json")
+    assert documents.data_doc(settings, "2026-03-30", "index.html") == docs / "index.html"
+    assert documents.data_doc(settings, "2026-03-30", name) is None
+    assert documents.data_doc(settings, "../2026-03-30", "index.html") is None

@@ -1,0 +1,187 @@
+"""A lake as many nights leave it, without the nights: for the Models page, which only reads."""
+
+import os
+import shutil
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from leapline.evaluation import metrics, plots
+from leapline.jobs.run import describe, report_path
+from leapline.serving.ledger import Entry, Ledger
+from leapline.settings import Settings
+from leapline.storage import Lake, read_json, write_json
+
+EVIL = "<img src=x onerror=\"document.title='broken in'\">"
+SECONDS = {"extract": 168.2, "check_events": 11.2, "featurize": 30.9, "train": 41.6, "evaluate": 49.1, "gate": 0.1}
+LATER = {"package": 1.8, "probe": 9.6, "publish": 0.4, "promote": 0.2}
+BUYERS = 0.055
+CALIBRATION = {"kind": "odds", "factor": BUYERS / (1 - BUYERS)}
+IMPORTANCES = {
+    "n_cart_adds": 0.176, "cart_value": 0.130, "n_item_views": 0.118, "length_s": 0.094, "n_clicks": 0.081,
+    "mean_dwell_s": 0.072, "unique_items": 0.066, "n_searches": 0.058, "last_viewed_price": 0.051, "start_hour": 0.044,
+    "top_category": 0.038, "referrer": 0.032, "device_type": 0.021, "session_index": 0.019,
+}  # fmt: skip
+
+
+class Nights:
+    """Writes what nights leave in the lake of `settings`, one after the other."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings, self.lake = settings, Lake(settings.home)
+        self._ledger = Ledger(settings.ledger)
+        self._champion: str | None = None
+
+    def night(self, day: date, *, skill: float = 2.0, examples: int = 3400, pictures: bool = False) -> str | None:
+        """A night that judges a model; the digest of what it promoted, None if it refused."""
+        measured = self._evaluate(day, skill, examples, pictures)
+        passed = measured.roc_auc is not None and measured.roc_auc >= 0.88
+        rules, sentence = self._verdict(day, measured)
+        gate = {"passed": passed, "sentence": sentence, "rules": rules}
+        self._reports(day, SECONDS, self._summaries(day, measured) | {"gate": gate})
+        if passed:
+            digest = self._publish(day, measured, gate)
+            self.promote(day, digest)
+            return digest
+        return None
+
+    def failed(self, day: date, error: Any, step: str = "check_events") -> None:
+        """A night that broke."""
+        done = {s: t for s, t in SECONDS.items() if list(SECONDS).index(s) < list(SECONDS).index(step)}
+        self._reports(day, done, self._summaries(day, None))
+        self._write(day, step, {"ok": False, "error": describe(error)})
+
+    def promote(self, day: date, digest: str, model_id: str = "") -> None:
+        """An entry in the ledger, on the morning after."""
+        when = datetime(day.year, day.month, day.day, 4, 12, tzinfo=UTC) + timedelta(days=1)
+        name = model_id or f"{day}-{digest[7:19]}"
+        run, words = f"scheduled__{day}", "Passed all 6 rules."
+        parts = (when.isoformat(), "leapline", words, run, "promote", "champion", name, self._champion, digest)
+        self._ledger.append(Entry(*parts))
+        self._champion = digest
+
+    def forget_champion(self) -> None:
+        """As if none had ever been promoted."""
+        self._champion = None
+
+    def image_is(self, model_id: str, digest: str, image: str) -> None:
+        """Correct a model's papers: what a registry holds under its id."""
+        day, paper = date.fromisoformat(model_id[:10]), self.lake.current("models", model_id) / "publication.json"
+        write_json(paper, read_json(paper) | {"digest": digest, "image": image})
+        self._write(day, "publish", {"ok": True, "summary": read_json(paper), "seconds": LATER["publish"]})
+
+    def _evaluate(self, day: date, skill: float, examples: int, pictures: bool) -> metrics.Metrics:
+        chance = np.random.default_rng(day.toordinal())
+        labels = (chance.random(examples) < BUYERS).astype(float)
+        # Two normal groups: the logistic of their log likelihood ratio is the true chance among equals.
+        seen = chance.normal(0, 1, examples) + skill * labels
+        scores = 1 / (1 + np.exp(-(skill * seen - skill**2 / 2)))
+        measured = metrics.measure(labels, scores, CALIBRATION)
+        curves = metrics.curves(labels, scores, CALIBRATION)
+        with self.lake.attempt("candidates", day) as out:
+            write_json(out / "training.json", {"importances": IMPORTANCES, "calibration": CALIBRATION})
+        with self.lake.attempt("evaluations", day) as out:
+            write_json(out / "metrics.json", measured.as_dict())
+            if curves:
+                write_json(out / "curves.json", curves.as_dict())
+            if pictures:
+                plots.draw(out / "plots", f"Data day {day}", measured, curves, IMPORTANCES)
+        self._check(day)
+        return measured
+
+    def _check(self, day: date) -> None:
+        outcomes = [
+            {"name": "events", "observed": 43706.0, "expected": "at least 21000", "passed": True, "why": ""},
+            {"name": "quarantined_share", "observed": 0.0023, "expected": "0 to 0.05", "passed": True, "why": ""},
+            {"name": "personal_data", "observed": 0.0, "expected": "none", "passed": True, "why": ""},
+        ]
+        with self.lake.attempt("checks", day) as out:
+            (out / "data_docs").mkdir()
+            page = f"<html><body><h1>Events of {day}</h1><script>document.title='broken in'</script></body></html>"
+            (out / "data_docs" / "index.html").write_text(page)
+            told = {"passed": True, "sentence": "All 3 expectations hold.", "outcomes": outcomes}
+            write_json(out / "result.json", told | {"docs": "data_docs/index.html", "source": "attempt-1"})
+
+    def _verdict(self, day: date, measured: metrics.Metrics) -> tuple[list[dict[str, Any]], str]:
+        auc = measured.roc_auc or 0.0
+        found = [
+            ("roc_auc", auc, "at least 0.88", auc >= 0.88, "ROC AUC"),
+            ("suspicious_roc_auc", auc, "below 0.999", True, "ROC AUC"),
+            ("positives", measured.positives, "at least 30", True, "buyers in the holdout"),
+            ("training_days", 7, "at least 1", True, "days trained on"),
+            ("distinct_scores", measured.distinct_scores, "at least 10", True, "different scores"),
+            ("log_loss", measured.log_loss, f"below {measured.base_log_loss or 0:.4g}", True, "log loss"),
+        ]
+        rules = [
+            {"name": n, "value": v, "limit": limit, "passed": ok, "why": _why(noun, v, limit, ok)}
+            for n, v, limit, ok, noun in found
+        ]
+        passed = all(rule["passed"] for rule in rules)
+        sentence = f"Passed all {len(rules)} rules: {rules[0]['why']}." if passed else f"Refused: {rules[0]['why']}."
+        with self.lake.attempt("verdicts", day) as out:
+            write_json(out / "verdict.json", {"passed": passed, "summary": sentence, "rules": rules})
+            (out / "card.md").write_text(_card(day, sentence))
+        return rules, sentence
+
+    def _publish(self, day: date, measured: metrics.Metrics, gate: dict[str, Any]) -> str:
+        digest = f"sha256:{day.toordinal():064x}"[:7] + f"{day.toordinal() * 2654435761 % 16**12:012x}" + "0" * 52
+        model_id = f"{day}-{digest[7:19]}"
+        numbers = {k: v for k, v in measured.as_dict().items() if k in {"roc_auc", "roc_auc_interval"}}
+        numbers |= {"average_precision": measured.average_precision}
+        paper = {"model_id": model_id, "data_day": day.isoformat(), "digest": digest, "image": self.settings.image}
+        with self.lake.attempt("models", model_id) as out:
+            write_json(out / "publication.json", paper | {"metrics": numbers})
+            write_json(out / "verdict.json", {"passed": True, "summary": gate["sentence"], "rules": gate["rules"]})
+            (out / "card.md").write_text(_card(day, gate["sentence"]))
+            drawn = self.lake.current("evaluations", day) / "plots"
+            if drawn.is_dir():
+                shutil.copytree(drawn, out / "plots")
+        probe = {"passed": True, "rows": 2000, "sentence": "The image gives Spark's probability on 2000 rows."}
+        promoted = {"promoted": True, "model_id": model_id, "why": gate["sentence"]}
+        self._reports(day, LATER, {"package": {}, "probe": probe, "publish": paper, "promote": promoted})
+        return digest
+
+    def _summaries(self, day: date, measured: metrics.Metrics | None) -> dict[str, Any]:
+        counts = {
+            "lines": 231474, "events": 43706, "late_taken": 126, "quarantined_share": 0.0024,
+            "excluded": {"bot": 2255, "duplicate": 554, "no_consent": 8011},
+            "quarantined": {"width": 53, "not_utf8": 32, "clock_skew": 10},
+        }  # fmt: skip
+        training = [(day - timedelta(days=n)).isoformat() for n in range(7, 0, -1)]
+        return {
+            "extract": {day.isoformat(): counts},
+            "check_events": {day.isoformat(): {"passed": True}},
+            "featurize": {day.isoformat(): {"examples": 3400, "positives": 187, "features": 31}},
+            "train": {"days": training, "threshold": 0.186},
+            "evaluate": measured.as_dict() if measured else {},
+        }
+
+    def _reports(self, day: date, seconds: dict[str, float], summaries: dict[str, Any]) -> None:
+        for step, took in seconds.items():
+            self._write(day, step, {"ok": True, "summary": summaries[step], "seconds": took})
+
+    def _write(self, day: date, step: str, told: dict[str, Any]) -> None:
+        run_id = f"scheduled__{day + timedelta(days=1)}T00:00:00+00:00"
+        path = report_path(self.settings, run_id, step)
+        write_json(path, {"step": step, "day": day.isoformat(), "run_id": run_id} | told)
+        ended = datetime(day.year, day.month, day.day, 4, 12, tzinfo=UTC) + timedelta(days=1)
+        os.utime(path.parent, (ended.timestamp(), ended.timestamp()))
+
+
+def days(last: date, count: int) -> Iterable[date]:
+    """`count` days that end with `last`."""
+    return (last - timedelta(days=n) for n in range(count - 1, -1, -1))
+
+
+def _why(noun: str, value: Any, limit: str, passed: bool) -> str:
+    found = f"{noun}: {value:.6g}"
+    return f"{found} ({limit})" if passed else f"{found}, but {limit} is asked"
+
+
+def _card(day: date, sentence: str) -> str:
+    names = ("roc", "precision_recall", "scores", "importances")
+    pictures = "\n\n".join(f"![{name}](plots/{name}.png)" for name in names)
+    table = "| metric | value |\n| --- | --- |\n| ROC AUC | 0.91 |"
+    return f"# Model card: buy or defer, {day}\n\n**{sentence}**\n\n{EVIL}\n\n## Metrics\n\n{table}\n\n{pictures}\n"

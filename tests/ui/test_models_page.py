@@ -1,0 +1,209 @@
+"""The Models page in Airflow's web UI, looked at with a real browser.
+
+With TEST_PICTURES=1 the pictures in docs/ are taken anew.
+"""
+
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leapline.errors import LocalServiceError
+from leapline.serving.ledger import Ledger
+from tests.conftest import ROOT
+from tests.fakes.line import tell
+from tests.ui.lake import EVIL
+from tests.ui.site import CHROMIUM, QUIET, Site, pictures_wanted, site, viewer
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+WIDE, PHONE = {"width": 1280, "height": 1500}, {"width": 390, "height": 1500}
+Open = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with site(tmp_path_factory.mktemp("site")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(up: Site) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        yield play.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
+
+
+@pytest.fixture(scope="module")
+def login(up: Site, browser: Any) -> Any:
+    """The cookies of somebody who logged in as a person does."""
+    page = browser.new_page()
+    page.goto(f"{up.place.url}/auth/login")
+    page.fill("input[name=username]", "admin")
+    page.fill("input[name=password]", up.place.password())
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "/auth/" not in url)
+    return page.context.storage_state()
+
+
+@pytest.fixture
+def models(up: Site, browser: Any, login: Any) -> Iterator[Open]:
+    """Opens the page from Airflow's navigation, or a part of it by its address; gives the window and the frame."""
+    contexts, errors = [], list[str]()
+
+    def open_page(path: str = "", viewport: dict[str, int] = WIDE, scheme: str = "light") -> tuple[Any, Any]:
+        contexts.append(browser.new_context(storage_state=login, color_scheme=scheme, viewport=viewport))
+        window = contexts[-1].new_page()
+        window.set_default_timeout(30_000)
+        window.on("pageerror", lambda error: errors.append(str(error)))
+        window.goto(f"{up.place.url}/plugin/models{path}" if path else up.place.url)
+        if not path:
+            window.get_by_role("link", name="Models").first.click()
+        window.frame_locator("iframe").locator("#headline").wait_for()
+        return window, next(f for f in window.frames if f.url.startswith(f"{up.place.url}/leapline/"))
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def faults(frame: Any) -> list[str]:
+    """What axe finds that is serious."""
+    frame.evaluate(AXE.read_text())
+    found = frame.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    return [f"{v['id']}: {v['nodes'][0]['html']}" for v in found if v["impact"] in {"serious", "critical"}]
+
+
+def test_nothing_without_a_login(up: Site) -> None:
+    docs = "docs/2026-03-30/data_docs/index.html"
+    for path in ("", "static/page.js", "api/page", "api/ledger", "api/serving", "models/x/card", docs, "openapi.json"):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{up.place.url}/leapline/{path}")  # noqa: S310
+        assert refused.value.code in ({401, 404} if path == "openapi.json" else {401}), path
+
+
+def test_a_viewer_looks_and_does_not_touch(up: Site) -> None:
+    vera = viewer(up)
+    page = vera._send("GET", "/leapline/api/page", None)
+    assert (page["run"]["outcome"], page["may_move"]) == ("promoted", False)
+    with pytest.raises(LocalServiceError, match="403"):
+        vera.trigger("rollback", {})
+
+
+@pytest.mark.parametrize(
+    ("name", "viewport", "scheme"), [("light", WIDE, "light"), ("dark", WIDE, "dark"), ("phone", PHONE, "light")]
+)
+def test_the_night_at_a_glance(models: Open, up: Site, name: str, viewport: dict[str, int], scheme: str) -> None:
+    window, frame = models(viewport=viewport, scheme=scheme) if name != "phone" else models("/leapline/", viewport)
+    assert frame.locator("#headline").inner_text().startswith("Passed all 6 rules: ROC AUC: 0.9")
+    assert frame.locator(".badge").inner_text() == "✓ Promoted"
+    frame.get_by_text(f"Champion: {up.models[0]}").wait_for()
+    assert frame.locator("canvas").count() == 5
+    rows = frame.get_by_role("table", name="Candidates, newest first").get_by_role("row")
+    assert [rows.nth(i).get_by_role("button", name="Roll back").count() for i in (1, 2)] == [0, 1]
+    assert frame.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing hangs out to the side"
+    assert faults(frame) == []
+    if pictures_wanted():
+        window.wait_for_timeout(500)
+        window.screenshot(path=str(ROOT / "docs" / f"models-{name}.png"))
+
+
+def test_airflows_own_theme_wins_over_the_systems(models: Open) -> None:
+    window, frame = models("/leapline/", scheme="light")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    assert frame.evaluate(paper) == "rgb(255, 255, 255)"
+    window.evaluate("localStorage.setItem('theme', 'dark')")
+    frame.wait_for_function(f"{paper} === 'rgb(15, 20, 24)'")
+
+
+def test_card_and_data_docs_open_and_nothing_of_theirs_runs(models: Open) -> None:
+    _, frame = models("/leapline/")
+    frame.get_by_role("link", name="Model card", exact=True).first.click()
+    frame.get_by_role("heading", name="Model card: buy or defer, 2026-03-30").wait_for()
+    assert EVIL in frame.inner_text("body")
+    frame.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    assert frame.locator("img").count() == 4
+    assert faults(frame) == []
+    frame.get_by_role("link", name="Models").click()
+    frame.get_by_role("link", name="Data Docs").first.click()
+    frame.get_by_role("heading", name="Events of 2026-03-30").wait_for()
+    assert frame.evaluate("document.title") != "broken in"
+    frame.get_by_role("link", name="Models").click()
+    frame.locator("#headline").wait_for()
+
+
+def test_an_earlier_run_that_failed(models: Open, up: Site) -> None:
+    _, frame = models("/leapline/")
+    failed = frame.locator("#runs option", has_text="failed").first.get_attribute("value")
+    frame.get_by_label("Run", exact=True).select_option(failed)
+    frame.get_by_text("Failed in check_events.").wait_for()
+    assert "a share of duplicates of 0.31" in frame.inner_text(".why")
+    assert faults(frame) == []
+
+
+def test_no_run_yet(models: Open, up: Site) -> None:
+    home = up.settings.home
+    home.rename(home.with_name("aside"))
+    try:
+        _, frame = models("/leapline/")
+        assert frame.locator("#headline").inner_text() == "No night has run yet."
+        assert faults(frame) == []
+    finally:
+        home.with_name("aside").rename(home)
+
+
+def test_older_candidates_come_when_asked_for(models: Open) -> None:
+    _, frame = models("/leapline/")
+    rows = frame.get_by_role("table", name="Candidates, newest first").get_by_role("row")
+    assert rows.count() == 11
+    frame.get_by_role("button", name="Show older").press("Enter")
+    frame.wait_for_function("document.querySelectorAll('#candidates tbody tr').length > 10")
+
+
+def test_a_run_is_triggered_and_its_verdict_read(models: Open, up: Site) -> None:
+    tell(up.line, gate={"passed": False, "sentence": "Refused: ROC AUC 0.81 is under 0.9."})
+    window, frame = models("/leapline/")
+    run = up.api.trigger("retrain", {"date": "2026-03-31", "roc_auc_threshold": 0.9})
+    assert up.api.wait_for_run("retrain", run, 200) == "success"
+    window.reload()
+    frame = window.frame_locator("iframe")
+    frame.get_by_text("ROC AUC 0.81 is under 0.9.").first.wait_for()
+    assert frame.locator(".badge").inner_text() == "✕ Refused"
+    links = up.api.get(f"dags/retrain/dagRuns/{run}/taskInstances/gate/links")["extra_links"]
+    assert links["Report"].startswith(f"{up.place.url}/plugin/models/leapline/?run=manual__")
+    assert links["Model card"] == f"{up.place.url}/plugin/models/leapline/days/2026-03-31/card"
+    window.goto(links["Report"])
+    window.frame_locator("iframe").get_by_text("ROC AUC 0.81 is under 0.9.").first.wait_for()
+
+
+def test_rolling_back_is_asked_twice_and_told_in_the_ledger(models: Open, up: Site) -> None:
+    champion, before = up.models
+    window, frame = models("/leapline/")
+    frame.get_by_role("button", name=f"Roll back to this: {before}").click()
+    dialog = frame.get_by_role("dialog", name="Roll back the champion?")
+    assert champion in dialog.inner_text()
+    assert faults(frame) == []
+    window.keyboard.press("Escape")
+    assert not dialog.is_visible()
+    assert Ledger(up.settings.ledger).entries()[-1].action == "promote"
+
+    frame.get_by_role("button", name=f"Roll back to this: {before}").press("Enter")
+    dialog.get_by_label("Why").fill("it recommends umbrellas")
+    dialog.get_by_role("button", name="Roll back").click()
+    row = frame.get_by_role("row", name="it recommends umbrellas")
+    row.wait_for(timeout=90_000)
+    assert "admin" in row.inner_text()
+    assert "rolled back" in row.inner_text()
+    frame.get_by_text(f"Champion: {before}").wait_for()
+    entry = Ledger(up.settings.ledger).entries()[-1]
+    assert (entry.who, entry.action, entry.model_id) == ("admin", "rollback", before)
+
+    frame.get_by_role("button", name=f"Promote this: {champion}").click()
+    frame.get_by_role("dialog").get_by_role("button", name="Promote").click()
+    frame.get_by_text(f"Champion: {champion}").wait_for(timeout=90_000)
+    assert Ledger(up.settings.ledger).entries()[-1].why == "promoted by admin"
