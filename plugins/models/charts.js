@@ -34,8 +34,10 @@ function axis(label, values, more = {}) {
   };
 }
 
-const tenths = (_, splits) => splits.map((value) => value.toFixed(1));
+const tenths = (_, splits) => splits.map((value) => value.toFixed(value * 10 % 1 > 1e-6 && value * 10 % 1 < 1 - 1e-6 ? 2 : 1));
 const fixed = (digits) => (_, splits) => splits.map((value) => value.toFixed(digits));
+// Steps whose labels are exact: a rounded label would name another place than its line's.
+const STEPS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5];
 const share = (_, splits) => splits.map((value) => `${Math.round(value * 100)} %`);
 
 // Dashed lines between points given in the chart's own units.
@@ -59,7 +61,7 @@ function guides(lines) {
 function base(x, y, series, lines, ranges) {
   return {
     scales: { x: { time: false, range: ranges[0] }, y: { range: ranges[1] } },
-    axes: [{ size: 30, ...x }, { size: 46, ...y }],
+    axes: [{ size: 30, incrs: STEPS, ...x }, { size: 46, incrs: STEPS, ...y }],
     series,
     cursor: { drag: { x: false, y: false }, points: { size: 7 } },
     legend: { markers: { width: 0, fill: (u, i) => u.series[i].stroke?.(u, i) ?? null } },
@@ -130,8 +132,8 @@ export function nights(found, rollbacks, limit) {
   const days = rows.map((r) => seconds(r.day));
   const range = [days[0] - 43200 * 1.5, days[days.length - 1] + 43200 * 1.5];
   const told = `ROC AUC of ${rows.length} nights, from ${number(low, 3)} to ${number(high, 3)} with intervals.`;
-  const marks = (u) => drawNights(u, rows, days, rollbacks.map((entry) => seconds(entry.when)));
-  return figure("ROC AUC, night by night", "bars: 95 % interval; ring: became champion; hollow: refused", told,
+  const marks = (u) => drawNights(u, rows, days, rollbacks.map(seconds));
+  return figure("ROC AUC, night by night", "bars: 95 % interval; ring: became champion; hollow: refused; upright line: rolled back", told,
     [days, rows.map((r) => r.roc_auc)], () => ({
       ...base(axis(null, (_, splits) => splits.map((s) => day(new Date(s * 1000).toISOString().slice(0, 10)).slice(0, -5)),
         { space: 70, incrs: [86400, 2 * 86400, 3 * 86400, 7 * 86400, 14 * 86400] }), axis(null, fixed(2)),

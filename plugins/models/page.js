@@ -49,9 +49,17 @@ function draw(found, serving) {
 }
 
 function drawCandidates(found, serving) {
+  const known = { ...serving, ...named(found, serving.champion) };
   const move = found.may_move ? (wanted) => confirmMove(wanted, show) : null;
-  document.getElementById("champion")?.replaceChildren(...sections.champion(serving, found.ledger));
-  document.getElementById("candidates").replaceChildren(tables.candidates(found.candidates, serving, move));
+  document.getElementById("champion")?.replaceChildren(...sections.champion(known));
+  document.getElementById("candidates").replaceChildren(tables.candidates(found.candidates, known, move));
+}
+
+// The registry knows the champion by its digest; its name and since when it serves are the ledger's to say.
+function named(found, digest) {
+  const entry = found.ledger.rows.find((row) => row.after === digest);
+  const row = found.candidates.rows.find((candidate) => digest && candidate.digest === digest);
+  return { model_id: entry?.model_id ?? row?.model_id ?? null, since: entry?.when ?? null };
 }
 
 function nothingYet(run) {
@@ -65,9 +73,8 @@ function nothingYet(run) {
 function past(found, run) {
   if (!found.nights.some((night) => night.roc_auc !== null)) return null;
   const limit = /at least ([\d.]+)/.exec(run?.rules.find((rule) => rule.name === "roc_auc")?.limit ?? "");
-  const rollbacks = found.ledger.rows.filter((entry) => entry.action === "rollback");
   const title = found.nights.length === 1 ? "One night" : `The last ${found.nights.length} nights`;
-  return section(title, charts.nights(found.nights, rollbacks, limit ? Number(limit[1]) : null));
+  return section(title, charts.nights(found.nights, found.rollbacks, limit ? Number(limit[1]) : null));
 }
 
 function pick(found) {

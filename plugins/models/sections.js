@@ -42,12 +42,17 @@ function links(run) {
 function figures(metrics) {
   const shown = [
     ["ROC AUC", number(metrics.roc_auc), metrics.roc_auc_interval ? `95 %: ${span(metrics.roc_auc_interval)}` : null],
-    ["Average precision", number(metrics.average_precision), metrics.prevalence ? `no skill: ${number(metrics.prevalence, 3)}` : null],
+    ["Average precision", number(metrics.average_precision), averagePrecisionNote(metrics)],
     ["Log loss", number(metrics.log_loss), metrics.base_log_loss ? `constant forecast: ${number(metrics.base_log_loss, 3)}` : null],
     ["Buyers judged on", number(metrics.positives), `of ${number(metrics.examples)} sessions`],
   ];
   return el("dl", { class: "figures" }, shown.map(([name, value, note]) =>
     el("div", {}, el("dt", {}, name), el("dd", {}, value, note ? el("small", {}, note) : null))));
+}
+
+function averagePrecisionNote(metrics) {
+  const around = metrics.average_precision_interval ? `95 %: ${span(metrics.average_precision_interval)}; ` : "";
+  return metrics.prevalence ? `${around}no skill: ${number(metrics.prevalence, 3)}` : null;
 }
 
 export function rules(run) {
@@ -58,7 +63,7 @@ export function rules(run) {
     cells: [mark(rule.passed), [ruleName(rule), rule.passed ? null : el("small", {}, rule.why)],
       number(rule.value), rule.limit],
   }));
-  if (run.probe) {
+  if (run.probe && !run.rules.some((rule) => rule.name.startsWith("probe"))) {
     rows.push({ class: run.probe.passed ? null : "failed", cells: [mark(run.probe.passed),
       ["image answers as Spark does", el("small", {}, run.probe.sentence)], number(run.probe.rows), "every row"] });
   }
@@ -88,7 +93,18 @@ export function model(run) {
     curves.reliability && charts.reliability(curves.reliability),
     curves.histogram && charts.scores(curves.histogram),
   ];
-  return section("The model", el("div", { class: "charts" }, drawn), slices(metrics), important(importances));
+  return section("The model", against(run.model.champion), el("div", { class: "charts" }, drawn), slices(metrics), important(importances));
+}
+
+// The champion on the same sessions, where the evaluation re-scored it.
+function against(champion) {
+  if (!champion || champion.state === "none") return null;
+  const found = champion.comparison;
+  if (!found) return el("p", { class: "quiet" }, `Not held against the champion: ${champion.why}.`);
+  const signed = (value) => `${value < 0 ? "−" : "+"}${number(Math.abs(value))}`;
+  const around = found.interval ? ` (95 %: ${signed(found.interval[0])} to ${signed(found.interval[1])})` : "";
+  return el("p", {}, "Against the champion ", el("code", {}, champion.model_id ?? ""),
+    ` on the same sessions: ROC AUC ${signed(found.difference)}${around}.`);
 }
 
 // Parts of the holdout, where the evaluation looked at them: any list of named parts with numbers.
@@ -97,8 +113,8 @@ function slices(metrics) {
   if (!found.length) return null;
   const head = [{ label: "Sessions" }, { label: "ROC AUC", number: true }, { label: "95 % interval" },
     { label: "Buyers", number: true }, { label: "Sessions judged on", number: true }];
-  const rows = found.map((slice) => ({ cells: [[slice.by ?? slice.column, slice.value ?? slice.name].filter(Boolean).map(words).join(": "),
-    number(slice.roc_auc), span(slice.roc_auc_interval), number(slice.positives), number(slice.examples)] }));
+  const rows = found.map((slice) => ({ cells: [`${words(slice.by)}: ${slice.value}`,
+    number(slice.roc_auc), span(slice.interval), number(slice.positives), number(slice.examples)] }));
   return el("details", {}, el("summary", {}, "Parts of the sessions"), table("Metrics by part", head, rows));
 }
 
@@ -153,9 +169,8 @@ export function image(published) {
 }
 
 // What serves now, whatever the chosen run came to.
-export function champion(serving, ledger) {
+export function champion(serving) {
   if (!serving.champion) return ["No model serves yet."];
-  const entry = ledger.rows.find((row) => row.after === serving.champion);
-  return entry ? ["Champion: ", el("code", {}, entry.model_id), `, since ${moment(entry.when)}.`]
-    : ["Champion: ", el("code", {}, shortDigest(serving.champion)), "."];
+  return ["Champion: ", el("code", {}, serving.model_id ?? shortDigest(serving.champion)),
+    serving.since ? `, since ${moment(serving.since)}.` : "."];
 }

@@ -5,13 +5,14 @@ import { copyButton, day, el, moment, number, section, shortDigest, span, table 
 const CANDIDATES = [{ label: "Data day", class: "nowrap" }, { label: "Model" }, { label: "ROC AUC", number: true },
   { label: "Verdict" }, { label: "Image", class: "nowrap" }, { label: "Card" }, { unseen: "Move" }];
 
-// found: rows and whether there are more; serving: digests of champion and previous; move: what a button does, or null.
+// found: rows and whether there are more; serving: digests of champion and previous, and the champion's model id as far
+// as it is known; move: what a button does, or null.
 export function candidates(found, serving, move) {
   const rows = [...found.rows];
   const place = el("div", {});
   const more = el("button", { type: "button", class: "plain" }, "Show older");
   const draw = () => place.replaceChildren(rows.length ? table("Candidates, newest first", CANDIDATES,
-    rows.map((row) => candidate(row, serving, move, rows))) : el("p", { class: "quiet" }, "No night has come to a verdict yet."));
+    rows.map((row) => candidate(row, serving, move))) : el("p", { class: "quiet" }, "No night has come to a verdict yet."));
   more.addEventListener("click", async () => {
     more.disabled = true;
     try {
@@ -30,7 +31,7 @@ export function candidates(found, serving, move) {
     "The registry does not answer; what serves is what the ledger said last. ", el("small", {}, serving.problem)) : null, place, more);
 }
 
-function candidate(row, serving, move, all) {
+function candidate(row, serving, move) {
   const champion = row.digest && row.digest === serving.champion;
   const tag = champion ? "champion" : row.digest && row.digest === serving.previous ? "previous" : null;
   return { class: champion ? "serving" : null, cells: [
@@ -40,7 +41,7 @@ function candidate(row, serving, move, all) {
     verdict(row),
     row.digest ? reference(row) : "–",
     row.card ? el("a", { href: row.card, "aria-label": `Model card of ${row.model_id ?? row.day}` }, "Card") : "–",
-    row.digest && !champion && move ? moveButton(row, serving, move, all) : "",
+    row.digest && !champion && move ? moveButton(row, serving, move) : "",
   ] };
 }
 
@@ -55,11 +56,10 @@ function reference(row) {
   return [el("code", { title: whole }, shortDigest(row.digest)), " ", copyButton(whole, `the image's reference of ${row.model_id}`)];
 }
 
-function moveButton(row, serving, move, all) {
-  const champion = all.find((other) => other.digest === serving.champion);
-  const back = row.digest === serving.previous || (champion ? row.model_id < champion.model_id : serving.champion !== null);
+function moveButton(row, serving, move) {
+  const back = serving.model_id ? row.model_id < serving.model_id : row.digest === serving.previous;
   const text = back ? "Roll back to this" : "Promote this";
-  const open = () => move({ dag: back ? "rollback" : "promote", text, row, champion: champion?.model_id ?? null });
+  const open = () => move({ dag: back ? "rollback" : "promote", text, row, champion: serving.model_id });
   return el("button", { type: "button", onclick: open, "aria-label": `${text}: ${row.model_id}` }, text);
 }
 

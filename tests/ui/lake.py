@@ -18,6 +18,18 @@ EVIL = "<img src=x onerror=\"document.title='broken in'\">"
 SECONDS = {"extract": 168.2, "check_events": 11.2, "featurize": 30.9, "train": 41.6, "evaluate": 49.1, "gate": 0.1}
 LATER = {"package": 1.8, "probe": 9.6, "publish": 0.4, "promote": 0.2}
 BUYERS = 0.055
+SLICES = [
+    {
+        "by": "device",
+        "value": "Computer",
+        "examples": 2011,
+        "positives": 131,
+        "roc_auc": 0.921,
+        "interval": [0.9, 0.94],
+    },
+    {"by": "device", "value": EVIL, "examples": 7, "positives": 0, "roc_auc": None, "interval": None},
+]
+COMPARISON = {"difference": 0.0041, "interval": [-0.0032, 0.0117], "other": 0.9188}
 CALIBRATION = {"kind": "odds", "factor": BUYERS / (1 - BUYERS)}
 IMPORTANCES = {
     "n_cart_adds": 0.176, "cart_value": 0.130, "n_item_views": 0.118, "length_s": 0.094, "n_clicks": 0.081,
@@ -62,9 +74,13 @@ class Nights:
         self._ledger.append(Entry(*parts))
         self._champion = digest
 
-    def forget_champion(self) -> None:
-        """As if none had ever been promoted."""
-        self._champion = None
+    def forget_promotions(self, model_ids: list[str]) -> None:
+        """As if these had never been promoted."""
+        kept = [entry for entry in self._ledger.entries() if entry.model_id not in model_ids]
+        self.settings.ledger.unlink()
+        for entry in kept:
+            self._ledger.append(entry)
+        self._champion = kept[-1].after
 
     def image_is(self, model_id: str, digest: str, image: str) -> None:
         """Correct a model's papers: what a registry holds under its id."""
@@ -83,7 +99,7 @@ class Nights:
         with self.lake.attempt("candidates", day) as out:
             write_json(out / "training.json", {"importances": IMPORTANCES, "calibration": CALIBRATION})
         with self.lake.attempt("evaluations", day) as out:
-            write_json(out / "metrics.json", measured.as_dict())
+            write_json(out / "metrics.json", measured.as_dict() | {"slices": SLICES})
             if curves:
                 write_json(out / "curves.json", curves.as_dict())
             if pictures:
@@ -155,7 +171,17 @@ class Nights:
             "check_events": {day.isoformat(): {"passed": True}},
             "featurize": {day.isoformat(): {"examples": 3400, "positives": 187, "features": 31}},
             "train": {"days": training, "threshold": 0.186},
-            "evaluate": measured.as_dict() if measured else {},
+            "evaluate": (measured.as_dict() | {"champion": self._rival()}) if measured else {},
+        }
+
+    def _rival(self) -> dict[str, Any]:
+        if self._champion is None:
+            return {"state": "none", "why": "there is no champion yet", "model_id": None, "comparison": None}
+        return {
+            "state": "compared",
+            "why": "",
+            "model_id": self._ledger.entries()[-1].model_id,
+            "comparison": COMPARISON,
         }
 
     def _reports(self, day: date, seconds: dict[str, float], summaries: dict[str, Any]) -> None:

@@ -98,11 +98,10 @@ def _past(settings: Settings, folder: Path) -> tuple[str, str]:
 
 def _register(settings: Settings, nights: Nights, folder: Path) -> tuple[str, str]:
     """Real images for the last two models, tagged, and the ledger to match; the newest model's id first."""
-    settings.ledger.unlink()
-    nights.forget_champion()
     repository, lake = registry(settings), Lake(settings.home)
     (folder / "scorer").write_text("#!/bin/sh\n")
     ids = lake.keys("models")[-6:]
+    nights.forget_promotions(ids)
     for model_id in ids:
         (folder / "model.zip").write_text(model_id)
         day = date.fromisoformat(model_id[:10])

@@ -104,8 +104,8 @@ def test_the_night_at_a_glance(models: Open, up: Site, name: str, viewport: dict
     assert frame.locator(".badge").inner_text() == "✓ Promoted"
     frame.get_by_text(f"Champion: {up.models[0]}").wait_for()
     assert frame.locator("canvas").count() == 5
-    rows = frame.get_by_role("table", name="Candidates, newest first").get_by_role("row")
-    assert [rows.nth(i).get_by_role("button", name="Roll back").count() for i in (1, 2)] == [0, 1]
+    rows = frame.locator("#candidates tbody tr")
+    assert [rows.nth(i).get_by_role("button", name="Roll back").count() for i in (0, 1)] == [0, 1]
     assert frame.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing hangs out to the side"
     assert faults(frame) == []
     if pictures_wanted():

@@ -110,6 +110,11 @@ def nights(settings: Settings, most: int = NIGHTS) -> list[Json]:
     return found
 
 
+def rollbacks(settings: Settings, most: int = 100) -> list[str]:
+    """When the champion was rolled back, newest first, ISO 8601."""
+    return [entry["when"] for entry in ledger(settings)["rows"] if entry["action"] == "rollback"][:most]
+
+
 def ledger(settings: Settings, most: int | None = None) -> Json:
     """Who moved the champion, newest first: `{"rows", "total", "problem"}`; `problem` says why it cannot be read."""
     try:

@@ -34,7 +34,7 @@ def detail(settings: Settings, run_id: str | None = None) -> Json | None:
     return _brief(found[0]) | {
         "steps": [_step(step, reports.get(step)) for step in STEPS],
         "seconds": sum(report.get("seconds", 0) for report in reports.values()),
-        "rules": _summary(reports, "gate").get("rules", []),
+        "rules": _rules(settings, reports),
         "probe": _probe(_summary(reports, "probe")),
         "published": _published(_summary(reports, "publish")),
         "data": _data(settings, reports),
@@ -102,6 +102,14 @@ def _probe(summary: Json) -> Json | None:
     return {key: summary.get(key) for key in ("passed", "sentence", "rows", "p50_us", "p99_us")} if summary else None
 
 
+def _rules(settings: Settings, reports: dict[str, Json]) -> list[Json]:
+    """The gate's rules, and the image's own where the verdict was closed with them."""
+    rules: list[Json] = _summary(reports, "gate").get("rules", [])
+    folder = current(Lake(settings.home), "probes", reports["probe"]["day"]) if "probe" in reports else None
+    closed: list[Json] = read_or(folder / "verdict.json", {}).get("rules", []) if folder else []
+    return closed if closed[: len(rules)] == rules else rules
+
+
 def _published(summary: Json) -> Json | None:
     if not summary:
         return None
@@ -147,6 +155,7 @@ def _model(settings: Settings, reports: dict[str, Json]) -> Json | None:
         "curves": read_or(evaluation / "curves.json", None) if own and evaluation else None,
         "importances": training.get("importances"),
         "training_days": _summary(reports, "train").get("days", []),
+        "champion": summary.get("champion"),
         "card": f"days/{day}/card" if own and gate and current(lake, "verdicts", day) else None,
     }
 

@@ -53,8 +53,9 @@ async def _harden(request: Request, call_next: Callable[[Request], Awaitable[Res
     response.headers["Content-Security-Policy"] = policy + _ALWAYS
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "same-origin"
-    # A new version, or another user, must not meet an old copy; the browser asks, and unchanged files cost no bytes.
-    response.headers["Cache-Control"] = "private, no-cache"
+    # A new version, or another user, must not meet an old copy; only what is vendored never changes.
+    vendored = "/static/vendor/" in request.url.path
+    response.headers["Cache-Control"] = "private, max-age=86400" if vendored else "private, no-cache"
     return response
 
 
@@ -87,6 +88,7 @@ def _add_data(made: FastAPI) -> None:
             "asked": run,
             "runs": listed,
             "nights": models.nights(settings),
+            "rollbacks": models.rollbacks(settings),
             "candidates": models.candidates(settings, most=FIRST),
             "ledger": models.ledger(settings, FIRST),
             "may_move": _may_trigger(user),
