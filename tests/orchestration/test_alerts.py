@@ -28,13 +28,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("line")
 
 
+@pytest.fixture(scope="module")
+def stand_ins(folder: Path) -> dict[str, str]:
+    return lay_out(folder)
+
+
 @pytest.fixture
-def mail(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MailServer]:
+def mail(stand_ins: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[MailServer]:
     """A mail server, and the connection `post` to it; the line's steps are stood in for."""
     with mail_server() as server:
         plain = {"disable_ssl": True, "disable_tls": True, "from_email": "leapline@shop.example"}
         connection = {"conn_type": "smtp", "host": "127.0.0.1", "port": server.port, "extra": plain}
-        for name, value in lay_out(folder).items():
+        for name, value in stand_ins.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("AIRFLOW_CONN_POST", json.dumps(connection))
         yield server
