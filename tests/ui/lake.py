@@ -94,7 +94,8 @@ class Nights:
         # Two normal groups: the logistic of their log likelihood ratio is the true chance among equals.
         seen = chance.normal(0, 1, examples) + skill * labels
         scores = 1 / (1 + np.exp(-(skill * seen - skill**2 / 2)))
-        measured = metrics.measure(labels, scores, CALIBRATION)
+        draws = metrics.Draws(np.arange(examples).astype(str), number=100)
+        measured = metrics.measure(labels, scores, CALIBRATION, draws)
         curves = metrics.curves(labels, scores, CALIBRATION)
         with self.lake.attempt("candidates", day) as out:
             write_json(out / "training.json", {"importances": IMPORTANCES, "calibration": CALIBRATION})
