@@ -4,10 +4,10 @@ UV := $(shell command -v uv || echo .venv/bin/uv)
 PORT ?= 8080
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down check test bench
+.PHONY: help setup lock demo up down check test bench bench-scale
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## .venv, the scorer and the registry's tools in .local, a JRE where there is none
 	@scripts/setup.sh
@@ -40,3 +40,7 @@ test: check ## everything that continuous integration runs
 bench: setup ## the benchmarks, as JSON, a table and a plot (BENCH_ARGS="--out docs/benchmarks")
 	@$(UV) pip install -q --python .venv/bin/python -r requirements-bench.txt
 	@.venv/bin/python -m benchmarks.scoring $(BENCH_ARGS)
+
+bench-scale: setup ## events to features at 1, 4, ... million events a day (BENCH_ARGS="--events 1000000 23000000")
+	@$(UV) pip install -q --python .venv/bin/python -r requirements-bench.txt
+	@.venv/bin/python -m benchmarks.scale $(BENCH_ARGS)
