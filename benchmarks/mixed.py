@@ -1,14 +1,22 @@
 """A pipeline of sixty columns, numbers and categories, as a nightly model has: indexed, one-hot, scaled, imputed."""
 
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from benchmarks.forest import session, write_frame
 
+if TYPE_CHECKING:
+    from pyspark.ml import PipelineModel
+    from pyspark.sql import DataFrame, SparkSession
+
 NUMBERS, SCALED, CATEGORIES = 40, 10, 10
 NAMES = [f"n{i}" for i in range(NUMBERS)] + [f"s{i}" for i in range(SCALED)] + [f"c{i}" for i in range(CATEGORIES)]
+
+CONVERSIONS = "conversions.json"
 
 
 def paths(work: Path) -> tuple[Path, Path]:
@@ -51,5 +59,33 @@ def make(work: Path) -> None:
         bundle, rows = paths(work)
         write(model, frame, bundle, name="mixed", timestamp="2026-01-01T00:00:00")
         write_frame(rows, table(1000, 2)[NAMES])
+        (work / CONVERSIONS).write_text(json.dumps(conversions(spark, model, frame, work)))
     finally:
         spark.stop()
+
+
+def conversions(spark: "SparkSession", model: "PipelineModel", frame: "DataFrame", work: Path) -> dict[str, str]:
+    """What becomes of the whole pipeline, strings and all, in the other forms: "converts and loads", or why not."""
+
+    def pmml() -> None:
+        from pyspark2pmml import PMMLBuilder
+
+        PMMLBuilder(frame, model).buildFile(str(work / "mixed.pmml"))
+
+    def onnx() -> None:
+        import onnxruntime
+        from onnxmltools import convert_sparkml
+        from onnxmltools.convert.common.data_types import FloatTensorType, StringTensorType
+
+        kinds = [(n, StringTensorType([None, 1]) if n.startswith("c") else FloatTensorType([None, 1])) for n in NAMES]
+        made = convert_sparkml(model, "mixed", kinds, spark_session=spark).SerializeToString()
+        onnxruntime.InferenceSession(made, providers=["CPUExecutionProvider"])
+
+    found = {}
+    for name, convert in {"jpmml": pmml, "onnx": onnx}.items():
+        try:
+            convert()
+            found[name] = "converts and loads"
+        except Exception as exc:  # whatever a converter raises is what its user meets
+            found[name] = f"{type(exc).__name__}: {str(exc).splitlines()[0][:200]}"
+    return found

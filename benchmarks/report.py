@@ -33,6 +33,9 @@ def markdown(results: dict[str, Any]) -> str:
         _http(http),
         "## Beside what one would use instead\n",
         _peers(results["peers"]),
+        "What becomes of `mixed`, strings and all, elsewhere: "
+        + "; ".join(f"{NAMES[name]}: {text}" for name, text in results["whole_pipeline"].items())
+        + ".\n",
     ]  # fmt: skip
     return "\n".join(parts)
 

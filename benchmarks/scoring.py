@@ -53,6 +53,7 @@ def run(work: Path, seconds: float, golden: Path | None) -> dict[str, Any]:
     if golden:
         models["golden"] = (golden / "bundle.pb.zip", golden / "input.json")
     results["model_only"] = {name: scorer("bench", *paths) for name, paths in models.items()}
+    results["whole_pipeline"] = json.loads((work / mixed.CONVERSIONS).read_text())
     say("over HTTP, against the bare handler")
     results["http"] = load_test(work, *models["forest"], seconds)
     results["peers"] = {"leapline": leapline(work, results)}
