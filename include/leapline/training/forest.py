@@ -142,7 +142,7 @@ def fit(examples: "DataFrame", numeric: Sequence[str], categorical: Sequence[str
         started = time.monotonic()
         model = _fit(pipeline, weighted)
         seconds = time.monotonic() - started
-        chosen = calibrate(*scored(model, weighted))
+        chosen = calibrate(*_scored(model, weighted))
         named = importances(model, weighted)
         return FitResult(model, Facts(count, positives, weight, seconds, named, chosen.as_dict(), chosen.threshold))
     finally:
@@ -218,7 +218,7 @@ def _count(examples: "DataFrame") -> tuple[int, int]:
     return count, positives
 
 
-def scored(model: "PipelineModel", examples: "DataFrame") -> tuple[Array, Array]:
+def _scored(model: "PipelineModel", examples: "DataFrame") -> tuple[Array, Array]:
     """Labels and scores of the training examples; of very many, a sample that depends on the session's name alone."""
     from pyspark.ml.functions import vector_to_array
 
