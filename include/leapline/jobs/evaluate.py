@@ -93,7 +93,7 @@ def slices_of(scored: "pd.DataFrame", scores: "Array") -> "list[Slice]":
     from leapline.evaluation import slices
 
     groups = {
-        "device": [device or "unknown" for device in scored["device"]],
+        "device": scored["device"].fillna("unknown").replace("", "unknown").tolist(),
         "visitor": ["new" if new else "returning" for new in scored["new_visitor"]],
         "hour": slices.quarter_of_day(scored["start_ts"].dt.hour.to_numpy()),
     }
