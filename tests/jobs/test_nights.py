@@ -248,7 +248,10 @@ def test_a_backfill_tells_what_would_have_been(settings: Settings, lake: Lake, f
     assert row["roc_auc_low"] < row["roc_auc"] < row["roc_auc_high"]
     folder = history.write(settings)
     assert {p.name for p in folder.iterdir()} == {"history.csv", "history.md", "roc_auc.png", "roc_auc.svg"}
+    do(settings.model_copy(update={"roc_auc_threshold": 0.99}), FOURTH, "gate", backfill=True)
     allowed = settings.model_copy(update={"promote_backfills": True})
+    assert "a refusal: Refused: ROC AUC" in do(allowed, FOURTH, "promote", backfill=True)["promote"]["why"]
+    do(settings, FOURTH, "gate", backfill=True)
     assert do(allowed, FOURTH, "promote", backfill=True)["promote"]["promoted"]
 
 

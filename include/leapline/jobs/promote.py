@@ -39,6 +39,8 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
 
 def _why_not(settings: Settings, run: Run, verdict: dict[str, Any]) -> str:
     """Why `champion` is left alone whatever it names; empty if nothing forbids the move."""
+    if not verdict["passed"]:
+        return f"the last word on that day is a refusal: {verdict['summary']}"
     if not settings.promote:
         return "the run was asked not to promote"
     if run.backfill and not settings.promote_backfills:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from leapline.errors import ProbeError
+from leapline.jobs import judgement
 from leapline.jobs.image import registry
 from leapline.jobs.run import Run, main
 from leapline.settings import Settings
@@ -45,8 +46,15 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
 
 
 def _must_have_passed(lake: Lake, day: date, digest: str) -> None:
-    """What is pushed is what was probed, not a later build."""
-    report = read_json(lake.current("probes", day) / "probe.json")
+    """What is pushed is what was probed, not a later build, and nobody has refused it since."""
+    report, verdict = read_json(lake.current("probes", day) / "probe.json"), judgement.final(lake, day)
+    if not verdict["passed"]:
+        raise ProbeError(
+            f"image {digest}",
+            found=verdict["summary"],
+            expected="a verdict that lets it pass",
+            fix=f"Nothing was pushed. `leapline gate --date {day}` tells each rule.",
+        )
     if not report["passed"] or report["image_digest"] != digest:
         raise ProbeError(
             f"image {digest}",
