@@ -21,7 +21,7 @@ KEY = "a key for tests, of at least 32 bytes"
 @pytest.mark.spark
 def test_purchases_that_arrive_late_flip_labels(tmp_path: Path, spark: "SparkSession") -> None:
     landing = tmp_path / "landing"
-    generate(landing, GeneratorSpec(start=DAY, days=1, sessions_per_day=500, buyers=0.2, late=0.2, late_beyond=0))
+    generate(landing, GeneratorSpec(start=DAY, days=1, sessions_per_day=600, buyers=0.3, late=0.4, late_beyond=0))
     settings = Settings(home=tmp_path, landing=landing, pseudonym_key=KEY, spark_shuffle_partitions=2)
     later = [run for run in landing.iterdir() if run.name >= "run=2026-03-03-04"]
     assert later
