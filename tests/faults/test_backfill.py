@@ -20,7 +20,7 @@ from tests.serving.conftest import free_address
 
 NIGHT = date(2026, 3, 20)
 DAYS = [NIGHT - timedelta(days=n) for n in range(3, 0, -1)]
-pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.timeout(1800)]
 
 CODE = """
 import sys; from datetime import date; from importlib import import_module
