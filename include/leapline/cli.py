@@ -30,7 +30,9 @@ app = typer.Typer(
 )
 import_app = typer.Typer(no_args_is_help=True, help="Turn public click data into Snowplow events.")
 registry_app = typer.Typer(no_args_is_help=True, help="The local registry.")
+features_app = typer.Typer(no_args_is_help=True, help="Feature specs.")
 app.add_typer(import_app, name="import")
+app.add_typer(features_app, name="features")
 app.add_typer(registry_app, name="registry")
 app.add_typer(bundle_app, name="bundle")
 
@@ -303,6 +305,26 @@ def retailrocket(
     from leapline.events.importers.retailrocket import import_retailrocket
 
     _print(asdict(import_retailrocket(csv, to or Settings.load().landing_dir)), as_json)
+
+
+@features_app.command("schema")
+def features_schema() -> None:
+    """The JSON Schema of a feature spec."""
+    from leapline.features.spec import json_schema
+
+    print(json.dumps(json_schema(), indent=1))
+
+
+@features_app.command("check")
+def features_check(
+    spec: Annotated[Path, typer.Argument(help="A feature spec (JSON).")], as_json: AsJson = False
+) -> None:
+    """Read a feature spec as a night would, and say what it has or what is wrong with it."""
+    from leapline.features.spec import load
+
+    found = load(spec)
+    columns = {"numbers": list(found.numeric), "categories": list(found.categorical)}
+    _print({"unit": found.unit, "features": len(found.columns), **columns}, as_json)
 
 
 @registry_app.command("start")

@@ -1,6 +1,7 @@
 """The spec's document: what is accepted, what is refused and in which words."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from leapline.errors import SpecError
 from leapline.features import spec as specs
+from tests.conftest import ROOT
 
 
 def document(*features: dict[str, Any], **more: Any) -> str:
@@ -62,6 +64,28 @@ def test_the_schema_accepts_what_the_loader_accepts() -> None:
     jsonschema.validate(json.loads(specs.default().dumps()), schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(json.loads(document({"name": "n", "op": "nope"})), schema)
+
+
+def test_the_published_schema_is_that_of_the_code() -> None:
+    published = json.loads((ROOT / "docs" / "features.schema.json").read_text())
+    assert published == specs.json_schema(), "leapline features schema > docs/features.schema.json"
+
+
+def test_each_line_of_json_in_the_documentation_is_a_feature() -> None:
+    text = (ROOT / "docs" / "features.md").read_text()
+    lines = re.findall(r'\{"name".*?\}', text)
+    assert len(lines) == 5
+    for line in lines:
+        assert specs.loads(document(json.loads(line), unit="pair")).columns
+
+
+def test_a_spec_of_the_other_unit_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text(document(COUNT))
+    assert specs.wanted(path, "session").columns == ("n",)
+    assert specs.wanted(None, "pair") == specs.default(specs.DEFAULT_ITEMS)
+    with pytest.raises(SpecError, match=r"mine.json, field unit: found 'session'; expected 'pair'"):
+        specs.wanted(path, "pair")
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """The features that need what training learns, in two steps: what the events say, and what the spec's tables say of it.
 
 The first step leaves columns that do not depend on what was learnt: the session's states as a text, one letter an
-event; the clicks and dwell of each of its items (categories) as a map. So a day's examples are computed once, training
+event; the clicks and dwell of each of its items (categories) as a list. So a day's examples are computed once, training
 learns from these columns without reading an event again, and `values` turns them into features.
 """
+
+from collections.abc import Sequence
 
 from leapline.features import operations as ops
 from leapline.features.plan import DWELL, Plan, where
@@ -12,7 +14,7 @@ from leapline.features.spec import FeatureSpec
 STATES = "_states"
 """Column of the session's states in order: `a` is the first of `operations.STATES`, `b` the second, ..."""
 POPULAR = "_popular_"
-"""What the column of a vocabulary's clicks and dwell begins with: map from id to (clicks, milliseconds)."""
+"""What the column of a vocabulary's clicks and dwell begins with: a list of (id, clicks, milliseconds)."""
 
 Learnt = ops.Popular | ops.Markov
 _LETTERS = {state: chr(ord("a") + number) for number, state in enumerate(ops.STATES)}
@@ -32,15 +34,14 @@ def ingredients(spec: FeatureSpec, plan: Plan) -> dict[str, str]:
 
 def value(feature: Learnt, spec: FeatureSpec) -> str:
     """The feature as SQL over the columns of the first step: a double, never null."""
-    return _log_odds(spec) if isinstance(feature, ops.Markov) else _popular(feature, spec)
+    return log_odds(spec.table()) if isinstance(feature, ops.Markov) else _popular(feature, spec)
 
 
 def _clicks_of_each(feature: ops.Popular, plan: Plan) -> str:
     chosen = where(feature, f"{feature.of} IS NOT NULL")
     clicks, dwell = plan.count(chosen), plan.add("sum", DWELL, chosen)
-    entry = f"struct({feature.of} AS key, struct({clicks} AS clicks, {dwell} AS ms) AS value)"
-    listed = plan.over(feature.of, f"sort_array(collect_list(CASE WHEN {{}} THEN {entry} END))", f"{clicks} > 0")
-    return f"map_from_entries({listed})"
+    entry = f"struct({feature.of} AS id, {clicks} AS clicks, {dwell} AS ms)"
+    return plan.over(feature.of, f"sort_array(collect_list(CASE WHEN {{}} THEN {entry} END))", f"{clicks} > 0")
 
 
 def _popular(feature: ops.Popular, spec: FeatureSpec) -> str:
@@ -49,13 +50,14 @@ def _popular(feature: ops.Popular, spec: FeatureSpec) -> str:
         return "0D"
     # Ids come from the web: as bytes, they can say nothing to SQL.
     word = f"CAST(X'{words[feature.k - 1].encode().hex()}' AS STRING)"
-    entry = f"try_element_at({POPULAR}{feature.vocabulary}, {word})"
+    entry = f"get(filter({POPULAR}{feature.vocabulary}, e -> e.id = {word}), 0)"
     clicks_or_seconds = f"{entry}.clicks" if feature.give == "clicks" else f"CAST({entry}.ms AS DOUBLE) / 1000D"
     return f"coalesce(CAST({clicks_or_seconds} AS DOUBLE), 0D)"
 
 
-def _log_odds(spec: FeatureSpec) -> str:
-    table = f"array({', '.join(f'{entry}L' for entry in spec.table())})"
+def log_odds(entries: Sequence[int]) -> str:
+    """The states' log-odds as SQL, by a table in a row as `spec.in_a_row` gives it."""
+    table = f"array({', '.join(f'{entry}L' for entry in entries)})"
     to = f"ascii(substring({STATES}, i, 1)) - {ord('a')}"
     before = f"CASE WHEN i = 1 THEN 0 ELSE ascii(substring({STATES}, i - 1, 1)) - {ord('a') - 1} END"
     entry = f"get({table}, {len(ops.STATES)} * ({before}) + {to})"

@@ -8,6 +8,7 @@ learnt from the training days (vocabularies, tables) is empty in a spec that a p
 
 import json
 import re
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NoReturn
@@ -109,12 +110,15 @@ class FeatureSpec(BaseModel):
         return any(isinstance(feature, Markov) for feature in self.features)
 
     def table(self) -> list[int]:
-        """The Markov table in a row, `start` and then each state first, `STATES` inside: (1 + 10) * 10 numbers."""
-        known: Table = self.tables.get(MARKOV, {})
-        befores: tuple[Before, ...] = (START, *STATES)
-        return [known.get(before, {}).get(state, 0) for before in befores for state in STATES]
+        """The Markov table, `in_a_row`."""
+        return in_a_row(self.tables.get(MARKOV, {}))
 
-    def learnt(self, vocabularies: dict[str, tuple[str, ...]], table: Table | None) -> "FeatureSpec":
+    @property
+    def unlearnt(self) -> "FeatureSpec":
+        """This spec as it was before training."""
+        return self.model_copy(update={"vocabularies": {}, "tables": {}})
+
+    def learnt(self, vocabularies: Mapping[str, tuple[str, ...]], table: Mapping[Any, Any] | None) -> "FeatureSpec":
         """This spec with what training found, as far as its features ask for it."""
         words = {name: words for name, words in vocabularies.items() if name in self.popular}
         tables = {MARKOV: table} if table is not None and self.has_markov else {}
@@ -132,6 +136,11 @@ class FeatureSpec(BaseModel):
         scope = {"scope": scope_of(feature)} if self.unit == "pair" else {}
         entry = feature.model_dump(mode="json", exclude_none=True)
         return {"name": entry["name"], "op": entry["op"], **scope, **entry}
+
+
+def in_a_row(table: Mapping[Any, Mapping[Any, int]]) -> list[int]:
+    """A Markov table's (1 + 10) * 10 numbers: steps from `start`, then from each state, in the order of `STATES`."""
+    return [table.get(before, {}).get(state, 0) for before in (START, *STATES) for state in STATES]
 
 
 def scope_of(feature: Feature) -> str:
@@ -174,6 +183,22 @@ def load(path: Path) -> FeatureSpec:
     except OSError as exc:
         _refuse(f"feature spec {path}", str(exc.strerror), "a file that can be read", exc)
     return loads(text, str(path))
+
+
+def wanted(path: Path | None, unit: Literal["session", "pair"]) -> FeatureSpec:
+    """The spec of a unit: a user's own if there is a path, else the one that is shipped.
+
+    Raises:
+        SpecError: as `load`, or the spec is of the other unit.
+    """
+    if path is None:
+        return default(DEFAULT if unit == "session" else DEFAULT_ITEMS)
+    spec = load(path)
+    if spec.unit != unit:
+        raise SpecError(
+            f"{path}, field unit", found=repr(spec.unit), expected=repr(unit), fix="Name a spec of that unit."
+        )
+    return spec
 
 
 def default(name: str = DEFAULT) -> FeatureSpec:
