@@ -42,17 +42,17 @@ def make(work: Path) -> None:
 
     from leapline.bundle import write
 
+    spark = session()  # before the stages: they have a Java half
     numbers, scaled, words = NAMES[:NUMBERS], NAMES[NUMBERS : NUMBERS + SCALED], NAMES[NUMBERS + SCALED :]
     indexed, hot = [f"{name}_index" for name in words], [f"{name}_hot" for name in words[:4]]
     stages = [
         StringIndexer(inputCols=words, outputCols=indexed, handleInvalid="keep"),
-        OneHotEncoder(inputCols=indexed[:4], outputCols=hot),
+        OneHotEncoder(inputCols=indexed[:4], outputCols=hot, handleInvalid="keep"),
         VectorAssembler(inputCols=scaled, outputCol="to_scale"),
         StandardScaler(inputCol="to_scale", outputCol="scaled", withMean=True),
         VectorAssembler(inputCols=[*numbers, "scaled", *hot, *indexed[4:]], outputCol="features"),
         RandomForestClassifier(numTrees=60, maxDepth=10, seed=7, labelCol="label", maxBins=32),
     ]
-    spark = session()
     try:
         frame = spark.createDataFrame(table(20_000, 1))
         model = Pipeline(stages=stages).fit(frame)
