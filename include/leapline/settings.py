@@ -58,6 +58,15 @@ class Settings(BaseSettings):
         le=90,
         description="Days before the data day to train on; 0 trains and judges within the day (first 70 % / rest).",
     )
+    features: Path | None = Field(
+        None, description="The site's own feature spec (JSON, docs/features.md); the one that is shipped, if empty."
+    )
+    item_features: Path | None = Field(
+        None, description="The same for the model of which viewed item is bought: a spec of unit `pair`."
+    )
+    examples_per_session: int = Field(
+        2, ge=1, le=20, description="Training examples a session: all before its checkout, and beginnings of it."
+    )
     pipeline: str = Field(
         "leapline.training.forest:default_pipeline",
         description="`module:function` that returns the Spark ML pipeline to fit.",
@@ -109,6 +118,12 @@ class Settings(BaseSettings):
         ge=0,
         le=0.5,
         description="The gate: ROC AUC minus the champion's must lie above minus this, interval and all.",
+    )
+    min_baseline_gain: float = Field(
+        0.0,
+        ge=-1,
+        le=1,
+        description="The gate: ROC AUC minus the Markov chains' must lie above this, interval and all.",
     )
     bootstrap_draws: int = Field(1000, ge=100, le=100_000, description="Draws of visitors for each 95 % interval.")
 

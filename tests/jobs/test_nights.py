@@ -49,7 +49,7 @@ def settings(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     yield Settings(
         home=lake.root, tools=ROOT / ".local", registry=local.start().address, training_days=1, probe_rows=1000,
         forest_trees=8, forest_depth=5, roc_auc_threshold=0.6, min_precision_lift=1, bootstrap_draws=300,
-        champion_margin=0.06, max_importance=1, max_calibration_error=0.2, min_slice_roc_auc=0,
+        champion_margin=0.06, min_baseline_gain=-1, max_importance=1, max_calibration_error=0.2, min_slice_roc_auc=0,
     )  # fmt: skip
     local.stop()
 
@@ -60,6 +60,13 @@ def do(settings: Settings, day: date, *steps: str, backfill: bool = False, run_i
     return {step: import_module(f"leapline.jobs.{step}").run(settings, run) for step in steps}
 
 
+def with_features(settings: Settings, spec: specs.FeatureSpec) -> Settings:
+    """The settings of a shop with features of its own."""
+    path = settings.home / "own_features.json"
+    path.write_text(spec.dumps())
+    return settings.model_copy(update={"features": path})
+
+
 def rules(summary: dict[str, Any]) -> dict[str, str]:
     """The rules that failed, with their reasons."""
     return {rule["name"]: rule["why"] for rule in summary["gate"]["rules"] if not rule["passed"]}
@@ -68,10 +75,8 @@ def rules(summary: dict[str, Any]) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def first_night(settings: Settings, lake: Lake, spark: "SparkSession") -> dict[str, Any]:
     """The shop's first champion knows one reason of three, and reads a spec of its own."""
-    features = {"features": specs.default().features[:10]}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(specs, "default", lambda: specs.FeatureSpec(version=1, unit="session", **features))
-        do(settings, SECOND, "featurize")
+    own = specs.FeatureSpec(version=1, unit="session", features=specs.default().features[:10])
+    do(with_features(settings, own), SECOND, "featurize")
     summary = do(shop.knowing(settings, shop.one_reason), SECOND, *JUDGE, *SHIP)
     for day in (THIRD, FOURTH, FIFTH):
         do(settings, day, "featurize")
@@ -128,9 +133,7 @@ def test_a_planted_leak(settings: Settings, lake: Lake, first_night: dict[str, A
     before, day = date(2026, 3, 10), date(2026, 3, 11)
     for opened in (before, day):
         shop.open_day(lake, opened, leak=True)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(specs, "default", lambda: leaky)
-        do(settings, day, "featurize")
+    do(with_features(settings, leaky), day, "featurize")
     summary = do(settings.model_copy(update={"max_importance": 0.9, "forest_features": "all"}), day, *JUDGE)
     assert {"suspicious_roc_auc", "top_importance"} <= set(rules(summary))
     assert "n_others" in rules(summary)["top_importance"]

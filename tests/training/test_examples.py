@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from leapline.features import spec as specs
-from leapline.features.compile import session_features
+from leapline.features.compile import Rows, raw_session_features, session_features
+from leapline.features.pairs import raw_pair_features
 from leapline.training import examples
 from tests.features.sessions import event, frame
 
@@ -70,6 +71,13 @@ def test_a_session_that_begins_with_its_cut_is_left_out(spark: Any) -> None:
     assert seen(spark, session("s", "checkout", "item_view", "purchase")) == {}
 
 
+def build(spark: Any, rows: list[dict[str, Any]], per_session: int = 1) -> Any:
+    def features(events: Any, by: tuple[str, ...], carry: tuple[str, ...]) -> Any:
+        return raw_session_features(events, specs.default(), Rows(by, carry, states=True))
+
+    return examples.build(frame(spark, rows), features, per_session)
+
+
 def test_build_gives_one_row_a_session_whatever_comes_after_the_cut(spark: Any) -> None:
     spec = specs.default()
     before = ("item_view", "search", "cart_add")
@@ -77,19 +85,88 @@ def test_build_gives_one_row_a_session_whatever_comes_after_the_cut(spark: Any) 
     short = session("s", *before, "purchase", **first)
     long = session("s", *before, "purchase", *["item_view"] * 5, "checkout", "cart_remove", **first)
 
-    def build(rows: list[dict[str, Any]]) -> Any:
-        return examples.build(frame(spark, rows), lambda events, carry: session_features(events, spec, carry))
-
-    table = build(long)
-    assert table.columns == ["session", *examples.DESCRIBING, *spec.columns]
+    table = build(spark, long)
+    columns = [name for name in spec.columns if name not in {f.name for f in spec.features if f.op == "markov"}]
+    assert table.columns == [*examples.KEYS, *examples.DESCRIBING, *columns, "_states"]
     [row] = table.collect()
-    assert [row] == build(short).collect()
+    assert [row] == build(spark, short).collect()
     assert row.asDict().items() >= {
-        "visitor": "v1", "device": "Mobile", "new_visitor": True, "start_ts": START, "label": 1, "n_events": 3.0
+        "visitor": "v1", "device": "Mobile", "new_visitor": True, "start_ts": START, "label": 1, "n_events": 3.0,
+        "cut": 3, "whole": True, "_states": "gjh",
     }.items()  # fmt: skip
-    plan = build(long)._jdf.queryExecution().executedPlan().toString()
+    plan = build(spark, long)._jdf.queryExecution().executedPlan().toString()
     assert plan.count("Exchange") == 1
     assert plan.count("Sort [session") == 1
+
+
+def shoppers(number: int = 40) -> list[dict[str, Any]]:
+    """Sessions of 1 to 8 events before the checkout; every other one buys, all go on afterwards."""
+    rows = []
+    for n in range(number):
+        before = [("item_view", "search", "cart_add", "page_view@cart")[(n + i) % 4] for i in range(1 + n % 8)]
+        rows += session(f"s{n}", *before, *(["checkout", "purchase"] if n % 2 else ["page_view@checkout"]), "item_view")
+    return rows
+
+
+def test_a_beginning_is_what_the_session_had_done_by_then(spark: Any) -> None:
+    """Planted: every later event, the checkout, the purchase. An example must be that of the session cut short."""
+    rows, spec = shoppers(), specs.default()
+    made = build(spark, rows, per_session=4).collect()
+    whole = {row["session"]: row["cut"] for row in made if row["whole"]}
+    assert whole == {f"s{n}": 1 + n % 8 for n in range(40)}
+    assert len({(row["session"], row["cut"]) for row in made}) == len(made) > 100
+    assert all(row["label"] == int(row["session"][1:]) % 2 for row in made)
+    by_session: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_session.setdefault(row["session"], []).append(row)
+    short = [
+        event | {"session": f"{row['session']}/{row['cut']}"}
+        for row in made
+        for event in by_session[row["session"]][: row["cut"]]
+    ]
+    alone = {row["session"]: row for row in session_features(frame(spark, short), spec).collect()}
+    for row in made:
+        assert 1 <= row["cut"] <= whole[row["session"]]
+        expected = alone[f"{row['session']}/{row['cut']}"]
+        assert all(row[name] == expected[name] for name in spec.columns if name in row), row
+
+
+def test_the_cuts_are_the_same_whatever_the_partitions(spark: Any) -> None:
+    def cuts(rows: list[dict[str, Any]], partitions: str) -> set[tuple[str, int]]:
+        before = spark.conf.get("spark.sql.shuffle.partitions")
+        spark.conf.set("spark.sql.shuffle.partitions", partitions)
+        try:
+            return {(row["session"], row["cut"]) for row in build(spark, rows, per_session=3).collect()}
+        finally:
+            spark.conf.set("spark.sql.shuffle.partitions", before)
+
+    rows = shoppers()
+    assert cuts(rows, "1") == cuts(list(reversed(rows)), "7")
+
+
+def test_one_shuffle_however_many_cuts(spark: Any) -> None:
+    plan = build(spark, shoppers(2), per_session=3)._jdf.queryExecution().executedPlan().toString()
+    assert plan.count("Exchange") == 1
+    assert "Python" not in plan
+
+
+def test_a_pair_is_labelled_by_its_own_item(spark: Any) -> None:
+    rows = session("s", "item_view", "cart_add", "item_view", "checkout", "purchase", "purchase_item", "item_view")
+    for number, item in enumerate(["a", "b", "c", None, None, "a", "d"]):
+        rows[number]["item"] = item
+    rows += [row | {"session": "t", "event_id": f"t{i}"} for i, row in enumerate(rows[:4])]
+
+    def features(events: Any, by: tuple[str, ...], carry: tuple[str, ...]) -> Any:
+        return raw_pair_features(events, specs.default(specs.DEFAULT_ITEMS), Rows(by, carry))
+
+    table = examples.build_pairs(frame(spark, rows), features)
+    assert table.columns == [
+        *examples.PAIR_KEYS, *examples.WHO, "label", *specs.default(specs.DEFAULT_ITEMS).columns
+    ]  # fmt: skip
+    labels = {(row["session"], row["item"]): row["label"] for row in table.collect()}
+    assert labels == {
+        ("s", "a"): 1, ("s", "b"): 0, ("s", "c"): 0, ("t", "a"): 0, ("t", "b"): 0, ("t", "c"): 0
+    }  # fmt: skip
 
 
 def test_a_day_splits_by_time_and_no_session_is_lost(spark: Any) -> None:

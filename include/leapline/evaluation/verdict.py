@@ -50,6 +50,7 @@ class Limits:
         slice_roc_auc: least ROC AUC within a slice.
         slice_positives: fewest buyers, and fewest others, of a slice that is judged.
         champion_margin: how far below the champion's ROC AUC the interval of the difference may reach.
+        baseline_gain: how far above the baseline's ROC AUC the whole interval of the difference must lie.
     """
 
     roc_auc: float = 0.88
@@ -61,6 +62,7 @@ class Limits:
     slice_roc_auc: float = 0.7
     slice_positives: int = 20
     champion_margin: float = 0.01
+    baseline_gain: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,9 @@ def _against_others(evidence: Evidence, limits: Limits) -> list[Rule]:
         rules.append(_champion(evidence.champion, limits.champion_margin))
     if evidence.baseline is not None:
         low = evidence.baseline.interval[0] if evidence.baseline.interval else None
-        rules.append(above("baseline", low, 0.0, "lower end of the interval of ROC AUC minus the baseline's"))
+        rules.append(
+            above("baseline", low, limits.baseline_gain, "lower end of the interval of ROC AUC minus the baseline's")
+        )
     return rules
 
 

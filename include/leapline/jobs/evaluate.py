@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from leapline.evaluation.bootstrap import compare
 from leapline.evaluation.rival import Rival
 from leapline.features import spec as specs
-from leapline.jobs import incumbent
-from leapline.jobs.examples import SCORE, score, split
+from leapline.jobs import incumbent, items
+from leapline.jobs.examples import BASELINE, SCORE, finished, score, split, with_baseline
 from leapline.jobs.run import Run, main
 from leapline.jobs.session import spark_session
 from leapline.settings import Settings
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from leapline.evaluation.bootstrap import Array, Comparison
     from leapline.evaluation.slices import Slice
 
-CHAMPION, BASELINE = "champion", "baseline"
+CHAMPION = "champion"
 # Beside each session's scores: what its slices are made of, and whose it is.
 DESCRIBING = ("session", "visitor", "start_ts", "device", "new_visitor", "label")
 
@@ -36,19 +36,31 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
     """
     from pyspark.ml import PipelineModel
 
+    from leapline.evaluation import moments
+    from leapline.training.markov import Chains
+
     lake = Lake(settings.home)
     candidate = lake.current("candidates", run.day)
     training = read_json(candidate / "training.json")
     spec = specs.load(candidate / "features.json")
     with spark_session(settings, "evaluate") as spark, lake.attempt("evaluations", run.day) as out:
         _, holdout = split(spark, settings, lake, run.day)
+        chains = Chains.from_dict(read_json(candidate / "markov.json"))
         model = PipelineModel.load(str(candidate / "pipeline"))
-        scored = score(model, holdout).toPandas().sort_values("session", ignore_index=True)
+        every = score(model, finished(with_baseline(holdout, chains), spec)).toPandas()
+        every = every.sort_values(["session", "cut"], ignore_index=True)
+        # A model is judged on whole sessions, each once; how well it does while they go on is told beside.
+        scored = every[every["whole"]].drop(columns=["cut", "whole"]).reset_index(drop=True)
         rival, scores = incumbent.rescore(spark, settings, lake, run.day, scored, spec)
         if scores is not None:
             scored[CHAMPION] = scores
         moved = _permuted(spark, settings, model, scored, spec)
-        facts = {"largest_tree": _largest_tree(model), "permutation": moved}
+        facts = {
+            "largest_tree": _largest_tree(model),
+            "permutation": moved,
+            "moments": moments.measure(*(every[name].to_numpy(float) for name in ("label", SCORE, "cut"))),
+            "items": items.judge(spark, settings, lake, run.day, candidate),
+        }
         summary = _write(settings, out, scored, training, f"Data day {run.day}", facts)
         rival = compared(settings, scored, rival)
         write_json(out / "champion.json", rival.as_dict())
@@ -70,8 +82,11 @@ def _write(
     kept = [name for name in (*DESCRIBING, SCORE, CHAMPION, BASELINE) if name in scored]
     scored[kept].to_parquet(out / "scores.parquet", index=False)
     baseline = against(settings, scored, BASELINE)
+    alone = metrics.measure(labels, scored[BASELINE].to_numpy(float))
     facts |= {
         "digest": _digest(scored.drop(columns=[CHAMPION], errors="ignore")),
+        "baseline_roc_auc": alone.roc_auc,
+        "baseline_average_precision": alone.average_precision,
         "slices": [part.as_dict() for part in slices_of(scored, scores)],
         "baseline": baseline.as_dict() if baseline else None,
     }

@@ -2,9 +2,10 @@
 
 import hashlib
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from leapline.errors import TrainingError
+from leapline.features.spec import FeatureSpec, in_a_row
 from leapline.jobs.days import checked_days, training_window
 from leapline.settings import Settings
 from leapline.storage import Lake
@@ -13,13 +14,22 @@ if TYPE_CHECKING:
     from pyspark.ml import PipelineModel
     from pyspark.sql import DataFrame, SparkSession
 
-SCORE = "score"
+    from leapline.training.markov import Chains
+
+SCORE, BASELINE = "score", "baseline"
+Table = Literal["examples", "items"]
 
 
-def split(spark: "SparkSession", settings: Settings, lake: Lake, day: date) -> tuple["DataFrame", "DataFrame"]:
+def split(
+    spark: "SparkSession", settings: Settings, lake: Lake, day: date, table: Table = "examples"
+) -> tuple["DataFrame", "DataFrame"]:
     """Training and holdout examples: days before and the data day, or, with no training days, the day's two parts.
 
-    No session and no visitor of the holdout is in the training examples.
+    No session and no visitor of the holdout is in the training examples. The features that are made of what training
+    learns are not there yet: see `finished`.
+
+    Args:
+        table: the examples of sessions, or of session-item pairs.
 
     Raises:
         TrainingError: no day of the window has examples.
@@ -27,9 +37,10 @@ def split(spark: "SparkSession", settings: Settings, lake: Lake, day: date) -> t
     from leapline.training.examples import split_by_time, without_visitors_of
 
     if settings.training_days == 0:
-        training, holdout = split_by_time(_read(spark, lake, day))
+        training, holdout = split_by_time(read(spark, lake, table, day))
     else:
-        training, holdout = _read(spark, lake, *days_trained_on(settings, lake, day)), _read(spark, lake, day)
+        days = days_trained_on(settings, lake, day)
+        training, holdout = read(spark, lake, table, *days), read(spark, lake, table, day)
     return without_visitors_of(training, holdout), holdout
 
 
@@ -70,5 +81,41 @@ def content_digest(examples: "DataFrame") -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _read(spark: "SparkSession", lake: Lake, *days: date) -> "DataFrame":
-    return spark.read.parquet(*(str(lake.current("examples", day) / "examples") for day in days))
+def finished(examples: "DataFrame", spec: FeatureSpec) -> "DataFrame":
+    """The examples with all the features of a spec whose learnt part is filled, without what these are made of."""
+    from leapline.features.compile import finish
+
+    made = finish(examples, spec)
+    return made.select(*(name for name in made.columns if not name.startswith("_")))
+
+
+def learnt(spec: FeatureSpec, examples: "DataFrame", chains: "Chains") -> FeatureSpec:
+    """The spec with what the training examples teach.
+
+    Args:
+        spec: what is to be learnt.
+        examples: of sessions (the whole ones count) or of pairs (each session counts once).
+        chains: of the same training days.
+    """
+    from leapline.features.learnt import POPULAR
+    from leapline.training.popular import most_clicked
+
+    once = examples.where("whole") if "whole" in examples.columns else examples.dropDuplicates(["session"])
+    asked = spec.popular.items()
+    words = {name: most_clicked(once, f"{POPULAR}{name}", feature.k) for name, feature in asked}
+    return spec.learnt(words, chains.table)
+
+
+def with_baseline(examples: "DataFrame", chains: "Chains") -> "DataFrame":
+    """The examples of sessions with `baseline`, the Markov chains' own probability to buy."""
+    from pyspark.sql.functions import expr
+
+    from leapline.features.learnt import log_odds
+
+    odds = f"{chains.prior!r}D + {log_odds(in_a_row(chains.table))}"
+    return examples.withColumn(BASELINE, expr(f"1D / (1D + exp(-({odds})))"))
+
+
+def read(spark: "SparkSession", lake: Lake, table: Table, *days: date) -> "DataFrame":
+    """A table of examples of some days, as `featurize` left it."""
+    return spark.read.parquet(*(str(lake.current("examples", day) / table) for day in days))

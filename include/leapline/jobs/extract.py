@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from leapline.errors import NoEventsError, QuarantineError
 from leapline.jobs.days import training_window
+from leapline.jobs.featurize import Wanted
 from leapline.jobs.run import Run, main
 from leapline.jobs.session import spark_session
 from leapline.settings import Settings
@@ -21,7 +22,9 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
         InputError: the landing folder or a file in it cannot be read.
         NoEventsError: no events on the data day. An earlier day without events is only noted.
         QuarantineError: more lines than allowed had to be set aside.
+        SpecError: the site's own mapping or feature spec is malformed; told before anything starts.
     """
+    refuse_malformed(settings)
     lake = Lake(settings.home)
     missing = [day for day in training_window(settings, run.day) if not lake.has("events", day)]
     summary: dict[str, Any] = {}
@@ -33,6 +36,14 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
                 summary[day.isoformat()] = {"events": 0, "note": str(exc)}
         summary[run.day.isoformat()] = extract_day(spark, settings, lake, run.day)
     return summary
+
+
+def refuse_malformed(settings: Settings) -> None:
+    """Read what the site wrote itself, the event mapping and the feature specs, though later steps use some of it."""
+    from leapline.events.clean import CleanOptions
+
+    CleanOptions.of(settings)
+    Wanted.of(settings)
 
 
 def extract_day(spark: "SparkSession", settings: Settings, lake: Lake, day: date) -> dict[str, Any]:

@@ -1,18 +1,56 @@
-"""Events into examples: one row a session, its features and whether it bought."""
+"""Events into examples: of sessions, whole and cut at several points, and of session-item pairs, with their labels."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from leapline.features import spec as specs
+from leapline.features.spec import FeatureSpec, wanted
 from leapline.jobs.days import checked_days
 from leapline.jobs.run import Run, main
 from leapline.jobs.session import spark_session
 from leapline.settings import Settings
-from leapline.storage import Lake, read_json, write_json
+from leapline.storage import Lake, json_bytes, read_json, write_bytes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pyspark.sql import DataFrame, SparkSession
+
+
+FEATURES, ITEM_FEATURES, FACTS = "features.json", "item_features.json", "examples.json"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a day's examples are made by.
+
+    Attributes:
+        sessions: the features of sessions; what they learn is not filled in yet.
+        items: those of session-item pairs.
+        per_session: examples a session, at most.
+    """
+
+    sessions: FeatureSpec
+    items: FeatureSpec
+    per_session: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Wanted":
+        """As the settings name them.
+
+        Raises:
+            SpecError: a feature spec is malformed, or of the other unit.
+        """
+        sessions, items = wanted(settings.features, "session"), wanted(settings.item_features, "pair")
+        return cls(sessions.unlearnt, items.unlearnt, settings.examples_per_session)
+
+    def made(self, folder: "Path") -> bool:
+        """Whether the examples in a folder were made by these."""
+        if not (folder / ITEM_FEATURES).exists():
+            return False
+        texts = ((folder / name).read_text(encoding="utf-8") for name in (FEATURES, ITEM_FEATURES))
+        same_specs = list(texts) == [self.sessions.dumps(), self.items.dumps()]
+        return same_specs and read_json(folder / FACTS).get("per_session") == self.per_session
 
 
 def run(settings: Settings, run: Run) -> dict[str, Any]:
@@ -20,47 +58,68 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
 
     Raises:
         NotInLakeError: the day was not extracted.
-        SpecError: the feature spec is malformed.
+        SpecError: a feature spec is malformed.
     """
-    lake, spec = Lake(settings.home), specs.default()
+    lake, wanted = Lake(settings.home), Wanted.of(settings)
     lake.current("events", run.day)
-    days = [*(d for d in checked_days(lake, settings, run.day) if not _is_fresh(lake, d, spec)), run.day]
+    days = [*(d for d in checked_days(lake, settings, run.day) if not _is_fresh(lake, d, wanted)), run.day]
     with spark_session(settings, "featurize") as spark:
-        return {day.isoformat(): build_day(spark, lake, day, spec) for day in days}
+        return {day.isoformat(): build_day(spark, lake, day, wanted) for day in days}
 
 
-def build_day(spark: "SparkSession", lake: Lake, day: date, spec: specs.FeatureSpec) -> dict[str, Any]:
+def build_day(spark: "SparkSession", lake: Lake, day: date, wanted: Wanted) -> dict[str, Any]:
     """Build one day's examples and swap them in."""
     source = lake.current("events", day)
+    events = spark.read.parquet(str(source / "events"))
     with lake.attempt("examples", day) as out:
-        examples_of(spark.read.parquet(str(source / "events")), spec).write.parquet(str(out / "examples"))
-        written = spark.read.parquet(str(out / "examples"))
-        row = written.selectExpr("count(1)", "count_if(label = 1)").first()
-        examples, positives = (row[0], row[1]) if row else (0, 0)
-        summary = {"examples": examples, "positives": positives, "features": len(spec.columns)}
-        (out / "features.json").write_text(spec.dumps(), encoding="utf-8")
-        write_json(out / "examples.json", summary | {"source": source.name})
+        raw_examples(events, wanted.sessions, wanted.per_session).write.parquet(str(out / "examples"))
+        raw_pairs(events, wanted.items).write.parquet(str(out / "items"))
+        summary = _counted(spark, out) | {"features": len(wanted.sessions.columns)}
+        write_bytes(out / FEATURES, wanted.sessions.dumps().encode())
+        write_bytes(out / ITEM_FEATURES, wanted.items.dumps().encode())
+        write_bytes(out / FACTS, json_bytes(summary | {"source": source.name, "per_session": wanted.per_session}))
     return summary
 
 
-def examples_of(events: "DataFrame", spec: specs.FeatureSpec) -> "DataFrame":
-    """The examples of clean events, cut and labelled, with the features of any spec."""
-    from leapline.features.compile import session_features
+def raw_examples(events: "DataFrame", spec: FeatureSpec, per_session: int = 1) -> "DataFrame":
+    """The examples of clean events, cut and labelled; what the spec learns is not filled in yet."""
+    from leapline.features.compile import Rows, raw_session_features
     from leapline.training.examples import build
 
-    def features(prefix: "DataFrame", carry: Sequence[str]) -> "DataFrame":
-        return session_features(prefix, spec, carry)
+    def features(seen: "DataFrame", by: tuple[str, ...], carry: tuple[str, ...]) -> "DataFrame":
+        return raw_session_features(seen, spec, Rows(by, carry, states=True))
 
-    return build(events, features)
+    return build(events, features, per_session)
 
 
-def _is_fresh(lake: Lake, day: date, spec: specs.FeatureSpec) -> bool:
-    """Whether the examples were made of these very events with this very spec."""
+def raw_pairs(events: "DataFrame", spec: FeatureSpec) -> "DataFrame":
+    """The examples of session-item pairs, the same way."""
+    from leapline.features.compile import Rows
+    from leapline.features.pairs import raw_pair_features
+    from leapline.training.examples import build_pairs
+
+    def features(seen: "DataFrame", by: tuple[str, ...], carry: tuple[str, ...]) -> "DataFrame":
+        return raw_pair_features(seen, spec, Rows(by, carry))
+
+    return build_pairs(events, features)
+
+
+def _counted(spark: "SparkSession", out: "Path") -> dict[str, int]:
+    """Examples by what they are for. `positives` are the buyers among the whole sessions."""
+    columns = ("count(1)", "count_if(whole)", "count_if(whole AND label = 1)")
+    row = spark.read.parquet(str(out / "examples")).selectExpr(*columns).first()
+    pairs = spark.read.parquet(str(out / "items")).selectExpr("count(1)", "count_if(label = 1)").first()
+    examples, sessions, positives = row or (0, 0, 0)
+    items, bought = pairs or (0, 0)
+    return {"examples": examples, "sessions": sessions, "positives": positives, "pairs": items, "bought_pairs": bought}
+
+
+def _is_fresh(lake: Lake, day: date, wanted: Wanted) -> bool:
+    """Whether the examples were made of these very events in this very way."""
     if not lake.has("examples", day):
         return False
     made = lake.current("examples", day)
-    same_events = read_json(made / "examples.json")["source"] == lake.current("events", day).name
-    return same_events and (made / "features.json").read_text(encoding="utf-8") == spec.dumps()
+    return read_json(made / FACTS)["source"] == lake.current("events", day).name and wanted.made(made)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from leapline.bundle.archive import read_entries
 from leapline.errors import BundleError, LeaplineError
 from leapline.evaluation.rival import Rival
 from leapline.features import spec as specs
+from leapline.jobs.examples import finished, read
 from leapline.jobs.image import registry
 from leapline.serving.image import LABEL
 from leapline.serving.layout import unpack
@@ -146,10 +147,14 @@ def _own_features(
     spark: "SparkSession", lake: Lake, day: date, holdout: "pd.DataFrame", spec: specs.FeatureSpec
 ) -> "pd.DataFrame":
     """The champion's features of the holdout's sessions, in the holdout's order."""
-    from leapline.jobs.featurize import examples_of
+    from leapline.jobs.featurize import raw_examples
 
-    events = spark.read.parquet(str(lake.current("events", day) / "events"))
-    own = examples_of(events, spec).select("session", *spec.columns).toPandas().set_index("session")
+    # What it learnt is of other days, but as a rule it is made of what the day's examples hold.
+    if specs.load(lake.current("examples", day) / "features.json").dumps() == spec.unlearnt.dumps():
+        raw = read(spark, lake, "examples", day).where("whole")
+    else:
+        raw = raw_examples(spark.read.parquet(str(lake.current("events", day) / "events")), spec)
+    own = finished(raw, spec).select("session", *spec.columns).toPandas().set_index("session")
     return own.reindex(holdout["session"]).reset_index()
 
 

@@ -31,6 +31,7 @@ def limits(settings: Settings) -> Limits:
         slice_roc_auc=settings.min_slice_roc_auc,
         slice_positives=settings.slice_min_positives,
         champion_margin=settings.champion_margin,
+        baseline_gain=settings.min_baseline_gain,
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from leapline.evaluation.verdict import decide
 from leapline.jobs import judgement, papers
-from leapline.jobs.examples import SCORE
+from leapline.jobs.examples import BASELINE, SCORE
 from leapline.jobs.session import spark_session
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json, write_json
@@ -87,7 +87,7 @@ def row_of(lake: Lake, settings: Settings, day: date, now: "pd.Series[int]") -> 
 def _judged_again(lake: Lake, settings: Settings, day: date, known: "pd.DataFrame") -> dict[str, Any]:
     """The gate's words on the same scores with other labels; champion and baseline are compared anew as well."""
     from leapline.evaluation import metrics
-    from leapline.jobs.evaluate import BASELINE, against, compared, slices_of
+    from leapline.jobs.evaluate import against, compared, slices_of
 
     training = read_json(lake.current("candidates", day) / "training.json")
     found = papers.read(lake, day)

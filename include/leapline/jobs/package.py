@@ -40,15 +40,16 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
     lake = Lake(settings.home)
     candidate, evaluation = lake.current("candidates", run.day), lake.current("evaluations", run.day)
     verdict = without_champion(Verdict.from_dict(read_json(lake.current("verdicts", run.day) / "verdict.json")))
-    document = manifest(
-        run.day, read_json(candidate / "training.json"), read_json(evaluation / "metrics.json"), verdict.as_dict()
-    )
+    found = read_json(evaluation / "metrics.json")
+    document = manifest(run.day, read_json(candidate / "training.json"), found, verdict.as_dict())
+    document |= {"items": _items_manifest(candidate / "items", found["items"])}
     cards = papers.cards(papers.read(lake, run.day), verdict, links=False)
     with lake.attempt("packages", run.day) as out:
         entries = read_entries(candidate / "model.zip") | {
             MANIFEST: json_bytes(document),
             FEATURES: (candidate / "features.json").read_bytes(),
             **{FOLDER + name: content for name, content in cards.items()},
+            **(_items(candidate / "items") if document["items"] else {}),
         }
         sha256 = write_entries(out / "model.zip", entries)
         model_id = f"{run.day.isoformat()}-{sha256[:12]}"
@@ -82,6 +83,21 @@ def manifest(day: date, training: dict[str, Any], metrics: dict[str, Any], verdi
         "calibration": training["calibration"],
         "parent": None,
     }
+
+
+def _items_manifest(folder: Path, metrics: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What the archive says of the model of items; None if there is none, or it ranks no better than chance."""
+    if not metrics or (metrics["roc_auc"] or 0) <= 0.5:
+        return None
+    training = read_json(folder / "training.json")
+    kept = {name: metrics[name] for name in (*METRICS, "first_is_bought")}
+    return {"metrics": kept, "threshold": training["threshold"], "calibration": training["calibration"]}
+
+
+def _items(folder: Path) -> dict[str, bytes]:
+    """The archive's entries of the model of items: a bundle of its own, and its features."""
+    entries = read_entries(folder / "model.zip") | {"features.json": (folder / "features.json").read_bytes()}
+    return {f"{FOLDER}items/{name}": content for name, content in entries.items()}
 
 
 def _build_image(settings: Settings, out: Path, model_id: str, day: date) -> image.ImageInfo:

@@ -120,21 +120,29 @@ def resolve_pipeline(name: str) -> PipelineFactory:
     return found  # type: ignore[no-any-return]
 
 
-def fit(examples: "DataFrame", numeric: Sequence[str], categorical: Sequence[str], settings: Settings) -> FitResult:
+def fit(
+    examples: "DataFrame",
+    numeric: Sequence[str],
+    categorical: Sequence[str],
+    settings: Settings,
+    keys: Sequence[str] = (KEY,),
+) -> FitResult:
     """Fit the pipeline that the settings name.
 
     Args:
-        examples: `session`, `label` and the features.
+        examples: the keys, `label` and the features.
         numeric: feature columns of doubles.
         categorical: feature columns of strings.
         settings: `pipeline`, `fit_partitions`, `seed` and the forest's size.
+        keys: the columns that name an example, `session` first.
 
     Raises:
         TrainingError: no examples, one class only, or the pipeline cannot be fitted on them.
         SettingsError: the pipeline cannot be found.
     """
     pipeline = _make(settings, numeric, categorical)
-    ordered = in_fixed_order(examples.select(KEY, LABEL, *numeric, *categorical), settings.fit_partitions).cache()
+    wanted = examples.select(*keys, LABEL, *numeric, *categorical)
+    ordered = in_fixed_order(wanted, settings.fit_partitions, keys).cache()
     try:
         count, positives = _count(ordered)
         weight = max(1, round((count - positives) / positives))
@@ -149,9 +157,9 @@ def fit(examples: "DataFrame", numeric: Sequence[str], categorical: Sequence[str
         ordered.unpersist()
 
 
-def in_fixed_order(examples: "DataFrame", partitions: int) -> "DataFrame":
+def in_fixed_order(examples: "DataFrame", partitions: int, keys: Sequence[str] = (KEY,)) -> "DataFrame":
     """The same rows in the same partitions in the same order, however they came in."""
-    return examples.repartition(partitions, KEY).sortWithinPartitions(KEY)
+    return examples.repartition(partitions, keys[0]).sortWithinPartitions(*keys)
 
 
 def name_stages(pipeline: "Pipeline") -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from leapline.settings import Settings
 from leapline.training.calibration import Array
-from leapline.training.examples import split_by_time, without_visitors_of
+from leapline.training.examples import KEYS, split_by_time, without_visitors_of
 from leapline.training.forest import KEY, LABEL, fit
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def search(
         TrainingError: a part of the examples has one class only.
     """
     earlier, later = split_by_time(examples)
-    earlier, later = without_visitors_of(earlier, later).cache(), later.cache()
+    judging = later.where("whole") if "whole" in later.columns else later
+    earlier, later = without_visitors_of(earlier, later).cache(), judging.cache()
     own = (settings.forest_depth, settings.forest_features)
     shapes = [own, *((d, f) for d in DEPTHS for f in FEATURES if (d, f) != own)]
     try:
@@ -96,7 +97,8 @@ def _fitted(
     features: str,
 ) -> "PipelineModel":
     shape = {"forest_depth": depth, "forest_features": features, "forest_trees": min(TREES, settings.forest_trees)}
-    return fit(earlier, numeric, categorical, settings.model_copy(update=shape)).model
+    keys = [name for name in KEYS if name in earlier.columns]
+    return fit(earlier, numeric, categorical, settings.model_copy(update=shape), keys).model
 
 
 def _ranked(model: "PipelineModel", later: "DataFrame") -> "pd.DataFrame":
