@@ -89,7 +89,7 @@ def test_a_missing_row_is_an_error(client: ScorerClient) -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), object()])
 def test_what_json_cannot_hold(value: object) -> None:
-    with pytest.raises(ScorerError, match="rows to score"):
+    with pytest.raises(ScorerError, match="what is to be scored"):
         encode([{"x": value}])
 
 

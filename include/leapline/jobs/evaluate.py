@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from leapline.evaluation.bootstrap import compare
 from leapline.evaluation.rival import Rival
 from leapline.features import spec as specs
-from leapline.jobs import incumbent, items
+from leapline.jobs import incumbent, items, probed
 from leapline.jobs.examples import BASELINE, SCORE, finished, score, split, with_baseline
 from leapline.jobs.run import Run, main
 from leapline.jobs.session import spark_session
@@ -62,6 +62,7 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
             "items": items.judge(spark, settings, lake, run.day, candidate),
         }
         summary = _write(settings, out, scored, training, f"Data day {run.day}", facts)
+        probed.write_events(spark, lake, run.day, out)
         rival = compared(settings, scored, rival)
         write_json(out / "champion.json", rival.as_dict())
     return summary | {"champion": rival.as_dict()}
@@ -151,10 +152,11 @@ def _permuted(
 
 
 def _probe_rows(settings: Settings, scored: "pd.DataFrame") -> dict[str, Any]:
-    """Holdout rows spread over the whole of it, with Spark's own scores."""
+    """Holdout rows spread over the whole of it, with Spark's own scores and the sessions that they are of."""
     features = [column for column in scored.columns if column not in {*DESCRIBING, SCORE, CHAMPION, BASELINE}]
     sample = scored.sample(min(settings.probe_rows, len(scored)), random_state=settings.seed).sort_index()
-    return {"rows": sample[features].to_dict("records"), "expected": sample[SCORE].tolist()}
+    numbers = {"rows": sample[features].to_dict("records"), "expected": sample[SCORE].tolist()}
+    return numbers | {"sessions": sample["session"].tolist(), "holdout": len(scored)}
 
 
 def _largest_tree(model: "PipelineModel") -> int | None:

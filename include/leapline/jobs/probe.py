@@ -6,7 +6,8 @@ from typing import Any
 
 from leapline.evaluation.rules import Rule, at_most, below, refuse
 from leapline.evaluation.verdict import Verdict, conclude
-from leapline.jobs import history, judgement, papers
+from leapline.features import spec as specs
+from leapline.jobs import history, judgement, papers, probed
 from leapline.jobs.run import Run, main
 from leapline.serving.probe import ProbeReport, probe
 from leapline.settings import Settings
@@ -14,14 +15,17 @@ from leapline.storage import Lake, read_json, write_json
 
 
 def run(settings: Settings, run: Run) -> dict[str, Any]:
-    """Send holdout rows through the image; a difference or a crash is a refusal, told in the summary.
+    """Send holdout rows and sessions through the image; a difference or a crash is a refusal, told in the summary.
 
     Raises:
         NotInLakeError: nothing was packaged for that day.
     """
     lake = Lake(settings.home)
     package = lake.current("packages", run.day)
-    sample = read_json(lake.current("evaluations", run.day) / "probe_rows.json")
+    evaluation = lake.current("evaluations", run.day)
+    sample = read_json(evaluation / probed.ROWS)
+    spec = specs.load(lake.current("candidates", run.day) / "features.json")
+    sessions = probed.read_sample(evaluation, spec.columns, read_json(package / "manifest.json")["calibration"])
     with tempfile.TemporaryDirectory(prefix="leapline-probe-") as work:
         report = probe(
             package / "image",
@@ -29,6 +33,7 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
             sample["expected"],
             tolerance=settings.probe_tolerance,
             workdir=Path(work),
+            sample=sessions,
         )
     gate = lake.current("verdicts", run.day)
     verdict = conclude([*Verdict.from_dict(read_json(gate / judgement.FILE)).rules, *_rules(settings, report)])
@@ -49,7 +54,7 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
 
 def _rules(settings: Settings, report: ProbeReport) -> list[Rule]:
     """What the image itself has to hold."""
-    same = f"the image's greatest difference from Spark on {report.rows} rows"
+    same = f"the image's greatest difference from Spark on {report.rows} rows and {report.sessions} sessions"
     if report.passed:
         parity = at_most("probe_parity", report.max_difference, settings.probe_tolerance, same)
     else:
@@ -63,8 +68,9 @@ def _sentence(report: ProbeReport, verdict: Verdict) -> str:
     if not verdict.passed:
         return f"{verdict.summary} Nothing was pushed."
     return (
-        f"The image gives Spark's probability on {report.rows} rows (greatest difference {report.max_difference:.1e}); "
-        f"first answer after {report.start_ms:.0f} ms, p99 {report.p99_us:.0f} us."
+        f"The image gives Spark's probability on {report.rows} rows, and its features on {report.sessions} sessions "
+        f"(greatest difference {report.max_difference:.1e}); first answer after {report.start_ms:.0f} ms, "
+        f"p99 {report.p99_us:.0f} us."
     )
 
 

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import math
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 
 from leapline.errors import ScorerError, SettingsError
 
+_EVENT = ("event_id", "kind", "page", "item", "category", "price", "quantity")
 _DROPPED = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 
 
@@ -76,6 +78,22 @@ class ScorerClient:
             raise self._error(f"{len(got)} rows", f"{len(rows)}, as many as were sent")
         return got
 
+    def score(self, sessions: Sequence[Mapping[str, Any]], *, features: bool = False) -> list[dict[str, Any]]:
+        """`POST /v1/score`: one answer a session, in order.
+
+        Args:
+            sessions: as `as_session` makes them.
+            features: whether to tell the features too.
+
+        Raises:
+            ScorerError: refused by the scorer (its reason is in the message), or another number of answers came back.
+        """
+        answer = self._json("POST", "/v1/score", encode_sessions(sessions, features=features))
+        got: list[dict[str, Any]] = answer.get("sessions", [])
+        if len(got) != len(sessions):
+            raise self._error(f"{len(got)} answers", f"{len(sessions)}, as many as sessions were sent")
+        return got
+
     def exchange(self, method: str, path: str, body: bytes | None = None) -> bytes:
         """One request and its answer's body; reconnects once if an idle connection was dropped.
 
@@ -128,12 +146,43 @@ def encode(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = No
     Raises:
         ScorerError: a value has no JSON form (NaN, infinity, an object).
     """
-    body: dict[str, Any] = {"rows": list(rows)} | ({"columns": list(columns)} if columns is not None else {})
+    return _encoded({"rows": list(rows)} | ({"columns": list(columns)} if columns is not None else {}))
+
+
+def encode_sessions(sessions: Sequence[Mapping[str, Any]], *, features: bool = False) -> bytes:
+    """The body of `POST /v1/score`.
+
+    Raises:
+        ScorerError: a value has no JSON form.
+    """
+    return _encoded({"sessions": list(sessions), "features": features})
+
+
+def as_session(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A session for `POST /v1/score`.
+
+    Args:
+        events: its clean events, at least one, in any order; `ts` in UTC. Columns that the scorer does not take, such
+            as `visitor`, are left behind.
+    """
+    first = min(events, key=lambda event: (event["ts"], event["event_id"].encode()))
+    about = {name: first[name] for name in ("device", "referrer", "session_index") if first.get(name) is not None}
+    return about | {"events": [_as_event(event) for event in events]}
+
+
+def _as_event(event: Mapping[str, Any]) -> dict[str, Any]:
+    given = {name: event[name] for name in _EVENT if event.get(name) is not None}
+    if not math.isfinite(given.get("price", 0.0)):
+        del given["price"]
+    return {"ts": event["ts"].isoformat(), **given}
+
+
+def _encoded(body: dict[str, Any]) -> bytes:
     try:
         return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
     except (TypeError, ValueError) as exc:
         raise ScorerError(
-            "rows to score", found=str(exc), expected="finite numbers, texts and nulls", fix="Correct the rows."
+            "what is to be scored", found=str(exc), expected="finite numbers, texts and nulls", fix="Correct it."
         ) from exc
 
 

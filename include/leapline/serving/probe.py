@@ -22,6 +22,7 @@ from leapline.errors import ScorerError
 from leapline.serving.client import ScorerClient, encode
 from leapline.serving.image import LABEL
 from leapline.serving.layout import Unpacked, unpack
+from leapline.serving.session_probe import Sample, compare
 
 COLUMNS = ["probability"]
 BATCH_ROWS = 250
@@ -36,10 +37,11 @@ class ProbeReport:
     """What the probe saw. Numbers that were not reached are None.
 
     Attributes:
-        passed: every row came back, finite and within the tolerance.
+        passed: every row and every session came back, finite and within the tolerance.
         reason: why not, for a person; empty if passed.
         rows: rows compared.
-        max_difference: greatest absolute difference from Spark's probability of class 1.
+        sessions: sessions compared, from their events on.
+        max_difference: greatest absolute difference from Spark's probability of class 1, of rows and sessions.
         first_difference: the first row beyond the tolerance: `row` (index), `features`, `expected`, `got` (None if it
             is no finite number), the scorer's `answer`, and how many `rows_that_differ`.
         start_ms: from process start to the first ready answer.
@@ -50,6 +52,7 @@ class ProbeReport:
     passed: bool
     reason: str = ""
     rows: int = 0
+    sessions: int = 0
     max_difference: float | None = None
     first_difference: dict[str, Any] | None = None
     start_ms: float | None = None
@@ -69,6 +72,7 @@ def probe(
     *,
     tolerance: float,
     workdir: Path,
+    sample: Sample | None = None,
 ) -> ProbeReport:
     """Start an image's scorer and compare it with Spark.
 
@@ -78,17 +82,20 @@ def probe(
         expected: Spark's probability of class 1 for each, uncalibrated.
         tolerance: greatest absolute difference.
         workdir: folder for the unpacked image and the process's standard error.
+        sample: sessions to send as their events; None for an archive that has no features of its own.
 
     Raises:
         BundleError: the layout is damaged or has no image for this machine.
     """
+    if sample and sample.fault:
+        return ProbeReport(False, sample.fault)
     if not rows or len(rows) != len(expected):
         return ProbeReport(False, f"{len(rows)} rows to send and {len(expected)} probabilities to compare with")
     image = unpack(layout, host_architecture(), workdir / "root")
     log = workdir / "scorer.log"
     try:
         with _running(image, log) as running:
-            return _judge(running, rows, expected, tolerance)
+            return _judge(running, rows, expected, tolerance, sample)
     except (ScorerError, OSError) as exc:
         return ProbeReport(False, f"the image does not answer: {exc}{_tail(log)}")
 
@@ -146,7 +153,11 @@ def _running(image: Unpacked, log: Path) -> Iterator[_Running]:
 
 
 def _judge(
-    running: _Running, rows: Sequence[Mapping[str, Any]], expected: Sequence[float], tolerance: float
+    running: _Running,
+    rows: Sequence[Mapping[str, Any]],
+    expected: Sequence[float],
+    tolerance: float,
+    sample: Sample | None,
 ) -> ProbeReport:
     with ScorerClient(f"http://127.0.0.1:{running.port}") as client:
         model = _await_ready(client, running.process)
@@ -156,11 +167,14 @@ def _judge(
             return ProbeReport(False, f"the scorer serves {model or 'no model'}, the image is labelled {wanted}")
         read = read_columns(client, rows)
         worst, first = _compare(rows, expected, _answers(client, read), tolerance)
+        reason = _difference(first, tolerance) if first else ""
+        sessions = len(sample.sessions) if sample else 0
+        if sample and not reason:
+            apart, reason = compare(client, sample, tolerance)
+            worst = max(apart, worst or 0.0)
         p50, p99 = _latencies(client, read)
-    reason = _difference(first, tolerance) if first else ""
-    return ProbeReport(
-        not reason, reason, len(rows), worst, first, start_ms, p50, p99, _peak_memory(running.process.pid)
-    )
+    memory = _peak_memory(running.process.pid)
+    return ProbeReport(not reason, reason, len(rows), sessions, worst, first, start_ms, p50, p99, memory)
 
 
 def _await_ready(client: ScorerClient, process: "subprocess.Popen[bytes]") -> str:

@@ -1,0 +1,143 @@
+"""Spark and the scorer compute the same features, to the last bit: for any session, the same JSON number or text.
+
+Hypothesis makes the sessions; all of them go through one Spark job and one call of `scorer score`. JSON holds a double
+by the shortest digits that read back as that very double, so nothing is lost on the way and no tolerance is needed.
+"""
+
+import json
+import subprocess
+import zipfile
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from leapline.features import spec as specs
+from leapline.features.compile import session_features
+from leapline.features.spec import FeatureSpec
+from leapline.serving.client import as_session, encode_sessions
+from leapline.training.examples import cut_and_label
+from tests.conftest import ROOT
+from tests.features.sessions import event, frame
+from tests.features.test_compile import every_operation
+from tests.scorer.conftest import scorer_binary
+
+pytestmark = pytest.mark.spark
+__all__ = ["scorer_binary"]
+BUNDLE = ROOT / "include" / "scorer" / "testdata" / "buy"
+SESSIONS = 300
+KINDS = ("page_view", "item_view", "cart_add", "page_ping", "search", "cart_remove", "other")
+PAGES = ("home", "category", "item", "search", "cart", "other")
+# Most gaps are small, so that moments and whole milliseconds are shared; one crosses midnight.
+GAPS = (0, 0, 1, 999, 1_000, 1_234_567, 59_000_000, 5_000_000_000, 86_400_000_000)
+Rows = list[dict[str, Any]]
+
+# What cleaning lets through: no blanks around a name, no lone surrogates.
+names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8).map(lambda s: s.strip(" ") or "x")
+prices = st.one_of(
+    st.none(),
+    st.sampled_from([0.0, -0.0, 0.005, 1.005, 19.99, 1e9, -1e9, 1.1e9, 1e300, 5e-324, float("nan")]),
+    st.floats(-1e10, 1e10),
+    st.integers(0, 10**6).map(lambda cents: cents / 100),
+)
+quantities = st.one_of(st.none(), st.integers(0, 3), st.integers(-(2**31), 2**31 - 1))
+
+
+@st.composite
+def sessions(draw: st.DrawFn) -> Rows:
+    """A session's clean events in any order, perhaps with a checkout in the middle."""
+    items, categories = (st.none() | st.sampled_from(draw(st.lists(names, min_size=1, max_size=4))) for _ in range(2))
+    known = st.sampled_from(["i1", "i2", "c1", "c2", "é", "'\\"])  # of the spec's vocabularies
+    ts = draw(st.datetimes(datetime(1, 1, 2), datetime(9999, 1, 1)) | st.datetimes(datetime(2026, 1, 1)))
+    ids = draw(st.lists(names, min_size=1, max_size=20, unique=True))
+    cut = draw(st.none() | st.integers(0, len(ids)))
+    rows = []
+    for number, event_id in enumerate(ids):
+        kind = draw(st.sampled_from(KINDS))
+        page = draw(st.none() | st.sampled_from(PAGES))
+        if number == cut:
+            kind, page = draw(st.sampled_from([("checkout", None), ("purchase", None), ("page_view", "thanks")]))
+        ts += timedelta(microseconds=draw(st.sampled_from(GAPS)))
+        some = {
+            "page": page, "item": draw(items | known), "category": draw(categories | known), "price": draw(prices),
+            "quantity": draw(quantities), "device": draw(st.none() | names), "referrer": draw(st.none() | names),
+            "session_index": draw(st.none() | st.integers(-1, 3)),
+        }  # fmt: skip
+        rows.append(event("", number, kind, ts, **some) | {"event_id": event_id})
+    return draw(st.permutations(rows))
+
+
+def generated() -> dict[str, Rows]:
+    """Hypothesis' sessions by name, the same ones in every run; it needs a test to make them, and no shrinking."""
+    found: dict[str, Rows] = {}
+
+    @settings(
+        max_examples=SESSIONS,
+        phases=[Phase.generate],
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(sessions())
+    def collect(rows: Rows) -> None:
+        name = f"s{len(found)}"
+        found[name] = [row | {"session": name} for row in rows]
+
+    collect()
+    return found
+
+
+def scored(scorer: Path, folder: Path, spec: FeatureSpec, sessions: dict[str, Rows]) -> dict[str, dict[str, Any]]:
+    """The scorer's features of an archive with this spec; of the sessions that have any."""
+    with zipfile.ZipFile(folder / "model.zip", "w") as archive:
+        for file in sorted(BUNDLE.rglob("*.json")):
+            if file.name != "features.json":
+                archive.write(file, file.relative_to(BUNDLE))
+        archive.writestr("leapline/features.json", _with_the_models_own(spec))
+    body = encode_sessions([{"session": name} | as_session(rows) for name, rows in sessions.items()], features=True)
+    command = [str(scorer), "score", str(folder / "model.zip")]
+    done = subprocess.run(command, input=body, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    answers = json.loads(done.stdout)["sessions"]
+    assert [answer["session"] for answer in answers] == list(sessions)
+    assert all(("features" in answer) != ("reason" in answer) for answer in answers)
+    return {answer["session"]: answer["features"] for answer in answers if "features" in answer}
+
+
+def _with_the_models_own(spec: FeatureSpec) -> str:
+    """The spec with what the small model reads besides."""
+    document = json.loads(spec.dumps())
+    document["features"] += [{"name": "x0", "op": "count"}, {"name": "colour", "op": "attribute", "of": "device"}]
+    return json.dumps(document)
+
+
+@pytest.fixture(scope="module")
+def some_sessions() -> dict[str, Rows]:
+    return generated()
+
+
+@pytest.mark.parametrize("spec", [every_operation(), specs.default()], ids=["every operation", "the default"])
+def test_spark_and_the_scorer_agree_to_the_last_bit(
+    spark: Any, scorer_binary: Path, tmp_path: Path, spec: FeatureSpec, some_sessions: dict[str, Rows]
+) -> None:
+    rows = [row for session in some_sessions.values() for row in session]
+    seen = cut_and_label(frame(spark, rows).repartition(3))
+    expected = {row["session"]: row for row in session_features(seen, spec).collect()}
+
+    found = scored(scorer_binary, tmp_path, spec, some_sessions)
+
+    assert SESSIONS / 2 < len(found) < SESSIONS, "some have events before the checkout, some have not"
+    assert set(found) == set(expected)
+    for name, features in found.items():
+        wrong = {n: (expected[name][n], features[n]) for n in spec.columns if not same(expected[name][n], features[n])}
+        asked = [feature for feature in spec.features if feature.name in wrong]
+        assert not wrong, f"{name}: Spark and the scorer say {wrong} of {asked} for {some_sessions[name]}"
+
+
+def same(mine: float | str, theirs: float | str) -> bool:
+    """Equal, of the same type, and of the same sign where both are 0."""
+    return repr(mine) == repr(theirs)

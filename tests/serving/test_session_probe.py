@@ -1,0 +1,140 @@
+"""The probe by sessions: an image that makes Spark's features of events passes, any other is refused in so many words.
+
+What Spark says is computed here by the plain reference of the features' own tests, and by the small model's formula.
+"""
+
+import hashlib
+import json
+import math
+import zipfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leapline.evaluation.metrics import calibrate
+from leapline.features import spec as specs
+from leapline.serving import probe
+from leapline.serving.client import as_session
+from leapline.serving.image import build
+from leapline.serving.probe import ProbeReport
+from leapline.serving.session_probe import Sample
+from tests.conftest import ROOT
+from tests.features.reference import evaluate
+from tests.features.sessions import random_sessions
+from tests.scorer.conftest import scorer_binary
+from tests.serving.test_probe import ARCH
+
+__all__ = ["scorer_binary"]
+BUNDLE = ROOT / "include" / "scorer" / "testdata" / "buy"
+SPEC = (BUNDLE / "leapline" / "features.json").read_text()
+SIZE = 1000
+Change = Callable[[str], str]
+
+
+@pytest.fixture(scope="module")
+def sample() -> Sample:
+    sessions = list(random_sessions(SIZE, seed=7).values())
+    spec = specs.loads(SPEC)
+    features = [evaluate(session, spec) for session in sessions]
+    buys = calibrate(scores(features), {"kind": "odds", "factor": 0.5}).tolist()
+    return Sample([as_session(session) for session in sessions], features, buys, SIZE)
+
+
+def scores(features: list[dict[str, Any]]) -> Any:
+    """The small model: 1.25 and -1.25 times `x0` are the log-odds; no device is one of its two colours."""
+    import numpy as np
+
+    return np.array([1 / (1 + math.exp(min(700, 1.25 * row["x0"] - 1.25))) for row in features])
+
+
+@pytest.fixture
+def run(tmp_path: Path, scorer_binary: Path, sample: Sample, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(probe, "TIMED_REQUESTS", 20)
+    monkeypatch.setattr(probe, "WARM_UP_REQUESTS", 2)
+
+    def run_probe(change: Change = str, sent: Sample = sample) -> ProbeReport:
+        with zipfile.ZipFile(tmp_path / "model.zip", "w") as archive:
+            for file in sorted(BUNDLE.rglob("*.json")):
+                text = file.read_text()
+                archive.writestr(str(file.relative_to(BUNDLE)), change(text) if file.name == "features.json" else text)
+        digest = hashlib.sha256((tmp_path / "model.zip").read_bytes()).hexdigest()
+        build(
+            tmp_path / "model.zip",
+            {ARCH: scorer_binary},
+            tmp_path / "image",
+            model_id=f"2026-03-01-{digest[:12]}",
+            labels={},
+            created=datetime(2026, 3, 2, tzinfo=UTC),
+        )
+        rows = [{"x0": row["x0"], "colour": row["colour"]} for row in sample.features]
+        return probe.probe(
+            tmp_path / "image",
+            rows,
+            scores(list(sample.features)).tolist(),
+            tolerance=1e-9,
+            workdir=tmp_path,
+            sample=sent,
+        )
+
+    return run_probe
+
+
+def test_the_same_features_pass(run: Any) -> None:
+    report = run()
+    assert report.passed, report.reason
+    assert (report.rows, report.sessions) == (SIZE, SIZE)
+    assert report.max_difference <= 1e-12
+    json.dumps(report.to_dict(), allow_nan=False)
+
+
+def test_another_filter_of_kinds_is_refused(run: Any, sample: Sample) -> None:
+    """The planted skew: rows of features still score alike, only the sessions can show it."""
+    report = run(lambda spec: spec.replace('"kinds": ["item_view"]', '"kinds": ["cart_add"]'))
+    assert not report.passed
+    assert report.first_difference is None, "the rows are the same"
+    skewed = specs.loads(SPEC.replace('"kinds": ["item_view"]', '"kinds": ["cart_add"]'))
+    wanted = [row["x0"] for row in sample.features]
+    got = [evaluate(session, skewed)["x0"] for session in random_sessions(SIZE, seed=7).values()]
+    apart = [i for i in range(SIZE) if wanted[i] != got[i]]
+    first = apart[0]
+    assert report.reason == (
+        f"{len(apart)} sessions differ from Spark; the first is session {first}, x0: "
+        f"Spark {wanted[first]!r}, image {got[first]!r}"
+    )
+
+
+def test_a_feature_that_no_tree_reads_counts_too(run: Any) -> None:
+    report = run(lambda spec: spec.replace('"op": "count"', '"op": "span"'))
+    assert "n_events: Spark" in report.reason
+
+
+def test_a_probability_alone(run: Any, sample: Sample) -> None:
+    moved = [buy + 2e-9 * (i == 17) for i, buy in enumerate(sample.buys)]
+    report = run(sent=Sample(sample.sessions, sample.features, moved, SIZE))
+    assert f"1 sessions differ from Spark; the first is session 17, buy: Spark {moved[17]!r}" in report.reason
+    assert report.max_difference == pytest.approx(2e-9, rel=1e-3)
+
+
+def test_an_archive_without_features(run: Any, tmp_path: Path) -> None:
+    report = run(lambda spec: spec.replace('"version": 1', '"version": 3'))
+    assert not report.passed
+    assert "leapline/features.json: field version: found 3, expected 1" in report.reason
+
+
+@pytest.mark.parametrize(("sent", "holdout", "refused"), [(999, 5000, True), (999, 999, False), (0, 0, True)])
+def test_a_thousand_sessions_where_there_are_as_many(
+    run: Any, sample: Sample, sent: int, holdout: int, refused: bool
+) -> None:
+    cut = Sample(sample.sessions[:sent], sample.features[:sent], sample.buys[:sent], holdout)
+    report = run(sent=cut)
+    assert report.passed is not refused
+    assert not refused or f"{sent} sessions to send, at least" in report.reason
+
+
+def test_a_session_without_an_answer(run: Any, sample: Sample) -> None:
+    gone = [*sample.sessions[:3], {"events": []}, *sample.sessions[4:]]
+    report = run(sent=Sample(gone, sample.features, sample.buys, SIZE))
+    assert "session 3" in report.reason and "image 'nothing'" in report.reason
