@@ -207,16 +207,19 @@ def _short_digest(text: str) -> str:
 
 @app.command()
 def score(
-    rows: Annotated[Path, typer.Argument(help="JSON file: a list of rows of features, or one row.")],
+    file: Annotated[Path, typer.Argument(help="JSON file: sessions with their events, or rows of features; or one.")],
     url: Annotated[str, typer.Option(help="A running scorer.")] = "http://127.0.0.1:8080",
     as_json: AsJson = False,
 ) -> None:
-    """Send rows of features to a running scorer."""
+    """Send sessions, or rows of features, to a running scorer."""
     from leapline.serving.client import ScorerClient
     from leapline.storage import read_json
 
-    content = read_json(rows)
-    answer = ScorerClient(url).predict(content if isinstance(content, list) else [content])
+    content = read_json(file)
+    entries = content if isinstance(content, list) else [content]
+    with ScorerClient(url) as client:
+        sessions = all("events" in entry for entry in entries)
+        answer = client.score(entries) if sessions else client.predict(entries)
     if as_json:
         print(json.dumps(answer, indent=1))
         return

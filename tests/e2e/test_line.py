@@ -78,6 +78,7 @@ def test_the_dag_publishes_and_promotes(settings: Settings, outcome: Outcome) ->
     assert summary(settings, outcome, "gate")["roc_auc"] > 0.7
     probed = summary(settings, outcome, "probe")
     assert probed["rows"] >= 1000
+    assert probed["sessions"] == probed["rows"]
     assert probed["max_difference"] <= settings.probe_tolerance
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from rich.console import Console
 
 from leapline.errors import LeaplineError, LocalServiceError
+from leapline.jobs import probed
 from leapline.jobs.image import registry
 from leapline.jobs.run import past_report
 from leapline.local.airflow_env import Place
@@ -108,17 +109,18 @@ def _verdict(settings: Settings, run: Outcome) -> dict[str, Any]:
 
 
 def _score_a_session(settings: Settings, day: date, digest: str) -> dict[str, Any]:
-    """The holdout session that the model is surest of, scored by the image that comes back from the registry."""
+    """The holdout session that the model is surest of, scored by its events: by the image that comes back from the
+    registry."""
     from leapline.serving.probe import running
 
-    sample = read_json(Lake(settings.home).current("evaluations", day) / "probe_rows.json")
-    surest = max(range(len(sample["rows"])), key=lambda i: sample["expected"][i])
+    sample = probed.read_sample(Lake(settings.home).current("evaluations", day), (), None)
+    session = sample.sessions[max(range(len(sample.buys)), key=lambda i: sample.buys[i])]
     with tempfile.TemporaryDirectory(prefix="leapline-demo-") as work:
         layout = registry(settings).pull(digest, Path(work) / "image")
         with running(layout, Path(work)) as client:
             model = client.ready()
-            answer = client.predict([sample["rows"][surest]])[0]
-    return {"row": sample["rows"][surest], "answer": answer, "model": model}
+            answer = client.score([session])[0]
+    return {"session": session, "answer": answer, "model": model}
 
 
 def best_possible(settings: Settings, day: date) -> float | None:
@@ -162,7 +164,7 @@ def _tell(
         "model": published["model_id"],
         "image": f"{published['image']}@{published['digest']}",
         "champion": _summary(settings, run, "promote")["why"],
-        "a session": f"{answer['segment']} {answer['buy']:.2f}",
+        "a session": f"{answer['segment']} {answer['buy']:.2f} after {answer['events_seen']} events",
         "plots": str(lake.current("models", published["model_id"]) / "plots"),
         "model card": str(lake.current("models", published["model_id"]) / "card.md"),
         "took": f"{seconds:.0f} s",
@@ -170,12 +172,12 @@ def _tell(
     console.print()
     for name, value in rows.items():
         console.print(f"  [bold]{name:<18}[/]{value}", soft_wrap=True, highlight=False)
-    row_file = settings.home / "session.json"
-    row_file.write_text(json.dumps(scored["row"], indent=1) + "\n", encoding="utf-8")
+    file = settings.home / "session.json"
+    file.write_text(json.dumps(scored["session"], indent=1) + "\n", encoding="utf-8")
     console.print(
         f"\nNext: [bold]make up[/] for Airflow's web UI, [bold].venv/bin/leapline models[/] for what was published,\n"
         f"[bold].local/bin/scorer serve {lake.current('models', published['model_id']) / 'model.zip'}[/] and\n"
-        f"[bold].venv/bin/leapline score {row_file}[/] to score that session yourself.",
+        f"[bold].venv/bin/leapline score {file}[/] to score that session yourself.",
         highlight=False,
         soft_wrap=True,
     )
