@@ -26,7 +26,7 @@ from leapline.local.progress import progress_bar
 from leapline.local.registry import of_settings
 from leapline.local.secret import with_key
 from leapline.settings import Settings
-from leapline.storage import Lake, read_json
+from leapline.storage import Lake
 
 
 def run_demo(settings: Settings, day: date, days: int, sessions_per_day: int, console: Console) -> None:
