@@ -17,12 +17,14 @@ from hypothesis import strategies as st
 
 from leapline.features import spec as specs
 from leapline.features.compile import session_features
+from leapline.features.pairs import pair_features
 from leapline.features.spec import FeatureSpec
 from leapline.serving.client import as_session, encode_sessions
 from leapline.training.examples import cut_and_label
 from tests.conftest import ROOT
 from tests.features.sessions import event, frame
 from tests.features.test_compile import every_operation
+from tests.features.test_pairs import every_pair_operation
 from tests.scorer.conftest import scorer_binary
 
 pytestmark = pytest.mark.spark
@@ -91,27 +93,36 @@ def generated() -> dict[str, Rows]:
     return found
 
 
-def scored(scorer: Path, folder: Path, spec: FeatureSpec, sessions: dict[str, Rows]) -> dict[str, dict[str, Any]]:
-    """The scorer's features of an archive with this spec; of the sessions that have any."""
+def scored(
+    scorer: Path, folder: Path, spec: FeatureSpec, sessions: dict[str, Rows], pairs: FeatureSpec | None = None
+) -> dict[str, dict[str, Any]]:
+    """The scorer's answers of an archive with these specs; of the sessions that have events before a checkout."""
     with zipfile.ZipFile(folder / "model.zip", "w") as archive:
         for file in sorted(BUNDLE.rglob("*.json")):
+            name = str(file.relative_to(BUNDLE))
             if file.name != "features.json":
-                archive.write(file, file.relative_to(BUNDLE))
+                archive.write(file, name)
+            if pairs and file.parent.name != "leapline":
+                archive.write(file, f"leapline/items/{name}")
         archive.writestr("leapline/features.json", _with_the_models_own(spec))
-    body = encode_sessions([{"session": name} | as_session(rows) for name, rows in sessions.items()], features=True)
+        if pairs:
+            archive.writestr("leapline/items/features.json", _with_the_models_own(pairs))
+    bodies = [{"session": name} | as_session(rows) for name, rows in sessions.items()]
+    body = encode_sessions(bodies, features=True, items=pairs is not None)
     command = [str(scorer), "score", str(folder / "model.zip")]
     done = subprocess.run(command, input=body, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
     answers = json.loads(done.stdout)["sessions"]
     assert [answer["session"] for answer in answers] == list(sessions)
     assert all(("features" in answer) != ("reason" in answer) for answer in answers)
-    return {answer["session"]: answer["features"] for answer in answers if "features" in answer}
+    return {answer["session"]: answer for answer in answers if "features" in answer}
 
 
 def _with_the_models_own(spec: FeatureSpec) -> str:
-    """The spec with what the small model reads besides."""
+    """The spec with what the small model reads besides, under the names that it reads."""
     document = json.loads(spec.dumps())
-    document["features"] += [{"name": "x0", "op": "count"}, {"name": "colour", "op": "attribute", "of": "device"}]
+    colour = {"op": "pair_item"} if spec.unit == "pair" else {"op": "attribute", "of": "device"}
+    document["features"] += [{"name": "x0", "op": "count"}, {"name": "colour", **colour}]
     return json.dumps(document)
 
 
@@ -132,10 +143,31 @@ def test_spark_and_the_scorer_agree_to_the_last_bit(
 
     assert SESSIONS / 2 < len(found) < SESSIONS, "some have events before the checkout, some have not"
     assert set(found) == set(expected)
-    for name, features in found.items():
-        wrong = {n: (expected[name][n], features[n]) for n in spec.columns if not same(expected[name][n], features[n])}
-        asked = [feature for feature in spec.features if feature.name in wrong]
-        assert not wrong, f"{name}: Spark and the scorer say {wrong} of {asked} for {some_sessions[name]}"
+    for name, answer in found.items():
+        compare(spec, expected[name], answer["features"], some_sessions[name])
+
+
+def test_so_they_do_on_session_item_pairs(
+    spark: Any, scorer_binary: Path, tmp_path: Path, some_sessions: dict[str, Rows]
+) -> None:
+    spec = every_pair_operation()
+    rows = [row for session in some_sessions.values() for row in session]
+    seen = cut_and_label(frame(spark, rows).repartition(3))
+    expected = {(row["session"], row["item"]): row for row in pair_features(seen, spec).collect()}
+
+    found = scored(scorer_binary, tmp_path, specs.default(), some_sessions, spec)
+
+    pairs = {(name, item["item"]): item for name, answer in found.items() for item in answer["items"]}
+    assert set(pairs) == set(expected)
+    assert len(pairs) > SESSIONS / 2
+    for (name, item), answer in pairs.items():
+        compare(spec, expected[name, item], answer["features"], some_sessions[name])
+
+
+def compare(spec: FeatureSpec, spark: Any, scorer: dict[str, Any], rows: Rows) -> None:
+    wrong = {n: (spark[n], scorer[n]) for n in spec.columns if not same(spark[n], scorer[n])}
+    asked = [feature for feature in spec.features if feature.name in wrong]
+    assert not wrong, f"Spark and the scorer say {wrong} of {asked} for {rows}"
 
 
 def same(mine: float | str, theirs: float | str) -> bool:

@@ -78,17 +78,20 @@ class ScorerClient:
             raise self._error(f"{len(got)} rows", f"{len(rows)}, as many as were sent")
         return got
 
-    def score(self, sessions: Sequence[Mapping[str, Any]], *, features: bool = False) -> list[dict[str, Any]]:
+    def score(
+        self, sessions: Sequence[Mapping[str, Any]], *, features: bool = False, items: bool = False
+    ) -> list[dict[str, Any]]:
         """`POST /v1/score`: one answer a session, in order.
 
         Args:
             sessions: as `as_session` makes them.
             features: whether to tell the features too.
+            items: whether to rank each session's items too.
 
         Raises:
             ScorerError: refused by the scorer (its reason is in the message), or another number of answers came back.
         """
-        answer = self._json("POST", "/v1/score", encode_sessions(sessions, features=features))
+        answer = self._json("POST", "/v1/score", encode_sessions(sessions, features=features, items=items))
         got: list[dict[str, Any]] = answer.get("sessions", [])
         if len(got) != len(sessions):
             raise self._error(f"{len(got)} answers", f"{len(sessions)}, as many as sessions were sent")
@@ -149,13 +152,13 @@ def encode(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = No
     return _encoded({"rows": list(rows)} | ({"columns": list(columns)} if columns is not None else {}))
 
 
-def encode_sessions(sessions: Sequence[Mapping[str, Any]], *, features: bool = False) -> bytes:
+def encode_sessions(sessions: Sequence[Mapping[str, Any]], *, features: bool = False, items: bool = False) -> bytes:
     """The body of `POST /v1/score`.
 
     Raises:
         ScorerError: a value has no JSON form.
     """
-    return _encoded({"sessions": list(sessions), "features": features})
+    return _encoded({"sessions": list(sessions), "features": features, "items": items})
 
 
 def as_session(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -25,14 +25,13 @@ func (s *State) inScope(of scope, r *row) bool {
 // pairKinds are the kinds of events whose item makes a pair with its session.
 const pairKinds mask = 1<<ItemView | 1<<CartAdd | 1<<CartRemove
 
-// AppendItems appends the numbers of the items that make pairs with an evaluated session, as they were met.
+// AppendItems appends the numbers of the items that make pairs with an evaluated session, each once.
 func (s *State) AppendItems(items []int32) []int32 {
-	for id := range s.items.names {
-		for i := range s.rows {
-			if r := &s.rows[i]; r.item == int32(id) && pairKinds.has(r.kind) {
-				items = append(items, r.item)
-				break
-			}
+	s.met = append(s.met[:0], make([]bool, len(s.items.names))...)
+	for i := range s.rows {
+		if r := &s.rows[i]; r.item >= 0 && pairKinds.has(r.kind) && !s.met[r.item] {
+			s.met[r.item] = true
+			items = append(items, r.item)
 		}
 	}
 	return items

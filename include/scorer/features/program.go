@@ -95,6 +95,7 @@ type State struct {
 	text       []byte // of texts that are made here
 	item       int32  // of the pair
 	inPair     []bool // per category, whether the pair's item is of it
+	met        []bool // per item, whether it was met
 }
 
 // NewState makes the scratch of one goroutine.

@@ -13,6 +13,9 @@ type Manifest struct {
 	DataDay     string       `json:"data_day"`
 	Threshold   *float64     `json:"threshold"`
 	Calibration *Calibration `json:"calibration"`
+	Items       *struct {
+		Calibration *Calibration `json:"calibration"`
+	} `json:"items"`
 }
 
 // Calibration maps a forest's probability of class 1 to one that can be believed:
@@ -42,6 +45,11 @@ func parseManifest(data []byte) (*Manifest, error) {
 	}
 	if m.Threshold != nil && !(*m.Threshold >= 0 && *m.Threshold <= 1) {
 		return nil, fmt.Errorf("has threshold %v, expected 0 to 1", *m.Threshold)
+	}
+	if m.Items != nil {
+		if err := m.Items.Calibration.check(); err != nil {
+			return nil, fmt.Errorf("items: %w", err)
+		}
 	}
 	return m, m.Calibration.check()
 }

@@ -35,12 +35,9 @@ func (m *Model) readFeatures(archive *bundle.Archive) error {
 		m.unable = "the archive has no " + featuresEntry
 		return nil
 	}
-	spec, err := features.Parse(data)
-	if err == nil && spec.Unit != "session" {
-		err = fmt.Errorf("field unit: found %q, expected session", spec.Unit)
-	}
+	spec, err := parseSpec(data, featuresEntry, "session")
 	if err != nil {
-		return &bundle.Error{Entry: featuresEntry, Err: err}
+		return err
 	}
 	if m.probability() == "" {
 		m.unable = "the archive has no " + manifestEntry + ", or its model no probability of two classes"
@@ -49,7 +46,18 @@ func (m *Model) readFeatures(archive *bundle.Archive) error {
 	if m.live, err = newLive(m, spec); err != nil {
 		return &bundle.Error{Entry: featuresEntry, Err: err}
 	}
-	return nil
+	return m.readItems(archive)
+}
+
+func parseSpec(data []byte, entry, unit string) (*features.Spec, error) {
+	spec, err := features.Parse(data)
+	if err == nil && spec.Unit != unit {
+		err = fmt.Errorf("field unit: found %q, expected %q", spec.Unit, unit)
+	}
+	if err != nil {
+		return nil, &bundle.Error{Entry: entry, Err: err}
+	}
+	return spec, nil
 }
 
 func newLive(m *Model, spec *features.Spec) (*live, error) {
@@ -77,9 +85,8 @@ func newLive(m *Model, spec *features.Spec) (*live, error) {
 	return l, nil
 }
 
-// run gives the model's probability of the session in a state, uncalibrated.
+// run gives the model's probability of what a state was evaluated on, uncalibrated.
 func (l *live) run(state *features.State, row *engine.Row) (float64, error) {
-	state.Evaluate()
 	row.Reset()
 	for i, f := range l.bound {
 		var err error
@@ -124,8 +131,8 @@ func (l *live) appendFeatures(b []byte, state *features.State) []byte {
 }
 
 // appendFeatureNames describes the features for GET /v1/model.
-func (l *live) appendFeatureNames(b []byte) []byte {
-	b = append(b, `,"features":[`...)
+func (l *live) appendFeatureNames(b []byte, member string) []byte {
+	b = append(append(append(b, `,"`...), member...), `":[`...)
 	for i := range l.program.Spec.Features {
 		f := &l.program.Spec.Features[i]
 		if i > 0 {

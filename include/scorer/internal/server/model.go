@@ -34,6 +34,7 @@ type Model struct {
 	standard    *scoring // answers with the final outputs
 	live        *live    // scores sessions; nil if the archive cannot
 	unable      string   // and why not
+	items       *items   // ranks a session's items; nil if the archive cannot
 	description []byte   // of GET /v1/model
 	openAPI     []byte
 	answerStart []byte // of a prediction's JSON
@@ -223,7 +224,10 @@ func (m *Model) describe(archive *bundle.Archive, manifest []byte) {
 	}
 	b = append(b, ']')
 	if m.live != nil {
-		b = m.live.appendFeatureNames(b)
+		b = m.live.appendFeatureNames(b, "features")
+	}
+	if m.items != nil {
+		b = m.items.appendFeatureNames(b, "item_features")
 	}
 	if manifest != nil {
 		b = append(append(b, `,"manifest":`...), compact(manifest)...)

@@ -60,7 +60,10 @@ func rowSchema(m *Model) schema {
 }
 
 // itemsSchema describes the wish for ranked items, which needs a model of them.
-func itemsSchema(_ *Model) schema {
+func itemsSchema(m *Model) schema {
+	if m.items != nil {
+		return schema{"type": "boolean", "default": false, "description": "Whether to rank the session's items too."}
+	}
 	return schema{"const": false, "description": "Whether to rank the session's items too: this archive has no model of them."}
 }
 

@@ -35,7 +35,7 @@ func (s *Server) score(m *Model, x *exchange) error {
 	if m.live == nil {
 		return problem(http.StatusUnprocessableEntity, "this model cannot score sessions: %s", m.unable)
 	}
-	if q.items {
+	if q.items && m.items == nil {
 		return problem(http.StatusUnprocessableEntity, "this model cannot rank items: the archive has no model of them").at("/items")
 	}
 	x.contentType = jsonType
@@ -107,6 +107,7 @@ func (m *Model) scoreSession(v *visit) error {
 		x.out = append(x.out, `"reason":"`+atCheckout+`"}`...)
 		return nil
 	}
+	v.state.Evaluate()
 	p, err := m.live.run(v.state, v.row)
 	if err != nil {
 		v.field = ""
@@ -116,6 +117,11 @@ func (m *Model) scoreSession(v *visit) error {
 	x.out = m.appendBuy(x.out, p)
 	if v.q.features {
 		x.out = m.live.appendFeatures(x.out, v.state)
+	}
+	if v.q.items {
+		if err := m.items.rank(v); err != nil {
+			return err
+		}
 	}
 	x.out = append(x.out, '}')
 	return nil
