@@ -16,7 +16,7 @@ import pytest
 
 from leapline.evaluation.metrics import calibrate
 from leapline.features import spec as specs
-from leapline.serving import probe
+from leapline.serving import probe, session_probe
 from leapline.serving.client import as_session
 from leapline.serving.image import build
 from leapline.serving.probe import ProbeReport
@@ -88,6 +88,11 @@ def test_the_same_features_pass(run: Any) -> None:
     assert (report.rows, report.sessions) == (SIZE, SIZE)
     assert report.max_difference <= 1e-12
     json.dumps(report.to_dict(), allow_nan=False)
+
+
+def test_long_sessions_go_alone(run: Any, sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_probe, "BATCH_EVENTS", 10)
+    assert run().passed
 
 
 def test_another_filter_of_kinds_is_refused(run: Any, sample: Sample) -> None:

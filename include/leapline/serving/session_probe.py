@@ -13,7 +13,8 @@ from leapline.serving.client import ScorerClient
 
 LEAST = 1000
 """Fewest sessions to compare where there are as many."""
-BATCH = 100
+BATCH, BATCH_EVENTS = 100, 20_000
+"""Sessions sent at once, and about how many events: the scorer takes 16 MiB."""
 NOTHING = "nothing"
 
 
@@ -93,11 +94,23 @@ def _reason(bad: Sequence[Difference]) -> str:
 
 def _differences(client: ScorerClient, sample: Sample) -> Iterator[Difference]:
     """Features that differ, and then the probability whether it differs or not, session by session."""
-    for start in range(0, len(sample.sessions), BATCH):
-        answers = client.score(sample.sessions[start : start + BATCH], features=True)
-        for i, answer in enumerate(answers, start):
+    for batch in _batches(sample.sessions):
+        answers = client.score([sample.sessions[i] for i in batch], features=True)
+        for i, answer in zip(batch, answers, strict=True):
             yield from _of_features(i, sample.features[i], answer.get("features", {}))
             yield _of_buy(i, sample.buys[i], answer)
+
+
+def _batches(sessions: Sequence[Mapping[str, Any]]) -> Iterator[range]:
+    start, events = 0, 0
+    for i, session in enumerate(sessions):
+        size = len(session["events"])
+        if i > start and (i - start == BATCH or events + size > BATCH_EVENTS):
+            yield range(start, i)
+            start, events = i, 0
+        events += size
+    if start < len(sessions):
+        yield range(start, len(sessions))
 
 
 def _of_features(i: int, expected: Mapping[str, Any], got: Mapping[str, Any]) -> Iterator[Difference]:
