@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from leapline.errors import ScorerError
 from leapline.serving.client import ScorerClient
 from tests.scorer.conftest import await_ready, free_port
 
@@ -34,7 +35,13 @@ def test_port_of_the_platform_and_a_clean_stop(
     model = await_ready(url, process)
     with ScorerClient(url) as client:
         [answer] = client.predict([{"colour": "a secret colour", "x0": -1.5}])
+        event = {"ts": "2026-03-01T12:00:00Z", "kind": "item_view", "item": "a secret item"}
+        [scored] = client.score([{"session": "a secret id", "events": [event]}])
+        with pytest.raises(ScorerError, match="/sessions/0/events/0/ts: must be an ISO 8601 time"):
+            client.score([{"session": "a secret id", "events": [event | {"ts": "a secret"}]}])
     assert answer["segment"] == "buy"
+    assert scored["session"] == "a secret id"
+    assert scored["events_seen"] == 1
     process.send_signal(stop)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (0, "")
