@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -103,5 +104,26 @@ func TestWrongModelsOfItems(t *testing.T) {
 		if _, err := Load(buyBundleWith(t, entries)); err == nil || !strings.Contains(err.Error(), want[1]) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestItemsOfAFolder: an archive may be a folder too, and so is then the bundle inside it.
+func TestItemsOfAFolder(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(buyFolder)); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range withItems(t) {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, url := servingBundle(t, dir)
+	if r := post(t, url+"/v1/score", fmt.Sprintf(browsing, "")); !strings.Contains(r.body, `"items":[{"item":"red"`) {
+		t.Error(r.body)
 	}
 }
