@@ -83,11 +83,11 @@ def _write(
     kept = [name for name in (*DESCRIBING, SCORE, CHAMPION, BASELINE) if name in scored]
     scored[kept].to_parquet(out / "scores.parquet", index=False)
     baseline = against(settings, scored, BASELINE)
-    alone = metrics.measure(labels, scored[BASELINE].to_numpy(float))
+    alone = metrics.measure(labels, scored[BASELINE].to_numpy(float)) if BASELINE in scored else None
     facts |= {
         "digest": _digest(scored.drop(columns=[CHAMPION], errors="ignore")),
-        "baseline_roc_auc": alone.roc_auc,
-        "baseline_average_precision": alone.average_precision,
+        "baseline_roc_auc": alone.roc_auc if alone else None,
+        "baseline_average_precision": alone.average_precision if alone else None,
         "slices": [part.as_dict() for part in slices_of(scored, scores)],
         "baseline": baseline.as_dict() if baseline else None,
     }
