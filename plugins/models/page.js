@@ -11,6 +11,8 @@ const live = document.getElementById("live");
 const picker = document.getElementById("runs");
 const asked = () => new URLSearchParams(location.search).get("run");
 
+let listed = []; // the runs that the lake knows, newest first
+
 async function show() {
   let found;
   const serving = api.serving(); // asks the registry; the page does not wait for it
@@ -22,6 +24,7 @@ async function show() {
     main.removeAttribute("aria-busy");
     return;
   }
+  listed = found.runs;
   pick(found);
   draw(found, asLedgerSays(found.ledger));
   main.removeAttribute("aria-busy");
@@ -102,14 +105,14 @@ async function watch(before) {
     run = await api.newestRun();
   } catch { /* the page stands without it */ }
   const working = run !== null && !["success", "failed"].includes(run.state);
-  const name = run?.dag_run_id ?? null;
-  live.hidden = !working;
-  if (working) {
-    live.replaceChildren(`A run is at work (${run.state}): `, airflowLink(`dags/retrain/runs/${encodeURIComponent(name)}`, name));
+  const silent = run?.state === "failed" && !listed.some((known) => known.run_id === run.dag_run_id && known.outcome === "failed");
+  live.hidden = !working && !silent;
+  if (!live.hidden) {
+    const text = working ? `A run is at work (${run.state}): ` : "The newest run failed and left no reason; its log has it: ";
+    live.replaceChildren(text, airflowLink(`dags/retrain/runs/${encodeURIComponent(run.dag_run_id)}`, run.dag_run_id));
   }
   if (before.working && !working && !asked()) await show();
   setTimeout(watch, working ? 5000 : 30000, { working });
 }
 
-show();
-watch({ working: false });
+show().then(() => watch({ working: false }));

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from leapline.errors import DataCheckError
+from leapline.jobs.run import report_path
 from leapline.orchestration.page import documents, models, runs
 from leapline.settings import Settings
-from leapline.storage import Lake
+from leapline.storage import Lake, write_json
 from tests.ui.lake import EVIL, Nights, days
 
 LAST = date(2026, 3, 30)
@@ -91,6 +92,25 @@ def test_runs_are_listed_newest_first_and_found_by_id(settings: Settings, nights
     assert [run["day"] for run in found] == ["2026-03-30", "2026-03-29"]
     assert runs.detail(settings, found[1]["run_id"])["day"] == "2026-03-29"  # type: ignore[index]
     assert runs.detail(settings, "../../etc") is None
+
+
+def test_the_last_night_is_neither_a_backfill_nor_at_work(settings: Settings, nights: Nights) -> None:
+    for day in days(LAST, 2):
+        nights.night(day)
+    summary = {"passed": True, "sentence": "Passed."}
+    for run_id, outcome in (("backfill__2026-02-01", "promoted"), ("manual__now", "unfinished")):
+        write_json(report_path(settings, run_id, "gate"), _report("gate", run_id, summary))
+        if outcome == "promoted":
+            write_json(
+                report_path(settings, run_id, "promote"), _report("promote", run_id, {"promoted": True, "why": ""})
+            )
+    assert [run["outcome"] for run in runs.listed(settings)] == ["unfinished", "promoted", "promoted", "promoted"]
+    assert runs.detail(settings)["day"] == "2026-03-30"  # type: ignore[index]
+    assert runs.detail(settings, "manual__now")["outcome"] == "unfinished"  # type: ignore[index]
+
+
+def _report(step: str, run_id: str, summary: dict[str, object]) -> dict[str, object]:
+    return {"step": step, "day": "2026-02-01", "run_id": run_id, "ok": True, "summary": summary, "seconds": 1.0}
 
 
 def test_a_damaged_file_takes_only_itself_off_the_page(settings: Settings, nights: Nights) -> None:

@@ -25,13 +25,13 @@ def listed(settings: Settings, most: int = LISTED) -> list[Json]:
 
 
 def detail(settings: Settings, run_id: str | None = None) -> Json | None:
-    """All that the page shows of a run; of the newest if none is named. None if there is no such run."""
+    """All that the page shows of a run; of the last night's if none is named. None if there is no such run."""
     folders = _folders(settings)
-    found = folders[:1] if run_id is None else [f for f in folders if _reports(f, 1)[0].get("run_id") == run_id]
-    if not found:
+    found = _last_night(folders) if run_id is None else _named(folders, run_id)
+    if found is None:
         return None
-    reports = {report["step"]: report for report in _reports(found[0])}
-    return _brief(found[0]) | {
+    reports = {report["step"]: report for report in _reports(found)}
+    return _brief(found) | {
         "steps": [_step(step, reports.get(step)) for step in STEPS],
         "seconds": sum(report.get("seconds", 0) for report in reports.values()),
         "rules": _rules(settings, reports),
@@ -40,6 +40,20 @@ def detail(settings: Settings, run_id: str | None = None) -> Json | None:
         "data": _data(settings, reports),
         "model": _model(settings, reports),
     }
+
+
+def _last_night(folders: list[Path]) -> Path | None:
+    """The newest run that has come to an end and was not a backfill; else the newest there is."""
+    for folder in folders[:LISTED]:
+        brief = _brief(folder)
+        if brief["outcome"] != "unfinished" and not brief["run_id"].startswith("backfill__"):
+            return folder
+    return folders[0] if folders else None
+
+
+def _named(folders: list[Path], run_id: str) -> Path | None:
+    """The run's folder, looked up among those that are there: what is asked for never becomes a path."""
+    return next((f for f in folders if _reports(f, 1)[0].get("run_id") == run_id), None)
 
 
 def _folders(settings: Settings) -> list[Path]:
