@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from leapline.evaluation import card, plots
+from leapline.evaluation.companions import Companions
 from leapline.evaluation.metrics import curves, measure
 from leapline.evaluation.slices import Slice
 from leapline.evaluation.verdict import Evidence, Limits, decide
@@ -127,3 +128,23 @@ def test_nothing_in_a_name_becomes_markup() -> None:
 
 def test_more_of_the_lineage() -> None:
     assert card.with_lineage(SUBJECT, {"parent": "m"}).lineage == {"code version": "4fcd549", "parent": "m"}
+
+
+def test_what_stands_beside_the_model_is_told_if_it_is_known() -> None:
+    beside = Companions(
+        chains={"start": {"home": -250_000, "item": 1_500_000}, "home": {"home": 0, "item": 40_000}},
+        baseline={"roc_auc": 0.78149, "average_precision": None},
+        moments=[{"events": "1 to 4", "examples": 1200, "positives": 40, "roc_auc": 0.7}],
+        items={"roc_auc": 0.9561, "examples": 5000, "positives": 90, "first_is_bought": 0.957},
+    )
+    metrics = measure(LABELS, SCORES)
+    verdict = decide(Evidence(metrics, SUBJECT.training_days, 41), Limits(calibration_error=1))
+    text = card.render(replace(SUBJECT, beside=beside), metrics, verdict)
+    for line in (
+        "| 1 to 4 | 1,200 | 40 | 0.7000 |",
+        "give ROC AUC 0.7815, average precision -.",
+        "| `start` | -0.25 | +1.50 |",
+        "ROC AUC 0.9561 on 5,000 pairs of session and item, 90 bought. In 96% of the sessions",
+    ):
+        assert line in text, line
+    assert "Markov" not in rendered()

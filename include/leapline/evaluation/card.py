@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from leapline.evaluation.companions import Companions
+from leapline.evaluation.companions import blocks as companions
 from leapline.evaluation.document import Block, Heading, Picture, Table, Text, to_html, to_markdown
 from leapline.evaluation.metrics import Metrics
 from leapline.evaluation.slices import Slice
@@ -46,6 +48,7 @@ class Subject:
         lineage: what the model was made of: code version, libraries, parent; name -> value.
         permutation: feature -> loss of ROC AUC on the holdout when it is shuffled.
         slices: the holdout by kind of session.
+        beside: the baseline, the visits' course, the model of items.
     """
 
     data_day: str
@@ -56,6 +59,7 @@ class Subject:
     lineage: Mapping[str, str]
     permutation: Mapping[str, float] = field(default_factory=dict)
     slices: Sequence[Slice] = ()
+    beside: Companions = field(default_factory=Companions)
 
 
 def with_lineage(subject: Subject, more: Mapping[str, str]) -> Subject:
@@ -111,6 +115,7 @@ def _blocks(subject: Subject, metrics: Metrics, verdict: Verdict, plots: Mapping
         *(Picture(_CAPTIONS[name], link) for name, link in plots.items()),
         Heading("Slices"),
         *_slices(subject.slices),
+        *companions(subject.beside),
         Heading("Verdict"),
         _verdict(verdict),
         Heading("Features"),

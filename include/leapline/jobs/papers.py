@@ -7,6 +7,7 @@ from typing import Any
 
 from leapline.errors import NotInLakeError
 from leapline.evaluation import card
+from leapline.evaluation.companions import Companions
 from leapline.evaluation.metrics import Metrics
 from leapline.evaluation.plots import NAMES
 from leapline.evaluation.rival import Rival, comparison_from
@@ -91,6 +92,12 @@ def _subject(
         },
         permutation=found["permutation"],
         slices=slices,
+        beside=Companions(
+            chains=read_json(candidate / "markov.json")["millionths"],
+            baseline={name: found[f"baseline_{name}"] for name in ("roc_auc", "average_precision")},
+            moments=found["moments"],
+            items=found["items"] or {},
+        ),
     )
 
 
