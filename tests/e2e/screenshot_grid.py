@@ -124,6 +124,7 @@ def widen_grid(page: Any) -> None:
     page.mouse.down()
     page.mouse.move(520, 600, steps=5)
     page.mouse.up()
+    page.mouse.move(300, 690)  # where nothing explains itself
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from tests.jobs import shop
 from tests.serving.conftest import free_address
 
 NIGHT = date(2026, 3, 20)
-DAYS = [NIGHT - timedelta(days=n) for n in range(3, 0, -1)]
+DAYS = [NIGHT - timedelta(days=n) for n in range(2, 0, -1)]
 pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.timeout(1800)]
 
 CODE = """
@@ -38,7 +38,7 @@ with spark_session(settings, "test"):
 def installation(folder: Path) -> tuple[Settings, LocalRegistry]:
     lake = Lake(folder / "lake")
     for day in [DAYS[0] - timedelta(days=1), *DAYS, NIGHT]:
-        shop.open_day(lake, day, 1500)
+        shop.open_day(lake, day, 900)
     local = LocalRegistry(folder / "registry", ROOT / ".local/bin/registry", free_address())
     settings = Settings(
         home=lake.root, tools=ROOT / ".local", registry=local.start().address, training_days=1, probe_rows=1000,

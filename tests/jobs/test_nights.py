@@ -133,7 +133,9 @@ def test_a_planted_leak(settings: Settings, lake: Lake, first_night: dict[str, A
     before, day = date(2026, 3, 10), date(2026, 3, 11)
     for opened in (before, day):
         shop.open_day(lake, opened, leak=True)
-    do(with_features(settings, leaky), day, "featurize")
+    # Whole sessions alone: most beginnings of buyers' sessions end before the leaked event.
+    whole = settings.model_copy(update={"examples_per_session": 1})
+    do(with_features(whole, leaky), day, "featurize")
     summary = do(settings.model_copy(update={"max_importance": 0.9, "forest_features": "all"}), day, *JUDGE)
     assert {"suspicious_roc_auc", "top_importance"} <= set(rules(summary))
     assert "n_others" in rules(summary)["top_importance"]
