@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from leapline.evaluation.document import Heading, Table, Text, to_markdown
+
 NAMES = {
     "leapline": "Leapline's scorer",
     "onnx": "ONNX Runtime",
@@ -14,40 +16,42 @@ NAMES = {
 
 def markdown(results: dict[str, Any]) -> str:
     """All of it, for a reader."""
-    machine, http = results["machine"], results["http"]
-    parts = [
-        f"# Scoring, measured\n\n`make bench` on {machine['cores']} cores of {machine['processor']}, one a server; "
-        f"a forest of {results['forest']['trees']} trees of depth {results['forest']['depth']}.\n",
-        "## The model alone\n",
-        _table(
-            ["pipeline", "one row, median", "p99", "allocations", "rows/s in batches"],
-            [
-                [name, f"{m['p50_ns'] / 1e3:.2f} µs", f"{m['p99_ns'] / 1e3:.2f} µs", str(m["allocs_per_row"]),
-                 f"{m['batch_rows_per_s']:,.0f}"]
-                for name, m in results["model_only"].items()
-            ],
-        ),
-        "`forest` is the one below; `mixed` has 60 columns, numbers and categories, indexed, one-hot encoded, scaled, "
-        "and 60 trees.\n",
-        "## Over HTTP, one row a request\n",
-        _http(http),
-        "## Beside what one would use instead\n",
-        _peers(results["peers"]),
-        "What becomes of `mixed`, strings and all, elsewhere: "
-        + "; ".join(f"{NAMES[name]}: {text}" for name, text in results["whole_pipeline"].items())
-        + ".\n",
+    machine, forest = results["machine"], results["forest"]
+    elsewhere = "; ".join(f"{NAMES[name]}: {text}" for name, text in results["whole_pipeline"].items())
+    return to_markdown(
+        [
+            Heading("Scoring, measured", 1),
+            Text(
+                f"`make bench` on {machine['cores']} cores of {machine['processor']}, one a server; "
+                f"a forest of {forest['trees']} trees of depth {forest['depth']}."
+            ),
+            Heading("The model alone"),
+            _model_only(results["model_only"]),
+            Text(
+                "`forest` is the one below; `mixed` has 60 columns, numbers and categories, indexed, one-hot encoded, "
+                "scaled, and 60 trees."
+            ),
+            Heading("Over HTTP, one row a request"),
+            _http(results["http"]),
+            Heading("Beside what one would use instead"),
+            _peers(results["peers"]),
+            Text(f"What becomes of `mixed`, strings and all, elsewhere: {elsewhere}."),
+        ]
+    )
+
+
+def _model_only(models: dict[str, Any]) -> Table:
+    rows = [
+        (name, f"{m['p50_ns'] / 1e3:.2f} µs", f"{m['p99_ns'] / 1e3:.2f} µs", m["allocs_per_row"],
+         f"{m['batch_rows_per_s']:,.0f}")
+        for name, m in models.items()
     ]  # fmt: skip
-    return "\n".join(parts)
+    return Table(("pipeline", "one row, median", "p99", "allocations", "rows/s in batches"), rows)
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
-
-
-def _http(http: dict[str, Any]) -> str:
+def _http(http: dict[str, Any]) -> Table:
     one, rate, full, start = (http[key] for key in ("one_connection", "constant_rate", "saturation", "start"))
-    return _table(
+    return Table(
         ["", "bare handler", "scorer", "ratio"],
         [
             ["one connection, median", f"{one['bare']['p50_us']:.0f} µs", f"{one['scorer']['p50_us']:.0f} µs",
@@ -62,7 +66,7 @@ def _http(http: dict[str, Any]) -> str:
     )  # fmt: skip
 
 
-def _peers(peers: dict[str, Any]) -> str:
+def _peers(peers: dict[str, Any]) -> Table:
     ours = peers["leapline"]["one_row_p50_us"]
 
     def line(name: str, p: dict[str, Any]) -> list[str]:
@@ -73,7 +77,7 @@ def _peers(peers: dict[str, Any]) -> str:
             _difference(p["greatest_difference"]),
         ]  # fmt: skip
 
-    return _table(
+    return Table(
         ["", "one row, median", "p99", "times ours", "10,000 rows, rows/s", "start", "memory", "file", "from Spark"],
         [line(name, p) for name, p in sorted(peers.items(), key=lambda item: item[1]["one_row_p50_us"])],
     )

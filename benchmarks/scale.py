@@ -23,6 +23,7 @@ import psutil
 
 from benchmarks.duck import aggregate
 from benchmarks.scoring import ROOT, machine, say
+from leapline.evaluation.document import Heading, Table, Text, to_markdown
 
 DAY = date(2026, 3, 4)
 # Of the generator's default shop.
@@ -148,21 +149,27 @@ def shuffle_bytes(log: Path) -> int:
 
 def markdown(results: dict[str, Any]) -> str:
     """A table, one line a size."""
-    names = ["lines", "clean events", "landing", "extract", "features", "lines/s", "peak memory", "shuffled", "DuckDB"]
-    rows = [f"| {' | '.join([*names, 'features : DuckDB'])} |", "|" + " --- |" * 10]
-    for size in results["sizes"]:
-        extract, features = size["steps"]["extract"], size["steps"]["featurize"]
-        peak = max(extract["peak_memory_bytes"], features["peak_memory_bytes"])
-        shuffled = extract["shuffle_bytes"] + features["shuffle_bytes"]
-        rows.append(
-            f"| {size['lines']:,} | {size['clean_events']:,} | {size['landing_bytes'] / 2**20:,.0f} MB "
-            f"| {extract['seconds']:.0f} s | {features['seconds']:.0f} s | {size['lines_per_s']:,.0f} "
-            f"| {peak / 2**30:.1f} GB | {shuffled / 2**20:,.0f} MB | {size['duckdb']['seconds']:.1f} s "
-            f"| {size['features_to_duckdb']:.1f} |"
-        )
     machine = results["machine"]
-    title = f"# Events to features\n\n`make bench-scale` on {machine['cores']} cores of {machine['processor']}.\n\n"
-    return title + "\n".join(rows) + "\n"
+    head = ("lines", "clean events", "landing", "extract", "features", "lines/s", "peak memory", "shuffled", "DuckDB",
+            "features : DuckDB")  # fmt: skip
+    return to_markdown(
+        [
+            Heading("Events to features", 1),
+            Text(f"`make bench-scale` on {machine['cores']} cores of {machine['processor']}."),
+            Table(head, [_line(size) for size in results["sizes"]]),
+        ]
+    )
+
+
+def _line(size: dict[str, Any]) -> tuple[Any, ...]:
+    extract, features = size["steps"]["extract"], size["steps"]["featurize"]
+    peak = max(extract["peak_memory_bytes"], features["peak_memory_bytes"])
+    shuffled = extract["shuffle_bytes"] + features["shuffle_bytes"]
+    return (
+        size["lines"], size["clean_events"], f"{size['landing_bytes'] / 2**20:,.0f} MB", f"{extract['seconds']:.0f} s",
+        f"{features['seconds']:.0f} s", f"{size['lines_per_s']:,.0f}", f"{peak / 2**30:.1f} GB",
+        f"{shuffled / 2**20:,.0f} MB", f"{size['duckdb']['seconds']:.1f} s", f"{size['features_to_duckdb']:.1f}",
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
