@@ -15,30 +15,38 @@ type query struct {
 // readQuery goes over the whole body, which is thereby known to be JSON.
 func (x *exchange) readQuery() (query, error) {
 	q := query{at: -1}
-	s := &x.scan
-	s.Reset(x.body)
-	if err := s.Object(); err != nil {
-		return q, notJSON(err)
-	}
-	for first := true; ; first = false {
-		key, more, err := s.Key(first)
-		if err != nil {
-			return q, notJSON(err)
-		}
-		if !more {
-			break
-		}
-		if err := x.readMember(&q, key); err != nil {
-			return q, err
-		}
-	}
-	if err := s.End(); err != nil {
-		return q, notJSON(err)
+	if err := x.members(func(key []byte) error { return x.readMember(&q, key) }); err != nil {
+		return q, err
 	}
 	if q.at < 0 {
 		return q, problem(http.StatusBadRequest, `"rows" is missing: send {"rows":[{...}]} or {"row":{...}}`)
 	}
 	return q, nil
+}
+
+// members gives each name of the body's object to read, which takes the value, and sees that nothing follows the object.
+func (x *exchange) members(read func(key []byte) error) error {
+	s := &x.scan
+	s.Reset(x.body)
+	if err := s.Object(); err != nil {
+		return notJSON(err)
+	}
+	for first := true; ; first = false {
+		key, more, err := s.Key(first)
+		if err != nil {
+			return notJSON(err)
+		}
+		if !more {
+			break
+		}
+		if err := read(key); err != nil {
+			return err
+		}
+	}
+	if err := s.End(); err != nil {
+		return notJSON(err)
+	}
+	return nil
 }
 
 func (x *exchange) readMember(q *query, key []byte) error {

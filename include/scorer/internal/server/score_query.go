@@ -12,34 +12,18 @@ type scoreQuery struct {
 // readScoreQuery goes over the whole body, which is thereby known to be JSON.
 func (x *exchange) readScoreQuery() (scoreQuery, error) {
 	q := scoreQuery{at: -1}
-	s := &x.scan
-	s.Reset(x.body)
-	if err := s.Object(); err != nil {
-		return q, notJSON(err)
-	}
 	var seen [2]bool // features, items
-	for first := true; ; first = false {
-		key, more, err := s.Key(first)
-		if err != nil {
-			return q, notJSON(err)
-		}
-		if !more {
-			break
-		}
+	err := x.members(func(key []byte) error {
 		switch string(key) {
 		case "features":
-			err = x.readSwitch(&q.features, &seen[0], "/features")
+			return x.readSwitch(&q.features, &seen[0], "/features")
 		case "items":
-			err = x.readSwitch(&q.items, &seen[1], "/items")
-		default:
-			err = x.findSessions(&q, key)
+			return x.readSwitch(&q.items, &seen[1], "/items")
 		}
-		if err != nil {
-			return q, err
-		}
-	}
-	if err := s.End(); err != nil {
-		return q, notJSON(err)
+		return x.findSessions(&q, key)
+	})
+	if err != nil {
+		return q, err
 	}
 	if q.at < 0 {
 		return q, problem(http.StatusBadRequest, `"sessions" is missing: send {"sessions":[{"events":[...]}]} or {"session":{"events":[...]}}`)
