@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fakes.line import lay_out
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -33,6 +35,18 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"REFERENCE DATA ABSENT: {folder} is not there, so this test did not run")
     return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a module's runs of the DAG keep what they make."""
+    return tmp_path_factory.mktemp("line")
+
+
+@pytest.fixture(scope="module")
+def stand_ins(folder: Path) -> dict[str, str]:
+    """The environment in which the DAG's steps are stood in for, as `fakes.line.tell` says."""
+    return lay_out(folder)
 
 
 @pytest.fixture(scope="session")

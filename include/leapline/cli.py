@@ -330,6 +330,22 @@ def features_check(
     _print({"unit": found.unit, "features": len(found.columns), **columns}, as_json)
 
 
+@bundle_app.command("export")
+def bundle_export(
+    target: Annotated[Path, typer.Argument(help="The file to write.")],
+    day: Day,
+    to: Annotated[str, typer.Option(help="onnx or pmml.", metavar="FORM")],
+    tolerance: Annotated[float, typer.Option(help="Greatest difference from Spark's probability.", min=0)] = 1e-9,
+    as_json: AsJson = False,
+) -> None:
+    """Write a night's model as ONNX or PMML, if that form's own runtime gives Spark's probabilities."""
+    from leapline.jobs.export import FORMS, export
+
+    if to not in FORMS:
+        raise typer.BadParameter(f"{to!r} is neither {' nor '.join(FORMS)}", param_hint="--to")
+    _print(export(Settings.load(), day.date(), to, target, tolerance), as_json)
+
+
 @registry_app.command("start")
 def registry_start() -> None:
     """Start the local registry, or find it running."""

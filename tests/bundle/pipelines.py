@@ -324,6 +324,18 @@ def _vector_indexer_error() -> list[Any]:
     ]
 
 
+def _rf_categories() -> list[Any]:
+    from pyspark.ml.classification import RandomForestClassifier
+    from pyspark.ml.feature import StringIndexer
+
+    words, indexed = ["colour", "country", "grp"], ["ci", "co", "gi"]
+    return [
+        StringIndexer(inputCols=words, outputCols=indexed, handleInvalid="keep"),
+        assembled([*indexed, "x1"]),
+        RandomForestClassifier(labelCol="label3", numTrees=5, seed=1),
+    ]
+
+
 CATALOGUE: dict[str, Callable[[], list[Any]]] = {
     "one_hot_error": _one_hot(drop_last=True, keep=False),
     "one_hot_error_all": _one_hot(drop_last=False, keep=False),
@@ -337,6 +349,7 @@ CATALOGUE: dict[str, Callable[[], list[Any]]] = {
     "scaler_mean": _scaler(withMean=True, withStd=False),
     "scaler_none": _scaler(withMean=False, withStd=False),
     "several_columns": _several_columns,
+    "rf_categories": _rf_categories,
     "bucket_forest": _bucket_forest,
     "min_max_constant": _min_max_constant,
     "normalizer_l1": _normalizer,

@@ -11,20 +11,10 @@ from leapline.jobs.run import past_report
 from leapline.local.airflow_env import Place
 from leapline.local.airflow_run import Outcome, run_dag
 from leapline.settings import Settings
-from tests.fakes.line import lay_out, tell
+from tests.fakes.line import tell
 
 DAY = date(2026, 3, 1)
 Go = Callable[..., Outcome]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("line")
-
-
-@pytest.fixture(scope="module")
-def stand_ins(folder: Path) -> dict[str, str]:
-    return lay_out(folder)
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def dag(bag: Any) -> Any:
 
 def test_all_import(bag: Any) -> None:
     assert bag.import_errors == {}
-    assert set(bag.dags) == {"retrain", "rollback", "promote"}
+    assert set(bag.dags) == {"retrain", "rollback", "promote", "late"}
 
 
 def test_nothing_heavy_is_imported() -> None:

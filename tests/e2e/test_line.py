@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import os
 import socket
+import subprocess
 import zipfile
 from collections.abc import Iterator
 from datetime import date
@@ -89,6 +91,19 @@ def test_the_image_that_comes_back_scores_a_session(settings: Settings, outcome:
         answer = client.predict(sample["rows"][:3])
     assert [a["probability"][1] for a in answer] == pytest.approx(sample["expected"][:3], abs=1e-12)
     assert {a["segment"] for a in answer} <= {"buy", "defer"}
+
+
+@pytest.mark.parametrize("form", ["onnx", "pmml"])
+def test_the_model_in_another_form(settings: Settings, outcome: Outcome, tmp_path: Path, form: str) -> None:
+    target = tmp_path / f"model.{form}"
+    argv = [ROOT / ".venv/bin/leapline", "bundle", "export", target, "--date", str(DAY), "--to", form, "--json"]
+    env = os.environ | {"LEAPLINE_HOME": str(settings.home), "LEAPLINE_SPARK_DRIVER_MEMORY": "1g"}
+    done = subprocess.run([*map(str, argv)], env=env, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["rows"] >= 1000
+    assert said["max_difference"] <= 1e-12
+    assert said["bytes"] == target.stat().st_size
 
 
 def test_the_same_day_again_gives_the_same_image(settings: Settings, outcome: Outcome, spark: "SparkSession") -> None:

@@ -50,10 +50,11 @@ def lay_out(folder: Path) -> dict[str, str]:
     (package / "jobs").mkdir(parents=True, exist_ok=True)
     for source in (p for p in real.iterdir() if p.name not in {"jobs", "__pycache__"}):
         (package / source.name).symlink_to(source)
+    stood_in = {*STEPS, "late"}
     for source in (real / "jobs").glob("*.py"):
-        if source.stem not in STEPS:
+        if source.stem not in stood_in:
             (package / "jobs" / source.name).symlink_to(source)
-    for step in STEPS:
+    for step in stood_in:
         (package / "jobs" / f"{step}.py").write_text(STEP.format(told=str(folder / "told.json"), step=step))
     submit = folder / "spark3-submit"
     submit.write_text(SUBMIT.format(python=sys.executable))

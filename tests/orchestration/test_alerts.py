@@ -16,21 +16,11 @@ from leapline.orchestration.alerts import Message, _channel, _mail, _slack, mess
 from leapline.serving.ledger import Entry, Ledger
 from leapline.settings import Settings
 from leapline.storage import write_json
-from tests.fakes.line import lay_out, tell
+from tests.fakes.line import tell
 from tests.fakes.mail import MailServer, mail_server
 
 DAY = date(2026, 3, 1)
 REFUSED = "Refused: ROC AUC 0.81 is under {{ 0.88 }}."
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("line")
-
-
-@pytest.fixture(scope="module")
-def stand_ins(folder: Path) -> dict[str, str]:
-    return lay_out(folder)
 
 
 @pytest.fixture

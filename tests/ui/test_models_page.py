@@ -17,38 +17,12 @@ from leapline.serving.ledger import Ledger
 from tests.conftest import ROOT
 from tests.fakes.line import tell
 from tests.ui.lake import EVIL
-from tests.ui.site import CHROMIUM, QUIET, Site, pictures_wanted, site, viewer
+from tests.ui.site import Site, pictures_wanted, viewer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
 WIDE, PHONE = {"width": 1280, "height": 1500}, {"width": 390, "height": 1500}
 Open = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with site(tmp_path_factory.mktemp("site")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser(up: Site) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        yield play.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
-
-
-@pytest.fixture(scope="module")
-def login(up: Site, browser: Any) -> Any:
-    """The cookies of somebody who logged in as a person does."""
-    page = browser.new_page()
-    page.goto(f"{up.place.url}/auth/login")
-    page.fill("input[name=username]", "admin")
-    page.fill("input[name=password]", up.place.password())
-    page.keyboard.press("Enter")
-    page.wait_for_url(lambda url: "/auth/" not in url)
-    return page.context.storage_state()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from leapline.evaluation.verdict import decide
 from leapline.jobs import judgement, papers
 from leapline.jobs.examples import BASELINE, SCORE
+from leapline.jobs.run import Run, main
 from leapline.jobs.session import spark_session
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json, write_json
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 FOLDER = "late"
+
+
+def run(settings: Settings, run: Run) -> dict[str, Any]:
+    """The listing as a task's summary, under `days`."""
+    return {"days": listing(settings, run.day)}
 
 
 def listing(settings: Settings, day: date) -> list[dict[str, Any]]:
@@ -34,7 +40,8 @@ def listing(settings: Settings, day: date) -> list[dict[str, Any]]:
     Returns:
         Rows of `data_day`, `sessions` (judged then), `flipped` (labels that differ now), `missing` (sessions that are
         gone), `added` (sessions that were not there), `roc_auc_then`, `roc_auc_now`, `verdict_then`, `verdict_now`,
-        `passed_then`, `passed_now`.
+        `passed_then`, `passed_now`, `changed` (labels, or sessions that came or went) and `sentence` (all that in
+        words).
 
     Raises:
         InputError: the landing folder or a file in it cannot be read.
@@ -71,7 +78,7 @@ def row_of(lake: Lake, settings: Settings, day: date, now: "pd.Series[int]") -> 
     known = scores[current.notna()].assign(label=current.dropna().astype(int))
     then = read_json(lake.current("verdicts", day) / judgement.FILE)
     found, again = papers.read(lake, day), _judged_again(lake, settings, day, known)
-    return {
+    row = {
         "data_day": day.isoformat(),
         "sessions": len(scores),
         "flipped": int((known["label"] != scores.loc[known.index, "label"]).sum()),
@@ -82,6 +89,14 @@ def row_of(lake: Lake, settings: Settings, day: date, now: "pd.Series[int]") -> 
         "verdict_then": then["summary"],
         **again,
     }
+    return row | {"changed": any(row[k] for k in ("flipped", "missing", "added")), "sentence": _sentence(row)}
+
+
+def _sentence(row: dict[str, Any]) -> str:
+    return (
+        f"{row['data_day']}: of {row['sessions']} sessions {row['flipped']} have another label, {row['missing']} are "
+        f"gone, {row['added']} are new. Then: {row['verdict_then']} Now: {row['verdict_now']}"
+    )
 
 
 def _judged_again(lake: Lake, settings: Settings, day: date, known: "pd.DataFrame") -> dict[str, Any]:
@@ -102,3 +117,7 @@ def _judged_again(lake: Lake, settings: Settings, day: date, known: "pd.DataFram
     )
     verdict = decide(evidence, judgement.limits(settings))
     return {"roc_auc_now": evidence.metrics.roc_auc, "passed_now": verdict.passed, "verdict_now": verdict.summary}
+
+
+if __name__ == "__main__":
+    main("late", run)

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,17 +13,18 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def spark_session(settings: Settings, name: str) -> Iterator["SparkSession"]:
+def spark_session(settings: Settings, name: str, more: Mapping[str, str] | None = None) -> Iterator["SparkSession"]:
     """A session that ends with the block, unless one was running before (a notebook's, a test's).
 
     Under `spark-submit` master and memory are those of the Airflow connection; by hand those of the settings.
+    `more` is Spark configuration on top, for a session that this call starts.
     """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     from pyspark.sql import SparkSession
 
     running = SparkSession.getActiveSession()
-    session = running or _build(settings, name)
+    session = running or _build(settings, name, more or {})
     session.sparkContext.setLogLevel("ERROR")
     try:
         yield session
@@ -32,7 +33,7 @@ def spark_session(settings: Settings, name: str) -> Iterator["SparkSession"]:
             session.stop()
 
 
-def _build(settings: Settings, name: str) -> "SparkSession":
+def _build(settings: Settings, name: str, more: Mapping[str, str]) -> "SparkSession":
     from pyspark import SparkConf
     from pyspark.sql import SparkSession
 
@@ -43,7 +44,7 @@ def _build(settings: Settings, name: str) -> "SparkSession":
         builder = (
             builder.config("spark.driver.host", "127.0.0.1") if settings.spark_master.startswith("local") else builder
         )
-    for key, value in _session_settings(settings).items():
+    for key, value in (_session_settings(settings) | dict(more)).items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
 

@@ -32,6 +32,14 @@ newer one again after a rollback. A person decides here, so the data day may be 
 registry's tag moves; the move is in the ledger with the name of whoever triggered it.
 """
 
+LATE_DOC = """\
+### Late truth
+
+Events that arrive days late can turn a session that did not buy into one that did. **Trigger** lists the judged days
+whose labels have changed until now, with what the gate would have said; with *Judge again* it also runs `retrain` for
+each of them, without promoting.
+"""
+
 TASK_DOCS = {
     "resolve": """\
 Settles the data day (the form's date, else the day of the data interval, else the day before the run) and checks the
@@ -68,6 +76,13 @@ registry is down. Its event on the asset `scoring-image` carries digest and metr
     "promote": """\
 Moves the tag `champion` to the new image if it still names the champion that the verdict was given against. It stays
 if the run was asked not to promote, is a backfill, or judged an older data day than the champion's.""",
+    "late": """\
+Reads again what has landed for the judged days that late events can still reach, and judges the same scores by the
+labels of now. Models, verdicts and tags stay as they are.""",
+    "changed_days": """\
+Says in its log, a line a day, what has changed and what the gate would have said.""",
+    "judge_again": """\
+Runs `retrain` for each changed day, if the form asked for it; else there is nothing to run, and it is skipped.""",
     "roll_back": """\
 Moves the tag `champion` back. Fails if the registry has no such model; the tag then stays where it was.""",
     "promote_model": """\

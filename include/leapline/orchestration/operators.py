@@ -4,6 +4,7 @@ The first task, `resolve`, leaves the run's facts as its XCom; every other one t
 `leapline.jobs` and hands on its summary. A summary or an error is also on disk (`runs/<run id>/<step>.json`).
 """
 
+from collections.abc import Collection
 from datetime import UTC, date, datetime
 from importlib import import_module
 from pathlib import Path
@@ -20,7 +21,7 @@ from leapline.jobs.run import Run, past_report, perform, report_path
 from leapline.orchestration.docs import TASK_DOCS
 from leapline.orchestration.failures import as_failure, named_failures
 from leapline.orchestration.links import links
-from leapline.orchestration.params import Facts, resolve
+from leapline.orchestration.params import PARAMS, Facts, resolve
 from leapline.settings import Settings
 
 RESOLVE = "resolve"
@@ -29,13 +30,14 @@ RESOLVE = "resolve"
 class ResolveDay(BaseOperator):
     """Settles the data day and the run's settings, once, for all later tasks."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, known: Collection[str] = tuple(PARAMS), **kwargs: Any) -> None:
         super().__init__(task_id=RESOLVE, doc_md=TASK_DOCS[RESOLVE], **kwargs)
+        self._known = tuple(known)
 
     def execute(self, context: Context) -> Facts:
         """Read params and data interval; the facts go on by XCom."""
         with named_failures():
-            facts = resolve(dict(context["params"]), context["dag_run"])
+            facts = resolve(dict(context["params"]), context["dag_run"], known=self._known)
         self.log.info("Data day %s, with %s", facts["day"], facts["overrides"] or "the installation's settings")
         return facts
 
@@ -140,6 +142,23 @@ class PublishStep(Step):
         for asset in self.outlets:
             context["outlet_events"][asset].extra = summary | {"day": _facts(context)["day"]}
         return summary
+
+
+class ChangedDays(BaseOperator):
+    """Says what late events have changed; gives the configurations of the runs that judge those days again."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(task_id="changed_days", doc_md=TASK_DOCS["changed_days"], **kwargs)
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """One configuration of `retrain` a day to judge again; none unless the param `reopen` asks for it."""
+        rows = context["ti"].xcom_pull(task_ids="late")["days"]
+        for row in rows:
+            self.log.info(row["sentence"])
+        changed = [row["data_day"] for row in rows if row["changed"]]
+        self.log.info("%d of %d judged days have changed", len(changed), len(rows))
+        reopen = context["params"]["reopen"]
+        return [{"date": day, "promote": False} for day in changed] if reopen else []
 
 
 class RollBack(BaseOperator):

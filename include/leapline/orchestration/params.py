@@ -3,6 +3,7 @@
 A param that is left empty means "as this installation is set". Ranges and help texts come from the settings themselves.
 """
 
+from collections.abc import Collection
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypedDict
 
@@ -63,24 +64,44 @@ PARAMS: dict[str, Param] = {
     ),
 }
 
+LATE_PARAMS: dict[str, Param] = {
+    "date": Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        title="Landed until",
+        description="The last day that has landed (UTC); the judged days before it are looked at. Empty: yesterday.",
+    ),
+    "reopen": Param(
+        False,
+        type="boolean",
+        title="Judge again",
+        description="Run the days whose labels have changed once more, without promoting any of them.",
+    ),
+}
+"""Of the DAG that looks for late truth."""
+
 REASON = Param(
     None, type=["null", "string"], title="Why", description="For the ledger. Empty: the name of whoever triggered it."
 )
 """Of the DAGs that move the champion by hand."""
 
 
-def resolve(params: dict[str, Any], run: Any, settings: Settings | None = None) -> Facts:
+def resolve(
+    params: dict[str, Any], run: Any, settings: Settings | None = None, known: Collection[str] = tuple(PARAMS)
+) -> Facts:
     """Settle what a run works on.
 
     Args:
         params: the run's params.
         run: Airflow's DAG run: `run_type`, `data_interval_start`, `run_after`, `conf`.
         settings: the installation's settings; loaded if not given.
+        known: names of the params that the DAG has.
 
     Raises:
         SettingsError: an unknown param, or one out of range.
     """
-    _refuse_unknown(run.conf or {})
+    _refuse_unknown(run.conf or {}, known)
     overrides = _overrides(params)
     loaded = settings or Settings.load(**overrides)
     day = data_day(params.get("date"), run.data_interval_start, run.run_after)
@@ -127,11 +148,11 @@ def _overrides(params: dict[str, Any]) -> dict[str, Any]:
     return given | switches | ({"promote_backfills": True} if params.get("promote_backfills") else {})
 
 
-def _refuse_unknown(conf: dict[str, Any]) -> None:
-    if unknown := sorted(set(conf) - set(PARAMS)):
+def _refuse_unknown(conf: dict[str, Any], known: Collection[str]) -> None:
+    if unknown := sorted(set(conf) - set(known)):
         raise SettingsError(
             f"param {unknown[0]}",
             found="no param of that name",
-            expected=f"one of {', '.join(PARAMS)}",
+            expected=f"one of {', '.join(known)}",
             fix="Correct it in the run's configuration.",
         )

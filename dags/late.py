@@ -1,0 +1,26 @@
+"""Which judged nights late events have changed, and, if asked, those nights once more."""
+
+from datetime import UTC, datetime
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import DAG, chain
+
+from leapline.orchestration.docs import LATE_DOC, TASK_DOCS
+from leapline.orchestration.operators import ChangedDays, ResolveDay, SparkStep
+from leapline.orchestration.params import LATE_PARAMS
+
+with DAG(
+    dag_id="late",
+    schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    max_active_runs=1,
+    params=LATE_PARAMS,
+    doc_md=LATE_DOC,
+    default_args={"owner": "leapline", "retries": 0},
+    tags=["leapline"],
+):
+    changed = ChangedDays()
+    chain(ResolveDay(known=LATE_PARAMS), SparkStep(step="late"), changed)
+    TriggerDagRunOperator.partial(
+        task_id="judge_again", trigger_dag_id="retrain", doc_md=TASK_DOCS["judge_again"]
+    ).expand(conf=changed.output)

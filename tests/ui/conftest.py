@@ -1,0 +1,34 @@
+"""One installation and one browser for all tests of the web UI; starting them costs half a minute."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.ui.site import CHROMIUM, QUIET, Site, site
+
+
+@pytest.fixture(scope="session")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with site(tmp_path_factory.mktemp("site")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser(up: Site) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        yield play.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
+
+
+@pytest.fixture(scope="session")
+def login(up: Site, browser: Any) -> Any:
+    """The cookies of somebody who logged in as a person does."""
+    page = browser.new_page()
+    page.goto(f"{up.place.url}/auth/login")
+    page.fill("input[name=username]", "admin")
+    page.fill("input[name=password]", up.place.password())
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "/auth/" not in url)
+    return page.context.storage_state()

@@ -1,0 +1,78 @@
+"""Runs that a person starts from the forms of Airflow's own pages, in a real browser."""
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.fakes.line import tell
+from tests.ui.site import Site
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+
+def opened(up: Site, browser: Any, login: Any, dag_id: str) -> tuple[Any, Any]:
+    """The DAG's page and its trigger form."""
+    page = browser.new_context(storage_state=login).new_page()
+    page.set_default_timeout(30_000)
+    page.goto(f"{up.place.url}/dags/{dag_id}")
+    page.get_by_role("button", name="Trigger").first.click()
+    form = page.get_by_role("dialog")
+    form.locator("input[name=element_date]").wait_for()
+    return page, form
+
+
+def newest(up: Site, dag_id: str) -> dict[str, Any]:
+    """The run that was asked for last, ended."""
+    found: dict[str, Any] = up.api.get(f"dags/{dag_id}/dagRuns?order_by=-run_after&limit=1")["dag_runs"][0]
+    assert up.api.wait_for_run(dag_id, found["dag_run_id"], 200) == "success"
+    return found
+
+
+def submit(page: Any, form: Any) -> None:
+    """Press the form's own button; it closes once Airflow has taken the run."""
+    form.get_by_test_id("trigger-dag-submit").click()
+    form.wait_for(state="hidden")
+
+
+def test_the_forms_values_reach_the_steps(up: Site, browser: Any, login: Any) -> None:
+    tell(up.line, gate={"passed": False, "sentence": "Refused: ROC AUC 0.85 is under 0.93."})
+    page, form = opened(up, browser, login, "retrain")
+    assert "The gate: the least ROC AUC on the holdout." in form.inner_text()
+    form.locator("input[name=element_date]").fill("2026-03-29")
+    form.get_by_role("spinbutton").nth(1).fill("0.93")
+    form.get_by_role("spinbutton").nth(1).press("Tab")
+    form.locator("input[name=element_promote]").press("Space")
+    submit(page, form)
+    run = newest(up, "retrain")
+    asked = {name: run["conf"][name] for name in ("date", "roc_auc_threshold", "promote")}
+    assert asked == {"date": "2026-03-29", "roc_auc_threshold": 0.93, "promote": False}
+    page.goto(f"{up.place.url}/plugin/models/leapline/?run={quote(run['dag_run_id'], safe='')}")
+    page.frame_locator("iframe").get_by_text("ROC AUC 0.85 is under 0.93.").first.wait_for()
+
+
+@pytest.mark.parametrize("reopen", [False, True])
+def test_late_truth_is_told_and_its_days_judged_again(up: Site, browser: Any, login: Any, reopen: bool) -> None:
+    rows = [
+        {"data_day": "2026-03-26", "changed": True, "sentence": "2026-03-26: 4 have another label."},
+        {"data_day": "2026-03-27", "changed": False, "sentence": "2026-03-27: as it was."},
+    ]
+    tell(up.line, late={"days": rows})
+    before = up.api.get("dags/retrain/dagRuns?limit=1")["total_entries"]
+    page, form = opened(up, browser, login, "late")
+    if reopen:
+        form.locator("input[name=element_reopen]").press("Space")
+    submit(page, form)
+    run = newest(up, "late")
+    states = {t["task_id"]: t["state"] for t in _tasks(up, run)}
+    assert states["judge_again"] == ("success" if reopen else "skipped")
+    after = up.api.get("dags/retrain/dagRuns?limit=1")["total_entries"]
+    assert after - before == int(reopen)
+    if reopen:
+        again = newest(up, "retrain")
+        assert again["conf"] == {"date": "2026-03-26", "promote": False}
+
+
+def _tasks(up: Site, run: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = up.api.get(f"dags/late/dagRuns/{run['dag_run_id']}/taskInstances")["task_instances"]
+    return found
