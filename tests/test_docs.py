@@ -7,6 +7,7 @@ import pytest
 import typer
 
 from leapline.cli import app
+from leapline.jobs.run import STEPS
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -38,6 +39,22 @@ def test_commands_and_targets_exist(path: Path) -> None:
         assert words in known or words.split()[0] in known, f"{path.name}: leapline {words}"
     for target in re.findall(r"(?:`|^ +)make ([a-z]+)", text, re.MULTILINE):
         assert target in targets, f"{path.name}: make {target}"
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_documented_commands_are_run_by_a_test(path: Path) -> None:
+    """A test gives a command's words as arguments, one by one or as one text. `airflow` hands over to Airflow's own
+    command line; backfills are asked of the same scheduler over its API (tests/faults)."""
+    tests = "\n".join(p.read_text() for p in (ROOT / "tests").rglob("test_*.py") if p != Path(__file__))
+    known = commands(typer.main.get_command(app))
+    text = path.read_text()
+    for first, second in re.findall(
+        r"(?:`|^ +(?:\.venv/bin/)?)leapline ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?", text, re.MULTILINE
+    ):
+        words = [first, second] if f"{first} {second}" in known else [first]
+        given = r'",\s*"'.join(words[-1:] if first == "bundle" else words)
+        step = first.replace("-", "_") in STEPS
+        assert step or first == "airflow" or re.search(rf'["\[ ]{given}[" ]', tests), f"{path.name}: leapline {words}"
 
 
 def commands(root: object, before: str = "") -> set[str]:

@@ -8,7 +8,6 @@ import subprocess
 import zipfile
 from collections.abc import Iterator
 from datetime import date
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +16,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from leapline.events.generator import PLANTED, GeneratorSpec, generate
-from leapline.events.importers.rees46 import import_rees46
 from leapline.jobs.image import registry
-from leapline.jobs.run import Run, past_report, perform
+from leapline.jobs.run import past_report
 from leapline.local.airflow_env import Place
 from leapline.local.airflow_run import Outcome, run_dag
 from leapline.local.registry import of_settings
 from leapline.serving.probe import running
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json
+from tests.command import environment, leapline
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -97,7 +96,7 @@ def test_the_image_that_comes_back_scores_a_session(settings: Settings, outcome:
 def test_the_model_in_another_form(settings: Settings, outcome: Outcome, tmp_path: Path, form: str) -> None:
     target = tmp_path / f"model.{form}"
     argv = [ROOT / ".venv/bin/leapline", "bundle", "export", target, "--date", str(DAY), "--to", form, "--json"]
-    env = os.environ | {"LEAPLINE_HOME": str(settings.home), "LEAPLINE_SPARK_DRIVER_MEMORY": "1g"}
+    env = os.environ | environment(settings)
     done = subprocess.run([*map(str, argv)], env=env, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
@@ -108,12 +107,12 @@ def test_the_model_in_another_form(settings: Settings, outcome: Outcome, tmp_pat
 
 def test_the_same_day_again_gives_the_same_image(settings: Settings, outcome: Outcome, spark: "SparkSession") -> None:
     first = summary(settings, outcome, "package")
-    again = {step: do(settings, step, DAY) for step in ("featurize", "train", "evaluate", "gate", "package")}["package"]
+    again = {step: do(settings, step) for step in ("featurize", "train", "evaluate", "gate", "package")}["package"]
     assert again["archive_sha256"] == first["archive_sha256"]
     assert again["image_digest"] == first["image_digest"]
-    do(settings, "probe", DAY)
-    assert do(settings, "publish", DAY)["pushed"] is False
-    assert do(settings, "promote", DAY)["promoted"] is False
+    do(settings, "probe")
+    assert do(settings, "publish")["pushed"] is False
+    assert do(settings, "promote")["promoted"] is False
 
 
 def contents(path: Path) -> bytes:
@@ -153,13 +152,10 @@ def test_the_search_for_personal_data_finds_it(tmp_path: Path) -> None:
 
 
 def test_public_clicks_go_through_the_same_line(shared: Path, tmp_path: Path, spark: "SparkSession") -> None:
-    clicks = Settings(home=tmp_path, pseudonym_key=KEY, training_days=0, forest_trees=10, forest_depth=5)
-    report = import_rees46(shared / "clicks" / "rees46-2019-10-01.csv", tmp_path / "landing")
-    assert report.malformed == 1, "the file's last line is cut"
-    day = date(2019, 10, 1)
-    done = {
-        step: do(clicks, step, day) for step in ("extract", "check_events", "featurize", "train", "evaluate", "gate")
-    }
+    clicks = Settings(home=tmp_path, pseudonym_key=KEY, forest_trees=10, forest_depth=5)
+    report = leapline(clicks, "import", "rees46", str(shared / "clicks" / "rees46-2019-10-01.csv"))
+    assert report["malformed"] == 1, "the file's last line is cut"
+    done = leapline(clicks, "run", "--date", "2019-10-01", "--set", "training_days=0")
     assert done["extract"]["2019-10-01"]["quarantined_share"] == 0
     assert not done["gate"]["passed"], "few buyers and thin sessions: a refusal is the right answer"
     assert done["gate"]["sentence"].startswith("Refused: ")
@@ -168,5 +164,6 @@ def test_public_clicks_go_through_the_same_line(shared: Path, tmp_path: Path, sp
     assert json.dumps(done["gate"]["rules"])
 
 
-def do(settings: Settings, step: str, day: date) -> dict[str, Any]:
-    return perform(step, import_module(f"leapline.jobs.{step}").run, settings, Run(day, f"test-{day}"))
+def do(settings: Settings, step: str) -> dict[str, Any]:
+    """The step by hand, as README shows it."""
+    return dict(leapline(settings, step.replace("_", "-"), "--date", str(DAY)))

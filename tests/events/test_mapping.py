@@ -34,29 +34,39 @@ def test_leaplines_own_is_valid_and_reads_no_personal_column() -> None:
 @pytest.mark.parametrize(
     ("keys", "value", "message"),
     [
-        (("version",), 2, r"found 2 at version; expected Input should be 1"),
-        (("session",), ["domain_sesionid"], r"at session\[0\]; expected no column of an enriched event"),
-        (("rules", 0, "kind"), "bought", r'"bought" at rules\[0\]\.kind; expected .*purchase'),
-        (("rules", 0, "price"), "tr_totl", r'"tr_totl" at rules\[0\]\.price'),
-        (("rules", 0, "colour"), "red", r'"red" at rules\[0\]\.colour; expected Extra inputs'),
-        (("rules", 0, "when"), [], r"at rules\[0\]\.when"),
+        (("version",), 2, r"field version: found 2; expected 1"),
+        (("session",), ["domain_sesionid"], r"field session\[0\]: .*; expected no column of an enriched event"),
+        (("rules", 0, "kind"), "bought", r'field rules\[0\]\.kind: found "bought"; expected .*purchase'),
+        (("rules", 0, "price"), "tr_totl", r'field rules\[0\]\.price: found "tr_totl"'),
+        (("rules", 0, "colour"), "red", r"field rules\[0\]\.colour: found an unknown field"),
+        (("rules", 0, "when"), [], r"field rules\[0\]\.when"),
+        (("rules", 0), {"kind": "other"}, r"field rules\[0\]\.name: found nothing; expected a value"),
         (
             ("rules", 0, "item"),
             {"column": "page_urlpath", "pattern": "/p/.*"},
-            r"at rules\[0\]\.item\.pattern; expected a pattern needs exactly one group",
+            r"field rules\[0\]\.item\.pattern: .* expected a pattern needs exactly one group",
         ),
         (
             ("rules", 0, "item"),
             {"colum": "ti_sku"},
-            r"at rules\[0\]\.item; expected a column's name, or an object with",
+            r"field rules\[0\]\.item: .* expected a column's name, or an object with",
         ),
-        (("pages", 0, "path"), "(", r'"\(" at pages\[0\]\.path; expected not a regular expression'),
-        (("consent", "entity"), "gdpr", r"at consent\.entity; expected an entity is named vendor/name"),
+        (("pages", 0, "path"), "(", r'field pages\[0\]\.path: found "\("; expected not a regular expression'),
+        (("consent", "entity"), "gdpr", r"field consent\.entity: .*; expected an entity is named vendor/name"),
     ],
 )
 def test_a_fault_is_named_with_its_place(tmp_path: Path, keys: tuple[Any, ...], value: Any, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         load(altered(tmp_path, *keys, value=value))
+
+
+def test_the_line_is_the_one_to_correct(tmp_path: Path) -> None:
+    text = DEFAULT.read_text()
+    line = 1 + next(n for n, told in enumerate(text.split("\n")) if '"kind": "purchase_item"' in told)
+    path = tmp_path / "mapping.json"
+    path.write_text(text.replace('"kind": "purchase_item"', '"kind": "bought"', 1))
+    with pytest.raises(SpecError, match=rf"mapping\.json, line {line}, field rules\[1\]\.kind: "):
+        load(path)
 
 
 def test_a_file_that_is_no_mapping(tmp_path: Path) -> None:

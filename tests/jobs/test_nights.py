@@ -20,6 +20,7 @@ from leapline.local.registry import LocalRegistry
 from leapline.serving.image import build
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json, write_json
+from tests.command import leapline
 from tests.conftest import ROOT
 from tests.jobs import shop
 from tests.serving.conftest import free_address
@@ -218,13 +219,12 @@ def test_a_champion_that_knows_the_day(settings: Settings, first_night: dict[str
     """The second day's model was trained on the first: no fair comparison on it."""
     do(settings, FIRST, "featurize")
     serving = registry(settings).digest("champion")
-    roll_back(settings, to=first_night["package"]["model_id"], why="test", run_id="back")
+    leapline(settings, "rollback", "--to", first_night["package"]["model_id"], "--why", "test")
     summary = do(settings.model_copy(update={"training_days": 0}), FIRST, *JUDGE)
     assert summary["gate"]["champion_state"].startswith("unfair: ")
     assert "champion" not in {rule["name"] for rule in summary["gate"]["rules"]}
-    roll_back(
-        settings, to=next(r["model_id"] for r in listing(settings) if r["digest"] == serving), why="test", run_id="f"
-    )
+    leapline(settings, "rollback")
+    assert registry(settings).digest("champion") == serving
 
 
 def test_the_verdict_holds_against_its_own_champion_only(

@@ -21,6 +21,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 
 from leapline.errors import SpecError
 from leapline.events.landing import FIELDS
+from leapline.jsonplace import line_of
 
 DEFAULT: Final = Path(__file__).with_name("mapping.json")
 
@@ -215,36 +216,46 @@ def load(path: Path | None = None) -> Mapping:
     """Read a mapping, Leapline's own if no path is given.
 
     Raises:
-        SpecError: the file is missing, not JSON, or a field is wrong; the field is named.
+        SpecError: the file is missing, not JSON, or a field is wrong; line and field are named.
     """
     path = path or DEFAULT
     try:
-        return Mapping.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8")
+        return Mapping.model_validate(json.loads(text))
     except OSError as exc:
         raise _spec_error(path, str(exc.strerror), "a file that can be read") from exc
     except ValidationError as exc:
-        first = exc.errors(include_url=False)[0]
-        where = _place(first["loc"])
-        raise _spec_error(
-            path, f"{_short(first['input'])} at {where}", first["msg"].removeprefix("Value error, ")
-        ) from exc
+        raise _explained(path, text, exc) from exc
     except ValueError as exc:
         raise _spec_error(path, str(exc), "JSON in UTF-8") from exc
 
 
-def _spec_error(path: Path, found: str, expected: str) -> SpecError:
+def _explained(path: Path, text: str, exc: ValidationError) -> SpecError:
+    """The first fault, with its line and field."""
+    first = exc.errors(include_url=False)[0]
+    place = [part for part in first["loc"] if isinstance(part, int) or part.isidentifier()]
+    where = f"{path}, line {line_of(text, place)}, field {_named(place)}"
+    if first["type"] == "missing":
+        return _spec_error(where, "nothing", "a value")
+    if first["type"] == "extra_forbidden":
+        return _spec_error(where, "an unknown field", "only fields that a mapping has")
+    expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    return _spec_error(where, _short(first["input"]), expected)
+
+
+def _spec_error(where: Path | str, found: str, expected: str) -> SpecError:
     return SpecError(
-        f"event mapping {path}",
+        f"event mapping {where}",
         found=found,
         expected=expected,
         fix="Correct it, or unset LEAPLINE_EVENT_MAPPING to use Leapline's own.",
     )
 
 
-def _place(loc: tuple[Any, ...]) -> str:
-    """`rules[3].kind`; what pydantic calls the alternatives (`from column`) left out."""
-    parts = (f"[{p}]" if isinstance(p, int) else f".{p}" for p in loc if isinstance(p, int) or p.isidentifier())
-    return "".join(parts).removeprefix(".") or "the top level"
+def _named(place: list[int | str]) -> str:
+    """`rules[3].kind`; pydantic's own names of alternatives (`from column`) are left out before."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+    return "".join(parts).removeprefix(".") or "at the top"
 
 
 def _short(value: Any) -> str:

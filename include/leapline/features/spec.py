@@ -7,7 +7,6 @@ learnt from the training days (vocabularies, tables) is empty in a spec that a p
 """
 
 import json
-import re
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -18,6 +17,7 @@ from pydantic_core import ErrorDetails
 
 from leapline.errors import SpecError
 from leapline.features.operations import START, STATES, Before, Feature, Markov, Name, Popular, State, mistake
+from leapline.jsonplace import line_of
 
 DEFAULT, DEFAULT_ITEMS = "default_features.json", "default_item_features.json"
 # Columns that the tables of examples and scores have beside the features.
@@ -220,7 +220,7 @@ def _explain(exc: ValidationError, content: Any, text: str, source: str) -> NoRe
     if len(loc) >= 2 and loc[0] == "features" and isinstance(loc[1], int):
         entry = content["features"][loc[1]]
         name = entry.get("name") if isinstance(entry, dict) else None
-        where = f"{source}, line {_line_of(text, loc[1])}, feature {name or loc[1] + 1}"
+        where = f"{source}, line {line_of(text, loc[:2])}, feature {name or loc[1] + 1}"
         loc = loc[3:]  # loc[2] is the operation that the discriminator chose
     found, expected, field = _in_words(first)
     field = ".".join(str(part) for part in loc) or field
@@ -251,19 +251,6 @@ def _refuse(thing: str, found: str, expected: str, exc: Exception) -> NoReturn:
 def _short(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 120 else f"{text[:117]}..."
-
-
-def _line_of(text: str, index: int) -> int:
-    """The line on which entry `index` of "features" begins. The text is known to be JSON."""
-    start = re.search(r'"features"\s*:\s*\[\s*', text)
-    if start is None:
-        return 1
-    position, decoder = start.end(), json.JSONDecoder()
-    for _ in range(index):
-        _, position = decoder.raw_decode(text, position)
-        comma = re.compile(r"\s*,\s*").match(text, position)
-        position = comma.end() if comma else position
-    return text.count("\n", 0, position) + 1
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,32 @@
+"""The `leapline` command in this process, so that it shares the test's Spark session."""
+
+import json
+from typing import Any
+
+from pydantic import SecretStr
+from typer.testing import CliRunner
+
+from leapline.cli import app
+from leapline.settings import PREFIX, Settings
+
+
+def leapline(settings: Settings, *argv: str) -> Any:
+    """What `leapline ARGV --json` prints, in an installation of these settings.
+
+    Raises:
+        LeaplineError: as the command ended with it; `main` would print it.
+    """
+    done = CliRunner().invoke(app, [*argv, "--json"], env=environment(settings))
+    if done.exception:
+        raise done.exception
+    return json.loads(done.stdout)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The settings that are not the default ones, as environment variables."""
+    values = {name: getattr(settings, name) for name in settings.model_fields_set}
+    return {
+        f"{PREFIX}{name.upper()}": value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        for name, value in values.items()
+        if value is not None
+    }

@@ -1,0 +1,64 @@
+"""Commands that need no night behind them, and one message for a user's mistake."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from leapline import cli
+from leapline.errors import InputError
+from leapline.settings import Settings
+from tests.command import leapline
+from tests.conftest import ROOT
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path)
+
+
+def test_settings_are_shown_as_they_are_in_force(settings: Settings) -> None:
+    shown = {row["name"]: row["value"] for row in leapline(settings, "settings")}
+    assert shown["LEAPLINE_HOME"] == str(settings.home)
+    assert shown["LEAPLINE_FOREST_TREES"] == "60"
+
+
+def test_events_are_generated_where_they_land(settings: Settings) -> None:
+    report = leapline(settings, "generate", "--start", "2026-03-01", "--days", "1", "--sessions-per-day", "50")
+    assert report["sessions"] >= 25
+    assert list((settings.home / "landing").glob("run=2026-03-01*/*.gz"))
+
+
+def test_public_data_is_imported_where_it_lands(settings: Settings, tmp_path: Path) -> None:
+    clicks, buys, events = (tmp_path / name for name in ("clicks.dat", "buys.dat", "events.csv"))
+    clicks.write_text("1,2014-04-07T10:51:09.277Z,214536502,0\n1,2014-04-07T10:54:09.868Z,214536500,S\n")
+    buys.write_text("1,2014-04-07T10:55:00.000Z,214536500,100,1\n")
+    events.write_text("timestamp,visitorid,event,itemid,transactionid\n1433221332117,257597,view,355908,\n")
+    report = leapline(settings, "import", "yoochoose", str(clicks), str(buys))
+    assert (report["events"], report["malformed"]) == (4, 0), "a purchase is two events"
+    assert list((settings.home / "landing").rglob("*.gz"))
+    with pytest.raises(InputError, match="events of another source"):
+        leapline(settings, "import", "retailrocket", str(events))
+    report = leapline(settings, "import", "retailrocket", str(events), "--to", str(tmp_path / "other"))
+    assert (report["events"], report["malformed"]) == (1, 0)
+
+
+def test_a_feature_spec_is_checked(settings: Settings, tmp_path: Path) -> None:
+    shipped = ROOT / "include/leapline/features/default_features.json"
+    found = leapline(settings, "features", "check", str(shipped))
+    assert found["unit"] == "session"
+    assert found["features"] == len(found["numbers"]) + len(found["categories"])
+    schema = CliRunner().invoke(cli.app, ["features", "schema"])
+    assert json.loads(schema.stdout) == json.loads((ROOT / "docs/features.schema.json").read_text())
+
+
+def test_a_mistake_ends_in_one_message(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["leapline", "extract", "--date", str(date(2026, 3, 1)), "--set", "forest_trees"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    said = capsys.readouterr()
+    assert "SettingsError --set: found 'forest_trees'; expected KEY=VALUE." in said.err
+    assert "Traceback" not in said.err + said.out
