@@ -39,13 +39,13 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="folder for events and lake; kept if given")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    sizes = []
+    results: dict[str, Any] = {"machine": machine(), "driver_memory": args.memory, "sizes": []}
     with tempfile.TemporaryDirectory(prefix="leapline-scale-") as scratch:
         for events in args.events:
-            sizes.append(run(args.work or Path(scratch), events, args.memory))
-    results = {"machine": machine(), "driver_memory": args.memory, "sizes": sizes}
-    (args.out / "scale.json").write_text(json.dumps(results, indent=1) + "\n")
-    (args.out / "scale.md").write_text(markdown(results))
+            results["sizes"].append(run(args.work or Path(scratch), events, args.memory))
+            # After each size, as the next may take long or be stopped.
+            (args.out / "scale.json").write_text(json.dumps(results, indent=1) + "\n")
+            (args.out / "scale.md").write_text(markdown(results))
     print(markdown(results))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from leapline.training.forest import without_summaries
 from tests.bundle import pipelines
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def fitted(frame: "DataFrame") -> Callable[[str], "PipelineModel"]:
 
     def fit(name: str) -> "PipelineModel":
         if name not in models:
-            models[name] = Pipeline(stages=pipelines.stages(name)).fit(frame)
+            models[name] = without_summaries(Pipeline(stages=pipelines.stages(name)).fit(frame))
         return models[name]
 
     return fit

@@ -53,7 +53,8 @@ def main() -> None:
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     first = yesterday - timedelta(days=BACKFILLED + TRAINING_DAYS)
     spec = GeneratorSpec(start=first, days=(yesterday - first).days + 1, sessions_per_day=args.sessions)
-    generate(settings.landing_dir, spec)
+    if not settings.landing_dir.exists():  # what was begun goes on
+        generate(settings.landing_dir, spec)
     with services(settings, place) as api:
         work(api, yesterday)
         take(place, args.out)
@@ -77,8 +78,21 @@ def work(api: AirflowApi, yesterday: date) -> None:
     wait(api, 2)
     span = {"from_date": yesterday - timedelta(days=BACKFILLED), "to_date": yesterday - timedelta(days=1)}
     days = {name: f"{day}T00:00:00Z" for name, day in span.items()}
-    api.call("POST", "backfills", {"dag_id": "retrain", "max_active_runs": 2, **days})
+    ask(api, {"dag_id": "retrain", "max_active_runs": 2, **days})
     wait(api, 2 + BACKFILLED)
+
+
+def ask(api: AirflowApi, backfill: dict[str, Any], tries: int = 20) -> None:
+    """Create the backfill; on SQLite Airflow answers 503 while anything else writes, and means "again"."""
+    for left in reversed(range(tries)):
+        try:
+            api.call("POST", "backfills", backfill)
+        except LocalServiceError as exc:
+            if "found 503" not in str(exc) or not left:
+                raise
+            time.sleep(3)
+        else:
+            return
 
 
 def wait(api: AirflowApi, runs: int) -> None:

@@ -27,11 +27,13 @@ import sys; from datetime import date; from importlib import import_module
 from leapline.jobs.run import Run, perform
 from leapline.jobs.session import spark_session
 from leapline.settings import Settings
-settings, run = Settings.load(), Run(date.fromisoformat(sys.argv[1]), f"test-{sys.argv[1]}", sys.argv[2] == "backfill")
-with spark_session(settings, "test"):
-    for step in ("featurize", "train", "evaluate", "gate", "package", "probe", "publish", "promote"):
-        summary = perform(step, import_module(f"leapline.jobs.{step}").run, settings, run)
-        assert summary.get("passed", True), summary
+settings, kind = Settings.load(), sys.argv[1]
+for day in sys.argv[2:]:
+    run = Run(date.fromisoformat(day), f"test-{day}", kind == "backfill")
+    with spark_session(settings, "test"):
+        for step in ("featurize", "train", "evaluate", "gate", "package", "probe", "publish", "promote"):
+            summary = perform(step, import_module(f"leapline.jobs.{step}").run, settings, run)
+            assert summary.get("passed", True), summary
 """
 
 
@@ -49,11 +51,11 @@ def installation(folder: Path) -> tuple[Settings, LocalRegistry]:
     return settings, local
 
 
-def process(settings: Settings, day: date, kind: str) -> None:
-    """One day's whole run, in a process of its own."""
+def process(settings: Settings, kind: str, *days: date) -> None:
+    """Whole runs of days, one after the other, in a process of their own."""
     chosen = {f"LEAPLINE_{name.upper()}": str(getattr(settings, name)) for name in settings.model_fields_set}
     env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path), **chosen}
-    done = subprocess.run([sys.executable, "-c", CODE, str(day), kind], env=env, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", CODE, kind, *map(str, days)], env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
 
 
@@ -68,14 +70,13 @@ def test_two_at_a_time_beside_a_nightly_run(tmp_path: Path) -> None:
     apart, other = installation(tmp_path / "apart")
     try:
         with ThreadPoolExecutor(3) as nightly, ThreadPoolExecutor(2) as backfill:
-            runs = [nightly.submit(process, together, NIGHT, "nightly")]
-            runs += [backfill.submit(process, together, day, "backfill") for day in DAYS]
+            runs = [nightly.submit(process, together, "nightly", NIGHT)]
+            runs += [backfill.submit(process, together, "backfill", day) for day in DAYS]
             for run in runs:
                 run.result()
-        for day in DAYS:
-            process(apart, day, "backfill")
+        process(apart, "backfill", *DAYS)
         assert registry(apart).digest("champion") is None
-        process(apart, NIGHT, "nightly")
+        process(apart, "nightly", NIGHT)
         found = digests(together)
         assert found == digests(apart)
         assert len(found) == len(DAYS) + 1

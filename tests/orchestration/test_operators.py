@@ -57,6 +57,18 @@ def test_arguments_come_back_as_settings() -> None:
     assert (settings.training_days, settings.promote) == (3, False)
 
 
+@pytest.mark.parametrize(("reopen", "asked"), [(True, [{"date": "2026-03-02", "promote": False}]), (False, [])])
+def test_days_that_have_changed_are_judged_again_if_asked(reopen: bool, asked: list[Any]) -> None:
+    from leapline.orchestration.operators import ChangedDays
+
+    class Told:
+        def xcom_pull(self, task_ids: str) -> dict[str, Any]:
+            days = {"2026-03-01": False, "2026-03-02": True}
+            return {"days": [{"data_day": d, "changed": c, "sentence": d} for d, c in days.items()]}
+
+    assert ChangedDays().execute({"ti": Told(), "params": {"reopen": reopen}}) == asked
+
+
 def test_a_reason_from_the_report_or_from_spark() -> None:
     from airflow.sdk.exceptions import AirflowException, AirflowFailException
 

@@ -8,13 +8,13 @@ import pytest
 from tests.ui.site import CHROMIUM, QUIET, Site, site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with site(tmp_path_factory.mktemp("site")) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(up: Site) -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
@@ -22,7 +22,7 @@ def browser(up: Site) -> Iterator[Any]:
         yield play.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def login(up: Site, browser: Any) -> Any:
     """The cookies of somebody who logged in as a person does."""
     page = browser.new_page()

@@ -236,7 +236,7 @@ def _scored(model: "PipelineModel", examples: "DataFrame") -> tuple[Array, Array
     return rows[LABEL].to_numpy(float), rows["score"].to_numpy(float)
 
 
-def _without_summaries(model: "PipelineModel") -> "PipelineModel":
+def without_summaries(model: "PipelineModel") -> "PipelineModel":
     """Drop the stages' training summaries. They hold the Spark session, which cannot be sent to executors once an
     `Observation` has been used in it; the model could then not be applied."""
     from pyspark import SparkContext
@@ -254,7 +254,7 @@ def _fit(pipeline: "Pipeline", examples: "DataFrame") -> "PipelineModel":
     from pyspark.errors import PySparkException
 
     try:
-        return _without_summaries(pipeline.fit(examples))
+        return without_summaries(pipeline.fit(examples))
     except (PySparkException, Py4JJavaError) as exc:
         reason = str(exc).strip().splitlines()[0]
         raise TrainingError(
