@@ -35,7 +35,7 @@ check: setup ## format, lint, types, layers, Go vet
 
 test: check ## everything that continuous integration runs
 	@cd include/scorer && PATH="$(CURDIR)/.venv/bin:$$PATH" go test ./...
-	@.venv/bin/pytest -q -n 2 --dist loadfile
+	@.venv/bin/pytest -q
 
 bench: setup ## the benchmarks, as JSON, a table and a plot (BENCH_ARGS="--out docs/benchmarks")
 	@$(UV) pip install -q --python .venv/bin/python -r requirements-bench.txt

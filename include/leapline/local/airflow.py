@@ -84,11 +84,23 @@ def down(place: Place, say: Say = print) -> bool:
     for parent in running:
         _signal_group(parent, signal.SIGTERM)
     _, alive = psutil.wait_procs(list(families), timeout=_STOP_S)
-    for process in {p for one in alive for p in _family(one)}:
+    # Some may have begun after the families were listed, and have lost their parent: their session tells them.
+    left = {p for one in alive for p in _family(one)} | _in_sessions({parent.pid for parent in running})
+    for process in left:
         _kill(process)
+    psutil.wait_procs(list(left), timeout=_STOP_S)
     _pid_file(place).unlink(missing_ok=True)
     say(f"Stopped {len(running)} Airflow processes" if running else "Airflow was not running")
     return bool(running)
+
+
+def _in_sessions(leaders: set[int]) -> set[psutil.Process]:
+    found = set()
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, ProcessLookupError):
+            if os.getsid(process.pid) in leaders and process.status() != psutil.STATUS_ZOMBIE:
+                found.add(process)
+    return found
 
 
 def command(settings: Settings, place: Place, args: list[str]) -> int:
