@@ -1,8 +1,13 @@
-"""Where in a JSON text a value stands, so that a message can name the line that its reader has to correct."""
+"""What is wrong in a JSON document and on which line, in the words of whoever has to correct it."""
 
+import json
 import re
 from collections.abc import Sequence
 from json import JSONDecoder
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _SPACE = re.compile(r"\s*")
 _DECODER = JSONDecoder()
@@ -22,6 +27,25 @@ def line_of(text: str, path: Sequence[str | int]) -> int:
             break
         at = found
     return text.count("\n", 0, at) + 1
+
+
+def in_words(error: "ErrorDetails", owner: str, width: int) -> tuple[str, str]:
+    """What was found and what was expected, of one of pydantic's errors.
+
+    Args:
+        owner: whose fields they are ("a mapping"), for an unknown one.
+        width: the most characters of the value that are shown.
+    """
+    if error["type"] == "missing":
+        return "nothing", "a value"
+    if error["type"] == "extra_forbidden":
+        return "an unknown field", f"only fields that {owner} has"
+    return _short(error["input"], width), error["msg"].removeprefix("Input should be ")
+
+
+def _short(value: Any, width: int) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
 def _inside(text: str, at: int, step: str | int) -> int | None:

@@ -55,6 +55,21 @@ def test_the_numbers_are_sparks(
     assert len({tuple(p) for p in probability}) > 3
 
 
+def test_a_model_that_writes_its_prediction_alone(
+    fitted: Fitted, frame: "DataFrame", rows: "DataFrame", tmp_path: Path
+) -> None:
+    model = fitted("prediction_only")
+    expected = model.transform(rows).collect()
+    _, prediction = onnx_answers(bundle_of(model, frame, tmp_path), expected)
+    assert prediction.tolist() == [row.prediction for row in expected]
+
+
+def test_stages_without_a_model_are_refused() -> None:
+    assembler = Node("a", Model("vector_assembler"), (Socket("input0", "x"),), (Socket("output", "o"),))
+    with pytest.raises(UnsupportedStageError, match="no model, only stages before one"):
+        to_onnx(Bundle("u", "n", "t", assembler, "json"))
+
+
 def test_sets_of_categories_are_in_the_test(fitted: Fitted, frame: "DataFrame", tmp_path: Path) -> None:
     [forest] = [n for n in bundle_of(fitted("rf_categories"), frame, tmp_path).root.walk() if n.trees()]
     splits = [r for tree in forest.trees() for r in tree if hasattr(r, "categories")]

@@ -14,6 +14,7 @@ from leapline.jobs.models import ledger_rows, listing
 from leapline.local.registry import LocalRegistry
 from leapline.settings import Settings
 from leapline.storage import Lake
+from tests.command import environment
 from tests.conftest import ROOT
 from tests.jobs import shop
 from tests.serving.conftest import free_address
@@ -53,8 +54,7 @@ def installation(folder: Path) -> tuple[Settings, LocalRegistry]:
 
 def process(settings: Settings, kind: str, *days: date) -> None:
     """Whole runs of days, one after the other, in a process of their own."""
-    chosen = {f"LEAPLINE_{name.upper()}": str(getattr(settings, name)) for name in settings.model_fields_set}
-    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path), **chosen}
+    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path), **environment(settings)}
     done = subprocess.run([sys.executable, "-c", CODE, kind, *map(str, days)], env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
 

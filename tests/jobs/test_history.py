@@ -1,7 +1,6 @@
 """The judged days side by side, whatever became of them."""
 
 import csv
-import json
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from leapline.jobs.models import listing
 from leapline.jobs.run import Run
 from leapline.settings import Settings
 from leapline.storage import Lake, write_json
+from tests.command import environment, leapline
 
 DAYS = [date(2026, 3, day) for day in (1, 2, 4)]
 
@@ -98,11 +98,8 @@ def test_refused_candidates_are_listed_with_the_reason(settings: Settings) -> No
 
 
 @pytest.mark.parametrize("command", ["models", "history", "ledger", "late --date 2026-05-01"])
-def test_the_commands_print_tables_and_json(settings: Settings, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LEAPLINE_HOME", str(settings.home))
-    monkeypatch.setenv("LEAPLINE_REGISTRY", settings.registry)
-    shown = CliRunner().invoke(app, command.split())
+def test_the_commands_print_tables_and_json(settings: Settings, command: str) -> None:
+    shown = CliRunner().invoke(app, command.split(), env=environment(settings))
     assert shown.exit_code == 0, shown.output
-    asked = CliRunner().invoke(app, [*command.split(), "--json"])
-    rows = json.loads(asked.stdout)
+    rows = leapline(settings, *command.split())
     assert len(rows) == (3 if command in ("models", "history") else 0)

@@ -19,6 +19,8 @@ MAX_BYTES = 1 << 30
 MAX_RATIO = 500
 """Unpacked to packed size of one entry above a mebibyte."""
 
+# The latter is what zipfile raises for a version or a compression that it does not know.
+_DAMAGE = (zipfile.BadZipFile, NotImplementedError)
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _LEVEL = 6
 _UNIX = 3
@@ -42,7 +44,7 @@ def read_entries(path: Path) -> dict[str, bytes]:
         raise BundleError(
             f"bundle {path}", found=exc.strerror or str(exc), expected="a readable zip file", fix="Correct the path."
         ) from exc
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as exc:
+    except (*_DAMAGE, ValueError) as exc:
         raise damaged(path, "the zip directory", str(exc)) from exc
 
 
@@ -111,7 +113,7 @@ def _read(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
         with archive.open(info) as stream:
             # The directory's size is only a claim: stop one byte past it, whatever the stream still holds.
             data = stream.read(info.file_size + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as exc:
+    except (*_DAMAGE, zlib.error, EOFError) as exc:
         raise damaged(path, f"entry {info.filename}", str(exc) or "cut") from exc
     if len(data) != info.file_size:
         raise damaged(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from leapline.bundle.model import Bundle, Categorical, Leaf, Node, Tree
-from leapline.bundle.ops import attribute
+from leapline.bundle.ops import OPS, attribute
 from leapline.errors import UnsupportedStageError
 
 if TYPE_CHECKING:
@@ -59,7 +59,9 @@ def to_onnx(bundle: Bundle) -> "ModelProto":
             continue
         if node.op not in _STAGES:
             raise _unsupported(f"stage {node.name}", f"op {node.op}", f"one of {', '.join(_STAGES)}")
-        outputs = _STAGES[node.op](graph, node)
+        outputs = _STAGES[node.op](graph, node) or outputs
+    if not outputs:
+        raise _unsupported(f"bundle {bundle.name}", "no model, only stages before one", "trees or a forest")
     inputs = [helper.make_tensor_value_info(name, kind, [BATCH, 1]) for name, kind in graph.inputs.items()]
     opsets = [helper.make_opsetid(domain, version) for domain, version in OPSETS.items()]
     return helper.make_model(
@@ -110,17 +112,20 @@ def _forest(graph: _Graph, node: Node) -> list["ValueInfoProto"]:
     """Every class's share of the trees' votes; a leaf votes with its classes' shares."""
     from onnx import TensorProto, helper
 
-    columns = {socket.port: socket.column for socket in node.outputs}
+    own = f"{node.name}:"  # of what is between; a pipeline may have several forests
+    # A column that Spark was told not to write still has its place in the graph.
+    columns = {port: port for port in OPS[node.op].outputs} | {socket.port: socket.column for socket in node.outputs}
     features = node.inputs[0].column
     classes = int(str(attribute(node.model.attributes, "num_classes")))
     votes = [
-        graph.add("TreeEnsemble", [features], f"votes:{k}", ML, **_ensemble(node.trees(), k)) for k in range(classes)
+        graph.add("TreeEnsemble", [features], f"{own}votes:{k}", ML, **_ensemble(node.trees(), k))
+        for k in range(classes)
     ]
     raw = graph.add("Concat", votes, columns["raw_prediction"], axis=1)
-    axes = graph.add("Constant", [], "axes", value=helper.make_tensor("axes", TensorProto.INT64, [1], [1]))
-    total = graph.add("ReduceSum", [raw, axes], "votes:total", keepdims=1)
+    axes = graph.add("Constant", [], f"{own}axes", value=helper.make_tensor("axes", TensorProto.INT64, [1], [1]))
+    total = graph.add("ReduceSum", [raw, axes], f"{own}total", keepdims=1)
     probability = graph.add("Div", [raw, total], columns["probability"])
-    best = graph.add("ArgMax", [_scaled(graph, node, probability)], "best", axis=1, keepdims=0)
+    best = graph.add("ArgMax", [_scaled(graph, node, probability)], f"{own}best", axis=1, keepdims=0)
     graph.add("Cast", [best], columns["prediction"], to=TensorProto.DOUBLE)
     return [
         helper.make_tensor_value_info(probability, TensorProto.DOUBLE, [BATCH, classes]),
@@ -133,8 +138,10 @@ def _scaled(graph: _Graph, node: Node, probability: str) -> str:
     thresholds = attribute(node.model.attributes, "thresholds")
     if not thresholds or not isinstance(thresholds, tuple):
         return probability
-    limits = graph.add("Constant", [], "thresholds", value=_doubles("thresholds", [float(str(t)) for t in thresholds]))
-    return graph.add("Div", [probability, limits], "scaled")
+    limits = graph.add(
+        "Constant", [], f"{probability}:thresholds", value=_doubles("thresholds", [float(str(t)) for t in thresholds])
+    )
+    return graph.add("Div", [probability, limits], f"{probability}:scaled")
 
 
 def _ensemble(trees: Sequence[Tree], of_class: int) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 
 from leapline.errors import SpecError
 from leapline.events.landing import FIELDS
-from leapline.jsonplace import line_of
+from leapline.jsonplace import in_words, line_of
 
 DEFAULT: Final = Path(__file__).with_name("mapping.json")
 
@@ -235,12 +235,8 @@ def _explained(path: Path, text: str, exc: ValidationError) -> SpecError:
     first = exc.errors(include_url=False)[0]
     place = [part for part in first["loc"] if isinstance(part, int) or part.isidentifier()]
     where = f"{path}, line {line_of(text, place)}, field {_named(place)}"
-    if first["type"] == "missing":
-        return _spec_error(where, "nothing", "a value")
-    if first["type"] == "extra_forbidden":
-        return _spec_error(where, "an unknown field", "only fields that a mapping has")
-    expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return _spec_error(where, _short(first["input"]), expected)
+    found, expected = in_words(first, "a mapping", 80)
+    return _spec_error(where, found, expected.removeprefix("Value error, "))
 
 
 def _spec_error(where: Path | str, found: str, expected: str) -> SpecError:
@@ -256,8 +252,3 @@ def _named(place: list[int | str]) -> str:
     """`rules[3].kind`; pydantic's own names of alternatives (`from column`) are left out before."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
     return "".join(parts).removeprefix(".") or "at the top"
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 80 else f"{text[:77]}..."

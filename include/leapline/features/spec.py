@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 
 from leapline.errors import SpecError
 from leapline.features.operations import START, STATES, Before, Feature, Markov, Name, Popular, State, mistake
-from leapline.jsonplace import line_of
+from leapline.jsonplace import in_words, line_of
 
 DEFAULT, DEFAULT_ITEMS = "default_features.json", "default_item_features.json"
 # Columns that the tables of examples and scores have beside the features.
@@ -222,12 +222,12 @@ def _explain(exc: ValidationError, content: Any, text: str, source: str) -> NoRe
         name = entry.get("name") if isinstance(entry, dict) else None
         where = f"{source}, line {line_of(text, loc[:2])}, feature {name or loc[1] + 1}"
         loc = loc[3:]  # loc[2] is the operation that the discriminator chose
-    found, expected, field = _in_words(first)
+    found, expected, field = _told(first)
     field = ".".join(str(part) for part in loc) or field
     _refuse(f"{where}, field {field}" if field else where, found, expected, exc)
 
 
-def _in_words(error: ErrorDetails) -> tuple[str, str, str]:
+def _told(error: ErrorDetails) -> tuple[str, str, str]:
     """What was found, what was expected, and the field where the error itself knows it."""
     ctx: dict[str, Any] = error.get("ctx", {})
     match error["type"]:
@@ -237,20 +237,11 @@ def _in_words(error: ErrorDetails) -> tuple[str, str, str]:
             return repr(ctx["tag"]), f"one of {ctx['expected_tags']}", "op"
         case "union_tag_not_found":
             return "nothing", "the name of an operation", "op"
-        case "missing":
-            return "nothing", "a value", ""
-        case "extra_forbidden":
-            return "an unknown field", "only fields that the operation has", ""
-    return _short(error["input"]), error["msg"].removeprefix("Input should be "), ""
+    return *in_words(error, "the operation", 120), ""
 
 
 def _refuse(thing: str, found: str, expected: str, exc: Exception) -> NoReturn:
     raise SpecError(thing, found=found, expected=expected, fix="Correct the feature spec.") from exc
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 120 else f"{text[:117]}..."
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

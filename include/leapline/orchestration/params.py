@@ -40,13 +40,14 @@ def _optional(setting: str, title: str) -> Param:
     )
 
 
+def _day(title: str, description: str) -> Param:
+    return Param(None, type=["null", "string"], format="date", title=title, description=description)
+
+
 PARAMS: dict[str, Param] = {
-    "date": Param(
-        None,
-        type=["null", "string"],
-        format="date",
-        title="Data day",
-        description="Whose events to judge on (UTC). Empty: the day of the data interval, else the day before the run.",
+    "date": _day(
+        "Data day",
+        "Whose events to judge on (UTC). Empty: the day of the data interval, else the day before the run.",
     ),
     "training_days": _optional("training_days", "Training days"),
     "roc_auc_threshold": _optional("roc_auc_threshold", "ROC AUC threshold"),
@@ -65,12 +66,9 @@ PARAMS: dict[str, Param] = {
 }
 
 LATE_PARAMS: dict[str, Param] = {
-    "date": Param(
-        None,
-        type=["null", "string"],
-        format="date",
-        title="Landed until",
-        description="The last day that has landed (UTC); the judged days before it are looked at. Empty: yesterday.",
+    "date": _day(
+        "Landed until",
+        "The last day that has landed (UTC); the judged days before it are looked at. Empty: yesterday.",
     ),
     "reopen": Param(
         False,
