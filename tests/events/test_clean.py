@@ -315,8 +315,9 @@ def test_a_day_of_nothing_usable_says_where_the_lines_went(spark: "SparkSession"
 
 
 def test_books_that_do_not_balance_are_refused() -> None:
-    tallied = dict.fromkeys(("lines", *EXPECTED), 0)
-    counts = balance({"events": 5, "added": 1, "late_taken": 0}, tallied | {"lines": 4}, tallied)
+    tallied = dict.fromkeys(EXPECTED, 0)
+    found = {"events": 5, "added": 1, "late_taken": 0}
+    counts = balance(found, {"lines": 10, "other": 6}, tallied, tallied)
     refuse_unbalanced(counts | {"day": "2026-03-02"})
-    with pytest.raises(BalanceError, match="4 in, 5 out"):
-        refuse_unbalanced(counts | {"day": "2026-03-02", "other_days": 1})
+    with pytest.raises(BalanceError, match="10 in, 11 out"):
+        refuse_unbalanced(counts | {"day": "2026-03-02", "other_days": 7})

@@ -20,10 +20,14 @@ QUARANTINED: Final = ("clock_skew", "conflict", "endless", "event_id", "late", "
 """Reasons why a line is set aside for an operator to look at."""
 
 
+def passed_by(other: Column) -> list[Column]:
+    """For `observe` at the source: `lines`, and how many of them are `other`, which no further step sees."""
+    return [F.count(F.lit(1)).alias("lines"), F.count(F.when(other, 1)).alias("other")]
+
+
 def tally() -> list[Column]:
-    """For `observe`: `lines`, and how many of them are left out, by reason."""
-    left_out = (F.count(F.when(F.col("reason") == r, 1)).alias(r) for r in (OTHER_DAY, *EXCLUDED))
-    return [F.count(F.lit(1)).alias("lines"), *left_out]
+    """For `observe`: how many lines are left out, by reason."""
+    return [F.count(F.when(F.col("reason") == r, 1)).alias(r) for r in (OTHER_DAY, *EXCLUDED)]
 
 
 def stays() -> Column:
@@ -67,13 +71,16 @@ def _collect(frame: DataFrame) -> list[Any]:
         raise
 
 
-def balance(found: dict[str, int], scanned: dict[str, int], gathered: dict[str, int]) -> dict[str, Any]:
-    """The counts, from three independent places: at the source, between the shuffles, and in what was kept."""
+def balance(
+    found: dict[str, int], landed: dict[str, int], scanned: dict[str, int], gathered: dict[str, int]
+) -> dict[str, Any]:
+    """The counts, from four independent places: at the source, before and between the shuffles, in what was kept."""
     gone = {reason: scanned[reason] + gathered[reason] for reason in (OTHER_DAY, *EXCLUDED)}
     set_aside = {reason: found.get(reason, 0) for reason in QUARANTINED}
-    ours = scanned["lines"] - gone[OTHER_DAY]
+    gone[OTHER_DAY] += landed["other"]
+    ours = landed["lines"] - gone[OTHER_DAY]
     return {
-        "lines": scanned["lines"],
+        "lines": landed["lines"],
         "events": found["events"],
         "added": found["added"],
         "late_taken": found["late_taken"],

@@ -19,7 +19,7 @@ from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
 from leapline.events import kinds, lines, pseudonym, sessions
-from leapline.events.balance import balance, count, refuse_empty, refuse_unbalanced, stays, tally
+from leapline.events.balance import balance, count, passed_by, refuse_empty, refuse_unbalanced, stays, tally
 from leapline.events.constants import with_constants
 from leapline.events.mapping import Mapping, load
 from leapline.events.read import LandedFile, files_of_day, landing_name, read_lines
@@ -138,10 +138,13 @@ def clean_day(spark: SparkSession, files: Iterable[LandedFile], day: date, optio
         BalanceError: the counts do not add up.
     """
     files, night = list(files), options.night(day)
-    scanned, gathered = Observation(), Observation()
-    fields = lines.fields_of(read_lines(spark, files), options.mapping)
-    timed = with_constants(fields, {**night.constants(), **pseudonym.padded(options.key)})
-    judged = lines.judged(timed, options.mapping, night, options.consent_required)
+    landed, scanned, gathered = Observation(), Observation(), Observation()
+    dated = with_constants(
+        lines.dated(read_lines(spark, files)), {**night.constants(), **pseudonym.padded(options.key)}
+    )
+    near = dated.observe(landed, *passed_by(lines.of_other_nights())).where(~lines.of_other_nights())
+    fields = lines.fields_of(near, options.mapping)
+    judged = lines.judged(fields, options.mapping, night, options.consent_required)
     used = _known(judged.observe(scanned, *tally()).where(stays()), options.mapping)
     unique = sessions.without_duplicates(used, options.partitions)
     ordered = sessions.in_sessions(unique, options.max_session_events, options.partitions)
@@ -151,7 +154,7 @@ def clean_day(spark: SparkSession, files: Iterable[LandedFile], day: date, optio
         with _fixed_plan(spark):
             kept.persist(StorageLevel.DISK_ONLY)
             found = count(kept)
-            counts |= balance(found, scanned.get, gathered.get)
+            counts |= balance(found, landed.get, scanned.get, gathered.get)
         refuse_unbalanced(counts)
         refuse_empty(counts)
     except BaseException:

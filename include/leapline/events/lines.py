@@ -16,8 +16,8 @@ WIDTH: Final = len(FIELDS)
 MAX_LINE_BYTES: Final = 2**20
 """Longer than any tracker sends (collectors stop at a megabyte)."""
 
-ALWAYS: Final = ("collector_tstamp", "derived_tstamp", "event_id", "event_fingerprint", "domain_sessionidx",
-                 "dvce_type", "refr_medium", "derived_contexts")  # fmt: skip
+ALWAYS: Final = ("event_id", "event_fingerprint", "domain_sessionidx", "dvce_type", "refr_medium", "derived_contexts")
+_COLLECTOR, _DERIVED = FIELDS.index("collector_tstamp"), FIELDS.index("derived_tstamp")
 _BROKEN_CLOCK: Final = timedelta(days=31)
 """Older than this on arrival: no setting admits it as merely late."""
 
@@ -53,32 +53,56 @@ BEFORE, HEAD, REST, AFTER = range(4)
 the look-ahead."""
 
 
-def fields_of(lines: DataFrame, mapping: Mapping) -> DataFrame:
+def dated(landed: DataFrame) -> DataFrame:
+    """Add when each line's event arrived and happened, told from the line's two ends without splitting all of it.
+
+    A backfill finds the files of the days after its own beside them, in which nearly every line is another night's.
+
+    Args:
+        landed: `line, file` of `read_lines`.
+
+    Returns:
+        Also `collector_ts`, `ts` (when the event happened) and `untimed`, whether one of them cannot be read. Of a
+        line of another width only `collector_ts` is to be relied on.
+    """
+    line = F.col("line")
+    collector = F.substring_index(F.substring_index(line, "\t", _COLLECTOR + 1), "\t", -1)
+    derived = F.substring_index(F.substring_index(line, "\t", _DERIVED - WIDTH), "\t", 1)
+    timed = landed.select("*", _timestamp(collector).alias("collector_ts"), derived.alias("derived"))
+    timed = timed.select("*", _timestamp(F.col("derived")).alias("derived_ts"))
+    unread = F.col("collector_ts").isNull() | ((F.col("derived") != "") & F.col("derived_ts").isNull())
+    ts = F.coalesce("derived_ts", "collector_ts").alias("ts")
+    return timed.select("*", ts, unread.alias("untimed")).drop("derived", "derived_ts")
+
+
+def of_other_nights() -> Column:
+    """Whether a line of `dated`, with the night's constants, can be left to another night whatever else it says."""
+    near = F.coalesce((F.col("ts") >= F.col("_from")) & (F.col("ts") < F.col("_until")), F.lit(False))
+    return ~near & ~_arrived_on_the_day()
+
+
+def fields_of(dated: DataFrame, mapping: Mapping) -> DataFrame:
     """Split lines into the columns that are needed, empty as null.
 
     Args:
-        lines: `line, file` of `read_lines`.
+        dated: lines, with when they arrived and happened; what else it has is kept.
 
     Returns:
-        `file, line_hash, line_bytes, damage`, the needed columns as strings, and as timestamps `collector_ts` and
-        `ts` (when the event happened). `damage` says why a line cannot be read; its fields are then not to be relied
-        on.
+        `line_hash, line_bytes, damage` in place of `line`, and the needed columns as strings. `damage` says why a line
+        cannot be read; its fields are then not to be relied on.
     """
-    line = F.col("line")
+    line, others = F.col("line"), [name for name in dated.columns if name not in {"line", "untimed"}]
     names = sorted(kinds.columns_of(mapping) | set(ALWAYS))
     whole = F.when(F.octet_length(line) <= MAX_LINE_BYTES, F.split(line, "\t", -1))
     hashed = F.lower(F.lpad(F.hex(F.xxhash64(line)), 16, "0"))
-    split = lines.select(
-        "file", hashed.alias("line_hash"), F.octet_length(line).alias("line_bytes"),
+    split = dated.select(
+        *others, "untimed", hashed.alias("line_hash"), F.octet_length(line).alias("line_bytes"),
         _unreadable(line).alias("bytes"), whole.alias("f"),
     )  # fmt: skip
     form = F.coalesce("bytes", F.when(F.size("f") != WIDTH, F.lit("width")))
     columns = (F.nullif(F.get("f", F.lit(FIELDS.index(name))), F.lit("")).alias(name) for name in names)
-    fields = split.select("file", "line_hash", "line_bytes", form.alias("form"), *columns)
-    timed = fields.select(
-        "*", _timestamp("collector_tstamp").alias("collector_ts"), _timestamp("derived_tstamp").alias("derived_ts")
-    )
-    return timed.select("*", F.coalesce("derived_ts", "collector_ts").alias("ts"), _damage().alias("damage"))
+    fields = split.select(*others, "untimed", "line_hash", "line_bytes", form.alias("form"), *columns)
+    return fields.select("*", _damage().alias("damage")).drop("form", "untimed")
 
 
 def judged(fields: DataFrame, mapping: Mapping, night: Night, consent_required: bool) -> DataFrame:
@@ -110,7 +134,7 @@ def judged(fields: DataFrame, mapping: Mapping, night: Night, consent_required: 
         .when(F.col("part").isNull(), F.lit("other_day"))
         .when(unwanted.isNotNull(), in_its_night(unwanted))
     )
-    return timed.withColumn("reason", reason).drop("derived", "untimely", "damage", "form", "derived_ts")
+    return timed.withColumn("reason", reason).drop("derived", "untimely", "damage")
 
 
 def in_its_night(reason: Column) -> Column:
@@ -137,17 +161,16 @@ def _unreadable(line: Column) -> Column:
     )
 
 
-def _timestamp(name: str) -> Column:
+def _timestamp(text: Column) -> Column:
     """Snowplow's `yyyy-MM-dd HH:mm:ss[.S...]` without a zone, which is UTC; null for anything else."""
-    return F.concat(F.col(name), F.lit("Z")).try_cast("timestamp")
+    return F.concat(text, F.lit("Z")).try_cast("timestamp")
 
 
 def _damage() -> Column:
-    unparsed = F.col("collector_ts").isNull() | (F.col("derived_tstamp").isNotNull() & F.col("derived_ts").isNull())
     return (
         F.when(F.col("form").isNotNull(), F.col("form"))
         .when(~F.coalesce(F.col("event_id").rlike("^[0-9A-Za-z-]{1,64}$"), F.lit(False)), F.lit("event_id"))
-        .when(unparsed, F.lit("timestamp"))
+        .when(F.col("untimed"), F.lit("timestamp"))
     )
 
 

@@ -1,7 +1,8 @@
 """The day's Snowplow events, cleaned, into the lake; and those days of the training window that are not there yet."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from leapline.errors import NoEventsError, QuarantineError
 from leapline.jobs.days import training_window
@@ -13,6 +14,9 @@ from leapline.storage import Lake, write_json
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+DAYS_AT_ONCE: Final = 2
+"""So that one day's plans are made and its stages' last tasks run out while another's lines are read."""
 
 
 def run(settings: Settings, run: Run) -> dict[str, Any]:
@@ -27,15 +31,27 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
     refuse_malformed(settings)
     lake = Lake(settings.home)
     missing = [day for day in training_window(settings, run.day) if not lake.has("events", day)]
-    summary: dict[str, Any] = {}
-    with spark_session(settings, "extract") as spark:
-        for day in missing:
-            try:
-                summary[day.isoformat()] = extract_day(spark, settings, lake, day)
-            except NoEventsError as exc:
-                summary[day.isoformat()] = {"events": 0, "note": str(exc)}
-        summary[run.day.isoformat()] = extract_day(spark, settings, lake, run.day)
-    return summary
+    with spark_session(settings, "extract") as spark, ThreadPoolExecutor(DAYS_AT_ONCE) as pool:
+
+        def extract(day: date) -> dict[str, Any]:
+            # A session of its own, as a day's work changes settings of the session that it runs in.
+            return extract_day(spark.newSession(), settings, lake, day)
+
+        begun = {day: pool.submit(extract, day) for day in [*missing, run.day]}
+        try:
+            return {day.isoformat(): _found(work, noted=day != run.day) for day, work in begun.items()}
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _found(work: "Future[dict[str, Any]]", noted: bool) -> dict[str, Any]:
+    try:
+        return work.result()
+    except NoEventsError as exc:
+        if noted:
+            return {"events": 0, "note": str(exc)}
+        raise
 
 
 def refuse_malformed(settings: Settings) -> None:

@@ -56,6 +56,12 @@ def _session_settings(settings: Settings) -> dict[str, str]:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.ansi.enabled": "true",
+        # Up to so many files are listed by the driver itself: a night's few hundred are seen sooner than a job starts.
+        "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
+        # The other nights' files are many and small; two large shares of them are never equal work.
+        "spark.sql.files.minPartitionNum": str(settings.spark_shuffle_partitions),
+        # Case is only mapped in hexadecimal digits, where Unicode's rules cost seconds to load.
+        "spark.sql.icu.caseMappings.enabled": "false",
         # The committer that renames last; the lake swaps whole folders anyway, so no _SUCCESS marks.
         "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
     }
