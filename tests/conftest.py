@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from leapline.jobs.jvm import FEW_EVENTS, OPTIONS, driver_options
+from leapline.settings import Settings
 from tests.fakes.line import lay_out
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ def spark() -> Iterator["SparkSession"]:
         .appName("leapline-tests")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.memory", "2g")
+        .config(OPTIONS, driver_options(Settings(tools=ROOT / ".local", spark_driver_options=FEW_EVENTS)))
         .config("spark.ui.enabled", "false")
         .config("spark.sql.shuffle.partitions", "4")
         .config("spark.sql.session.timeZone", "UTC")

@@ -72,7 +72,7 @@ def test_an_older_plain_python_beside_a_good_one(machine: Path) -> None:
     command(machine, "python3", '[ "$1" = --version ] && echo Python 3.9.2; exit 1')
     command(machine, "python3.12", f'exec {sys.executable} "$@"')
     done = setup(machine)
-    assert "[1/5]" in done.stdout
+    assert "[1/6]" in done.stdout
     assert "Python 3.9.2" not in done.stderr
 
 

@@ -158,12 +158,15 @@ class Settings(BaseSettings):
         7, ge=1, le=365, description="Alert when the champion's data day is this many days old, or more."
     )
 
-    tools: Path = Field(Path(".local"), description="Where `make setup` put crane, the registry and the scorer.")
+    tools: Path = Field(Path(".local"), description="Where `make setup` put its tools.")
 
     spark_master: str = Field(
         "local[*]", description="Spark master for steps started by hand; Airflow uses `spark_default`."
     )
     spark_driver_memory: str = Field("4g", pattern=r"^\d+[mg]$", description="Heap of the Spark driver.")
+    spark_driver_options: str = Field(
+        "", description="JVM options of the Spark driver; `-XX:TieredStopAtLevel=1` suits days of 100,000 events."
+    )
     spark_shuffle_partitions: int = Field(8, ge=1, description="Partitions after a shuffle.")
 
     @classmethod

@@ -17,6 +17,7 @@ import pytest
 
 from leapline.events.generator import PLANTED, GeneratorSpec, generate
 from leapline.jobs.image import registry
+from leapline.jobs.jvm import FEW_EVENTS
 from leapline.jobs.run import past_report
 from leapline.local.airflow_env import Place
 from leapline.local.airflow_run import Outcome, run_dag
@@ -50,6 +51,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     made = Settings(
         home=home, landing=home / "landing", pseudonym_key=KEY, tools=ROOT / ".local", registry=free_address(),
         training_days=1, forest_trees=20, forest_depth=8, roc_auc_threshold=0.7, spark_driver_memory="2g",
+        spark_driver_options=FEW_EVENTS,
     )  # fmt: skip
     generate(home / "landing", GeneratorSpec(start=date(2026, 3, 3), days=2, sessions_per_day=1800))
     local = of_settings(made)

@@ -10,6 +10,7 @@ import pytest
 
 from leapline.jobs import history
 from leapline.jobs.image import registry
+from leapline.jobs.jvm import FEW_EVENTS
 from leapline.jobs.models import ledger_rows, listing
 from leapline.local.registry import LocalRegistry
 from leapline.settings import Settings
@@ -46,7 +47,8 @@ def installation(folder: Path) -> tuple[Settings, LocalRegistry]:
     settings = Settings(
         home=lake.root, tools=ROOT / ".local", registry=local.start().address, training_days=1, probe_rows=1000,
         forest_trees=6, forest_depth=5, roc_auc_threshold=0.6, bootstrap_draws=200, max_calibration_error=0.2,
-        min_slice_roc_auc=0, spark_master="local[1]", spark_driver_memory="1g", champion_margin=0.2,
+        min_slice_roc_auc=0, spark_master="local[1]", spark_driver_memory="1g",
+        spark_driver_options=FEW_EVENTS, champion_margin=0.2,
         min_baseline_gain=-1,
     )  # fmt: skip
     return settings, local

@@ -145,7 +145,9 @@ def _permuted(
         import pyarrow as pa
 
         table = pa.Table.from_pandas(rows.assign(row=range(len(rows))), preserve_index=False)
-        answered = score(model, spark.createDataFrame(table)).select("row", SCORE).toPandas()
+        # Shuffled, as Spark would else score rows that it was handed in the driver alone, one by one.
+        spread = spark.createDataFrame(table).repartition(settings.spark_shuffle_partitions)
+        answered = score(model, spread).select("row", SCORE).toPandas()
         return answered.sort_values("row")[SCORE].to_numpy(float)
 
     return importance(scored, spec.columns, scores, seed=settings.seed)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from leapline.jobs.jvm import OPTIONS, driver_options
 from leapline.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def _build(settings: Settings, name: str, more: Mapping[str, str]) -> "SparkSess
     builder = SparkSession.builder.appName(f"leapline-{name}")
     if not submitted:
         builder = builder.master(settings.spark_master).config("spark.driver.memory", settings.spark_driver_memory)
+        builder = builder.config(OPTIONS, driver_options(settings))
         builder = (
             builder.config("spark.driver.host", "127.0.0.1") if settings.spark_master.startswith("local") else builder
         )

@@ -19,6 +19,7 @@ from rich.console import Console
 from leapline.errors import LeaplineError, LocalServiceError
 from leapline.jobs import probed
 from leapline.jobs.image import registry
+from leapline.jobs.jvm import FEW_EVENTS
 from leapline.jobs.run import past_report
 from leapline.local.airflow_env import Place
 from leapline.local.airflow_run import Outcome, run_dag
@@ -35,7 +36,7 @@ def run_demo(settings: Settings, day: date, days: int, sessions_per_day: int, co
     Raises:
         LeaplineError: a step failed; its own message.
     """
-    settings = with_key(settings)
+    settings = with_key(_for_few_events(settings))
     began = time.monotonic()
     with _step(console, f"Events of {days} days in {settings.landing_dir}"):
         _generate(settings, day, days, sessions_per_day, console)
@@ -52,6 +53,12 @@ def run_demo(settings: Settings, day: date, days: int, sessions_per_day: int, co
     with _step(console, "Pull the image back by digest, start it, score a session"):
         answer = _score_a_session(settings, day, published["digest"])
     _tell(console, settings, day, run, published, answer, time.monotonic() - began)
+
+
+def _for_few_events(settings: Settings) -> Settings:
+    """The settings with a driver that suits the demonstration's small days, unless the site says otherwise."""
+    given = settings.model_dump(exclude_unset=True)
+    return Settings.load(**{"spark_driver_options": FEW_EVENTS, **given})
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from airflow.sdk import BaseOperator, Context, SkipMixin, conf
 from airflow.sdk.exceptions import AirflowException
 
 import leapline.jobs
+from leapline.jobs.jvm import OPTIONS, driver_options
 from leapline.jobs.rollback import promote_model, roll_back
 from leapline.jobs.run import Run, past_report, perform, report_path
 from leapline.orchestration.docs import TASK_DOCS
@@ -72,8 +73,6 @@ class SparkStep(SparkSubmitOperator):
         super().__init__(
             task_id=step,
             application=str(Path(leapline.jobs.__file__).parent / f"{step}.py"),
-            # Forty lines of Spark's start-up would stand before the step's own.
-            conf={"spark.log.level": "WARN"},
             pool=conf.get("leapline", "spark_pool", fallback="default_pool"),
             doc_md=TASK_DOCS[step],
             **kwargs,
@@ -89,6 +88,8 @@ class SparkStep(SparkSubmitOperator):
             self.name = f"leapline {self.task_id} {facts['day']}"
             self.application_args = _arguments(facts, run_id)
             self._driver_memory = settings.spark_driver_memory
+            # Forty lines of Spark's start-up would stand before the step's own.
+            self.conf = {"spark.log.level": "WARN", OPTIONS: driver_options(settings)}
             try:
                 super().execute(context)
             except AirflowException as exc:
