@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from leapline.events.clean import CleanOptions, clean_landing
+from leapline.events.kinds import _literal
 from leapline.events.mapping import DEFAULT, load
 from tests.events.lines import CONSENT, DAY, KEY, at, contexts, land, line, product, self_describing
 
@@ -169,3 +170,10 @@ def test_a_site_maps_its_own(spark: "SparkSession", tmp_path: Path) -> None:
         ("item_view", "item", None, None, None, None),
         ("purchase", None, "V7", None, 12.5, None),
     ]
+
+
+@pytest.mark.parametrize("text", ["it's", r"^\d+\.html$", "${spark.app.name}", "\\", "'", 'a "b"\n%_', "Ü \U0001f6d2"])
+def test_a_text_of_the_mapping_stands_in_sql_as_it_is(spark: "SparkSession", text: str) -> None:
+    row = spark.range(1).selectExpr(f"{_literal(text)} AS text").first()
+    assert row is not None
+    assert row.text == text

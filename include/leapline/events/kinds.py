@@ -1,6 +1,6 @@
-"""The mapping, compiled to Spark columns."""
+"""The mapping, compiled to Spark's columns and SQL."""
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import reduce
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from leapline.events.mapping import (
 
 PRODUCT: Final = "struct<item:string,category:string,price:double,quantity:int>"
 _MORE: Final = "struct<kind:string,item:string,category:string,price:double,quantity:int>"
+_NOTHING: Final = "CAST(NULL AS STRING)"
 _WITH_PAGE: Final = ("page_view", "item_view")
 
 
@@ -75,24 +76,18 @@ def with_kinds(frame: DataFrame, mapping: Mapping) -> DataFrame:
 
     Needs the columns of `columns_of` and, parsed, `entities`.
     """
+    # As SQL text: of Spark's column objects a mapping takes thousands, each a call to the JVM.
     rules = mapping.rules
-    frame = frame.withColumn("event_data", _event_data(mapping))
-    frame = frame.withColumn("rule", _first_that_fits(rules))
-    frame = frame.withColumns(
-        {
-            "kind": F.coalesce(_by_rule(rules, lambda r: r.kind, F.lit), F.lit("other")),
-            "products": _by_rule(rules, _listed, _products, f"array<{PRODUCT}>"),
-        }
-    )
-    frame = frame.withColumns(
-        {
-            "page": F.when(F.col("kind").isin(*_WITH_PAGE), _page(mapping)),
-            "own": _by_rule(rules, _own_sources, _own, PRODUCT),
-            "more": _more(rules).cast(f"array<{_MORE}>"),
-        }
-    )
-    values = {name: F.col("own")[name] for name in ("item", "category", "price", "quantity")}
-    return frame.withColumns(values).drop("own", "products", "event_data", "rule")
+    kind = f"coalesce({_by_rule(rules, lambda r: r.kind, _literal)}, 'other') AS kind"
+    products = f"{_by_rule(rules, _listed, _products, f'array<{PRODUCT}>')} AS products"
+    page = f"CASE WHEN kind IN ({_literals(_WITH_PAGE)}) THEN {_page(mapping)} END AS page"
+    own = f"{_by_rule(rules, _own_sources, _own, PRODUCT)} AS own"
+    more = f"CAST({_more(rules)} AS array<{_MORE}>) AS more"
+    found = frame.selectExpr("*", f"{_event_data(mapping)} AS event_data")
+    found = found.selectExpr("*", f"{_first_that_fits(rules)} AS rule")
+    found = found.selectExpr("*", kind, products).selectExpr("*", page, own, more)
+    values = (f"own.{name} AS {name}" for name in ("item", "category", "price", "quantity"))
+    return found.selectExpr("*", *values).drop("own", "products", "event_data", "rule")
 
 
 def _sources(mapping: Mapping) -> Iterator[Source]:
@@ -101,60 +96,61 @@ def _sources(mapping: Mapping) -> Iterator[Source]:
         yield from (s for s in (rule.item, rule.category, rule.price, rule.quantity) if s is not None)
 
 
-def _event_data(mapping: Mapping) -> Column:
+def _event_data(mapping: Mapping) -> str:
     fields = sorted({s.event for s in _sources(mapping) if isinstance(s, FromEvent)})
     if not fields:
-        return F.lit(None)
+        return "NULL"
     data = ",".join(f"`{name}`:string" for name in fields)
-    parsed = F.from_json(F.col("unstruct_event"), f"data struct<data:struct<{data}>>")
-    return F.when(F.col("unstruct_event").isNotNull(), parsed["data"]["data"])
+    parsed = f"from_json(unstruct_event, 'data struct<data:struct<{data}>>').data.data"
+    return f"CASE WHEN unstruct_event IS NOT NULL THEN {parsed} END"
 
 
-def _value(source: Source | None) -> Column:
+def _value(source: Source | None) -> str:
     match source:
         case None:
-            return F.lit(None).cast("string")
+            return _NOTHING
         case FromColumn(column=name, pattern=pattern):
-            return F.nullif(F.regexp_extract(name, pattern, 1), F.lit(""))
+            return f"nullif(regexp_extract(`{name}`, {_literal(pattern)}, 1), '')"
         case FromEvent(event=field):
-            return F.col("event_data")[field]
+            return f"event_data.`{field}`"
         case FromEntity(entity=name, field=field):
-            return F.get(F.filter("entities", lambda e: _is(e, name)), F.lit(0))["data"][field]
+            return f"get(filter(entities, e -> {_is_named(name)}), 0).data.`{field}`"
         case _:
-            return F.col(source)
+            return f"`{source}`"
 
 
 def _is(entity: Column, name: str) -> Column:
-    return entity["schema"].startswith(f"iglu:{name}/")
+    return entity["schema"].startswith(_schemas_of(name))
 
 
-def _fits(condition: Condition) -> Column:
+def _is_named(name: str) -> str:
+    return f"startswith(e.schema, {_literal(_schemas_of(name))})"
+
+
+def _schemas_of(name: str) -> str:
+    return f"iglu:{name}/"
+
+
+def _fits(condition: Condition) -> str:
     value = _value(condition.source)
     if isinstance(condition.is_, Matches):
-        return value.rlike(condition.is_.pattern)
-    return value.isin(*condition.is_)
+        return f"{value} RLIKE {_literal(condition.is_.pattern)}"
+    return f"{value} IN ({_literals(condition.is_)})"
 
 
-def _first_that_fits(rules: list[Rule]) -> Column:
-    tests = [reduce(lambda a, b: a & b, map(_fits, rule.when)) for rule in rules]
-    chain = F.when(tests[0], 0)
-    for number, test in enumerate(tests[1:], 1):
-        chain = chain.when(test, number)
-    return chain
+def _first_that_fits(rules: list[Rule]) -> str:
+    tests = (" AND ".join(map(_fits, rule.when)) for rule in rules)
+    return f"CASE {' '.join(f'WHEN {test} THEN {number}' for number, test in enumerate(tests))} END"
 
 
-def _by_rule(
-    rules: list[Rule], key: Callable[[Rule], Any], value: Callable[[Any], Column], type_: str = "string"
-) -> Column:
+def _by_rule(rules: list[Rule], key: Callable[[Rule], Any], value: Callable[[Any], str], type_: str = "string") -> str:
     """One value a rule, by what the rule says; null for rules that say nothing. Equal ones share a branch."""
-    numbers: dict[Hashable, list[int]] = {}
+    numbers: dict[Hashable, list[str]] = {}
     for number, rule in enumerate(rules):
         if (said := key(rule)) is not None:
-            numbers.setdefault(said, []).append(number)
-    chain = F.when(F.lit(False), F.lit(None).cast(type_))
-    for said, which in numbers.items():
-        chain = chain.when(F.col("rule").isin(which), value(said))
-    return chain
+            numbers.setdefault(said, []).append(str(number))
+    branches = (f"WHEN rule IN ({', '.join(which)}) THEN {value(said)}" for said, which in numbers.items())
+    return f"CASE {' '.join(branches)} END" if numbers else f"CAST(NULL AS {type_})"
 
 
 _FIRST: Final = "first product"
@@ -168,52 +164,55 @@ def _own_sources(rule: Rule) -> Hashable:
     return sources if any(sources) else None
 
 
-def _own(sources: Any) -> Column:
-    return F.get("products", F.lit(0)) if sources == _FIRST else _product(*map(_value, sources))
+def _own(sources: Any) -> str:
+    return "get(products, 0)" if sources == _FIRST else _product(*map(_value, sources))
 
 
 def _listed(rule: Rule) -> Products | None:
     return rule.products and rule.products.model_copy(update={"kind": None})
 
 
-def _products(products: Products) -> Column:
+def _products(products: Products) -> str:
     names = (products.item, products.category, products.price, products.quantity)
-    return F.transform(
-        F.filter("entities", lambda e: _is(e, products.entity)),
-        lambda e: _product(*(e["data"][name] for name in names)),
+    found = f"filter(entities, e -> {_is_named(products.entity)})"
+    return f"transform({found}, e -> {_product(*(f'e.data.`{name}`' for name in names))})"
+
+
+def _product(item: str, category: str, price: str, quantity: str) -> str:
+    amount = f"try_cast({price} AS double)"
+    return (
+        f"named_struct('item', {_text(item)}, 'category', {_text(category)}, "
+        f"'price', CASE WHEN abs({amount}) < 1e12D THEN {amount} END, "
+        f"'quantity', try_cast(try_cast({quantity} AS double) AS int))"
     )
 
 
-def _product(item: Column, category: Column, price: Column, quantity: Column) -> Column:
-    amount = price.try_cast("double")
-    return F.struct(
-        _text(item).alias("item"),
-        _text(category).alias("category"),
-        F.when(F.abs(amount) < 1e12, amount).alias("price"),
-        quantity.try_cast("double").try_cast("int").alias("quantity"),
-    )
+def _text(value: str) -> str:
+    return f"CASE WHEN trim({value}) <> '' THEN trim(substring(trim({value}), 1, 200)) END"
 
 
-def _text(value: Column) -> Column:
-    trimmed = F.trim(value)
-    return F.when(trimmed != "", F.trim(F.substring(trimmed, 1, 200)))
+def _page(mapping: Mapping) -> str:
+    said = _by_rule(mapping.rules, lambda r: r.page, _literal)
+    pages = ((_literal(page.path), _literal(page.page)) for page in mapping.pages)
+    by_path = " ".join(f"WHEN coalesce(page_urlpath, '') RLIKE {path} THEN {page}" for path, page in pages)
+    return f"coalesce({said}, {f'CASE {by_path} END' if by_path else _NOTHING}, 'other')"
 
 
-def _page(mapping: Mapping) -> Column:
-    said = _by_rule(mapping.rules, lambda r: r.page, F.lit)
-    path = F.coalesce("page_urlpath", F.lit(""))
-    by_path = F.when(F.lit(False), F.lit(None).cast("string"))
-    for page in mapping.pages:
-        by_path = by_path.when(path.rlike(page.path), F.lit(page.page))
-    return F.coalesce(said, by_path, F.lit("other"))
-
-
-def _more(rules: list[Rule]) -> Column:
+def _more(rules: list[Rule]) -> str:
     """Rows beyond an event's own, null where there are none."""
-    own_rows = _by_rule(rules, lambda r: None if r.products is None else int(r.products.kind is None), F.lit, "int")
-    kind = F.coalesce(_by_rule(rules, lambda r: r.products and r.products.kind, F.lit), F.col("kind"))
-    further = F.slice("products", own_rows + 1, F.size("products"))
-    rows = F.transform(
-        further, lambda p: F.struct(kind.alias("kind"), p["item"], p["category"], p["price"], p["quantity"])
-    )
-    return F.when(F.size("products") > own_rows, rows)
+    own_rows = _by_rule(rules, lambda r: None if r.products is None else int(r.products.kind is None), str, "int")
+    kind = f"coalesce({_by_rule(rules, lambda r: r.products and r.products.kind, _literal)}, kind)"
+    values = ", ".join(f"'{name}', p.{name}" for name in ("item", "category", "price", "quantity"))
+    further = f"slice(products, {own_rows} + 1, size(products))"
+    rows = f"transform({further}, p -> named_struct('kind', {kind}, {values}))"
+    return f"CASE WHEN size(products) > {own_rows} THEN {rows} END"
+
+
+def _literal(text: str) -> str:
+    """A text in SQL. Spark would put its variables in place of `${...}`, even here."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("$", "\\u0024")
+    return f"'{escaped}'"
+
+
+def _literals(texts: Iterable[str]) -> str:
+    return ", ".join(map(_literal, texts))
