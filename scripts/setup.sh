@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what Leapline needs into this folder: .venv (Python), .local/bin (scorer, crane, registry), .local/scorer (the
-# images' binaries), .local/spark.jsa (Spark's classes); and a JRE from the system's packages where there is none. A step that is up to date costs nothing: its
-# stamp is written last and holds a hash of what went in, so a step that was interrupted is simply done again.
+# images' binaries), .local/spark.jsa (Spark's classes); and a JRE from the system's packages where there is none. A step
+# that is up to date costs nothing: its stamp is written last and holds a hash of what went in, so a step that was
+# interrupted is simply done again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

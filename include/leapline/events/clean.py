@@ -142,7 +142,8 @@ def clean_day(spark: SparkSession, files: Iterable[LandedFile], day: date, optio
     dated = with_constants(
         lines.dated(read_lines(spark, files)), {**night.constants(), **pseudonym.padded(options.key)}
     )
-    near = dated.observe(landed, *passed_by(lines.of_other_nights())).where(~lines.of_other_nights())
+    other = lines.of_other_nights()
+    near = dated.observe(landed, *passed_by(other)).where(~other)
     fields = lines.fields_of(near, options.mapping)
     judged = lines.judged(fields, options.mapping, night, options.consent_required)
     used = _known(judged.observe(scanned, *tally()).where(stays()), options.mapping)

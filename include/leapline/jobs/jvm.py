@@ -20,7 +20,8 @@ from leapline.settings import Settings
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-OPTIONS: Final = "spark.driver.extraJavaOptions"
+OPTIONS: Final = "spark.driver.defaultJavaOptions"
+"""Which Spark puts before the extra ones of a site's own configuration instead of in their place."""
 ARCHIVE: Final = "spark.jsa"
 FEW_EVENTS: Final = "-XX:TieredStopAtLevel=1"
 """For days of some 100,000 events and fewer, which are done before the time that goes into optimising code comes back.
@@ -37,14 +38,19 @@ def driver_options(settings: Settings) -> str:
     return f"{shared} {settings.spark_driver_options}".strip()
 
 
+def stay_here() -> None:
+    """Spark's own environment: this interpreter and loopback, unless somebody said otherwise."""
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+
+
 def write_archive(file: Path) -> None:
     """Run a little of everything that a night does in Spark, and keep the classes that it took; replaces the file.
 
     Raises:
         LocalServiceError: the JVM wrote none.
     """
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    stay_here()
     from pyspark.sql import SparkSession
 
     made = file.with_suffix(".tmp").absolute()

@@ -1,12 +1,10 @@
 """The Spark session of a job: the same under `spark-submit` and by hand."""
 
-import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from leapline.jobs.jvm import OPTIONS, driver_options
+from leapline.jobs.jvm import OPTIONS, driver_options, stay_here
 from leapline.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,8 +18,7 @@ def spark_session(settings: Settings, name: str, more: Mapping[str, str] | None 
     Under `spark-submit` master and memory are those of the Airflow connection; by hand those of the settings.
     `more` is Spark configuration on top, for a session that this call starts.
     """
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    stay_here()
     from pyspark.sql import SparkSession
 
     running = SparkSession.getActiveSession()
