@@ -50,7 +50,7 @@ def _model_only(models: dict[str, Any]) -> Table:
 
 
 def _http(http: dict[str, Any]) -> Table:
-    one, rate, full, start = (http[key] for key in ("one_connection", "constant_rate", "saturation", "start"))
+    one, rate, full, large = (http[key] for key in ("one_connection", "constant_rate", "saturation", "start_large"))
     return Table(
         ["", "bare handler", "scorer", "ratio"],
         [
@@ -60,10 +60,18 @@ def _http(http: dict[str, Any]) -> Table:
              f"{rate['scorer']['p99_us']:.0f} µs", f"{rate['scorer']['p99_us'] / rate['bare']['p99_us']:.2f}"],
             [f"{full['connections']} connections, requests/s", f"{full['bare_requests_per_second']:,.0f}",
              f"{full['scorer_requests_per_second']:,.0f}", f"{full['ratio']:.2f}"],
-            ["start to ready", "", f"{start['ready_ms_median']:.0f} ms", ""],
-            ["resident memory", "", f"{start['memory_bytes_after_requests']['resident'] / 2**20:.0f} MB", ""],
+            *_start(http["start"], ""),
+            *_start(large, f", bundle of {large['bundle_bytes'] / 1e6:.1f} MB, {large['trees']} trees"),
         ],
     )  # fmt: skip
+
+
+def _start(start: dict[str, Any], of: str) -> list[list[str]]:
+    memory = start["memory_bytes_after_requests"]["resident"]
+    return [
+        [f"start to ready{of}", "", f"{start['ready_ms_median']:.0f} ms", ""],
+        [f"resident memory{of}", "", f"{memory / 2**20:.0f} MB", ""],
+    ]
 
 
 def _peers(peers: dict[str, Any]) -> Table:

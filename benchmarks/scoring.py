@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import forest, mixed, report
+from benchmarks import forest, large, mixed, report
 from benchmarks.peers import PEERS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -76,14 +76,22 @@ def scorer(*args: str | Path) -> dict[str, Any]:
 
 
 def load_test(work: Path, bundle: Path, frame: Path, seconds: float) -> dict[str, Any]:
-    """The HTTP server on one connection, at a constant rate, at saturation; its start and memory."""
+    """The HTTP server on one connection, at a constant rate, at saturation; its start and memory, with a large bundle
+    too."""
     program = work / "loadtest"
     go = {**os.environ, "GOFLAGS": "-buildvcs=false", "PATH": f"{ROOT / '.venv/bin'}:{os.environ['PATH']}"}
     subprocess.run(["go", "build", "-o", program, "./cmd/loadtest"], check=True, cwd=ROOT / "include/scorer", env=go)
-    argv = [program, "-seconds", str(max(1, int(seconds / 2))), "-scorer", SCORER, bundle, frame]
-    found: dict[str, Any] = json.loads(subprocess.run(argv, check=True, capture_output=True).stdout)
+
+    def measure(*args: str | Path) -> dict[str, Any]:
+        argv = [program, "-seconds", str(max(1, int(seconds / 2))), "-scorer", SCORER, *args, frame]
+        found: dict[str, Any] = json.loads(subprocess.run(argv, check=True, capture_output=True).stdout)
+        return found
+
+    found = measure(bundle)
     del found["bundle"]
-    return found
+    trees = large.make(bundle, work / "large.zip")
+    size = (work / "large.zip").stat().st_size
+    return found | {"start_large": {"trees": trees, "bundle_bytes": size, **measure("-only-start", work / "large.zip")}}
 
 
 def leapline(work: Path, results: dict[str, Any]) -> dict[str, Any]:

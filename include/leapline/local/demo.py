@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 
 from leapline.errors import LeaplineError, LocalServiceError
-from leapline.jobs import probed
+from leapline.jobs import judgement, probed
 from leapline.jobs.image import registry
 from leapline.jobs.jvm import FEW_EVENTS
 from leapline.jobs.run import past_report
@@ -159,18 +159,19 @@ def _tell(
     seconds: float,
 ) -> None:
     lake, probe = Lake(settings.home), _summary(settings, run, "probe")
+    moved = _summary(settings, run, "promote")
     metrics, best = published["metrics"], best_possible(settings, day)
     low, high = metrics["roc_auc_interval"]
     answer = scored["answer"]
     rows = {
-        "verdict": _summary(settings, run, "gate")["sentence"],
+        "verdict": judgement.final(lake, day)["summary"],
         "ROC AUC": f"{metrics['roc_auc']:.4f} (95 %: {low:.4f} to {high:.4f})"
         + (f", best possible {best:.4f}" if best else ""),
         "average precision": f"{metrics['average_precision']:.4f}",
         "probe": probe["sentence"],
         "model": published["model_id"],
         "image": f"{published['image']}@{published['digest']}",
-        "champion": _summary(settings, run, "promote")["why"],
+        "champion": "this model, from now on" if moved["promoted"] else f"left in place: {moved['why']}",
         "a session": f"{answer['segment']} {answer['buy']:.2f} after {answer['events_seen']} events",
         "plots": str(lake.current("models", published["model_id"]) / "plots"),
         "model card": str(lake.current("models", published["model_id"]) / "card.md"),

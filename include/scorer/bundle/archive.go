@@ -17,7 +17,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"sort"
 	"strings"
 	"sync"
@@ -107,6 +106,8 @@ func Read(name string, data []byte, lim Limits) (*Archive, error) {
 	if len(data) == 0 {
 		return nil, entryErrf(name, "is empty, expected a zip")
 	}
+	digest := make(chan [sha256.Size]byte, 1)
+	go func() { digest <- sha256.Sum256(data) }() // takes as long as listing the entries
 	reader, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		return nil, entryErrf(name, "is not a whole zip: %w", err)
@@ -114,13 +115,14 @@ func Read(name string, data []byte, lim Limits) (*Archive, error) {
 	if len(reader.File) > lim.Entries {
 		return nil, entryErrf(name, "has %d entries, the limit is %d", len(reader.File), lim.Entries)
 	}
-	sum := sha256.Sum256(data)
-	a := &Archive{Digest: hex.EncodeToString(sum[:]), Size: int64(len(data)), lim: lim, data: data, files: map[string]file{}}
+	a := &Archive{Size: int64(len(data)), lim: lim, data: data, files: make(map[string]file, len(reader.File))}
 	for _, f := range reader.File {
 		if err := a.addZip(f); err != nil {
 			return nil, err
 		}
 	}
+	sum := <-digest
+	a.Digest = hex.EncodeToString(sum[:])
 	return a, a.readInfo(name)
 }
 
@@ -266,15 +268,10 @@ func (a *Archive) readFile(buf []byte, name string) error {
 }
 
 func (a *Archive) readZip(buf []byte, f *zip.File) error {
-	from, err := f.DataOffset()
+	packed, err := a.packed(f)
 	if err != nil {
-		return entryErrf(f.Name, "is cut or damaged: %w", err)
+		return err
 	}
-	stored := f.CompressedSize64
-	if from < 0 || from > int64(len(a.data)) || stored > uint64(int64(len(a.data))-from) {
-		return entryErrf(f.Name, "is cut: its data ends beyond the zip")
-	}
-	packed := a.data[from : from+int64(stored)]
 	if f.Method == zip.Store {
 		if len(packed) != len(buf) {
 			return entryErrf(f.Name, "is stored as %d bytes, but its size is given as %d", len(packed), len(buf))
@@ -294,4 +291,18 @@ func (a *Archive) readZip(buf []byte, f *zip.File) error {
 	return nil
 }
 
-func join(dir, name string) string { return path.Join(dir, name) }
+// packed gives an entry's bytes as they stand in the zip.
+func (a *Archive) packed(f *zip.File) ([]byte, error) {
+	from, err := f.DataOffset()
+	if err != nil {
+		return nil, entryErrf(f.Name, "is cut or damaged: %w", err)
+	}
+	stored := f.CompressedSize64
+	if from < 0 || from > int64(len(a.data)) || stored > uint64(int64(len(a.data))-from) {
+		return nil, entryErrf(f.Name, "is cut: its data ends beyond the zip")
+	}
+	return a.data[from : from+int64(stored)], nil
+}
+
+// join names what is in a folder. Either name is clean: checkPath or checkSegment has seen to that.
+func join(dir, name string) string { return dir + "/" + name }

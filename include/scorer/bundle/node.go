@@ -113,16 +113,6 @@ func (a *Archive) parseNode(n *Node, data []byte) error {
 	return n.parseProto(data, a.lim)
 }
 
-// sub reads the model of a folder below the node's, and gives the folder.
-func (n *Node) sub(name string) (dir string, model *Model, err error) {
-	if err := checkSegment(name); err != nil {
-		return "", nil, entryErrf(n.Model.Entry, "names the folder %.200q, which %w", name, err)
-	}
-	dir = join(n.Dir, name)
-	model, err = n.archive.Model(dir)
-	return dir, model, err
-}
-
 func (n *Node) checkSockets() error {
 	for _, side := range [][]Socket{n.Inputs, n.Outputs} {
 		seen := map[string]bool{}

@@ -54,9 +54,11 @@ func readAll(a *bundle.Archive) error {
 		if err != nil {
 			return err
 		}
-		nothing := func(string, *bundle.Model, *bundle.Tree) error { return nil }
-		if err := child.EachTree(names, nothing); err != nil {
-			return err
+		trees := child.Trees()
+		for _, name := range names {
+			if err := trees.Read(name); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -1,73 +1,58 @@
 package bundle
 
-import (
-	"runtime"
-	"sync"
-)
+import "bytes"
 
-// loaded is one tree of a forest, read but not yet visited.
-type loaded struct {
-	model *Model
-	tree  *Tree
-	err   error
+// Trees reads the trees of a forest one after another, each in the memory of the one before. Several of them may read
+// the trees of one node at once.
+type Trees struct {
+	Model *Model // of the tree that was read
+	Tree  Tree
+
+	node *Node
+	file file // of Model
 }
 
-// maxReaders bounds the goroutines that read trees, and with them the trees in memory.
-const maxReaders = 8
+// Trees starts to read.
+func (n *Node) Trees() *Trees { return &Trees{node: n} }
 
-// EachTree reads the trees of a forest, each a folder with a model and a tree file, on all processors, and visits them in
-// order. A visited tree's memory is used again. The first error ends it.
-func (n *Node) EachTree(names []string, visit func(name string, m *Model, t *Tree) error) error {
-	readers := min(runtime.GOMAXPROCS(0), maxReaders, len(names))
-	ready, free := make([]chan loaded, readers), make([]chan *Tree, readers)
-	stop := make(chan struct{})
-	var running sync.WaitGroup
-	for k := range readers { // reader k has the trees k, k+readers, ...
-		ready[k], free[k] = make(chan loaded, 1), make(chan *Tree, 2)
-		free[k] <- new(Tree)
-		free[k] <- new(Tree)
-		running.Go(func() {
-			for i := k; i < len(names); i += readers {
-				select {
-				case <-stop:
-					return
-				case t := <-free[k]:
-					ready[k] <- n.load(names[i], t)
-				}
-			}
-		})
+// Read reads the tree in a folder below the node's, with its model.
+func (r *Trees) Read(name string) error {
+	n := r.node
+	if err := checkSegment(name); err != nil {
+		return entryErrf(n.Model.Entry, "names the folder %.200q, which %w", name, err)
 	}
-	err := visitAll(names, ready, free, visit)
-	close(stop)
-	for k := range readers {
-		select { // a reader may wait to give its last tree
-		case <-ready[k]:
-		default:
-		}
+	dir := join(n.Dir, name)
+	if err := r.readModel(dir); err != nil {
+		return err
 	}
-	running.Wait()
-	return err
+	return n.Tree(dir, &r.Tree)
 }
 
-func visitAll(names []string, ready []chan loaded, free []chan *Tree, visit func(string, *Model, *Tree) error) error {
-	for i, name := range names {
-		k := i % len(ready)
-		next := <-ready[k]
-		if next.err != nil {
-			return next.err
-		}
-		if err := visit(name, next.model, next.tree); err != nil {
-			return err
-		}
-		free[k] <- next.tree
+// readModel reads a tree's model, unless it is that of the tree before, as it nearly always is.
+func (r *Trees) readModel(dir string) error {
+	a := r.node.archive
+	file := a.files[join(dir, "model"+a.ext())]
+	if r.Model != nil && a.same(r.file, file) {
+		return nil
 	}
+	model, err := a.Model(dir)
+	if err != nil {
+		return err
+	}
+	r.Model, r.file = model, file
 	return nil
 }
 
-func (n *Node) load(name string, t *Tree) loaded {
-	dir, model, err := n.sub(name)
-	if err == nil {
-		err = n.Tree(dir, t)
+// same says whether two entries of a zip are packed in the very same way into the very same bytes. What the one holds
+// is then what the other does.
+func (a *Archive) same(x, y file) bool {
+	if x.zip == nil || y.zip == nil || x.size != y.size || x.zip.Method != y.zip.Method || x.zip.CRC32 != y.zip.CRC32 {
+		return false
 	}
-	return loaded{model, t, err}
+	one, err := a.packed(x.zip)
+	if err != nil {
+		return false
+	}
+	other, err := a.packed(y.zip)
+	return err == nil && bytes.Equal(one, other)
 }

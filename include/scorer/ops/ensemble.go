@@ -2,6 +2,9 @@ package ops
 
 import (
 	"fmt"
+	"runtime"
+	"slices"
+	"sync"
 
 	"leapline/scorer/bundle"
 	"leapline/scorer/engine"
@@ -15,21 +18,22 @@ type ensemble struct {
 	scratch int
 }
 
-// loader reads the trees of a model one after another.
+// loader reads the trees of a model, in several parts at once.
 type loader struct {
 	stage    *engine.Stage
 	features int
 	width    int
 	share    bool // a leaf's values are taken over their sum
-	builder  *forest.Builder
-	tree     bundle.Tree
+	parts    []*forest.Builder
 	nodes    int
 	depth    int
 }
 
+// maxParts bounds the goroutines that read trees.
+const maxParts = 8
+
 func newLoader(s *engine.Stage, width int) *loader {
-	n := s.Size("num_features", maxCategories)
-	return &loader{stage: s, features: n, width: width, builder: forest.NewBuilder(n, width)}
+	return &loader{stage: s, features: s.Size("num_features", maxCategories), width: width}
 }
 
 // addOne reads the tree beside the model.
@@ -38,24 +42,35 @@ func (l *loader) addOne() {
 	if s.Failed() {
 		return
 	}
-	err := s.Node().Tree(s.Node().Dir, &l.tree)
+	var tree bundle.Tree
+	err := s.Node().Tree(s.Node().Dir, &tree)
 	if err == nil {
-		err = l.add(&l.tree)
+		err = l.add(l.part(), &tree)
 	}
-	if err != nil {
-		s.Fail("%w", err)
-	}
+	l.added(err)
 }
 
-func (l *loader) add(t *bundle.Tree) error {
+// part starts a part of the trees; the parts' order is the trees'.
+func (l *loader) part() *forest.Builder {
+	l.parts = append(l.parts, forest.NewBuilder(l.features, l.width))
+	return l.parts[len(l.parts)-1]
+}
+
+func (l *loader) add(part *forest.Builder, t *bundle.Tree) error {
 	if l.share {
 		shares(t)
 	}
-	if err := l.builder.Add(t); err != nil {
-		return err
+	return part.Add(t)
+}
+
+// added counts what was read.
+func (l *loader) added(err error) {
+	if err != nil {
+		l.stage.Fail("%w", err)
 	}
-	l.nodes, l.depth = l.nodes+len(t.Nodes), max(l.depth, t.Depth)
-	return nil
+	for _, part := range l.parts {
+		l.nodes, l.depth = l.nodes+part.Nodes(), max(l.depth, part.Depth)
+	}
 }
 
 // shares turns each leaf's class weights into their shares; of an all-zero leaf they stay zero.
@@ -69,30 +84,52 @@ func shares(t *bundle.Tree) {
 	}
 }
 
-// addAll reads the trees that the attribute names, each a folder with a model of the op.
+// addAll reads the trees that the attribute names, each a folder with a model of the op. Of several errors it tells
+// that of the first tree, whatever the number of parts.
 func (l *loader) addAll(op string) (trees int) {
 	s := l.stage
 	names := s.Strings("trees")
-	if s.Failed() {
+	if s.Failed() || len(names) == 0 {
 		return 0
 	}
-	err := s.Node().EachTree(names, func(name string, model *bundle.Model, t *bundle.Tree) error {
-		err := l.checkTree(model, op)
-		if err == nil {
-			err = l.add(t)
-		}
-		if err == nil && l.nodes == len(t.Nodes) { // the first: the others will be like it
-			l.builder.Expect(len(names))
-		}
-		if err != nil {
-			err = &bundle.Error{Entry: s.Node().Dir + "/" + name, Err: err}
-		}
-		return err
-	})
-	if err != nil {
-		s.Fail("%w", err)
+	var running sync.WaitGroup
+	size := (len(names)-1)/min(runtime.GOMAXPROCS(0), maxParts) + 1
+	errs := make([]error, 0, maxParts)
+	for run := range slices.Chunk(names, size) {
+		errs = append(errs, nil)
+		part, err := l.part(), &errs[len(errs)-1]
+		running.Go(func() { *err = l.addRun(part, run, op) })
+	}
+	running.Wait()
+	first := slices.IndexFunc(errs, func(err error) bool { return err != nil })
+	if first < 0 {
+		l.added(nil)
+	} else {
+		l.added(errs[first])
 	}
 	return len(names)
+}
+
+// addRun reads trees one after another, up to the first that is wrong.
+func (l *loader) addRun(part *forest.Builder, names []string, op string) error {
+	node := l.stage.Node()
+	trees := node.Trees()
+	for i, name := range names {
+		err := trees.Read(name)
+		if err != nil {
+			return err
+		}
+		if err = l.checkTree(trees.Model, op); err == nil {
+			err = l.add(part, &trees.Tree)
+		}
+		if err != nil {
+			return &bundle.Error{Entry: node.Dir + "/" + name, Err: err}
+		}
+		if i == 0 {
+			part.Expect(len(names) - 1)
+		}
+	}
+	return nil
 }
 
 func (l *loader) checkTree(m *bundle.Model, op string) error {
@@ -124,7 +161,7 @@ func (l *loader) finish() ensemble {
 	if s.Failed() {
 		return ensemble{}
 	}
-	compiled, err := l.builder.Build()
+	compiled, err := forest.Build(l.parts...)
 	if err != nil {
 		s.Fail("%w", err)
 		return ensemble{}

@@ -1,7 +1,7 @@
 // Command loadtest measures the scorer's HTTP server against the bare handler that is its limit: one that reads the
 // body and answers fixed bytes of the same size, in the same process, under the same http.Server.
 //
-//	go run ./cmd/loadtest [-seconds 5] [-rate 500] [-connections 16] [-scorer BINARY] BUNDLE FRAME
+//	go run ./cmd/loadtest [-seconds 5] [-rate 500] [-connections 16] [-scorer BINARY] [-only-start] BUNDLE FRAME
 //
 // FRAME is a leap frame; its rows become requests of one row to /v1/predict. The servers run in a process of their own,
 // a copy of this one. With -scorer it also starts that binary a few times, and tells how long it takes to be ready and
@@ -21,6 +21,7 @@ type options struct {
 	rate        int
 	connections int
 	scorer      string
+	onlyStart   bool
 	child       bool
 	bundle      string
 	frame       string
@@ -63,6 +64,7 @@ func main() {
 	flag.IntVar(&o.rate, "rate", 500, "requests a second at the constant rate")
 	flag.IntVar(&o.connections, "connections", 16, "connections at saturation and at the constant rate")
 	flag.StringVar(&o.scorer, "scorer", "", "a scorer binary, to measure its start and memory")
+	flag.BoolVar(&o.onlyStart, "only-start", false, "measure nothing but the start of -scorer")
 	flag.BoolVar(&o.child, "child", false, "be the servers (used by the program itself)")
 	flag.Parse()
 	if flag.NArg() != 2 {
@@ -84,13 +86,26 @@ func run(o options) error {
 	if o.child {
 		return serveChild(o.bundle, bodies[0])
 	}
-	r, err := measure(o, bodies)
+	var r any
+	if o.onlyStart {
+		r, err = measureStart(o, requestsOf(bodies))
+	} else {
+		r, err = measure(o, bodies)
+	}
 	if err != nil {
 		return err
 	}
 	out := json.NewEncoder(os.Stdout)
 	out.SetIndent("", "  ")
 	return out.Encode(r)
+}
+
+func requestsOf(bodies [][]byte) [][]byte {
+	requests := make([][]byte, len(bodies))
+	for i, body := range bodies {
+		requests[i] = requestBytes("/v1/predict", body)
+	}
+	return requests
 }
 
 func measure(o options, bodies [][]byte) (*result, error) {
@@ -105,10 +120,7 @@ func measure(o options, bodies [][]byte) (*result, error) {
 		return nil, err
 	}
 	r.AnswerBytes = len(answer)
-	requests := make([][]byte, len(bodies))
-	for i, body := range bodies {
-		requests[i] = requestBytes("/v1/predict", body)
-	}
+	requests := requestsOf(bodies)
 	targets := []target{{servers.Bare, requests}, {servers.Scorer, requests}}
 	if err := r.load(o, targets, time.Duration(o.seconds)*time.Second); err != nil {
 		return nil, err

@@ -52,18 +52,20 @@ type group struct {
 
 const lanes = 8
 
-func (f *Forest) group(l *layout, trees []treeShape) {
-	for k := 0; k < len(trees); k += lanes {
-		g := group{trees: min(lanes, len(trees)-k)}
-		for i := range g.roots {
-			t := trees[k]
-			if i < g.trees {
-				t = trees[k+i]
+func (f *Forest) group(parts []*Builder, layouts []*layout) {
+	in := 0 // trees of the last group
+	for k, b := range parts {
+		for _, t := range b.trees {
+			root := layouts[k].start + layouts[k].position[t.first]
+			if in %= lanes; in == 0 {
+				f.groups = append(f.groups, group{roots: [lanes]uint32{root, root, root, root, root, root, root, root}})
 			}
-			g.roots[i] = l.position[t.first]
+			g := &f.groups[len(f.groups)-1]
+			g.roots[in] = root
 			g.depth = max(g.depth, t.depth)
+			in++
+			g.trees = in
 		}
-		f.groups = append(f.groups, g)
 	}
 }
 

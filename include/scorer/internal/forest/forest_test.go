@@ -1,6 +1,7 @@
 package forest
 
 import (
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -99,15 +100,20 @@ func plainWalk(t *bundle.Tree, x []float64) []float64 {
 	return t.Values[t.Nodes[i].Lo:t.Nodes[i].Hi]
 }
 
-func build(t testing.TB, trees []bundle.Tree, features, width int) *Forest {
+// build compiles trees in so many parts, or fewer.
+func build(t testing.TB, trees []bundle.Tree, features, width, parts int) *Forest {
 	t.Helper()
-	b := NewBuilder(features, width)
-	for i := range trees {
-		if err := b.Add(&trees[i]); err != nil {
-			t.Fatal(err)
+	var builders []*Builder
+	for part := range slices.Chunk(trees, (len(trees)-1)/parts+1) {
+		b := NewBuilder(features, width)
+		for i := range part {
+			if err := b.Add(&part[i]); err != nil {
+				t.Fatal(err)
+			}
 		}
+		builders = append(builders, b)
 	}
-	f, err := b.Build()
+	f, err := Build(builders...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,29 +144,42 @@ func TestForestEqualsPlainWalk(t *testing.T) {
 			for i := range trees {
 				m.grow(&trees[i], 1+m.IntN(c.leaves), 0, c.chain)
 			}
-			f := build(t, trees, c.features, c.width)
-			if (f.wide != nil) != c.wide || f.Trees() != c.trees {
-				t.Fatalf("%d trees, wide nodes %t", f.Trees(), f.wide != nil)
-			}
-			s := f.NewScratch()
-			for range 300 {
-				x := m.row()
-				f.Read(x, s)
-				k := 0
-				for g := range f.Groups() {
-					for _, leaf := range f.Group(g, s) {
-						got := f.Values[int(leaf)*c.width:][:c.width]
-						if want := plainWalk(&trees[k], x); !slices.Equal(got, want) {
-							t.Fatalf("tree %d of %v: %v, expected %v", k, x, got, want)
-						}
-						k++
-					}
+			one := build(t, trees, c.features, c.width, 1)
+			for _, parts := range []int{1, 2, 3} {
+				f := build(t, trees, c.features, c.width, parts)
+				if (f.wide != nil) != c.wide || f.Trees() != c.trees || !maps.Equal(f.Uses(), one.Uses()) {
+					t.Fatalf("%d trees, wide nodes %t, uses %v", f.Trees(), f.wide != nil, f.Uses())
 				}
-				if k != c.trees {
-					t.Fatalf("%d trees were walked, expected %d", k, c.trees)
+				if f.zeros != one.zeros || f.conditions != one.conditions {
+					t.Fatalf("%d parts have %d conditions and %d leaves, one has %d and %d",
+						parts, f.conditions, f.zeros, one.conditions, one.zeros)
 				}
+				checkWalks(t, f, m, trees)
 			}
 		})
+	}
+}
+
+// checkWalks compares the forest with its trees on random rows.
+func checkWalks(t *testing.T, f *Forest, m *maker, trees []bundle.Tree) {
+	t.Helper()
+	s := f.NewScratch()
+	for range 300 {
+		x := m.row()
+		f.Read(x, s)
+		k := 0
+		for g := range f.Groups() {
+			for _, leaf := range f.Group(g, s) {
+				got := f.Values[int(leaf)*f.Width:][:f.Width]
+				if want := plainWalk(&trees[k], x); !slices.Equal(got, want) {
+					t.Fatalf("tree %d of %v: %v, expected %v", k, x, got, want)
+				}
+				k++
+			}
+		}
+		if k != len(trees) {
+			t.Fatalf("%d trees were walked, expected %d", k, len(trees))
+		}
 	}
 }
 
@@ -171,7 +190,7 @@ func TestSpreadCategories(t *testing.T) {
 		Nodes:  []bundle.TreeNode{{Feature: 0, Right: 2, Lo: 0, Hi: 2, Categories: 3 << 20, IsLeft: true}, leaf(0), leaf(1)},
 		Values: []float64{1, 2}, Cats: []float64{3, 2 << 20}, Depth: 1,
 	}
-	f := build(t, []bundle.Tree{tree}, 1, 1)
+	f := build(t, []bundle.Tree{tree}, 1, 1, 1)
 	if f.sets[0].bytes != nil {
 		t.Fatal("a table was made")
 	}
@@ -197,7 +216,7 @@ func TestBuilderRefuses(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "leaf of 1 values, expected 3") {
 		t.Errorf("a short leaf: %v", err)
 	}
-	if _, err := NewBuilder(2, 1).Build(); err == nil {
+	if _, err := Build(NewBuilder(2, 1)); err == nil {
 		t.Error("a forest without trees was built")
 	}
 }
@@ -211,7 +230,7 @@ func BenchmarkForest(b *testing.B) {
 	for i := range trees {
 		m.grow(&trees[i], 200, 0, false)
 	}
-	f := build(b, trees, 6, 2)
+	f := build(b, trees, 6, 2, 1)
 	rows := make([][]float64, 200)
 	for i := range rows {
 		rows[i] = m.row()

@@ -21,6 +21,28 @@ func newInterner(width int) interner {
 
 func (n *interner) row(i uint32) []uint64 { return n.rows[int(i)*n.width : (int(i)+1)*n.width] }
 
+func (n *interner) len() int { return len(n.rows) / n.width }
+
+// join makes one of several: the numbers of the first stay, and numbers gives those of each part's rows.
+func join(parts []interner) (all interner, numbers [][]uint32) {
+	all, numbers = parts[0], make([][]uint32, len(parts))
+	for k := range parts {
+		part := &parts[k]
+		numbers[k] = make([]uint32, part.len())
+		for i := range numbers[k] {
+			switch {
+			case k == 0:
+				numbers[k][i] = uint32(i)
+			case part.width == 2:
+				numbers[k][i] = all.addPair(part.rows[2*i], part.rows[2*i+1])
+			default:
+				numbers[k][i] = all.add(part.row(uint32(i)))
+			}
+		}
+	}
+	return all, numbers
+}
+
 // add gives the number of a row.
 func (n *interner) add(row []uint64) uint32 {
 	at := n.find(row)
@@ -45,7 +67,7 @@ func (n *interner) addPair(a, b uint64) uint32 {
 
 // insert adds a row that belongs in a free slot.
 func (n *interner) insert(at int, row []uint64) uint32 {
-	number := uint32(len(n.rows) / n.width)
+	number := uint32(n.len())
 	n.rows = append(n.rows, row...)
 	n.table[at] = number + 1
 	if int(number)*2 > len(n.table) {
@@ -66,7 +88,7 @@ func (n *interner) find(row []uint64) int {
 
 func (n *interner) grow() {
 	n.table = make([]uint32, 4*len(n.table))
-	for i := range uint32(len(n.rows) / n.width) {
+	for i := range uint32(n.len()) {
 		n.table[n.find(n.row(i))] = i + 1
 	}
 }

@@ -4,12 +4,16 @@ package forest
 // to one another, some three levels of a tree, fill one line of 64 bytes. (In order of breadth alone the same walk took
 // twice as long.)
 type layout struct {
-	position []uint32 // of each of the builder's nodes
+	start    uint32   // among the forest's nodes
+	position []uint32 // of each of the builder's nodes, from start
 	size     uint32
 	farthest uint32 // from a node to its children
 }
 
 const linePairs = 8
+
+// aligned gives the next start of a line.
+func aligned(at uint32) uint32 { return (at + 2*linePairs - 1) &^ (2*linePairs - 1) }
 
 func newLayout(b *Builder) *layout {
 	l := &layout{position: make([]uint32, len(b.nodes))}
@@ -17,7 +21,7 @@ func newLayout(b *Builder) *layout {
 	for _, t := range b.trees {
 		nodes := b.nodes[t.first:]
 		position := l.position[t.first:]
-		l.size = (l.size + 2*linePairs - 1) &^ (2*linePairs - 1)
+		l.size = aligned(l.size)
 		position[0] = l.size
 		l.size += 2 // the root has no sibling
 		if nodes[0].right == 0 {
@@ -41,17 +45,17 @@ func newLayout(b *Builder) *layout {
 					}
 				}
 			}
-			l.place(nodes, position, line[:taken])
+			l.pairs(nodes, position, line[:taken])
 			blocks = append(blocks, line[taken:]...)
 		}
 	}
 	return l
 }
 
-// place puts the children of each parent side by side, all in one line.
-func (l *layout) place(nodes []shape, position, parents []uint32) {
+// pairs puts the children of each parent side by side, all in one line.
+func (l *layout) pairs(nodes []shape, position, parents []uint32) {
 	if l.size%(2*linePairs)+uint32(2*len(parents)) > 2*linePairs {
-		l.size = (l.size + 2*linePairs - 1) &^ (2*linePairs - 1)
+		l.size = aligned(l.size)
 	}
 	for _, at := range parents {
 		position[at+1], position[nodes[at].right] = l.size, l.size+1
@@ -60,29 +64,32 @@ func (l *layout) place(nodes []shape, position, parents []uint32) {
 	}
 }
 
-// emit writes the nodes as pairs of numbers: a split's condition and the distance to its left child, or, at a distance of
-// 0, the number of a leaf after all conditions.
-func emit[T uint16 | uint32](b *Builder, l *layout, number []uint32, conditions int) []T {
-	out := make([]T, 2*l.size)
-	sets := number[len(b.tests.rows)/2:]
-	for k, t := range b.trees {
-		end := len(b.nodes)
-		if k+1 < len(b.trees) {
-			end = b.trees[k+1].first
-		}
-		for i := t.first; i < end; i++ {
-			n, at := b.nodes[i], l.position[i]
-			switch {
-			case n.right == 0:
-				out[2*at] = T(conditions + int(n.what))
-				continue
-			case n.what&setFlag != 0:
-				out[2*at] = T(sets[n.what&^setFlag])
-			default:
-				out[2*at] = T(number[n.what])
-			}
-			out[2*at+1] = T(l.position[i+1] - at)
-		}
+// place puts the layouts one behind another, each at the start of a line.
+func place(layouts []*layout) (size int, farthest uint32) {
+	for _, l := range layouts {
+		l.start = uint32(size)
+		size += int(aligned(l.size))
+		farthest = max(farthest, l.farthest)
 	}
-	return out
+	return size, farthest
+}
+
+// emit writes a part's nodes as pairs of numbers: a split's condition and the distance to its left child, or, at a
+// distance of 0, the number of a leaf after all conditions.
+func emit[T uint16 | uint32](out []T, b *Builder, l *layout, is *numbers) {
+	out = out[2*l.start:]
+	tests := uint32(b.tests.len())
+	for i := range b.nodes {
+		n, at := b.nodes[i], l.position[i]
+		switch {
+		case n.right == 0:
+			out[2*at] = T(is.leaves[n.what])
+			continue
+		case n.what&setFlag != 0:
+			out[2*at] = T(is.conditions[tests+n.what&^setFlag])
+		default:
+			out[2*at] = T(is.conditions[n.what])
+		}
+		out[2*at+1] = T(l.position[i+1] - at)
+	}
 }

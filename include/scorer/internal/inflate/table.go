@@ -29,13 +29,16 @@ const (
 	maxEntries = 1<<rootBits + 144<<(maxBits-rootBits)
 )
 
-// table decodes one Huffman code: its first rootBits bits index entries, longer codes go on in a subtable.
+// table decodes one Huffman code: its first bits, as many as its longest code has but at most rootBits, index entries;
+// longer codes go on in a subtable.
 type table struct {
+	mask    uint64
 	entries [maxEntries]uint32
+	code    canonicalCode
 }
 
 func (t *table) find(b uint64) uint32 {
-	e := t.entries[b&(1<<rootBits-1)]
+	e := t.entries[b&t.mask&(1<<rootBits-1)]
 	if e&link != 0 {
 		e = t.entries[(uint64(e>>valueShift)+b>>rootBits&(1<<(maxBits-rootBits)-1))%maxEntries]
 	}
@@ -44,68 +47,92 @@ func (t *table) find(b uint64) uint32 {
 
 // build fills the table for a canonical code of the given lengths; meaning gives each symbol's entry without its length.
 func (t *table) build(lengths []uint8, meaning []uint32) error {
-	next, longest, err := canonical(lengths)
-	if err != nil {
+	code := &t.code
+	if err := code.order(lengths); err != nil {
 		return err
 	}
+	root := max(1, min(code.longest, rootBits))
+	t.mask = 1<<root - 1
 	switch {
-	case longest <= 1: // not complete, perhaps: what no code reaches must be known as such
-		for i := range t.entries[:1<<rootBits] {
-			t.entries[i] = special | 1
-		}
-	case longest > rootBits:
+	case code.longest <= 1: // not complete, perhaps: what no code reaches must be known as such
+		t.entries[0], t.entries[1] = special|1, special|1
+	case code.longest > rootBits:
 		clear(t.entries[:1<<rootBits]) // no links of the code before
 	}
+	// What is there of the codes of fewer bits repeats with every further bit.
+	for n := 1; n <= root; n++ {
+		if code.longest > 1 {
+			copy(t.entries[1<<(n-1):1<<n], t.entries[:1<<(n-1)])
+		}
+		for i, symbol := range code.ofLength(n) {
+			t.entries[reversed(code.first[n]+i, n)] = meaning[symbol] | uint32(n)
+		}
+	}
 	free := 1 << rootBits
-	for symbol, n := range lengths {
-		if n == 0 {
-			continue
-		}
-		reversed := int(bits.Reverse16(uint16(next[n])) >> (16 - n))
-		next[n]++
-		entry := meaning[symbol] | uint32(n)
-		if n <= rootBits {
-			for i := reversed; i < 1<<rootBits; i += 1 << n {
-				t.entries[i] = entry
+	for n := rootBits + 1; n <= code.longest; n++ {
+		for i, symbol := range code.ofLength(n) {
+			at := reversed(code.first[n]+i, n)
+			link := t.link(at&(1<<rootBits-1), &free)
+			for j := at >> rootBits; j < 1<<(maxBits-rootBits); j += 1 << (n - rootBits) {
+				t.entries[link+j] = meaning[symbol] | uint32(n)
 			}
-			continue
-		}
-		root := &t.entries[reversed&(1<<rootBits-1)]
-		if *root&link == 0 {
-			*root = link | uint32(free)<<valueShift
-			free += 1 << (maxBits - rootBits)
-		}
-		first := int(*root >> valueShift)
-		for i := reversed >> rootBits; i < 1<<(maxBits-rootBits); i += 1 << (n - rootBits) {
-			t.entries[first+i] = entry
 		}
 	}
 	return nil
 }
 
-// canonical gives the first code of each length, and the longest length (RFC 1951, section 3.2.2). Like zlib it takes no
-// code but a complete one, one of a single bit, or an empty one.
-func canonical(lengths []uint8) (next [maxBits + 1]int, longest int, err error) {
-	var count [maxBits + 1]int
+// link gives where the subtable of a root entry starts, making it of what is free.
+func (t *table) link(root int, free *int) int {
+	if e := t.entries[root]; e&link != 0 {
+		return int(e >> valueShift)
+	}
+	start := *free
+	t.entries[root] = link | uint32(start)<<valueShift
+	*free += 1 << (maxBits - rootBits)
+	return start
+}
+
+// reversed gives the n bits of a code in the order in which a stream has them.
+func reversed(code, n int) int { return int(bits.Reverse16(uint16(code)) >> (16 - n)) }
+
+// canonicalCode is a code's symbols in order of their codes, which are numbers that follow one another in each length
+// (RFC 1951, section 3.2.2).
+type canonicalCode struct {
+	longest int
+	first   [maxBits + 1]int // the code of each length's first symbol
+	start   [maxBits + 2]int // where each length's symbols start
+	symbols [288]uint16
+}
+
+func (c *canonicalCode) ofLength(n int) []uint16 { return c.symbols[c.start[n]:c.start[n+1]] }
+
+// order puts symbols in order. Like zlib it takes no code but a complete one, one of a single bit, or an empty one.
+func (c *canonicalCode) order(lengths []uint8) error {
+	var count, at [maxBits + 1]int
 	for _, n := range lengths {
-		count[n]++
+		count[n&maxBits]++
 	}
-	count[0] = 0
-	code := 0
+	at[0] = len(lengths) - count[0] // symbols without a code stand last
+	count[0], c.longest = 0, 0
 	for n := 1; n <= maxBits; n++ {
-		code = (code + count[n-1]) << 1
-		next[n] = code
+		c.first[n] = (c.first[n-1] + count[n-1]) << 1
+		c.start[n+1] = c.start[n] + count[n]
+		at[n] = c.start[n]
 		if count[n] > 0 {
-			longest = n
+			c.longest = n
 		}
-		if code+count[n] > 1<<n {
-			return next, longest, ErrCorrupt
+		if c.first[n]+count[n] > 1<<n {
+			return ErrCorrupt
 		}
 	}
-	if longest > 1 && next[longest]+count[longest] != 1<<longest {
-		err = ErrCorrupt
+	if n := c.longest; n > 1 && c.first[n]+count[n] != 1<<n {
+		return ErrCorrupt
 	}
-	return next, longest, err
+	for symbol, n := range lengths {
+		c.symbols[at[n&maxBits]] = uint16(symbol)
+		at[n&maxBits]++
+	}
+	return nil
 }
 
 // The meanings of RFC 1951, section 3.2.5.
