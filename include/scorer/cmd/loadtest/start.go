@@ -59,7 +59,7 @@ func (r *startResult) startOnce(o options, requests [][]byte, last bool, work in
 	if !last {
 		return took, nil
 	}
-	time.Sleep(200 * time.Millisecond) // what comes after "ready" is done by then
+	time.Sleep(1500 * time.Millisecond) // the server has settled by then
 	r.MemoryReady = memory(command.Process.Pid)
 	for i := range work {
 		if err := c.exchange(requests[i%len(requests)]); err != nil {

@@ -137,11 +137,17 @@ func (d *Decoder) block(literals, distances *table) error {
 			}
 			dst[at] = byte(e >> valueShift)
 			at++
-			if e = literals.find(bits); e&literal != 0 && at < len(dst) {
+			if e = literals.find(bits); e&literal != 0 && at+1 < len(dst) {
 				bits >>= e & lengthMask
 				n -= int(e & lengthMask)
 				dst[at] = byte(e >> valueShift)
 				at++
+				if e = literals.find(bits); e&literal != 0 {
+					bits >>= e & lengthMask
+					n -= int(e & lengthMask)
+					dst[at] = byte(e >> valueShift)
+					at++
+				}
 			}
 			continue
 		}

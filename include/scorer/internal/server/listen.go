@@ -42,7 +42,9 @@ func Run(ctx context.Context, c Config) error {
 	}
 	s.Publish(model)
 	c.Log.Info("ready", "model", model.ID, "load_ms", milliseconds(model.LoadTime), "since_start_ms", milliseconds(time.Since(c.Started)))
-	Settle()
+	// Not now, when those wait who waited for the model.
+	settling := time.AfterFunc(time.Second, Settle)
+	defer settling.Stop()
 	select {
 	case err := <-failed:
 		return err
