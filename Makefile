@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 UV := $(shell command -v uv || echo .venv/bin/uv)
 PORT ?= 8080
+# Two, each with Spark sessions of 2 GB: half of a test's time is waiting.
+TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lock demo up down check test bench bench-scale
@@ -17,8 +19,8 @@ lock: setup ## compile requirements.in and requirements-dev.in into pinned files
 	$(UV) pip compile -q --upgrade --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 	$(UV) pip compile -q --upgrade --universal --python-version 3.11 requirements-bench.in -o requirements-bench.txt
 
-demo: setup ## the whole line on generated events: from Snowplow lines to a scored session
-	@.venv/bin/leapline demo
+demo: setup ## the whole line on generated events: from Snowplow lines to a scored session (DEMO_ARGS="--days 7")
+	@.venv/bin/leapline demo $(DEMO_ARGS)
 
 up: setup ## Airflow's web UI with the nightly schedule, on loopback (PORT=8080)
 	@.venv/bin/leapline up --port $(PORT)
@@ -35,7 +37,7 @@ check: setup ## format, lint, types, layers, Go vet
 
 test: check ## everything that continuous integration runs
 	@cd include/scorer && PATH="$(CURDIR)/.venv/bin:$$PATH" go test ./...
-	@.venv/bin/pytest -q
+	@.venv/bin/pytest -q -n $(TEST_WORKERS) --dist loadfile
 
 bench: setup ## the benchmarks, as JSON, a table and a plot (BENCH_ARGS="--out docs/benchmarks")
 	@$(UV) pip install -q --python .venv/bin/python -r requirements-bench.txt

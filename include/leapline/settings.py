@@ -142,7 +142,7 @@ class Settings(BaseSettings):
     )
     probe_tolerance: float = Field(1e-9, gt=0, le=1e-6, description="Greatest difference from Spark's probability.")
     max_latency_ms: float = Field(
-        250.0, gt=0, description="The probe: 99 of 100 one-row answers must come sooner (milliseconds)."
+        10.0, gt=0, description="The probe: 99 of 100 one-row answers must come sooner (milliseconds)."
     )
 
     registry: str = Field("127.0.0.1:5055", description="OCI registry, host[:port].")

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import socket
 import subprocess
 import zipfile
@@ -15,12 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from leapline.events.generator import PLANTED, GeneratorSpec, generate
+from leapline.events.generator import PLANTED
 from leapline.jobs.image import registry
 from leapline.jobs.jvm import FEW_EVENTS
 from leapline.jobs.run import past_report
-from leapline.local.airflow_env import Place
-from leapline.local.airflow_run import Outcome, run_dag
 from leapline.local.registry import of_settings
 from leapline.serving.probe import running
 from leapline.settings import Settings
@@ -43,50 +42,72 @@ def free_address() -> str:
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """A fresh installation with two generated days and a registry of its own."""
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A fresh installation, with a lake, an Airflow and a registry of its own."""
     if not (ROOT / ".local/bin/registry").exists():
         pytest.skip("TOOLS ABSENT: `make setup` puts the registry, crane and the scorer into .local")
-    home = tmp_path_factory.mktemp("lake")
-    made = Settings(
-        home=home, landing=home / "landing", pseudonym_key=KEY, tools=ROOT / ".local", registry=free_address(),
+    home, tools = tmp_path_factory.mktemp("lake"), tmp_path_factory.mktemp("tools")
+    for tool in ("bin", "spark.jsa"):
+        (tools / tool).symlink_to(ROOT / ".local" / tool)
+    return Settings(
+        home=home, landing=home / "landing", pseudonym_key=KEY, tools=tools, registry=free_address(),
         training_days=1, forest_trees=20, forest_depth=8, roc_auc_threshold=0.7, spark_driver_memory="2g",
         spark_driver_options=FEW_EVENTS,
     )  # fmt: skip
-    generate(home / "landing", GeneratorSpec(start=date(2026, 3, 3), days=2, sessions_per_day=1800))
-    local = of_settings(made)
-    local.start()
-    yield made
-    local.stop()
 
 
 @pytest.fixture(scope="module")
-def outcome(settings: Settings) -> Outcome:
-    return run_dag(settings, Place(settings.home / "airflow"), DAY)
+def told(settings: Settings) -> Iterator[str]:
+    """What `make demo` says, on two small days."""
+    argv = ["make", "demo", f"DEMO_ARGS=--date {DAY} --days 2 --sessions-per-day 1800"]
+    env = os.environ | environment(settings)
+    done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=800)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    yield done.stdout
+    of_settings(settings).stop()
 
 
-def summary(settings: Settings, outcome: Outcome, step: str) -> dict[str, Any]:
-    report = past_report(settings, outcome.run_id, step)
-    assert report is not None, outcome
+@pytest.fixture(scope="module")
+def run_id(settings: Settings, told: str) -> str:
+    """The one run there is."""
+    (report,) = settings.home.glob("runs/*/publish.json")
+    return report.parent.name
+
+
+def summary(settings: Settings, run_id: str, step: str) -> dict[str, Any]:
+    report = past_report(settings, run_id, step)
+    assert report is not None, step
     assert report["ok"], report
     found: dict[str, Any] = report["summary"]
     return found
 
 
-def test_the_dag_publishes_and_promotes(settings: Settings, outcome: Outcome) -> None:
-    assert outcome.state == "success", outcome.error
-    assert set(outcome.tasks.values()) == {"success"}
-    published = summary(settings, outcome, "publish")
+def test_the_dag_publishes_and_promotes(settings: Settings, run_id: str) -> None:
+    published = summary(settings, run_id, "publish")
     assert registry(settings).digest("champion") == published["digest"]
-    assert summary(settings, outcome, "gate")["roc_auc"] > 0.7
-    probed = summary(settings, outcome, "probe")
+    assert summary(settings, run_id, "promote")["promoted"] is True
+    assert summary(settings, run_id, "gate")["roc_auc"] > 0.7
+    probed = summary(settings, run_id, "probe")
     assert probed["rows"] >= 1000
     assert probed["sessions"] == probed["rows"]
     assert probed["max_difference"] <= settings.probe_tolerance
 
 
-def test_the_image_that_comes_back_scores_a_session(settings: Settings, outcome: Outcome, tmp_path: Path) -> None:
-    layout = registry(settings).pull(summary(settings, outcome, "publish")["digest"], tmp_path / "image")
+def test_the_demo_tells_what_came_of_it(settings: Settings, run_id: str, told: str) -> None:
+    published = summary(settings, run_id, "publish")
+    rows = dict(re.findall(r"^  ([A-Za-z]+(?: [A-Za-z]+)?)  +(.+)$", told, re.MULTILINE))
+    assert rows["verdict"].startswith("Passed all ")
+    assert rows["ROC AUC"].startswith(f"{published['metrics']['roc_auc']:.4f} (95 %: ")
+    assert rows["model"] == published["model_id"]
+    assert rows["image"] == f"{settings.image}@{published['digest']}"
+    assert rows["champion"] == "this model, from now on"
+    assert re.fullmatch(r"(buy|defer) [01]\.\d\d after \d+ events", rows["a session"])
+    assert (Path(rows["plots"]) / "roc.png").exists()
+    assert Path(rows["model card"]).exists()
+
+
+def test_the_image_that_comes_back_scores_a_session(settings: Settings, run_id: str, tmp_path: Path) -> None:
+    layout = registry(settings).pull(summary(settings, run_id, "publish")["digest"], tmp_path / "image")
     sample = read_json(Lake(settings.home).current("evaluations", DAY) / "probe_rows.json")
     with running(layout, tmp_path) as client:
         answer = client.predict(sample["rows"][:3])
@@ -95,7 +116,7 @@ def test_the_image_that_comes_back_scores_a_session(settings: Settings, outcome:
 
 
 @pytest.mark.parametrize("form", ["onnx", "pmml"])
-def test_the_model_in_another_form(settings: Settings, outcome: Outcome, tmp_path: Path, form: str) -> None:
+def test_the_model_in_another_form(settings: Settings, run_id: str, tmp_path: Path, form: str) -> None:
     target = tmp_path / f"model.{form}"
     argv = [ROOT / ".venv/bin/leapline", "bundle", "export", target, "--date", str(DAY), "--to", form, "--json"]
     env = os.environ | environment(settings)
@@ -107,8 +128,8 @@ def test_the_model_in_another_form(settings: Settings, outcome: Outcome, tmp_pat
     assert said["bytes"] == target.stat().st_size
 
 
-def test_the_same_day_again_gives_the_same_image(settings: Settings, outcome: Outcome, spark: "SparkSession") -> None:
-    first = summary(settings, outcome, "package")
+def test_the_same_day_again_gives_the_same_image(settings: Settings, run_id: str, spark: "SparkSession") -> None:
+    first = summary(settings, run_id, "package")
     again = {step: do(settings, step) for step in ("featurize", "train", "evaluate", "gate", "package")}["package"]
     assert again["archive_sha256"] == first["archive_sha256"]
     assert again["image_digest"] == first["image_digest"]
@@ -136,9 +157,12 @@ def leaks(files: list[Path], texts: list[str]) -> list[tuple[Path, str]]:
     return found
 
 
-def test_nothing_personal_is_kept(settings: Settings, outcome: Outcome, tmp_path: Path) -> None:
+def test_nothing_personal_is_kept(settings: Settings, run_id: str) -> None:
     kept = [
-        p for p in settings.home.rglob("*") if p.is_file() and "landing" not in p.parts and "registry" not in p.parts
+        path
+        for folder in (settings.home, settings.tools / "airflow")
+        for path in folder.rglob("*")
+        if path.is_file() and "landing" not in path.parts and "registry" not in path.parts
     ]
     kinds = {p.suffix for p in kept}
     assert {".parquet", ".zip", ".json", ".log"} <= kinds, "the lake, the archive and the logs are looked through"

@@ -24,7 +24,7 @@ Probe = Callable[..., ProbeReport]
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Probe:
-    monkeypatch.setattr(probe, "TIMED_REQUESTS", 20)
+    monkeypatch.setattr(probe, "ROUND_REQUESTS", 20)
     monkeypatch.setattr(probe, "WARM_UP_REQUESTS", 2)
 
     def run_probe(mode: str, rows: list[dict[str, float]] = ROWS, expected: list[float] = EXPECTED) -> ProbeReport:
@@ -60,6 +60,12 @@ def test_the_same_numbers_pass(run: Probe) -> None:
     assert report.p50_us and report.p99_us and report.p50_us <= report.p99_us
     assert report.rss_bytes and report.rss_bytes > 1 << 20
     json.dumps(report.to_dict(), allow_nan=False)
+
+
+def test_the_quietest_round_counts() -> None:
+    quiet, interrupted, slow = [1.0] * 98 + [2.0, 90.0], [0.5] * 98 + [800.0, 900.0], [3.0] * 100
+    assert probe.quietest_round([*interrupted, *quiet, *slow], 100) == (3.0, 3.0)
+    assert probe.quietest_round([*interrupted, *[1.0] * 99, 2.0, *slow], 100) == (1.0, 2.0)
 
 
 def test_columns_that_the_model_does_not_read_are_not_sent(run: Probe) -> None:

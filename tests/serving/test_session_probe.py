@@ -52,7 +52,7 @@ def scores(features: list[dict[str, Any]]) -> Any:
 
 @pytest.fixture
 def run(tmp_path: Path, scorer_binary: Path, sample: Sample, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(probe, "TIMED_REQUESTS", 20)
+    monkeypatch.setattr(probe, "ROUND_REQUESTS", 20)
     monkeypatch.setattr(probe, "WARM_UP_REQUESTS", 2)
 
     def run_probe(change: Change = str, sent: Sample = sample) -> ProbeReport:
