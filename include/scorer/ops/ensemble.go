@@ -69,7 +69,7 @@ func (l *loader) added(err error) {
 		l.stage.Fail("%w", err)
 	}
 	for _, part := range l.parts {
-		l.nodes, l.depth = l.nodes+part.Nodes, max(l.depth, part.Depth)
+		l.nodes, l.depth = l.nodes+part.Nodes(), max(l.depth, part.Depth)
 	}
 }
 

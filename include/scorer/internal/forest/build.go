@@ -12,50 +12,35 @@ import (
 // processors a forest is there in half the time. The parts' memory is taken.
 func Build(parts ...*Builder) (*Forest, error) {
 	f := &Forest{}
-	starts := make([]uint32, len(parts)) // of the parts' nodes
-	size, farthest := uint32(0), uint32(0)
-	for k, b := range parts {
-		starts[k], size, farthest = size, aligned(size+uint32(len(b.nodes))), max(farthest, b.farthest)
-		f.addTrees(b.trees, starts[k])
+	for _, b := range parts {
+		f.trees += len(b.trees)
 	}
 	if f.trees == 0 {
 		return nil, errors.New("has no trees")
 	}
 	f.Width = parts[0].width
 	numbers := f.join(parts)
+	layouts := make([]*layout, len(parts))
+	each(parts, func(k int, b *Builder) { layouts[k] = newLayout(b) })
+	size, farthest := place(layouts)
 	if f.conditions+f.zeros <= math.MaxUint16 && farthest <= math.MaxUint16 {
-		f.narrow = emitAll[uint16](size, parts, starts, numbers)
+		f.narrow = make([]uint16, 2*size)
+		each(parts, func(k int, b *Builder) { emit(f.narrow, b, layouts[k], &numbers[k]) })
 	} else {
-		f.wide = emitAll[uint32](size, parts, starts, numbers)
+		f.wide = make([]uint32, 2*size)
+		each(parts, func(k int, b *Builder) { emit(f.wide, b, layouts[k], &numbers[k]) })
 	}
+	f.group(parts, layouts)
 	return f, nil
 }
 
-// emitAll writes the nodes as pairs of numbers: a split's condition and the distance to its left child, or, at a distance
-// of 0, the number of a leaf after all conditions.
-func emitAll[T uint16 | uint32](size uint32, parts []*Builder, starts []uint32, numbers []numbers) []T {
-	out := make([]T, 2*size)
+// each does the same for all parts at once.
+func each(parts []*Builder, do func(k int, b *Builder)) {
 	var running sync.WaitGroup
 	for k, b := range parts {
-		running.Go(func() { emit(out[2*starts[k]:], b, &numbers[k]) })
+		running.Go(func() { do(k, b) })
 	}
 	running.Wait()
-	return out
-}
-
-func emit[T uint16 | uint32](out []T, b *Builder, is *numbers) {
-	tests := uint32(b.tests.len())
-	for i, n := range b.nodes {
-		switch {
-		case n.left == 0:
-			out[2*i] = T(is.leaves[n.what])
-		case n.what&setFlag != 0:
-			out[2*i] = T(is.conditions[tests+n.what&^setFlag])
-		default:
-			out[2*i] = T(is.conditions[n.what])
-		}
-		out[2*i+1] = T(n.left)
-	}
 }
 
 // numbers are what a part's tests, then its sets, and its leaves are called in the forest.

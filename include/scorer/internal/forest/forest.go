@@ -52,17 +52,20 @@ type group struct {
 
 const lanes = 8
 
-// addTrees groups further trees, whose nodes begin at start.
-func (f *Forest) addTrees(trees []treeShape, start uint32) {
-	for _, t := range trees {
-		root := start + t.root
-		in := f.trees % lanes
-		if in == 0 {
-			f.groups = append(f.groups, group{roots: [lanes]uint32{root, root, root, root, root, root, root, root}})
+func (f *Forest) group(parts []*Builder, layouts []*layout) {
+	in := 0 // trees of the last group
+	for k, b := range parts {
+		for _, t := range b.trees {
+			root := layouts[k].start + layouts[k].position[t.first]
+			if in %= lanes; in == 0 {
+				f.groups = append(f.groups, group{roots: [lanes]uint32{root, root, root, root, root, root, root, root}})
+			}
+			g := &f.groups[len(f.groups)-1]
+			g.roots[in] = root
+			g.depth = max(g.depth, t.depth)
+			in++
+			g.trees = in
 		}
-		g := &f.groups[len(f.groups)-1]
-		g.roots[in], g.depth, g.trees = root, max(g.depth, t.depth), in+1
-		f.trees++
 	}
 }
 
