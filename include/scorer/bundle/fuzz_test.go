@@ -163,19 +163,9 @@ func FuzzTreeProto(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		lim := small()
 		var tree Tree
-		rest := data
-		err := tree.grow(lim, func(n *TreeNode) (err error) {
-			var record []byte
-			if record, rest, err = framed(rest); err != nil {
-				return err
-			}
-			if tree.plainNode(n, record, lim) {
-				return nil
-			}
-			return tree.nodeProto(n, record, lim)
-		})
+		err := tree.growProto(data, lim)
 		checkTree(t, &tree, err)
-		rest = data
+		rest := data
 		_, _ = growClusters(lim, func() (node ClusterNode, children int, err error) {
 			var record []byte
 			if record, rest, err = framed(rest); err != nil {

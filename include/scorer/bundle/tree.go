@@ -48,22 +48,27 @@ func (n *Node) Tree(dir string, t *Tree) error {
 		s := jsonscan.New(data)
 		err = t.grow(a.lim, func(node *TreeNode) error { return t.nodeJSON(node, s, a.lim) })
 	} else {
-		rest := data
-		err = t.grow(a.lim, func(node *TreeNode) (err error) {
-			var record []byte
-			if record, rest, err = framed(rest); err != nil {
-				return err
-			}
-			if t.plainNode(node, record, a.lim) {
-				return nil
-			}
-			return t.nodeProto(node, record, a.lim)
-		})
+		err = t.growProto(data, a.lim)
 	}
 	if err == nil && a.nodes.Add(int64(len(t.Nodes))) > int64(a.lim.Nodes) {
 		err = fmt.Errorf("takes the archive over %d tree nodes", a.lim.Nodes)
 	}
 	return entryErr(entry, err)
+}
+
+// growProto reads the nodes of a tree in protobuf.
+func (t *Tree) growProto(rest []byte, lim Limits) error {
+	return t.grow(lim, func(node *TreeNode) (err error) {
+		if size := t.plainNode(node, rest); size > 0 {
+			rest = rest[size:]
+			return nil
+		}
+		var record []byte
+		if record, rest, err = framed(rest); err != nil {
+			return err
+		}
+		return t.nodeProto(node, record, lim)
+	})
 }
 
 // waiting is a split whose right child is still to come.

@@ -5,57 +5,53 @@ import (
 	"math"
 )
 
-// Nearly every tree record is a continuous split or a leaf, in the one form that protobuf's writers give it. These are
-// read here without the general reader, which takes ten times as long; anything else is left to it.
+// Nearly every tree record is a continuous split or a leaf, in the one form that protobuf's writers give it: with its
+// length before it, its bytes but for the numbers are always the same. These are read here without the general reader,
+// which takes ten times as long; anything else is left to it.
+const (
+	plainSplit = 0x0000_0011_0a0f_0a0d // of a feature from 1 to 127: ... 12 0b 08 feature 11 threshold
+	wideSplit  = 0x0000_0012_0a10_0a0e // of a feature from 128 on: ... 12 0c 08 feature in two bytes 11 threshold
+	firstSplit = 0x0000_000f_0a0d_0a0b // of feature 0, which is left out: ... 12 09 11 threshold
+	plainLeaf  = 0x0000_000c_120a_0a08 // of one value
+	binaryLeaf = 0x0000_0014_1212_0a10 // of two
+)
 
-// plainNode reads a record of that form; false when it is of another.
-func (t *Tree) plainNode(node *TreeNode, record []byte, lim Limits) bool {
-	if len(record) < 2 || int(record[1]) != len(record)-2 || record[1] > 127 {
-		return false
+// plainNode reads the record that data begins with, if it is of such a form, and gives its size; else 0.
+func (t *Tree) plainNode(node *TreeNode, data []byte) int {
+	if len(data) < 24 {
+		return 0 // the last record of a tree may be so short
 	}
-	switch record[0] {
-	case 1<<3 | wireBytes: // internal
-		return node.plainSplit(record[2:])
-	case 2<<3 | wireBytes: // leaf
-		return t.plainLeaf(node, record[2:], lim)
-	}
-	return false
-}
-
-// plainSplit reads an internal node's split, the continuous kind: feature, then threshold, of which zeros are left out.
-func (n *TreeNode) plainSplit(b []byte) bool {
-	if len(b) < 4 || b[0] != 1<<3|wireBytes || int(b[1]) != len(b)-2 || b[2] != 2<<3|wireBytes || int(b[3]) != len(b)-4 {
-		return false
-	}
-	b = b[4:]
-	feature, threshold := uint64(0), 0.0
-	if len(b) > 1 && b[0] == 1<<3|wireVarint {
-		size := 0
-		if feature, size = binary.Uvarint(b[1:]); size <= 0 || feature > math.MaxInt32 {
-			return false
+	switch binary.BigEndian.Uint64(data) {
+	case binaryLeaf:
+		node.Lo = int32(len(t.Values))
+		t.Values = append(t.Values, double(data[8:]), double(data[16:]))
+		node.Hi = node.Lo + 2
+		return 24
+	case plainSplit:
+		if binary.BigEndian.Uint32(data[8:])&0xffff_ff80 != 0x120b_0800 || data[12] != 0x11 {
+			return 0
 		}
-		b = b[1+size:]
+		node.Feature, node.Threshold = int32(data[11]), double(data[13:])
+		return 21
+	case wideSplit:
+		if binary.BigEndian.Uint32(data[8:])&0xffff_ff80 != 0x120c_0880 || data[12] > 127 || data[13] != 0x11 {
+			return 0
+		}
+		node.Feature, node.Threshold = int32(data[11]&127)|int32(data[12])<<7, double(data[14:])
+		return 22
+	case firstSplit:
+		if binary.BigEndian.Uint32(data[8:])>>8 != 0x1209_11 {
+			return 0
+		}
+		node.Feature, node.Threshold = 0, double(data[11:])
+		return 19
+	case plainLeaf:
+		node.Lo = int32(len(t.Values))
+		t.Values = append(t.Values, double(data[8:]))
+		node.Hi = node.Lo + 1
+		return 16
 	}
-	switch {
-	case len(b) == 0:
-	case len(b) == 9 && b[0] == 2<<3|wireFixed8:
-		threshold = math.Float64frombits(binary.LittleEndian.Uint64(b[1:]))
-	default:
-		return false
-	}
-	n.Feature, n.Threshold = int32(feature), threshold
-	return true
+	return 0
 }
 
-// plainLeaf reads a leaf's packed values.
-func (t *Tree) plainLeaf(node *TreeNode, b []byte, lim Limits) bool {
-	if len(b) < 2 || b[0] != 1<<3|wireBytes || int(b[1]) != len(b)-2 || (len(b)-2)%8 != 0 || len(b)/8 > lim.List {
-		return false
-	}
-	node.Lo = int32(len(t.Values))
-	for b = b[2:]; len(b) > 0; b = b[8:] {
-		t.Values = append(t.Values, math.Float64frombits(binary.LittleEndian.Uint64(b)))
-	}
-	node.Hi = int32(len(t.Values))
-	return true
-}
+func double(data []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(data)) }
