@@ -37,7 +37,7 @@ check: setup ## format, lint, types, layers, Go vet
 
 test: check ## everything that continuous integration runs
 	@cd include/scorer && PATH="$(CURDIR)/.venv/bin:$$PATH" go test ./...
-	@.venv/bin/pytest -q -n $(TEST_WORKERS) --dist loadfile
+	@.venv/bin/pytest -q -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 bench: setup ## the benchmarks, as JSON, a table and a plot (BENCH_ARGS="--out docs/benchmarks")
 	@$(UV) pip install -q --python .venv/bin/python -r requirements-bench.txt

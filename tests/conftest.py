@@ -23,6 +23,11 @@ os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="leapline-airflow-")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first: where tests run side by side, none of them is to be left for the end."""
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own LEAPLINE_ variables must not decide a test."""

@@ -12,6 +12,7 @@ NOTEBOOK = ROOT / "include/notebooks/from_notebook_to_api.ipynb"
 
 
 @pytest.mark.spark
+@pytest.mark.e2e
 @pytest.mark.timeout(600)
 def test_the_notebook_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     if not (ROOT / ".local/bin/scorer").exists():

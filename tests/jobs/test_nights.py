@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 FIRST, SECOND, THIRD, FOURTH, FIFTH = (date(2026, 3, day) for day in range(1, 6))
 JUDGE = ("train", "evaluate", "gate")
 SHIP = ("package", "probe", "publish", "promote")
-pytestmark = [pytest.mark.spark, pytest.mark.usefixtures("spark")]
+pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.usefixtures("spark")]
 
 
 @pytest.fixture(scope="module")
@@ -245,7 +245,8 @@ def test_the_verdict_holds_against_its_own_champion_only(
 def test_a_backfill_tells_what_would_have_been(settings: Settings, lake: Lake, first_night: dict[str, Any]) -> None:
     before = registry(settings).digest("champion")
     filled = do(settings, FOURTH, *JUDGE, *SHIP, backfill=True)
-    assert filled["gate"]["result"] == filled["promote"]["result"] == "would have been published"
+    assert filled["gate"]["result"] == "to be probed"
+    assert filled["probe"]["result"] == filled["promote"]["result"] == "would have been published"
     assert not filled["promote"]["promoted"]
     assert registry(settings).digest("champion") == before
     [row] = [row for row in history.rows(lake) if row["data_day"] == "2026-03-04"]

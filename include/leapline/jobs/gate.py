@@ -18,7 +18,8 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
     lake = Lake(settings.home)
     found = papers.read(lake, run.day)
     verdict = decide(found.evidence, judgement.limits(settings))
-    document = judgement.document(verdict, run, found.champion)
+    result = judgement.TO_BE_PROBED if verdict.passed else judgement.result(passed=False, backfill=run.backfill)
+    document = judgement.document(verdict, run, found.champion, result)
     with lake.attempt("verdicts", run.day) as out:
         write_json(out / judgement.FILE, document)
         papers.write_cards(out, found, verdict)

@@ -17,6 +17,8 @@ from leapline.settings import Settings
 from leapline.storage import Lake, read_json
 
 FILE = "verdict.json"
+TO_BE_PROBED = "to be probed"
+"""The result of what the gate let pass, until the probe has had its word."""
 
 
 def limits(settings: Settings) -> Limits:
@@ -35,11 +37,11 @@ def limits(settings: Settings) -> Limits:
     )
 
 
-def document(verdict: Verdict, run: Run, champion: Rival) -> dict[str, Any]:
+def document(verdict: Verdict, run: Run, champion: Rival, result: str) -> dict[str, Any]:
     """The verdict as the lake keeps it."""
     return verdict.as_dict() | {
         "data_day": run.day.isoformat(),
-        "result": result(verdict.passed, run.backfill),
+        "result": result,
         "champion": champion.as_dict(),
     }
 

@@ -38,15 +38,16 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
     gate = lake.current("verdicts", run.day)
     verdict = conclude([*Verdict.from_dict(read_json(gate / judgement.FILE)).rules, *_rules(settings, report)])
     found = papers.read(lake, run.day)
+    result = judgement.result(verdict.passed, run.backfill)
     summary = report.to_dict() | {
         "passed": verdict.passed,
         "sentence": _sentence(report, verdict),
-        "result": judgement.result(verdict.passed, run.backfill),
+        "result": result,
         "image_digest": read_json(package / "package.json")["image_digest"],
     }
     with lake.attempt("probes", run.day) as out:
         write_json(out / "probe.json", summary)
-        write_json(out / judgement.FILE, judgement.document(verdict, run, found.champion) | {"gate": gate.name})
+        write_json(out / judgement.FILE, judgement.document(verdict, run, found.champion, result) | {"gate": gate.name})
         papers.write_cards(out, found, verdict)
     history.write(settings)
     return summary
