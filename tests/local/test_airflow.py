@@ -2,11 +2,13 @@
 
 import os
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+from pydantic import SecretStr
 
 from leapline.errors import LocalServiceError, PortTakenError
 from leapline.local import airflow
@@ -14,6 +16,8 @@ from leapline.local.airflow_api import AirflowApi
 from leapline.local.airflow_env import Place
 from leapline.settings import Settings
 from leapline.storage import write_json
+from tests.command import environment
+from tests.conftest import ROOT
 from tests.fakes.line import lay_out, tell
 
 
@@ -62,13 +66,20 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 
 @pytest.mark.e2e
-def test_up_runs_down(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The real services: healthy, a run by hand whose note is its verdict, found running, gone without a trace."""
-    for name, value in lay_out(tmp_path / "line").items():
-        monkeypatch.setenv(name, value)
+def test_up_runs_down(place: Place, tmp_path: Path) -> None:
+    """`make up`, for real: healthy, a run by hand whose note is its verdict, found running; `make down`, and gone
+    without a trace."""
+    if not (ROOT / ".local/bin/registry").exists():
+        pytest.skip("TOOLS ABSENT: `make setup` puts the registry into .local")
+    (tmp_path / "bin").symlink_to(ROOT / ".local/bin")
+    settings = Settings(
+        home=tmp_path / "lake", tools=tmp_path, registry=f"127.0.0.1:{free_port()}", pseudonym_key=SecretStr("k" * 32)
+    )
+    env = os.environ | lay_out(tmp_path / "line") | environment(settings)
     tell(tmp_path / "line", gate={"passed": False, "sentence": "Refused: too low."})
-    settings = Settings.load(home=tmp_path / "lake")
-    api = airflow.up(settings, place, quiet)
+    said = _make("up", place, env)
+    assert f"Airflow: {place.url}  user: admin  password: {place.password()}" in said
+    api = AirflowApi(place.url, "admin", place.password())
     run = api.trigger("retrain", {"date": "2026-03-01", "roc_auc_threshold": 0.9})
     assert api.wait_for_run("retrain", run, 300) == "success"
     assert api.get(f"dags/retrain/dagRuns/{run}")["note"] == "Refused: too low."
@@ -76,14 +87,21 @@ def test_up_runs_down(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         api.trigger("retrain", {"roc_auc_threshold": 0.2})
     assert api.get("pools/leapline_spark")["slots"] == 2
 
-    said: list[str] = []
-    airflow.up(settings, place, said.append)
-    assert not any("Starting" in line for line in said)
+    assert "Starting" in said
+    assert "Starting" not in _make("up", place, env)
 
     family = [p for pid in psutil.pids() if str(place.folder) in _environment(pid) for p in [psutil.Process(pid)]]
     assert len(family) >= len(airflow.COMPONENTS)  # workers come and go with the work
-    assert airflow.down(place, quiet) is True
+    _make("down", place, env)
     assert not [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    assert airflow.down(place, quiet) is False
+
+
+def _make(target: str, place: Place, env: dict[str, str]) -> str:
+    argv = ["make", target, f"PORT={place.port}"]
+    done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 def _environment(pid: int) -> str:
