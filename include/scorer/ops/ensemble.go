@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"slices"
@@ -92,21 +93,15 @@ func (l *loader) addAll(op string) (trees int) {
 	if s.Failed() || len(names) == 0 {
 		return 0
 	}
+	runs := slices.Collect(slices.Chunk(names, (len(names)-1)/min(runtime.GOMAXPROCS(0), maxParts)+1))
+	errs := make([]error, len(runs))
 	var running sync.WaitGroup
-	size := (len(names)-1)/min(runtime.GOMAXPROCS(0), maxParts) + 1
-	errs := make([]error, 0, maxParts)
-	for run := range slices.Chunk(names, size) {
-		errs = append(errs, nil)
-		part, err := l.part(), &errs[len(errs)-1]
-		running.Go(func() { *err = l.addRun(part, run, op) })
+	for k, run := range runs {
+		part := l.part()
+		running.Go(func() { errs[k] = l.addRun(part, run, op) })
 	}
 	running.Wait()
-	first := slices.IndexFunc(errs, func(err error) bool { return err != nil })
-	if first < 0 {
-		l.added(nil)
-	} else {
-		l.added(errs[first])
-	}
+	l.added(cmp.Or(errs...))
 	return len(names)
 }
 

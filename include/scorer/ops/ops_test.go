@@ -207,6 +207,29 @@ func TestOpsRefuse(t *testing.T) {
 	}
 }
 
+// TestForestTellsOfItsFirstWrongTree, however many are read at once, and of a model that differs from those before.
+func TestForestTellsOfItsFirstWrongTree(t *testing.T) {
+	good, short, far := leaf(1, 1), leaf(1), &bt.Node{Feature: 7, Left: leaf(1, 1), Right: leaf(1, 1)}
+	forestOf := func(roots ...*bt.Node) []bt.Stage {
+		return ensembleOf("random_forest_classifier", "decision_tree_classifier", classPorts, twoClasses, roots...)
+	}
+	other := forestOf(good, good, good, good)
+	other[0].Trees[3].Attrs = attrs{"num_features": bt.Long(2), "num_classes": bt.Long(3)}
+	for want, stages := range map[string][]bt.Stage{
+		"tree1: node 0 is a leaf of 1 values":       forestOf(good, short, good, far),
+		"tree1: node 0 splits on feature 7 of 2":    forestOf(good, far, short, good),
+		"tree3: num_classes is 3, the model's is 2": other,
+	} {
+		for _, format := range bt.Formats {
+			for range 20 {
+				if _, err := compileStages(format, t, stages...); err == nil || !strings.Contains(err.Error(), want) {
+					t.Fatalf("%s: got %v\nexpected %s", format, err, want)
+				}
+			}
+		}
+	}
+}
+
 // TestNoAllocations holds that scoring allocates nothing, for every op and form of vector.
 func TestNoAllocations(t *testing.T) {
 	for _, c := range append(unitCases, wideCase()) {
