@@ -161,9 +161,15 @@ make_venv() {
 }
 
 set_up_classes() {
-    local stamp=$STAMPS/classes hash
+    local stamp=$STAMPS/classes hash java
     step "Spark's classes as an archive, so that its drivers start sooner"
-    hash=$(hash_of "$("${JAVA_HOME:+$JAVA_HOME/bin/}java" -version 2>&1)" requirements.txt include/leapline/jobs/jvm.py)
+    java=$("${JAVA_HOME:+$JAVA_HOME/bin/}java" -version 2>&1)
+    case $java in *OpenJ9*)
+        note "left out: this JVM is OpenJ9, which keeps classes in a way of its own"
+        return 0
+        ;;
+    esac
+    hash=$(hash_of "$java" requirements.txt include/leapline/jobs/jvm.py)
     ! is_done "$stamp" "$hash" || [ ! -e .local/spark.jsa ] || return 0
     run "write .local/spark.jsa" .venv/bin/python -m leapline.jobs.jvm .local/spark.jsa
     done_with "$stamp" "$hash"
