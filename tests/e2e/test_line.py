@@ -90,6 +90,7 @@ def test_the_dag_publishes_and_promotes(settings: Settings, run_id: str) -> None
     probed = summary(settings, run_id, "probe")
     assert probed["rows"] >= 1000
     assert probed["sessions"] == probed["rows"]
+    assert probed["items"] > probed["sessions"] / 2
     assert probed["max_difference"] <= settings.probe_tolerance
 
 

@@ -4,6 +4,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from leapline.jobs import probed
@@ -26,12 +27,23 @@ def test_the_sampled_sessions_come_back_whole_and_in_the_rows_order(spark: Any, 
     write_json(tmp_path / probed.ROWS, sample)
 
     probed.write_events(spark, lake, DAY, tmp_path)
-    found = probed.read_sample(tmp_path, ["n"], {"kind": "odds", "factor": 0.5})
+    scored = {"session": ["s4", "s9", "s17", "s17"], "item": ["a", "a", "a", "b"], "score": [0.2, 0.5, 0.5, 0.9]}
+    pd.DataFrame(scored | {"label": [0, 0, 1, 0]}).to_parquet(tmp_path / "item_scores.parquet")
+    halved = {"calibration": {"kind": "odds", "factor": 0.5}}
+    found = probed.read_sample(tmp_path, ["n"], {**halved, "items": halved})
 
     assert [normal(session) for session in found.sessions] == [normal(as_session(sessions[name])) for name in chosen]
     assert found.features == [{"n": 0.0}, {"n": 1.0}, {"n": 2.0}]
     assert found.buys == pytest.approx([1 / 3, 1 / 9, 9 / 11])
     assert found.of == 40
+    assert [list(items) for items in found.items] == [[], ["a"], ["a", "b"]]
+    assert [list(items.values()) for items in found.items] == [
+        [],
+        [pytest.approx(1 / 9)],
+        pytest.approx([1 / 3, 9 / 11]),
+    ]
+    assert found.with_items == [1, 2]
+    assert probed.read_sample(tmp_path, ["n"], {**halved, "items": None}).with_items == []
 
 
 def normal(session: dict[str, Any]) -> dict[str, Any]:
@@ -42,4 +54,6 @@ def normal(session: dict[str, Any]) -> dict[str, Any]:
 
 def test_an_evaluation_from_before_there_were_sessions_proves_nothing(tmp_path: Path) -> None:
     write_json(tmp_path / probed.ROWS, {"rows": [{"n": 1.0}], "expected": [0.5]})
-    assert probed.read_sample(tmp_path, ["n"], None).fault == ("0 sessions to send, 1 rows and 1 probabilities")
+    assert probed.read_sample(tmp_path, ["n"], {"calibration": None}).fault == (
+        "0 sessions to send, 1 rows and 1 probabilities"
+    )

@@ -143,3 +143,40 @@ def test_a_session_without_an_answer(run: Any, sample: Sample) -> None:
     gone = [*sample.sessions[:3], {"events": []}, *sample.sessions[4:]]
     report = run(sent=Sample(gone, sample.features, sample.buys, SIZE))
     assert "session 3" in report.reason and "image 'nothing'" in report.reason
+
+
+class Ranking:
+    """A client whose scorer agrees on sessions, and says of their items what it is told to."""
+
+    def __init__(self, told: list[dict[str, float]]) -> None:
+        self.told, self.asked = told, list[int]()
+
+    def score(self, sessions: list[dict[str, Any]], *, features: bool = False, items: bool = False) -> list[Any]:
+        if not items:
+            return [{"buy": 0.5, "features": {}} for _ in sessions]
+        numbers = [int(session["session"]) for session in sessions]
+        self.asked += numbers
+        return [{"buy": 0.5, "items": [{"item": k, "buy": v} for k, v in self.told[n].items()]} for n in numbers]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, ""),
+        (
+            {"a": 0.3 + 2e-9},
+            "1 sessions differ from Spark; the first is session 2, item a: Spark 0.3, image 0.300000002",
+        ),
+        ({"a": None}, "the first is session 2, item a: Spark 0.3, image 'nothing'"),
+        ({"c": 0.1}, "the first is session 2, item c: Spark 'nothing', image 0.1"),
+    ],
+)
+def test_items_are_compared_too(changes: dict[str, float | None], reason: str) -> None:
+    spark: list[dict[str, float]] = [{"a": 0.25}, {}, {"a": 0.3, "b": 0.7}, {str(n): 0.1 for n in range(501)}]
+    image = [*spark[:2], {k: v for k, v in (spark[2] | changes).items() if v is not None}, {}]
+    sessions = [{"session": str(n), "events": []} for n in range(4)]
+    client: Any = Ranking(image)
+    worst, why = session_probe.compare(client, Sample(sessions, [{}] * 4, [0.5] * 4, 4, spark), 1e-9)
+    assert why.endswith(reason) and bool(why) == bool(reason)
+    assert client.asked == [0, 2], "no items, and more than the scorer ranks: not asked for"
+    assert worst == pytest.approx(2e-9 if changes.get("a") else 0.0, abs=1e-12)

@@ -59,7 +59,7 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
             "largest_tree": _largest_tree(model),
             "permutation": moved,
             "moments": moments.measure(*(every[name].to_numpy(float) for name in ("label", SCORE, "cut"))),
-            "items": items.judge(spark, settings, lake, run.day, candidate),
+            "items": items.judge(spark, settings, lake, run.day, candidate, out),
         }
         summary = _write(settings, out, scored, training, f"Data day {run.day}", facts)
         probed.write_events(spark, lake, run.day, out)

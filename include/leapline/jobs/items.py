@@ -14,11 +14,16 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 ITEMS: Final = "items"
+SCORES: Final = "item_scores.parquet"
+"""In an evaluation: `session`, `item`, `label` and the model's `score` of each pair of the holdout."""
 
 
-def judge(spark: "SparkSession", settings: Settings, lake: Lake, day: date, candidate: Path) -> dict[str, Any] | None:
+def judge(
+    spark: "SparkSession", settings: Settings, lake: Lake, day: date, candidate: Path, out: Path
+) -> dict[str, Any] | None:
     """Its metrics on pairs of the holdout, as a session model's, and further `first_is_bought`: of the sessions that
-    buy one of their items, the share in which the item ranked first is bought. None if there is no such model."""
+    buy one of their items, the share in which the item ranked first is bought. None if there is no such model; else
+    each pair's score is kept in `out`."""
     from pyspark.ml import PipelineModel
 
     from leapline.evaluation import metrics
@@ -29,6 +34,8 @@ def judge(spark: "SparkSession", settings: Settings, lake: Lake, day: date, cand
     _, holdout = split(spark, settings, lake, day, ITEMS)
     pairs = finished(holdout, specs.load(folder / "features.json"))
     scored = score(PipelineModel.load(str(folder / "pipeline")), pairs).toPandas()
+    kept = scored[["session", "item", "label", SCORE]].sort_values(["session", "item"])
+    kept.to_parquet(out / SCORES, index=False)
     labels, scores = scored["label"].to_numpy(float), scored[SCORE].to_numpy(float)
     measured = metrics.measure(labels, scores, read_json(folder / "training.json")["calibration"])
     return measured.as_dict() | {"first_is_bought": _first_is_bought(scored)}

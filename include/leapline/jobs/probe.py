@@ -25,7 +25,7 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
     evaluation = lake.current("evaluations", run.day)
     sample = read_json(evaluation / probed.ROWS)
     spec = specs.load(lake.current("candidates", run.day) / "features.json")
-    sessions = probed.read_sample(evaluation, spec.columns, read_json(package / "manifest.json")["calibration"])
+    sessions = probed.read_sample(evaluation, spec.columns, read_json(package / "manifest.json"))
     with tempfile.TemporaryDirectory(prefix="leapline-probe-") as work:
         report = probe(
             package / "image",
@@ -55,7 +55,7 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
 
 def _rules(settings: Settings, report: ProbeReport) -> list[Rule]:
     """What the image itself has to hold."""
-    same = f"the image's greatest difference from Spark on {report.rows} rows and {report.sessions} sessions"
+    same = f"the image's greatest difference from Spark on {report.rows} rows and {_sessions(report)}"
     if report.passed:
         parity = at_most("probe_parity", report.max_difference, settings.probe_tolerance, same)
     else:
@@ -69,10 +69,14 @@ def _sentence(report: ProbeReport, verdict: Verdict) -> str:
     if not verdict.passed:
         return f"{verdict.summary} Nothing was pushed."
     return (
-        f"The image gives Spark's probability on {report.rows} rows, and its features on {report.sessions} sessions "
+        f"The image gives Spark's probability on {report.rows} rows, and its features on {_sessions(report)} "
         f"(greatest difference {report.max_difference:.1e}); first answer after {report.start_ms:.0f} ms, "
         f"p99 {report.p99_us:.0f} us."
     )
+
+
+def _sessions(report: ProbeReport) -> str:
+    return f"{report.sessions} sessions" + (f" with {report.items} items" if report.items else "")
 
 
 if __name__ == "__main__":

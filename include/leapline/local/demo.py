@@ -27,7 +27,7 @@ from leapline.local.progress import progress_bar
 from leapline.local.registry import of_settings
 from leapline.local.secret import with_key
 from leapline.settings import Settings
-from leapline.storage import Lake
+from leapline.storage import Lake, read_json
 
 
 def run_demo(settings: Settings, day: date, days: int, sessions_per_day: int, console: Console) -> None:
@@ -120,7 +120,9 @@ def _score_a_session(settings: Settings, day: date, digest: str) -> dict[str, An
     registry."""
     from leapline.serving.probe import running
 
-    sample = probed.read_sample(Lake(settings.home).current("evaluations", day), (), None)
+    lake = Lake(settings.home)
+    manifest = read_json(lake.current("packages", day) / "manifest.json")
+    sample = probed.read_sample(lake.current("evaluations", day), (), manifest)
     session = sample.sessions[max(range(len(sample.buys)), key=lambda i: sample.buys[i])]
     with tempfile.TemporaryDirectory(prefix="leapline-demo-") as work:
         layout = registry(settings).pull(digest, Path(work) / "image")

@@ -41,7 +41,8 @@ class ProbeReport:
         reason: why not, for a person; empty if passed.
         rows: rows compared.
         sessions: sessions compared, from their events on.
-        max_difference: greatest absolute difference from Spark's probability of class 1, of rows and sessions.
+        items: items of these sessions compared, by their own probability.
+        max_difference: greatest absolute difference from Spark's probability of class 1, of rows, sessions and items.
         first_difference: the first row beyond the tolerance: `row` (index), `features`, `expected`, `got` (None if it
             is no finite number), the scorer's `answer`, and how many `rows_that_differ`.
         start_ms: from process start to the first ready answer.
@@ -53,6 +54,7 @@ class ProbeReport:
     reason: str = ""
     rows: int = 0
     sessions: int = 0
+    items: int = 0
     max_difference: float | None = None
     first_difference: dict[str, Any] | None = None
     start_ms: float | None = None
@@ -169,12 +171,13 @@ def _judge(
         worst, first = _compare(rows, expected, _answers(client, read), tolerance)
         reason = _difference(first, tolerance) if first else ""
         sessions = len(sample.sessions) if sample else 0
+        items = sum(len(sample.items[i]) for i in sample.with_items) if sample else 0
         if sample and not reason:
             apart, reason = compare(client, sample, tolerance)
             worst = max(apart, worst or 0.0)
         p50, p99 = _latencies(client, read)
     memory = _peak_memory(running.process.pid)
-    return ProbeReport(not reason, reason, len(rows), sessions, worst, first, start_ms, p50, p99, memory)
+    return ProbeReport(not reason, reason, len(rows), sessions, items, worst, first, start_ms, p50, p99, memory)
 
 
 def _await_ready(client: ScorerClient, process: "subprocess.Popen[bytes]") -> str:
