@@ -3,7 +3,9 @@
 import os
 import socket
 import subprocess
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -14,6 +16,7 @@ from leapline.errors import LocalServiceError, PortTakenError
 from leapline.local import airflow
 from leapline.local.airflow_api import AirflowApi
 from leapline.local.airflow_env import Place
+from leapline.local.keeper import Keeper
 from leapline.settings import Settings
 from leapline.storage import write_json
 from tests.command import environment
@@ -58,6 +61,17 @@ def test_nobody_there_is_one_line() -> None:
         api.get("dags")
 
 
+def test_a_keeper_starts_what_fails_again_but_not_what_fails_at_once(tmp_path: Path) -> None:
+    count = tmp_path / "count"
+    script = f"from pathlib import Path; p = Path({str(count)!r}); n = len(p.read_text()) if p.exists() else 0; "
+    command = [sys.executable, "-c", script + "p.write_text('x' * (n + 1)); raise SystemExit(3 if n < 2 else 0)"]
+    assert Keeper(command, soon_s=0, pause_s=0).run() == 0
+    assert count.read_text() == "xxx"
+    count.unlink()
+    assert Keeper(command, soon_s=60, pause_s=0).run() == 3
+    assert count.read_text() == "x"
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
     here = Place(tmp_path / "airflow", free_port())
@@ -87,6 +101,14 @@ def test_up_runs_down(place: Place, tmp_path: Path) -> None:
         api.trigger("retrain", {"roc_auc_threshold": 0.2})
     assert api.get("pools/leapline_spark")["slots"] == 2
 
+    first = _scheduler(place)
+    first.kill()
+    first.wait(30)
+    again = _within(60, lambda: _scheduler(place))
+    assert again.pid != first.pid
+    run = api.trigger("retrain", {"date": "2026-03-02"})
+    assert api.wait_for_run("retrain", run, 300) == "success"
+
     assert "Starting" in said
     assert "Starting" not in _make("up", place, env)
 
@@ -95,6 +117,30 @@ def test_up_runs_down(place: Place, tmp_path: Path) -> None:
     _make("down", place, env)
     assert not [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
     assert airflow.down(place, quiet) is False
+
+
+def _scheduler(place: Place) -> psutil.Process:
+    """The scheduler itself, not its keeper.
+
+    Raises:
+        LookupError: it does not run.
+    """
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if words[1:4] == ["-m", "airflow", "scheduler"] and _environment(process.pid) == str(place.folder):
+            return process
+    raise LookupError("scheduler")
+
+
+def _within(seconds: float, look: Callable[[], psutil.Process]) -> psutil.Process:
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return look()
+        except LookupError:
+            if time.monotonic() > end:
+                raise
+        time.sleep(0.5)
 
 
 def _make(target: str, place: Place, env: dict[str, str]) -> str:

@@ -5,6 +5,8 @@ Not `airflow standalone`: that opens log servers on every interface and leaves c
     stopped --up--> api-server answers --> all four healthy, the DAGs read: running --down--> stopped
                         |
                         +-- one exits, or is not healthy in time: its log's end in the error, stopped
+
+Each component has a keeper, which starts it again if it ends later on.
 """
 
 import importlib.metadata
@@ -138,7 +140,7 @@ def _start(place: Place, name: str, env: dict[str, str]) -> None:
     log_path.parent.mkdir(parents=True, exist_ok=True)
     with log_path.open("ab") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "airflow", *COMPONENTS[name]],
+            [sys.executable, "-m", "leapline.local.keeper", *COMPONENTS[name]],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=ROOT, start_new_session=True,
         )  # fmt: skip
     known = {"pid": child.pid, "started": psutil.Process(child.pid).create_time()}
