@@ -222,7 +222,7 @@ set_up_tools
 set_up_scorer
 set_up_classes
 if [ "$changed" = 1 ]; then
-    echo "Ready in $SECONDS s. Next: make demo"
+    echo "Ready in $SECONDS s."
 else
-    echo "Nothing to do. Next: make demo"
+    echo "Nothing to do."
 fi

@@ -2,13 +2,17 @@
 
 import json
 from datetime import date
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from leapline import cli
 from leapline.errors import InputError
+from leapline.serving.client import ScorerClient
 from leapline.settings import Settings
 from tests.command import leapline
 from tests.conftest import ROOT
@@ -23,6 +27,35 @@ def test_settings_are_shown_as_they_are_in_force(settings: Settings) -> None:
     shown = {row["name"]: row["value"] for row in leapline(settings, "settings")}
     assert shown["LEAPLINE_HOME"] == str(settings.home)
     assert shown["LEAPLINE_FOREST_TREES"] == "60"
+
+
+def test_what_one_copies_is_never_cut(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = StringIO()
+    monkeypatch.setattr(cli, "out", Console(file=told, width=50))
+    monkeypatch.setenv("LEAPLINE_HOME", str(settings.home))
+    row = dict.fromkeys(("roc_auc", "average_precision", "digest"), 0.9) | {"data_day": "2026-03-05", "tags": "?"}
+    ids = {"model_id": "2026-03-05-3f2a90bc11de", "verdict": "Passed all 18 rules: " * 5, "result": "published"}
+    monkeypatch.setattr("leapline.jobs.models.listing", lambda _: [row | ids])
+    done = CliRunner().invoke(cli.app, ["models"])
+    assert "2026-03-05-3f2a90bc11de" in told.getvalue()
+    assert "the registry does not answer" in done.stderr
+    CliRunner().invoke(cli.app, ["settings"])
+    assert all(f"LEAPLINE_{name.upper()}" in told.getvalue() for name in Settings.model_fields)
+
+
+def test_rules_are_lines_to_read(capsys: pytest.CaptureFixture[str]) -> None:
+    cli._print({"rules": [{"name": "roc_auc", "passed": False, "why": "ROC AUC: 0.5 (at least 0.88)"}]}, as_json=False)
+    assert capsys.readouterr().out == "  ✗ roc_auc ROC AUC: 0.5 (at least 0.88)\n"
+
+
+def test_a_request_is_sent_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    sent: list[Any] = []
+    monkeypatch.setattr(ScorerClient, "score", lambda _, entries: sent.append(entries) or [{"buy": 0.5}])
+    session = {"session": "s", "events": [{"kind": "search"}]}
+    for content in ({"session": session}, {"sessions": [session]}, [session], session):
+        (tmp_path / "body.json").write_text(json.dumps(content))
+        assert leapline(settings, "score", str(tmp_path / "body.json")) == [{"buy": 0.5}]
+    assert sent == [[session]] * 4
 
 
 def test_events_are_generated_where_they_land(settings: Settings) -> None:

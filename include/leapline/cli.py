@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from leapline import __version__
 from leapline.bundle.cli import app as bundle_app
@@ -66,9 +66,24 @@ def _print(summary: Any, as_json: bool) -> None:
         print(json.dumps(summary, indent=1))
         return
     for key, value in summary.items():
+        if key == "rules":
+            _print_rules(value)
+            continue
         text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
         out.print(f"[bold]{key}[/]", end=" ")
         out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_rules(rules: list[dict[str, Any]]) -> None:
+    for rule in rules:
+        mark = "[green]✓[/]" if rule["passed"] else "[red]✗[/]"
+        out.print(f"  {mark} [bold]{rule['name']}[/]", end=" ")
+        out.print(rule["why"], markup=False, highlight=False, soft_wrap=True)
+
+
+def whole(name: str) -> Column:
+    """A table's column that takes the room it needs."""
+    return Column(name, no_wrap=True, overflow="ignore", min_width=len(name))
 
 
 def _add_step(step: str, own: Callable[..., None] | None = None) -> None:
@@ -121,11 +136,16 @@ def models(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(rows, indent=1))
         return
-    table = Table("model", "data day", "ROC AUC", "average precision", "tags", "verdict", title="Models")
+    # What one copies is never cut, however narrow the terminal.
+    table = Table(whole("model"), whole("data day"), "ROC AUC", "average precision", "tags", "verdict", title="Models")
     for row in rows:
         shown = [row[k] for k in ("model_id", "data_day", "roc_auc", "average_precision", "tags", "verdict")]
         table.add_row(*("-" if value is None else str(value) for value in shown))
     out.print(table if rows else "No model was judged yet. `make demo` makes and publishes one.")
+    if any(row["tags"] == "?" for row in rows):
+        err.print(
+            "What serves is not known: the registry does not answer. `leapline registry start` starts a local one."
+        )
 
 
 @app.command()
@@ -167,9 +187,9 @@ def late(day: Day, as_json: AsJson = False) -> None:
     table = Table("data day", "sessions", "flipped", "ROC AUC then", "now", "verdict now", title="Late truth")
     for row in rows:
         table.add_row(
-            *(str(row[k]) for k in ("data_day", "sessions", "flipped", "roc_auc_then", "roc_auc_now", "verdict_now"))
+            *(_shown(row[k]) for k in ("data_day", "sessions", "flipped", "roc_auc_then", "roc_auc_now", "verdict_now"))
         )
-    out.print(table if rows else "None of the days whose events may still arrive was judged.")
+    out.print(table if rows else f"No day before {day.date()} whose events may still arrive was judged.")
 
 
 @app.command()
@@ -193,16 +213,16 @@ def ledger(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(rows, indent=1))
         return
-    columns = ("when", "who", "action", "tag", "before", "after", "model_id", "run_id", "why")
-    table = Table("when", "who", "action", "tag", "from", "to", "model", "run", "why", title="Ledger")
+    # The digests before and after, and the run, are in `--json`: with them the table fits no screen.
+    table = Table(whole("when"), "who", "action", "tag", whole("model"), "why", title="Ledger")
     for row in rows:
-        table.add_row(*("-" if row[k] is None else _short_digest(str(row[k])) for k in columns))
+        when = str(row["when"])[:16].replace("T", " ")
+        table.add_row(when, *(_shown(row[k]) for k in ("who", "action", "tag", "model_id", "why")))
     out.print(table if rows else "The ledger is empty: nothing was published yet.")
 
 
-def _short_digest(text: str) -> str:
-    """Digests by their first 12 digits, so that the table fits a screen; `--json` has them whole."""
-    return text.removeprefix("sha256:")[:12] if text.startswith("sha256:") else text
+def _shown(value: Any) -> str:
+    return "-" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 @app.command()
@@ -215,8 +235,7 @@ def score(
     from leapline.serving.client import ScorerClient
     from leapline.storage import read_json
 
-    content = read_json(file)
-    entries = content if isinstance(content, list) else [content]
+    entries = _entries(read_json(file))
     with ScorerClient(url) as client:
         sessions = all("events" in entry for entry in entries)
         answer = client.score(entries) if sessions else client.predict(entries)
@@ -225,6 +244,15 @@ def score(
         return
     for row in answer:
         out.print(f"{row.get('segment', '')} {row.get('buy', '')}".strip() or json.dumps(row))
+
+
+def _entries(content: Any) -> list[dict[str, Any]]:
+    """Of a list, of a request's body as it would be sent, or of one entry, which has a session's id itself."""
+    if isinstance(content, dict) and "sessions" in content:
+        content = content["sessions"]
+    elif isinstance(content, dict) and isinstance(content.get("session"), dict):
+        content = content["session"]
+    return content if isinstance(content, list) else [content]
 
 
 @app.command("settings")
@@ -237,7 +265,7 @@ def show_settings(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps([dict(zip(("name", "value", "about"), r, strict=True)) for r in rows], indent=1))
         return
-    table = Table("setting", "value", "meaning", title="Settings")
+    table = Table(whole("setting"), "value", "meaning", title="Settings")
     for row in rows:
         table.add_row(*map(str, row))
     out.print(table)

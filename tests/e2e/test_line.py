@@ -105,6 +105,7 @@ def test_the_demo_tells_what_came_of_it(settings: Settings, run_id: str, told: s
     assert re.fullmatch(r"(buy|defer) [01]\.\d\d after \d+ events", rows["a session"])
     assert (Path(rows["plots"]) / "roc.png").exists()
     assert Path(rows["model card"]).exists()
+    assert len(read_json(settings.home / "session.json")["session"]["events"]) > 0
 
 
 def test_the_image_that_comes_back_scores_a_session(settings: Settings, run_id: str, tmp_path: Path) -> None:

@@ -111,6 +111,10 @@ def test_up_runs_down(place: Place, tmp_path: Path) -> None:
 
     assert "Starting" in said
     assert "Starting" not in _make("up", place, env)
+    other = Place(place.folder, free_port())
+    with pytest.raises(PortTakenError, match=rf"running already, on port {place.port}; .* `make down`"):
+        airflow.up(settings, other, quiet)
+    assert api.get("monitor/health")["scheduler"]["status"] == "healthy", "a refused start stops nothing"
 
     family = [p for pid in psutil.pids() if str(place.folder) in _environment(pid) for p in [psutil.Process(pid)]]
     assert len(family) >= len(airflow.COMPONENTS)  # workers come and go with the work

@@ -45,7 +45,7 @@ def up(settings: Settings, place: Place, say: Say = print) -> AirflowApi:
     """Start Airflow, or find it running; returns when all is healthy and the DAGs are read.
 
     Raises:
-        PortTakenError: another process listens on the port.
+        PortTakenError: another process listens on the port, or this Airflow runs on another one.
         LocalServiceError: a component ended or was not healthy in time; the end of its log is in the message.
     """
     found = _running(place)
@@ -56,6 +56,7 @@ def up(settings: Settings, place: Place, say: Say = print) -> AirflowApi:
             env = environment(settings, place)
             migrate(place, env, say)
             say(f"Starting {', '.join(COMPONENTS)} (logs in {place.folder / 'logs'})")
+            _port_file(place).write_text(str(place.port))
             _start(place, "api-server", env)
             _wait(place, api, {"api-server"}, say)
             # Only now: a task that the scheduler starts before the API answers would fail.
@@ -64,7 +65,8 @@ def up(settings: Settings, place: Place, say: Say = print) -> AirflowApi:
         _wait(place, api, {*COMPONENTS, "DAGs"} - {"api-server"}, say)
         _make_pool(api)
     except LeaplineError:
-        down(place, lambda _: None)
+        if not found:  # what was running before is left running
+            down(place, lambda _: None)
         raise
     return api
 
@@ -73,10 +75,19 @@ def check_port(place: Place) -> None:
     """See that the port is this Airflow's or free.
 
     Raises:
-        PortTakenError: another process listens on it.
+        PortTakenError: another process listens on it, or this Airflow runs on another one.
     """
     if not _running(place):
         _must_be_free(place.port)
+        return
+    port = int(_port_file(place).read_text()) if _port_file(place).exists() else place.port
+    if port != place.port:
+        raise PortTakenError(
+            f"the Airflow in {place.folder}",
+            found=f"running already, on port {port}",
+            expected=f"none, to start it on port {place.port}",
+            fix=f"Use http://127.0.0.1:{port}, or stop it first: `make down`.",
+        )
 
 
 def down(place: Place, say: Say = print) -> bool:
@@ -208,6 +219,10 @@ def _must_be_free(port: int) -> None:
 
 def _pid_file(place: Place) -> Path:
     return place.folder / "processes.json"
+
+
+def _port_file(place: Place) -> Path:
+    return place.folder / "port"
 
 
 def _log(place: Place, component: str) -> Path:

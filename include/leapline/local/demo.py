@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 
@@ -28,6 +28,9 @@ from leapline.local.registry import of_settings
 from leapline.local.secret import with_key
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json
+
+SCORER: Final = "127.0.0.1:8088"
+"""Where the scorer is suggested to listen: Airflow's web UI has 8080."""
 
 
 def run_demo(settings: Settings, day: date, days: int, sessions_per_day: int, console: Console) -> None:
@@ -183,11 +186,12 @@ def _tell(
     for name, value in rows.items():
         console.print(f"  [bold]{name:<18}[/]{value}", soft_wrap=True, highlight=False)
     file = settings.home / "session.json"
-    file.write_text(json.dumps(scored["session"], indent=1) + "\n", encoding="utf-8")
+    file.write_text(json.dumps({"session": scored["session"]}, indent=1) + "\n", encoding="utf-8")
+    archive = lake.current("models", published["model_id"]) / "model.zip"
     console.print(
         f"\nNext: [bold]make up[/] for Airflow's web UI, [bold].venv/bin/leapline models[/] for what was published,\n"
-        f"[bold].local/bin/scorer serve {lake.current('models', published['model_id']) / 'model.zip'}[/] and\n"
-        f"[bold].venv/bin/leapline score {file}[/] to score that session yourself.",
+        f"[bold].local/bin/scorer serve --addr {SCORER} {archive}[/] and\n"
+        f"[bold].venv/bin/leapline score --url http://{SCORER} {file}[/] to score that session yourself.",
         highlight=False,
         soft_wrap=True,
     )

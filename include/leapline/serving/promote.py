@@ -96,7 +96,8 @@ class Champion:
                     f"tag {self.registry.ref(to or PREVIOUS)}",
                     found="no such tag",
                     expected="an earlier model to go back to",
-                    fix="Name one with `leapline rollback --to MODEL_ID`; `leapline models` lists them.",
+                    fix="Name one of `leapline models`: `leapline rollback --to MODEL_ID`. "
+                    "A second promotion makes the first model the one to go back to.",
                 )
             return self._move("rollback", digest, current, order)
 

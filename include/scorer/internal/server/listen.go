@@ -28,7 +28,7 @@ type Config struct {
 func Run(ctx context.Context, c Config) error {
 	listener, err := net.Listen("tcp", c.Address)
 	if err != nil {
-		return fmt.Errorf("cannot listen on %s: %w", c.Address, rootCause(err))
+		return fmt.Errorf("cannot listen on %s: %w; --addr chooses another", c.Address, rootCause(err))
 	}
 	s := New(c.MaxBody, c.Log)
 	web := NewHTTPServer(s, c.Log)
