@@ -28,7 +28,8 @@ def judge(lake: Lake, day: date, roc_auc: float | None, *, backfill: bool = Fals
     interval = None if roc_auc is None else [roc_auc - 0.02, roc_auc + 0.02]
     metrics |= {"roc_auc": roc_auc, "roc_auc_interval": interval, "average_precision_interval": interval}
     verdict = conclude([refuse("roc_auc", "at least 0.88", f"too low, on {day}")])
-    document = judgement.document(verdict, Run(day, "r", backfill), Rival("none", "there is none"))
+    result = judgement.result(passed=False, backfill=backfill)
+    document = judgement.document(verdict, Run(day, "r", backfill), Rival("none", "there is none"), result)
     with lake.attempt("evaluations", day) as out:
         write_json(out / "metrics.json", metrics)
     with lake.attempt("verdicts", day) as out:
