@@ -3,9 +3,12 @@
 import re
 from pathlib import Path
 
+import typer
+
 from leapline.cli import app
 from leapline.jobs.run import STEPS
 from leapline.settings import markdown_table
+from tests.test_docs import commands
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -21,8 +24,7 @@ def test_every_make_target_exists() -> None:
 
 
 def test_every_leapline_command_exists() -> None:
-    known = {c.name or (c.callback.__name__ if c.callback else "") for c in app.registered_commands}
-    known |= {group.name for group in app.registered_groups}
+    known = commands(typer.main.get_command(app))
     used = set(re.findall(r"`leapline ([a-z][a-z-]*)", README))
     assert used <= known
     assert {step.replace("_", "-") for step in STEPS} <= known

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +20,7 @@ from leapline import __version__
 from leapline.bundle.cli import app as bundle_app
 from leapline.errors import LeaplineError
 from leapline.jobs.run import STEPS, Run, new_run_id, parse_overrides, perform
+from leapline.local.cli import app as local_app
 from leapline.settings import PREFIX, Settings
 from leapline.storage import Lake
 
@@ -29,12 +30,11 @@ app = typer.Typer(
     help="Every night, turn a shop's click stream into a deployable scoring container, or a plain reason why not.",
 )
 import_app = typer.Typer(no_args_is_help=True, help="Turn public click data into Snowplow events.")
-registry_app = typer.Typer(no_args_is_help=True, help="The local registry.")
 features_app = typer.Typer(no_args_is_help=True, help="Feature specs.")
 app.add_typer(import_app, name="import")
 app.add_typer(features_app, name="features")
-app.add_typer(registry_app, name="registry")
 app.add_typer(bundle_app, name="bundle")
+app.add_typer(local_app)
 
 out, err = Console(), Console(stderr=True)
 
@@ -372,80 +372,3 @@ def bundle_export(
     if to not in FORMS:
         raise typer.BadParameter(f"{to!r} is neither {' nor '.join(FORMS)}", param_hint="--to")
     _print(export(Settings.load(), day.date(), to, target, tolerance), as_json)
-
-
-@registry_app.command("start")
-def registry_start() -> None:
-    """Start the local registry, or find it running."""
-    from leapline.local.registry import of_settings
-
-    status = of_settings(Settings.load()).start()
-    out.print(f"Registry on {status.address} (process {status.pid})", highlight=False)
-
-
-@registry_app.command("stop")
-def registry_stop() -> None:
-    """Stop the local registry; its images stay on disk."""
-    from leapline.local.registry import of_settings
-
-    out.print("Stopped" if of_settings(Settings.load()).stop() else "The registry was not running")
-
-
-@app.command()
-def up(port: Annotated[int, typer.Option(help="Loopback port of the web UI.")] = 8080) -> None:
-    """Start Airflow's web UI with the nightly schedule, and the local registry."""
-    from leapline.local.airflow import check_port
-    from leapline.local.airflow import up as start
-    from leapline.local.airflow_env import Place
-    from leapline.local.registry import of_settings
-    from leapline.local.secret import with_key
-
-    settings = with_key(Settings.load())
-    place = Place(settings.tools / "airflow", port)
-    check_port(place)
-    of_settings(settings).start()
-    start(settings, place, lambda text: err.print(text, highlight=False))
-    out.print(f"Airflow: {place.url}  user: admin  password: {place.password()}", highlight=False)
-    out.print("Stop it with `make down`.", highlight=False)
-
-
-@app.command()
-def down(port: Annotated[int, typer.Option(help="Loopback port of the web UI.")] = 8080) -> None:
-    """Stop Airflow and the local registry."""
-    from leapline.local.airflow import down as stop
-    from leapline.local.airflow_env import Place
-    from leapline.local.registry import of_settings
-
-    settings = Settings.load()
-    stop(Place(settings.tools / "airflow", port), lambda text: out.print(text, highlight=False))
-    of_settings(settings).stop()
-
-
-@app.command(
-    "airflow",
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
-    add_help_option=False,
-)
-def airflow_command(context: typer.Context) -> None:
-    """Airflow's own command on the local Airflow, e.g. `leapline airflow backfill create --help`."""
-    from leapline.local.airflow import command
-    from leapline.local.airflow_env import Place
-    from leapline.local.secret import with_key
-
-    settings = with_key(Settings.load())
-    sys.exit(command(settings, Place(settings.tools / "airflow"), context.args))
-
-
-@app.command()
-def demo(
-    day: Annotated[
-        datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Data day; yesterday (UTC), if empty.")
-    ] = None,
-    days: Annotated[int, typer.Option(min=2, help="Days of events; the last one is the data day.")] = 4,
-    sessions_per_day: Annotated[int, typer.Option(help="Visitors' sessions a day.")] = 4000,
-) -> None:
-    """The whole line on generated events: from Snowplow lines to a scored session."""
-    from leapline.local.demo import run_demo
-
-    last = day.date() if day else datetime.now(UTC).date() - timedelta(days=1)
-    run_demo(Settings.load(), last, days, sessions_per_day, out)
