@@ -19,7 +19,7 @@ import pytest
 from leapline.events.generator import PLANTED
 from leapline.jobs.image import registry
 from leapline.jobs.jvm import FEW_EVENTS
-from leapline.jobs.run import past_report
+from leapline.jobs.run import STEPS, past_report
 from leapline.local.registry import of_settings
 from leapline.serving.probe import running
 from leapline.settings import Settings
@@ -82,7 +82,10 @@ def summary(settings: Settings, run_id: str, step: str) -> dict[str, Any]:
     return found
 
 
-def test_the_dag_publishes_and_promotes(settings: Settings, run_id: str) -> None:
+def test_the_dag_publishes_and_promotes(settings: Settings, run_id: str, told: str) -> None:
+    tasks = dict(re.findall(r"^ {4}(\w+) +(\w+) +[\d.]+ s$", told, re.MULTILINE))
+    assert tasks.keys() >= set(STEPS)
+    assert set(tasks.values()) == {"success"}
     published = summary(settings, run_id, "publish")
     assert registry(settings).digest("champion") == published["digest"]
     assert summary(settings, run_id, "promote")["promoted"] is True

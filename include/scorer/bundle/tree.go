@@ -58,10 +58,13 @@ func (n *Node) Tree(dir string, t *Tree) error {
 
 // growProto reads the nodes of a tree in protobuf.
 func (t *Tree) growProto(rest []byte, lim Limits) error {
+	plain := lim.List >= 2 // values of a plain leaf, at most
 	return t.grow(lim, func(node *TreeNode) (err error) {
-		if size := t.plainNode(node, rest); size > 0 {
-			rest = rest[size:]
-			return nil
+		if plain {
+			if size := t.plainNode(node, rest); size > 0 {
+				rest = rest[size:]
+				return nil
+			}
 		}
 		var record []byte
 		if record, rest, err = framed(rest); err != nil {
