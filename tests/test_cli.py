@@ -11,7 +11,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from leapline import cli
-from leapline.errors import InputError
+from leapline.errors import InputError, StorageError
+from leapline.jobs.run import ABOUT
 from leapline.serving.client import ScorerClient
 from leapline.settings import Settings
 from tests.command import leapline
@@ -50,12 +51,48 @@ def test_rules_are_lines_to_read(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_request_is_sent_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     sent: list[Any] = []
-    monkeypatch.setattr(ScorerClient, "score", lambda _, entries: sent.append(entries) or [{"buy": 0.5}])
+
+    def keep(_: ScorerClient, entries: Any) -> list[dict[str, float]]:
+        sent.append(entries)
+        return [{"buy": 0.5}]
+
+    monkeypatch.setattr(ScorerClient, "score", keep)
     session = {"session": "s", "events": [{"kind": "search"}]}
     for content in ({"session": session}, {"sessions": [session]}, [session], session):
         (tmp_path / "body.json").write_text(json.dumps(content))
         assert leapline(settings, "score", str(tmp_path / "body.json")) == [{"buy": 0.5}]
     assert sent == [[session]] * 4
+
+
+def test_what_is_no_request_is_told_apart(tmp_path: Path, settings: Settings) -> None:
+    done = CliRunner().invoke(cli.app, ["score", str(tmp_path / "nosuch.json")])
+    assert done.exit_code == 2
+    assert "does not exist" in done.stderr
+    (tmp_path / "cut.json").write_text("{")
+    with pytest.raises(StorageError, match=r"cut\.json: .* expected a JSON file\. See docs/api\.md"):
+        leapline(settings, "score", str(tmp_path / "cut.json"))
+
+
+def test_late_truth_shows_the_days_that_changed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    told, beside = StringIO(), StringIO()
+    monkeypatch.setattr(cli, "out", Console(file=told, width=200))
+    monkeypatch.setattr(cli, "err", Console(file=beside, width=200))
+    same = dict.fromkeys(("flipped", "missing", "added"), 0) | {"sessions": 9, "roc_auc_then": 0.9, "roc_auc_now": 0.9}
+    rows = [same | {"data_day": "2026-03-04", "verdict_now": "as before", "changed": False}]
+    monkeypatch.setattr("leapline.jobs.late.listing", lambda *_: rows)
+    CliRunner().invoke(cli.app, ["late", "--date", "2026-03-06"])
+    assert told.getvalue().startswith("Nothing has changed: 1 judged days before 2026-03-06")
+    rows.append(rows[0] | {"data_day": "2026-03-05", "flipped": 2, "changed": True})
+    CliRunner().invoke(cli.app, ["late", "--date", "2026-03-06"])
+    assert "2026-03-05" in told.getvalue()
+    assert "2026-03-04" not in told.getvalue()
+    assert beside.getvalue().startswith("The other 1 of 2 judged days")
+
+
+def test_each_step_says_what_it_does() -> None:
+    for step, about in ABOUT.items():
+        words = " ".join(CliRunner().invoke(cli.app, [step.replace("_", "-"), "--help"]).stdout.split())
+        assert about.split(";")[0].split(",")[0] in words
 
 
 def test_events_are_generated_where_they_land(settings: Settings) -> None:

@@ -65,8 +65,10 @@ def test_other_services_keys_in_the_env_file_are_left_alone(tmp_path: Path, monk
 
 
 def test_an_unknown_argument_is_refused() -> None:
-    with pytest.raises(SettingsError, match="setting treshold"):
-        Settings.load(treshold=0.9)
+    with pytest.raises(SettingsError, match=r"setting seeds: found no setting of that name; expected perhaps seed\."):
+        Settings.load(seeds=1)
+    with pytest.raises(SettingsError, match="setting zebra: .* expected the name of a setting.* `leapline settings`"):
+        Settings.load(zebra=1)
 
 
 def test_the_key_is_long_enough_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:

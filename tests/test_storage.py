@@ -33,8 +33,10 @@ def test_readers_follow_the_last_commit(tmp_path: Path) -> None:
 
 
 def test_missing_result_names_the_step_to_run(tmp_path: Path) -> None:
-    with pytest.raises(NotInLakeError, match="events of 2026-03-01: found nothing .* Run the step that writes events"):
+    with pytest.raises(NotInLakeError, match="events of 2026-03-01: found nothing .* `leapline extract --date 2026"):
         Lake(tmp_path).current("events", DAY)
+    with pytest.raises(NotInLakeError, match="models of m-1: .* `leapline models` lists what was made"):
+        Lake(tmp_path).current("models", "m-1")
 
 
 def test_a_failed_attempt_leaves_the_last_good_state_and_no_remains(tmp_path: Path) -> None:

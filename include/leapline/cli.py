@@ -19,7 +19,7 @@ from rich.table import Column, Table
 from leapline import __version__
 from leapline.bundle.cli import app as bundle_app
 from leapline.errors import LeaplineError
-from leapline.jobs.run import STEPS, Run, new_run_id, parse_overrides, perform
+from leapline.jobs.run import ABOUT, STEPS, Run, new_run_id, parse_overrides, perform
 from leapline.local.cli import app as local_app
 from leapline.settings import PREFIX, Settings
 from leapline.storage import Lake
@@ -90,8 +90,7 @@ def _add_step(step: str, own: Callable[..., None] | None = None) -> None:
     def command(day: Day, set_: Overrides = None, as_json: AsJson = False) -> None:
         _print(_do(step, day.date(), set_, new_run_id()), as_json)
 
-    about = f"Step {STEPS.index(step) + 1} of {len(STEPS)} of the nightly line, alone, for one day."
-    app.command(step.replace("_", "-"), help=about, rich_help_panel="Steps")(own or command)
+    app.command(step.replace("_", "-"), help=ABOUT[step], rich_help_panel="Steps of a night, in order")(own or command)
 
 
 def _train(
@@ -184,12 +183,16 @@ def late(day: Day, as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(rows, indent=1))
         return
-    table = Table("data day", "sessions", "flipped", "ROC AUC then", "now", "verdict now", title="Late truth")
-    for row in rows:
-        table.add_row(
-            *(_shown(row[k]) for k in ("data_day", "sessions", "flipped", "roc_auc_then", "roc_auc_now", "verdict_now"))
-        )
-    out.print(table if rows else f"No day before {day.date()} whose events may still arrive was judged.")
+    head = (whole("data day"), "sessions", "flipped", "gone", "new", "ROC AUC then", "now", "verdict now")
+    table = Table(*head, title="Late truth")
+    changed = [row for row in rows if row["changed"]]
+    for row in changed:
+        shown = ("data_day", "sessions", "flipped", "missing", "added", "roc_auc_then", "roc_auc_now", "verdict_now")
+        table.add_row(*(_shown(row[k]) for k in shown))
+    looked = f"{len(rows)} judged days before {day.date()} whose events may still arrive"
+    out.print(table if changed else f"Nothing has changed: {looked}.", highlight=False)
+    if changed and len(changed) < len(rows):
+        err.print(f"The other {len(rows) - len(changed)} of {looked} have not changed.", highlight=False)
 
 
 @app.command()
@@ -227,7 +230,12 @@ def _shown(value: Any) -> str:
 
 @app.command()
 def score(
-    file: Annotated[Path, typer.Argument(help="JSON file: sessions with their events, or rows of features; or one.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="JSON file: sessions with their events, or rows of features; or one.", exists=True, dir_okay=False
+        ),
+    ],
     url: Annotated[str, typer.Option(help="A running scorer.")] = "http://127.0.0.1:8080",
     as_json: AsJson = False,
 ) -> None:
@@ -235,7 +243,7 @@ def score(
     from leapline.serving.client import ScorerClient
     from leapline.storage import read_json
 
-    entries = _entries(read_json(file))
+    entries = _entries(read_json(file, fix="See docs/api.md for what a scorer takes."))
     with ScorerClient(url) as client:
         sessions = all("events" in entry for entry in entries)
         answer = client.score(entries) if sessions else client.predict(entries)

@@ -6,6 +6,8 @@ the environment.
 """
 
 import os
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -244,6 +246,13 @@ def _refuse_unknown(cls: type[Settings]) -> None:
 def _as_settings_error(cls: type[Settings], exc: ValidationError) -> SettingsError:
     first = exc.errors(include_url=False)[0]
     name = str(first["loc"][0]) if first["loc"] else "settings"
+    if first["type"] == "extra_forbidden":
+        return SettingsError(
+            f"setting {name}",
+            found="no setting of that name",
+            expected=_nearest(name, cls.model_fields),
+            fix="Correct the name; `leapline settings` lists them all.",
+        )
     about = cls.model_fields[name].description if name in cls.model_fields else "no such setting"
     secret = name == "pseudonym_key"
     return SettingsError(
@@ -252,6 +261,11 @@ def _as_settings_error(cls: type[Settings], exc: ValidationError) -> SettingsErr
         expected=first["msg"].removeprefix("Input should be "),
         fix=f"Set it right ({about})",
     )
+
+
+def _nearest(name: str, known: Mapping[str, Any]) -> str:
+    near = get_close_matches(name.lower().removeprefix(PREFIX.lower()), known)
+    return f"perhaps {' or '.join(near)}" if near else "the name of a setting"
 
 
 def markdown_table() -> str:

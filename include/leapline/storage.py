@@ -29,6 +29,21 @@ from leapline.errors import DiskFullError, NotInLakeError, StorageError
 POINTER = "CURRENT"
 
 
+WRITTEN_BY = {
+    "events": "extract",
+    "quarantine": "extract",
+    "checks": "check_events",
+    "examples": "featurize",
+    "candidates": "train",
+    "evaluations": "evaluate",
+    "verdicts": "gate",
+    "packages": "package",
+    "probes": "probe",
+    "models": "publish",
+}
+"""Dataset -> the step that writes it."""
+
+
 class Lake:
     """Reads and writes datasets under one root folder.
 
@@ -59,7 +74,7 @@ class Lake:
                 f"{dataset} of {key}",
                 found=f"nothing under {self.folder(dataset, key)}",
                 expected="the result of an earlier step",
-                fix=f"Run the step that writes {dataset} for {key} first.",
+                fix=_run_first(dataset, key),
             )
         return self.folder(dataset, key) / str(pointer["attempt"])
 
@@ -111,7 +126,7 @@ class Lake:
         return read_json(path) if path.exists() else None
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, fix: str = "Run the step that writes it again.") -> Any:
     """A JSON file's content.
 
     Raises:
@@ -120,9 +135,14 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
-        raise StorageError(
-            str(path), found=str(exc), expected="a JSON file", fix="Run the step that writes it again."
-        ) from exc
+        raise StorageError(str(path), found=str(exc), expected="a JSON file", fix=fix) from exc
+
+
+def _run_first(dataset: str, key: date | str) -> str:
+    step = WRITTEN_BY.get(dataset)
+    if step is None or not isinstance(key, date):
+        return f"Run the step that writes {dataset} for {key} first; `leapline models` lists what was made."
+    return f"Run the step that writes it first: `leapline {step.replace('_', '-')} --date {key}`."
 
 
 def json_bytes(content: Any) -> bytes:

@@ -410,7 +410,7 @@ def _chain(draw: random.Random) -> list[Any]:
     from pyspark.ml.feature import PCA, MaxAbsScaler, MinMaxScaler, Normalizer, StandardScaler, VectorIndexer
 
     with_mean, with_std = draw.random() < 0.5, draw.random() < 0.5
-    kinds = [
+    kinds: list[Any] = [
         VectorIndexer(maxCategories=draw.randint(2, 8), handleInvalid="keep"),
         StandardScaler(withMean=with_mean, withStd=with_std),
         MinMaxScaler(min=-1.0, max=draw.uniform(0, 5)),

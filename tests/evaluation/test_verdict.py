@@ -133,7 +133,7 @@ def test_against_the_champion(rival: Rival, passed: bool, words: str) -> None:
     assert (rule.passed, verdict.passed) == (passed, passed)
     assert words in rule.why
     assert v.without_champion(verdict).passed
-    assert v.Rival.from_dict(json.loads(json.dumps(rival.as_dict()))) == rival
+    assert Rival.from_dict(json.loads(json.dumps(rival.as_dict()))) == rival
 
 
 def test_the_margin_is_a_limit_too() -> None:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from leapline.errors import SpecError
+from leapline.errors import InputError, NoEventsError, SpecError
 from leapline.events.generator import GeneratorSpec, generate
-from leapline.jobs.extract import extract_day
+from leapline.jobs.extract import extract_day, run
+from leapline.jobs.run import Run
 from leapline.settings import Settings
 from leapline.storage import Lake
 
@@ -28,6 +29,16 @@ def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def settings_of(landing: Path, home: Path, **changed: object) -> Settings:
     return Settings.load(home=home, landing=landing, pseudonym_key="k" * 32, spark_shuffle_partitions=2, **changed)
+
+
+def test_a_landing_without_the_day_is_told_before_spark_starts(
+    landing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leapline.jobs.extract.spark_session", None)
+    with pytest.raises(InputError, match="landing folder .*: found no such folder"):
+        run(settings_of(tmp_path / "nosuch", tmp_path), Run(DAY, "r"))
+    with pytest.raises(NoEventsError, match="events of 2025-01-01"):
+        run(settings_of(landing, tmp_path), Run(date(2025, 1, 1), "r"))
 
 
 def test_a_site_may_say_how_long_a_session_can_get(spark: "SparkSession", landing: Path, tmp_path: Path) -> None:

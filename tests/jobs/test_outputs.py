@@ -7,10 +7,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from leapline.jobs.outputs import DATASETS, written
+from leapline.jobs.outputs import written
 from leapline.jobs.run import STEPS, Run, past_report, perform
 from leapline.settings import Settings
-from leapline.storage import Lake
+from leapline.storage import WRITTEN_BY, Lake
 
 DAY = date(2026, 3, 1)
 
@@ -37,4 +37,4 @@ def test_rows_and_bytes_of_the_data_day(tmp_path: Path) -> None:
 def test_nothing_written_is_nothing_told(tmp_path: Path) -> None:
     assert written(Lake(tmp_path), "extract", DAY) == {}
     assert written(Lake(tmp_path), "promote", DAY) == {}
-    assert set(DATASETS) <= set(STEPS)
+    assert set(WRITTEN_BY.values()) <= set(STEPS)

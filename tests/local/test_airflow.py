@@ -7,6 +7,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
@@ -48,6 +50,24 @@ def test_down_without_up(tmp_path: Path) -> None:
     said: list[str] = []
     assert airflow.down(Place(tmp_path), said.append) is False
     assert said == ["Airflow was not running"]
+
+
+def test_who_asks_a_stopped_airflow_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[list[str]] = []
+
+    def ask(args: list[str], **_: Any) -> SimpleNamespace:
+        asked.append(args)
+        return SimpleNamespace(returncode=3)
+
+    monkeypatch.setattr("subprocess.run", ask)
+    settings = Settings.load(home=tmp_path, pseudonym_key="k" * 32)
+    assert airflow.command(settings, Place(tmp_path / "airflow"), ["backfill", "create"]) == 3
+    assert "Airflow is not running: what this asks for begins after `make up`" in capsys.readouterr().err
+    airflow.command(settings, Place(tmp_path / "airflow"), ["dags", "list"])
+    assert capsys.readouterr().err == ""
+    assert [args[-2:] for args in asked] == [["backfill", "create"], ["dags", "list"]]
 
 
 def test_a_process_id_that_another_process_got_is_left_alone(tmp_path: Path) -> None:

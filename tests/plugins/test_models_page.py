@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from leapline.errors import DataCheckError
-from leapline.jobs.run import report_path
+from leapline.jobs.run import STEPS, report_path
 from leapline.orchestration.page import documents, models, runs
 from leapline.settings import Settings
 from leapline.storage import Lake, write_json
@@ -41,7 +41,7 @@ def test_a_promoted_night(settings: Settings, nights: Nights) -> None:
     assert (run["outcome"], run["day"]) == ("promoted", "2026-03-30")
     assert run["sentence"].startswith("Passed all 6 rules: ROC AUC: 0.9")
     assert run["published"]["digest"] == digest
-    assert [step["state"] for step in run["steps"]] == ["done"] * len(runs.STEPS)
+    assert [step["state"] for step in run["steps"]] == ["done"] * len(STEPS)
     assert run["seconds"] == pytest.approx(313.1)
     assert run["data"]["lines"] == 231474
     assert run["data"]["check"]["docs"] == "docs/2026-03-30/data_docs/index.html"

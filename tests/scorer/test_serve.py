@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from leapline import __version__
 from leapline.errors import ScorerError
 from leapline.serving.client import ScorerClient
 from tests.scorer.conftest import await_ready, free_port
@@ -70,3 +71,8 @@ def test_mistakes_end_with_one_line(scorer_binary: Path, small_bundle: Path, tmp
             [said] = [line for line in err.splitlines() if line.startswith("scorer: ")]
             assert reason in said
             assert err.endswith(said + "\n")
+
+
+def test_the_scorer_s_version_is_leapline_s(scorer_binary: Path) -> None:
+    said = subprocess.run([str(scorer_binary), "version"], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == __version__

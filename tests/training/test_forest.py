@@ -44,6 +44,10 @@ def scores(model: Any, examples: Any) -> "np.ndarray[Any, Any]":
     return np.array([row["probability"][1] for row in rows])
 
 
+def _forest(model: Any) -> Any:
+    return model.stages[-1]
+
+
 @pytest.fixture(scope="module")
 def fitted(spark: Any) -> Any:
     return forest.fit(spark.createDataFrame(table(12_000, 1)), NUMERIC, CATEGORICAL, SETTINGS)
@@ -66,7 +70,7 @@ def test_leaves_keep_their_probabilities_and_the_ranking_comes_near_the_best(spa
 
     assert roc_auc_score(holdout.label, balanced) > best - 0.035
     assert roc_auc_score(holdout.label, balanced) > roc_auc_score(holdout.label, unweighted) + 0.02
-    leaves = [forest_model.stages[-1].totalNumNodes for forest_model in (model, plain)]
+    leaves = [_forest(fitted).totalNumNodes for fitted in (model, plain)]
     assert leaves[0] > 2 * leaves[1], "the merging of leaves is back"
 
 
@@ -100,10 +104,10 @@ def test_the_same_forest_from_any_layout_and_order_of_rows(spark: Any) -> None:
     for partitions in (1, 2, 4):
         shuffled = rows.sample(frac=1, random_state=partitions)
         examples = spark.createDataFrame(shuffled).repartition(partitions)
-        forests.add(forest.fit(examples, NUMERIC, CATEGORICAL, small).model.stages[-1].toDebugString)
+        forests.add(_forest(forest.fit(examples, NUMERIC, CATEGORICAL, small).model).toDebugString)
     assert len(forests) == 1
     other = forest.fit(spark.createDataFrame(rows), NUMERIC, CATEGORICAL, small.model_copy(update={"seed": 7}))
-    assert other.model.stages[-1].toDebugString not in forests
+    assert _forest(other.model).toDebugString not in forests
 
 
 @pytest.mark.parametrize(

@@ -119,10 +119,18 @@ def clean_landing(spark: SparkSession, landing: Path, day: date, options: CleanO
         NoEventsError: no run of that day, or no event in it.
         BalanceError: the counts do not add up.
     """
+    return clean_day(spark, landed(landing, day, options), day, options)
+
+
+def landed(landing: Path, day: date, options: CleanOptions) -> list[LandedFile]:
+    """The files in a landing folder that can hold the day's events.
+
+    Raises:
+        InputError: the folder is missing.
+        NoEventsError: no run of that day.
+    """
     night = options.night(day)
-    return clean_day(
-        spark, files_of_day(landing, day, night.lookback, night.lookahead, options.days_late), day, options
-    )
+    return files_of_day(landing, day, night.lookback, night.lookahead, options.days_late)
 
 
 def clean_day(spark: SparkSession, files: Iterable[LandedFile], day: date, options: CleanOptions) -> CleanDay:

@@ -28,7 +28,7 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
         QuarantineError: more lines than allowed had to be set aside.
         SpecError: the site's own mapping or feature spec is malformed; told before anything starts.
     """
-    refuse_malformed(settings)
+    refuse_malformed(settings, run.day)
     lake = Lake(settings.home)
     missing = [day for day in training_window(settings, run.day) if not lake.has("events", day)]
     with spark_session(settings, "extract") as spark, ThreadPoolExecutor(DAYS_AT_ONCE) as pool:
@@ -54,12 +54,14 @@ def _found(work: "Future[dict[str, Any]]", noted: bool) -> dict[str, Any]:
         raise
 
 
-def refuse_malformed(settings: Settings) -> None:
-    """Read what the site wrote itself, the event mapping and the feature specs, though later steps use some of it."""
-    from leapline.events.clean import CleanOptions
+def refuse_malformed(settings: Settings, day: date) -> None:
+    """Read what the site wrote itself, the event mapping and the feature specs, though later steps use some of it; and
+    see that something has landed."""
+    from leapline.events.clean import CleanOptions, landed
 
-    CleanOptions.of(settings)
+    options = CleanOptions.of(settings)
     Wanted.of(settings)
+    landed(settings.landing_dir, day, options)
 
 
 def extract_day(spark: "SparkSession", settings: Settings, lake: Lake, day: date) -> dict[str, Any]:

@@ -38,6 +38,12 @@ def driver_options(settings: Settings) -> str:
     return f"{shared} {settings.spark_driver_options}".strip()
 
 
+def quiet_options() -> str:
+    """JVM options for a step by hand: errors are told, and not how Spark starts."""
+    file = Path(__file__).with_name("log4j2.properties")
+    return "" if " " in str(file) else f"-Dlog4j2.configurationFile=file:{file}"
+
+
 def stay_here() -> None:
     """Spark's own environment: this interpreter and loopback, unless somebody said otherwise."""
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)

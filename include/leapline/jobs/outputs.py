@@ -3,23 +3,16 @@
 from datetime import date
 from pathlib import Path
 
-from leapline.storage import Lake
-
-DATASETS = {
-    "extract": ("events", "quarantine"),
-    "check_events": ("checks",),
-    "featurize": ("examples",),
-    "train": ("candidates",),
-    "evaluate": ("evaluations",),
-    "gate": ("verdicts",),
-    "package": ("packages",),
-    "probe": ("probes",),
-}
+from leapline.storage import WRITTEN_BY, Lake
 
 
 def written(lake: Lake, step: str, day: date) -> dict[str, dict[str, int]]:
     """Dataset -> `{"bytes": b, "rows": r}` of what the step has committed; rows only where there is a table."""
-    return {name: _size(lake.current(name, day)) for name in DATASETS.get(step, ()) if lake.has(name, day)}
+    return {name: _size(lake.current(name, day)) for name in _datasets(step) if lake.has(name, day)}
+
+
+def _datasets(step: str) -> list[str]:
+    return [name for name, writer in WRITTEN_BY.items() if writer == step]
 
 
 def _size(folder: Path) -> dict[str, int]:

@@ -22,7 +22,20 @@ from leapline.jobs.outputs import written
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json, write_json
 
-STEPS = ("extract", "check_events", "featurize", "train", "evaluate", "gate", "package", "probe", "publish", "promote")
+ABOUT = {
+    "extract": "Read the day's Snowplow events, clean them, set broken lines aside; and missing days of the window.",
+    "check_events": "Great Expectations over the day's clean events; a broken one ends with an error.",
+    "featurize": "Features and labels of sessions and of their items, for the day and for training days that changed.",
+    "train": "Fit the forests on the days before, calibrate them, and write their Bundle.ML.",
+    "evaluate": "Score the day, which the model has not seen: metrics, slices, plots, and the champion on the same.",
+    "gate": "The verdict, rule by rule, and the model card.",
+    "package": "Put model and scorer into one image on disk.",
+    "probe": "Start that image and compare its answers with Spark's.",
+    "publish": "Push the image under its model id, and compare what the registry holds.",
+    "promote": "Move the tag `champion` to it, if the verdict still holds.",
+}
+"""What each step does for its data day, in the order in which a night takes them."""
+STEPS = tuple(ABOUT)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from leapline.jobs.jvm import OPTIONS, driver_options, stay_here
+from leapline.jobs.jvm import OPTIONS, driver_options, quiet_options, stay_here
 from leapline.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def _build(settings: Settings, name: str, more: Mapping[str, str]) -> "SparkSess
     builder = SparkSession.builder.appName(f"leapline-{name}")
     if not submitted:
         builder = builder.master(settings.spark_master).config("spark.driver.memory", settings.spark_driver_memory)
-        builder = builder.config(OPTIONS, driver_options(settings))
+        builder = builder.config(OPTIONS, f"{driver_options(settings)} {quiet_options()}".strip())
         builder = (
             builder.config("spark.driver.host", "127.0.0.1") if settings.spark_master.startswith("local") else builder
         )

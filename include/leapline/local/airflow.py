@@ -118,6 +118,8 @@ def _in_sessions(leaders: set[int]) -> set[psutil.Process]:
 
 def command(settings: Settings, place: Place, args: list[str]) -> int:
     """Run Airflow's own command line on this Airflow's database; its exit code."""
+    if args[:2] in (["backfill", "create"], ["dags", "trigger"]) and not _running(place):
+        print("Airflow is not running: what this asks for begins after `make up`.", file=sys.stderr)
     return subprocess.run(
         [sys.executable, "-m", "airflow", *args], env=environment(settings, place), cwd=ROOT
     ).returncode

@@ -60,7 +60,8 @@ def down(port: Annotated[int, typer.Option(help="Loopback port of the web UI.")]
 
     settings = Settings.load()
     stop(Place(settings.tools / "airflow", port), lambda text: out.print(text, highlight=False))
-    of_settings(settings).stop()
+    stopped = of_settings(settings).stop()
+    out.print("Stopped the registry; its images stay" if stopped else "The registry was not running")
 
 
 @app.command(

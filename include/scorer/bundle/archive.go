@@ -110,7 +110,7 @@ func Read(name string, data []byte, lim Limits) (*Archive, error) {
 	go func() { digest <- sha256.Sum256(data) }() // takes as long as listing the entries
 	reader, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
-		return nil, entryErrf(name, "is not a whole zip: %w", err)
+		return nil, entryErrf(name, "is not a whole zip (%w): build the bundle again, or copy it again", err)
 	}
 	if len(reader.File) > lim.Entries {
 		return nil, entryErrf(name, "has %d entries, the limit is %d", len(reader.File), lim.Entries)

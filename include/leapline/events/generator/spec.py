@@ -66,8 +66,15 @@ class GeneratorSpec(BaseModel):
 def _as_settings_error(exc: ValidationError) -> SettingsError:
     first = exc.errors(include_url=False)[0]
     name = str(first["loc"][0]) if first["loc"] else "values"
+    if first["type"] == "extra_forbidden":
+        return SettingsError(
+            f"generator setting {name}",
+            found="no setting of that name",
+            expected=f"one of {', '.join(GeneratorSpec.model_fields)}",
+            fix="Correct the name.",
+        )
     known = GeneratorSpec.model_fields.get(name)
-    about = known.description if known else f"known are {', '.join(GeneratorSpec.model_fields)}"
+    about = known.description if known else "the values as a whole"
     return SettingsError(
         f"generator setting {name}",
         found=repr(first.get("input")),

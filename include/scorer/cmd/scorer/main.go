@@ -60,7 +60,7 @@ func dispatch(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	case "bench":
 		return runBench(args[1:], stdout)
 	case "version", "--version":
-		_, err := fmt.Fprintln(stdout, server.Version())
+		_, err := fmt.Fprintln(stdout, server.Version)
 		return err
 	case "help", "-h", "--help":
 		_, err := fmt.Fprint(stdout, usage)

@@ -34,7 +34,7 @@ func Run(ctx context.Context, c Config) error {
 	web := NewHTTPServer(s, c.Log)
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(listener) }()
-	c.Log.Info("start", "address", listener.Addr().String(), "version", Version())
+	c.Log.Info("start", "address", listener.Addr().String(), "version", Version)
 	model, err := Load(c.Bundle)
 	if err != nil {
 		_ = web.Close() // nothing was served yet
