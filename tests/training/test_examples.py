@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from leapline.features import spec as specs
-from leapline.features.compile import Rows, raw_session_features, session_features
-from leapline.features.pairs import raw_pair_features
+from leapline.features.compile import session_features
 from leapline.training import examples
 from tests.features.sessions import event, frame
 
@@ -72,10 +71,7 @@ def test_a_session_that_begins_with_its_cut_is_left_out(spark: Any) -> None:
 
 
 def build(spark: Any, rows: list[dict[str, Any]], per_session: int = 1) -> Any:
-    def features(events: Any, by: tuple[str, ...], carry: tuple[str, ...]) -> Any:
-        return raw_session_features(events, specs.default(), Rows(by, carry, states=True))
-
-    return examples.build(frame(spark, rows), features, per_session)
+    return examples.session_examples(examples.number_examples(frame(spark, rows), per_session), specs.default())
 
 
 def test_build_gives_one_row_a_session_whatever_comes_after_the_cut(spark: Any) -> None:
@@ -147,6 +143,7 @@ def test_the_cuts_are_the_same_whatever_the_partitions(spark: Any) -> None:
 def test_one_shuffle_however_many_cuts(spark: Any) -> None:
     plan = build(spark, shoppers(2), per_session=3)._jdf.queryExecution().executedPlan().toString()
     assert plan.count("Exchange") == 1
+    assert plan.count("Sort [session") == 1
     assert "Python" not in plan
 
 
@@ -156,10 +153,7 @@ def test_a_pair_is_labelled_by_its_own_item(spark: Any) -> None:
         rows[number]["item"] = item
     rows += [row | {"session": "t", "event_id": f"t{i}"} for i, row in enumerate(rows[:4])]
 
-    def features(events: Any, by: tuple[str, ...], carry: tuple[str, ...]) -> Any:
-        return raw_pair_features(events, specs.default(specs.DEFAULT_ITEMS), Rows(by, carry))
-
-    table = examples.build_pairs(frame(spark, rows), features)
+    table = examples.pair_examples(examples.number_examples(frame(spark, rows)), specs.default(specs.DEFAULT_ITEMS))
     assert table.columns == [
         *examples.PAIR_KEYS, *examples.WHO, "label", *specs.default(specs.DEFAULT_ITEMS).columns
     ]  # fmt: skip

@@ -6,7 +6,7 @@ The definitions are those of `leapline.features.operations`; a new operation nee
 from functools import singledispatch
 
 from leapline.features import operations as ops
-from leapline.features.plan import DWELL, MILLIS, NEXT, ORDER, EntityKind, Plan, both, one_of, where
+from leapline.features.plan import DWELL, KNOWN, MILLIS, NEXT, ORDER, EntityKind, Plan, both, one_of, where
 
 # Days since 1970-01-01, a Thursday, as a date: calendar parts that do not depend on the session's time zone.
 _DATE = "date_from_unix_date(CAST({ms} DIV 86400000 - CASE WHEN {ms} % 86400000 < 0 THEN 1 ELSE 0 END AS INT))"
@@ -177,8 +177,7 @@ def _(feature: ops.Attribute, plan: Plan) -> str:
 
 def _distinct(kind: EntityKind, feature: ops._Filtered, plan: Plan) -> str:
     """Column of how many items (categories, pairs) a chosen event has."""
-    known = "(item IS NOT NULL OR category IS NOT NULL)" if kind == "item_category" else f"{kind} IS NOT NULL"
-    clicks = plan.count(where(feature, known))
+    clicks = plan.count(where(feature, KNOWN[kind]))
     return plan.over(kind, "count(CASE WHEN {} THEN 1 END)", f"{clicks} > 0")
 
 

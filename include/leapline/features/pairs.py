@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from pyspark.sql import DataFrame
 
-from leapline.features.compile import Rows, aggregate, finish, named, number, parts, raw_session_features
+from leapline.features.compile import Rows, aggregate, finish, named, number, parts, raw_session_features, with_dwell
 from leapline.features.expressions import expression
 from leapline.features.operations import PAIR_KINDS
 from leapline.features.plan import Plan, one_of
@@ -30,19 +30,20 @@ def pair_features(events: DataFrame, spec: FeatureSpec, carry: Sequence[str] = (
     Returns:
         One row a pair: `session`, `item`, the carried columns, then `spec.columns` in order.
     """
-    raw = raw_pair_features(events, spec, Rows(carry=tuple(carry)))
+    rows = Rows(carry=tuple(carry))
+    raw = raw_pair_features(number(events, rows.carry), spec, rows)
     return finish(raw, spec).selectExpr("session", "_item AS item", *carry, *spec.columns)
 
 
-def raw_pair_features(events: DataFrame, spec: FeatureSpec, rows: Rows) -> DataFrame:
-    """The same without what must be learnt first; the pair's item is called `_item`."""
+def raw_pair_features(numbered: DataFrame, spec: FeatureSpec, rows: Rows) -> DataFrame:
+    """The same of numbered events, without what must be learnt first; the pair's item is called `_item`."""
     items, categories = Plan("i", of_pair=True), Plan("c", of_pair=True)
     plans = {"item": items, "categories": categories}
     own = {f.name: expression(f, plans[scope_of(f)]) for f in spec.features if scope_of(f) != "session"}
     clicks = items.count(one_of("kind", PAIR_KINDS))
 
     now, again = parts(items, categories)
-    triples = aggregate(number(events, rows), [*rows.keys, "item", "category"], now)
+    triples = aggregate(with_dwell(numbered), [*rows.keys, "item", "category"], now)
     seen = triples.selectExpr(
         *rows.keys,
         "item",
@@ -55,16 +56,16 @@ def raw_pair_features(events: DataFrame, spec: FeatureSpec, rows: Rows) -> DataF
     totals |= {name: f"{again[name]} FILTER (WHERE category IS NOT NULL)" for name in categories.events}
     totals |= {name: f"max({name})" for name, _ in _wholes(*plans.values())}
     pairs = aggregate(seen.where("item IS NOT NULL"), [*rows.keys, "item"], totals).where(f"{clicks} > 0")
-    return _with_session(pairs.selectExpr(*rows.kept, "item AS _item", *named(own)), events, spec, rows)
+    return _with_session(pairs.selectExpr(*rows.kept, "item AS _item", *named(own)), numbered, spec, rows)
 
 
-def _with_session(pairs: DataFrame, events: DataFrame, spec: FeatureSpec, rows: Rows) -> DataFrame:
+def _with_session(pairs: DataFrame, numbered: DataFrame, spec: FeatureSpec, rows: Rows) -> DataFrame:
     """The pairs with the features whose scope is the session."""
     wide = tuple(f.model_copy(update={"scope": None}) for f in spec.features if scope_of(f) == "session")
     if not wide:
         return pairs
     part = FeatureSpec(version=1, unit="session", features=wide, vocabularies={}, tables={})
-    return pairs.join(raw_session_features(events, part, Rows(by=rows.by)), list(rows.by))
+    return pairs.join(raw_session_features(numbered, part, Rows(by=rows.by)), list(rows.by))
 
 
 def _wholes(*plans: Plan) -> list[tuple[str, str]]:

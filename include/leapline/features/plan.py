@@ -21,6 +21,12 @@ from typing import Literal
 from leapline.features.operations import _Filtered
 
 EntityKind = Literal["item", "category", "item_category"]
+KNOWN: dict[EntityKind, str] = {
+    "item": "item IS NOT NULL",
+    "category": "category IS NOT NULL",
+    "item_category": "(item IS NOT NULL OR category IS NOT NULL)",
+}
+"""What an event has that belongs to an entity of a kind."""
 # What one event carries besides its own columns: see `leapline.features.compile`.
 ORDER, MILLIS, DWELL, NEXT = "event_number", "event_ms", "event_dwell_ms", "next_event"
 
@@ -71,7 +77,7 @@ class Plan:
         self.kinds.add(kind)
         name, new = self._name(f"{kind}|{aggregate}|{where}")
         if new:
-            self.entities[name] = aggregate.format(f"entity = '{kind}' AND {where}")
+            self.entities[name] = aggregate.format(both(f"entity = '{kind}'", KNOWN[kind], where))
         return name
 
     def whole(self, column: str) -> str:

@@ -14,10 +14,14 @@ from leapline.storage import Lake, json_bytes, read_json, write_bytes
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
 
 FEATURES, ITEM_FEATURES, FACTS = "features.json", "item_features.json", "examples.json"
+
+
+# Aggregation of lists by hash gives up at 128 groups, then sorts for its first half and again for its second.
+_SORTED = {"spark.sql.execution.useObjectHashAggregateExec": "false"}
 
 
 @dataclass(frozen=True)
@@ -63,45 +67,31 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
     lake, wanted = Lake(settings.home), Wanted.of(settings)
     lake.current("events", run.day)
     days = [*(d for d in checked_days(lake, settings, run.day) if not _is_fresh(lake, d, wanted)), run.day]
-    with spark_session(settings, "featurize") as spark:
+    with spark_session(settings, "featurize", _SORTED) as spark:
         return {day.isoformat(): build_day(spark, lake, day, wanted) for day in days}
 
 
 def build_day(spark: "SparkSession", lake: Lake, day: date, wanted: Wanted) -> dict[str, Any]:
     """Build one day's examples and swap them in."""
+    from pyspark import StorageLevel
+
+    from leapline.training.examples import number_examples, pair_examples, session_examples
+
     source = lake.current("events", day)
-    events = spark.read.parquet(str(source / "events"))
+    numbered = number_examples(spark.read.parquet(str(source / "events")), wanted.per_session)
+    # Sorting and windows are the dear part, and all examples are made of the same.
+    numbered.persist(StorageLevel.DISK_ONLY)
     with lake.attempt("examples", day) as out:
-        raw_examples(events, wanted.sessions, wanted.per_session).write.parquet(str(out / "examples"))
-        raw_pairs(events, wanted.items).write.parquet(str(out / "items"))
+        try:
+            session_examples(numbered, wanted.sessions).write.parquet(str(out / "examples"))
+            pair_examples(numbered, wanted.items).write.parquet(str(out / "items"))
+        finally:
+            numbered.unpersist()
         summary = _counted(spark, out) | {"features": len(wanted.sessions.columns)}
         write_bytes(out / FEATURES, wanted.sessions.dumps().encode())
         write_bytes(out / ITEM_FEATURES, wanted.items.dumps().encode())
         write_bytes(out / FACTS, json_bytes(summary | {"source": source.name, "per_session": wanted.per_session}))
     return summary
-
-
-def raw_examples(events: "DataFrame", spec: FeatureSpec, per_session: int = 1) -> "DataFrame":
-    """The examples of clean events, cut and labelled; what the spec learns is not filled in yet."""
-    from leapline.features.compile import Rows, raw_session_features
-    from leapline.training.examples import build
-
-    def features(seen: "DataFrame", by: tuple[str, ...], carry: tuple[str, ...]) -> "DataFrame":
-        return raw_session_features(seen, spec, Rows(by, carry, states=True))
-
-    return build(events, features, per_session)
-
-
-def raw_pairs(events: "DataFrame", spec: FeatureSpec) -> "DataFrame":
-    """The examples of session-item pairs, the same way."""
-    from leapline.features.compile import Rows
-    from leapline.features.pairs import raw_pair_features
-    from leapline.training.examples import build_pairs
-
-    def features(seen: "DataFrame", by: tuple[str, ...], carry: tuple[str, ...]) -> "DataFrame":
-        return raw_pair_features(seen, spec, Rows(by, carry))
-
-    return build_pairs(events, features)
 
 
 def _counted(spark: "SparkSession", out: "Path") -> dict[str, int]:

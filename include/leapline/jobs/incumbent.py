@@ -147,13 +147,13 @@ def _own_features(
     spark: "SparkSession", lake: Lake, day: date, holdout: "pd.DataFrame", spec: specs.FeatureSpec
 ) -> "pd.DataFrame":
     """The champion's features of the holdout's sessions, in the holdout's order."""
-    from leapline.jobs.featurize import raw_examples
+    from leapline.training.examples import number_examples, session_examples
 
     # What it learnt is of other days, but as a rule it is made of what the day's examples hold.
     if specs.load(lake.current("examples", day) / "features.json").dumps() == spec.unlearnt.dumps():
         raw = read(spark, lake, "examples", day).where("whole")
     else:
-        raw = raw_examples(spark.read.parquet(str(lake.current("events", day) / "events")), spec)
+        raw = session_examples(number_examples(spark.read.parquet(str(lake.current("events", day) / "events"))), spec)
     own = finished(raw, spec).select("session", *spec.columns).toPandas().set_index("session")
     return own.reindex(holdout["session"]).reset_index()
 
