@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 FEATURES, ITEM_FEATURES, FACTS = "features.json", "item_features.json", "examples.json"
-
+WAY = 2
+"""How a session's beginnings are chosen; another number where that changes, so that older examples are made again."""
 
 # Aggregation of lists by hash gives up at 128 groups, then sorts for its first half and again for its second.
 _SORTED = {"spark.sql.execution.useObjectHashAggregateExec": "false"}
@@ -54,7 +55,8 @@ class Wanted:
             return False
         texts = ((folder / name).read_text(encoding="utf-8") for name in (FEATURES, ITEM_FEATURES))
         same_specs = list(texts) == [self.sessions.dumps(), self.items.dumps()]
-        return same_specs and read_json(folder / FACTS).get("per_session") == self.per_session
+        facts = read_json(folder / FACTS)
+        return same_specs and (facts.get("way"), facts.get("per_session")) == (WAY, self.per_session)
 
 
 def run(settings: Settings, run: Run) -> dict[str, Any]:
@@ -90,7 +92,9 @@ def build_day(spark: "SparkSession", lake: Lake, day: date, wanted: Wanted) -> d
         summary = _counted(spark, out) | {"features": len(wanted.sessions.columns)}
         write_bytes(out / FEATURES, wanted.sessions.dumps().encode())
         write_bytes(out / ITEM_FEATURES, wanted.items.dumps().encode())
-        write_bytes(out / FACTS, json_bytes(summary | {"source": source.name, "per_session": wanted.per_session}))
+        write_bytes(
+            out / FACTS, json_bytes(summary | {"source": source.name, "way": WAY, "per_session": wanted.per_session})
+        )
     return summary
 
 

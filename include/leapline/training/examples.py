@@ -79,13 +79,11 @@ def number_examples(events: DataFrame, per_session: int = 1) -> DataFrame:
 
 def _ends(per_session: int) -> str:
     """The whole session, and what was seen before an event that a hash chooses; all in one pass over the session."""
-    end = f"'cut', {ORDER} - 1, 'ms', unix_millis(before_ts)"
-    chosen = f"named_struct('hash', xxhash64(session, event_id, {{n}}), {end})"
-    least = f"min(CASE WHEN {ORDER} > 1 THEN {chosen} END) {WHOLE}"
-    ends = [f"named_struct('cut', CAST(count(1) {WHOLE} AS INT), 'ms', max(unix_millis(ts)) {WHOLE})"]
-    for n in range(1, per_session):
-        one = least.format(n=n)
-        ends.append(f"CASE WHEN {one} IS NOT NULL THEN named_struct('cut', ({one}).cut, 'ms', ({one}).ms) END")
+    whole = f"named_struct('cut', CAST(count(1) {WHOLE} AS INT), 'ms', max(unix_millis(ts)) {WHOLE})"
+    before = f"named_struct('cut', {ORDER} - 1, 'ms', unix_millis(before_ts))"
+    # There is none before the first event: null, which is never the least.
+    hashes = (f"CASE WHEN {ORDER} > 1 THEN xxhash64(session, event_id, {n}) END" for n in range(1, per_session))
+    ends = [whole, *(f"min_by({before}, {hashed}) {WHOLE}" for hashed in hashes)]
     return f"array_distinct(array_compact(array({', '.join(ends)})))"
 
 
