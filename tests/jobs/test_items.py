@@ -55,6 +55,14 @@ def a_night(folder: Path, buys: bool) -> tuple[Settings, dict[str, Any]]:
     return settings, {step: import_module(f"leapline.jobs.{step}").run(settings, Run(SECOND, "t")) for step in steps}
 
 
+def shuffle_rows(examples: Path) -> None:
+    for table in ("examples", "items"):
+        rows = pd.read_parquet(examples / table).sample(frac=1, random_state=1)
+        for path in (examples / table).glob("*.parquet"):
+            path.unlink()
+        rows.to_parquet(examples / table / "part-0.parquet", index=False, coerce_timestamps="us")
+
+
 def test_a_night_with_items(tmp_path: Path) -> None:
     settings, summary = a_night(tmp_path, buys=True)
     lake = Lake(settings.home)
@@ -78,6 +86,11 @@ def test_a_night_with_items(tmp_path: Path) -> None:
     assert read_json(candidate / "markov.json")["millionths"] == spec.tables["markov"]
     scores = pd.read_parquet(lake.current("evaluations", SECOND) / "scores.parquet")
     assert scores["session"].is_unique
+
+    shuffle_rows(lake.current("examples", SECOND))
+    import_module("leapline.jobs.evaluate").run(settings, Run(SECOND, "t"))
+    again = read_json(lake.current("evaluations", SECOND) / "metrics.json")
+    assert again == found, "metrics depend on the order in which Spark wrote the examples"
     assert found["examples"] == len(scores)
     assert 0.5 < found["baseline_roc_auc"] < 1 and found["baseline_average_precision"] > 0
     assert scores["baseline"].between(0, 1).all()

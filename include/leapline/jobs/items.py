@@ -34,8 +34,9 @@ def judge(
     _, holdout = split(spark, settings, lake, day, ITEMS)
     pairs = finished(holdout, specs.load(folder / "features.json"))
     scored = score(PipelineModel.load(str(folder / "pipeline")), pairs).toPandas()
-    kept = scored[["session", "item", "label", SCORE]].sort_values(["session", "item"])
-    kept.to_parquet(out / SCORES, index=False)
+    # Spark gives the pairs in an order of its own, and draws and sums go by the order.
+    scored = scored.sort_values(["session", "item"], ignore_index=True)
+    scored[["session", "item", "label", SCORE]].to_parquet(out / SCORES, index=False)
     labels, scores = scored["label"].to_numpy(float), scored[SCORE].to_numpy(float)
     measured = metrics.measure(labels, scores, read_json(folder / "training.json")["calibration"])
     return measured.as_dict() | {"first_is_bought": _first_is_bought(scored)}
