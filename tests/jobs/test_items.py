@@ -86,15 +86,15 @@ def test_a_night_with_items(tmp_path: Path) -> None:
     assert read_json(candidate / "markov.json")["millionths"] == spec.tables["markov"]
     scores = pd.read_parquet(lake.current("evaluations", SECOND) / "scores.parquet")
     assert scores["session"].is_unique
+    assert found["examples"] == len(scores)
+    assert 0.5 < found["baseline_roc_auc"] < 1 and found["baseline_average_precision"] > 0
+    assert scores["baseline"].between(0, 1).all()
+    assert sum(row["examples"] for row in found["moments"]) > len(scores)
 
     shuffle_rows(lake.current("examples", SECOND))
     import_module("leapline.jobs.evaluate").run(settings, Run(SECOND, "t"))
     again = read_json(lake.current("evaluations", SECOND) / "metrics.json")
     assert again == found, "metrics depend on the order in which Spark wrote the examples"
-    assert found["examples"] == len(scores)
-    assert 0.5 < found["baseline_roc_auc"] < 1 and found["baseline_average_precision"] > 0
-    assert scores["baseline"].between(0, 1).all()
-    assert sum(row["examples"] for row in found["moments"]) > len(scores)
 
 
 def test_a_shop_whose_purchases_name_no_item_has_no_model_of_items(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def _(feature: ops.CountDistinct, plan: Plan) -> str:
 
 @expression.register
 def _(feature: ops.Repeats, plan: Plan) -> str:
-    events = plan.count(where(feature, f"{feature.of} IS NOT NULL"))
+    events = plan.count(where(feature, KNOWN[feature.of]))
     return _number(f"{events} - {_distinct(feature.of, feature, plan)}")
 
 
@@ -133,7 +133,7 @@ def _(feature: ops.Dwell, plan: Plan) -> str:
 @expression.register
 def _(feature: ops.TopK, plan: Plan) -> str:
     clicks, dwell, first, _ = _entity(feature, plan)
-    cents = plan.last("cents", where(feature, f"{feature.of} IS NOT NULL"))
+    cents = plan.last("cents", where(feature, KNOWN[feature.of]))
     rank = f"-{clicks}, -{dwell}" if feature.by == "clicks" else f"-{dwell}, -{clicks}"
     row = f"struct({rank}, {first}, {clicks} AS clicks, {dwell} AS dwell, {cents} AS cents, {feature.of} AS id)"
     ranked = plan.over(feature.of, f"sort_array(collect_list(CASE WHEN {{}} THEN {row} END))", f"{clicks} > 0")
@@ -183,7 +183,7 @@ def _distinct(kind: EntityKind, feature: ops._Filtered, plan: Plan) -> str:
 
 def _entity(feature: ops.TopK | ops.Share | ops.ClickedAtLeast, plan: Plan) -> tuple[str, str, str, str]:
     """Columns of an entity's clicks, dwell, first and last click."""
-    chosen = where(feature, f"{feature.of} IS NOT NULL")
+    chosen = where(feature, KNOWN[feature.of])
     return (
         plan.count(chosen),
         plan.add("sum", DWELL, chosen),

@@ -8,7 +8,7 @@ learns from these columns without reading an event again, and `values` turns the
 from collections.abc import Sequence
 
 from leapline.features import operations as ops
-from leapline.features.plan import DWELL, Plan, where
+from leapline.features.plan import DWELL, KNOWN, Plan, where
 from leapline.features.spec import FeatureSpec
 
 STATES = "_states"
@@ -38,7 +38,7 @@ def value(feature: Learnt, spec: FeatureSpec) -> str:
 
 
 def _clicks_of_each(feature: ops.Popular, plan: Plan) -> str:
-    chosen = where(feature, f"{feature.of} IS NOT NULL")
+    chosen = where(feature, KNOWN[feature.of])
     clicks, dwell = plan.count(chosen), plan.add("sum", DWELL, chosen)
     entry = f"struct({feature.of} AS id, {clicks} AS clicks, {dwell} AS ms)"
     return plan.over(feature.of, f"sort_array(collect_list(CASE WHEN {{}} THEN {entry} END))", f"{clicks} > 0")
