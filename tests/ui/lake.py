@@ -3,12 +3,17 @@
 import os
 import shutil
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
 
 from leapline.evaluation import metrics, plots
+from leapline.evaluation.bootstrap import Comparison
+from leapline.evaluation.rival import Rival
+from leapline.evaluation.slices import Slice
+from leapline.evaluation.verdict import Evidence, Limits, Verdict, decide
 from leapline.jobs.run import describe, report_path
 from leapline.serving.ledger import Entry, Ledger
 from leapline.settings import Settings
@@ -18,18 +23,14 @@ EVIL = "<img src=x onerror=\"document.title='broken in'\">"
 SECONDS = {"extract": 168.2, "check_events": 11.2, "featurize": 30.9, "train": 41.6, "evaluate": 49.1, "gate": 0.1}
 LATER = {"package": 1.8, "probe": 9.6, "publish": 0.4, "promote": 0.2}
 BUYERS = 0.055
-SLICES = [
-    {
-        "by": "device",
-        "value": "Computer",
-        "examples": 2011,
-        "positives": 131,
-        "roc_auc": 0.921,
-        "interval": [0.9, 0.94],
-    },
-    {"by": "device", "value": EVIL, "examples": 7, "positives": 0, "roc_auc": None, "interval": None},
-]
-COMPARISON = {"difference": 0.0041, "interval": [-0.0032, 0.0117], "other": 0.9188}
+SLICES = (
+    Slice("device", "Computer", 2011, 131, 0.921, (0.9, 0.94)),
+    Slice("device", EVIL, 7, 0, None, None),
+    Slice("visitor", "new", 1630, 72, 0.908, (0.87, 0.94)),
+    Slice("visitor", "returning", 1770, 115, 0.917, (0.89, 0.94)),
+)
+AGAINST_CHAMPION = Comparison(0.0041, (-0.0032, 0.0117), 0.9188, 0.0067, (-0.0103, 0.0241))
+AGAINST_MARKOV = Comparison(0.0815, (0.0602, 0.1049), 0.8402, 0.1934, (0.1375, 0.2522))
 CALIBRATION = {"kind": "odds", "factor": BUYERS / (1 - BUYERS)}
 IMPORTANCES = {
     "n_cart_adds": 0.176, "cart_value": 0.130, "n_item_views": 0.118, "length_s": 0.094, "n_clicks": 0.081,
@@ -49,27 +50,27 @@ class Nights:
     def night(self, day: date, *, skill: float = 2.0, examples: int = 3400, pictures: bool = False) -> str | None:
         """A night that judges a model; the digest of what it promoted, None if it refused."""
         measured = self._evaluate(day, skill, examples, pictures)
-        passed = measured.roc_auc is not None and measured.roc_auc >= 0.88
-        rules, sentence = self._verdict(day, measured)
-        gate = {"passed": passed, "sentence": sentence, "rules": rules}
-        self._reports(day, SECONDS, self._summaries(day, measured) | {"gate": gate})
-        if passed:
-            digest = self._publish(day, measured, gate)
-            self.promote(day, digest)
-            return digest
-        return None
+        rival = self._rival()
+        verdict = self._decide(day, measured, rival)
+        told = {"evaluate": measured.as_dict() | {"champion": rival.as_dict()}, "gate": _gate(verdict)}
+        self._reports(day, SECONDS, self._summaries(day) | told)
+        if not verdict.passed:
+            return None
+        digest = self._publish(day, measured, verdict)
+        self.promote(day, digest)
+        return digest
 
     def failed(self, day: date, error: Any, step: str = "check_events") -> None:
         """A night that broke."""
         done = {s: t for s, t in SECONDS.items() if list(SECONDS).index(s) < list(SECONDS).index(step)}
-        self._reports(day, done, self._summaries(day, None))
+        self._reports(day, done, self._summaries(day))
         self._write(day, step, {"ok": False, "error": describe(error)})
 
     def promote(self, day: date, digest: str, model_id: str = "") -> None:
         """An entry in the ledger, on the morning after."""
         when = datetime(day.year, day.month, day.day, 4, 12, tzinfo=UTC) + timedelta(days=1)
         name = model_id or f"{day}-{digest[7:19]}"
-        run, words = f"scheduled__{day}", "Passed all 6 rules."
+        run, words = f"scheduled__{day}", "Passed all rules."
         parts = (when.isoformat(), "leapline", words, run, "promote", "champion", name, self._champion, digest)
         self._ledger.append(Entry(*parts))
         self._champion = digest
@@ -100,7 +101,7 @@ class Nights:
         with self.lake.attempt("candidates", day) as out:
             write_json(out / "training.json", {"importances": IMPORTANCES, "calibration": CALIBRATION})
         with self.lake.attempt("evaluations", day) as out:
-            write_json(out / "metrics.json", measured.as_dict() | {"slices": SLICES})
+            write_json(out / "metrics.json", measured.as_dict() | {"slices": [asdict(s) for s in SLICES]})
             if curves:
                 write_json(out / "curves.json", curves.as_dict())
             if pictures:
@@ -121,28 +122,15 @@ class Nights:
             told = {"passed": True, "sentence": "All 3 expectations hold.", "outcomes": outcomes}
             write_json(out / "result.json", told | {"docs": "data_docs/index.html", "source": "attempt-1"})
 
-    def _verdict(self, day: date, measured: metrics.Metrics) -> tuple[list[dict[str, Any]], str]:
-        auc = measured.roc_auc or 0.0
-        found = [
-            ("roc_auc", auc, "at least 0.88", auc >= 0.88, "ROC AUC"),
-            ("suspicious_roc_auc", auc, "below 0.999", True, "ROC AUC"),
-            ("positives", measured.positives, "at least 30", True, "buyers in the holdout"),
-            ("training_days", 7, "at least 1", True, "days trained on"),
-            ("distinct_scores", measured.distinct_scores, "at least 10", True, "different scores"),
-            ("log_loss", measured.log_loss, f"below {measured.base_log_loss or 0:.4g}", True, "log loss"),
-        ]
-        rules = [
-            {"name": n, "value": v, "limit": limit, "passed": ok, "why": _why(noun, v, limit, ok)}
-            for n, v, limit, ok, noun in found
-        ]
-        passed = all(rule["passed"] for rule in rules)
-        sentence = f"Passed all {len(rules)} rules: {rules[0]['why']}." if passed else f"Refused: {rules[0]['why']}."
+    def _decide(self, day: date, measured: metrics.Metrics, rival: Rival) -> Verdict:
+        evidence = Evidence(measured, _training_days(day), 853, IMPORTANCES, SLICES, rival, AGAINST_MARKOV)
+        verdict = decide(evidence, Limits())
         with self.lake.attempt("verdicts", day) as out:
-            write_json(out / "verdict.json", {"passed": passed, "summary": sentence, "rules": rules})
-            (out / "card.md").write_text(_card(day, sentence))
-        return rules, sentence
+            write_json(out / "verdict.json", verdict.as_dict())
+            (out / "card.md").write_text(_card(day, verdict.summary))
+        return verdict
 
-    def _publish(self, day: date, measured: metrics.Metrics, gate: dict[str, Any]) -> str:
+    def _publish(self, day: date, measured: metrics.Metrics, verdict: Verdict) -> str:
         digest = f"sha256:{day.toordinal():064x}"[:7] + f"{day.toordinal() * 2654435761 % 16**12:012x}" + "0" * 52
         model_id = f"{day}-{digest[7:19]}"
         numbers = {k: v for k, v in measured.as_dict().items() if k in {"roc_auc", "roc_auc_interval"}}
@@ -150,40 +138,35 @@ class Nights:
         paper = {"model_id": model_id, "data_day": day.isoformat(), "digest": digest, "image": self.settings.image}
         with self.lake.attempt("models", model_id) as out:
             write_json(out / "publication.json", paper | {"metrics": numbers})
-            write_json(out / "verdict.json", {"passed": True, "summary": gate["sentence"], "rules": gate["rules"]})
-            (out / "card.md").write_text(_card(day, gate["sentence"]))
+            write_json(out / "verdict.json", verdict.as_dict())
+            (out / "card.md").write_text(_card(day, verdict.summary))
             drawn = self.lake.current("evaluations", day) / "plots"
             if drawn.is_dir():
                 shutil.copytree(drawn, out / "plots")
         probe = {"passed": True, "rows": 2000, "sentence": "The image gives Spark's probability on 2000 rows."}
-        promoted = {"promoted": True, "model_id": model_id, "why": gate["sentence"]}
+        promoted = {"promoted": True, "model_id": model_id, "why": verdict.summary}
         self._reports(day, LATER, {"package": {}, "probe": probe, "publish": paper, "promote": promoted})
         return digest
 
-    def _summaries(self, day: date, measured: metrics.Metrics | None) -> dict[str, Any]:
+    def _summaries(self, day: date) -> dict[str, Any]:
         counts = {
             "lines": 231474, "events": 43706, "late_taken": 126, "quarantined_share": 0.0024,
             "excluded": {"bot": 2255, "duplicate": 554, "no_consent": 8011},
             "quarantined": {"width": 53, "not_utf8": 32, "clock_skew": 10},
         }  # fmt: skip
-        training = [(day - timedelta(days=n)).isoformat() for n in range(7, 0, -1)]
         return {
             "extract": {day.isoformat(): counts},
             "check_events": {day.isoformat(): {"passed": True}},
             "featurize": {day.isoformat(): {"examples": 3400, "positives": 187, "features": 31}},
-            "train": {"days": training, "threshold": 0.186},
-            "evaluate": (measured.as_dict() | {"champion": self._rival()}) if measured else {},
+            "train": {"days": _training_days(day), "threshold": 0.186},
+            "evaluate": {},
         }
 
-    def _rival(self) -> dict[str, Any]:
+    def _rival(self) -> Rival:
         if self._champion is None:
-            return {"state": "none", "why": "there is no champion yet", "model_id": None, "comparison": None}
-        return {
-            "state": "compared",
-            "why": "",
-            "model_id": self._ledger.entries()[-1].model_id,
-            "comparison": COMPARISON,
-        }
+            return Rival("none", "there is no champion yet")
+        champion = self._ledger.entries()[-1]
+        return Rival("compared", "", champion.after, champion.model_id, AGAINST_CHAMPION)
 
     def _reports(self, day: date, seconds: dict[str, float], summaries: dict[str, Any]) -> None:
         for step, took in seconds.items():
@@ -202,9 +185,14 @@ def days(last: date, count: int) -> Iterable[date]:
     return (last - timedelta(days=n) for n in range(count - 1, -1, -1))
 
 
-def _why(noun: str, value: Any, limit: str, passed: bool) -> str:
-    found = f"{noun}: {value:.6g}"
-    return f"{found} ({limit})" if passed else f"{found}, but {limit} is asked"
+def _training_days(day: date) -> list[str]:
+    return [(day - timedelta(days=n)).isoformat() for n in range(7, 0, -1)]
+
+
+def _gate(verdict: Verdict) -> dict[str, Any]:
+    """What the gate tells of its run."""
+    told = verdict.as_dict()
+    return {"passed": told["passed"], "sentence": told["summary"], "rules": told["rules"]}
 
 
 def _card(day: date, sentence: str) -> str:
