@@ -58,3 +58,19 @@ def random_sessions(count: int, seed: int = 1) -> dict[str, list[dict[str, Any]]
 def frame(spark: Any, rows: list[dict[str, Any]]) -> Any:
     """The rows as a DataFrame of clean events."""
     return spark.createDataFrame([tuple(row[c] for c in COLUMNS) for row in rows], SCHEMA)
+
+
+def moves_nothing(table: Any) -> bool:
+    """Whether Spark, once it has the kept rows (`persist`) of which a table is made, shuffles none and runs no Python."""
+    table.collect()
+    own, kept = [], None
+    for line in str(table._jdf.queryExecution().executedPlan().toString()).splitlines():
+        depth = len(line) - len(line.lstrip(" :+-"))
+        if kept is not None and depth > kept:
+            continue  # how the kept rows were made
+        if "== Initial Plan ==" in line:
+            break
+        kept = depth if "InMemoryRelation" in line else None
+        own.append(line)
+    plan = "\n".join(own)
+    return "InMemoryRelation" in plan and "Exchange hashpartitioning" not in plan and "Python" not in plan

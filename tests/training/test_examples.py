@@ -8,7 +8,7 @@ import pytest
 from leapline.features import spec as specs
 from leapline.features.compile import session_features
 from leapline.training import examples
-from tests.features.sessions import event, frame
+from tests.features.sessions import event, frame, moves_nothing
 
 pytestmark = pytest.mark.spark
 START = datetime(2026, 3, 1, 23, 50)
@@ -90,9 +90,6 @@ def test_build_gives_one_row_a_session_whatever_comes_after_the_cut(spark: Any) 
         "visitor": "v1", "device": "Mobile", "new_visitor": True, "start_ts": START, "label": 1, "n_events": 3.0,
         "cut": 3, "whole": True, "_states": "gjh",
     }.items()  # fmt: skip
-    plan = build(spark, long)._jdf.queryExecution().executedPlan().toString()
-    assert plan.count("Exchange") == 1
-    assert plan.count("Sort [session") == 1
 
 
 def shoppers(number: int = 40) -> list[dict[str, Any]]:
@@ -140,11 +137,16 @@ def test_the_cuts_are_the_same_whatever_the_partitions(spark: Any) -> None:
     assert cuts(rows, "1") == cuts(list(reversed(rows)), "7")
 
 
-def test_one_shuffle_however_many_cuts(spark: Any) -> None:
-    plan = build(spark, shoppers(2), per_session=3)._jdf.queryExecution().executedPlan().toString()
-    assert plan.count("Exchange") == 1
-    assert plan.count("Sort [session") == 1
-    assert "Python" not in plan
+def test_one_shuffle_however_many_cuts_and_whatever_is_made_of_them(spark: Any) -> None:
+    numbered = examples.number_examples(frame(spark, shoppers(2)), per_session=3)
+    plan = numbered._jdf.queryExecution().executedPlan().toString()
+    assert (plan.count("Exchange"), plan.count("Sort [session"), "Python" in plan) == (1, 1, False)
+    numbered.persist()
+    try:
+        assert moves_nothing(examples.session_examples(numbered, specs.default()))
+        assert moves_nothing(examples.pair_examples(numbered, specs.default(specs.DEFAULT_ITEMS)))
+    finally:
+        numbered.unpersist()
 
 
 def test_a_pair_is_labelled_by_its_own_item(spark: Any) -> None:

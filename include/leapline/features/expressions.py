@@ -133,6 +133,10 @@ def _(feature: ops.Dwell, plan: Plan) -> str:
 @expression.register
 def _(feature: ops.TopK, plan: Plan) -> str:
     clicks, dwell, first, _ = _entity(feature, plan)
+    if (feature.by, feature.give) in (("clicks", "clicks"), ("dwell", "seconds")):
+        # Of equal ones either will do: no need to tell them apart.
+        largest = _largest(feature, clicks if feature.by == "clicks" else dwell, f"{clicks} > 0", plan)
+        return _number(largest if feature.by == "clicks" else _ratio(largest, "1000"), feature.missing)
     cents = plan.last("cents", where(feature, KNOWN[feature.of]))
     rank = f"-{clicks}, -{dwell}" if feature.by == "clicks" else f"-{dwell}, -{clicks}"
     row = f"struct({rank}, {first}, {clicks} AS clicks, {dwell} AS dwell, {cents} AS cents, {feature.of} AS id)"
@@ -190,6 +194,14 @@ def _entity(feature: ops.TopK | ops.Share | ops.ClickedAtLeast, plan: Plan) -> t
         plan.add("min", ORDER, chosen),
         plan.add("max", ORDER, chosen),
     )
+
+
+def _largest(feature: ops.TopK, measure: str, where: str, plan: Plan) -> str:
+    """The k-th largest of the entities' measures; null if there are fewer."""
+    if feature.k == 1:
+        return plan.over(feature.of, f"max(CASE WHEN {{}} THEN {measure} END)", where)
+    every = plan.over(feature.of, f"sort_array(collect_list(CASE WHEN {{}} THEN {measure} END), false)", where)
+    return f"get({every}, {feature.k - 1})"
 
 
 def _ratio(above: str, below: str) -> str:

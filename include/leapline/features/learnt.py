@@ -13,18 +13,21 @@ from leapline.features.spec import FeatureSpec
 
 STATES = "_states"
 """Column of the session's states in order: `a` is the first of `operations.STATES`, `b` the second, ..."""
+NO_STATE = "-"
+"""Of an event without a state, while a text's places are its events' numbers."""
 POPULAR = "_popular_"
 """What the column of a vocabulary's clicks and dwell begins with: a list of (id, clicks, milliseconds)."""
 
 Learnt = ops.Popular | ops.Markov
-_LETTERS = {state: chr(ord("a") + number) for number, state in enumerate(ops.STATES)}
+_CODES = {state: ord("a") + number for number, state in enumerate(ops.STATES)}
 
 
-def state_letter() -> str:
-    """An event's state as a letter, or null, as SQL."""
-    pages = " ".join(f"WHEN '{page}' THEN '{_LETTERS[f'{page}_page']}'" for page in ops.PAGES)  # type: ignore[index]
-    kinds = " ".join(f"WHEN '{state}' THEN '{letter}'" for state, letter in _LETTERS.items() if "page" not in state)
-    return f"CASE kind WHEN 'page_view' THEN CASE page {pages} ELSE '{_LETTERS['other_page']}' END {kinds} END"
+def state_code() -> str:
+    """The code of an event's state, which is its letter's, as SQL; that of `NO_STATE` where it has none."""
+    pages = " ".join(f"WHEN '{page}' THEN {_CODES[f'{page}_page']}" for page in ops.PAGES)  # type: ignore[index]
+    kinds = " ".join(f"WHEN '{state}' THEN {code}" for state, code in _CODES.items() if "page" not in state)
+    views = f"CASE page {pages} ELSE {_CODES['other_page']} END"
+    return f"CAST(CASE kind WHEN 'page_view' THEN {views} {kinds} ELSE {ord(NO_STATE)} END AS TINYINT)"
 
 
 def ingredients(spec: FeatureSpec, plan: Plan) -> dict[str, str]:

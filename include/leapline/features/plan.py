@@ -28,7 +28,8 @@ KNOWN: dict[EntityKind, str] = {
 }
 """What an event has that belongs to an entity of a kind."""
 # What one event carries besides its own columns: see `leapline.features.compile`.
-ORDER, MILLIS, DWELL, NEXT = "event_number", "event_ms", "event_dwell_ms", "next_event"
+ORDER, MILLIS, BEFORE = "event_number", "event_ms", "before_ms"
+DWELL, NEXT = "event_dwell_ms", "next_event"
 
 
 @dataclass

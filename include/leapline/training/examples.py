@@ -17,9 +17,9 @@ whole sessions alone is no forecast while a visit goes on."""
 from pyspark.sql import DataFrame
 from pyspark.sql.functions import broadcast, expr
 
-from leapline.features.compile import BEGINNING, SO_FAR, WHOLE, Rows, number, raw_session_features, until
+from leapline.features.compile import IN_ORDER, WHOLE, Rows, number, raw_session_features
 from leapline.features.pairs import raw_pair_features
-from leapline.features.plan import ORDER
+from leapline.features.plan import BEFORE, ORDER
 from leapline.features.spec import FeatureSpec
 
 CUT_KINDS = ("checkout", "purchase", "purchase_item")
@@ -33,6 +33,11 @@ PAIR_KEYS = ("session", "item")
 DESCRIBING = ("visitor", "start_ts", "device", "new_visitor", "whole", "label")
 WHO = ("visitor", "start_ts", "device", "new_visitor")
 BOUGHT_ITEMS = "bought_items"
+# What is known of a session, and where its first event has it.
+_KEPT = {name: name for name in ("visitor", "device", "label", BOUGHT_ITEMS)} | {
+    "start_ts": "ts",
+    "new_visitor": "coalesce(session_index = 1, false)",
+}
 
 
 def cut_and_label(events: DataFrame) -> DataFrame:
@@ -43,9 +48,9 @@ def cut_and_label(events: DataFrame) -> DataFrame:
 
     Returns:
         The events before the session's cut, in the same columns, and further, one value a session: `label` (1 if the
-        session buys), `bought_items`, `start_ts` (its first event's time) and `new_visitor` (whether it is the
-        visitor's first); and an event's number in its session from 1 (`plan.ORDER`), and `before_ts`, the time of the
-        one before it. A session that begins with its cut has no events left and is not in the result."""
+        session buys) and `bought_items`; and what `compile.IN_ORDER` gives. A session that begins with its cut has no
+        events left and is not in the result.
+    """
     cut = f"kind IN {CUT_KINDS} OR coalesce(page IN {CUT_PAGES}, false)"
     # The same window as the features': Spark shuffles and sorts once for both.
     marked = events.selectExpr(
@@ -53,17 +58,9 @@ def cut_and_label(events: DataFrame) -> DataFrame:
         f"min(CASE WHEN {cut} THEN ts END) {WHOLE} AS cut_ts",
         f"max(CASE WHEN kind IN {BOUGHT} THEN 1 ELSE 0 END) {WHOLE} AS label",
         f"collect_set(CASE WHEN kind = 'purchase_item' THEN item END) {WHOLE} AS {BOUGHT_ITEMS}",
-        f"row_number() {SO_FAR} AS {ORDER}",
-        f"lag(ts) {SO_FAR} AS before_ts",
-        f"first_value(ts) {SO_FAR} AS start_ts",
-        f"coalesce(first_value(session_index) {SO_FAR} = 1, false) AS new_visitor",
-        f"first_value(visitor) {SO_FAR} AS first_visitor",
-        f"first_value(device) {SO_FAR} AS first_device",
+        *IN_ORDER,
     )
-    seen = marked.where("cut_ts IS NULL OR ts < cut_ts").drop("cut_ts", "visitor", "device")
-    return seen.withColumnsRenamed({"first_visitor": "visitor", "first_device": "device"}).select(
-        *events.columns, "label", BOUGHT_ITEMS, ORDER, "before_ts", "start_ts", "new_visitor"
-    )
+    return marked.where("cut_ts IS NULL OR ts < cut_ts").drop("cut_ts")
 
 
 def number_examples(events: DataFrame, per_session: int = 1) -> DataFrame:
@@ -74,17 +71,14 @@ def number_examples(events: DataFrame, per_session: int = 1) -> DataFrame:
         per_session: examples a session, the whole one among them; fewer where the hash chooses the same beginning
             twice, or the session has fewer events.
     """
-    return number(cut_and_label(events), (*WHO, "label", BOUGHT_ITEMS), _ends(per_session))
+    return number(cut_and_label(events), _KEPT, _beginnings(per_session))
 
 
-def _ends(per_session: int) -> str:
-    """The whole session, and what was seen before an event that a hash chooses; all in one pass over the session."""
-    whole = f"named_struct('cut', CAST(count(1) {WHOLE} AS INT), 'ms', max(unix_millis(ts)) {WHOLE})"
-    before = f"named_struct('cut', {ORDER} - 1, 'ms', unix_millis(before_ts))"
+def _beginnings(per_session: int) -> list[tuple[str, str]]:
+    """What was seen before an event that a hash chooses; all in one pass over the session."""
     # There is none before the first event: null, which is never the least.
     hashes = (f"CASE WHEN {ORDER} > 1 THEN xxhash64(session, event_id, {n}) END" for n in range(1, per_session))
-    ends = [whole, *(f"min_by({before}, {hashed}) {WHOLE}" for hashed in hashes)]
-    return f"array_distinct(array_compact(array({', '.join(ends)})))"
+    return [(f"min_by({ORDER} - 1, {chosen}) {WHOLE}", f"min_by({BEFORE}, {chosen}) {WHOLE}") for chosen in hashes]
 
 
 def session_examples(numbered: DataFrame, spec: FeatureSpec) -> DataFrame:
@@ -94,8 +88,7 @@ def session_examples(numbered: DataFrame, spec: FeatureSpec) -> DataFrame:
         One row an example: `session`, `cut`, `visitor`, `start_ts`, `device`, `new_visitor`, `whole`, `label`, then the
         features, with the ingredients of those that are to be learnt, and the session's states.
     """
-    rows = Rows(BEGINNING, (*WHO, "label"), states=True)
-    made = raw_session_features(until(numbered), spec, rows)
+    made = raw_session_features(numbered, spec, Rows((*WHO, "label"), beginnings=True, states=True))
     beside = (*KEYS, *DESCRIBING)
     return made.select(*beside, *(name for name in made.columns if name not in beside))
 
@@ -107,7 +100,7 @@ def pair_examples(numbered: DataFrame, spec: FeatureSpec) -> DataFrame:
         One row a pair: `session`, `item`, `visitor`, `start_ts`, `device`, `new_visitor`, `label` (1 if the session
         buys the item), then the features.
     """
-    made = raw_pair_features(numbered, spec, Rows(carry=(*WHO, BOUGHT_ITEMS)))
+    made = raw_pair_features(numbered, spec, Rows((*WHO, BOUGHT_ITEMS)))
     beside = {"session", "_item", *WHO, BOUGHT_ITEMS}
     bought = f"CAST(array_contains({BOUGHT_ITEMS}, _item) AS INT) AS label"
     return made.selectExpr("session", "_item AS item", *WHO, bought, *(c for c in made.columns if c not in beside))
