@@ -6,7 +6,7 @@ the environment.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -167,7 +167,9 @@ class Settings(BaseSettings):
     )
     spark_driver_memory: str = Field("4g", pattern=r"^\d+[mg]$", description="Heap of the Spark driver.")
     spark_driver_options: str = Field(
-        "", description="JVM options of the Spark driver; `-XX:TieredStopAtLevel=1` suits days of 100,000 events."
+        "",
+        description="JVM options of the Spark driver; `-XX:TieredStopAtLevel=1` suits days of 100,000 events, "
+        "`-XX:+UseParallelGC` those of millions.",
     )
     spark_shuffle_partitions: int = Field(8, ge=1, description="Partitions after a shuffle.")
 
@@ -235,24 +237,14 @@ def _refuse_unknown(cls: type[Settings]) -> None:
     known = {f"{PREFIX}{name.upper()}" for name in cls.model_fields}
     unknown = sorted(k for k in os.environ if k.upper().startswith(PREFIX) and k.upper() not in known)
     if unknown:
-        raise SettingsError(
-            f"environment variable {unknown[0]}",
-            found="no setting of that name",
-            expected=f"one of {', '.join(sorted(known))}",
-            fix="Correct or unset it.",
-        )
+        raise _no_such(f"environment variable {unknown[0]}", unknown[0].upper(), known)
 
 
 def _as_settings_error(cls: type[Settings], exc: ValidationError) -> SettingsError:
     first = exc.errors(include_url=False)[0]
     name = str(first["loc"][0]) if first["loc"] else "settings"
     if first["type"] == "extra_forbidden":
-        return SettingsError(
-            f"setting {name}",
-            found="no setting of that name",
-            expected=_nearest(name, cls.model_fields),
-            fix="Correct the name; `leapline settings` lists them all.",
-        )
+        return _no_such(f"setting {name}", name.lower().removeprefix(PREFIX.lower()), cls.model_fields)
     about = cls.model_fields[name].description if name in cls.model_fields else "no such setting"
     secret = name == "pseudonym_key"
     return SettingsError(
@@ -263,9 +255,14 @@ def _as_settings_error(cls: type[Settings], exc: ValidationError) -> SettingsErr
     )
 
 
-def _nearest(name: str, known: Mapping[str, Any]) -> str:
-    near = get_close_matches(name.lower().removeprefix(PREFIX.lower()), known)
-    return f"perhaps {' or '.join(near)}" if near else "the name of a setting"
+def _no_such(what: str, name: str, known: Iterable[str]) -> SettingsError:
+    near = get_close_matches(name, known)
+    return SettingsError(
+        what,
+        found="no setting of that name",
+        expected=f"perhaps {' or '.join(near)}" if near else "the name of a setting",
+        fix="Correct the name, or leave it out; `leapline settings` lists them all.",
+    )
 
 
 def markdown_table() -> str:
