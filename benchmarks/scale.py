@@ -1,4 +1,4 @@
-"""Events to features at growing sizes, on this machine, with DuckDB's time for the same session aggregates beside.
+"""Events to features at growing sizes, on this machine, with DuckDB's time for the same examples beside.
 
     python -m benchmarks.scale [--out FOLDER] [--events 1000000 4000000] [--memory 8g] [--work FOLDER]
 
@@ -21,9 +21,10 @@ from typing import Any
 
 import psutil
 
-from benchmarks.duck import aggregate
+from benchmarks import duck
 from benchmarks.scoring import ROOT, machine, say
 from leapline.evaluation.document import Heading, Table, Text, to_markdown
+from leapline.storage import Lake
 
 DAY = date(2026, 3, 4)
 # Of the generator's default shop.
@@ -36,27 +37,30 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / ".leapline" / "bench", help="where the results go")
     parser.add_argument("--events", type=int, nargs="+", default=[1_000_000, 4_000_000], help="lines a day, about")
     parser.add_argument("--memory", default="6g", help="heap of the Spark driver")
+    parser.add_argument("--options", default="-XX:+UseParallelGC", help="JVM options of the Spark driver")
     parser.add_argument("--work", type=Path, help="folder for events and lake; kept if given")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     results: dict[str, Any] = {"machine": machine(), "driver_memory": args.memory, "sizes": []}
+    results["driver_options"] = args.options
     with tempfile.TemporaryDirectory(prefix="leapline-scale-") as scratch:
         for events in args.events:
-            results["sizes"].append(run(args.work or Path(scratch), events, args.memory))
+            results["sizes"].append(run(args.work or Path(scratch), events, args.memory, args.options))
             # After each size, as the next may take long or be stopped.
             (args.out / "scale.json").write_text(json.dumps(results, indent=1) + "\n")
             (args.out / "scale.md").write_text(markdown(results))
     print(markdown(results))
 
 
-def run(work: Path, events: int, memory: str) -> dict[str, Any]:
-    """One size, from landing to features, and DuckDB's time for features alone."""
+def run(work: Path, events: int, memory: str, options: str) -> dict[str, Any]:
+    """One size, from landing to features, and DuckDB's time for the same features."""
     home = work / f"lake-{events}"
     env = os.environ | {
         "LEAPLINE_HOME": str(home),
         "LEAPLINE_PSEUDONYM_KEY": secrets.token_hex(32),
         "LEAPLINE_TRAINING_DAYS": "0",
         "LEAPLINE_SPARK_DRIVER_MEMORY": memory,
+        "LEAPLINE_SPARK_DRIVER_OPTIONS": options,
     }
     if not (home / "landing").exists():
         say(f"generating {events:,} events")
@@ -65,9 +69,11 @@ def run(work: Path, events: int, memory: str) -> dict[str, Any]:
     for step in ("extract", "featurize"):
         say(f"{step} of {events:,} events")
         steps[step] = watched(env, work / "logs", step)
-    counts = json.loads(next((home / "events" / f"date={DAY}").glob("*/counts.json")).read_text())
+    lake = Lake(home)
+    clean, made = lake.current("events", DAY), lake.current("examples", DAY)
+    counts = json.loads((clean / "counts.json").read_text())
     say("DuckDB on the same files")
-    duck = aggregate(next((home / "events" / f"date={DAY}").glob("*/events")))
+    limit = duck.examples(clean / "events", made)
     lines = counts["lines"]
     return {
         "lines": lines,
@@ -75,8 +81,8 @@ def run(work: Path, events: int, memory: str) -> dict[str, Any]:
         "landing_bytes": sum(f.stat().st_size for f in (home / "landing").rglob("*") if f.is_file()),
         "lines_per_s": lines / sum(s["seconds"] for s in steps.values()),
         "steps": steps,
-        "duckdb": duck,
-        "features_to_duckdb": steps["featurize"]["seconds"] / duck["seconds"],
+        "duckdb": limit,
+        "features_to_duckdb": steps["featurize"]["seconds"] / limit["seconds"],
     }
 
 
@@ -155,7 +161,14 @@ def markdown(results: dict[str, Any]) -> str:
     return to_markdown(
         [
             Heading("Events to features", 1),
-            Text(f"`make bench-scale` on {machine['cores']} cores of {machine['processor']}."),
+            Text(
+                f"`make bench-scale` on {machine['cores']} cores of {machine['processor']}; Spark's driver with "
+                f"{results['driver_memory']} and `{results['driver_options']}`."
+            ),
+            Text(
+                "DuckDB makes the same examples of the same clean events: whole sessions, a beginning of each, and "
+                "pairs. Its numbers are compared with featurize's, row by row; a difference would end the benchmark."
+            ),
             Table(head, [_line(size) for size in results["sizes"]]),
         ]
     )
