@@ -61,7 +61,7 @@ def frame(spark: Any, rows: list[dict[str, Any]]) -> Any:
 
 
 def moves_nothing(table: Any) -> bool:
-    """Whether Spark, once it has the kept rows (`persist`) of which a table is made, shuffles none and runs no Python."""
+    """Whether Spark, once it has the kept rows (`persist`) a table is made of, shuffles none and runs no Python."""
     table.collect()
     own, kept = [], None
     for line in str(table._jdf.queryExecution().executedPlan().toString()).splitlines():
