@@ -52,7 +52,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return Settings(
         home=home, landing=home / "landing", pseudonym_key=KEY, tools=tools, registry=free_address(),
         training_days=1, forest_trees=20, forest_depth=8, roc_auc_threshold=0.7, spark_driver_memory="2g",
-        spark_driver_options=FEW_EVENTS,
+        spark_driver_options=FEW_EVENTS, spark_shuffle_partitions=2,
     )  # fmt: skip
 
 
