@@ -22,7 +22,7 @@ from tests.ui.site import Site, pictures_wanted, viewer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
-WIDE, PHONE = {"width": 1280, "height": 1500}, {"width": 390, "height": 1500}
+WIDE, PHONE = {"width": 1280, "height": 2300}, {"width": 390, "height": 1500}
 Open = Callable[..., Any]
 
 
