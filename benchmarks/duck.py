@@ -151,21 +151,23 @@ def _of(where: Path) -> str:
 
 
 def same(connection: Any, ours: str, theirs: str, keys: list[str]) -> int:
-    """The rows of two tables, which have the same keys and the same numbers in all columns that both have."""
+    """The rows of two tables, which have the same keys and the same values in all of our columns."""
     columns = [
         {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()}  # noqa: S608
         for table in (ours, theirs)
     ]
-    both = [name for name in columns[0] if name in columns[1] and name not in keys and name not in ("cut", "whole")]
+    if missing := [name for name in columns[0] if name not in columns[1]]:
+        raise SystemExit(f"featurize has not written {missing}")
+    compared = [name for name in columns[0] if name not in (*keys, "cut", "whole")]
     differing = [
         f"count_if(coalesce(abs(a.{name} - coalesce(b.{name}, 0)) > 1e-9 * greatest(1, abs(a.{name})), true))"
         if columns[1][name] != "VARCHAR"
         else f"count_if(a.{name} <> coalesce(b.{name}, ''))"
-        for name in both
+        for name in compared
     ]
     query = f"SELECT count(*), {', '.join(differing)} FROM {theirs} a FULL JOIN {ours} b USING ({', '.join(keys)})"  # noqa: S608
     rows, *counts = connection.execute(query).fetchone()
-    wrong = {name: count for name, count in zip(both, counts, strict=True) if count}
+    wrong = {name: count for name, count in zip(compared, counts, strict=True) if count}
     if wrong:
         raise SystemExit(f"DuckDB and featurize differ, of {rows} rows in so many: {wrong}")
     return int(rows)
