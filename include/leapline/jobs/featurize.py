@@ -75,20 +75,14 @@ def run(settings: Settings, run: Run) -> dict[str, Any]:
 
 def build_day(spark: "SparkSession", lake: Lake, day: date, wanted: Wanted) -> dict[str, Any]:
     """Build one day's examples and swap them in."""
-    from pyspark import StorageLevel
-
-    from leapline.training.examples import number_examples, pair_examples, session_examples
+    from leapline.training.examples import kept_examples, pair_examples, session_examples
 
     source = lake.current("events", day)
-    numbered = number_examples(spark.read.parquet(str(source / "events")), wanted.per_session)
-    # Sorting and windows are the dear part, and all examples are made of the same.
-    numbered.persist(StorageLevel.DISK_ONLY)
+    events = spark.read.parquet(str(source / "events"))
     with lake.attempt("examples", day) as out:
-        try:
+        with kept_examples(events, wanted.per_session) as numbered:
             session_examples(numbered, wanted.sessions).write.parquet(str(out / "examples"))
             pair_examples(numbered, wanted.items).write.parquet(str(out / "items"))
-        finally:
-            numbered.unpersist()
         summary = _counted(spark, out) | {"features": len(wanted.sessions.columns)}
         write_bytes(out / FEATURES, wanted.sessions.dumps().encode())
         write_bytes(out / ITEM_FEATURES, wanted.items.dumps().encode())

@@ -28,7 +28,7 @@ from leapline.storage import Lake
 
 if TYPE_CHECKING:
     import pandas as pd
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 MANIFEST, FEATURES = "leapline/manifest.json", "leapline/features.json"
 
@@ -147,15 +147,19 @@ def _own_features(
     spark: "SparkSession", lake: Lake, day: date, holdout: "pd.DataFrame", spec: specs.FeatureSpec
 ) -> "pd.DataFrame":
     """The champion's features of the holdout's sessions, in the holdout's order."""
-    from leapline.training.examples import number_examples, session_examples
+    from leapline.training.examples import kept_examples, session_examples
 
     # What it learnt is of other days, but as a rule it is made of what the day's examples hold.
     if specs.load(lake.current("examples", day) / "features.json").dumps() == spec.unlearnt.dumps():
-        raw = read(spark, lake, "examples", day).where("whole")
+        own = _values(read(spark, lake, "examples", day).where("whole"), spec)
     else:
-        raw = session_examples(number_examples(spark.read.parquet(str(lake.current("events", day) / "events"))), spec)
-    own = finished(raw, spec).select("session", *spec.columns).toPandas().set_index("session")
+        with kept_examples(spark.read.parquet(str(lake.current("events", day) / "events"))) as numbered:
+            own = _values(session_examples(numbered, spec), spec)
     return own.reindex(holdout["session"]).reset_index()
+
+
+def _values(raw: "DataFrame", spec: specs.FeatureSpec) -> "pd.DataFrame":
+    return finished(raw, spec).select("session", *spec.columns).toPandas().set_index("session")
 
 
 def _ask(found: Incumbent, rows: "pd.DataFrame") -> "pd.Series[float]":
