@@ -73,7 +73,7 @@ func clusterJSON(s *jsonscan.Scanner, lim Limits) (node ClusterNode, children in
 		return node, 0, errTreeCut
 	}
 	seen := map[string]bool{}
-	err = fields(s, func(s *jsonscan.Scanner, key string) (err error) {
+	err = s.Members(func(key string) (err error) {
 		if seen[key] {
 			return s.Errorf("%.40q is there twice", key)
 		}

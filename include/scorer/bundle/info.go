@@ -35,7 +35,8 @@ func (n *Info) parse(data []byte, maxText int) error {
 		"uid": &n.UID, "name": &n.Name, "format": &n.Format, "version": &n.Version, "timestamp": &n.Timestamp,
 	}
 	found := map[string]bool{}
-	err := object(jsonscan.New(data), func(s *jsonscan.Scanner, key string) error {
+	s := jsonscan.New(data)
+	err := object(s, func(key string) error {
 		target := fields[key]
 		if target == nil {
 			return s.Skip()
@@ -63,46 +64,11 @@ func (n *Info) parse(data []byte, maxText int) error {
 }
 
 // object reads a whole JSON text that is one object, giving each key to read.
-func object(s *jsonscan.Scanner, read func(s *jsonscan.Scanner, key string) error) error {
-	if err := fields(s, read); err != nil {
+func object(s *jsonscan.Scanner, read func(key string) error) error {
+	if err := s.Members(read); err != nil {
 		return err
 	}
 	return s.End()
-}
-
-// fields reads one object inside a text.
-func fields(s *jsonscan.Scanner, read func(s *jsonscan.Scanner, key string) error) error {
-	if err := s.Object(); err != nil {
-		return err
-	}
-	for first := true; ; first = false {
-		key, more, err := s.Key(first)
-		if !more || err != nil {
-			return err
-		}
-		if err := read(s, string(key)); err != nil {
-			return err
-		}
-	}
-}
-
-// elements reads one array inside a text, of at most limit elements.
-func elements(s *jsonscan.Scanner, limit int, read func(s *jsonscan.Scanner) error) error {
-	if err := s.Array(); err != nil {
-		return err
-	}
-	for n := 0; ; n++ {
-		more, err := s.Elem(n == 0)
-		if !more || err != nil {
-			return err
-		}
-		if n == limit {
-			return s.Errorf("a list of more than %d elements", limit)
-		}
-		if err := read(s); err != nil {
-			return err
-		}
-	}
 }
 
 func text(s *jsonscan.Scanner, limit int) (string, error) {

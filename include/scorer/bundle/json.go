@@ -9,7 +9,8 @@ import (
 
 func (n *Node) parseJSON(data []byte, lim Limits) error {
 	var named, shaped bool
-	err := object(jsonscan.New(data), func(s *jsonscan.Scanner, key string) (err error) {
+	s := jsonscan.New(data)
+	err := object(s, func(key string) (err error) {
 		switch key {
 		case "name":
 			named = true
@@ -30,13 +31,13 @@ func (n *Node) parseJSON(data []byte, lim Limits) error {
 
 func (n *Node) shapeJSON(s *jsonscan.Scanner, lim Limits) error {
 	sides := map[string]*[]Socket{"inputs": &n.Inputs, "outputs": &n.Outputs}
-	err := fields(s, func(s *jsonscan.Scanner, key string) error {
+	err := s.Members(func(key string) error {
 		side := sides[key]
 		if side == nil {
 			return s.Skip()
 		}
 		delete(sides, key)
-		return elements(s, lim.List, func(s *jsonscan.Scanner) error {
+		return s.Elements(lim.List, func() error {
 			var socket Socket
 			err := socket.parseJSON(s, lim)
 			*side = append(*side, socket)
@@ -50,7 +51,7 @@ func (n *Node) shapeJSON(s *jsonscan.Scanner, lim Limits) error {
 }
 
 func (k *Socket) parseJSON(s *jsonscan.Scanner, lim Limits) error {
-	return fields(s, func(s *jsonscan.Scanner, key string) (err error) {
+	return s.Members(func(key string) (err error) {
 		switch key {
 		case "port":
 			k.Port, err = text(s, lim.Text)
@@ -65,7 +66,8 @@ func (k *Socket) parseJSON(s *jsonscan.Scanner, lim Limits) error {
 
 func (m *Model) parseJSON(data []byte, lim Limits) error {
 	attributes := false
-	err := object(jsonscan.New(data), func(s *jsonscan.Scanner, key string) (err error) {
+	s := jsonscan.New(data)
+	err := object(s, func(key string) (err error) {
 		switch key {
 		case "op":
 			m.Op, err = text(s, lim.Text)
@@ -84,7 +86,7 @@ func (m *Model) parseJSON(data []byte, lim Limits) error {
 }
 
 func (m *Model) attributesJSON(s *jsonscan.Scanner, lim Limits) error {
-	return fields(s, func(s *jsonscan.Scanner, key string) error {
+	return s.Members(func(key string) error {
 		if m.Attributes[key] != nil {
 			return s.Errorf("attribute %.200q is there twice", key)
 		}
@@ -104,7 +106,7 @@ func (m *Model) attributesJSON(s *jsonscan.Scanner, lim Limits) error {
 func (v *Value) parseJSON(s *jsonscan.Scanner, lim Limits) error {
 	s.Peek()
 	start := s.Pos()
-	err := fields(s, func(s *jsonscan.Scanner, key string) error {
+	err := s.Members(func(key string) error {
 		if key != "type" {
 			return s.Skip()
 		}
@@ -135,7 +137,7 @@ func (v *Value) parseJSON(s *jsonscan.Scanner, lim Limits) error {
 }
 
 func (v *Value) valuesJSON(s *jsonscan.Scanner, lim Limits) error {
-	return fields(s, func(s *jsonscan.Scanner, key string) error {
+	return s.Members(func(key string) error {
 		typ, known := parseType(key)
 		if !known {
 			return s.Skip()
@@ -147,7 +149,7 @@ func (v *Value) valuesJSON(s *jsonscan.Scanner, lim Limits) error {
 		if v.Kind == Scalar {
 			return v.elementJSON(s, lim)
 		}
-		return elements(s, lim.List, func(s *jsonscan.Scanner) error { return v.elementJSON(s, lim) })
+		return s.Elements(lim.List, func() error { return v.elementJSON(s, lim) })
 	})
 }
 
@@ -194,7 +196,7 @@ func b2i(b bool) int64 {
 
 func tensorJSON(s *jsonscan.Scanner, lim Limits) (t Tensor, err error) {
 	shaped := false
-	err = fields(s, func(s *jsonscan.Scanner, key string) (err error) {
+	err = s.Members(func(key string) (err error) {
 		if key == "shape" {
 			shaped = true
 			t.Dims, err = dimsJSON(s, lim)
@@ -208,7 +210,7 @@ func tensorJSON(s *jsonscan.Scanner, lim Limits) (t Tensor, err error) {
 			return s.Errorf("both %s and %s", t.Type, typ)
 		}
 		t.Type = typ
-		return elements(s, lim.List, func(s *jsonscan.Scanner) error { return t.elementJSON(s, lim) })
+		return s.Elements(lim.List, func() error { return t.elementJSON(s, lim) })
 	})
 	if err == nil && !shaped {
 		err = fmt.Errorf("a tensor without a shape")
@@ -238,12 +240,12 @@ func (t *Tensor) elementJSON(s *jsonscan.Scanner, lim Limits) error {
 // dimsJSON reads {"dimensions":[{"size":14,"name":""}]}.
 func dimsJSON(s *jsonscan.Scanner, lim Limits) (dims []int, err error) {
 	found := false
-	err = fields(s, func(s *jsonscan.Scanner, key string) error {
+	err = s.Members(func(key string) error {
 		if key != "dimensions" {
 			return s.Skip()
 		}
 		found = true
-		return elements(s, 16, func(s *jsonscan.Scanner) error {
+		return s.Elements(16, func() error {
 			size, err := dimJSON(s, lim)
 			dims = append(dims, size)
 			return err
@@ -257,7 +259,7 @@ func dimsJSON(s *jsonscan.Scanner, lim Limits) (dims []int, err error) {
 
 func dimJSON(s *jsonscan.Scanner, lim Limits) (size int, err error) {
 	size = math.MinInt
-	err = fields(s, func(s *jsonscan.Scanner, key string) error {
+	err = s.Members(func(key string) error {
 		if key != "size" {
 			return s.Skip()
 		}
@@ -277,7 +279,7 @@ func dimJSON(s *jsonscan.Scanner, lim Limits) (size int, err error) {
 func shapeJSON(s *jsonscan.Scanner, lim Limits) (shape Shape, err error) {
 	bases := map[string]ShapeBase{"scalar": ShapeScalar, "list": ShapeList, "tensor": ShapeTensor}
 	based := false
-	err = fields(s, func(s *jsonscan.Scanner, key string) (err error) {
+	err = s.Members(func(key string) (err error) {
 		switch key {
 		case "base":
 			var name string

@@ -82,7 +82,7 @@ func (n *TreeNode) quickSplit(s *jsonscan.Scanner, end string) bool {
 func (t *Tree) anyNodeJSON(node *TreeNode, s *jsonscan.Scanner, lim Limits) error {
 	var kind string
 	var values, split int
-	err := fields(s, func(s *jsonscan.Scanner, key string) (err error) {
+	err := s.Members(func(key string) (err error) {
 		switch key {
 		case "type":
 			kind, err = text(s, lim.Text)
@@ -112,7 +112,7 @@ func (t *Tree) anyNodeJSON(node *TreeNode, s *jsonscan.Scanner, lim Limits) erro
 func (t *Tree) splitJSON(node *TreeNode, s *jsonscan.Scanner, lim Limits) error {
 	var kind string
 	seen := map[string]bool{}
-	err := fields(s, func(s *jsonscan.Scanner, key string) (err error) {
+	err := s.Members(func(key string) (err error) {
 		seen[key] = true
 		switch key {
 		case "type":
@@ -157,23 +157,12 @@ func index(s *jsonscan.Scanner, limit int) (int32, error) {
 
 // floats appends an array of at most limit numbers.
 func floats(s *jsonscan.Scanner, dst []float64, limit int) ([]float64, error) {
-	if err := s.Array(); err != nil {
-		return dst, err
-	}
-	for n := 0; ; n++ {
-		more, err := s.Elem(n == 0)
-		if !more || err != nil {
-			return dst, err
-		}
-		if n == limit {
-			return dst, s.Errorf("a list of more than %d elements", limit)
-		}
+	err := s.Elements(limit, func() error {
 		x, err := s.FloatOrNull()
-		if err != nil {
-			return dst, err
-		}
 		dst = append(dst, x)
-	}
+		return err
+	})
+	return dst, err
 }
 
 // checkCategories refuses a categorical split whose categories are not whole numbers below their count.

@@ -2,6 +2,7 @@ package features
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"leapline/scorer/internal/jsonscan"
@@ -159,16 +160,5 @@ func eachElement(s *jsonscan.Scanner, expected string, read func() error) error 
 	if s.Peek() != '[' {
 		return wrong(s, expected)
 	}
-	if err := s.Array(); err != nil {
-		return err
-	}
-	for first := true; ; first = false {
-		more, err := s.Elem(first)
-		if !more || err != nil {
-			return err
-		}
-		if err := read(); err != nil {
-			return err
-		}
-	}
+	return s.Elements(math.MaxInt, read)
 }

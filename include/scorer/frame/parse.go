@@ -2,6 +2,7 @@ package frame
 
 import (
 	"fmt"
+	"math"
 
 	"leapline/scorer/internal/jsonscan"
 )
@@ -15,12 +16,12 @@ const (
 // ParseSchema reads {"fields":[{"name","type"}...]}.
 func ParseSchema(s *jsonscan.Scanner) (schema Schema, err error) {
 	found := false
-	err = object(s, func(key string) error {
+	err = s.Members(func(key string) error {
 		if key != "fields" {
 			return s.Skip()
 		}
 		found = true
-		return array(s, maxFields, func() error {
+		return s.Elements(maxFields, func() error {
 			field, err := parseField(s)
 			schema.Fields = append(schema.Fields, field)
 			return err
@@ -48,7 +49,7 @@ func (s Schema) checkNames() error {
 
 func parseField(s *jsonscan.Scanner) (f Field, err error) {
 	var named, typed bool
-	err = object(s, func(key string) (err error) {
+	err = s.Members(func(key string) (err error) {
 		switch key {
 		case "name":
 			named = true
@@ -76,7 +77,7 @@ func parseType(s *jsonscan.Scanner) (t Type, err error) {
 		return t, err
 	}
 	kind := ""
-	err = object(s, func(key string) (err error) {
+	err = s.Members(func(key string) (err error) {
 		switch key {
 		case "type":
 			var name []byte
@@ -119,7 +120,7 @@ func parseBase(s *jsonscan.Scanner) (Base, error) {
 }
 
 func parseDims(s *jsonscan.Scanner) (dims []int, err error) {
-	err = array(s, maxDims, func() error {
+	err = s.Elements(maxDims, func() error {
 		n, err := s.Int()
 		if err == nil && n != int64(int32(n)) {
 			err = s.Errorf("dimension %d does not fit 32 bits", n)
@@ -128,39 +129,6 @@ func parseDims(s *jsonscan.Scanner) (dims []int, err error) {
 		return err
 	})
 	return dims, err
-}
-
-func object(s *jsonscan.Scanner, read func(key string) error) error {
-	if err := s.Object(); err != nil {
-		return err
-	}
-	for first := true; ; first = false {
-		key, more, err := s.Key(first)
-		if !more || err != nil {
-			return err
-		}
-		if err := read(string(key)); err != nil {
-			return err
-		}
-	}
-}
-
-func array(s *jsonscan.Scanner, limit int, read func() error) error {
-	if err := s.Array(); err != nil {
-		return err
-	}
-	for n := 0; ; n++ {
-		more, err := s.Elem(n == 0)
-		if !more || err != nil {
-			return err
-		}
-		if n == limit {
-			return s.Errorf("a list of more than %d elements", limit)
-		}
-		if err := read(); err != nil {
-			return err
-		}
-	}
 }
 
 // TensorValue is the memory into which tensors of numbers are read, one after another.
@@ -220,35 +188,15 @@ func (t *TensorValue) check(s *jsonscan.Scanner, values bool) error {
 }
 
 func (t *TensorValue) parseValues(s *jsonscan.Scanner) error {
-	if err := s.Array(); err != nil {
-		return err
-	}
-	for first := true; ; first = false {
-		more, err := s.Elem(first)
-		if !more || err != nil {
-			return err
-		}
+	return s.Elements(math.MaxInt, func() error {
 		x, err := s.FloatOrNull()
-		if err != nil {
-			return err
-		}
 		t.Values = append(t.Values, x)
-	}
+		return err
+	})
 }
 
 func (t *TensorValue) parseIndices(s *jsonscan.Scanner) error {
-	if err := s.Array(); err != nil {
-		return err
-	}
-	for first := true; ; first = false {
-		more, err := s.Elem(first)
-		if !more || err != nil {
-			return err
-		}
-		if err := t.parseIndex(s); err != nil {
-			return err
-		}
-	}
+	return s.Elements(math.MaxInt, func() error { return t.parseIndex(s) })
 }
 
 // parseIndex reads one position, [i]; of a tensor of more dimensions it keeps nothing of use.

@@ -130,6 +130,41 @@ func (s *Scanner) Elem(first bool) (more bool, err error) {
 	return s.next(first, ']', "an element or ]")
 }
 
+// Members takes an object, giving each key to read, which takes its value.
+func (s *Scanner) Members(read func(key string) error) error {
+	if err := s.Object(); err != nil {
+		return err
+	}
+	for first := true; ; first = false {
+		key, more, err := s.Key(first)
+		if !more || err != nil {
+			return err
+		}
+		if err := read(string(key)); err != nil {
+			return err
+		}
+	}
+}
+
+// Elements takes an array of at most limit elements, each of which read takes.
+func (s *Scanner) Elements(limit int, read func() error) error {
+	if err := s.Array(); err != nil {
+		return err
+	}
+	for n := 0; ; n++ {
+		more, err := s.Elem(n == 0)
+		if !more || err != nil {
+			return err
+		}
+		if n == limit {
+			return s.Errorf("a list of more than %d elements", limit)
+		}
+		if err := read(); err != nil {
+			return err
+		}
+	}
+}
+
 func (s *Scanner) next(first bool, closing byte, want string) (bool, error) {
 	c := s.Peek()
 	switch {
