@@ -4,7 +4,6 @@ import gzip
 import json
 import os
 import re
-import socket
 import subprocess
 import zipfile
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from leapline.serving.probe import running
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json
 from tests.command import environment, leapline
+from tests.ports import free_address
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -33,12 +33,6 @@ ROOT = Path(__file__).resolve().parents[2]
 DAY = date(2026, 3, 4)
 KEY = "a key for tests, of at least 32 bytes"
 pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.timeout(900)]
-
-
-def free_address() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
 @pytest.fixture(scope="module")

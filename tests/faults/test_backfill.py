@@ -18,7 +18,7 @@ from leapline.storage import Lake
 from tests.command import environment
 from tests.conftest import ROOT
 from tests.jobs import shop
-from tests.serving.conftest import free_address
+from tests.ports import free_address
 
 NIGHT = date(2026, 3, 20)
 DAYS = [NIGHT - timedelta(days=n) for n in range(2, 0, -1)]

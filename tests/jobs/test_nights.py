@@ -23,7 +23,7 @@ from leapline.storage import Lake, read_json, write_json
 from tests.command import leapline
 from tests.conftest import ROOT
 from tests.jobs import shop
-from tests.serving.conftest import free_address
+from tests.ports import free_address
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -24,12 +24,7 @@ from leapline.storage import write_json
 from tests.command import environment
 from tests.conftest import ROOT
 from tests.fakes.line import lay_out, tell
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.ports import free_port
 
 
 def quiet(_: str) -> None:

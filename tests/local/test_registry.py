@@ -14,7 +14,8 @@ import pytest
 from leapline.errors import PortTakenError, RegistryError, ToolMissingError
 from leapline.local.registry import LocalRegistry, Status
 from leapline.serving.registry import Registry
-from tests.serving.conftest import MakeImage, crane, free_address, make_image, registry_binary
+from tests.ports import free_address
+from tests.serving.conftest import MakeImage, crane, make_image, registry_binary
 
 __all__ = ["crane", "make_image", "registry_binary"]
 

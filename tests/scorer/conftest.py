@@ -1,7 +1,6 @@
 """The scorer as a process: the built binary on a free port of loopback, with a small model."""
 
 import shutil
-import socket
 import subprocess
 import time
 import zipfile
@@ -13,6 +12,7 @@ import pytest
 
 from leapline.errors import ScorerError
 from leapline.serving.client import ScorerClient
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = ROOT / "include" / "scorer"
@@ -63,13 +63,6 @@ def scorer(scorer_binary: Path, small_bundle: Path) -> Iterator[Scorer]:
     finally:
         process.terminate()
         process.communicate(timeout=20)
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def await_ready(url: str, process: "subprocess.Popen[str]") -> str:

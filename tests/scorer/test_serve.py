@@ -12,7 +12,8 @@ import pytest
 from leapline import __version__
 from leapline.errors import ScorerError
 from leapline.serving.client import ScorerClient
-from tests.scorer.conftest import await_ready, free_port
+from tests.ports import free_port
+from tests.scorer.conftest import await_ready
 
 
 def start(binary: Path, *arguments: str | Path, **environment: str) -> "subprocess.Popen[str]":

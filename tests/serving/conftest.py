@@ -1,7 +1,6 @@
 """A real registry on a free loopback port, and small images to put into it."""
 
 import itertools
-import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,16 +12,11 @@ from leapline.serving.image import build
 from leapline.serving.layout import index_digest
 from leapline.serving.registry import Registry
 from tests.conftest import ROOT
+from tests.ports import free_address
 
 BIN = ROOT / ".local" / "bin"
 MakeImage = Callable[..., Path]
 _repositories = itertools.count()
-
-
-def free_address() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 
 from leapline.errors import ScorerError, SettingsError
 from leapline.serving.client import ScorerClient, encode
-from tests.serving.conftest import free_address
+from tests.ports import free_address
 
 connections: list[tuple[str, int]] = []
 

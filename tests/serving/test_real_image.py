@@ -19,7 +19,7 @@ from leapline.serving.image import build
 from leapline.serving.layout import unpack
 from leapline.serving.registry import Registry
 from tests.conftest import ROOT
-from tests.serving.conftest import free_address
+from tests.ports import free_address
 from tests.serving.test_probe import ARCH
 
 SCORERS = {arch: ROOT / ".local" / "scorer" / f"linux-{arch}" / "scorer" for arch in ("amd64", "arm64")}

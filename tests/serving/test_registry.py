@@ -15,7 +15,8 @@ from leapline.serving import layout
 from leapline.serving.image import LABEL
 from leapline.serving.registry import Registry
 from tests.fakes.registry_proxy import Fault, RegistryProxy
-from tests.serving.conftest import MakeImage, free_address
+from tests.ports import free_address
+from tests.serving.conftest import MakeImage
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from leapline.settings import Settings
 from leapline.storage import Lake
 from tests.conftest import ROOT
 from tests.fakes.line import lay_out
+from tests.ports import free_port
 from tests.ui.lake import Nights, days
 
 LAST = date(2026, 3, 30)
@@ -56,8 +56,8 @@ def site(folder: Path) -> Iterator[Site]:
     for needed in (ROOT / ".local/bin/registry", CHROMIUM):
         if not needed.exists():
             pytest.skip(f"TOOLS ABSENT: {needed} is not there, so no browser looked at the page")
-    settings = Settings.load(home=folder / "lake", tools=ROOT / ".local", registry=f"127.0.0.1:{_free_port()}")
-    place = Place(folder / "airflow", _free_port())
+    settings = Settings.load(home=folder / "lake", tools=ROOT / ".local", registry=f"127.0.0.1:{free_port()}")
+    place = Place(folder / "airflow", free_port())
     local = of_settings(settings)
     local.start()
     with pytest.MonkeyPatch.context() as patch:
@@ -115,12 +115,6 @@ def _register(settings: Settings, nights: Nights, folder: Path) -> tuple[str, st
     for model_id, tag in zip(ids[-2:], (PREVIOUS, CHAMPION), strict=True):
         repository.tag(model_id, tag)
     return ids[-1], ids[-2]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def pictures_wanted() -> bool:
