@@ -36,6 +36,7 @@ check: setup ## format, lint, types, layers, Go vet
 	@cd include/scorer && PATH="$(CURDIR)/.venv/bin:$$PATH" && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./...
 
 test: check ## everything that continuous integration runs
+	@scripts/setup.sh browser
 	@cd include/scorer && PATH="$(CURDIR)/.venv/bin:$$PATH" go test ./...
 	@.venv/bin/pytest -q -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 

@@ -2,11 +2,20 @@
 # Installs what Leapline needs into this folder: .venv (Python), .local/bin (scorer, crane, registry), .local/scorer (the
 # images' binaries), .local/spark.jsa (Spark's classes); and a JRE from the system's packages where there is none. A step
 # that is up to date costs nothing: its stamp is written last and holds a hash of what went in, so a step that was
-# interrupted is simply done again.
+# interrupted is simply done again. `setup.sh browser` installs a Chromium instead, for the tests that look at pages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-readonly STEPS=6 LOG=.local/setup.log STAMPS=.local/stamps
+readonly WHAT=${1:-all}
+case $WHAT in
+    all) readonly STEPS=6 ;;
+    browser) readonly STEPS=1 ;;
+    *)
+        echo "usage: setup.sh [browser]" >&2
+        exit 2
+        ;;
+esac
+readonly LOG=.local/setup.log STAMPS=.local/stamps
 export GOTOOLCHAIN=local GOFLAGS=-buildvcs=false PIP_DISABLE_PIP_VERSION_CHECK=1 UV_NO_PROGRESS=1
 outer_path=:$PATH: # without .venv, should it be activated: its Python must not be asked to make itself anew
 outer_path=${outer_path//":$PWD/.venv/bin:"/:}
@@ -175,6 +184,18 @@ set_up_classes() {
     done_with "$stamp" "$hash"
 }
 
+has_browser() { command -v chromium || command -v google-chrome; } >/dev/null
+
+set_up_browser() {
+    step "Chromium, for the tests of the Models page"
+    ! has_browser || return 0
+    if as_root_on_debian; then
+        run "install Chromium" apt_install chromium
+    else
+        note "there is none, so those tests are skipped (Debian, Ubuntu: sudo apt-get install chromium; or Google Chrome)"
+    fi
+}
+
 has_go() { # the version that the modules ask for, or a later one
     local wanted
     wanted=$(sed -n 's/^go //p' include/scorer/go.mod include/tools/go.mod | sort -V | tail -n 1)
@@ -214,6 +235,10 @@ set_up_scorer() {
 }
 
 mkdir -p .local/bin "$STAMPS"
+if [ "$WHAT" = browser ]; then
+    set_up_browser
+    exit
+fi
 python=$(PATH=$outer_path choose_python)
 set_up_java
 set_up_venv

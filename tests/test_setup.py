@@ -45,9 +45,9 @@ def command(machine: Path, name: str, script: str) -> None:
     path.chmod(0o755)
 
 
-def setup(machine: Path) -> subprocess.CompletedProcess[str]:
+def setup(machine: Path, *what: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [machine / "scripts" / "setup.sh"],
+        [machine / "scripts" / "setup.sh", *what],
         env={"PATH": str(machine / "bin")},
         capture_output=True,
         text=True,
@@ -102,3 +102,25 @@ def test_a_step_that_fails_shows_its_last_lines_and_leaves_no_stamp(machine: Pat
         assert "install packages failed after" in done.stderr
         assert "make .venv" in done.stdout
         assert not (machine / ".venv" / ".leapline-stamp").exists()
+
+
+def test_a_browser_is_installed_where_there_is_none(machine: Path) -> None:
+    command(machine, "id", "echo 0")
+    command(machine, "apt-get", 'echo "$@" >>calls')
+    assert setup(machine, "browser").returncode == 0
+    assert (machine / "calls").read_text().splitlines()[-1].endswith("chromium")
+    (machine / "calls").unlink()
+    command(machine, "chromium", "")
+    assert setup(machine, "browser").returncode == 0
+    assert not (machine / "calls").exists()
+
+
+def test_no_browser_and_no_right_to_install_one(machine: Path) -> None:
+    done = setup(machine, "browser")
+    assert done.returncode == 0
+    assert "there is none, so those tests are skipped" in done.stdout
+
+
+def test_an_unknown_word(machine: Path) -> None:
+    done = setup(machine, "browsers")
+    assert (done.returncode, done.stderr) == (2, "usage: setup.sh [browser]\n")
