@@ -139,7 +139,7 @@ def models(as_json: AsJson = False) -> None:
     table = Table(whole("model"), whole("data day"), "ROC AUC", "average precision", "tags", "verdict", title="Models")
     for row in rows:
         shown = [row[k] for k in ("model_id", "data_day", "roc_auc", "average_precision", "tags", "verdict")]
-        table.add_row(*("-" if value is None else str(value) for value in shown))
+        table.add_row(*map(_shown, shown))
     out.print(table if rows else "No model was judged yet. `make demo` makes and publishes one.")
     if any(row["tags"] == "?" for row in rows):
         err.print(

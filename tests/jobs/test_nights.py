@@ -279,20 +279,24 @@ def test_late_truth_says_what_the_gate_would_have_said(settings: Settings, lake:
     assert told["verdict_now"].startswith("Refused: ROC AUC")
 
 
-def test_the_archive_does_not_depend_on_the_champion(settings: Settings, fifth: dict[str, Any]) -> None:
-    first = do(settings, FIFTH, "evaluate", "gate", "package")
+@pytest.fixture(scope="module")
+def packaged(settings: Settings, fifth: dict[str, Any]) -> dict[str, Any]:
+    """The fifth day's image, judged against a champion."""
+    return do(settings, FIFTH, "evaluate", "gate", "package")
+
+
+def test_the_archive_does_not_depend_on_the_champion(settings: Settings, packaged: dict[str, Any]) -> None:
     alone = settings.model_copy(update={"compare_champion": False})
     again = do(alone, FIFTH, "evaluate", "gate", "package")
-    assert first["gate"]["champion_state"].startswith("compared")
+    assert packaged["gate"]["champion_state"].startswith("compared")
     assert again["gate"]["champion_state"].startswith("off")
-    assert again["package"]["image_digest"] == first["package"]["image_digest"]
+    assert again["package"]["image_digest"] == packaged["package"]["image_digest"]
 
 
 @pytest.mark.parametrize("files", [2, 4])
 def test_the_same_image_from_any_order_and_number_of_files(
-    settings: Settings, lake: Lake, fifth: dict[str, Any], files: int, spark: "SparkSession"
+    settings: Settings, lake: Lake, packaged: dict[str, Any], files: int, spark: "SparkSession"
 ) -> None:
-    first = do(settings, FIFTH, "train", "evaluate", "gate", "package")
     for day in (FOURTH, FIFTH):
         shop.open_day(lake, day, files=files)
     partitions = spark.conf.get("spark.sql.shuffle.partitions")
@@ -301,4 +305,4 @@ def test_the_same_image_from_any_order_and_number_of_files(
         again = do(settings, FIFTH, "featurize", "train", "evaluate", "gate", "package")
     finally:
         spark.conf.set("spark.sql.shuffle.partitions", str(partitions))
-    assert again["package"]["image_digest"] == first["package"]["image_digest"]
+    assert again["package"]["image_digest"] == packaged["package"]["image_digest"]
