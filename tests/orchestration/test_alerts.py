@@ -1,4 +1,4 @@
-"""Who is told of what: the alerts of real DAG runs, in the log and by mail, and the rules behind them."""
+"""Who is told of what: the alerts of real DAG runs, in the log, by mail and on Slack, and the rules behind them."""
 
 import json
 from collections.abc import Iterator
@@ -12,12 +12,13 @@ from leapline.errors import SettingsError
 from leapline.jobs.run import report_path
 from leapline.local.airflow_env import Place
 from leapline.local.airflow_run import Outcome, run_dag
-from leapline.orchestration.alerts import Message, _channel, _mail, _slack, messages, stale
+from leapline.orchestration.alerts import Message, _channel, _mail, messages, stale
 from leapline.serving.ledger import Entry, Ledger
 from leapline.settings import Settings
 from leapline.storage import write_json
 from tests.fakes.line import tell
 from tests.fakes.mail import MailServer, mail_server
+from tests.fakes.web_hook import web_hook
 
 DAY = date(2026, 3, 1)
 REFUSED = "Refused: ROC AUC 0.81 is under {{ 0.88 }}."
@@ -67,13 +68,27 @@ def test_a_refusal_and_an_old_champion_are_told_by_mail(folder: Path, mail: Mail
     assert "Alert not sent to connection nowhere" in log
 
 
-def test_a_failed_check_is_told(folder: Path, mail: MailServer) -> None:
-    settings = settings_of(folder / "lake2", alert_connections="post")
-    done = run(folder, settings, check_events={"error": ["DataCheckError", "events", "2 broken", "none", "Look."]})
+def test_a_failed_check_is_told_by_mail_and_on_slack(
+    folder: Path, mail: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(folder / "lake2", alert_connections="team, post")
+    with web_hook() as hook:
+        connection = {"conn_type": "slackwebhook", "host": f"{hook.address}/services", "password": "T1/B2/secret"}
+        monkeypatch.setenv("AIRFLOW_CONN_TEAM", json.dumps(connection))
+        done = run(folder, settings, check_events={"error": ["DataCheckError", "events", "2 < 3 & 4", "none", "Look."]})
     assert done.state == "failed"
+    sentence = "events: found 2 &lt; 3 &amp; 4; expected none. Look."
     [letter] = mail.letters
     assert letter["Subject"] == "Leapline: Data check failed, data of 2026-03-01"
-    assert "events: found 2 broken; expected none. Look." in letter.get_body(("html",)).get_content()  # type: ignore[union-attr]
+    assert sentence in letter.get_body(("html",)).get_content()  # type: ignore[union-attr]
+    [(path, posted)] = hook.posts
+    assert path == "/services/T1/B2/secret"
+    title, told, link = posted["text"].split("\n")
+    assert (title, told) == ("*Leapline: Data check failed, data of 2026-03-01*", sentence)
+    assert "/plugin/models/leapline/?run=manual__" in link
+    log = done.log.read_text()
+    assert "Alert not sent" not in log
+    assert "T1/B2/secret" not in log
 
 
 class Ended:
@@ -127,5 +142,3 @@ def test_a_way_that_is_not_open_is_named(tmp_path: Path) -> None:
         _channel("x", "http")
     with pytest.raises(SettingsError, match="LEAPLINE_ALERT_MAIL_TO: found nothing"):
         _mail(settings, "post", message)
-    with pytest.raises(SettingsError, match="no package apache-airflow-providers-slack"):
-        _slack(settings, "hook", message)
