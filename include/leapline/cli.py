@@ -5,7 +5,7 @@ Heavy libraries are imported inside the commands, so that `leapline --help` answ
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import date, datetime
 from importlib import import_module
@@ -23,6 +23,7 @@ from leapline.jobs.run import ABOUT, STEPS, Run, new_run_id, parse_overrides, pe
 from leapline.local.cli import app as local_app
 from leapline.settings import PREFIX, Settings
 from leapline.storage import Lake
+from leapline.told import as_text, gist, lines
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -61,24 +62,12 @@ def _do(step: str, day: date, pairs: list[str] | None, run_id: str, backfill: bo
     return perform(step, work, settings, Run(day, run_id, backfill))
 
 
-def _print(summary: Any, as_json: bool) -> None:
+def _print(summary: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         print(json.dumps(summary, indent=1))
         return
-    for key, value in summary.items():
-        if key == "rules":
-            _print_rules(value)
-            continue
-        text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
-        out.print(f"[bold]{key}[/]", end=" ")
-        out.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def _print_rules(rules: list[dict[str, Any]]) -> None:
-    for rule in rules:
-        mark = "[green]✓[/]" if rule["passed"] else "[red]✗[/]"
-        out.print(f"  {mark} [bold]{rule['name']}[/]", end=" ")
-        out.print(rule["why"], markup=False, highlight=False, soft_wrap=True)
+    for line in lines(summary):
+        out.print(line, soft_wrap=True)
 
 
 def whole(name: str) -> Column:
@@ -121,9 +110,11 @@ def run(
         err.print(f"[bold]{step}[/] ...")
         summaries[step] = _do(step, day.date(), set_, run_id, backfill)
         if summaries[step].get("passed") is False:
-            err.print(f"[bold yellow]refused[/] {summaries[step]['sentence']}")
+            err.print(summaries[step]["sentence"], style="bold yellow", markup=False, highlight=False, soft_wrap=True)
             break
-    _print(summaries, as_json)
+        if not as_json:
+            out.print(f"  {gist(summaries[step])}", markup=False, highlight=False, soft_wrap=True)
+    _print(summaries if as_json else {name: summaries["gate"][name] for name in ("rules", "card", "plots")}, as_json)
 
 
 @app.command()
@@ -139,7 +130,7 @@ def models(as_json: AsJson = False) -> None:
     table = Table(whole("model"), whole("data day"), "ROC AUC", "average precision", "tags", "verdict", title="Models")
     for row in rows:
         shown = [row[k] for k in ("model_id", "data_day", "roc_auc", "average_precision", "tags", "verdict")]
-        table.add_row(*map(_shown, shown))
+        table.add_row(*map(_cell, shown))
     out.print(table if rows else "No model was judged yet. `make demo` makes and publishes one.")
     if any(row["tags"] == "?" for row in rows):
         err.print(
@@ -188,7 +179,7 @@ def late(day: Day, as_json: AsJson = False) -> None:
     changed = [row for row in rows if row["changed"]]
     for row in changed:
         shown = ("data_day", "sessions", "flipped", "missing", "added", "roc_auc_then", "roc_auc_now", "verdict_now")
-        table.add_row(*(_shown(row[k]) for k in shown))
+        table.add_row(*(_cell(row[k]) for k in shown))
     looked = f"{len(rows)} judged days before {day.date()} whose events may still arrive"
     out.print(table if changed else f"Nothing has changed: {looked}.", highlight=False)
     if changed and len(changed) < len(rows):
@@ -220,12 +211,12 @@ def ledger(as_json: AsJson = False) -> None:
     table = Table(whole("when"), "who", "action", "tag", whole("model"), "why", title="Ledger")
     for row in rows:
         when = str(row["when"])[:16].replace("T", " ")
-        table.add_row(when, *(_shown(row[k]) for k in ("who", "action", "tag", "model_id", "why")))
+        table.add_row(when, *(_cell(row[k]) for k in ("who", "action", "tag", "model_id", "why")))
     out.print(table if rows else "The ledger is empty: nothing was published yet.")
 
 
-def _shown(value: Any) -> str:
-    return "-" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
+def _cell(value: Any) -> str:
+    return as_text(value, ".4f")
 
 
 @app.command()
