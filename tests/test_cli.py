@@ -14,6 +14,7 @@ from leapline import cli
 from leapline.errors import InputError, StorageError
 from leapline.jobs.run import ABOUT
 from leapline.serving.client import ScorerClient
+from leapline.serving.ledger import Entry, Ledger
 from leapline.settings import Settings
 from tests.command import leapline
 from tests.conftest import ROOT
@@ -42,6 +43,18 @@ def test_what_one_copies_is_never_cut(settings: Settings, monkeypatch: pytest.Mo
     assert "the registry does not answer" in done.stderr
     CliRunner().invoke(cli.app, ["settings"])
     assert all(f"LEAPLINE_{name.upper()}" in told.getvalue() for name in Settings.model_fields)
+
+
+def test_the_ledger_is_whole_at_80_columns(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = StringIO()
+    monkeypatch.setattr(cli, "out", Console(file=told, width=80))
+    monkeypatch.setenv("LEAPLINE_HOME", str(settings.home))
+    why, model_id = "Passed all 18 rules: ROC AUC: 0.923939 (at least 0.88).", "2026-03-05-3f2a90bc11de"
+    entry = Entry("2026-03-06T04:00:00+00:00", "leapline", why, "r", "rollback", "champion", model_id, None, "sha256:1")
+    Ledger(settings.ledger).append(entry)
+    CliRunner().invoke(cli.app, ["ledger"])
+    assert all(word in told.getvalue() for word in ("2026-03-06 04:00", "leapline", "rollback", model_id, "0.923939"))
+    assert "…" not in told.getvalue()
 
 
 def test_rules_are_lines_to_read(capsys: pytest.CaptureFixture[str]) -> None:

@@ -208,10 +208,10 @@ def ledger(as_json: AsJson = False) -> None:
         print(json.dumps(rows, indent=1))
         return
     # The digests before and after, and the run, are in `--json`: with them the table fits no screen.
-    table = Table(whole("when"), "who", "action", "tag", whole("model"), "why", title="Ledger")
+    table = Table(whole("when"), "who", whole("action"), whole("model"), "why", title="Moves of the tag champion")
     for row in rows:
         when = str(row["when"])[:16].replace("T", " ")
-        table.add_row(when, *(_cell(row[k]) for k in ("who", "action", "tag", "model_id", "why")))
+        table.add_row(when, *(_cell(row[k]) for k in ("who", "action", "model_id", "why")))
     out.print(table if rows else "The ledger is empty: nothing was published yet.")
 
 
