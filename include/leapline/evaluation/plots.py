@@ -78,7 +78,8 @@ def draw_history(days: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
     if not known:
         return {}
     with matplotlib.rc_context(_STYLE):
-        return {f"roc_auc{suffix}": content for suffix, content in _forms(_history(known)).items()}
+        figure = _history(known)
+        return {f"roc_auc.{form}": _bytes(figure, form) for form in ("png", "svg")}
 
 
 def _history(days: Sequence[Mapping[str, Any]]) -> "Figure":
@@ -99,23 +100,17 @@ def _history(days: Sequence[Mapping[str, Any]]) -> "Figure":
     return figure
 
 
-def _forms(figure: "Figure") -> dict[str, bytes]:
-    """The picture as files: suffix -> content."""
-    forms = {}
-    for form, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
-        out = io.BytesIO()
-        figure.savefig(out, format=form, metadata=metadata)
-        forms[f".{form}"] = out.getvalue()
-        # The first one has laid the picture out, which takes as long as drawing it.
-        figure.set_layout_engine("none")
-    return forms
+def _bytes(figure: "Figure", form: str) -> bytes:
+    out = io.BytesIO()
+    figure.savefig(out, format=form, metadata={"Software": None} if form == "png" else {"Date": None, "Creator": None})
+    return out.getvalue()
 
 
 def _save(figure: "Figure", stem: Path) -> list[Path]:
-    forms = _forms(figure)
-    for suffix, content in forms.items():
-        stem.with_suffix(suffix).write_bytes(content)
-    return [stem.with_suffix(suffix) for suffix in forms]
+    files = [stem.with_suffix(f".{form}") for form in ("png", "svg")]
+    for file in files:
+        file.write_bytes(_bytes(figure, file.suffix[1:]))
+    return files
 
 
 def _figure(width: float, height: float, panels: int = 1) -> "tuple[Figure, list[Axes]]":
