@@ -201,14 +201,8 @@ func (t *TensorValue) parseIndices(s *jsonscan.Scanner) error {
 
 // parseIndex reads one position, [i]; of a tensor of more dimensions it keeps nothing of use.
 func (t *TensorValue) parseIndex(s *jsonscan.Scanner) error {
-	if err := s.Array(); err != nil {
-		return err
-	}
-	for n := 0; ; n++ {
-		more, err := s.Elem(n == 0)
-		if !more || err != nil {
-			return err
-		}
+	n := 0
+	return s.Elements(math.MaxInt, func() error {
 		i, err := s.Int()
 		if err != nil {
 			return err
@@ -219,7 +213,9 @@ func (t *TensorValue) parseIndex(s *jsonscan.Scanner) error {
 		if n == 0 {
 			t.Index = append(t.Index, int32(i))
 		}
-	}
+		n++
+		return nil
+	})
 }
 
 func (t *TensorValue) parseDims(s *jsonscan.Scanner) error {
