@@ -1,7 +1,7 @@
 """Commands that need no night behind them, and one message for a user's mistake."""
 
 import json
-from datetime import date
+from datetime import date, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,22 @@ def test_the_ledger_is_whole_at_80_columns(settings: Settings, monkeypatch: pyte
     CliRunner().invoke(cli.app, ["ledger"])
     assert all(word in told.getvalue() for word in ("2026-03-06 04:00", "leapline", "rollback", model_id, "0.923939"))
     assert "…" not in told.getvalue()
+
+
+def test_a_run_by_hand_is_told_step_by_step(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules = [{"name": "roc_auc", "passed": False, "why": "ROC AUC: 0.5, but at least 0.88 is asked"}]
+    gate = {"passed": False, "sentence": "Refused: ROC AUC.", "rules": rules, "card": "card.md", "plots": "plots"}
+    told = {"check_events": {"2026-03-04": {"passed": True, "sentence": "All hold."}}, "gate": gate}
+    monkeypatch.setattr(cli, "_do", lambda step, *_: told.get(step, {"sessions": 12}))
+    cli.run(datetime(2026, 3, 4))
+    said = capsys.readouterr()
+    assert said.out == (
+        "  sessions 12\n  2026-03-04: All hold.\n  sessions 12\n  sessions 12\n  sessions 12\n"
+        "  ✗ roc_auc ROC AUC: 0.5, but at least 0.88 is asked\ncard card.md\nplots plots\n"
+    )
+    assert said.err.splitlines()[-2:] == ["gate ...", "Refused: ROC AUC."]
 
 
 def test_rules_are_lines_to_read(capsys: pytest.CaptureFixture[str]) -> None:
