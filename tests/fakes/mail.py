@@ -1,11 +1,11 @@
 """A mail server on a loopback port that keeps what it is given; as much of RFC 5321 as a client needs."""
 
 import socketserver
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+
+from tests.fakes.servers import up
 
 
 class _Session(socketserver.StreamRequestHandler):
@@ -45,10 +45,6 @@ class MailServer(socketserver.ThreadingTCPServer):
         return int(self.server_address[1])
 
 
-@contextmanager
-def mail_server() -> Iterator[MailServer]:
+def mail_server() -> AbstractContextManager[MailServer]:
     """A server that is up as long as the block lasts."""
-    with MailServer() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
+    return up(MailServer())

@@ -1,11 +1,11 @@
 """A web hook on a loopback port that takes what is posted to it, as Slack's incoming web hooks do."""
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.fakes.servers import up
 
 
 class _Hook(BaseHTTPRequestHandler):
@@ -33,10 +33,6 @@ class WebHook(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
 
-@contextmanager
-def web_hook() -> Iterator[WebHook]:
+def web_hook() -> AbstractContextManager[WebHook]:
     """A hook that is up as long as the block lasts."""
-    with WebHook() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
+    return up(WebHook())

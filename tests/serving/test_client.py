@@ -2,7 +2,6 @@
 
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -10,6 +9,7 @@ import pytest
 
 from leapline.errors import ScorerError, SettingsError
 from leapline.serving.client import ScorerClient, encode
+from tests.fakes.servers import up
 from tests.ports import free_address
 
 connections: list[tuple[str, int]] = []
@@ -50,13 +50,12 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def client() -> Iterator[ScorerClient]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     connections.clear()
-    with ScorerClient(f"http://127.0.0.1:{server.server_address[1]}/prefix/") as made:
+    with (
+        up(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server,
+        ScorerClient(f"http://127.0.0.1:{server.server_address[1]}/prefix/") as made,
+    ):
         yield made
-    server.shutdown()
-    server.server_close()
 
 
 def test_one_connection_for_all(client: ScorerClient) -> None:
