@@ -113,88 +113,125 @@ func (d *Decoder) stored() error {
 	return nil
 }
 
+// Farther than this from the ends of what is read and written, a step of block needs no look at either.
+const roomIn, roomOut = 16, 320
+
 // block unpacks one block's symbols. The state is kept in local variables, which the compiler keeps in registers.
 func (d *Decoder) block(literals, distances *table) error {
 	src, dst, pos, at, bits, n := d.src, d.dst, d.pos, d.at, d.bits, d.n
-	for {
-		if pos+8 <= len(src) && n >= 0 {
-			bits |= binary.LittleEndian.Uint64(src[pos:]) << (n & 63)
-			pos += (63 - n) >> 3
-			n |= 56
-		} else {
-			d.pos, d.bits, d.n = pos, bits, n
-			d.fill()
-			if pos, bits, n = d.pos, d.bits, d.n; n < 0 {
-				return ErrCorrupt
-			}
-		}
+	for n >= 0 && pos <= len(src)-roomIn && at <= len(dst)-roomOut {
+		bits |= binary.LittleEndian.Uint64(src[pos:]) << (n & 63)
+		pos += (63 - n) >> 3
+		n |= 56
 		e := literals.find(bits)
 		bits >>= e & lengthMask
 		n -= int(e & lengthMask)
-		if e&literal != 0 { // mostly more literals follow: there are bits for three more
-			if at >= len(dst) {
-				return ErrCorrupt
-			}
+		if e&literal != 0 { // mostly more literals follow: there are bits for three
 			dst[at] = byte(e >> valueShift)
 			at++
-			if e = literals.find(bits); e&literal != 0 && at+1 < len(dst) {
-				bits >>= e & lengthMask
-				n -= int(e & lengthMask)
+			e = literals.find(bits)
+			bits >>= e & lengthMask
+			n -= int(e & lengthMask)
+			if e&literal != 0 {
 				dst[at] = byte(e >> valueShift)
 				at++
-				if e = literals.find(bits); e&literal != 0 {
-					bits >>= e & lengthMask
-					n -= int(e & lengthMask)
+				e = literals.find(bits)
+				bits >>= e & lengthMask
+				n -= int(e & lengthMask)
+				if e&literal != 0 {
 					dst[at] = byte(e >> valueShift)
 					at++
+					continue
 				}
 			}
-			continue
+			bits |= binary.LittleEndian.Uint64(src[pos:]) << (n & 63)
+			pos += (63 - n) >> 3
+			n |= 56
 		}
 		if e&special != 0 {
 			d.pos, d.at, d.bits, d.n = pos, at, bits, n
-			if e&endOfBlock != 0 {
-				return nil
-			}
-			return ErrCorrupt
+			return ended(e)
 		}
 		extra := e >> extraShift & extraMask
 		length := int(e>>valueShift) + int(bits&(1<<extra-1))
 		bits >>= extra
-		e2 := distances.find(bits)
-		bits >>= e2 & lengthMask
-		if e2&special != 0 {
-			d.n = n
+		e = distances.find(bits)
+		bits >>= e & lengthMask
+		if e&special != 0 {
 			return ErrCorrupt
 		}
-		extra2 := e2 >> extraShift & extraMask
-		distance := int(e2>>valueShift) + int(bits&(1<<extra2-1))
-		bits >>= extra2
-		n -= int(extra + e2&lengthMask + extra2)
+		n -= int(extra + e&lengthMask)
+		extra = e >> extraShift & extraMask
+		distance := int(e>>valueShift) + int(bits&(1<<extra-1))
+		bits >>= extra
+		n -= int(extra)
 		if distance > at {
-			d.n = n
 			return ErrCorrupt
 		}
-		if length > len(dst)-at {
-			d.n = n
-			return ErrCorrupt
+		if distance < 8 {
+			repeat(dst[at-distance:at+length], distance)
+			at += length
+			continue
 		}
-		copyMatch(dst, at, distance, length)
+		// By the eight and 32 at least, past the end: what comes next is written over it.
+		out, in := dst[at:at+32], dst[at-distance:at-distance+32]
+		binary.LittleEndian.PutUint64(out, binary.LittleEndian.Uint64(in))
+		binary.LittleEndian.PutUint64(out[8:], binary.LittleEndian.Uint64(in[8:]))
+		binary.LittleEndian.PutUint64(out[16:], binary.LittleEndian.Uint64(in[16:]))
+		binary.LittleEndian.PutUint64(out[24:], binary.LittleEndian.Uint64(in[24:]))
+		for to, end := at+32, at+length; to < end; to += 8 {
+			binary.LittleEndian.PutUint64(dst[to:], binary.LittleEndian.Uint64(dst[to-distance:]))
+		}
 		at += length
+	}
+	d.pos, d.at, d.bits, d.n = pos, at, bits, n
+	return d.endOfBlock(literals, distances)
+}
+
+// endOfBlock unpacks what symbols of a block are left near an end, one by one.
+func (d *Decoder) endOfBlock(literals, distances *table) error {
+	for {
+		d.fill()
+		e := literals.find(d.bits)
+		d.take(int(e & lengthMask))
+		switch {
+		case d.n < 0:
+			return ErrCorrupt
+		case e&special != 0:
+			return ended(e)
+		case e&literal != 0:
+			if d.at >= len(d.dst) {
+				return ErrCorrupt
+			}
+			d.dst[d.at] = byte(e >> valueShift)
+			d.at++
+			continue
+		}
+		length := int(e>>valueShift) + d.take(int(e>>extraShift&extraMask))
+		if e = distances.find(d.bits); e&special != 0 {
+			return ErrCorrupt
+		}
+		d.take(int(e & lengthMask))
+		distance := int(e>>valueShift) + d.take(int(e>>extraShift&extraMask))
+		if d.n < 0 || distance > d.at || length > len(d.dst)-d.at {
+			return ErrCorrupt
+		}
+		repeat(d.dst[d.at-distance:d.at+length], distance)
+		d.at += length
 	}
 }
 
-// copyMatch repeats length bytes from distance before at. Where there is room it copies eight at a time, past the end:
-// what comes next is written over it.
-func copyMatch(dst []byte, at, distance, length int) {
-	from := at - distance
-	if distance >= 8 && at+length+8 <= len(dst) {
-		for end := at + length; at < end; at, from = at+8, from+8 {
-			binary.LittleEndian.PutUint64(dst[at:], binary.LittleEndian.Uint64(dst[from:]))
-		}
-		return
+// ended says how a symbol without a value ends a block.
+func ended(e uint32) error {
+	if e&endOfBlock != 0 {
+		return nil
 	}
-	for end := at + length; at < end; at, from = at+1, from+1 {
-		dst[at] = dst[from]
+	return ErrCorrupt
+}
+
+// repeat fills b with its first bytes, of that number, again and again.
+func repeat(b []byte, period int) {
+	for i := period; i < len(b); i++ {
+		b[i] = b[i-period]
 	}
 }
