@@ -24,7 +24,7 @@ type loader struct {
 	stage    *engine.Stage
 	features int
 	width    int
-	share    bool // a leaf's values are taken over their sum
+	change   func(leaf []float64) // what is done with each leaf's values, unless nil
 	parts    []*forest.Builder
 	nodes    int
 	depth    int
@@ -46,7 +46,7 @@ func (l *loader) addOne() {
 	var tree bundle.Tree
 	err := s.Node().Tree(s.Node().Dir, &tree)
 	if err == nil {
-		err = l.add(l.part(), &tree)
+		err = l.part().Add(&tree)
 	}
 	l.added(err)
 }
@@ -55,13 +55,6 @@ func (l *loader) addOne() {
 func (l *loader) part() *forest.Builder {
 	l.parts = append(l.parts, forest.NewBuilder(l.features, l.width))
 	return l.parts[len(l.parts)-1]
-}
-
-func (l *loader) add(part *forest.Builder, t *bundle.Tree) error {
-	if l.share {
-		shares(t)
-	}
-	return part.Add(t)
 }
 
 // added counts what was read.
@@ -74,14 +67,10 @@ func (l *loader) added(err error) {
 	}
 }
 
-// shares turns each leaf's class weights into their shares; of an all-zero leaf they stay zero.
-func shares(t *bundle.Tree) {
-	for i := range t.Nodes {
-		if n := &t.Nodes[i]; n.Feature < 0 {
-			if leaf := t.Values[n.Lo:n.Hi]; sum(leaf) != 0 {
-				normalise(leaf, leaf)
-			}
-		}
+// shares turns a leaf's class weights into their shares; of an all-zero leaf they stay zero.
+func shares(leaf []float64) {
+	if sum(leaf) != 0 {
+		normalise(leaf, leaf)
 	}
 }
 
@@ -115,7 +104,7 @@ func (l *loader) addRun(part *forest.Builder, names []string, op string) error {
 			return err
 		}
 		if err = l.checkTree(trees.Model, op); err == nil {
-			err = l.add(part, &trees.Tree)
+			err = part.Add(&trees.Tree)
 		}
 		if err != nil {
 			return &bundle.Error{Entry: node.Dir + "/" + name, Err: err}
@@ -156,7 +145,7 @@ func (l *loader) finish() ensemble {
 	if s.Failed() {
 		return ensemble{}
 	}
-	compiled, err := forest.Build(l.parts...)
+	compiled, err := forest.Build(l.change, l.parts...)
 	if err != nil {
 		s.Fail("%w", err)
 		return ensemble{}

@@ -62,7 +62,7 @@ func newForestClassifier(s *engine.Stage) engine.Step {
 	n := s.Size("num_classes", maxClasses)
 	s.Floats("tree_weights")
 	l := newLoader(s, n)
-	l.share = true
+	l.change = shares
 	trees := l.addAll("decision_tree_classifier")
 	t := forestClassifier{l.finish(), newClasses(s, n)}
 	s.Describe("%d classes, %s, %s, depth %d", n, plural(trees, "tree"), plural(l.nodes, "node"), l.depth)

@@ -9,9 +9,10 @@ import (
 )
 
 // Build compiles the trees of all parts, in their order. Parts that are built side by side are joined here: on two
-// processors a forest is there in half the time. The parts' memory is taken.
-func Build(parts ...*Builder) (*Forest, error) {
-	f := &Forest{}
+// processors a forest is there in half the time. The parts' memory is taken. Unless it is nil, change is called once with
+// the values of each different leaf, to put others in their place.
+func Build(change func(leaf []float64), parts ...*Builder) (*Forest, error) {
+	f := &Forest{parts: make([]nodes, len(parts))}
 	for _, b := range parts {
 		f.trees += len(b.trees)
 	}
@@ -19,73 +20,89 @@ func Build(parts ...*Builder) (*Forest, error) {
 		return nil, errors.New("has no trees")
 	}
 	f.Width = parts[0].width
-	numbers := f.join(parts)
-	layouts := make([]*layout, len(parts))
-	each(parts, func(k int, b *Builder) { layouts[k] = newLayout(b) })
-	size, farthest := place(layouts)
-	if f.conditions+f.zeros <= math.MaxUint16 && farthest <= math.MaxUint16 {
-		f.narrow = make([]uint16, 2*size)
-		each(parts, func(k int, b *Builder) { emit(f.narrow, b, layouts[k], &numbers[k]) })
-	} else {
-		f.wide = make([]uint32, 2*size)
-		each(parts, func(k int, b *Builder) { emit(f.wide, b, layouts[k], &numbers[k]) })
+	numbers := f.join(change, parts)
+	var running sync.WaitGroup
+	for k, b := range parts {
+		f.group(k, b)
+		running.Go(func() {
+			b.nodes.fit(f.conditions + f.zeros)
+			b.nodes.renumber(numbers[k], b.conditions.len())
+			f.parts[k] = b.nodes
+		})
 	}
-	f.group(parts, layouts)
+	running.Wait()
 	return f, nil
 }
 
-// each does the same for all parts at once.
-func each(parts []*Builder, do func(k int, b *Builder)) {
-	var running sync.WaitGroup
-	for k, b := range parts {
-		running.Go(func() { do(k, b) })
+// group puts the trees of part k together.
+func (f *Forest) group(k int, b *Builder) {
+	for trees := range slices.Chunk(b.trees, lanes) {
+		g := group{part: k, trees: len(trees)}
+		for i := range g.roots {
+			g.roots[i] = trees[0].at
+		}
+		for i, t := range trees {
+			g.roots[i] = t.at
+			g.depth = max(g.depth, t.depth)
+		}
+		f.groups = append(f.groups, g)
 	}
-	running.Wait()
 }
 
-// numbers are what a part's tests, then its sets, and its leaves are called in the forest.
-type numbers struct{ conditions, leaves []uint32 }
-
-// join numbers the conditions and the leaves of all parts, those that they share alike; leaves come after conditions.
-func (f *Forest) join(parts []*Builder) []numbers {
-	tests, leaves := make([]interner, len(parts)), make([]interner, len(parts))
-	for k, b := range parts {
-		tests[k], leaves[k] = b.tests, b.leaves
-	}
-	var leafNumbers [][]uint32
+// join numbers the conditions and then the leaves of all parts, those that they share alike, and gives for each part the
+// numbers of its own.
+func (f *Forest) join(change func([]float64), parts []*Builder) [][]uint32 {
+	var leaves [][]uint32
 	var running sync.WaitGroup
 	running.Go(func() {
 		var all interner
-		all, leafNumbers = join(leaves)
+		all, leaves = joinLeaves(change, parts)
 		f.Values, f.zeros = floatsOf(all.rows), all.len()
 	})
-	conditions := f.joinConditions(parts, tests)
+	numbers := f.joinConditions(parts)
 	running.Wait()
-	out := make([]numbers, len(parts))
-	for k := range out {
-		out[k] = numbers{conditions[k], leafNumbers[k]}
-		for i := range out[k].leaves {
-			out[k].leaves[i] += uint32(f.conditions)
+	for k := range parts {
+		for _, n := range leaves[k] {
+			numbers[k] = append(numbers[k], uint32(f.conditions)+n)
 		}
 	}
-	return out
+	return numbers
 }
 
-func (f *Forest) joinConditions(parts []*Builder, tests []interner) [][]uint32 {
-	allTests, numbers := join(tests)
-	all := newSets()
+func joinLeaves(change func([]float64), parts []*Builder) (all interner, numbers [][]uint32) {
+	leaves := make([]interner, len(parts))
 	for k, b := range parts {
-		for _, one := range b.sets.all {
-			numbers[k] = append(numbers[k], uint32(allTests.len())+all.add(one))
+		leaves[k] = b.leaves
+	}
+	if change == nil {
+		return join(leaves[0], leaves)
+	}
+	for _, part := range leaves {
+		for i := range part.len() {
+			change(floatsOf(part.row(uint32(i))))
 		}
 	}
-	uses := make([]int, allTests.len()+len(all.all))
+	return join(newInterner(parts[0].width), leaves)
+}
+
+func (f *Forest) joinConditions(parts []*Builder) [][]uint32 {
+	sets, conditions := newSets(), make([]interner, len(parts))
 	for k, b := range parts {
-		for i, n := range b.uses() {
-			uses[numbers[k][i]] += n
+		conditions[k] = b.conditions
+		for i := range b.conditions.len() {
+			if row := b.conditions.row(uint32(i)); row[0] == setMark {
+				row[1] = uint64(sets.add(b.sets.all[row[1]]))
+			}
 		}
 	}
-	final := f.number(&allTests, all.all, uses)
+	all, numbers := join(newInterner(2), conditions)
+	uses := make([]int, all.len())
+	for k, b := range parts {
+		for i, n := range numbers[k] {
+			uses[n] += b.uses[i]
+		}
+	}
+	final := f.number(&all, sets.all, uses)
 	for k := range numbers {
 		for i, n := range numbers[k] {
 			numbers[k][i] = final[n]
@@ -95,18 +112,22 @@ func (f *Forest) joinConditions(parts []*Builder, tests []interner) [][]uint32 {
 }
 
 // number numbers the conditions: for each feature its thresholds ascending, in a run that starts at a multiple of 8,
-// then the sets. It gives the numbers of the tests, then of the sets; uses are in that order too.
-func (f *Forest) number(tests *interner, sets []set, uses []int) []uint32 {
-	order := make([]test, tests.len())
-	for i := range order {
-		row := tests.row(uint32(i))
-		order[i] = test{i, int(row[0]), key(math.Float64frombits(row[1]))}
+// then the sets. It gives their numbers in the order of uses.
+func (f *Forest) number(conditions *interner, sets []set, uses []int) []uint32 {
+	var tests []test
+	used := make([]setUse, len(sets))
+	for i := range uses {
+		if row := conditions.row(uint32(i)); row[0] == setMark {
+			used[row[1]] = setUse{set: sets[row[1]], number: i, uses: uses[i]}
+		} else {
+			tests = append(tests, test{i, int(row[0]), key(math.Float64frombits(row[1]))})
+		}
 	}
-	slices.SortFunc(order, func(x, y test) int {
+	slices.SortFunc(tests, func(x, y test) int {
 		return cmp.Or(cmp.Compare(x.feature, y.feature), cmp.Compare(x.key, y.key))
 	})
 	number := make([]uint32, len(uses))
-	for _, t := range order {
+	for _, t := range tests {
 		last := len(f.runs) - 1
 		if last < 0 || f.runs[last].feature != t.feature {
 			f.conditions = (f.conditions + 7) &^ 7
@@ -119,7 +140,7 @@ func (f *Forest) number(tests *interner, sets []set, uses []int) []uint32 {
 		f.conditions++
 	}
 	f.conditions = (f.conditions + 7) &^ 7
-	f.addSets(sets, uses[len(order):], number[len(order):])
+	f.addSets(used, number)
 	return number
 }
 

@@ -3,57 +3,56 @@ package forest
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"leapline/scorer/bundle"
 )
 
-// Builder collects trees, keeping of each node only 8 bytes: conditions and leaves that repeat are kept once.
+// Builder collects trees. Each is laid out when it is added, while the processor has it at hand; of a node 4 bytes are
+// kept, for conditions and leaves that repeat are kept once. They have the builder's own numbers until Build joins them
+// with other builders'.
 type Builder struct {
 	Depth int // of the deepest tree
 
-	features int
-	width    int // values a leaf
-	trees    []treeShape
-	nodes    []shape
-	tests    interner // of continuous splits: feature, threshold
-	sets     sets     // of categorical splits
-	leaves   interner // of leaves: their values
+	features   int
+	width      int // values a leaf
+	trees      []treeRoot
+	nodes      nodes
+	conditions interner // a continuous split's feature and threshold, or setMark and a categorical split's set
+	uses       []int    // splits by each condition
+	sets       sets
+	leaves     interner // of leaves: their values
+	splits     int      // of all trees
+	layout     layout
 }
 
-// treeShape is a tree's place among the nodes.
-type treeShape struct {
-	first, depth int
+// treeRoot is where a tree starts among the nodes, and its depth.
+type treeRoot struct {
+	at    uint32
+	depth int
 }
 
-// shape is a node in pre-order: the left child of a split follows it.
-type shape struct {
-	what  uint32 // a split's test or, with setFlag, its set; a leaf's number
-	right uint32 // position of a split's right child, from the tree's first node; 0 for a leaf
-}
-
-const setFlag = 1 << 31
+const setMark = math.MaxUint64 // in the place of a feature
 
 // NewBuilder starts a forest over rows of so many features, whose leaves hold width values.
 func NewBuilder(features, width int) *Builder {
 	return &Builder{
-		features: features, width: width, tests: newInterner(2), sets: newSets(), leaves: newInterner(width),
+		features: features, width: width, conditions: newInterner(2), sets: newSets(), leaves: newInterner(width),
 	}
 }
 
 // Expect makes room for more trees like those that were added; what comes may still be more.
 func (b *Builder) Expect(trees int) {
 	const most = 2 << 20 // nodes: what a file only claims must not take memory without end
-	b.nodes = slices.Grow(b.nodes, min(trees*len(b.nodes)/max(1, len(b.trees)), most))
+	b.nodes.grow(min(trees*b.nodes.count()/max(1, len(b.trees)), most))
 }
 
 // Nodes counts the nodes of the trees that were added.
-func (b *Builder) Nodes() int { return len(b.nodes) }
+func (b *Builder) Nodes() int { return 2*b.splits + len(b.trees) }
 
 // Add appends a tree.
 func (b *Builder) Add(t *bundle.Tree) error {
-	b.Depth = max(b.Depth, t.Depth)
-	b.trees = append(b.trees, treeShape{first: len(b.nodes), depth: t.Depth})
+	l := &b.layout
+	l.shapes = l.shapes[:0]
 	for i := range t.Nodes {
 		n := &t.Nodes[i]
 		switch {
@@ -62,17 +61,18 @@ func (b *Builder) Add(t *bundle.Tree) error {
 			if len(values) != b.width {
 				return fmt.Errorf("node %d is a leaf of %d values, expected %d", i, len(values), b.width)
 			}
-			b.nodes = append(b.nodes, shape{what: b.addLeaf(asBits(values))})
+			l.shapes = append(l.shapes, shape{what: b.addLeaf(asBits(values))})
 			continue
 		case int(n.Feature) >= b.features:
 			return fmt.Errorf("node %d splits on feature %d of %d", i, n.Feature, b.features)
-		case n.Categories > 0:
-			b.nodes = append(b.nodes, shape{what: b.sets.add(setOf(n, t.Cats)) | setFlag, right: uint32(n.Right)})
-			continue
 		}
-		what := b.tests.addPair(uint64(n.Feature), math.Float64bits(n.Threshold+0)) // -0 + 0 is 0
-		b.nodes = append(b.nodes, shape{what: what, right: uint32(n.Right)})
+		l.shapes = append(l.shapes, shape{what: b.addCondition(n, t.Cats), right: uint32(n.Right)})
 	}
+	b.Depth = max(b.Depth, t.Depth)
+	b.splits += len(t.Nodes) / 2
+	b.trees = append(b.trees, treeRoot{at: uint32(b.nodes.count()), depth: t.Depth})
+	l.place()
+	b.nodes.add(l.placed, max(b.conditions.len(), b.leaves.len(), int(l.farthest)))
 	return nil
 }
 
@@ -83,18 +83,16 @@ func (b *Builder) addLeaf(row []uint64) uint32 {
 	return b.leaves.add(row)
 }
 
-// uses counts the splits by each test, then by each set.
-func (b *Builder) uses() []int {
-	tests := b.tests.len()
-	uses := make([]int, tests+len(b.sets.all))
-	for _, n := range b.nodes {
-		switch {
-		case n.right == 0:
-		case n.what&setFlag != 0:
-			uses[tests+int(n.what&^setFlag)]++
-		default:
-			uses[n.what]++
-		}
+func (b *Builder) addCondition(n *bundle.TreeNode, categories []float64) uint32 {
+	var number uint32
+	if n.Categories > 0 {
+		number = b.conditions.addPair(setMark, uint64(b.sets.add(setOf(n, categories))))
+	} else {
+		number = b.conditions.addPair(uint64(n.Feature), math.Float64bits(n.Threshold+0)) // -0 + 0 is 0
 	}
-	return uses
+	if int(number) == len(b.uses) {
+		b.uses = append(b.uses, 0)
+	}
+	b.uses[number]++
+	return number
 }

@@ -30,8 +30,7 @@ type Forest struct {
 	zeros      int // bytes after the conditions: one for each leaf
 	runs       []run
 	sets       []setRun
-	narrow     []uint16 // nodes, when numbers fit 16 bits
-	wide       []uint32 // else
+	parts      []nodes
 	groups     []group
 }
 
@@ -43,31 +42,15 @@ type run struct {
 	uses    int      // splits of all trees
 }
 
-// group is trees that are walked together; the last group is filled up with its first tree.
+// group is trees of one part that are walked together; a group of fewer is filled up with its first tree.
 type group struct {
+	part  int
 	roots [lanes]uint32
 	depth int
 	trees int
 }
 
 const lanes = 8
-
-func (f *Forest) group(parts []*Builder, layouts []*layout) {
-	in := 0 // trees of the last group
-	for k, b := range parts {
-		for _, t := range b.trees {
-			root := layouts[k].start + layouts[k].position[t.first]
-			if in %= lanes; in == 0 {
-				f.groups = append(f.groups, group{roots: [lanes]uint32{root, root, root, root, root, root, root, root}})
-			}
-			g := &f.groups[len(f.groups)-1]
-			g.roots[in] = root
-			g.depth = max(g.depth, t.depth)
-			in++
-			g.trees = in
-		}
-	}
-}
 
 // Trees counts the trees.
 func (f *Forest) Trees() int { return f.trees }
@@ -198,21 +181,23 @@ type setRun struct {
 // maxBytes bounds the bytes of one feature's table of categories.
 const maxBytes = 1 << 20
 
-func (f *Forest) addSets(sets []set, uses []int, number []uint32) {
-	order := make([]int, len(sets))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(i, j int) int { return int(sets[i].feature) - int(sets[j].feature) })
-	for _, i := range order {
+// setUse is the condition of a categorical split.
+type setUse struct {
+	set
+	number, uses int
+}
+
+func (f *Forest) addSets(sets []setUse, number []uint32) {
+	slices.SortStableFunc(sets, func(x, y setUse) int { return int(x.feature) - int(y.feature) })
+	for _, s := range sets {
 		last := len(f.sets) - 1
-		if last < 0 || f.sets[last].feature != int(sets[i].feature) {
-			f.sets = append(f.sets, setRun{feature: int(sets[i].feature), first: f.conditions})
+		if last < 0 || f.sets[last].feature != int(s.feature) {
+			f.sets = append(f.sets, setRun{feature: int(s.feature), first: f.conditions})
 			last++
 		}
-		f.sets[last].sets = append(f.sets[last].sets, sets[i])
-		f.sets[last].uses += uses[i]
-		number[i] = uint32(f.conditions)
+		f.sets[last].sets = append(f.sets[last].sets, s.set)
+		f.sets[last].uses += s.uses
+		number[s.number] = uint32(f.conditions)
 		f.conditions++
 	}
 	for i := range f.sets {

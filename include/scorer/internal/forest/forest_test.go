@@ -113,7 +113,7 @@ func build(t testing.TB, trees []bundle.Tree, features, width, parts int) *Fores
 		}
 		builders = append(builders, b)
 	}
-	f, err := Build(builders...)
+	f, err := Build(nil, builders...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,8 +147,8 @@ func TestForestEqualsPlainWalk(t *testing.T) {
 			one := build(t, trees, c.features, c.width, 1)
 			for _, parts := range []int{1, 2, 3} {
 				f := build(t, trees, c.features, c.width, parts)
-				if (f.wide != nil) != c.wide || f.Trees() != c.trees || !maps.Equal(f.Uses(), one.Uses()) {
-					t.Fatalf("%d trees, wide nodes %t, uses %v", f.Trees(), f.wide != nil, f.Uses())
+				if (f.parts[0].wide != nil) != c.wide || f.Trees() != c.trees || !maps.Equal(f.Uses(), one.Uses()) {
+					t.Fatalf("%d trees, wide nodes %t, uses %v", f.Trees(), f.parts[0].wide != nil, f.Uses())
 				}
 				if f.zeros != one.zeros || f.conditions != one.conditions {
 					t.Fatalf("%d parts have %d conditions and %d leaves, one has %d and %d",
@@ -216,7 +216,7 @@ func TestBuilderRefuses(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "leaf of 1 values, expected 3") {
 		t.Errorf("a short leaf: %v", err)
 	}
-	if _, err := Build(NewBuilder(2, 1)); err == nil {
+	if _, err := Build(nil, NewBuilder(2, 1)); err == nil {
 		t.Error("a forest without trees was built")
 	}
 }

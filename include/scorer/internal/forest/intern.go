@@ -23,24 +23,21 @@ func (n *interner) row(i uint32) []uint64 { return n.rows[int(i)*n.width : (int(
 
 func (n *interner) len() int { return len(n.rows) / n.width }
 
-// join makes one of several: the numbers of the first stay, and numbers gives those of each part's rows.
-func join(parts []interner) (all interner, numbers [][]uint32) {
-	all, numbers = parts[0], make([][]uint32, len(parts))
+// join adds the rows of all parts to first, which may be the first part itself; numbers gives those of each part's rows.
+func join(first interner, parts []interner) (all interner, numbers [][]uint32) {
+	numbers = make([][]uint32, len(parts))
 	for k := range parts {
 		part := &parts[k]
 		numbers[k] = make([]uint32, part.len())
 		for i := range numbers[k] {
-			switch {
-			case k == 0:
-				numbers[k][i] = uint32(i)
-			case part.width == 2:
-				numbers[k][i] = all.addPair(part.rows[2*i], part.rows[2*i+1])
-			default:
-				numbers[k][i] = all.add(part.row(uint32(i)))
+			if part.width == 2 {
+				numbers[k][i] = first.addPair(part.rows[2*i], part.rows[2*i+1])
+			} else {
+				numbers[k][i] = first.add(part.row(uint32(i)))
 			}
 		}
 	}
-	return all, numbers
+	return first, numbers
 }
 
 // add gives the number of a row.

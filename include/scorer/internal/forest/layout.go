@@ -1,95 +1,159 @@
 package forest
 
-// layout places nodes so that a walk touches few cache lines: children lie side by side, and eight such pairs that lead
-// to one another, some three levels of a tree, fill one line of 64 bytes. (In order of breadth alone the same walk took
-// twice as long.)
+import (
+	"math"
+	"slices"
+)
+
+// layout places the nodes of a tree so that a walk touches few cache lines: children lie side by side, and eight such
+// pairs that lead to one another, some three levels of a tree, fill one line of 64 bytes. (In order of breadth alone the
+// same walk took twice as long.) It is used for one tree after another, and keeps its memory.
 type layout struct {
-	start    uint32   // among the forest's nodes
-	position []uint32 // of each of the builder's nodes, from start
-	size     uint32
-	farthest uint32 // from a node to its children
+	shapes   []shape  // the tree's nodes in pre-order
+	position []uint32 // of each, from the root on
+	placed   []uint32 // nodes as pairs of numbers, see nodes
+	blocks   []uint32 // splits whose children start a line
+	size     uint32   // nodes that are placed, with the gaps before a line's start
+	farthest uint32   // from a node to its children
+}
+
+// shape is a node: the left child of a split follows it.
+type shape struct {
+	what  uint32 // the number of a split's condition or of a leaf
+	right uint32 // a split's right child; 0 for a leaf
 }
 
 const linePairs = 8
 
-// aligned gives the next start of a line.
-func aligned(at uint32) uint32 { return (at + 2*linePairs - 1) &^ (2*linePairs - 1) }
-
-func newLayout(b *Builder) *layout {
-	l := &layout{position: make([]uint32, len(b.nodes))}
-	var blocks, line []uint32 // left nodes of pairs: of those that start a line, and of those in the line
-	for _, t := range b.trees {
-		nodes := b.nodes[t.first:]
-		position := l.position[t.first:]
-		l.size = aligned(l.size)
-		position[0] = l.size
-		l.size += 2 // the root has no sibling
-		if nodes[0].right == 0 {
-			continue
-		}
-		blocks = append(blocks[:0], 0)
-		for first := true; len(blocks) > 0; first = false {
-			parent := blocks[0]
-			blocks = blocks[1:]
-			room := linePairs
-			if first {
-				room--
-			}
-			line = append(line[:0], parent)
-			taken := 0
-			for ; taken < len(line) && taken < room; taken++ {
-				at := line[taken]
-				for _, child := range [2]uint32{at + 1, nodes[at].right} {
-					if nodes[child].right != 0 {
-						line = append(line, child)
-					}
-				}
-			}
-			l.pairs(nodes, position, line[:taken])
-			blocks = append(blocks, line[taken:]...)
-		}
+// place fills placed.
+func (l *layout) place() {
+	most := 4*len(l.shapes) + 4*linePairs // before each line at most as much stays free as the line then takes
+	l.position = slices.Grow(l.position[:0], len(l.shapes))[:len(l.shapes)]
+	l.placed = slices.Grow(l.placed[:0], most)[:most]
+	l.size, l.farthest = 0, 0
+	l.put(0)
+	l.skip(2) // the root has no sibling
+	l.blocks = l.blocks[:0]
+	if l.shapes[0].right != 0 {
+		l.blocks = append(l.blocks, 0)
 	}
-	return l
+	room := linePairs - 1
+	for k := 0; k < len(l.blocks); k++ {
+		l.line(l.blocks[k], room)
+		room = linePairs
+	}
+	l.skip(2 * linePairs)
+	l.placed = l.placed[:2*l.size]
 }
 
-// pairs puts the children of each parent side by side, all in one line.
-func (l *layout) pairs(nodes []shape, position, parents []uint32) {
-	if l.size%(2*linePairs)+uint32(2*len(parents)) > 2*linePairs {
-		l.size = aligned(l.size)
+// line places the children of a split, and of those below it that are nearest, in one line with room for so many pairs.
+// Which nodes are splits is no branch for the processor to guess.
+func (l *layout) line(top uint32, room int) {
+	var line [2*linePairs + 2]uint32
+	line[0] = top
+	taken, n := 0, 1
+	for ; taken < min(n, room); taken++ {
+		left, right := line[taken]+1, l.shapes[line[taken]].right
+		line[n] = left
+		n += splits(l.shapes[left])
+		line[n] = right
+		n += splits(l.shapes[right])
 	}
-	for _, at := range parents {
-		position[at+1], position[nodes[at].right] = l.size, l.size+1
-		l.farthest = max(l.farthest, l.size-position[at])
-		l.size += 2
+	if l.size%(2*linePairs)+uint32(2*taken) > 2*linePairs {
+		l.skip(2 * linePairs)
+	}
+	for _, at := range line[:taken] {
+		here := l.position[at]
+		l.placed[2*here+1] = l.size - here
+		l.farthest = max(l.farthest, l.size-here)
+		l.put(at + 1)
+		l.put(l.shapes[at].right)
+	}
+	l.blocks = append(l.blocks, line[taken:n]...)
+}
+
+// put places a node; a split's distance to its children is set when they are placed.
+func (l *layout) put(at uint32) {
+	l.position[at] = l.size
+	l.placed[2*l.size], l.placed[2*l.size+1] = l.shapes[at].what, 0
+	l.size++
+}
+
+// skip leaves nodes free up to the next multiple of a number.
+func (l *layout) skip(multiple uint32) {
+	next := (l.size + multiple - 1) / multiple * multiple
+	clear(l.placed[2*l.size : 2*next])
+	l.size = next
+}
+
+func splits(s shape) int {
+	if s.right != 0 {
+		return 1
+	}
+	return 0
+}
+
+// nodes are pairs of numbers: a split's condition and the distance to its left child, or a leaf's number and 0. They
+// have 16 bits each where that is enough.
+type nodes struct {
+	narrow []uint16
+	wide   []uint32 // else
+}
+
+// count gives the number of nodes.
+func (n *nodes) count() int { return (len(n.narrow) + len(n.wide)) / 2 }
+
+// grow makes room for more nodes.
+func (n *nodes) grow(more int) {
+	if n.wide == nil {
+		n.narrow = slices.Grow(n.narrow, 2*more)
+	} else {
+		n.wide = slices.Grow(n.wide, 2*more)
 	}
 }
 
-// place puts the layouts one behind another, each at the start of a line.
-func place(layouts []*layout) (size int, farthest uint32) {
-	for _, l := range layouts {
-		l.start = uint32(size)
-		size += int(aligned(l.size))
-		farthest = max(farthest, l.farthest)
+// add appends nodes of numbers up to largest.
+func (n *nodes) add(placed []uint32, largest int) {
+	n.fit(largest)
+	n.grow(len(placed) / 2)
+	if n.wide != nil {
+		n.wide = append(n.wide, placed...)
+		return
 	}
-	return size, farthest
+	end := len(n.narrow)
+	n.narrow = n.narrow[:end+len(placed)]
+	for i, number := range placed {
+		n.narrow[end+i] = uint16(number)
+	}
 }
 
-// emit writes a part's nodes as pairs of numbers: a split's condition and the distance to its left child, or, at a
-// distance of 0, the number of a leaf after all conditions.
-func emit[T uint16 | uint32](out []T, b *Builder, l *layout, is *numbers) {
-	out = out[2*l.start:]
-	tests := uint32(b.tests.len())
-	for i := range b.nodes {
-		n, at := b.nodes[i], l.position[i]
-		switch {
-		case n.right == 0:
-			out[2*at] = T(is.leaves[n.what])
-			continue
-		case n.what&setFlag != 0:
-			out[2*at] = T(is.conditions[tests+n.what&^setFlag])
-		default:
-			out[2*at] = T(is.conditions[n.what])
+// fit widens the nodes where numbers up to largest ask for it.
+func (n *nodes) fit(largest int) {
+	if largest <= math.MaxUint16 || n.wide != nil {
+		return
+	}
+	n.wide = make([]uint32, len(n.narrow), max(1, cap(n.narrow)))
+	for i, number := range n.narrow {
+		n.wide[i] = uint32(number)
+	}
+	n.narrow = nil
+}
+
+// renumber gives the conditions and leaves other numbers, which are listed for the conditions and then for the leaves.
+func (n *nodes) renumber(numbers []uint32, conditions int) {
+	if n.wide == nil {
+		renumber(n.narrow, numbers, conditions)
+	} else {
+		renumber(n.wide, numbers, conditions)
+	}
+}
+
+func renumber[T uint16 | uint32](pairs []T, numbers []uint32, conditions int) {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		at := int(pairs[i])
+		if pairs[i+1] == 0 {
+			at += conditions
 		}
-		out[2*at+1] = T(l.position[i+1] - at)
+		pairs[i] = T(numbers[at])
 	}
 }

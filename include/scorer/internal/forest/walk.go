@@ -5,10 +5,10 @@ import "unsafe"
 // Group walks the trees of group g and gives their leaves' numbers, in the order of the trees. Read comes first.
 func (f *Forest) Group(g int, s *Scratch) []uint32 {
 	group := &f.groups[g]
-	if f.narrow != nil {
-		walk(f.narrow, s.table, group, &s.leaf)
+	if nodes := &f.parts[group.part]; nodes.wide == nil {
+		walk(nodes.narrow, s.table, group, &s.leaf)
 	} else {
-		walk(f.wide, s.table, group, &s.leaf)
+		walk(nodes.wide, s.table, group, &s.leaf)
 	}
 	base := uint32(f.conditions)
 	for i := range s.leaf {
