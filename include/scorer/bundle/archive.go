@@ -17,6 +17,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -84,12 +85,40 @@ func Open(name string, lim Limits) (*Archive, error) {
 	if info.Size() > lim.Archive {
 		return nil, entryErrf(name, "has %d bytes, the limit is %d", info.Size(), lim.Archive)
 	}
-	data, err := os.ReadFile(name)
+	data, digest, err := readHashed(name, info.Size())
 	if err != nil {
 		return nil, entryErrf(name, "cannot be read: %w", unwrapPath(err))
 	}
-	return Read(name, data, lim)
+	return list(name, data, digest, lim)
 }
+
+// readHashed reads a file up to a size while what has come of it is hashed, which takes as long.
+func readHashed(name string, size int64) (data, digest []byte, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	data = make([]byte, size)
+	pieces, sum := make(chan []byte, size/hashPiece+1), make(chan []byte)
+	go func() {
+		hash := sha256.New()
+		for piece := range pieces {
+			hash.Write(piece)
+		}
+		sum <- hash.Sum(nil)
+	}()
+	for piece := range slices.Chunk(data, hashPiece) {
+		if _, err = io.ReadFull(f, piece); err != nil {
+			break
+		}
+		pieces <- piece
+	}
+	close(pieces)
+	return data, <-sum, err
+}
+
+const hashPiece = 256 << 10
 
 func unwrapPath(err error) error {
 	if p, ok := err.(*fs.PathError); ok {
@@ -103,11 +132,15 @@ func Read(name string, data []byte, lim Limits) (*Archive, error) {
 	if int64(len(data)) > lim.Archive {
 		return nil, entryErrf(name, "has %d bytes, the limit is %d", len(data), lim.Archive)
 	}
+	digest := sha256.Sum256(data)
+	return list(name, data, digest[:], lim)
+}
+
+// list lists a zip's entries.
+func list(name string, data, digest []byte, lim Limits) (*Archive, error) {
 	if len(data) == 0 {
 		return nil, entryErrf(name, "is empty, expected a zip")
 	}
-	digest := make(chan [sha256.Size]byte, 1)
-	go func() { digest <- sha256.Sum256(data) }() // takes as long as listing the entries
 	reader, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		return nil, entryErrf(name, "is not a whole zip (%w): build the bundle again, or copy it again", err)
@@ -115,14 +148,15 @@ func Read(name string, data []byte, lim Limits) (*Archive, error) {
 	if len(reader.File) > lim.Entries {
 		return nil, entryErrf(name, "has %d entries, the limit is %d", len(reader.File), lim.Entries)
 	}
-	a := &Archive{Size: int64(len(data)), lim: lim, data: data, files: make(map[string]file, len(reader.File))}
+	a := &Archive{
+		Digest: hex.EncodeToString(digest), Size: int64(len(data)), lim: lim, data: data,
+		files: make(map[string]file, len(reader.File)),
+	}
 	for _, f := range reader.File {
 		if err := a.addZip(f); err != nil {
 			return nil, err
 		}
 	}
-	sum := <-digest
-	a.Digest = hex.EncodeToString(sum[:])
 	return a, a.readInfo(name)
 }
 

@@ -35,6 +35,7 @@ func serve(args []string, stderr io.Writer) error {
 		return err
 	}
 	config.Started = started
+	server.Hasten()
 	config.Log = slog.New(slog.NewJSONHandler(stderr, nil))
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
