@@ -40,10 +40,11 @@ func NewBuilder(features, width int) *Builder {
 	}
 }
 
-// Expect makes room for more trees like those that were added; what comes may still be more.
+// Expect makes room for more trees like those that were added, and a little to spare; what comes may still be more.
 func (b *Builder) Expect(trees int) {
 	const most = 2 << 20 // nodes: what a file only claims must not take memory without end
-	b.nodes.grow(min(trees*b.nodes.count()/max(1, len(b.trees)), most))
+	more := trees * b.nodes.count() / max(1, len(b.trees))
+	b.nodes.grow(min(more+more/16, most))
 }
 
 // Nodes counts the nodes of the trees that were added.

@@ -23,7 +23,7 @@ const (
 )
 
 const (
-	rootBits = 9 // more would make the tables, which most entries need anew, slower to fill than they save
+	rootBits = 10 // more would make the tables, which most entries need anew, slower to fill than they save
 	maxBits  = 15
 	// maxEntries is room for the worst code: each subtable serves two codes at least, of 288.
 	maxEntries = 1<<rootBits + 144<<(maxBits-rootBits)
