@@ -203,6 +203,38 @@ func TestSpreadCategories(t *testing.T) {
 	}
 }
 
+// TestChangedLeaves: different leaves that are changed into the same are one, of whatever part.
+func TestChangedLeaves(t *testing.T) {
+	var parts []*Builder
+	for _, values := range [][]float64{{1, 1, 2, 6}, {5, 5, 3, 1}} {
+		split := bundle.TreeNode{Feature: 0, Right: 2, Threshold: 0.5}
+		tree := bundle.Tree{Nodes: []bundle.TreeNode{split, {Feature: -1, Hi: 2}, {Feature: -1, Lo: 2, Hi: 4}}, Values: values, Depth: 1}
+		b := NewBuilder(1, 2)
+		if err := b.Add(&tree); err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, b)
+	}
+	f, err := Build(func(leaf []float64) { leaf[0], leaf[1] = leaf[0]/(leaf[0]+leaf[1]), leaf[1]/(leaf[0]+leaf[1]) }, parts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []float64{0.5, 0.5, 0.25, 0.75, 0.75, 0.25}; !slices.Equal(f.Values, want) {
+		t.Fatalf("leaves of %v, expected %v", f.Values, want)
+	}
+	s := f.NewScratch()
+	for x, want := range map[float64][]uint32{0: {0, 0}, 1: {1, 2}} {
+		f.Read([]float64{x}, s)
+		var got []uint32
+		for g := range f.Groups() {
+			got = append(got, f.Group(g, s)...)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%v leads to the leaves %v, expected %v", x, got, want)
+		}
+	}
+}
+
 func TestBuilderRefuses(t *testing.T) {
 	split := bundle.TreeNode{Feature: 2, Right: 2}
 	leaf := bundle.TreeNode{Feature: -1, Hi: 1}

@@ -65,6 +65,19 @@ func TestDecompress(t *testing.T) {
 	}
 }
 
+// TestDecompressAnySize is about the ends, near which symbols are unpacked in another way.
+func TestDecompressAnySize(t *testing.T) {
+	var d Decoder
+	for name, text := range texts() {
+		for size := range min(len(text), 3*roomOut) {
+			packed, out := compress(t, text[:size], 6), make([]byte, size)
+			if err := d.Decompress(out, packed); err != nil || !bytes.Equal(out, text[:size]) {
+				t.Fatalf("%d bytes of %s: %v", size, name, err)
+			}
+		}
+	}
+}
+
 // FuzzDecompress compares with compress/flate: the same bytes, or an error where it has one.
 func FuzzDecompress(f *testing.F) {
 	for _, text := range texts() {
