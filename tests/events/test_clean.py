@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
+from leapline.clean_events import SCHEMA
 from leapline.errors import BalanceError, NoEventsError
 from leapline.events.balance import balance, refuse_unbalanced
 from leapline.events.clean import (
-    CLEAN_SCHEMA,
     QUARANTINE_SCHEMA,
     CleanDay,
     CleanOptions,
@@ -100,6 +100,7 @@ PLANTED: dict[str, list[str | bytes]] = {
     "personal_data": [
         line("mail", at(9), event="transaction_item", ti_sku="anna@planted.example"),
         line("address", at(9), event="transaction_item", ti_sku="1", ti_category="from 203.0.113.77"),
+        line("address 6", at(9), event="transaction_item", ti_sku="2001:db8:0:1::77"),
     ],
     "endless": [
         *numbered("longer", 5, 14, "without end"),
@@ -175,7 +176,7 @@ def test_every_line_ends_where_it_should(clean: CleanDay) -> None:
 
 
 def test_clean_events_have_their_columns_and_no_others(clean: CleanDay, events: list[dict[str, Any]]) -> None:
-    assert dict(clean.events.dtypes) == CLEAN_SCHEMA
+    assert dict(clean.events.dtypes) == SCHEMA
     plain = next(e for e in events if e["ts"] == "2026-03-02 10:00:00.000000")
     assert plain | {"event_id": ""} == {
         "event_id": "", "session": pseudonym("s1"), "visitor": pseudonym("user of s1"), "ts": plain["ts"],

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from leapline.clean_events import SCHEMA
 from leapline.quality.check import check
-from leapline.quality.expectations import COLUMNS, Limits, expectations, table
+from leapline.quality.expectations import Limits, expectations, table
 from leapline.quality.profile import profile
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def event(number: int, **changes: Any) -> dict[str, Any]:
 
 
 def frame(spark: "SparkSession", *events: dict[str, Any]) -> "DataFrame":
-    return spark.createDataFrame(list(events), ", ".join(f"{name} {type_}" for name, type_ in COLUMNS.items()))
+    return spark.createDataFrame(list(events), ", ".join(f"{name} {type_}" for name, type_ in SCHEMA.items()))
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def test_the_profile_counts(good: dict[str, Any]) -> None:
     wanted = {"events": 7, "sessions": 2, "buyers": 1, "kind_item_view": 6, "kind_purchase": 1, "largest_price": 9.5}
     assert {name: good[name] for name in wanted} == wanted
     assert good["duplicate_share"] == pytest.approx(2 / 9, abs=1e-6)
-    assert good["columns"] == COLUMNS
+    assert good["columns"] == SCHEMA
 
 
 PLANTED = [
@@ -57,6 +58,7 @@ PLANTED = [
     ("bad_pseudonyms", {"session": "b3a1"}),
     ("personal_values", {"item": "anna@shop.example"}),
     ("personal_values", {"category": "203.0.113.9"}),
+    ("personal_values", {"item": "2001:db8:0:1::9"}),
     ("duplicates", {"event_id": "e1", "session": f"{1:064x}"}),
 ]
 
@@ -71,7 +73,7 @@ def test_each_fault_shows_in_its_own_number(spark: "SparkSession", number: str, 
 
 
 def test_a_column_more_or_less_shows(good: dict[str, Any]) -> None:
-    columns = {**COLUMNS, "user_ipaddress": "string", "price": "string"}
+    columns = {**SCHEMA, "user_ipaddress": "string", "price": "string"}
     found = table(good | {"columns": columns})
     assert (found["unexpected_columns"], found["missing_columns"]) == (1, 1)
 

@@ -18,19 +18,13 @@ from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
+from leapline.clean_events import SCHEMA, looks_personal
 from leapline.events import kinds, lines, pseudonym, sessions
 from leapline.events.balance import balance, count, passed_by, refuse_empty, refuse_unbalanced, stays, tally
 from leapline.events.constants import with_constants
 from leapline.events.mapping import Mapping, load
 from leapline.events.read import LandedFile, files_of_day, landing_name, read_lines
 from leapline.settings import Settings
-
-CLEAN_SCHEMA: Final[dict[str, str]] = {
-    "event_id": "string", "session": "string", "visitor": "string", "ts": "timestamp", "collector_ts": "timestamp",
-    "kind": "string", "page": "string", "item": "string", "category": "string", "price": "double", "quantity": "int",
-    "device": "string", "referrer": "string", "session_index": "int",
-}  # fmt: skip
-"""The columns of clean events and their types: all that leaves the source."""
 
 QUARANTINE_SCHEMA: Final[dict[str, str]] = {
     "reason": "string",
@@ -96,7 +90,7 @@ class CleanDay:
     """A cleaned day.
 
     Args:
-        events: `CLEAN_SCHEMA`, sorted by session, ts, event_id in each partition.
+        events: `clean_events.SCHEMA`, sorted by session, ts, event_id in each partition.
         quarantine: `QUARANTINE_SCHEMA`, one row a line set aside.
         counts: the balance, ready for JSON, of `day`: `lines = events - added + other_days + sum(excluded) +
             sum(quarantined)`, where `added` are the rows beyond the first of events about several products. Also
@@ -200,14 +194,10 @@ def _fixed_plan(spark: SparkSession) -> Iterator[None]:
         spark.conf.set(name, str(before))
 
 
-_EMAIL: Final = r"[\w.+-]+@[\w-]+\.\w"
-_ADDRESS: Final = r"(^|[^\d.])(\d{1,3}\.){3}\d{1,3}([^\d.]|$)|([0-9a-fA-F]{1,4}:){4,}"
-
-
 def _known(used: DataFrame, site: Mapping) -> DataFrame:
     """Kinds and pseudonyms for the lines that are still in; the columns that go through the shuffles."""
     found = kinds.with_kinds(used, site)
-    personal = F.col("reason").isNull() & _looks_personal(F.col("texts"))
+    personal = F.col("reason").isNull() & F.expr(looks_personal("texts"))
     reason = F.when(personal, lines.in_its_night(F.lit("personal_data"))).otherwise(F.col("reason"))
     texts = F.concat_ws(" ", "item", "category", F.to_json("more"), "dvce_type", "refr_medium")
     return found.withColumn("texts", texts).select(
@@ -221,11 +211,6 @@ def _known(used: DataFrame, site: Mapping) -> DataFrame:
         F.col("refr_medium").alias("referrer"),
         F.col("domain_sessionidx").try_cast("int").alias("session_index"),
     )  # fmt: skip
-
-
-def _looks_personal(text: Column) -> Column:
-    dotted = text.contains(".") | text.contains(":")
-    return (text.contains("@") & text.rlike(_EMAIL)) | (dotted & text.rlike(_ADDRESS))
 
 
 def _one_row_a_product(events: DataFrame) -> DataFrame:
@@ -244,7 +229,7 @@ def _one_row_a_product(events: DataFrame) -> DataFrame:
 
 def _clean_columns() -> list[Column]:
     named = {"session": F.lower(F.hex("session")), "visitor": F.lower(F.hex("visitor"))}
-    return [named.get(name, F.col(name)).cast(type_).alias(name) for name, type_ in CLEAN_SCHEMA.items()]
+    return [named.get(name, F.col(name)).cast(type_).alias(name) for name, type_ in SCHEMA.items()]
 
 
 def _quarantine(kept: DataFrame) -> DataFrame:

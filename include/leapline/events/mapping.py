@@ -19,24 +19,13 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
+from leapline.clean_events import Kind
 from leapline.errors import SpecError
 from leapline.events.landing import FIELDS
 from leapline.jsonplace import in_words, line_of
 
 DEFAULT: Final = Path(__file__).with_name("mapping.json")
 
-Kind = Literal[
-    "page_view",
-    "page_ping",
-    "item_view",
-    "cart_add",
-    "cart_remove",
-    "search",
-    "checkout",
-    "purchase",
-    "purchase_item",
-    "other",
-]
 PageKind = Literal["home", "category", "item", "search", "cart", "checkout", "thanks", "other"]
 
 

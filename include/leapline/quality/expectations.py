@@ -5,25 +5,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from leapline.clean_events import SCHEMA
 from leapline.quality.profile import REQUIRED
-
-COLUMNS = {
-    "event_id": "string",
-    "session": "string",
-    "visitor": "string",
-    "ts": "timestamp",
-    "collector_ts": "timestamp",
-    "kind": "string",
-    "page": "string",
-    "item": "string",
-    "category": "string",
-    "price": "double",
-    "quantity": "int",
-    "device": "string",
-    "referrer": "string",
-    "session_index": "int",
-}
-"""All that a clean event may hold. Anything more could be personal, and fails the night."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +70,8 @@ def table(profile: Mapping[str, Any]) -> dict[str, float]:
     found: Mapping[str, str] = profile["columns"]
     return {
         **{name: float(value) for name, value in profile.items() if name != "columns"},
-        "unexpected_columns": float(len(set(found) - set(COLUMNS))),
-        "missing_columns": float(sum(found.get(name) != type_ for name, type_ in COLUMNS.items())),
+        "unexpected_columns": float(len(set(found) - set(SCHEMA))),
+        "missing_columns": float(sum(found.get(name) != type_ for name, type_ in SCHEMA.items())),
     }
 
 

@@ -5,25 +5,13 @@ Great Expectations looks at this small table, never at the events: its own passe
 
 from typing import TYPE_CHECKING, Any
 
+from leapline.clean_events import KINDS, looks_personal
+
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 REQUIRED = ("event_id", "session", "visitor", "ts", "collector_ts", "kind")
 TEXTS = ("page", "item", "category", "device", "referrer")
-KINDS = (
-    "page_view",
-    "page_ping",
-    "item_view",
-    "cart_add",
-    "cart_remove",
-    "search",
-    "checkout",
-    "purchase",
-    "purchase_item",
-    "other",
-)
-_EMAIL = r"[\\w.+-]+@[\\w-]+\\.\\w"
-_ADDRESS = r"(^|[^\\d.])(\\d{1,3}\\.){3}\\d{1,3}([^\\d.]|$)"
 # Two hashes, 96 bits: that any two of a billion ids share both has odds of one to 10^11.
 _IDENTITY = "xxhash64(event_id), hash(event_id)"
 
@@ -91,7 +79,5 @@ def _sums(day: str) -> dict[str, str]:
         "bad_pseudonyms": " OR ".join(
             f"coalesce(octet_length(unhex({c})) <> 32, true)" for c in ("session", "visitor")
         ),
-        # A look for the one letter first: expressions take longer than all the rest.
-        "personal_values": f"contains({texts}, '@') AND {texts} RLIKE '{_EMAIL}'"
-        f" OR contains({texts}, '.') AND {texts} RLIKE '{_ADDRESS}'",
+        "personal_values": looks_personal(texts),
     }
