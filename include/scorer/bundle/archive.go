@@ -9,21 +9,13 @@ package bundle
 
 import (
 	"archive/zip"
-	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"hash/crc32"
-	"io"
 	"io/fs"
 	"os"
-	"slices"
 	"sort"
 	"strings"
-	"sync"
 	"sync/atomic"
-
-	"leapline/scorer/internal/inflate"
 )
 
 // Error is what every function of this package gives when an archive cannot be read.
@@ -68,8 +60,6 @@ type file struct {
 	zip  *zip.File
 }
 
-var decoders = sync.Pool{New: func() any { return new(inflate.Decoder) }}
-
 // Open reads a zip or a directory.
 func Open(name string, lim Limits) (*Archive, error) {
 	info, err := os.Stat(name)
@@ -92,34 +82,6 @@ func Open(name string, lim Limits) (*Archive, error) {
 	return list(name, data, digest, lim)
 }
 
-// readHashed reads a file up to a size while what has come of it is hashed, which takes as long.
-func readHashed(name string, size int64) (data, digest []byte, err error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer f.Close()
-	data = make([]byte, size)
-	pieces, sum := make(chan []byte, size/hashPiece+1), make(chan []byte)
-	go func() {
-		hash := sha256.New()
-		for piece := range pieces {
-			hash.Write(piece)
-		}
-		sum <- hash.Sum(nil)
-	}()
-	for piece := range slices.Chunk(data, hashPiece) {
-		if _, err = io.ReadFull(f, piece); err != nil {
-			break
-		}
-		pieces <- piece
-	}
-	close(pieces)
-	return data, <-sum, err
-}
-
-const hashPiece = 256 << 10
-
 func unwrapPath(err error) error {
 	if p, ok := err.(*fs.PathError); ok {
 		return p.Err
@@ -134,54 +96,6 @@ func Read(name string, data []byte, lim Limits) (*Archive, error) {
 	}
 	digest := sha256.Sum256(data)
 	return list(name, data, digest[:], lim)
-}
-
-// list lists a zip's entries.
-func list(name string, data, digest []byte, lim Limits) (*Archive, error) {
-	if len(data) == 0 {
-		return nil, entryErrf(name, "is empty, expected a zip")
-	}
-	reader, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
-	if err != nil {
-		return nil, entryErrf(name, "is not a whole zip (%w): build the bundle again, or copy it again", err)
-	}
-	if len(reader.File) > lim.Entries {
-		return nil, entryErrf(name, "has %d entries, the limit is %d", len(reader.File), lim.Entries)
-	}
-	a := &Archive{
-		Digest: hex.EncodeToString(digest), Size: int64(len(data)), lim: lim, data: data,
-		files: make(map[string]file, len(reader.File)),
-	}
-	for _, f := range reader.File {
-		if err := a.addZip(f); err != nil {
-			return nil, err
-		}
-	}
-	return a, a.readInfo(name)
-}
-
-func (a *Archive) addZip(f *zip.File) error {
-	if strings.HasSuffix(f.Name, "/") {
-		return nil
-	}
-	if err := checkPath(f.Name); err != nil {
-		return entryErr(fmt.Sprintf("entry %.200q", f.Name), err)
-	}
-	if _, twice := a.files[f.Name]; twice {
-		return entryErrf(f.Name, "is in the zip twice")
-	}
-	if f.Method != zip.Store && f.Method != zip.Deflate {
-		return entryErrf(f.Name, "has compression method %d, expected stored or deflated", f.Method)
-	}
-	if f.Flags&1 != 0 {
-		return entryErrf(f.Name, "is encrypted")
-	}
-	size := int64(min(f.UncompressedSize64, 1<<62))
-	if err := a.checkSize(f.Name, size, int64(min(f.CompressedSize64, 1<<62))); err != nil {
-		return err
-	}
-	a.files[f.Name] = file{size: size, zip: f}
-	return nil
 }
 
 func (a *Archive) checkSize(name string, size, stored int64) error {
@@ -200,46 +114,6 @@ func checkPath(name string) error {
 		return fmt.Errorf("leaves the archive or is not a plain path")
 	}
 	return nil
-}
-
-func openDir(dir string, lim Limits) (*Archive, error) {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, entryErrf(dir, "cannot be opened: %w", unwrapPath(err))
-	}
-	defer root.Close()
-	a := &Archive{lim: lim, files: map[string]file{}, dir: dir}
-	err = fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return entryErrf(name, "cannot be read: %w", unwrapPath(err))
-		}
-		if entry.IsDir() {
-			return nil
-		}
-		return a.addFile(name, entry)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return a, a.readInfo(dir)
-}
-
-func (a *Archive) addFile(name string, entry fs.DirEntry) error {
-	info, err := entry.Info()
-	if err != nil {
-		return entryErrf(name, "cannot be read: %w", unwrapPath(err))
-	}
-	if !info.Mode().IsRegular() {
-		return nil
-	}
-	if len(a.files) >= a.lim.Entries {
-		return entryErrf(a.dir, "has more than %d files", a.lim.Entries)
-	}
-	if a.Size += info.Size(); a.Size > a.lim.Archive {
-		return entryErrf(a.dir, "has more than %d bytes", a.lim.Archive)
-	}
-	a.files[name] = file{size: info.Size()}
-	return a.checkSize(name, info.Size(), info.Size())
 }
 
 // Names lists the files, sorted.
@@ -282,60 +156,6 @@ func (a *Archive) readInto(buf []byte, name string) ([]byte, error) {
 		return buf, a.readFile(buf, name)
 	}
 	return buf, a.readZip(buf, f.zip)
-}
-
-func (a *Archive) readFile(buf []byte, name string) error {
-	root, err := os.OpenRoot(a.dir)
-	if err != nil {
-		return entryErrf(a.dir, "cannot be opened: %w", unwrapPath(err))
-	}
-	defer root.Close()
-	f, err := root.Open(name)
-	if err != nil {
-		return entryErrf(name, "cannot be opened: %w", unwrapPath(err))
-	}
-	defer f.Close()
-	if _, err := io.ReadFull(f, buf); err != nil {
-		return entryErrf(name, "cannot be read: %w", err)
-	}
-	return nil
-}
-
-func (a *Archive) readZip(buf []byte, f *zip.File) error {
-	packed, err := a.packed(f)
-	if err != nil {
-		return err
-	}
-	if f.Method == zip.Store {
-		if len(packed) != len(buf) {
-			return entryErrf(f.Name, "is stored as %d bytes, but its size is given as %d", len(packed), len(buf))
-		}
-		copy(buf, packed)
-	} else {
-		decoder := decoders.Get().(*inflate.Decoder)
-		err := decoder.Decompress(buf, packed)
-		decoders.Put(decoder)
-		if err != nil {
-			return entryErr(f.Name, err)
-		}
-	}
-	if sum := crc32.ChecksumIEEE(buf); sum != f.CRC32 {
-		return entryErrf(f.Name, "is damaged: its checksum is %08x, expected %08x", sum, f.CRC32)
-	}
-	return nil
-}
-
-// packed gives an entry's bytes as they stand in the zip.
-func (a *Archive) packed(f *zip.File) ([]byte, error) {
-	from, err := f.DataOffset()
-	if err != nil {
-		return nil, entryErrf(f.Name, "is cut or damaged: %w", err)
-	}
-	stored := f.CompressedSize64
-	if from < 0 || from > int64(len(a.data)) || stored > uint64(int64(len(a.data))-from) {
-		return nil, entryErrf(f.Name, "is cut: its data ends beyond the zip")
-	}
-	return a.data[from : from+int64(stored)], nil
 }
 
 // join names what is in a folder. Either name is clean: checkPath or checkSegment has seen to that.

@@ -1,7 +1,5 @@
 package bundle
 
-import "bytes"
-
 // Trees reads the trees of a forest one after another, each in the memory of the one before. Several of them may read
 // the trees of one node at once.
 type Trees struct {
@@ -41,18 +39,4 @@ func (r *Trees) readModel(dir string) error {
 	}
 	r.Model, r.file = model, file
 	return nil
-}
-
-// same says whether two entries of a zip are packed in the very same way into the very same bytes. What the one holds
-// is then what the other does.
-func (a *Archive) same(x, y file) bool {
-	if x.zip == nil || y.zip == nil || x.size != y.size || x.zip.Method != y.zip.Method || x.zip.CRC32 != y.zip.CRC32 {
-		return false
-	}
-	one, err := a.packed(x.zip)
-	if err != nil {
-		return false
-	}
-	other, err := a.packed(y.zip)
-	return err == nil && bytes.Equal(one, other)
 }

@@ -1,0 +1,146 @@
+package bundle
+
+import (
+	"archive/zip"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"leapline/scorer/internal/inflate"
+)
+
+// readHashed reads a file up to a size while what has come of it is hashed, which takes as long.
+func readHashed(name string, size int64) (data, digest []byte, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	data = make([]byte, size)
+	pieces, sum := make(chan []byte, size/hashPiece+1), make(chan []byte)
+	go func() {
+		hash := sha256.New()
+		for piece := range pieces {
+			hash.Write(piece)
+		}
+		sum <- hash.Sum(nil)
+	}()
+	for piece := range slices.Chunk(data, hashPiece) {
+		if _, err = io.ReadFull(f, piece); err != nil {
+			break
+		}
+		pieces <- piece
+	}
+	close(pieces)
+	return data, <-sum, err
+}
+
+const hashPiece = 256 << 10
+
+// list lists a zip's entries.
+func list(name string, data, digest []byte, lim Limits) (*Archive, error) {
+	if len(data) == 0 {
+		return nil, entryErrf(name, "is empty, expected a zip")
+	}
+	reader, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return nil, entryErrf(name, "is not a whole zip (%w): build the bundle again, or copy it again", err)
+	}
+	if len(reader.File) > lim.Entries {
+		return nil, entryErrf(name, "has %d entries, the limit is %d", len(reader.File), lim.Entries)
+	}
+	a := &Archive{
+		Digest: hex.EncodeToString(digest), Size: int64(len(data)), lim: lim, data: data,
+		files: make(map[string]file, len(reader.File)),
+	}
+	for _, f := range reader.File {
+		if err := a.addZip(f); err != nil {
+			return nil, err
+		}
+	}
+	return a, a.readInfo(name)
+}
+
+func (a *Archive) addZip(f *zip.File) error {
+	if strings.HasSuffix(f.Name, "/") {
+		return nil
+	}
+	if err := checkPath(f.Name); err != nil {
+		return entryErr(fmt.Sprintf("entry %.200q", f.Name), err)
+	}
+	if _, twice := a.files[f.Name]; twice {
+		return entryErrf(f.Name, "is in the zip twice")
+	}
+	if f.Method != zip.Store && f.Method != zip.Deflate {
+		return entryErrf(f.Name, "has compression method %d, expected stored or deflated", f.Method)
+	}
+	if f.Flags&1 != 0 {
+		return entryErrf(f.Name, "is encrypted")
+	}
+	size := int64(min(f.UncompressedSize64, 1<<62))
+	if err := a.checkSize(f.Name, size, int64(min(f.CompressedSize64, 1<<62))); err != nil {
+		return err
+	}
+	a.files[f.Name] = file{size: size, zip: f}
+	return nil
+}
+
+var decoders = sync.Pool{New: func() any { return new(inflate.Decoder) }}
+
+func (a *Archive) readZip(buf []byte, f *zip.File) error {
+	packed, err := a.packed(f)
+	if err != nil {
+		return err
+	}
+	if f.Method == zip.Store {
+		if len(packed) != len(buf) {
+			return entryErrf(f.Name, "is stored as %d bytes, but its size is given as %d", len(packed), len(buf))
+		}
+		copy(buf, packed)
+	} else {
+		decoder := decoders.Get().(*inflate.Decoder)
+		err := decoder.Decompress(buf, packed)
+		decoders.Put(decoder)
+		if err != nil {
+			return entryErr(f.Name, err)
+		}
+	}
+	if sum := crc32.ChecksumIEEE(buf); sum != f.CRC32 {
+		return entryErrf(f.Name, "is damaged: its checksum is %08x, expected %08x", sum, f.CRC32)
+	}
+	return nil
+}
+
+// packed gives an entry's bytes as they stand in the zip.
+func (a *Archive) packed(f *zip.File) ([]byte, error) {
+	from, err := f.DataOffset()
+	if err != nil {
+		return nil, entryErrf(f.Name, "is cut or damaged: %w", err)
+	}
+	stored := f.CompressedSize64
+	if from < 0 || from > int64(len(a.data)) || stored > uint64(int64(len(a.data))-from) {
+		return nil, entryErrf(f.Name, "is cut: its data ends beyond the zip")
+	}
+	return a.data[from : from+int64(stored)], nil
+}
+
+// same says whether two entries of a zip are packed in the very same way into the very same bytes. What the one holds
+// is then what the other does.
+func (a *Archive) same(x, y file) bool {
+	if x.zip == nil || y.zip == nil || x.size != y.size || x.zip.Method != y.zip.Method || x.zip.CRC32 != y.zip.CRC32 {
+		return false
+	}
+	one, err := a.packed(x.zip)
+	if err != nil {
+		return false
+	}
+	other, err := a.packed(y.zip)
+	return err == nil && bytes.Equal(one, other)
+}
