@@ -42,6 +42,7 @@ def gist(summary: Mapping[str, Any]) -> str:
         if summary.get(key):
             return str(summary[key])
     if all(isinstance(value, dict) for value in summary.values()):
-        return "; ".join(f"{key}: {gist(value)}" for key, value in summary.items())
+        parts = {key: {k: v for k, v in value.items() if v != key} for key, value in summary.items()}
+        return "; ".join(f"{key}: {gist(value)}" for key, value in parts.items())
     plain = {k: v for k, v in summary.items() if isinstance(v, str | int | float) and not isinstance(v, bool)}
     return ", ".join(f"{key.replace('_', ' ')} {as_text(value)}" for key, value in plain.items())
