@@ -25,7 +25,10 @@ def test_what_looks_like_markup_is_told_as_it_is() -> None:
 def test_a_step_is_told_in_one_line() -> None:
     assert gist({"passed": True, "sentence": "All hold."}) == "All hold."
     assert gist({"promoted": False, "why": "asked not to", "champion": "sha256:1"}) == "asked not to"
-    days = {"2026-03-04": {"day": "2026-03-04", "lines": 12, "excluded": {"bot": 1}}, "2026-03-05": {"note": "no events"}}
+    days = {
+        "2026-03-04": {"day": "2026-03-04", "lines": 12, "excluded": {"bot": 1}},
+        "2026-03-05": {"note": "no events"},
+    }
     assert gist(days) == "2026-03-04: lines 12; 2026-03-05: note no events"
     assert gist({"roc_auc": 0.91239, "interval": [0.9, 0.92], "trained": True}) == "roc auc 0.91239"
 

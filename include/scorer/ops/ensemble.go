@@ -82,7 +82,7 @@ func (l *loader) addAll(op string) (trees int) {
 	if s.Failed() || len(names) == 0 {
 		return 0
 	}
-	runs := slices.Collect(slices.Chunk(names, (len(names)-1)/min(runtime.GOMAXPROCS(0), maxParts)+1))
+	runs := slices.Collect(slices.Chunk(names, partSize(len(names), min(runtime.GOMAXPROCS(0), maxParts))))
 	errs := make([]error, len(runs))
 	var running sync.WaitGroup
 	for k, run := range runs {
@@ -92,6 +92,13 @@ func (l *loader) addAll(op string) (trees int) {
 	running.Wait()
 	l.added(cmp.Or(errs...))
 	return len(names)
+}
+
+// partSize is how many of all trees, of which there is one at least, a part takes: so many that no group of trees but
+// the last is walked half empty.
+func partSize(trees, parts int) int {
+	groups := (trees-1)/forest.Lanes + 1
+	return ((groups-1)/parts + 1) * forest.Lanes
 }
 
 // sample is how many trees show what those after them are like.

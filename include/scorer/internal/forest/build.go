@@ -36,8 +36,8 @@ func Build(change func(leaf []float64), parts ...*Builder) (*Forest, error) {
 
 // group puts the trees of part k together.
 func (f *Forest) group(k int, b *Builder) {
-	for trees := range slices.Chunk(b.trees, lanes) {
-		g := group{part: k, trees: len(trees)}
+	for trees := range slices.Chunk(b.trees, Lanes) {
+		g := group{nodes: &f.parts[k], trees: len(trees)}
 		for i := range g.roots {
 			g.roots[i] = trees[0].at
 		}

@@ -44,13 +44,14 @@ type run struct {
 
 // group is trees of one part that are walked together; a group of fewer is filled up with its first tree.
 type group struct {
-	part  int
-	roots [lanes]uint32
+	nodes *nodes
+	roots [Lanes]uint32
 	depth int
 	trees int
 }
 
-const lanes = 8
+// Lanes is how many trees are walked together. Parts that have a multiple of it leave no group half empty.
+const Lanes = 8
 
 // Trees counts the trees.
 func (f *Forest) Trees() int { return f.trees }
@@ -74,7 +75,7 @@ func (f *Forest) Groups() int { return len(f.groups) }
 type Scratch struct {
 	table []byte // of conditions, then zeros
 	last  []lastValue
-	leaf  [lanes]uint32
+	leaf  [Lanes]uint32
 }
 
 // lastValue is what the table holds of a run or set.

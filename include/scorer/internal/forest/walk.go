@@ -5,7 +5,7 @@ import "unsafe"
 // Group walks the trees of group g and gives their leaves' numbers, in the order of the trees. Read comes first.
 func (f *Forest) Group(g int, s *Scratch) []uint32 {
 	group := &f.groups[g]
-	if nodes := &f.parts[group.part]; nodes.wide == nil {
+	if nodes := group.nodes; nodes.wide == nil {
 		walk(nodes.narrow, s.table, group, &s.leaf)
 	} else {
 		walk(nodes.wide, s.table, group, &s.leaf)
@@ -22,7 +22,7 @@ const stride = 8
 
 // walk leads eight trees from their roots to leaves. It reads nodes and table without checks of bounds: Build made all
 // distances lead to nodes and all conditions to bytes of the table.
-func walk[T uint16 | uint32](nodes []T, table []byte, g *group, leaf *[lanes]uint32) {
+func walk[T uint16 | uint32](nodes []T, table []byte, g *group, leaf *[Lanes]uint32) {
 	size := 2 * unsafe.Sizeof(T(0))
 	n, t := unsafe.Pointer(unsafe.SliceData(nodes)), unsafe.Pointer(unsafe.SliceData(table))
 	a0, a1, a2, a3 := uintptr(g.roots[0])*size, uintptr(g.roots[1])*size, uintptr(g.roots[2])*size, uintptr(g.roots[3])*size
@@ -43,7 +43,7 @@ func walk[T uint16 | uint32](nodes []T, table []byte, g *group, leaf *[lanes]uin
 			break
 		}
 	}
-	*leaf = [lanes]uint32{
+	*leaf = [Lanes]uint32{
 		number[T](n, a0), number[T](n, a1), number[T](n, a2), number[T](n, a3),
 		number[T](n, a4), number[T](n, a5), number[T](n, a6), number[T](n, a7),
 	}
