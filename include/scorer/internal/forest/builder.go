@@ -62,7 +62,7 @@ func (b *Builder) Add(t *bundle.Tree) error {
 			if len(values) != b.width {
 				return fmt.Errorf("node %d is a leaf of %d values, expected %d", i, len(values), b.width)
 			}
-			l.shapes = append(l.shapes, shape{what: b.addLeaf(asBits(values))})
+			l.shapes = append(l.shapes, shape{what: b.leaves.add(asBits(values))})
 			continue
 		case int(n.Feature) >= b.features:
 			return fmt.Errorf("node %d splits on feature %d of %d", i, n.Feature, b.features)
@@ -75,13 +75,6 @@ func (b *Builder) Add(t *bundle.Tree) error {
 	l.place()
 	b.nodes.add(l.placed, max(b.conditions.len(), b.leaves.len(), int(l.farthest)))
 	return nil
-}
-
-func (b *Builder) addLeaf(row []uint64) uint32 {
-	if b.width == 2 {
-		return b.leaves.addPair(row[0], row[1])
-	}
-	return b.leaves.add(row)
 }
 
 func (b *Builder) addCondition(n *bundle.TreeNode, categories []float64) uint32 {

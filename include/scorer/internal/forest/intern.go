@@ -30,11 +30,7 @@ func join(first interner, parts []interner) (all interner, numbers [][]uint32) {
 		part := &parts[k]
 		numbers[k] = make([]uint32, part.len())
 		for i := range numbers[k] {
-			if part.width == 2 {
-				numbers[k][i] = first.addPair(part.rows[2*i], part.rows[2*i+1])
-			} else {
-				numbers[k][i] = first.add(part.row(uint32(i)))
-			}
+			numbers[k][i] = first.add(part.row(uint32(i)))
 		}
 	}
 	return first, numbers
@@ -42,6 +38,9 @@ func join(first interner, parts []interner) (all interner, numbers [][]uint32) {
 
 // add gives the number of a row.
 func (n *interner) add(row []uint64) uint32 {
+	if len(row) == 2 {
+		return n.addPair(row[0], row[1])
+	}
 	at := n.find(row)
 	if n.table[at] != 0 {
 		return n.table[at] - 1
