@@ -1,5 +1,6 @@
 """Fixtures that every test may use."""
 
+import logging
 import os
 import sys
 import tempfile
@@ -21,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[1]
 # Airflow reads its environment when it is first imported, and makes its home folder.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="leapline-airflow-")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+# It tells of connections that close when Python ends, after pytest has closed what logs go to.
+logging.getLogger("py4j").setLevel(logging.WARNING)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
