@@ -131,6 +131,7 @@ func TestForestEqualsPlainWalk(t *testing.T) {
 		"one tree":        {trees: 1, features: 4, thresholds: 9, leaves: 50, width: 1},
 		"deep chains":     {trees: 9, features: 4, thresholds: 20, leaves: 120, width: 1, chain: true},
 		"wide numbers":    {trees: 50, features: 9, thresholds: 300, leaves: 4000, width: 1, wide: true},
+		"far children":    {trees: 1, features: 3, thresholds: 31, leaves: 400_000, kinds: 3, width: 2, wide: true},
 		"only categories": {trees: 20, features: 1, thresholds: 1, leaves: 12, width: 2},
 	}
 	for name, c := range cases {
