@@ -2,11 +2,14 @@
 
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 from types import SimpleNamespace
 from typing import Any
 
@@ -94,6 +97,20 @@ def place(tmp_path: Path) -> Iterator[Place]:
     airflow.down(here, quiet)
 
 
+@contextmanager
+def _written_to(place: Place, seconds: float) -> Iterator[None]:
+    """Another writer holds Airflow's database for so long, from now on."""
+    database = sqlite3.connect(place.folder / "airflow.db", timeout=20, isolation_level=None, check_same_thread=False)
+    database.execute("BEGIN IMMEDIATE")
+    writer = Timer(seconds, database.rollback)
+    writer.start()
+    try:
+        yield
+    finally:
+        writer.join()
+        database.close()
+
+
 @pytest.mark.e2e
 def test_up_runs_down(place: Place, tmp_path: Path) -> None:
     """`make up`, for real: healthy, a run by hand whose note is its verdict, found running; `make down`, and gone
@@ -109,7 +126,8 @@ def test_up_runs_down(place: Place, tmp_path: Path) -> None:
     said = _make("up", place, env)
     assert f"Airflow: {place.url}  user: admin  password: {place.password()}" in said
     api = AirflowApi(place.url, "admin", place.password())
-    run = api.trigger("retrain", {"date": "2026-03-01", "roc_auc_threshold": 0.9})
+    with _written_to(place, seconds=8):
+        run = api.trigger("retrain", {"date": "2026-03-01", "roc_auc_threshold": 0.9})
     assert api.wait_for_run("retrain", run, 300) == "success"
     assert api.get(f"dags/retrain/dagRuns/{run}")["note"] == "Refused: too low."
     with pytest.raises(LocalServiceError, match=r"400 .*roc_auc_threshold.*Correct the request"):

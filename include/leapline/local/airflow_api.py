@@ -65,7 +65,8 @@ class AirflowApi:
                 content = answer.read()
         except urllib.error.HTTPError as exc:
             found = f"{exc.code} {exc.read().decode(errors='replace')[:600]}"
-            raise self._error(f"{method} {path}", found, "Correct the request.") from exc
+            fix = "Correct the request." if exc.code < 500 else "Ask again, or look at Airflow's logs."
+            raise self._error(f"{method} {path}", found, fix) from exc
         except OSError as exc:
             raise self._error("Airflow", str(exc), "Start it with `make up`, or look at its logs.") from exc
         return json.loads(content) if content else None

@@ -76,7 +76,8 @@ def _airflow(place: Place) -> dict[str, str]:
             "SECRET_KEY": keys["secret"],
         },
         "API_AUTH": {"JWT_SECRET": keys["jwt"]},
-        "DATABASE": {"SQL_ALCHEMY_CONN": f"sqlite:///{place.folder.absolute()}/airflow.db"},
+        # SQLite's own 5 s of waiting for another's writing are too few while a busy machine starts a scheduler.
+        "DATABASE": {"SQL_ALCHEMY_CONN": f"sqlite:///{place.folder.absolute()}/airflow.db?timeout=20"},
         "LEAPLINE": {"SPARK_POOL": SPARK_POOL},
     }
     flat = {f"AIRFLOW__{s}__{k}": v for s, options in sections.items() for k, v in options.items()}
