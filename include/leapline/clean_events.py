@@ -7,7 +7,7 @@ SCHEMA: Final[dict[str, str]] = {
     "kind": "string", "page": "string", "item": "string", "category": "string", "price": "double", "quantity": "int",
     "device": "string", "referrer": "string", "session_index": "int",
 }  # fmt: skip
-"""The columns and their types: all that leaves the source."""
+"""The columns and their types: all that leaves the source. Anything more could be personal, and fails the night."""
 
 Kind = Literal[
     "page_view",

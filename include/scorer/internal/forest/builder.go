@@ -21,7 +21,7 @@ type Builder struct {
 	uses       []int    // splits by each condition
 	sets       sets
 	leaves     interner // of leaves: their values
-	splits     int      // of all trees
+	read       int      // nodes of all trees
 	layout     layout
 }
 
@@ -48,7 +48,7 @@ func (b *Builder) Expect(trees int) {
 }
 
 // Nodes counts the nodes of the trees that were added.
-func (b *Builder) Nodes() int { return 2*b.splits + len(b.trees) }
+func (b *Builder) Nodes() int { return b.read }
 
 // Add appends a tree.
 func (b *Builder) Add(t *bundle.Tree) error {
@@ -70,7 +70,7 @@ func (b *Builder) Add(t *bundle.Tree) error {
 		l.shapes = append(l.shapes, shape{what: b.addCondition(n, t.Cats), right: uint32(n.Right)})
 	}
 	b.Depth = max(b.Depth, t.Depth)
-	b.splits += len(t.Nodes) / 2
+	b.read += len(t.Nodes)
 	b.trees = append(b.trees, treeRoot{at: uint32(b.nodes.count()), depth: t.Depth})
 	l.place()
 	b.nodes.add(l.placed, max(b.conditions.len(), b.leaves.len(), int(l.farthest)))

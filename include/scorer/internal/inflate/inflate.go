@@ -185,11 +185,11 @@ func (d *Decoder) block(literals, distances *table) error {
 		at += length
 	}
 	d.pos, d.at, d.bits, d.n = pos, at, bits, n
-	return d.endOfBlock(literals, distances)
+	return d.rest(literals, distances)
 }
 
-// endOfBlock unpacks what symbols of a block are left near an end, one by one.
-func (d *Decoder) endOfBlock(literals, distances *table) error {
+// rest unpacks what symbols of a block are left near an end, one by one.
+func (d *Decoder) rest(literals, distances *table) error {
 	for {
 		d.fill()
 		e := literals.find(d.bits)
