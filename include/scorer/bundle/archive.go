@@ -45,14 +45,14 @@ type Archive struct {
 	// Digest is the SHA-256 of the zip in hex; empty for a directory.
 	Digest string
 	// Size is the bytes of the zip, or of all files of a directory.
-	Size  int64
-	lim   Limits
-	files map[string]file
-	data  []byte       // of a zip
-	dir   string       // of a directory bundle
-	used  atomic.Int64 // inflated bytes so far
-	nodes atomic.Int64 // tree nodes so far
-	stage int          // stages so far
+	Size          int64
+	lim           Limits
+	files         map[string]file
+	data          []byte       // of a zip
+	dir           string       // of a directory bundle
+	inflatedBytes atomic.Int64 // inflated bytes so far
+	treeNodes     atomic.Int64 // tree nodes so far
+	stages        int          // stages so far
 }
 
 type file struct {
@@ -64,7 +64,7 @@ type file struct {
 func Open(name string, lim Limits) (*Archive, error) {
 	info, err := os.Stat(name)
 	if err != nil {
-		return nil, entryErrf(name, "cannot be opened: %w", unwrapPath(err))
+		return nil, entryErrf(name, "cannot be opened: %w", pathCause(err))
 	}
 	if info.IsDir() {
 		return openDir(name, lim)
@@ -77,12 +77,12 @@ func Open(name string, lim Limits) (*Archive, error) {
 	}
 	data, digest, err := readHashed(name, info.Size())
 	if err != nil {
-		return nil, entryErrf(name, "cannot be read: %w", unwrapPath(err))
+		return nil, entryErrf(name, "cannot be read: %w", pathCause(err))
 	}
-	return list(name, data, digest, lim)
+	return listZip(name, data, digest, lim)
 }
 
-func unwrapPath(err error) error {
+func pathCause(err error) error {
 	if p, ok := err.(*fs.PathError); ok {
 		return p.Err
 	}
@@ -95,7 +95,7 @@ func Read(name string, data []byte, lim Limits) (*Archive, error) {
 		return nil, entryErrf(name, "has %d bytes, the limit is %d", len(data), lim.Archive)
 	}
 	digest := sha256.Sum256(data)
-	return list(name, data, digest[:], lim)
+	return listZip(name, data, digest[:], lim)
 }
 
 func (a *Archive) checkSize(name string, size, stored int64) error {
@@ -141,11 +141,11 @@ func (a *Archive) read(name string) ([]byte, error) { return a.readInto(nil, nam
 // readInto gives an entry's bytes, in the memory of buf where that is enough. They count against the limit of the whole
 // archive. Several goroutines may read at once.
 func (a *Archive) readInto(buf []byte, name string) ([]byte, error) {
-	f, found := a.files[name]
-	if !found {
+	f, ok := a.files[name]
+	if !ok {
 		return nil, entryErrf(name, "is missing from the archive")
 	}
-	if a.used.Add(f.size) > a.lim.Total {
+	if a.inflatedBytes.Add(f.size) > a.lim.Total {
 		return nil, entryErrf(name, "takes the archive over %d bytes inflated", a.lim.Total)
 	}
 	if int64(cap(buf)) < f.size {

@@ -33,20 +33,20 @@ func (n *Node) ClusterTree() ([]ClusterNode, error) {
 	} else {
 		next = func() (node ClusterNode, children int, err error) {
 			var record []byte
-			if record, data, err = framed(data); err != nil {
+			if record, data, err = nextRecord(data); err != nil {
 				return node, 0, err
 			}
 			return clusterProto(record, a.lim)
 		}
 	}
-	tree, err := growClusters(a.lim, next)
+	tree, err := readClusters(a.lim, next)
 	return tree, entryErr(entry, err)
 }
 
 // growClusters reads until no node waits for a child.
-func growClusters(lim Limits, next func() (ClusterNode, int, error)) (tree []ClusterNode, err error) {
-	type waiting struct{ at, children int }
-	stack := []waiting{{-1, 1}}
+func readClusters(lim Limits, next func() (ClusterNode, int, error)) (tree []ClusterNode, err error) {
+	type pendingNode struct{ at, children int }
+	stack := []pendingNode{{-1, 1}}
 	for len(stack) > 0 {
 		top := &stack[len(stack)-1]
 		if top.children == 0 {
@@ -63,14 +63,14 @@ func growClusters(lim Limits, next func() (ClusterNode, int, error)) (tree []Clu
 		}
 		node.Parent = top.at
 		tree = append(tree, node)
-		stack = append(stack, waiting{len(tree) - 1, children})
+		stack = append(stack, pendingNode{len(tree) - 1, children})
 	}
 	return tree, nil
 }
 
 func clusterJSON(s *jsonscan.Scanner, lim Limits) (node ClusterNode, children int, err error) {
 	if s.Peek() == 0 {
-		return node, 0, errTreeCut
+		return node, 0, errTruncatedTree
 	}
 	seen := map[string]bool{}
 	err = s.Members(func(key string) (err error) {
@@ -85,12 +85,12 @@ func clusterJSON(s *jsonscan.Scanner, lim Limits) (node ClusterNode, children in
 			node.Index = int(n)
 		case "numChildren":
 			var n int32
-			n, err = index(s, lim.List)
+			n, err = readIndex(s, lim.List)
 			children = int(n)
 		case "norm":
 			_, err = s.FloatOrNull()
 		case "values":
-			node.Centre, err = floats(s, nil, lim.List)
+			node.Centre, err = readFloats(s, nil, lim.List)
 		default:
 			err = s.Skip()
 		}
@@ -104,20 +104,20 @@ func clusterJSON(s *jsonscan.Scanner, lim Limits) (node ClusterNode, children in
 
 // clusterProto reads one record: 1 index, 2 norm, 3 values, 4 number of children. The index is an int32 in 32 bits.
 func clusterProto(record []byte, lim Limits) (node ClusterNode, children int, err error) {
-	err = message(record, func(w *wire) (err error) {
-		switch w.num {
+	err = readMessage(record, func(w *protoReader) (err error) {
+		switch w.field {
 		case 1:
 			err = w.expect(wireVarint)
-			node.Index = int(int32(w.bits))
+			node.Index = int(int32(w.value))
 		case 2:
 			err = w.expect(wireFixed8)
 		case 3:
 			node.Centre, err = w.doubles(node.Centre, lim.List)
 		case 4:
-			if err = w.expect(wireVarint); err == nil && w.bits > uint64(min(lim.List, math.MaxInt32)) {
-				err = fmt.Errorf("%d children, the limit is %d", w.bits, lim.List)
+			if err = w.expect(wireVarint); err == nil && w.value > uint64(min(lim.List, math.MaxInt32)) {
+				err = fmt.Errorf("%d children, the limit is %d", w.value, lim.List)
 			}
-			children = int(w.bits)
+			children = int(w.value)
 		}
 		return err
 	})

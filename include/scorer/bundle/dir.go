@@ -9,13 +9,13 @@ import (
 func openDir(dir string, lim Limits) (*Archive, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, entryErrf(dir, "cannot be opened: %w", unwrapPath(err))
+		return nil, entryErrf(dir, "cannot be opened: %w", pathCause(err))
 	}
 	defer root.Close()
 	a := &Archive{lim: lim, files: map[string]file{}, dir: dir}
 	err = fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
-			return entryErrf(name, "cannot be read: %w", unwrapPath(err))
+			return entryErrf(name, "cannot be read: %w", pathCause(err))
 		}
 		if entry.IsDir() {
 			return nil
@@ -31,7 +31,7 @@ func openDir(dir string, lim Limits) (*Archive, error) {
 func (a *Archive) addFile(name string, entry fs.DirEntry) error {
 	info, err := entry.Info()
 	if err != nil {
-		return entryErrf(name, "cannot be read: %w", unwrapPath(err))
+		return entryErrf(name, "cannot be read: %w", pathCause(err))
 	}
 	if !info.Mode().IsRegular() {
 		return nil
@@ -49,12 +49,12 @@ func (a *Archive) addFile(name string, entry fs.DirEntry) error {
 func (a *Archive) readFile(buf []byte, name string) error {
 	root, err := os.OpenRoot(a.dir)
 	if err != nil {
-		return entryErrf(a.dir, "cannot be opened: %w", unwrapPath(err))
+		return entryErrf(a.dir, "cannot be opened: %w", pathCause(err))
 	}
 	defer root.Close()
 	f, err := root.Open(name)
 	if err != nil {
-		return entryErrf(name, "cannot be opened: %w", unwrapPath(err))
+		return entryErrf(name, "cannot be opened: %w", pathCause(err))
 	}
 	defer f.Close()
 	if _, err := io.ReadFull(f, buf); err != nil {

@@ -11,4 +11,4 @@ var (
 	errEmptySocket = errors.New("binds a port or a column without a name")
 )
 
-func errPortTwice(port string) error { return fmt.Errorf("binds port %.200q twice", port) }
+func errDuplicatePort(port string) error { return fmt.Errorf("binds port %.200q twice", port) }

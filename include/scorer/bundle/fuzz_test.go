@@ -130,9 +130,9 @@ func FuzzTreeJSON(f *testing.F) {
 		lim := small()
 		var tree, slow Tree
 		s := jsonscan.New(data)
-		err := tree.grow(lim, func(n *TreeNode) error { return tree.nodeJSON(n, s, lim) })
+		err := tree.readNodes(lim, func(n *TreeNode) error { return tree.nodeJSON(n, s, lim) })
 		s = jsonscan.New(data)
-		slowErr := slow.grow(lim, func(n *TreeNode) error { return slow.slowNodeJSON(n, s, lim) })
+		slowErr := slow.readNodes(lim, func(n *TreeNode) error { return slow.nodeWithoutFastPath(n, s, lim) })
 		checkTree(t, &tree, err)
 		if (err == nil) != (slowErr == nil) {
 			t.Fatalf("the short way says %v, the long way %v", err, slowErr)
@@ -141,15 +141,15 @@ func FuzzTreeJSON(f *testing.F) {
 			t.Fatal("the short way reads another tree than the long way")
 		}
 		clusters := jsonscan.New(data)
-		_, _ = growClusters(lim, func() (ClusterNode, int, error) { return clusterJSON(clusters, lim) })
+		_, _ = readClusters(lim, func() (ClusterNode, int, error) { return clusterJSON(clusters, lim) })
 	})
 }
 
-func (t *Tree) slowNodeJSON(n *TreeNode, s *jsonscan.Scanner, lim Limits) error {
+func (t *Tree) nodeWithoutFastPath(n *TreeNode, s *jsonscan.Scanner, lim Limits) error {
 	if s.Peek() == 0 {
-		return errTreeCut
+		return errTruncatedTree
 	}
-	return t.anyNodeJSON(n, s, lim)
+	return t.generalNodeJSON(n, s, lim)
 }
 
 func sameBits(a, b []float64) bool {
@@ -163,12 +163,12 @@ func FuzzTreeProto(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		lim := small()
 		var tree Tree
-		err := tree.growProto(data, lim)
+		err := tree.parseProto(data, lim)
 		checkTree(t, &tree, err)
 		rest := data
-		_, _ = growClusters(lim, func() (node ClusterNode, children int, err error) {
+		_, _ = readClusters(lim, func() (node ClusterNode, children int, err error) {
 			var record []byte
-			if record, rest, err = framed(rest); err != nil {
+			if record, rest, err = nextRecord(rest); err != nil {
 				return node, 0, err
 			}
 			return clusterProto(record, lim)
@@ -190,10 +190,10 @@ func checkTree(t *testing.T, tree *Tree, err error) {
 		switch {
 		case depth > tree.Depth:
 			t.Fatalf("node %d is at depth %d of %d", at, depth, tree.Depth)
-		case n.Feature < 0 || n.Categories > 0:
+		case n.Feature < 0 || n.NumCategories > 0:
 			limit := len(tree.Values)
 			if n.Feature >= 0 {
-				limit = len(tree.Cats)
+				limit = len(tree.Categories)
 			}
 			if n.Lo < 0 || n.Hi < n.Lo || int(n.Hi) > limit {
 				t.Fatalf("node %d has values %d to %d of %d", at, n.Lo, n.Hi, limit)

@@ -17,7 +17,7 @@ type Info struct {
 
 func (a *Archive) readInfo(archive string) error {
 	const entry = "bundle.json"
-	if _, found := a.files[entry]; !found {
+	if _, ok := a.files[entry]; !ok {
 		return entryErrf(archive, "has no bundle.json at its top level")
 	}
 	data, err := a.read(entry)
@@ -34,18 +34,18 @@ func (n *Info) parse(data []byte, maxText int) error {
 	fields := map[string]*string{
 		"uid": &n.UID, "name": &n.Name, "format": &n.Format, "version": &n.Version, "timestamp": &n.Timestamp,
 	}
-	found := map[string]bool{}
+	seen := map[string]bool{}
 	s := jsonscan.New(data)
-	err := object(s, func(key string) error {
+	err := readObject(s, func(key string) error {
 		target := fields[key]
 		if target == nil {
 			return s.Skip()
 		}
-		if found[key] {
+		if seen[key] {
 			return s.Errorf("%q is there twice", key)
 		}
-		found[key] = true
-		text, err := text(s, maxText)
+		seen[key] = true
+		text, err := readString(s, maxText)
 		*target = text
 		return err
 	})
@@ -53,7 +53,7 @@ func (n *Info) parse(data []byte, maxText int) error {
 		return err
 	}
 	for _, key := range []string{"uid", "name", "format", "version", "timestamp"} {
-		if !found[key] {
+		if !seen[key] {
 			return fmt.Errorf("has no %q", key)
 		}
 	}
@@ -64,14 +64,14 @@ func (n *Info) parse(data []byte, maxText int) error {
 }
 
 // object reads a whole JSON text that is one object, giving each key to read.
-func object(s *jsonscan.Scanner, read func(key string) error) error {
+func readObject(s *jsonscan.Scanner, read func(key string) error) error {
 	if err := s.Members(read); err != nil {
 		return err
 	}
 	return s.End()
 }
 
-func text(s *jsonscan.Scanner, limit int) (string, error) {
+func readString(s *jsonscan.Scanner, limit int) (string, error) {
 	b, err := s.String()
 	if err == nil && len(b) > limit {
 		err = s.Errorf("a string of %d bytes, the limit is %d", len(b), limit)

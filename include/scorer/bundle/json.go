@@ -10,11 +10,11 @@ import (
 func (n *Node) parseJSON(data []byte, lim Limits) error {
 	var named, shaped bool
 	s := jsonscan.New(data)
-	err := object(s, func(key string) (err error) {
+	err := readObject(s, func(key string) (err error) {
 		switch key {
 		case "name":
 			named = true
-			n.Name, err = text(s, lim.Text)
+			n.Name, err = readString(s, lim.Text)
 		case "shape":
 			shaped = true
 			err = n.shapeJSON(s, lim)
@@ -54,9 +54,9 @@ func (k *Socket) parseJSON(s *jsonscan.Scanner, lim Limits) error {
 	return s.Members(func(key string) (err error) {
 		switch key {
 		case "port":
-			k.Port, err = text(s, lim.Text)
+			k.Port, err = readString(s, lim.Text)
 		case "name":
-			k.Name, err = text(s, lim.Text)
+			k.Name, err = readString(s, lim.Text)
 		default:
 			err = s.Skip()
 		}
@@ -67,10 +67,10 @@ func (k *Socket) parseJSON(s *jsonscan.Scanner, lim Limits) error {
 func (m *Model) parseJSON(data []byte, lim Limits) error {
 	attributes := false
 	s := jsonscan.New(data)
-	err := object(s, func(key string) (err error) {
+	err := readObject(s, func(key string) (err error) {
 		switch key {
 		case "op":
-			m.Op, err = text(s, lim.Text)
+			m.Op, err = readString(s, lim.Text)
 		case "attributes":
 			attributes = true
 			err = m.attributesJSON(s, lim)
@@ -110,7 +110,7 @@ func (v *Value) parseJSON(s *jsonscan.Scanner, lim Limits) error {
 		if key != "type" {
 			return s.Skip()
 		}
-		kind, err := text(s, lim.Text)
+		kind, err := readString(s, lim.Text)
 		if err != nil {
 			return err
 		}
@@ -138,8 +138,8 @@ func (v *Value) parseJSON(s *jsonscan.Scanner, lim Limits) error {
 
 func (v *Value) valuesJSON(s *jsonscan.Scanner, lim Limits) error {
 	return s.Members(func(key string) error {
-		typ, known := parseType(key)
-		if !known {
+		typ, ok := parseType(key)
+		if !ok {
 			return s.Skip()
 		}
 		if v.Type != Unset {
@@ -171,7 +171,7 @@ func (v *Value) elementJSON(s *jsonscan.Scanner, lim Limits) (err error) {
 		v.doubles = append(v.doubles, x)
 	case String, ByteString, BasicType:
 		var t string
-		t, err = text(s, lim.Text)
+		t, err = readString(s, lim.Text)
 		v.texts = append(v.texts, t)
 	case TensorType:
 		var t Tensor
@@ -202,8 +202,8 @@ func tensorJSON(s *jsonscan.Scanner, lim Limits) (t Tensor, err error) {
 			t.Dims, err = dimsJSON(s, lim)
 			return err
 		}
-		typ, known := parseType(key)
-		if !known || typ > ByteString {
+		typ, ok := parseType(key)
+		if !ok || typ > ByteString {
 			return s.Skip()
 		}
 		if t.Type != Unset {
@@ -224,7 +224,7 @@ func tensorJSON(s *jsonscan.Scanner, lim Limits) (t Tensor, err error) {
 func (t *Tensor) elementJSON(s *jsonscan.Scanner, lim Limits) error {
 	switch t.Type {
 	case String, ByteString:
-		value, err := text(s, lim.Text)
+		value, err := readString(s, lim.Text)
 		t.Texts = append(t.Texts, value)
 		return err
 	case Boolean:
@@ -239,19 +239,19 @@ func (t *Tensor) elementJSON(s *jsonscan.Scanner, lim Limits) error {
 
 // dimsJSON reads {"dimensions":[{"size":14,"name":""}]}.
 func dimsJSON(s *jsonscan.Scanner, lim Limits) (dims []int, err error) {
-	found := false
+	dimensioned := false
 	err = s.Members(func(key string) error {
 		if key != "dimensions" {
 			return s.Skip()
 		}
-		found = true
+		dimensioned = true
 		return s.Elements(16, func() error {
 			size, err := dimJSON(s, lim)
 			dims = append(dims, size)
 			return err
 		})
 	})
-	if err == nil && !found {
+	if err == nil && !dimensioned {
 		err = fmt.Errorf("a shape without dimensions")
 	}
 	return dims, err
@@ -283,7 +283,7 @@ func shapeJSON(s *jsonscan.Scanner, lim Limits) (shape Shape, err error) {
 		switch key {
 		case "base":
 			var name string
-			if name, err = text(s, lim.Text); err == nil {
+			if name, err = readString(s, lim.Text); err == nil {
 				if shape.Base, based = bases[name]; !based {
 					err = s.Errorf("base %.40q, expected scalar, list or tensor", name)
 				}

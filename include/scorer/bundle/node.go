@@ -33,7 +33,7 @@ func (a *Archive) node(dir string, nesting int) (*Node, error) {
 	if nesting > a.lim.Nesting {
 		return nil, entryErrf(dir, "is nested more than %d pipelines deep", a.lim.Nesting)
 	}
-	if a.stage++; a.stage > a.lim.Stages {
+	if a.stages++; a.stages > a.lim.Stages {
 		return nil, entryErrf(dir, "is one of more than %d stages", a.lim.Stages)
 	}
 	model, err := a.Model(dir)
@@ -121,7 +121,7 @@ func (n *Node) checkSockets() error {
 				return errEmptySocket
 			}
 			if seen[s.Port] {
-				return errPortTwice(s.Port)
+				return errDuplicatePort(s.Port)
 			}
 			seen[s.Port] = true
 		}

@@ -8,8 +8,8 @@ import (
 )
 
 // message reads a whole message, giving each field to read.
-func message(data []byte, read func(w *wire) error) error {
-	w := wire{buf: data}
+func readMessage(data []byte, read func(w *protoReader) error) error {
+	w := protoReader{buf: data}
 	for {
 		more, err := w.next()
 		if !more || err != nil {
@@ -22,28 +22,28 @@ func message(data []byte, read func(w *wire) error) error {
 }
 
 // sub reads the current field as a message.
-func (w *wire) sub(read func(w *wire) error) error {
+func (w *protoReader) submessage(read func(w *protoReader) error) error {
 	if err := w.expect(wireBytes); err != nil {
 		return err
 	}
-	return message(w.data, read)
+	return readMessage(w.data, read)
 }
 
 func (n *Node) parseProto(data []byte, lim Limits) error {
-	return message(data, func(w *wire) (err error) {
-		switch w.num {
+	return readMessage(data, func(w *protoReader) (err error) {
+		switch w.field {
 		case 1:
 			n.Name, err = w.text(lim.Text)
 		case 2:
-			err = w.sub(func(w *wire) error { return n.shapeProto(w, lim) })
+			err = w.submessage(func(w *protoReader) error { return n.shapeProto(w, lim) })
 		}
 		return err
 	})
 }
 
-func (n *Node) shapeProto(w *wire, lim Limits) error {
+func (n *Node) shapeProto(w *protoReader, lim Limits) error {
 	side := &n.Inputs
-	switch w.num {
+	switch w.field {
 	case 1:
 	case 2:
 		side = &n.Outputs
@@ -54,8 +54,8 @@ func (n *Node) shapeProto(w *wire, lim Limits) error {
 		return err
 	}
 	var k Socket
-	err := w.sub(func(w *wire) (err error) {
-		switch w.num {
+	err := w.submessage(func(w *protoReader) (err error) {
+		switch w.field {
 		case 1:
 			k.Port, err = w.text(lim.Text)
 		case 2:
@@ -69,13 +69,13 @@ func (n *Node) shapeProto(w *wire, lim Limits) error {
 
 func (m *Model) parseProto(data []byte, lim Limits) error {
 	attributes := false
-	err := message(data, func(w *wire) (err error) {
-		switch w.num {
+	err := readMessage(data, func(w *protoReader) (err error) {
+		switch w.field {
 		case 1:
 			m.Op, err = w.text(lim.Text)
 		case 2:
 			attributes = true
-			err = w.sub(func(w *wire) error { return m.attributeProto(w, lim) })
+			err = w.submessage(func(w *protoReader) error { return m.attributeProto(w, lim) })
 		}
 		return err
 	})
@@ -86,18 +86,18 @@ func (m *Model) parseProto(data []byte, lim Limits) error {
 }
 
 // attributeProto reads one entry of the map of attributes: 1 key, 2 value.
-func (m *Model) attributeProto(w *wire, lim Limits) error {
-	if w.num != 1 {
+func (m *Model) attributeProto(w *protoReader, lim Limits) error {
+	if w.field != 1 {
 		return nil
 	}
 	var key string
 	value := &Value{}
-	err := w.sub(func(w *wire) (err error) {
-		switch w.num {
+	err := w.submessage(func(w *protoReader) (err error) {
+		switch w.field {
 		case 1:
 			key, err = w.text(lim.Text)
 		case 2:
-			err = w.sub(func(w *wire) error { return value.parseProto(w, lim) })
+			err = w.submessage(func(w *protoReader) error { return value.parseProto(w, lim) })
 		}
 		if err != nil && key != "" {
 			err = fmt.Errorf("attribute %.200q: %w", key, err)
@@ -118,14 +118,14 @@ func (m *Model) attributeProto(w *wire, lim Limits) error {
 }
 
 // parseProto reads a value's one field: 1 scalar, 2 list, 3 tensor.
-func (v *Value) parseProto(w *wire, lim Limits) error {
-	switch w.num {
+func (v *Value) parseProto(w *protoReader, lim Limits) error {
+	switch w.field {
 	case 1:
 		v.Kind = Scalar
-		return w.sub(func(w *wire) error { return v.elementProto(w, lim, 1) })
+		return w.submessage(func(w *protoReader) error { return v.elementProto(w, lim, 1) })
 	case 2:
 		v.Kind = List
-		return w.sub(func(w *wire) error { return v.elementProto(w, lim, lim.List) })
+		return w.submessage(func(w *protoReader) error { return v.elementProto(w, lim, lim.List) })
 	case 3:
 		v.Kind = TensorKind
 		t, err := tensorProto(w, lim)
@@ -141,11 +141,11 @@ var elementTypes = [...]Type{
 }
 
 // elementProto reads the element, or the packed elements, that one field holds; the value may hold limit of them.
-func (v *Value) elementProto(w *wire, lim Limits, limit int) (err error) {
-	if w.num >= len(elementTypes) {
+func (v *Value) elementProto(w *protoReader, lim Limits, limit int) (err error) {
+	if w.field >= len(elementTypes) {
 		return nil
 	}
-	typ := elementTypes[w.num]
+	typ := elementTypes[w.field]
 	if v.Type != Unset && v.Type != typ {
 		return fmt.Errorf("both %s and %s", v.Type, typ)
 	}
@@ -189,17 +189,17 @@ func checkInts(values []int64) error {
 	return nil
 }
 
-func shapeProto(w *wire) (shape Shape, err error) {
-	err = w.sub(func(w *wire) (err error) {
-		switch w.num {
+func shapeProto(w *protoReader) (shape Shape, err error) {
+	err = w.submessage(func(w *protoReader) (err error) {
+		switch w.field {
 		case 1:
-			if err = w.expect(wireVarint); err == nil && w.bits > uint64(ShapeTensor) {
-				err = fmt.Errorf("base %d, expected 0, 1 or 2", w.bits)
+			if err = w.expect(wireVarint); err == nil && w.value > uint64(ShapeTensor) {
+				err = fmt.Errorf("base %d, expected 0, 1 or 2", w.value)
 			}
-			shape.Base = ShapeBase(w.bits)
+			shape.Base = ShapeBase(w.value)
 		case 2:
 			err = w.expect(wireVarint)
-			shape.Nullable = w.bits != 0
+			shape.Nullable = w.value != 0
 		case 3:
 			shape.Dims, err = dimsProto(w)
 		}
@@ -209,18 +209,18 @@ func shapeProto(w *wire) (shape Shape, err error) {
 }
 
 // dimsProto reads a TensorShape: 1 repeated dimension, each 1 size, 2 name.
-func dimsProto(w *wire) (dims []int, err error) {
-	err = w.sub(func(w *wire) error {
-		if w.num != 1 {
+func dimsProto(w *protoReader) (dims []int, err error) {
+	err = w.submessage(func(w *protoReader) error {
+		if w.field != 1 {
 			return nil
 		}
 		size := 0
-		err := w.sub(func(w *wire) (err error) {
-			if w.num == 1 {
+		err := w.submessage(func(w *protoReader) (err error) {
+			if w.field == 1 {
 				if err = w.expect(wireVarint); err == nil {
-					err = checkInts([]int64{int64(w.bits)})
+					err = checkInts([]int64{int64(w.value)})
 				}
-				size = int(int64(w.bits))
+				size = int(int64(w.value))
 			}
 			return err
 		})
@@ -239,14 +239,14 @@ var protoBases = map[uint64]struct {
 	100: {String, 0}, 101: {ByteString, 0},
 }
 
-func tensorProto(w *wire, lim Limits) (t Tensor, err error) {
+func tensorProto(w *protoReader, lim Limits) (t Tensor, err error) {
 	var base uint64
 	var raw []byte
-	err = w.sub(func(w *wire) (err error) {
-		switch w.num {
+	err = w.submessage(func(w *protoReader) (err error) {
+		switch w.field {
 		case 1:
 			err = w.expect(wireVarint)
-			base = w.bits
+			base = w.value
 		case 2:
 			t.Dims, err = dimsProto(w)
 		case 3:
@@ -263,8 +263,8 @@ func tensorProto(w *wire, lim Limits) (t Tensor, err error) {
 
 // fill reads a tensor's raw array, which is big-endian.
 func (t *Tensor) fill(base uint64, raw []byte, lim Limits) error {
-	b, known := protoBases[base]
-	if !known && (base != 0 || len(raw) > 0) {
+	b, ok := protoBases[base]
+	if !ok && (base != 0 || len(raw) > 0) {
 		return fmt.Errorf("a tensor of basic type %d", base)
 	}
 	t.Type = b.typ
@@ -306,7 +306,7 @@ func bigEndian(typ Type, raw []byte) float64 {
 func (t *Tensor) fillTexts(raw []byte, lim Limits) error {
 	for len(raw) > 0 {
 		if len(raw) < 4 {
-			return errWire
+			return errProtobuf
 		}
 		n := binary.BigEndian.Uint32(raw)
 		if raw = raw[4:]; uint64(n) > uint64(min(len(raw), lim.Text)) {

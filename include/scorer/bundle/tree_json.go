@@ -10,45 +10,45 @@ import (
 
 // MLeap writes a node in one of these ways, keys in alphabetical order; other ways are read too, only slower.
 const (
-	leafStart   = `{"type":"leaf","values":[`
-	splitStart  = `{"split":{"featureIndex":`
-	splitMiddle = `,"threshold":`
-	splitEnd    = `,"type":"continuous"},"type":"internal"}`
-	leapStart   = `{"type":"internal","split":{"type":"continuous","featureIndex":`
-	leapEnd     = `}}`
-	valueEnd    = `]}`
-	valueNext   = `,`
+	leafStart           = `{"type":"leaf","values":[`
+	sortedSplitStart    = `{"split":{"featureIndex":`
+	splitThreshold      = `,"threshold":`
+	sortedSplitEnd      = `,"type":"continuous"},"type":"internal"}`
+	typeFirstSplitStart = `{"type":"internal","split":{"type":"continuous","featureIndex":`
+	typeFirstSplitEnd   = `}}`
+	valueEnd            = `]}`
+	valueNext           = `,`
 )
 
 // nodeJSON reads one node: {"type":"leaf","values":[...]} or {"type":"internal","split":{...}}.
 func (t *Tree) nodeJSON(node *TreeNode, s *jsonscan.Scanner, lim Limits) error {
 	if s.Peek() == 0 {
-		return errTreeCut
+		return errTruncatedTree
 	}
 	start := s.Pos()
 	switch {
 	case s.Literal(leafStart):
-		if t.quickLeaf(node, s, lim) {
+		if t.fastLeaf(node, s, lim) {
 			return nil
 		}
-	case s.Literal(splitStart):
-		if node.quickSplit(s, splitEnd) {
+	case s.Literal(sortedSplitStart):
+		if node.fastSplit(s, sortedSplitEnd) {
 			return nil
 		}
-	case s.Literal(leapStart):
-		if node.quickSplit(s, leapEnd) {
+	case s.Literal(typeFirstSplitStart):
+		if node.fastSplit(s, typeFirstSplitEnd) {
 			return nil
 		}
 	default:
-		return t.anyNodeJSON(node, s, lim)
+		return t.generalNodeJSON(node, s, lim)
 	}
 	s.Seek(start)
 	*node = TreeNode{Feature: -1}
-	return t.anyNodeJSON(node, s, lim)
+	return t.generalNodeJSON(node, s, lim)
 }
 
 // quickLeaf reads on after leafStart; false says that the leaf is written in another way or is wrong.
-func (t *Tree) quickLeaf(node *TreeNode, s *jsonscan.Scanner, lim Limits) bool {
+func (t *Tree) fastLeaf(node *TreeNode, s *jsonscan.Scanner, lim Limits) bool {
 	first := len(t.Values)
 	for len(t.Values)-first < lim.List {
 		x, err := s.Float()
@@ -69,9 +69,9 @@ func (t *Tree) quickLeaf(node *TreeNode, s *jsonscan.Scanner, lim Limits) bool {
 }
 
 // quickSplit reads on after splitStart or leapStart.
-func (n *TreeNode) quickSplit(s *jsonscan.Scanner, end string) bool {
+func (n *TreeNode) fastSplit(s *jsonscan.Scanner, end string) bool {
 	var err error
-	if n.Feature, err = index(s, math.MaxInt32); err != nil || !s.Literal(splitMiddle) {
+	if n.Feature, err = readIndex(s, math.MaxInt32); err != nil || !s.Literal(splitThreshold) {
 		return false
 	}
 	n.Threshold, err = s.Float()
@@ -79,17 +79,17 @@ func (n *TreeNode) quickSplit(s *jsonscan.Scanner, end string) bool {
 }
 
 // anyNodeJSON reads a node however it is written.
-func (t *Tree) anyNodeJSON(node *TreeNode, s *jsonscan.Scanner, lim Limits) error {
+func (t *Tree) generalNodeJSON(node *TreeNode, s *jsonscan.Scanner, lim Limits) error {
 	var kind string
 	var values, split int
 	err := s.Members(func(key string) (err error) {
 		switch key {
 		case "type":
-			kind, err = text(s, lim.Text)
+			kind, err = readString(s, lim.Text)
 		case "values":
 			values++
 			node.Lo = int32(len(t.Values))
-			t.Values, err = floats(s, t.Values, lim.List)
+			t.Values, err = readFloats(s, t.Values, lim.List)
 			node.Hi = int32(len(t.Values))
 		case "split":
 			split++
@@ -116,19 +116,19 @@ func (t *Tree) splitJSON(node *TreeNode, s *jsonscan.Scanner, lim Limits) error 
 		seen[key] = true
 		switch key {
 		case "type":
-			kind, err = text(s, lim.Text)
+			kind, err = readString(s, lim.Text)
 		case "featureIndex":
-			node.Feature, err = index(s, math.MaxInt32)
+			node.Feature, err = readIndex(s, math.MaxInt32)
 		case "threshold":
 			node.Threshold, err = s.FloatOrNull()
 		case "isLeft":
 			node.IsLeft, err = s.Bool()
 		case "numCategories":
-			node.Categories, err = index(s, lim.List)
+			node.NumCategories, err = readIndex(s, lim.List)
 		case "categories":
-			node.Lo = int32(len(t.Cats))
-			t.Cats, err = floats(s, t.Cats, lim.List)
-			node.Hi = int32(len(t.Cats))
+			node.Lo = int32(len(t.Categories))
+			t.Categories, err = readFloats(s, t.Categories, lim.List)
+			node.Hi = int32(len(t.Categories))
 		default:
 			err = s.Skip()
 		}
@@ -137,17 +137,17 @@ func (t *Tree) splitJSON(node *TreeNode, s *jsonscan.Scanner, lim Limits) error 
 	if err != nil {
 		return err
 	}
-	sets := seen["isLeft"] && seen["numCategories"] && seen["categories"]
+	categorical := seen["isLeft"] && seen["numCategories"] && seen["categories"]
 	switch {
-	case kind == "continuous" && seen["featureIndex"] && seen["threshold"] && node.Categories == 0:
+	case kind == "continuous" && seen["featureIndex"] && seen["threshold"] && node.NumCategories == 0:
 		return nil
-	case kind == "categorical" && seen["featureIndex"] && sets && !seen["threshold"]:
+	case kind == "categorical" && seen["featureIndex"] && categorical && !seen["threshold"]:
 		return t.checkCategories(node)
 	}
 	return errors.New("its split lacks a type or a key, or has one of another type")
 }
 
-func index(s *jsonscan.Scanner, limit int) (int32, error) {
+func readIndex(s *jsonscan.Scanner, limit int) (int32, error) {
 	n, err := s.Int()
 	if err == nil && (n < 0 || n > int64(limit)) {
 		err = s.Errorf("%d, expected 0 to %d", n, limit)
@@ -156,7 +156,7 @@ func index(s *jsonscan.Scanner, limit int) (int32, error) {
 }
 
 // floats appends an array of at most limit numbers.
-func floats(s *jsonscan.Scanner, dst []float64, limit int) ([]float64, error) {
+func readFloats(s *jsonscan.Scanner, dst []float64, limit int) ([]float64, error) {
 	err := s.Elements(limit, func() error {
 		x, err := s.FloatOrNull()
 		dst = append(dst, x)
@@ -167,12 +167,12 @@ func floats(s *jsonscan.Scanner, dst []float64, limit int) ([]float64, error) {
 
 // checkCategories refuses a categorical split whose categories are not whole numbers below their count.
 func (t *Tree) checkCategories(n *TreeNode) error {
-	if n.Categories == 0 {
+	if n.NumCategories == 0 {
 		return fmt.Errorf("a categorical split of 0 categories")
 	}
-	for _, c := range t.Cats[n.Lo:n.Hi] {
-		if !(c >= 0 && c < float64(n.Categories)) || c != math.Trunc(c) {
-			return fmt.Errorf("category %v of %d", c, n.Categories)
+	for _, c := range t.Categories[n.Lo:n.Hi] {
+		if !(c >= 0 && c < float64(n.NumCategories)) || c != math.Trunc(c) {
+			return fmt.Errorf("category %v of %d", c, n.NumCategories)
 		}
 	}
 	return nil

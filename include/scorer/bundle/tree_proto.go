@@ -7,8 +7,8 @@ import (
 
 // nodeProto reads one record: 1 an internal node with its split, or 2 a leaf.
 func (t *Tree) nodeProto(node *TreeNode, record []byte, lim Limits) error {
-	known := false
-	for w := (wire{buf: record}); ; {
+	seen := false
+	for w := (protoReader{buf: record}); ; {
 		more, err := w.next()
 		if err != nil {
 			return err
@@ -16,14 +16,14 @@ func (t *Tree) nodeProto(node *TreeNode, record []byte, lim Limits) error {
 		if !more {
 			break
 		}
-		if w.num > 2 {
+		if w.field > 2 {
 			continue
 		}
-		if known {
+		if seen {
 			return errNode
 		}
-		known = true
-		if w.num == 2 {
+		seen = true
+		if w.field == 2 {
 			err = t.leafProto(node, &w, lim)
 		} else {
 			err = t.internalProto(node, &w, lim)
@@ -32,20 +32,20 @@ func (t *Tree) nodeProto(node *TreeNode, record []byte, lim Limits) error {
 			return err
 		}
 	}
-	if !known {
+	if !seen {
 		return errNode
 	}
 	return nil
 }
 
-func (t *Tree) leafProto(node *TreeNode, outer *wire, lim Limits) error {
+func (t *Tree) leafProto(node *TreeNode, outer *protoReader, lim Limits) error {
 	if err := outer.expect(wireBytes); err != nil {
 		return err
 	}
 	node.Lo = int32(len(t.Values))
-	for w := (wire{buf: outer.data}); ; {
+	for w := (protoReader{buf: outer.data}); ; {
 		more, err := w.next()
-		if err == nil && w.num == 1 && more {
+		if err == nil && w.field == 1 && more {
 			t.Values, err = w.doubles(t.Values, int(node.Lo)+lim.List)
 		}
 		if err != nil {
@@ -60,15 +60,15 @@ func (t *Tree) leafProto(node *TreeNode, outer *wire, lim Limits) error {
 }
 
 // internalProto reads an internal node's one field, its split: 1 categorical or 2 continuous.
-func (t *Tree) internalProto(node *TreeNode, outer *wire, lim Limits) error {
+func (t *Tree) internalProto(node *TreeNode, outer *protoReader, lim Limits) error {
 	if err := outer.expect(wireBytes); err != nil {
 		return err
 	}
-	split := wire{buf: outer.data}
-	if more, err := split.next(); err != nil || !more || split.num != 1 || split.typ != wireBytes || len(split.buf) > 0 {
+	split := protoReader{buf: outer.data}
+	if more, err := split.next(); err != nil || !more || split.field != 1 || split.wireType != wireBytes || len(split.buf) > 0 {
 		return errNode
 	}
-	kind := wire{buf: split.data}
+	kind := protoReader{buf: split.data}
 	if more, err := kind.next(); err != nil || !more || len(kind.buf) > 0 {
 		return errNode
 	}
@@ -76,7 +76,7 @@ func (t *Tree) internalProto(node *TreeNode, outer *wire, lim Limits) error {
 		return err
 	}
 	node.Feature = 0
-	switch kind.num {
+	switch kind.field {
 	case 1:
 		return t.categoricalProto(node, &kind, lim)
 	case 2:
@@ -86,17 +86,17 @@ func (t *Tree) internalProto(node *TreeNode, outer *wire, lim Limits) error {
 }
 
 func (n *TreeNode) continuousProto(data []byte) error {
-	for w := (wire{buf: data}); ; {
+	for w := (protoReader{buf: data}); ; {
 		more, err := w.next()
 		if err != nil || !more {
 			return err
 		}
-		switch w.num {
+		switch w.field {
 		case 1:
 			err = n.setFeature(&w)
 		case 2:
 			err = w.expect(wireFixed8)
-			n.Threshold = math.Float64frombits(w.bits)
+			n.Threshold = math.Float64frombits(w.value)
 		}
 		if err != nil {
 			return err
@@ -104,37 +104,37 @@ func (n *TreeNode) continuousProto(data []byte) error {
 	}
 }
 
-func (n *TreeNode) setFeature(w *wire) error {
+func (n *TreeNode) setFeature(w *protoReader) error {
 	if err := w.expect(wireVarint); err != nil {
 		return err
 	}
-	if w.bits > math.MaxInt32 {
-		return fmt.Errorf("feature index %d", w.bits)
+	if w.value > math.MaxInt32 {
+		return fmt.Errorf("feature index %d", w.value)
 	}
-	n.Feature = int32(w.bits)
+	n.Feature = int32(w.value)
 	return nil
 }
 
-func (t *Tree) categoricalProto(node *TreeNode, w *wire, lim Limits) error {
-	node.Lo = int32(len(t.Cats))
-	err := w.sub(func(w *wire) (err error) {
-		switch w.num {
+func (t *Tree) categoricalProto(node *TreeNode, w *protoReader, lim Limits) error {
+	node.Lo = int32(len(t.Categories))
+	err := w.submessage(func(w *protoReader) (err error) {
+		switch w.field {
 		case 1:
 			err = node.setFeature(w)
 		case 2:
 			err = w.expect(wireVarint)
-			node.IsLeft = w.bits != 0
+			node.IsLeft = w.value != 0
 		case 3:
-			if err = w.expect(wireVarint); err == nil && w.bits > uint64(lim.List) {
-				err = fmt.Errorf("%d categories, the limit is %d", w.bits, lim.List)
+			if err = w.expect(wireVarint); err == nil && w.value > uint64(lim.List) {
+				err = fmt.Errorf("%d categories, the limit is %d", w.value, lim.List)
 			}
-			node.Categories = int32(w.bits)
+			node.NumCategories = int32(w.value)
 		case 4:
-			t.Cats, err = w.doubles(t.Cats, int(node.Lo)+lim.List)
+			t.Categories, err = w.doubles(t.Categories, int(node.Lo)+lim.List)
 		}
 		return err
 	})
-	node.Hi = int32(len(t.Cats))
+	node.Hi = int32(len(t.Categories))
 	if err == nil {
 		err = t.checkCategories(node)
 	}

@@ -8,15 +8,15 @@ import (
 	"unicode/utf8"
 )
 
-var errWire = errors.New("is cut or is not protobuf")
+var errProtobuf = errors.New("is cut or is not protobuf")
 
 // wire is a cursor over one protobuf message: field by field, without reflection and without a schema.
-type wire struct {
-	buf  []byte
-	num  int    // number of the current field
-	typ  int    // its wire type
-	bits uint64 // its value, when it is a number
-	data []byte // its bytes, when it has a length
+type protoReader struct {
+	buf      []byte
+	field    int    // number of the current field
+	wireType int    // its wire type
+	value    uint64 // its value, when it is a number
+	data     []byte // its bytes, when it has a length
 }
 
 const (
@@ -27,7 +27,7 @@ const (
 )
 
 // next goes to the next field; false at the end.
-func (w *wire) next() (bool, error) {
+func (w *protoReader) next() (bool, error) {
 	if len(w.buf) == 0 {
 		return false, nil
 	}
@@ -35,38 +35,38 @@ func (w *wire) next() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	w.num, w.typ = int(tag>>3), int(tag&7)
-	if w.num == 0 || tag>>3 > 1<<29 {
-		return false, errWire
+	w.field, w.wireType = int(tag>>3), int(tag&7)
+	if w.field == 0 || tag>>3 > 1<<29 {
+		return false, errProtobuf
 	}
-	w.bits, w.data = 0, nil
-	switch w.typ {
+	w.value, w.data = 0, nil
+	switch w.wireType {
 	case wireVarint:
-		w.bits, err = w.varint()
+		w.value, err = w.varint()
 	case wireFixed8:
-		w.bits, err = w.fixed(8)
+		w.value, err = w.fixed(8)
 	case wireFixed4:
-		w.bits, err = w.fixed(4)
+		w.value, err = w.fixed(4)
 	case wireBytes:
 		w.data, err = w.bytes()
 	default:
-		err = errWire
+		err = errProtobuf
 	}
 	return err == nil, err
 }
 
-func (w *wire) varint() (uint64, error) {
+func (w *protoReader) varint() (uint64, error) {
 	x, n := binary.Uvarint(w.buf)
 	if n <= 0 {
-		return 0, errWire
+		return 0, errProtobuf
 	}
 	w.buf = w.buf[n:]
 	return x, nil
 }
 
-func (w *wire) fixed(n int) (uint64, error) {
+func (w *protoReader) fixed(n int) (uint64, error) {
 	if len(w.buf) < n {
-		return 0, errWire
+		return 0, errProtobuf
 	}
 	b := w.buf[:n]
 	w.buf = w.buf[n:]
@@ -76,10 +76,10 @@ func (w *wire) fixed(n int) (uint64, error) {
 	return binary.LittleEndian.Uint64(b), nil
 }
 
-func (w *wire) bytes() ([]byte, error) {
+func (w *protoReader) bytes() ([]byte, error) {
 	n, err := w.varint()
 	if err != nil || n > uint64(len(w.buf)) {
-		return nil, errWire
+		return nil, errProtobuf
 	}
 	b := w.buf[:n]
 	w.buf = w.buf[n:]
@@ -87,14 +87,14 @@ func (w *wire) bytes() ([]byte, error) {
 }
 
 // expect refuses a field of another wire type than its number promises.
-func (w *wire) expect(typ int) error {
-	if w.typ != typ {
-		return fmt.Errorf("field %d has wire type %d, expected %d", w.num, w.typ, typ)
+func (w *protoReader) expect(typ int) error {
+	if w.wireType != typ {
+		return fmt.Errorf("field %d has wire type %d, expected %d", w.field, w.wireType, typ)
 	}
 	return nil
 }
 
-func (w *wire) text(limit int) (string, error) {
+func (w *protoReader) text(limit int) (string, error) {
 	if err := w.expect(wireBytes); err != nil {
 		return "", err
 	}
@@ -108,15 +108,15 @@ func (w *wire) text(limit int) (string, error) {
 }
 
 // doubles appends one double or a packed run of them.
-func (w *wire) doubles(dst []float64, limit int) ([]float64, error) {
-	if w.typ == wireFixed8 {
-		return append(dst, math.Float64frombits(w.bits)), checkList(len(dst)+1, limit)
+func (w *protoReader) doubles(dst []float64, limit int) ([]float64, error) {
+	if w.wireType == wireFixed8 {
+		return append(dst, math.Float64frombits(w.value)), checkList(len(dst)+1, limit)
 	}
 	if err := w.expect(wireBytes); err != nil {
 		return dst, err
 	}
 	if len(w.data)%8 != 0 {
-		return dst, errWire
+		return dst, errProtobuf
 	}
 	if err := checkList(len(dst)+len(w.data)/8, limit); err != nil {
 		return dst, err
@@ -128,15 +128,15 @@ func (w *wire) doubles(dst []float64, limit int) ([]float64, error) {
 }
 
 // floats appends one float or a packed run of them.
-func (w *wire) floats(dst []float64, limit int) ([]float64, error) {
-	if w.typ == wireFixed4 {
-		return append(dst, float64(math.Float32frombits(uint32(w.bits)))), checkList(len(dst)+1, limit)
+func (w *protoReader) floats(dst []float64, limit int) ([]float64, error) {
+	if w.wireType == wireFixed4 {
+		return append(dst, float64(math.Float32frombits(uint32(w.value)))), checkList(len(dst)+1, limit)
 	}
 	if err := w.expect(wireBytes); err != nil {
 		return dst, err
 	}
 	if len(w.data)%4 != 0 {
-		return dst, errWire
+		return dst, errProtobuf
 	}
 	if err := checkList(len(dst)+len(w.data)/4, limit); err != nil {
 		return dst, err
@@ -148,14 +148,14 @@ func (w *wire) floats(dst []float64, limit int) ([]float64, error) {
 }
 
 // longs appends one whole number or a packed run of them.
-func (w *wire) longs(dst []int64, limit int) ([]int64, error) {
-	if w.typ == wireVarint {
-		return append(dst, int64(w.bits)), checkList(len(dst)+1, limit)
+func (w *protoReader) longs(dst []int64, limit int) ([]int64, error) {
+	if w.wireType == wireVarint {
+		return append(dst, int64(w.value)), checkList(len(dst)+1, limit)
 	}
 	if err := w.expect(wireBytes); err != nil {
 		return dst, err
 	}
-	run := wire{buf: w.data}
+	run := protoReader{buf: w.data}
 	for len(run.buf) > 0 {
 		n, err := run.varint()
 		if err != nil {

@@ -24,7 +24,7 @@ func readHashed(name string, size int64) (data, digest []byte, err error) {
 	}
 	defer f.Close()
 	data = make([]byte, size)
-	pieces, sum := make(chan []byte, size/hashPiece+1), make(chan []byte)
+	pieces, sum := make(chan []byte, size/hashChunkSize+1), make(chan []byte)
 	go func() {
 		hash := sha256.New()
 		for piece := range pieces {
@@ -32,7 +32,7 @@ func readHashed(name string, size int64) (data, digest []byte, err error) {
 		}
 		sum <- hash.Sum(nil)
 	}()
-	for piece := range slices.Chunk(data, hashPiece) {
+	for piece := range slices.Chunk(data, hashChunkSize) {
 		if _, err = io.ReadFull(f, piece); err != nil {
 			break
 		}
@@ -42,10 +42,10 @@ func readHashed(name string, size int64) (data, digest []byte, err error) {
 	return data, <-sum, err
 }
 
-const hashPiece = 256 << 10
+const hashChunkSize = 256 << 10
 
 // list lists a zip's entries.
-func list(name string, data, digest []byte, lim Limits) (*Archive, error) {
+func listZip(name string, data, digest []byte, lim Limits) (*Archive, error) {
 	if len(data) == 0 {
 		return nil, entryErrf(name, "is empty, expected a zip")
 	}
@@ -75,7 +75,7 @@ func (a *Archive) addZip(f *zip.File) error {
 	if err := checkPath(f.Name); err != nil {
 		return entryErr(fmt.Sprintf("entry %.200q", f.Name), err)
 	}
-	if _, twice := a.files[f.Name]; twice {
+	if _, duplicate := a.files[f.Name]; duplicate {
 		return entryErrf(f.Name, "is in the zip twice")
 	}
 	if f.Method != zip.Store && f.Method != zip.Deflate {
@@ -95,7 +95,7 @@ func (a *Archive) addZip(f *zip.File) error {
 var decoders = sync.Pool{New: func() any { return new(inflate.Decoder) }}
 
 func (a *Archive) readZip(buf []byte, f *zip.File) error {
-	packed, err := a.packed(f)
+	packed, err := a.compressed(f)
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (a *Archive) readZip(buf []byte, f *zip.File) error {
 }
 
 // packed gives an entry's bytes as they stand in the zip.
-func (a *Archive) packed(f *zip.File) ([]byte, error) {
+func (a *Archive) compressed(f *zip.File) ([]byte, error) {
 	from, err := f.DataOffset()
 	if err != nil {
 		return nil, entryErrf(f.Name, "is cut or damaged: %w", err)
@@ -133,14 +133,14 @@ func (a *Archive) packed(f *zip.File) ([]byte, error) {
 
 // same says whether two entries of a zip are packed in the very same way into the very same bytes. What the one holds
 // is then what the other does.
-func (a *Archive) same(x, y file) bool {
+func (a *Archive) sameContent(x, y file) bool {
 	if x.zip == nil || y.zip == nil || x.size != y.size || x.zip.Method != y.zip.Method || x.zip.CRC32 != y.zip.CRC32 {
 		return false
 	}
-	one, err := a.packed(x.zip)
+	one, err := a.compressed(x.zip)
 	if err != nil {
 		return false
 	}
-	other, err := a.packed(y.zip)
+	other, err := a.compressed(y.zip)
 	return err == nil && bytes.Equal(one, other)
 }

@@ -13,7 +13,7 @@ import (
 
 func TestReadHashed(t *testing.T) {
 	random := rand.NewChaCha8([32]byte{})
-	for _, size := range []int{0, 1, hashPiece - 1, hashPiece, hashPiece + 1, 3*hashPiece + 5} {
+	for _, size := range []int{0, 1, hashChunkSize - 1, hashChunkSize, hashChunkSize + 1, 3*hashChunkSize + 5} {
 		want := make([]byte, size)
 		_, _ = random.Read(want)
 		path := filepath.Join(t.TempDir(), "file")

@@ -7,35 +7,35 @@ import (
 // column is a column with its places in a row. One that no stage wants in a form has -1 there.
 type column struct {
 	Column
-	index  int
-	made   bool // by a stage
-	number int  // in Row.numbers
-	text   int  // in Row.texts
-	dense  int  // first double in Row.doubles
-	thin   int  // in Row.thin, of a dense one
-	sparse int  // in Row.sparse
-	bound  int  // most elements other than zero of a sparse vector
-	given  int  // in Row.given, for inputs
+	index         int
+	computed      bool // by a stage
+	number        int  // in Row.numbers
+	text          int  // in Row.texts
+	dense         int  // first double in Row.doubles
+	sparseInSpark int  // in Row.thin, of a dense one
+	sparse        int  // in Row.sparse
+	bound         int  // most elements other than zero of a sparse vector
+	state         int  // in Row.given, for inputs
 }
 
 // sizes count the places of a row.
 type sizes struct {
-	numbers, texts, doubles, given, thin int
-	bounds                               []int // of sparse vectors
+	numbers, texts, doubles, states, sparseFlags int
+	sparseBounds                                 []int // of sparse vectors
 }
 
-func (p *Program) newColumn(name string, typ frame.Type, width int, made bool) *column {
+func (p *Program) newColumn(name string, typ frame.Type, width int, computed bool) *column {
 	c := &column{
-		Column: Column{Name: name, Type: typ, Width: width}, index: len(p.columns), made: made,
-		number: -1, text: -1, dense: -1, thin: -1, sparse: -1, given: -1,
+		Column: Column{Name: name, Type: typ, Width: width}, index: len(p.columns), computed: computed,
+		number: -1, text: -1, dense: -1, sparseInSpark: -1, sparse: -1, state: -1,
 	}
 	p.columns = append(p.columns, c)
 	if name != "" {
 		p.byName[name] = c
 	}
-	if !made {
-		c.given = p.sizes.given
-		p.sizes.given++
+	if !computed {
+		c.state = p.sizes.states
+		p.sizes.states++
 		p.inputs = append(p.inputs, c.index)
 	} else if name != "" {
 		p.outputs = append(p.outputs, c.index)
@@ -43,7 +43,7 @@ func (p *Program) newColumn(name string, typ frame.Type, width int, made bool) *
 	return c
 }
 
-func (p *Program) wantNumber(c *column) int {
+func (p *Program) numberSlot(c *column) int {
 	if c.number < 0 {
 		c.number = p.sizes.numbers
 		p.sizes.numbers++
@@ -51,7 +51,7 @@ func (p *Program) wantNumber(c *column) int {
 	return c.number
 }
 
-func (p *Program) wantText(c *column) int {
+func (p *Program) textSlot(c *column) int {
 	if c.text < 0 {
 		c.text = p.sizes.texts
 		p.sizes.texts++
@@ -59,20 +59,20 @@ func (p *Program) wantText(c *column) int {
 	return c.text
 }
 
-func (p *Program) wantDense(c *column) int {
+func (p *Program) denseSlot(c *column) int {
 	if c.dense < 0 {
-		c.dense, c.thin = p.sizes.doubles, p.sizes.thin
+		c.dense, c.sparseInSpark = p.sizes.doubles, p.sizes.sparseFlags
 		p.sizes.doubles += c.Width
-		p.sizes.thin++
+		p.sizes.sparseFlags++
 	}
 	return c.dense
 }
 
-func (p *Program) wantSparse(c *column, bound int) int {
+func (p *Program) sparseSlot(c *column, bound int) int {
 	if c.sparse < 0 {
-		c.sparse = len(p.sizes.bounds)
+		c.sparse = len(p.sizes.sparseBounds)
 		c.bound = bound
-		p.sizes.bounds = append(p.sizes.bounds, bound)
+		p.sizes.sparseBounds = append(p.sizes.sparseBounds, bound)
 	}
 	return c.sparse
 }

@@ -8,7 +8,7 @@ import (
 
 // A stage may want a column in another form than the stage before made it: conversion steps make a nameless twin, once.
 
-func (p *Program) twin(c *column, form byte, typ frame.Type, run func(from, to *column) Step) *column {
+func (p *Program) converted(c *column, form byte, typ frame.Type, run func(from, to *column) Step) *column {
 	for _, s := range p.steps {
 		if s.name == "" && s.op[0] == form && s.in[0] == c.index {
 			return p.columns[s.out[0]]
@@ -20,9 +20,9 @@ func (p *Program) twin(c *column, form byte, typ frame.Type, run func(from, to *
 }
 
 // parsed gives a column of strings as numbers.
-func (p *Program) parsed(c *column) *column {
-	return p.twin(c, 'n', frame.ScalarOf(frame.Double, false), func(from, to *column) Step {
-		return parseStep{from.Name, from.text, p.wantNumber(to)}
+func (p *Program) asNumber(c *column) *column {
+	return p.converted(c, 'n', frame.ScalarOf(frame.Double, false), func(from, to *column) Step {
+		return parseStep{from.Name, from.text, p.numberSlot(to)}
 	})
 }
 
@@ -41,9 +41,9 @@ func (s parseStep) Run(r *Row) error {
 }
 
 // formatted gives a column of numbers as strings.
-func (p *Program) formatted(c *column) *column {
-	return p.twin(c, 't', frame.ScalarOf(frame.String, false), func(from, to *column) Step {
-		return formatStep{from.number, p.wantText(to), from.Type.Base == frame.Integer}
+func (p *Program) asText(c *column) *column {
+	return p.converted(c, 't', frame.ScalarOf(frame.String, false), func(from, to *column) Step {
+		return formatStep{from.number, p.textSlot(to), from.Type.Base == frame.Integer}
 	})
 }
 
@@ -62,8 +62,8 @@ func (s formatStep) Run(r *Row) error {
 }
 
 // densified gives a column of sparse vectors as arrays.
-func (p *Program) densified(c *column) *column {
-	return p.twin(c, 'd', c.Type, func(from, to *column) Step {
+func (p *Program) asDense(c *column) *column {
+	return p.converted(c, 'd', c.Type, func(from, to *column) Step {
 		return denseStep{from.sparse, p.denseOut(to)}
 	})
 }
@@ -74,8 +74,8 @@ type denseStep struct {
 }
 
 func (s denseStep) Run(r *Row) error {
-	out := s.to.Of(r)
-	s.to.SetThin(r, true)
+	out := s.to.Buffer(r)
+	s.to.SetSparseInSpark(r, true)
 	clear(out)
 	v := &r.sparse[s.from]
 	for k, i := range v.Index {

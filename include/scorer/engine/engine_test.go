@@ -66,7 +66,7 @@ func TestProgramAndPlans(t *testing.T) {
 	if got := names(p.Outputs()); !slices.Equal(got, []string{"ci double", "bucket double", "features tensor(double)[2]", "y double", "big double"}) {
 		t.Error(got)
 	}
-	if got := p.Finals(); !slices.Equal(got, []string{"y", "big"}) {
+	if got := p.FinalOutputs(); !slices.Equal(got, []string{"y", "big"}) {
 		t.Errorf("final outputs %v", got)
 	}
 	for outputs, inputs := range map[string]string{"y": "colour,n", "bucket": "x", "ci": "colour", "big,bucket": "colour,x,n", "": "colour,x,n"} {

@@ -13,7 +13,7 @@ func (p *Program) FeatureNames(stage StageInfo) []string {
 	if len(stage.Inputs) == 0 {
 		return nil
 	}
-	return p.elementNames(stage.Inputs[0], len(p.infos))
+	return p.elementNames(stage.Inputs[0], len(p.stages))
 }
 
 // elementNames follows at most hops stages, as many as there are.
@@ -22,7 +22,7 @@ func (p *Program) elementNames(column string, hops int) []string {
 	if c == nil || c.Type.Kind != frame.Tensor {
 		return []string{column}
 	}
-	for _, s := range p.infos {
+	for _, s := range p.stages {
 		if hops == 0 || !slices.Contains(s.Outputs, column) {
 			continue
 		}

@@ -25,7 +25,7 @@ func (p *Program) Plan(outputs ...string) (*Plan, error) {
 	}
 	for _, name := range outputs {
 		c := p.find(name)
-		if name == "" || c == nil || !c.made {
+		if name == "" || c == nil || !c.computed {
 			return nil, fmt.Errorf("the model makes no column %.80q; it makes %s", name, names(p.Outputs()))
 		}
 		plan.outputs = append(plan.outputs, c)
@@ -68,17 +68,17 @@ func columnsOf(list []*column) []Column {
 func (pl *Plan) NewRow() *Row {
 	size := &pl.program.sizes
 	r := &Row{
-		plan:    pl,
-		numbers: make([]float64, size.numbers),
-		texts:   make([]string, size.texts),
-		doubles: make([]float64, size.doubles),
-		given:   make([]byte, size.given),
-		thin:    make([]bool, size.thin),
-		sparse:  make([]SparseVector, len(size.bounds)),
-		scratch: make([]any, len(pl.program.scratch)),
+		plan:        pl,
+		numbers:     make([]float64, size.numbers),
+		texts:       make([]string, size.texts),
+		doubles:     make([]float64, size.doubles),
+		inputStates: make([]byte, size.states),
+		sparseFlags: make([]bool, size.sparseFlags),
+		sparse:      make([]SparseVector, len(size.sparseBounds)),
+		scratch:     make([]any, len(pl.program.scratch)),
 	}
-	for i, bound := range size.bounds {
-		bound = min(bound, maxReserve)
+	for i, bound := range size.sparseBounds {
+		bound = min(bound, maxSparseReserve)
 		r.sparse[i] = SparseVector{Index: make([]int32, 0, bound), Value: make([]float64, 0, bound)}
 	}
 	for i, make := range pl.program.scratch {
@@ -89,4 +89,4 @@ func (pl *Plan) NewRow() *Row {
 }
 
 // maxReserve is how many elements of a sparse vector a row reserves before it meets them.
-const maxReserve = 4096
+const maxSparseReserve = 4096

@@ -32,26 +32,26 @@ type Column struct {
 
 // Program is a compiled pipeline.
 type Program struct {
-	infos   []StageInfo
-	steps   []step
-	columns []*column
-	byName  map[string]*column
-	inputs  []int // columns that no stage makes, in order of first use
-	outputs []int // columns that stages make, in stage order
-	finals  []string
-	sizes   sizes
-	scratch []func() any
+	stages       []StageInfo
+	steps        []step
+	columns      []*column
+	byName       map[string]*column
+	inputs       []int // columns that no stage makes, in order of first use
+	outputs      []int // columns that stages make, in stage order
+	finalOutputs []string
+	sizes        sizes
+	scratch      []func() any
 }
 
 // StageInfo describes a stage for people.
 type StageInfo struct {
-	Name    string
-	Op      string
-	Depth   int // pipelines above it
-	Inputs  []string
-	Outputs []string
-	Detail  string      // sizes in a few words, such as "100 trees, 42096 nodes"
-	Uses    map[int]int // how often a model's splits use each feature; nil where that means nothing
+	Name        string
+	Op          string
+	Depth       int // pipelines above it
+	Inputs      []string
+	Outputs     []string
+	Detail      string      // sizes in a few words, such as "100 trees, 42096 nodes"
+	SplitCounts map[int]int // how often a model's splits use each feature; nil where that means nothing
 }
 
 // maxDoubles bounds the memory of a row's vectors.
@@ -73,7 +73,7 @@ func Compile(a *bundle.Archive) (*Program, error) {
 	if p.sizes.doubles > maxDoubles {
 		return nil, &bundle.Error{Entry: root.Dir, Err: fmt.Errorf("takes %d doubles a row, the limit is %d", p.sizes.doubles, maxDoubles)}
 	}
-	p.setFinals()
+	p.setFinalOutputs()
 	return p, nil
 }
 
@@ -81,7 +81,7 @@ func Compile(a *bundle.Archive) (*Program, error) {
 func (p *Program) add(node *bundle.Node, depth int) error {
 	if node.Model.Op == "pipeline" {
 		if depth > 0 {
-			p.infos = append(p.infos, StageInfo{Name: node.Name, Op: node.Model.Op, Depth: depth - 1})
+			p.stages = append(p.stages, StageInfo{Name: node.Name, Op: node.Model.Op, Depth: depth - 1})
 		}
 		for _, child := range node.Children {
 			if err := p.add(child, depth+1); err != nil {
@@ -100,7 +100,7 @@ func (p *Program) add(node *bundle.Node, depth int) error {
 }
 
 // setFinals picks what a caller wants who names no columns: what the last model makes, and all after it.
-func (p *Program) setFinals() {
+func (p *Program) setFinalOutputs() {
 	from := len(p.steps) - 1
 	for i, s := range p.steps {
 		if s.predicts {
@@ -110,7 +110,7 @@ func (p *Program) setFinals() {
 	for _, s := range p.steps[from:] {
 		for _, c := range s.out {
 			if p.columns[c].Name != "" {
-				p.finals = append(p.finals, p.columns[c].Name)
+				p.finalOutputs = append(p.finalOutputs, p.columns[c].Name)
 			}
 		}
 	}
@@ -123,10 +123,10 @@ func (p *Program) Inputs() []Column { return p.pick(p.inputs) }
 func (p *Program) Outputs() []Column { return p.pick(p.outputs) }
 
 // Finals names what the last model and the stages after it make: the default answer of a server.
-func (p *Program) Finals() []string { return p.finals }
+func (p *Program) FinalOutputs() []string { return p.finalOutputs }
 
 // Stages describes every stage, in order.
-func (p *Program) Stages() []StageInfo { return p.infos }
+func (p *Program) Stages() []StageInfo { return p.stages }
 
 func (p *Program) pick(indices []int) []Column {
 	columns := make([]Column, len(indices))

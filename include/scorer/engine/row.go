@@ -10,46 +10,46 @@ import (
 
 // Row is one row's scratch memory, for one goroutine at a time.
 type Row struct {
-	plan    *Plan
-	numbers []float64
-	texts   []string
-	doubles []float64
-	sparse  []SparseVector
-	given   []byte
-	thin    []bool // of dense vectors
-	scratch []any
-	cast    []byte // texts made from numbers
+	plan        *Plan
+	numbers     []float64
+	texts       []string
+	doubles     []float64
+	sparse      []SparseVector
+	inputStates []byte
+	sparseFlags []bool // of dense vectors
+	scratch     []any
+	textBuffer  []byte // texts made from numbers
 }
 
 // What an input can be.
 const (
-	missing = iota
-	isNull
-	present
+	stateMissing = iota
+	stateNull
+	statePresent
 )
 
 // Reset makes every input "not given"; a stage that reads one then fails with the column's name.
 func (r *Row) Reset() {
-	clear(r.given)
-	r.cast = r.cast[:0]
+	clear(r.inputStates)
+	r.textBuffer = r.textBuffer[:0]
 }
 
 // Scratch is the memory that a stage asked for by Stage.Scratch.
 func (r *Row) Scratch(id int) any { return r.scratch[id] }
 
-func (r *Row) absent(c *column) error {
-	if r.given[c.given] == isNull {
+func (r *Row) missingError(c *column) error {
+	if r.inputStates[c.state] == stateNull {
 		return fmt.Errorf("column %q is null, expected a value", c.Name)
 	}
 	return fmt.Errorf("column %q is missing", c.Name)
 }
 
-func (c *column) refuse(found string) error {
+func (c *column) typeError(found string) error {
 	return fmt.Errorf("column %q is %s, expected a %s", c.Name, found, c.Type)
 }
 
 // SetNull makes the plan's input i null.
-func (r *Row) SetNull(i int) { r.given[r.plan.inputs[i].given] = isNull }
+func (r *Row) SetNull(i int) { r.inputStates[r.plan.inputs[i].state] = stateNull }
 
 // SetDouble sets the plan's input i from a double.
 func (r *Row) SetDouble(i int, x float64) error {
@@ -119,11 +119,11 @@ func (r *Row) SetText(i int, text string) error {
 	return r.setScalar(c, "a string")
 }
 
-func (r *Row) setScalar(c *column, found string) error {
+func (r *Row) setScalar(c *column, description string) error {
 	if c.Type.Kind == frame.Tensor {
-		return c.refuse(found)
+		return c.typeError(description)
 	}
-	r.given[c.given] = present
+	r.inputStates[c.state] = statePresent
 	return nil
 }
 
@@ -131,24 +131,24 @@ func (r *Row) setScalar(c *column, found string) error {
 func (r *Row) SetVector(i int, values []float64) error {
 	c := r.plan.inputs[i]
 	if c.Type.Kind != frame.Tensor {
-		return c.refuse("a vector")
+		return c.typeError("a vector")
 	}
 	if len(values) != c.Width {
 		return fmt.Errorf("column %q has %d values, expected %d", c.Name, len(values), c.Width)
 	}
 	if c.dense >= 0 {
 		copy(r.doubles[c.dense:c.dense+c.Width], values)
-		r.thin[c.thin] = false
+		r.sparseFlags[c.sparseInSpark] = false
 	}
 	if c.sparse >= 0 {
-		v := VectorOut{slot: c.sparse}.SparseOf(r)
+		v := VectorOut{slot: c.sparse}.SparseBuffer(r)
 		for k, x := range values {
 			if x != 0 {
 				v.Add(k, x)
 			}
 		}
 	}
-	r.given[c.given] = present
+	r.inputStates[c.state] = statePresent
 	return nil
 }
 
@@ -156,7 +156,7 @@ func (r *Row) SetVector(i int, values []float64) error {
 func (r *Row) SetSparse(i, size int, index []int32, values []float64) error {
 	c := r.plan.inputs[i]
 	if c.Type.Kind != frame.Tensor {
-		return c.refuse("a vector")
+		return c.typeError("a vector")
 	}
 	if size != c.Width || len(index) != len(values) {
 		return fmt.Errorf("column %q has %d values, expected %d", c.Name, size, c.Width)
@@ -174,13 +174,13 @@ func (r *Row) SetSparse(i, size int, index []int32, values []float64) error {
 		for n, k := range index {
 			out[k] = values[n]
 		}
-		r.thin[c.thin] = true
+		r.sparseFlags[c.sparseInSpark] = true
 	}
 	if c.sparse >= 0 {
-		v := VectorOut{slot: c.sparse}.SparseOf(r)
+		v := VectorOut{slot: c.sparse}.SparseBuffer(r)
 		v.Index, v.Value = append(v.Index, index...), append(v.Value, values...)
 	}
-	r.given[c.given] = present
+	r.inputStates[c.state] = statePresent
 	return nil
 }
 
@@ -227,5 +227,5 @@ func (r *Row) AppendJSON(dst []byte, k int) []byte {
 		v := &r.sparse[c.sparse]
 		return frame.AppendSparse(dst, c.Width, v.Index, v.Value)
 	}
-	return frame.AppendVector(dst, r.doubles[c.dense:c.dense+c.Width], r.thin[c.thin])
+	return frame.AppendVector(dst, r.doubles[c.dense:c.dense+c.Width], r.sparseFlags[c.sparseInSpark])
 }

@@ -12,13 +12,13 @@ import (
 // Stage is what a Builder works on: one node of the pipeline, its attributes, ports and columns. The first thing that is
 // wrong sticks, and all later calls give zero values.
 type Stage struct {
-	program  *Program
-	node     *bundle.Node
-	info     StageInfo
-	in, out  []int // columns read and made
-	next     int   // input socket to look at first
-	predicts bool
-	err      error
+	program    *Program
+	node       *bundle.Node
+	info       StageInfo
+	in, out    []int // columns read and made
+	nextSocket int   // input socket to look at first
+	predicts   bool
+	err        error
 }
 
 // step is a compiled stage, or the conversion of a column from one form to another.
@@ -54,7 +54,7 @@ func (s *Stage) Predicts() { s.predicts = true }
 func (s *Stage) Describe(format string, args ...any) { s.info.Detail = fmt.Sprintf(format, args...) }
 
 // Uses gives how often a model uses each feature, for people.
-func (s *Stage) Uses(counts map[int]int) { s.info.Uses = counts }
+func (s *Stage) SetSplitCounts(counts map[int]int) { s.info.SplitCounts = counts }
 
 // Node is the stage's node, for models that keep files beside their own.
 func (s *Stage) Node() *bundle.Node { return s.node }
@@ -83,7 +83,7 @@ func (s *Stage) finish(run Step) error {
 			s.info.Outputs = append(s.info.Outputs, name)
 		}
 	}
-	p.infos = append(p.infos, s.info)
+	p.stages = append(p.stages, s.info)
 	return nil
 }
 
@@ -168,11 +168,11 @@ func (s *Stage) Size(name string, limit int) int {
 }
 
 // source finds the column bound to an input port; a column that no stage made becomes an input of the program.
-func (s *Stage) source(port string, typ frame.Type, width int) *column {
+func (s *Stage) inputColumn(port string, typ frame.Type, width int) *column {
 	if s.err != nil {
 		return nil
 	}
-	name := s.input(port)
+	name := s.inputName(port)
 	if name == "" {
 		s.Fail("op %s has nothing on its input port %q", s.node.Model.Op, port)
 		return nil
@@ -193,11 +193,11 @@ func (s *Stage) source(port string, typ frame.Type, width int) *column {
 }
 
 // input gives the column on an input port, "" for none. Ports are asked for in the order of the file, nearly always.
-func (s *Stage) input(port string) string {
+func (s *Stage) inputName(port string) string {
 	sockets := s.node.Inputs
 	for range sockets {
-		k := sockets[s.next%len(sockets)]
-		s.next++
+		k := sockets[s.nextSocket%len(sockets)]
+		s.nextSocket++
 		if k.Port == port {
 			return k.Name
 		}
@@ -216,7 +216,7 @@ func hasPort(sockets []bundle.Socket, port string) bool {
 }
 
 // target makes the column bound to an output port, or a nameless one when the node leaves the port out.
-func (s *Stage) target(port string, typ frame.Type, width int) *column {
+func (s *Stage) outputColumn(port string, typ frame.Type, width int) *column {
 	if s.err != nil {
 		return nil
 	}

@@ -25,7 +25,7 @@ func parseNumber(text string) (float64, error) {
 
 // doubleText writes a double or float as Java's toString does: 5.0, 1.0E10, NaN. The string is valid until the next Reset.
 func (r *Row) doubleText(x float64, bits int) string {
-	start := len(r.cast)
+	start := len(r.textBuffer)
 	abs := math.Abs(x)
 	switch {
 	case math.IsNaN(x):
@@ -35,14 +35,14 @@ func (r *Row) doubleText(x float64, bits int) string {
 	case math.IsInf(x, -1):
 		return "-Infinity"
 	case x == 0 || (abs >= 1e-3 && abs < 1e7):
-		r.cast = strconv.AppendFloat(r.cast, x, 'f', -1, bits)
-		if !strings.Contains(r.castFrom(start), ".") {
-			r.cast = append(r.cast, '.', '0')
+		r.textBuffer = strconv.AppendFloat(r.textBuffer, x, 'f', -1, bits)
+		if !strings.Contains(r.textFrom(start), ".") {
+			r.textBuffer = append(r.textBuffer, '.', '0')
 		}
 	default:
-		r.cast = javaExponent(strconv.AppendFloat(r.cast, x, 'E', -1, bits), start)
+		r.textBuffer = javaExponent(strconv.AppendFloat(r.textBuffer, x, 'E', -1, bits), start)
 	}
-	return r.castFrom(start)
+	return r.textFrom(start)
 }
 
 // javaExponent turns 1E+10 and 1.5E-07 after start into 1.0E10 and 1.5E-7.
@@ -58,13 +58,13 @@ func javaExponent(b []byte, start int) []byte {
 }
 
 func (r *Row) longText(n int64) string {
-	start := len(r.cast)
-	r.cast = strconv.AppendInt(r.cast, n, 10)
-	return r.castFrom(start)
+	start := len(r.textBuffer)
+	r.textBuffer = strconv.AppendInt(r.textBuffer, n, 10)
+	return r.textFrom(start)
 }
 
 // castFrom gives the cast text after start without copying it: a later append may move the buffer, the text stays.
-func (r *Row) castFrom(start int) string {
-	b := r.cast[start:]
+func (r *Row) textFrom(start int) string {
+	b := r.textBuffer[start:]
 	return unsafe.String(unsafe.SliceData(b), len(b))
 }

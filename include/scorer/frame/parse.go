@@ -15,19 +15,19 @@ const (
 
 // ParseSchema reads {"fields":[{"name","type"}...]}.
 func ParseSchema(s *jsonscan.Scanner) (schema Schema, err error) {
-	found := false
+	seen := false
 	err = s.Members(func(key string) error {
 		if key != "fields" {
 			return s.Skip()
 		}
-		found = true
+		seen = true
 		return s.Elements(maxFields, func() error {
 			field, err := parseField(s)
 			schema.Fields = append(schema.Fields, field)
 			return err
 		})
 	})
-	if err == nil && !found {
+	if err == nil && !seen {
 		err = fmt.Errorf("schema has no fields")
 	}
 	if err == nil {
@@ -97,8 +97,8 @@ func parseType(s *jsonscan.Scanner) (t Type, err error) {
 		return err
 	})
 	kinds := map[string]Kind{"basic": Scalar, "tensor": Tensor, "list": List, "map": Map}
-	known := false
-	if t.Kind, known = kinds[kind]; err == nil && !known {
+	ok := false
+	if t.Kind, ok = kinds[kind]; err == nil && !ok {
 		err = s.Errorf("type %.40q, expected basic, tensor, list or map", kind)
 	}
 	if err == nil && t.Base == Undefined {
@@ -112,8 +112,8 @@ func parseBase(s *jsonscan.Scanner) (Base, error) {
 	if err != nil {
 		return Undefined, err
 	}
-	base, known := ParseBase(string(name))
-	if !known {
+	base, ok := ParseBase(string(name))
+	if !ok {
 		return Undefined, s.Errorf("unknown base type %.40q", name)
 	}
 	return base, nil

@@ -9,7 +9,7 @@ import (
 // AppendVector writes a vector, as indices and values when it is to be sparse.
 func AppendVector(dst []byte, values []float64, sparse bool) []byte {
 	if sparse {
-		return appendFilled(dst, values)
+		return appendNonZero(dst, values)
 	}
 	dst = appendDims(dst, len(values))
 	dst = AppendDoubles(append(dst, `,"values":`...), values)
@@ -33,7 +33,7 @@ func appendDims(dst []byte, n int) []byte {
 	return append(strconv.AppendInt(dst, int64(n), 10), ']')
 }
 
-func appendFilled(dst []byte, values []float64) []byte {
+func appendNonZero(dst []byte, values []float64) []byte {
 	dst = append(appendDims(dst, len(values)), `,"indices":[`...)
 	mark := len(dst)
 	for i, x := range values {

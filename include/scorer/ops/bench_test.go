@@ -84,13 +84,13 @@ func BenchmarkMixed(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	plan, err := program.Plan(program.Finals()...)
+	plan, err := program.Plan(program.FinalOutputs()...)
 	if err != nil {
 		b.Fatal(err)
 	}
 	row := plan.NewRow()
 	r := rand.New(rand.NewPCG(3, 4))
-	var rows []*engine.Saved
+	var rows []*engine.SavedInputs
 	for range 200 {
 		in := cells{}
 		for _, c := range plan.Inputs() {

@@ -35,28 +35,28 @@ func newBinarizer(s *engine.Stage) engine.Step {
 }
 
 func (t binarizer) Run(r *engine.Row) error {
-	x, err := t.in.Of(r)
+	x, err := t.in.Get(r)
 	if err != nil {
 		return err
 	}
-	t.out.Set(r, above(x, t.threshold))
+	t.out.Set(r, aboveThreshold(x, t.threshold))
 	return nil
 }
 
 func (t vectorBinarizer) Run(r *engine.Row) error {
-	in, err := t.in.Of(r)
+	in, err := t.in.Get(r)
 	if err != nil {
 		return err
 	}
-	out := t.out.Of(r)
+	out := t.out.Buffer(r)
 	for i, x := range in {
-		out[i] = above(x, t.threshold)
+		out[i] = aboveThreshold(x, t.threshold)
 	}
 	t.out.SetCompressed(r)
 	return nil
 }
 
-func above(x, threshold float64) float64 {
+func aboveThreshold(x, threshold float64) float64 {
 	if x > threshold {
 		return 1
 	}

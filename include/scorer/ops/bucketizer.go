@@ -45,7 +45,7 @@ func newBucketizer(s *engine.Stage) engine.Step {
 }
 
 func (t bucketizer) Run(r *engine.Row) error {
-	x, err := t.in.Of(r)
+	x, err := t.in.Get(r)
 	if err != nil {
 		return err
 	}
@@ -57,12 +57,12 @@ func (t bucketizer) Run(r *engine.Row) error {
 	case x == t.splits[last]:
 		t.out.Set(r, float64(last-1))
 		return nil
-	case x != x || below(x, t.splits[0]) || x > t.splits[last]:
+	case x != x || javaLess(x, t.splits[0]) || x > t.splits[last]:
 		return fmt.Errorf("column %q is %v, expected %v to %v", t.in.Name(), x, t.splits[0], t.splits[last])
 	}
 	lo, hi := 0, last // splits[lo] <= x < splits[hi]
 	for hi-lo > 1 {
-		if mid := (lo + hi) / 2; below(x, t.splits[mid]) {
+		if mid := (lo + hi) / 2; javaLess(x, t.splits[mid]) {
 			hi = mid
 		} else {
 			lo = mid
@@ -73,6 +73,6 @@ func (t bucketizer) Run(r *engine.Row) error {
 }
 
 // below orders doubles as Java's binary search does.
-func below(a, b float64) bool {
+func javaLess(a, b float64) bool {
 	return a < b || (a == 0 && b == 0 && math.Signbit(a) && !math.Signbit(b))
 }

@@ -45,16 +45,16 @@ func vectors(s *engine.Stage, name string, width int) [][]float64 {
 }
 
 func (t kMeans) Run(r *engine.Row) error {
-	x, err := t.in.Of(r)
+	x, err := t.in.Get(r)
 	if err != nil {
 		return err
 	}
-	t.out.Set(r, float64(nearest(x, t.centres)))
+	t.out.Set(r, float64(nearestCentre(x, t.centres)))
 	return nil
 }
 
 // nearest gives the first of the centres at the least squared distance.
-func nearest(x []float64, centres [][]float64) int {
+func nearestCentre(x []float64, centres [][]float64) int {
 	best, least := 0, math.Inf(1)
 	for i, centre := range centres {
 		if d := squaredDistance(x, centre); d < least {
@@ -121,13 +121,13 @@ func clusterNodes(tree []bundle.ClusterNode) []clusterNode {
 }
 
 func (t bisecting) Run(r *engine.Row) error {
-	x, err := t.in.Of(r)
+	x, err := t.in.Get(r)
 	if err != nil {
 		return err
 	}
 	at := 0
 	for len(t.nodes[at].children) > 0 {
-		at = t.nodes[at].children[nearest(x, t.nodes[at].centres)]
+		at = t.nodes[at].children[nearestCentre(x, t.nodes[at].centres)]
 	}
 	t.out.Set(r, float64(t.nodes[at].index))
 	return nil

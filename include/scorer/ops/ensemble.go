@@ -21,13 +21,13 @@ type ensemble struct {
 
 // loader reads the trees of a model, in several parts at once.
 type loader struct {
-	stage    *engine.Stage
-	features int
-	width    int
-	change   func(leaf []float64) // what is done with each leaf's values, unless nil
-	parts    []*forest.Builder
-	nodes    int
-	depth    int
+	stage         *engine.Stage
+	features      int
+	width         int
+	transformLeaf func(leaf []float64) // what is done with each leaf's values, unless nil
+	parts         []*forest.Builder
+	nodes         int
+	depth         int
 }
 
 // maxParts bounds the goroutines that read trees.
@@ -38,7 +38,7 @@ func newLoader(s *engine.Stage, width int) *loader {
 }
 
 // addOne reads the tree beside the model.
-func (l *loader) addOne() {
+func (l *loader) readTree() {
 	s := l.stage
 	if s.Failed() {
 		return
@@ -46,19 +46,19 @@ func (l *loader) addOne() {
 	var tree bundle.Tree
 	err := s.Node().Tree(s.Node().Dir, &tree)
 	if err == nil {
-		err = l.part().Add(&tree)
+		err = l.newPart().Add(&tree)
 	}
-	l.added(err)
+	l.recordResult(err)
 }
 
 // part starts a part of the trees; the parts' order is the trees'.
-func (l *loader) part() *forest.Builder {
+func (l *loader) newPart() *forest.Builder {
 	l.parts = append(l.parts, forest.NewBuilder(l.features, l.width))
 	return l.parts[len(l.parts)-1]
 }
 
 // added counts what was read.
-func (l *loader) added(err error) {
+func (l *loader) recordResult(err error) {
 	if err != nil {
 		l.stage.Fail("%w", err)
 	}
@@ -68,7 +68,7 @@ func (l *loader) added(err error) {
 }
 
 // shares turns a leaf's class weights into their shares; of an all-zero leaf they stay zero.
-func shares(leaf []float64) {
+func normaliseLeaf(leaf []float64) {
 	if sum(leaf) != 0 {
 		normalise(leaf, leaf)
 	}
@@ -76,7 +76,7 @@ func shares(leaf []float64) {
 
 // addAll reads the trees that the attribute names, each a folder with a model of the op. Of several errors it tells
 // that of the first tree, whatever the number of parts.
-func (l *loader) addAll(op string) (trees int) {
+func (l *loader) readTrees(op string) (trees int) {
 	s := l.stage
 	names := s.Strings("trees")
 	if s.Failed() || len(names) == 0 {
@@ -86,11 +86,11 @@ func (l *loader) addAll(op string) (trees int) {
 	errs := make([]error, len(runs))
 	var running sync.WaitGroup
 	for k, run := range runs {
-		part := l.part()
-		running.Go(func() { errs[k] = l.addRun(part, run, op) })
+		part := l.newPart()
+		running.Go(func() { errs[k] = l.readRun(part, run, op) })
 	}
 	running.Wait()
-	l.added(cmp.Or(errs...))
+	l.recordResult(cmp.Or(errs...))
 	return len(names)
 }
 
@@ -102,10 +102,10 @@ func partSize(trees, parts int) int {
 }
 
 // sample is how many trees show what those after them are like.
-const sample = 8
+const sampleTrees = 8
 
 // addRun reads trees one after another, up to the first that is wrong.
-func (l *loader) addRun(part *forest.Builder, names []string, op string) error {
+func (l *loader) readRun(part *forest.Builder, names []string, op string) error {
 	node := l.stage.Node()
 	trees := node.Trees()
 	for i, name := range names {
@@ -119,8 +119,8 @@ func (l *loader) addRun(part *forest.Builder, names []string, op string) error {
 		if err != nil {
 			return &bundle.Error{Entry: node.Dir + "/" + name, Err: err}
 		}
-		if i+1 == sample {
-			part.Expect(len(names) - sample)
+		if i+1 == sampleTrees {
+			part.Reserve(len(names) - sampleTrees)
 		}
 	}
 	return nil
@@ -155,24 +155,24 @@ func (l *loader) finish() ensemble {
 	if s.Failed() {
 		return ensemble{}
 	}
-	compiled, err := forest.Build(l.change, l.parts...)
+	compiled, err := forest.Build(l.transformLeaf, l.parts...)
 	if err != nil {
 		s.Fail("%w", err)
 		return ensemble{}
 	}
-	s.Uses(compiled.Uses())
+	s.SetSplitCounts(compiled.SplitCounts())
 	e := ensemble{in: s.Vector("features", l.features), forest: compiled}
 	e.scratch = s.Scratch(func() any { return compiled.NewScratch() })
 	return e
 }
 
 // read takes the row's features into the memory that the forest's groups of trees are then walked with.
-func (e *ensemble) read(r *engine.Row) (*forest.Scratch, error) {
-	x, err := e.in.Of(r)
+func (e *ensemble) evaluate(r *engine.Row) (*forest.Scratch, error) {
+	x, err := e.in.Get(r)
 	if err != nil {
 		return nil, err
 	}
 	scratch := r.Scratch(e.scratch).(*forest.Scratch)
-	e.forest.Read(x, scratch)
+	e.forest.EvaluateConditions(x, scratch)
 	return scratch, nil
 }

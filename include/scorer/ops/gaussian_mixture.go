@@ -99,11 +99,11 @@ func newGaussian(mean, cov []float64) (g gaussian, ok bool) {
 }
 
 func (t mixture) Run(r *engine.Row) error {
-	x, err := t.in.Of(r)
+	x, err := t.in.Get(r)
 	if err != nil {
 		return err
 	}
-	p := t.probability.Of(r)
+	p := t.probability.Buffer(r)
 	total := 0.0
 	for i := range t.parts {
 		g := &t.parts[i]

@@ -101,7 +101,7 @@ func allZero(v any) bool {
 }
 
 // apart gives the largest relative difference of two values, infinity when they are of different kinds.
-func apart(a, b any) float64 {
+func relativeDifference(a, b any) float64 {
 	switch x := a.(type) {
 	case float64:
 		y, ok := b.(float64)
@@ -119,7 +119,7 @@ func apart(a, b any) float64 {
 		}
 		most := 0.0
 		for i := range x {
-			most = math.Max(most, apart(x[i], y[i]))
+			most = math.Max(most, relativeDifference(x[i], y[i]))
 		}
 		return most
 	}
@@ -169,7 +169,7 @@ func TestGoldens(t *testing.T) {
 			for i, row := range got.Rows {
 				for k, field := range got.Schema.Fields {
 					if w, told := want[i][field.Name]; told {
-						d := apart(dense(row[k]), w)
+						d := relativeDifference(dense(row[k]), w)
 						most[field.Name] = math.Max(most[field.Name], d)
 						if d == 0 {
 							exact[field.Name]++
@@ -181,7 +181,7 @@ func TestGoldens(t *testing.T) {
 					if a, b := isSparse(row[k]), isSparse(mleap.Rows[i][k]); a != b && !allZero(mleap.Rows[i][k]) {
 						t.Fatalf("row %d, %s: sparse %t, MLeap's is %t", i, field.Name, a, b)
 					}
-					if d := apart(dense(row[k]), dense(mleap.Rows[i][k])); d > 1e-9 {
+					if d := relativeDifference(dense(row[k]), dense(mleap.Rows[i][k])); d > 1e-9 {
 						t.Fatalf("row %d, %s: %v, MLeap has %v", i, field.Name, row[k], mleap.Rows[i][k])
 					}
 				}

@@ -29,7 +29,7 @@ func newImputer(s *engine.Stage) engine.Step {
 }
 
 func (t imputer) Run(r *engine.Row) error {
-	x, null, err := t.in.Nullable(r)
+	x, null, err := t.in.GetNullable(r)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func dot(a, b []float64) float64 {
 }
 
 // inTurn multiplies two vectors from the first value to the last, as Spark does where one is sparse; zeros add nothing.
-func inTurn(a, b []float64) float64 {
+func sequentialDot(a, b []float64) float64 {
 	b = b[:len(a)]
 	sum := 0.0
 	for i, x := range a {
@@ -40,9 +40,9 @@ func inTurn(a, b []float64) float64 {
 }
 
 // product multiplies in the one order or the other.
-func product(a, b []float64, thin bool) float64 {
-	if thin {
-		return inTurn(a, b)
+func dotProduct(a, b []float64, sparse bool) float64 {
+	if sparse {
+		return sequentialDot(a, b)
 	}
 	return dot(a, b)
 }
@@ -57,13 +57,13 @@ func newFeatures(s *engine.Stage, width int) features {
 // dot gives the product of the row's features with the coefficients.
 func (f features) dot(r *engine.Row, coefficients []float64) (float64, error) {
 	if !f.Sparse {
-		v, err := f.Of(r)
+		v, err := f.Get(r)
 		if err != nil {
 			return 0, err
 		}
-		return product(v, coefficients, f.Thin(r)), nil
+		return dotProduct(v, coefficients, f.SparseInSpark(r)), nil
 	}
-	v, err := f.SparseOf(r)
+	v, err := f.GetSparse(r)
 	if err != nil {
 		return 0, err
 	}

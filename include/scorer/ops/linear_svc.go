@@ -35,8 +35,8 @@ func (t linearSVC) Run(r *engine.Row) error {
 		return err
 	}
 	m += t.intercept
-	raw := t.raw.Of(r)
+	raw := t.raw.Buffer(r)
 	raw[0], raw[1] = -m, m
-	t.prediction.Set(r, above(m, t.threshold))
+	t.prediction.Set(r, aboveThreshold(m, t.threshold))
 	return nil
 }

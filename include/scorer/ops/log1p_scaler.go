@@ -21,7 +21,7 @@ func newLog1p(s *engine.Stage) engine.Step {
 }
 
 func (t log1p) Run(r *engine.Row) error {
-	x, err := t.in.Of(r)
+	x, err := t.in.Get(r)
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func (t binaryLogistic) Run(r *engine.Row) error {
 		return err
 	}
 	m += t.intercept
-	raw, probability := t.raw.Of(r), t.probability.Of(r)
+	raw, probability := t.raw.Buffer(r), t.probability.Buffer(r)
 	raw[0], raw[1] = -m, m
 	probability[0] = 1 / (1 + math.Exp(m))
 	probability[1] = 1 - probability[0]
@@ -103,7 +103,7 @@ func newMultinomial(s *engine.Stage, n int) engine.Step {
 }
 
 func (t multinomialLogistic) Run(r *engine.Row) error {
-	raw, probability := t.raw.Of(r), t.probability.Of(r)
+	raw, probability := t.raw.Buffer(r), t.probability.Buffer(r)
 	for i, row := range t.rows {
 		m, err := t.in.dot(r, row)
 		if err != nil {

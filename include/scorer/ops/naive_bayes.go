@@ -93,27 +93,27 @@ func (t *naiveBayes) check(x []float64) error {
 }
 
 func (t naiveBayes) Run(r *engine.Row) error {
-	x, err := t.in.Of(r)
+	x, err := t.in.Get(r)
 	if err != nil {
 		return err
 	}
 	if err := t.check(x); err != nil {
 		return err
 	}
-	raw, probability := t.raw.Of(r), t.probability.Of(r)
-	thin := t.in.Thin(r)
+	raw, probability := t.raw.Buffer(r), t.probability.Buffer(r)
+	sparse := t.in.SparseInSpark(r)
 	for i := range raw {
 		if t.kind == "gaussian" {
 			raw[i] = t.pi[i] - (distance(x, t.theta[i], t.sigma[i])+t.logs[i])/2
 			continue
 		}
-		raw[i] = product(x, t.theta[i], thin)
+		raw[i] = dotProduct(x, t.theta[i], sparse)
 		if t.kind != "complement" {
 			raw[i] += t.pi[i]
 		}
 	}
 	if t.kind == "complement" {
-		less(raw, logSumExp(raw))
+		subtract(raw, logSumExp(raw))
 	}
 	softmax(probability, raw)
 	t.predict(r, raw, probability)
@@ -130,7 +130,7 @@ func distance(x, mean, variance []float64) float64 {
 	return total
 }
 
-func less(values []float64, by float64) {
+func subtract(values []float64, by float64) {
 	for i := range values {
 		values[i] -= by
 	}

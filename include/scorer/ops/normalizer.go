@@ -25,7 +25,7 @@ func newNormalizer(s *engine.Stage) engine.Step {
 		s.Fail("p_norm is %v and input_size %d, expected at least 1 of both", t.p, size)
 	}
 	t.in = s.AnyVector("input", int(size))
-	t.out = likeInput(s, t.in)
+	t.out = outputLike(s, t.in)
 	s.Describe("%s, p = %v", plural(int(size), "value"), t.p)
 	return t
 }
@@ -33,20 +33,20 @@ func newNormalizer(s *engine.Stage) engine.Step {
 func (t normalizer) Run(r *engine.Row) error {
 	var in, out []float64
 	if t.in.Sparse {
-		from, err := t.in.SparseOf(r)
+		from, err := t.in.GetSparse(r)
 		if err != nil {
 			return err
 		}
-		to := t.out.SparseOf(r)
+		to := t.out.SparseBuffer(r)
 		to.Index, to.Value = append(to.Index, from.Index...), append(to.Value, from.Value...)
 		in, out = from.Value, to.Value
 	} else {
-		from, err := t.in.Of(r)
+		from, err := t.in.Get(r)
 		if err != nil {
 			return err
 		}
-		in, out = from, t.out.Of(r)
-		t.out.SetThin(r, t.in.Thin(r))
+		in, out = from, t.out.Buffer(r)
+		t.out.SetSparseInSpark(r, t.in.SparseInSpark(r))
 	}
 	norm := pNorm(in, t.p)
 	for i, x := range in {

@@ -67,7 +67,7 @@ func newHotColumn(s *engine.Stage, i, n int, size int64, keep, dropLast bool) ho
 	if dropLast {
 		c.width--
 	}
-	in, out := numbered(s, i, n)
+	in, out := portNames(s, i, n)
 	c.in = s.Number(in, false)
 	if declared := frame.VectorOf(c.categories); c.width < sparseFrom {
 		c.out = s.NewDeclaredVector(out, c.width, declared)
@@ -80,7 +80,7 @@ func newHotColumn(s *engine.Stage, i, n int, size int64, keep, dropLast bool) ho
 func (t oneHot) Run(r *engine.Row) error {
 	for i := range t.columns {
 		c := &t.columns[i]
-		x, err := c.in.Of(r)
+		x, err := c.in.Get(r)
 		if err != nil {
 			return err
 		}
@@ -91,13 +91,13 @@ func (t oneHot) Run(r *engine.Row) error {
 			return fmt.Errorf("column %q has the category %v, expected one below %d", c.in.Name(), x, c.categories)
 		}
 		if c.width >= sparseFrom {
-			if v := c.out.SparseOf(r); hot < c.width {
+			if v := c.out.SparseBuffer(r); hot < c.width {
 				v.Add(hot, 1)
 			}
 			continue
 		}
-		v := c.out.Of(r)
-		c.out.SetThin(r, true)
+		v := c.out.Buffer(r)
+		c.out.SetSparseInSpark(r, true)
 		clear(v)
 		if hot < len(v) {
 			v[hot] = 1

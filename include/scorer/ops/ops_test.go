@@ -75,7 +75,7 @@ func output(row *engine.Row, plan *engine.Plan, name string) any {
 }
 
 // near is equality up to rounding; NaN equals NaN.
-func near(a, b any) bool {
+func approximatelyEqual(a, b any) bool {
 	switch x := a.(type) {
 	case float64:
 		y, ok := b.(float64)
@@ -86,7 +86,7 @@ func near(a, b any) bool {
 			return false
 		}
 		for i := range x {
-			if !near(x[i], y[i]) {
+			if !approximatelyEqual(x[i], y[i]) {
 				return false
 			}
 		}
@@ -139,7 +139,7 @@ func checkRow(t *testing.T, row *engine.Row, plan *engine.Plan, r unitRow) {
 			t.Errorf("%v: %v", r.in, err)
 			continue
 		}
-		if got := output(row, plan, name); !near(got, want) {
+		if got := output(row, plan, name); !approximatelyEqual(got, want) {
 			t.Errorf("%v: %s is %v, expected %v", r.in, name, got, want)
 		}
 	}

@@ -29,14 +29,14 @@ func newPCA(s *engine.Stage) engine.Step {
 }
 
 func (t pca) Run(r *engine.Row) error {
-	in, err := t.in.Of(r)
+	in, err := t.in.Get(r)
 	if err != nil {
 		return err
 	}
-	out := t.out.Of(r)
-	thin := t.in.Thin(r)
+	out := t.out.Buffer(r)
+	sparse := t.in.SparseInSpark(r)
 	for k := range out {
-		out[k] = product(in, t.components[k*len(in):], thin)
+		out[k] = dotProduct(in, t.components[k*len(in):], sparse)
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func newReverseIndexer(s *engine.Stage) engine.Step {
 }
 
 func (t reverseIndexer) Run(r *engine.Row) error {
-	x, err := t.in.Of(r)
+	x, err := t.in.Get(r)
 	if err != nil {
 		return err
 	}

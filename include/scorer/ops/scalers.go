@@ -24,11 +24,11 @@ type factors struct {
 
 func newFactors(s *engine.Stage, factor []float64) engine.Step {
 	in := s.AnyVector("input", len(factor))
-	return factors{in: in, out: likeInput(s, in), factor: factor}
+	return factors{in: in, out: outputLike(s, in), factor: factor}
 }
 
 // likeInput makes the output column in the form of the input's.
-func likeInput(s *engine.Stage, in engine.Vector) engine.VectorOut {
+func outputLike(s *engine.Stage, in engine.Vector) engine.VectorOut {
 	if in.Sparse {
 		return s.NewSparse("output", in.Width, in.Bound, vectorType(in.Width))
 	}
@@ -37,26 +37,26 @@ func likeInput(s *engine.Stage, in engine.Vector) engine.VectorOut {
 
 func (t factors) Run(r *engine.Row) error {
 	if t.in.Sparse {
-		in, err := t.in.SparseOf(r)
+		in, err := t.in.GetSparse(r)
 		if err != nil {
 			return err
 		}
-		out := t.out.SparseOf(r)
+		out := t.out.SparseBuffer(r)
 		for k, i := range in.Index {
 			out.Add(int(i), in.Value[k]*t.factor[i])
 		}
 		return nil
 	}
-	in, err := t.in.Of(r)
+	in, err := t.in.Get(r)
 	if err != nil {
 		return err
 	}
-	out := t.out.Of(r)[:len(in)]
+	out := t.out.Buffer(r)[:len(in)]
 	factor := t.factor[:len(in)]
 	for i, x := range in {
 		out[i] = x * factor[i]
 	}
-	t.out.SetThin(r, t.in.Thin(r))
+	t.out.SetSparseInSpark(r, t.in.SparseInSpark(r))
 	return nil
 }
 
@@ -105,11 +105,11 @@ func reciprocals(values []float64, instead float64) []float64 {
 }
 
 func (t centred) Run(r *engine.Row) error {
-	in, err := t.in.Of(r)
+	in, err := t.in.Get(r)
 	if err != nil {
 		return err
 	}
-	out := t.out.Of(r)[:len(in)]
+	out := t.out.Buffer(r)[:len(in)]
 	mean, factor := t.mean[:len(in)], t.factor[:len(in)]
 	for i, x := range in {
 		out[i] = (x - mean[i]) * factor[i]
@@ -162,11 +162,11 @@ func newMinMaxScaler(s *engine.Stage) engine.Step {
 }
 
 func (t minMax) Run(r *engine.Row) error {
-	in, err := t.in.Of(r)
+	in, err := t.in.Get(r)
 	if err != nil {
 		return err
 	}
-	out := t.out.Of(r)[:len(in)]
+	out := t.out.Buffer(r)[:len(in)]
 	low, factor := t.min[:len(in)], t.factor[:len(in)]
 	for i, x := range in {
 		switch {

@@ -111,7 +111,7 @@ func TestSparkNumbers(t *testing.T) {
 						if column == "raw_prediction" && c.Attrs.ModelType == "" || column == "output" {
 							limit = 0
 						}
-						if d := apart(got, want[k]); d > limit || math.IsNaN(d) {
+						if d := relativeDifference(got, want[k]); d > limit || math.IsNaN(d) {
 							t.Errorf("row %d, %s: %v, Spark has %v: %.1e apart", k, column, got, want[k], d)
 						}
 					}

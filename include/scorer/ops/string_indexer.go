@@ -40,7 +40,7 @@ func newStringIndexer(s *engine.Stage) engine.Step {
 	}
 	total := 0
 	for i, labels := range lists {
-		in, out := numbered(s, i, len(lists))
+		in, out := portNames(s, i, len(lists))
 		column := labelColumn{in: s.Text(in), out: s.NewNumber(out), labels: make(map[string]float64, len(labels))}
 		for k, label := range labels {
 			column.labels[label] = float64(k)
@@ -56,7 +56,7 @@ func newStringIndexer(s *engine.Stage) engine.Step {
 }
 
 // numbered names the ports of column i: input0 and output0, or for a single column input and output.
-func numbered(s *engine.Stage, i, n int) (in, out string) {
+func portNames(s *engine.Stage, i, n int) (in, out string) {
 	if n == 1 && s.HasInput("input") {
 		return "input", "output"
 	}
@@ -88,14 +88,14 @@ func handleInvalid(s *engine.Stage, modes ...string) string {
 func (t stringIndexer) Run(r *engine.Row) error {
 	for i := range t.columns {
 		c := &t.columns[i]
-		label, null, err := c.in.Nullable(r)
+		label, null, err := c.in.GetNullable(r)
 		if err != nil {
 			return err
 		}
-		index, known := c.labels[label]
-		if null || !known {
+		index, ok := c.labels[label]
+		if null || !ok {
 			if !t.keep {
-				return c.refuse(label, null)
+				return c.unknownLabelError(label, null)
 			}
 			index = float64(len(c.labels))
 		}
@@ -104,7 +104,7 @@ func (t stringIndexer) Run(r *engine.Row) error {
 	return nil
 }
 
-func (c *labelColumn) refuse(label string, null bool) error {
+func (c *labelColumn) unknownLabelError(label string, null bool) error {
 	if null {
 		return fmt.Errorf("column %q is null, expected one of %d labels", c.in.Name(), len(c.labels))
 	}

@@ -35,19 +35,19 @@ type treeClassifier struct {
 func newTreeClassifier(s *engine.Stage) engine.Step {
 	n := s.Size("num_classes", maxClasses)
 	l := newLoader(s, n)
-	l.addOne()
+	l.readTree()
 	t := treeClassifier{l.finish(), newClasses(s, n)}
 	s.Describe("%d classes, %s, depth %d", n, plural(l.nodes, "node"), l.depth)
 	return t
 }
 
 func (t treeClassifier) Run(r *engine.Row) error {
-	scratch, err := t.read(r)
+	scratch, err := t.evaluate(r)
 	if err != nil {
 		return err
 	}
-	raw, probability := t.raw.Of(r), t.probability.Of(r)
-	copy(raw, t.forest.Values[int(t.forest.Group(0, scratch)[0])*len(raw):])
+	raw, probability := t.raw.Buffer(r), t.probability.Buffer(r)
+	copy(raw, t.forest.Values[int(t.forest.WalkGroup(0, scratch)[0])*len(raw):])
 	normalise(probability, raw)
 	t.predict(r, raw, probability)
 	return nil
@@ -62,25 +62,25 @@ func newForestClassifier(s *engine.Stage) engine.Step {
 	n := s.Size("num_classes", maxClasses)
 	s.Floats("tree_weights")
 	l := newLoader(s, n)
-	l.change = shares
-	trees := l.addAll("decision_tree_classifier")
+	l.transformLeaf = normaliseLeaf
+	trees := l.readTrees("decision_tree_classifier")
 	t := forestClassifier{l.finish(), newClasses(s, n)}
 	s.Describe("%d classes, %s, %s, depth %d", n, plural(trees, "tree"), plural(l.nodes, "node"), l.depth)
 	return t
 }
 
 func (t forestClassifier) Run(r *engine.Row) error {
-	scratch, err := t.read(r)
+	scratch, err := t.evaluate(r)
 	if err != nil {
 		return err
 	}
-	raw, probability := t.raw.Of(r), t.probability.Of(r)
+	raw, probability := t.raw.Buffer(r), t.probability.Buffer(r)
 	if len(raw) == 2 {
-		raw[0], raw[1] = t.votes(scratch)
+		raw[0], raw[1] = t.sumBinary(scratch)
 	} else {
 		clear(raw)
 		for g := range t.forest.Groups() {
-			for _, leaf := range t.forest.Group(g, scratch) {
+			for _, leaf := range t.forest.WalkGroup(g, scratch) {
 				for i, p := range t.forest.Values[int(leaf)*len(raw):][:len(raw)] {
 					raw[i] += p
 				}
@@ -93,9 +93,9 @@ func (t forestClassifier) Run(r *engine.Row) error {
 }
 
 // votes sums the shares of two classes in registers, while the processor is ahead with the next trees.
-func (t *forestClassifier) votes(scratch *forest.Scratch) (no, yes float64) {
+func (t *forestClassifier) sumBinary(scratch *forest.Scratch) (no, yes float64) {
 	for g := range t.forest.Groups() {
-		for _, leaf := range t.forest.Group(g, scratch) {
+		for _, leaf := range t.forest.WalkGroup(g, scratch) {
 			p := (*[2]float64)(t.forest.Values[2*leaf:])
 			no += p[0]
 			yes += p[1]
@@ -107,8 +107,8 @@ func (t *forestClassifier) votes(scratch *forest.Scratch) (no, yes float64) {
 // boosted is an ensemble of regression trees whose leaves are weighted.
 type boosted struct {
 	ensemble
-	weights   []float64
-	predicted int // scratch of predictions
+	weights           []float64
+	predictionScratch int // scratch of predictions
 }
 
 // predictions is a row's memory for what the trees predict.
@@ -117,24 +117,24 @@ type predictions []float64
 func newBoosted(s *engine.Stage) (b boosted, detail string) {
 	l := newLoader(s, 1)
 	b.weights = s.Floats("tree_weights")
-	if trees := l.addAll("decision_tree_regression"); trees != len(b.weights) {
+	if trees := l.readTrees("decision_tree_regression"); trees != len(b.weights) {
 		s.Fail("tree_weights has %d values for %d trees", len(b.weights), trees)
 	}
 	b.ensemble = l.finish()
 	trees := len(b.weights)
-	b.predicted = s.Scratch(func() any { return make(predictions, trees) })
+	b.predictionScratch = s.Scratch(func() any { return make(predictions, trees) })
 	return b, fmt.Sprintf("%s, %s, depth %d", plural(len(b.weights), "tree"), plural(l.nodes, "node"), l.depth)
 }
 
 func (b *boosted) margin(r *engine.Row) (float64, error) {
-	scratch, err := b.read(r)
+	scratch, err := b.evaluate(r)
 	if err != nil {
 		return 0, err
 	}
-	predicted := r.Scratch(b.predicted).(predictions)
+	predicted := r.Scratch(b.predictionScratch).(predictions)
 	k := 0
 	for g := range b.forest.Groups() {
-		for _, leaf := range b.forest.Group(g, scratch) {
+		for _, leaf := range b.forest.WalkGroup(g, scratch) {
 			predicted[k] = b.forest.Values[leaf]
 			k++
 		}
@@ -164,7 +164,7 @@ func (t boostedClassifier) Run(r *engine.Row) error {
 	if err != nil {
 		return err
 	}
-	raw, probability := t.raw.Of(r), t.probability.Of(r)
+	raw, probability := t.raw.Buffer(r), t.probability.Buffer(r)
 	raw[0], raw[1] = -m, m
 	probability[0] = 1 / (1 + math.Exp(2*m))
 	probability[1] = 1 - probability[0]
@@ -202,7 +202,7 @@ type forestRegressor struct {
 func newTreeRegressor(s *engine.Stage) engine.Step {
 	s.Predicts()
 	l := newLoader(s, 1)
-	l.addOne()
+	l.readTree()
 	s.Describe("%s, depth %d", plural(l.nodes, "node"), l.depth)
 	return forestRegressor{l.finish(), s.NewNumber("prediction")}
 }
@@ -211,19 +211,19 @@ func newForestRegressor(s *engine.Stage) engine.Step {
 	s.Predicts()
 	s.Floats("tree_weights")
 	l := newLoader(s, 1)
-	trees := l.addAll("decision_tree_regression")
+	trees := l.readTrees("decision_tree_regression")
 	s.Describe("%s, %s, depth %d", plural(trees, "tree"), plural(l.nodes, "node"), l.depth)
 	return forestRegressor{l.finish(), s.NewNumber("prediction")}
 }
 
 func (t forestRegressor) Run(r *engine.Row) error {
-	scratch, err := t.read(r)
+	scratch, err := t.evaluate(r)
 	if err != nil {
 		return err
 	}
 	total := 0.0
 	for g := range t.forest.Groups() {
-		for _, leaf := range t.forest.Group(g, scratch) {
+		for _, leaf := range t.forest.WalkGroup(g, scratch) {
 			total += t.forest.Values[leaf]
 		}
 	}

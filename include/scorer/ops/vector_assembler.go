@@ -76,7 +76,7 @@ func newPart(s *engine.Stage, port string, shape bundle.Shape, at int) part {
 // assembledVector binds a vector: its width is that of the stage that makes it, or for a program's input the declared one.
 func assembledVector(s *engine.Stage, port string, shape bundle.Shape) engine.Vector {
 	width := 0
-	if !s.Made(port) {
+	if !s.IsComputed(port) {
 		if shape.Base != bundle.ShapeTensor || len(shape.Dims) != 1 || shape.Dims[0] < 1 {
 			s.Fail("input_shapes gives port %s no width: dimensions %v", port, shape.Dims)
 			return engine.Vector{}
@@ -87,11 +87,11 @@ func assembledVector(s *engine.Stage, port string, shape bundle.Shape) engine.Ve
 }
 
 func (t assembler) Run(r *engine.Row) error {
-	out := t.out.Of(r)
+	out := t.out.Buffer(r)
 	for i := range t.parts {
 		p := &t.parts[i]
 		if p.numbers == nil {
-			v, err := p.vector.Of(r)
+			v, err := p.vector.Get(r)
 			if err != nil {
 				return err
 			}
@@ -100,7 +100,7 @@ func (t assembler) Run(r *engine.Row) error {
 		}
 		run := out[p.at : p.at+len(p.numbers)]
 		for k := range run {
-			x, err := p.numbers[k].Of(r)
+			x, err := p.numbers[k].Get(r)
 			if err != nil {
 				return err
 			}
@@ -112,13 +112,13 @@ func (t assembler) Run(r *engine.Row) error {
 }
 
 func (t sparseAssembler) Run(r *engine.Row) error {
-	out := t.out.SparseOf(r)
+	out := t.out.SparseBuffer(r)
 	for i := range t.parts {
 		p := &t.parts[i]
 		switch {
 		case p.numbers != nil:
 			for k := range p.numbers {
-				x, err := p.numbers[k].Of(r)
+				x, err := p.numbers[k].Get(r)
 				if err != nil {
 					return err
 				}
@@ -127,7 +127,7 @@ func (t sparseAssembler) Run(r *engine.Row) error {
 				}
 			}
 		case p.vector.Sparse:
-			v, err := p.vector.SparseOf(r)
+			v, err := p.vector.GetSparse(r)
 			if err != nil {
 				return err
 			}
@@ -135,7 +135,7 @@ func (t sparseAssembler) Run(r *engine.Row) error {
 				out.Add(p.at+int(v.Index[k]), x)
 			}
 		default:
-			v, err := p.vector.Of(r)
+			v, err := p.vector.Get(r)
 			if err != nil {
 				return err
 			}

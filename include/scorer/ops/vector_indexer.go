@@ -51,17 +51,17 @@ func newVectorIndexer(s *engine.Stage) engine.Step {
 }
 
 func (t vectorIndexer) Run(r *engine.Row) error {
-	in, err := t.in.Of(r)
+	in, err := t.in.Get(r)
 	if err != nil {
 		return err
 	}
-	out := t.out.Of(r)
+	out := t.out.Buffer(r)
 	copy(out, in)
-	t.out.SetThin(r, t.in.Thin(r))
+	t.out.SetSparseInSpark(r, t.in.SparseInSpark(r))
 	for i := range t.features {
 		f := &t.features[i]
-		index, known := f.values[in[f.at]]
-		if !known {
+		index, ok := f.values[in[f.at]]
+		if !ok {
 			if !t.keep {
 				return fmt.Errorf("feature %d is %v, expected one of the %d categories seen in training", f.at, in[f.at], len(f.values))
 			}

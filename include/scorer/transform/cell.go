@@ -70,7 +70,7 @@ func (t *Transformer) readScalar(f *frame.Field, input int) error {
 	if err != nil {
 		return err
 	}
-	if bits := wholeBits[f.Type.Base]; n<<(64-bits)>>(64-bits) != n {
+	if bits := integerBits[f.Type.Base]; n<<(64-bits)>>(64-bits) != n {
 		return s.Errorf("%d does not fit %s", n, f.Type.Base)
 	}
 	if input < 0 {
@@ -79,7 +79,7 @@ func (t *Transformer) readScalar(f *frame.Field, input int) error {
 	return t.row.SetLong(input, n)
 }
 
-var wholeBits = [...]uint{frame.Byte: 8, frame.Short: 16, frame.Integer: 32, frame.Long: 64}
+var integerBits = [...]uint{frame.Byte: 8, frame.Short: 16, frame.Integer: 32, frame.Long: 64}
 
 func (t *Transformer) readTensor(f *frame.Field, input int) error {
 	if input < 0 && !f.Type.Base.Numeric() {

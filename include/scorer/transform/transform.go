@@ -21,19 +21,19 @@ import (
 // Transformer scores frames, one at a time. It keeps the binding of the last schema: callers repeat theirs.
 type Transformer struct {
 	// Before, when set, is called before each row with its number and the answer's size so far; an error ends the frame.
-	Before func(row, size int) error
+	BeforeRow func(row, size int) error
 
-	after  func() // called after each row
-	plan   *engine.Plan
-	row    *engine.Row
-	scan   jsonscan.Scanner
-	tensor frame.TensorValue
+	afterRow func() // called after each row
+	plan     *engine.Plan
+	row      *engine.Row
+	scan     jsonscan.Scanner
+	tensor   frame.TensorValue
 
-	schema []byte // text of the bound schema
-	fields []frame.Field
-	input  []int  // for each field the plan's input, or -1
-	head   []byte // of the answer, up to its rows
-	made   int    // columns that the model makes
+	schema  []byte // text of the bound schema
+	fields  []frame.Field
+	inputOf []int  // for each field the plan's input, or -1
+	head    []byte // of the answer, up to its rows
+	outputs int    // columns that the model makes
 }
 
 // New makes a transformer that computes all columns.
@@ -42,18 +42,18 @@ func New(p *engine.Program) (*Transformer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return For(plan), nil
+	return ForPlan(plan), nil
 }
 
 // For makes a transformer that computes a plan's columns.
-func For(plan *engine.Plan) *Transformer {
-	return &Transformer{plan: plan, row: plan.NewRow(), made: len(plan.Outputs())}
+func ForPlan(plan *engine.Plan) *Transformer {
+	return &Transformer{plan: plan, row: plan.NewRow(), outputs: len(plan.Outputs())}
 }
 
 // Save scores a frame and gives the inputs of each of its rows, for plan rows to load.
-func (t *Transformer) Save(body []byte) (saved []*engine.Saved, err error) {
-	t.after = func() { saved = append(saved, t.row.Save()) }
-	defer func() { t.after = nil }()
+func (t *Transformer) SaveInputs(body []byte) (saved []*engine.SavedInputs, err error) {
+	t.afterRow = func() { saved = append(saved, t.row.Save()) }
+	defer func() { t.afterRow = nil }()
 	_, _, err = t.Append(nil, body)
 	return saved, err
 }
@@ -61,34 +61,34 @@ func (t *Transformer) Save(body []byte) (saved []*engine.Saved, err error) {
 // Append appends the answer to one frame, and counts its rows. After an error dst is the caller's still.
 func (t *Transformer) Append(dst, body []byte) (out []byte, rows int, err error) {
 	t.scan.Reset(body)
-	a := answer{dst: dst, early: -1}
-	if err = t.readFrame(&a); err == nil {
+	resp := response{dst: dst, deferredRows: -1}
+	if err = t.readFrame(&resp); err == nil {
 		err = t.scan.End()
 	}
-	if err == nil && a.bound && a.early >= 0 {
-		t.scan.Seek(a.early)
-		err = t.appendRows(&a)
+	if err == nil && resp.bound && resp.deferredRows >= 0 {
+		t.scan.Seek(resp.deferredRows)
+		err = t.appendRows(&resp)
 	}
-	if err == nil && !a.done {
+	if err == nil && !resp.complete {
 		err = errors.New("a leap frame needs a schema and rows")
 	}
 	if err != nil {
 		return dst, 0, err
 	}
-	return append(a.dst, '}'), a.rows, nil
+	return append(resp.dst, '}'), resp.rows, nil
 }
 
 // answer is how far a frame has been read and answered.
-type answer struct {
-	dst   []byte
-	rows  int
-	bound bool // the schema was read
-	early int  // where rows stand that came before their schema, or -1
-	done  bool // the rows are answered
+type response struct {
+	dst          []byte
+	rows         int
+	bound        bool // the schema was read
+	deferredRows int  // where rows stand that came before their schema, or -1
+	complete     bool // the rows are answered
 }
 
 // readFrame reads a frame's keys, in any order.
-func (t *Transformer) readFrame(a *answer) error {
+func (t *Transformer) readFrame(resp *response) error {
 	s := &t.scan
 	if err := s.Object(); err != nil {
 		return err
@@ -100,16 +100,16 @@ func (t *Transformer) readFrame(a *answer) error {
 		}
 		switch string(key) {
 		case "schema":
-			if a.bound {
+			if resp.bound {
 				return s.Errorf("%q is there twice", key)
 			}
-			a.bound = true
+			resp.bound = true
 			err = t.readSchema()
 		case "rows":
-			if a.done || a.early >= 0 {
+			if resp.complete || resp.deferredRows >= 0 {
 				return s.Errorf("%q is there twice", key)
 			}
-			err = t.readRows(a)
+			err = t.readRows(resp)
 		default:
 			err = s.Skip()
 		}
@@ -120,12 +120,12 @@ func (t *Transformer) readFrame(a *answer) error {
 }
 
 // readRows answers rows, or keeps their place when their schema is still to come.
-func (t *Transformer) readRows(a *answer) error {
-	if a.bound {
-		return t.appendRows(a)
+func (t *Transformer) readRows(resp *response) error {
+	if resp.bound {
+		return t.appendRows(resp)
 	}
 	t.scan.Peek()
-	a.early = t.scan.Pos()
+	resp.deferredRows = t.scan.Pos()
 	return t.scan.Skip()
 }
 
@@ -153,27 +153,27 @@ func (t *Transformer) readSchema() error {
 // bind finds the model's inputs among the caller's columns.
 func (t *Transformer) bind(schema frame.Schema) error {
 	t.fields = schema.Fields
-	t.input = make([]int, len(schema.Fields))
-	for i := range t.input {
-		t.input[i] = -1
+	t.inputOf = make([]int, len(schema.Fields))
+	for i := range t.inputOf {
+		t.inputOf[i] = -1
 	}
 	position := make(map[string]int, len(schema.Fields))
 	for i, f := range schema.Fields {
 		position[f.Name] = i
 	}
 	for i, c := range t.plan.Inputs() {
-		at, found := position[c.Name]
-		if !found {
+		at, ok := position[c.Name]
+		if !ok {
 			return fmt.Errorf("column %q (%s) is missing", c.Name, c.Type)
 		}
 		if err := checkCast(schema.Fields[at], c); err != nil {
 			return err
 		}
-		t.input[at] = i
+		t.inputOf[at] = i
 	}
 	all := frame.Schema{Fields: schema.Fields[:len(schema.Fields):len(schema.Fields)]}
 	for _, c := range t.plan.Outputs() {
-		if _, taken := position[c.Name]; taken {
+		if _, exists := position[c.Name]; exists {
 			return fmt.Errorf("column %q is there already, but the model makes it", c.Name)
 		}
 		all.Fields = append(all.Fields, frame.Field{Name: c.Name, Type: c.Type})
@@ -194,31 +194,31 @@ func checkCast(have frame.Field, want engine.Column) error {
 }
 
 // appendRows writes the answer up to the end of its rows.
-func (t *Transformer) appendRows(a *answer) error {
+func (t *Transformer) appendRows(resp *response) error {
 	s := &t.scan
 	if err := s.Array(); err != nil {
 		return err
 	}
-	a.dst = append(append(a.dst, t.head...), '[')
-	for ; ; a.rows++ {
-		more, err := s.Elem(a.rows == 0)
+	resp.dst = append(append(resp.dst, t.head...), '[')
+	for ; ; resp.rows++ {
+		more, err := s.Elem(resp.rows == 0)
 		if err != nil {
 			return err
 		}
 		if !more {
-			a.dst, a.done = append(a.dst, ']'), true
+			resp.dst, resp.complete = append(resp.dst, ']'), true
 			return nil
 		}
-		if t.Before != nil {
-			if err := t.Before(a.rows, len(a.dst)); err != nil {
+		if t.BeforeRow != nil {
+			if err := t.BeforeRow(resp.rows, len(resp.dst)); err != nil {
 				return err
 			}
 		}
-		if a.rows > 0 {
-			a.dst = append(a.dst, ',')
+		if resp.rows > 0 {
+			resp.dst = append(resp.dst, ',')
 		}
-		if a.dst, err = t.appendRow(a.dst); err != nil {
-			return fmt.Errorf("row %d: %w", a.rows, err)
+		if resp.dst, err = t.appendRow(resp.dst); err != nil {
+			return fmt.Errorf("row %d: %w", resp.rows, err)
 		}
 	}
 }
@@ -240,7 +240,7 @@ func (t *Transformer) appendRow(dst []byte) ([]byte, error) {
 		if !more {
 			return nil, s.Errorf("%d values, expected %d", i, len(t.fields))
 		}
-		if err := t.readCell(&t.fields[i], t.input[i]); err != nil {
+		if err := t.readCell(&t.fields[i], t.inputOf[i]); err != nil {
 			return nil, fmt.Errorf("column %q: %w", t.fields[i].Name, err)
 		}
 		end = s.Pos()
@@ -251,11 +251,11 @@ func (t *Transformer) appendRow(dst []byte) ([]byte, error) {
 	if err := t.row.Run(); err != nil {
 		return nil, err
 	}
-	if t.after != nil {
-		t.after()
+	if t.afterRow != nil {
+		t.afterRow()
 	}
 	dst = append(append(dst, '['), s.Between(start, end)...)
-	for k := range t.made {
+	for k := range t.outputs {
 		if k > 0 || end > start {
 			dst = append(dst, ',')
 		}

@@ -46,11 +46,11 @@ func runBench(args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	plan, err := program.Plan(program.Finals()...)
+	plan, err := program.Plan(program.FinalOutputs()...)
 	if err != nil {
 		return err
 	}
-	rows, err := transform.For(plan).Save(body)
+	rows, err := transform.ForPlan(plan).SaveInputs(body)
 	if err != nil {
 		return fmt.Errorf("%s: %w", rest[1], err)
 	}
@@ -61,11 +61,11 @@ func runBench(args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	result.Columns = program.Finals()
+	result.Columns = program.FinalOutputs()
 	return json.NewEncoder(stdout).Encode(result)
 }
 
-func bench(plan *engine.Plan, rows []*engine.Saved) (*benchResult, error) {
+func bench(plan *engine.Plan, rows []*engine.SavedInputs) (*benchResult, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	row := plan.NewRow()
@@ -108,7 +108,7 @@ func bench(plan *engine.Plan, rows []*engine.Saved) (*benchResult, error) {
 }
 
 // batchRate gives the median of several batches' rows a second.
-func batchRate(row *engine.Row, rows []*engine.Saved) (float64, error) {
+func batchRate(row *engine.Row, rows []*engine.SavedInputs) (float64, error) {
 	rates := make([]float64, batchTimes)
 	for t := range rates {
 		start := time.Now()

@@ -81,19 +81,19 @@ func runInspect(args []string, stdout io.Writer) error {
 func inspect(a *bundle.Archive, p *engine.Program) (*report, error) {
 	r := &report{
 		Name: a.Name, Format: a.Format, Version: a.Version, Timestamp: a.Timestamp, Bytes: a.Size, Entries: len(a.Names()),
-		Digest: a.Digest, Inputs: columns(p.Inputs()), Outputs: columns(p.Outputs()), Finals: p.Finals(),
+		Digest: a.Digest, Inputs: columns(p.Inputs()), Outputs: columns(p.Outputs()), Finals: p.FinalOutputs(),
 	}
 	for _, s := range p.Stages() {
-		r.Stages = append(r.Stages, stageReport{s.Name, s.Op, s.Depth, list(s.Inputs), list(s.Outputs), s.Detail})
-		if s.Uses != nil {
-			r.Features = features(p.FeatureNames(s), s.Uses)
+		r.Stages = append(r.Stages, stageReport{s.Name, s.Op, s.Depth, nonNil(s.Inputs), nonNil(s.Outputs), s.Detail})
+		if s.SplitCounts != nil {
+			r.Features = features(p.FeatureNames(s), s.SplitCounts)
 		}
 	}
-	manifest, found, err := a.Extra("leapline/manifest.json")
+	manifest, ok, err := a.Extra("leapline/manifest.json")
 	if err != nil {
 		return nil, err
 	}
-	if found {
+	if ok {
 		if !json.Valid(manifest) {
 			return nil, &bundle.Error{Entry: "leapline/manifest.json", Err: fmt.Errorf("is not JSON")}
 		}
@@ -103,7 +103,7 @@ func inspect(a *bundle.Archive, p *engine.Program) (*report, error) {
 }
 
 // list makes nil an empty list, which JSON tells apart.
-func list(names []string) []string { return append([]string{}, names...) }
+func nonNil(names []string) []string { return append([]string{}, names...) }
 
 func columns(from []engine.Column) []columnReport {
 	out := make([]columnReport, len(from))
@@ -144,7 +144,7 @@ func (r *report) text() string {
 			fmt.Fprintf(&b, " (%s)", s.Detail)
 		}
 		if len(s.Inputs) > 0 {
-			fmt.Fprintf(&b, "\n%s   %s -> %s", strings.Repeat("│  ", s.Depth), few(s.Inputs), few(s.Outputs))
+			fmt.Fprintf(&b, "\n%s   %s -> %s", strings.Repeat("│  ", s.Depth), abbreviate(s.Inputs), abbreviate(s.Outputs))
 		}
 		b.WriteByte('\n')
 	}
@@ -162,7 +162,7 @@ func (r *report) text() string {
 }
 
 // few shortens a long list of columns.
-func few(names []string) string {
+func abbreviate(names []string) string {
 	const most = 6
 	if len(names) > most {
 		return fmt.Sprintf("%s, ... %s (%d)", strings.Join(names[:most-1], ", "), names[len(names)-1], len(names))

@@ -30,12 +30,12 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 // run gives the exit code: 0, 1 for what failed, 2 for arguments that make no sense.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	err := dispatch(args, stdin, stdout, stderr)
-	var wrong *usageError
+	var usageErr *usageError
 	switch {
 	case err == nil:
 		return 0
-	case errors.As(err, &wrong):
-		fmt.Fprint(stderr, wrong.text)
+	case errors.As(err, &usageErr):
+		fmt.Fprint(stderr, usageErr.text)
 		return 2
 	}
 	fmt.Fprintln(stderr, "scorer:", oneLine(err.Error()))

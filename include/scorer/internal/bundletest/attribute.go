@@ -8,7 +8,7 @@ import (
 )
 
 // attribute gives a value as JSON and as protobuf.
-func attribute(value any) (any, []byte) {
+func encodeAttribute(value any) (any, []byte) {
 	one := func(name string, v any, proto []byte) (any, []byte) {
 		return map[string]any{name: v}, field(1, proto)
 	}

@@ -189,7 +189,7 @@ func (f files) model(dir, op string, attrs Attrs) {
 	values := map[string]any{}
 	var list []byte
 	for _, name := range slices.Sorted(maps.Keys(attrs)) {
-		value, proto := attribute(attrs[name])
+		value, proto := encodeAttribute(attrs[name])
 		values[name] = value
 		list = append(list, field(1, append(text(1, name), field(2, proto)...))...)
 	}

@@ -25,7 +25,7 @@ func Build(change func(leaf []float64), parts ...*Builder) (*Forest, error) {
 	for k, b := range parts {
 		f.group(k, b)
 		running.Go(func() {
-			b.nodes.fit(f.conditions + f.zeros)
+			b.nodes.widenFor(f.conditions + f.leaves)
 			b.nodes.renumber(numbers[k], b.conditions.len())
 			f.parts[k] = b.nodes
 		})
@@ -57,7 +57,7 @@ func (f *Forest) join(change func([]float64), parts []*Builder) [][]uint32 {
 	running.Go(func() {
 		var all interner
 		all, leaves = joinLeaves(change, parts)
-		f.Values, f.zeros = floatsOf(all.rows), all.len()
+		f.Values, f.leaves = floatsOf(all.rows), all.len()
 	})
 	numbers := f.joinConditions(parts)
 	running.Wait()
@@ -90,7 +90,7 @@ func (f *Forest) joinConditions(parts []*Builder) [][]uint32 {
 	for k, b := range parts {
 		conditions[k] = b.conditions
 		for i := range b.conditions.len() {
-			if row := b.conditions.row(uint32(i)); row[0] == setMark {
+			if row := b.conditions.row(uint32(i)); row[0] == categoricalMark {
 				row[1] = uint64(sets.add(b.sets.all[row[1]]))
 			}
 		}
@@ -99,7 +99,7 @@ func (f *Forest) joinConditions(parts []*Builder) [][]uint32 {
 	uses := make([]int, all.len())
 	for k, b := range parts {
 		for i, n := range numbers[k] {
-			uses[n] += b.uses[i]
+			uses[n] += b.splitCounts[i]
 		}
 	}
 	final := f.number(&all, sets.all, uses)
@@ -115,27 +115,27 @@ func (f *Forest) joinConditions(parts []*Builder) [][]uint32 {
 // then the sets. It gives their numbers in the order of uses.
 func (f *Forest) number(conditions *interner, sets []set, uses []int) []uint32 {
 	var tests []test
-	used := make([]setUse, len(sets))
+	used := make([]categoricalCondition, len(sets))
 	for i := range uses {
-		if row := conditions.row(uint32(i)); row[0] == setMark {
-			used[row[1]] = setUse{set: sets[row[1]], number: i, uses: uses[i]}
+		if row := conditions.row(uint32(i)); row[0] == categoricalMark {
+			used[row[1]] = categoricalCondition{set: sets[row[1]], number: i, splits: uses[i]}
 		} else {
-			tests = append(tests, test{i, int(row[0]), key(math.Float64frombits(row[1]))})
+			tests = append(tests, test{i, int(row[0]), orderedBits(math.Float64frombits(row[1]))})
 		}
 	}
 	slices.SortFunc(tests, func(x, y test) int {
-		return cmp.Or(cmp.Compare(x.feature, y.feature), cmp.Compare(x.key, y.key))
+		return cmp.Or(cmp.Compare(x.feature, y.feature), cmp.Compare(x.threshold, y.threshold))
 	})
 	number := make([]uint32, len(uses))
 	for _, t := range tests {
 		last := len(f.runs) - 1
 		if last < 0 || f.runs[last].feature != t.feature {
 			f.conditions = (f.conditions + 7) &^ 7
-			f.runs = append(f.runs, run{feature: t.feature, first: f.conditions})
+			f.runs = append(f.runs, thresholdRun{feature: t.feature, first: f.conditions})
 			last++
 		}
-		f.runs[last].keys = append(f.runs[last].keys, t.key)
-		f.runs[last].uses += uses[t.number]
+		f.runs[last].thresholds = append(f.runs[last].thresholds, t.threshold)
+		f.runs[last].splits += uses[t.number]
 		number[t.number] = uint32(f.conditions)
 		f.conditions++
 	}
@@ -147,5 +147,5 @@ func (f *Forest) number(conditions *interner, sets []set, uses []int) []uint32 {
 // test is the condition of a continuous split.
 type test struct {
 	number, feature int
-	key             uint64 // of the threshold
+	threshold       uint64 // of the threshold
 }

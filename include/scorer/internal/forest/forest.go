@@ -27,19 +27,19 @@ type Forest struct {
 
 	trees      int
 	conditions int
-	zeros      int // bytes after the conditions: one for each leaf
-	runs       []run
-	sets       []setRun
+	leaves     int // bytes after the conditions: one for each leaf
+	runs       []thresholdRun
+	sets       []categoricalRun
 	parts      []nodes
 	groups     []group
 }
 
 // run is the thresholds of one feature, ascending: their conditions are numbered in that order.
-type run struct {
-	feature int
-	first   int
-	keys    []uint64 // of the thresholds
-	uses    int      // splits of all trees
+type thresholdRun struct {
+	feature    int
+	first      int
+	thresholds []uint64 // of the thresholds
+	splits     int      // splits of all trees
 }
 
 // group is trees of one part that are walked together; a group of fewer is filled up with its first tree.
@@ -57,13 +57,13 @@ const Lanes = 8
 func (f *Forest) Trees() int { return f.trees }
 
 // Uses counts the splits of all trees that test each feature, of those that any does.
-func (f *Forest) Uses() map[int]int {
+func (f *Forest) SplitCounts() map[int]int {
 	uses := map[int]int{}
 	for _, r := range f.runs {
-		uses[r.feature] += r.uses
+		uses[r.feature] += r.splits
 	}
 	for _, r := range f.sets {
-		uses[r.feature] += r.uses
+		uses[r.feature] += r.splits
 	}
 	return uses
 }
@@ -73,41 +73,41 @@ func (f *Forest) Groups() int { return len(f.groups) }
 
 // Scratch is one goroutine's memory.
 type Scratch struct {
-	table []byte // of conditions, then zeros
-	last  []lastValue
-	leaf  [Lanes]uint32
+	table  []byte // of conditions, then zeros
+	cached []cachedValue
+	leaf   [Lanes]uint32
 }
 
 // lastValue is what the table holds of a run or set.
-type lastValue struct {
+type cachedValue struct {
 	x    float64
 	rank int
 }
 
 // NewScratch makes it.
 func (f *Forest) NewScratch() *Scratch {
-	s := &Scratch{table: make([]byte, f.conditions+f.zeros+8), last: make([]lastValue, len(f.runs)+len(f.sets))}
-	for i := range s.last {
-		s.last[i].x = math.Inf(-1) // is at most any threshold: all zero
+	s := &Scratch{table: make([]byte, f.conditions+f.leaves+8), cached: make([]cachedValue, len(f.runs)+len(f.sets))}
+	for i := range s.cached {
+		s.cached[i].x = math.Inf(-1) // is at most any threshold: all zero
 	}
 	for i := range f.sets {
-		s.last[len(f.runs)+i].x = math.NaN()
+		s.cached[len(f.runs)+i].x = math.NaN()
 		f.sets[i].fill(s.table, math.NaN())
 	}
 	return s
 }
 
 // Read turns a row into the table of conditions.
-func (f *Forest) Read(x []float64, s *Scratch) {
+func (f *Forest) EvaluateConditions(x []float64, s *Scratch) {
 	for i := range f.runs {
-		r, last := &f.runs[i], &s.last[i]
+		r, last := &f.runs[i], &s.cached[i]
 		if v := x[r.feature]; v != last.x {
 			last.x = v
 			r.fill(s.table, last, v)
 		}
 	}
 	for i := range f.sets {
-		r, last := &f.sets[i], &s.last[len(f.runs)+i]
+		r, last := &f.sets[i], &s.cached[len(f.runs)+i]
 		if v := x[r.feature]; v != last.x {
 			last.x = v
 			r.fill(s.table, v)
@@ -117,22 +117,22 @@ func (f *Forest) Read(x []float64, s *Scratch) {
 
 // short is the number of thresholds up to which a run is written as a whole. What a row's values are is then no branch
 // for the processor to guess, neither here nor in below: guessing took as long as all the rest.
-const short = 64
+const smallRun = 64
 
 // onesThenZeros has, from short-n on, n ones and then zeros.
-var onesThenZeros = func() (b [2*short + 8]byte) {
-	for i := range short {
+var onesThenZeros = func() (b [2*smallRun + 8]byte) {
+	for i := range smallRun {
 		b[i] = 1
 	}
 	return b
 }()
 
 // fill sets the conditions "x is not at most the threshold", which NaN fulfils everywhere.
-func (r *run) fill(table []byte, last *lastValue, x float64) {
-	rank := below(r.keys, key(x))
-	if len(r.keys) <= short {
-		from := onesThenZeros[short-rank:]
-		for at := 0; at < len(r.keys); at += 8 {
+func (r *thresholdRun) fill(table []byte, last *cachedValue, x float64) {
+	rank := lowerBound(r.thresholds, orderedBits(x))
+	if len(r.thresholds) <= smallRun {
+		from := onesThenZeros[smallRun-rank:]
+		for at := 0; at < len(r.thresholds); at += 8 {
 			binary.LittleEndian.PutUint64(table[r.first+at:], binary.LittleEndian.Uint64(from[at:]))
 		}
 		return
@@ -149,7 +149,7 @@ func (r *run) fill(table []byte, last *lastValue, x float64) {
 }
 
 // key orders doubles as whole numbers, -0 with 0, NaN above all.
-func key(x float64) uint64 {
+func orderedBits(x float64) uint64 {
 	if x != x {
 		return math.MaxUint64
 	}
@@ -158,7 +158,7 @@ func key(x float64) uint64 {
 }
 
 // below counts the keys below k. There is at least one key.
-func below(keys []uint64, k uint64) int {
+func lowerBound(keys []uint64, k uint64) int {
 	base := 0
 	for n := len(keys); n > 1; {
 		half := n >> 1
@@ -171,11 +171,11 @@ func below(keys []uint64, k uint64) int {
 }
 
 // setRun is the categorical conditions of one feature, numbered from first.
-type setRun struct {
+type categoricalRun struct {
 	feature int
 	first   int
 	sets    []set
-	uses    int    // splits of all trees
+	splits  int    // splits of all trees
 	bytes   []byte // for each category, then for any other value, the conditions; empty when that were too much
 }
 
@@ -183,21 +183,21 @@ type setRun struct {
 const maxBytes = 1 << 20
 
 // setUse is the condition of a categorical split.
-type setUse struct {
+type categoricalCondition struct {
 	set
-	number, uses int
+	number, splits int
 }
 
-func (f *Forest) addSets(sets []setUse, number []uint32) {
-	slices.SortStableFunc(sets, func(x, y setUse) int { return int(x.feature) - int(y.feature) })
+func (f *Forest) addSets(sets []categoricalCondition, number []uint32) {
+	slices.SortStableFunc(sets, func(x, y categoricalCondition) int { return int(x.feature) - int(y.feature) })
 	for _, s := range sets {
 		last := len(f.sets) - 1
 		if last < 0 || f.sets[last].feature != int(s.feature) {
-			f.sets = append(f.sets, setRun{feature: int(s.feature), first: f.conditions})
+			f.sets = append(f.sets, categoricalRun{feature: int(s.feature), first: f.conditions})
 			last++
 		}
 		f.sets[last].sets = append(f.sets[last].sets, s.set)
-		f.sets[last].uses += s.uses
+		f.sets[last].splits += s.splits
 		number[s.number] = uint32(f.conditions)
 		f.conditions++
 	}
@@ -206,7 +206,7 @@ func (f *Forest) addSets(sets []setUse, number []uint32) {
 	}
 }
 
-func (r *setRun) tabulate() {
+func (r *categoricalRun) tabulate() {
 	most := 0.0
 	for _, s := range r.sets {
 		if n := len(s.categories); n > 0 {
@@ -218,13 +218,13 @@ func (r *setRun) tabulate() {
 	}
 	for c := range int(most) + 2 {
 		for i := range r.sets {
-			r.bytes = append(r.bytes, r.sets[i].right(float64(c)))
+			r.bytes = append(r.bytes, r.sets[i].goesRight(float64(c)))
 		}
 	}
 }
 
 // right says where a value goes: only a category can be listed.
-func (s *set) right(x float64) byte {
+func (s *set) goesRight(x float64) byte {
 	_, found := slices.BinarySearch(s.categories, x)
 	if found == s.listed {
 		return 1
@@ -232,11 +232,11 @@ func (s *set) right(x float64) byte {
 	return 0
 }
 
-func (r *setRun) fill(table []byte, x float64) {
+func (r *categoricalRun) fill(table []byte, x float64) {
 	out := table[r.first : r.first+len(r.sets)]
 	if r.bytes == nil {
 		for i := range out {
-			out[i] = r.sets[i].right(x)
+			out[i] = r.sets[i].goesRight(x)
 		}
 		return
 	}

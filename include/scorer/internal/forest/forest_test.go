@@ -12,26 +12,26 @@ import (
 )
 
 // maker makes random trees.
-type maker struct {
+type treeGenerator struct {
 	*rand.Rand
-	features   int
-	thresholds []float64
-	width      int
-	kinds      int // distinct leaves, 0 for all different
-	made       float64
+	features       int
+	thresholds     []float64
+	width          int
+	distinctLeaves int // distinct leaves, 0 for all different
+	nextValue      float64
 }
 
 // grow appends a subtree to t: of so many leaves, or a chain when they are all to one side.
-func (m *maker) grow(t *bundle.Tree, leaves, depth int, chain bool) {
+func (m *treeGenerator) grow(t *bundle.Tree, leaves, depth int, chain bool) {
 	at := len(t.Nodes)
 	t.Depth = max(t.Depth, depth)
 	if leaves <= 1 {
 		t.Nodes = append(t.Nodes, bundle.TreeNode{Feature: -1, Lo: int32(len(t.Values)), Hi: int32(len(t.Values) + m.width)})
 		for range m.width {
-			m.made++
-			value := m.made
-			if m.kinds > 0 {
-				value = float64(m.IntN(m.kinds))
+			m.nextValue++
+			value := m.nextValue
+			if m.distinctLeaves > 0 {
+				value = float64(m.IntN(m.distinctLeaves))
 			}
 			t.Values = append(t.Values, value)
 		}
@@ -39,13 +39,13 @@ func (m *maker) grow(t *bundle.Tree, leaves, depth int, chain bool) {
 	}
 	n := bundle.TreeNode{Feature: int32(m.IntN(m.features)), Threshold: m.thresholds[m.IntN(len(m.thresholds))]}
 	if n.Feature == 0 { // feature 0 is categorical
-		n.Threshold, n.Categories, n.IsLeft, n.Lo = 0, 5, m.IntN(2) == 0, int32(len(t.Cats))
+		n.Threshold, n.NumCategories, n.IsLeft, n.Lo = 0, 5, m.IntN(2) == 0, int32(len(t.Categories))
 		for c := range 5 {
 			if m.IntN(2) == 0 {
-				t.Cats = append(t.Cats, float64(c))
+				t.Categories = append(t.Categories, float64(c))
 			}
 		}
-		n.Hi = int32(len(t.Cats))
+		n.Hi = int32(len(t.Categories))
 	}
 	t.Nodes = append(t.Nodes, n)
 	left := 1 + m.IntN(leaves-1)
@@ -58,7 +58,7 @@ func (m *maker) grow(t *bundle.Tree, leaves, depth int, chain bool) {
 }
 
 // row has values at, beside and far from thresholds, and all that is no number.
-func (m *maker) row() []float64 {
+func (m *treeGenerator) row() []float64 {
 	x := make([]float64, m.features)
 	for i := range x {
 		switch t := m.thresholds[m.IntN(len(m.thresholds))]; m.IntN(8) {
@@ -83,13 +83,13 @@ func (m *maker) row() []float64 {
 }
 
 // plainWalk is what the format says.
-func plainWalk(t *bundle.Tree, x []float64) []float64 {
+func referenceWalk(t *bundle.Tree, x []float64) []float64 {
 	i := int32(0)
 	for t.Nodes[i].Feature >= 0 {
 		n := &t.Nodes[i]
 		left := x[n.Feature] <= n.Threshold
-		if n.Categories > 0 {
-			left = slices.Contains(t.Cats[n.Lo:n.Hi], x[n.Feature]) == n.IsLeft
+		if n.NumCategories > 0 {
+			left = slices.Contains(t.Categories[n.Lo:n.Hi], x[n.Feature]) == n.IsLeft
 		}
 		if left {
 			i++
@@ -136,7 +136,7 @@ func TestForestEqualsPlainWalk(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			m := &maker{Rand: rand.New(rand.NewPCG(5, 6)), features: c.features, width: c.width, kinds: c.kinds}
+			m := &treeGenerator{Rand: rand.New(rand.NewPCG(5, 6)), features: c.features, width: c.width, distinctLeaves: c.kinds}
 			for range c.thresholds {
 				m.thresholds = append(m.thresholds, math.Round(m.NormFloat64()*1000)/1000)
 			}
@@ -148,12 +148,12 @@ func TestForestEqualsPlainWalk(t *testing.T) {
 			one := build(t, trees, c.features, c.width, 1)
 			for _, parts := range []int{1, 2, 3} {
 				f := build(t, trees, c.features, c.width, parts)
-				if (f.parts[0].wide != nil) != c.wide || f.Trees() != c.trees || !maps.Equal(f.Uses(), one.Uses()) {
-					t.Fatalf("%d trees, wide nodes %t, uses %v", f.Trees(), f.parts[0].wide != nil, f.Uses())
+				if (f.parts[0].wide != nil) != c.wide || f.Trees() != c.trees || !maps.Equal(f.SplitCounts(), one.SplitCounts()) {
+					t.Fatalf("%d trees, wide nodes %t, uses %v", f.Trees(), f.parts[0].wide != nil, f.SplitCounts())
 				}
-				if f.zeros != one.zeros || f.conditions != one.conditions {
+				if f.leaves != one.leaves || f.conditions != one.conditions {
 					t.Fatalf("%d parts have %d conditions and %d leaves, one has %d and %d",
-						parts, f.conditions, f.zeros, one.conditions, one.zeros)
+						parts, f.conditions, f.leaves, one.conditions, one.leaves)
 				}
 				checkWalks(t, f, m, trees)
 			}
@@ -162,17 +162,17 @@ func TestForestEqualsPlainWalk(t *testing.T) {
 }
 
 // checkWalks compares the forest with its trees on random rows.
-func checkWalks(t *testing.T, f *Forest, m *maker, trees []bundle.Tree) {
+func checkWalks(t *testing.T, f *Forest, m *treeGenerator, trees []bundle.Tree) {
 	t.Helper()
 	s := f.NewScratch()
 	for range 300 {
 		x := m.row()
-		f.Read(x, s)
+		f.EvaluateConditions(x, s)
 		k := 0
 		for g := range f.Groups() {
-			for _, leaf := range f.Group(g, s) {
+			for _, leaf := range f.WalkGroup(g, s) {
 				got := f.Values[int(leaf)*f.Width:][:f.Width]
-				if want := plainWalk(&trees[k], x); !slices.Equal(got, want) {
+				if want := referenceWalk(&trees[k], x); !slices.Equal(got, want) {
 					t.Fatalf("tree %d of %v: %v, expected %v", k, x, got, want)
 				}
 				k++
@@ -188,8 +188,8 @@ func checkWalks(t *testing.T, f *Forest, m *maker, trees []bundle.Tree) {
 func TestSpreadCategories(t *testing.T) {
 	leaf := func(at int32) bundle.TreeNode { return bundle.TreeNode{Feature: -1, Lo: at, Hi: at + 1} }
 	tree := bundle.Tree{
-		Nodes:  []bundle.TreeNode{{Feature: 0, Right: 2, Lo: 0, Hi: 2, Categories: 3 << 20, IsLeft: true}, leaf(0), leaf(1)},
-		Values: []float64{1, 2}, Cats: []float64{3, 2 << 20}, Depth: 1,
+		Nodes:  []bundle.TreeNode{{Feature: 0, Right: 2, Lo: 0, Hi: 2, NumCategories: 3 << 20, IsLeft: true}, leaf(0), leaf(1)},
+		Values: []float64{1, 2}, Categories: []float64{3, 2 << 20}, Depth: 1,
 	}
 	f := build(t, []bundle.Tree{tree}, 1, 1, 1)
 	if f.sets[0].bytes != nil {
@@ -197,8 +197,8 @@ func TestSpreadCategories(t *testing.T) {
 	}
 	s := f.NewScratch()
 	for x, want := range map[float64]float64{3: 1, 2 << 20: 1, 4: 2, 3.5: 2, math.Inf(1): 2} {
-		f.Read([]float64{x}, s)
-		if got := f.Values[f.Group(0, s)[0]]; got != want {
+		f.EvaluateConditions([]float64{x}, s)
+		if got := f.Values[f.WalkGroup(0, s)[0]]; got != want {
 			t.Errorf("%v leads to %v, expected %v", x, got, want)
 		}
 	}
@@ -225,10 +225,10 @@ func TestChangedLeaves(t *testing.T) {
 	}
 	s := f.NewScratch()
 	for x, want := range map[float64][]uint32{0: {0, 0}, 1: {1, 2}} {
-		f.Read([]float64{x}, s)
+		f.EvaluateConditions([]float64{x}, s)
 		var got []uint32
 		for g := range f.Groups() {
-			got = append(got, f.Group(g, s)...)
+			got = append(got, f.WalkGroup(g, s)...)
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%v leads to the leaves %v, expected %v", x, got, want)
@@ -255,7 +255,7 @@ func TestBuilderRefuses(t *testing.T) {
 }
 
 func BenchmarkForest(b *testing.B) {
-	m := &maker{Rand: rand.New(rand.NewPCG(5, 6)), features: 6, width: 2, kinds: 40}
+	m := &treeGenerator{Rand: rand.New(rand.NewPCG(5, 6)), features: 6, width: 2, distinctLeaves: 40}
 	for range 31 {
 		m.thresholds = append(m.thresholds, m.NormFloat64())
 	}
@@ -271,9 +271,9 @@ func BenchmarkForest(b *testing.B) {
 	s := f.NewScratch()
 	i := 0
 	for b.Loop() {
-		f.Read(rows[i%len(rows)], s)
+		f.EvaluateConditions(rows[i%len(rows)], s)
 		for g := range f.Groups() {
-			f.Group(g, s)
+			f.WalkGroup(g, s)
 		}
 		i++
 	}

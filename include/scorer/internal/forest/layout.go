@@ -19,8 +19,8 @@ type layout struct {
 
 // shape is a node: the left child of a split follows it.
 type shape struct {
-	what  uint32 // the number of a split's condition or of a leaf
-	right uint32 // a split's right child; 0 for a leaf
+	number uint32 // the number of a split's condition or of a leaf
+	right  uint32 // a split's right child; 0 for a leaf
 }
 
 const linePairs = 8
@@ -31,56 +31,56 @@ func (l *layout) place() {
 	l.position = slices.Grow(l.position[:0], len(l.shapes))[:len(l.shapes)]
 	l.placed = slices.Grow(l.placed[:0], most)[:most]
 	l.size, l.farthest = 0, 0
-	l.put(0)
-	l.skip(2) // the root has no sibling
+	l.append(0)
+	l.align(2) // the root has no sibling
 	l.blocks = l.blocks[:0]
 	if l.shapes[0].right != 0 {
 		l.blocks = append(l.blocks, 0)
 	}
 	room := linePairs - 1
 	for k := 0; k < len(l.blocks); k++ {
-		l.line(l.blocks[k], room)
+		l.queue(l.blocks[k], room)
 		room = linePairs
 	}
-	l.skip(2 * linePairs)
+	l.align(2 * linePairs)
 	l.placed = l.placed[:2*l.size]
 }
 
 // line places the children of a split, and of those below it that are nearest, in one line with room for so many pairs.
 // Which nodes are splits is no branch for the processor to guess.
-func (l *layout) line(top uint32, room int) {
-	var line [2*linePairs + 2]uint32
-	line[0] = top
+func (l *layout) queue(top uint32, room int) {
+	var queue [2*linePairs + 2]uint32
+	queue[0] = top
 	taken, n := 0, 1
 	for ; taken < min(n, room); taken++ {
-		left, right := line[taken]+1, l.shapes[line[taken]].right
-		line[n] = left
+		left, right := queue[taken]+1, l.shapes[queue[taken]].right
+		queue[n] = left
 		n += splits(l.shapes[left])
-		line[n] = right
+		queue[n] = right
 		n += splits(l.shapes[right])
 	}
 	if l.size%(2*linePairs)+uint32(2*taken) > 2*linePairs {
-		l.skip(2 * linePairs)
+		l.align(2 * linePairs)
 	}
-	for _, at := range line[:taken] {
+	for _, at := range queue[:taken] {
 		here := l.position[at]
 		l.placed[2*here+1] = l.size - here
 		l.farthest = max(l.farthest, l.size-here)
-		l.put(at + 1)
-		l.put(l.shapes[at].right)
+		l.append(at + 1)
+		l.append(l.shapes[at].right)
 	}
-	l.blocks = append(l.blocks, line[taken:n]...)
+	l.blocks = append(l.blocks, queue[taken:n]...)
 }
 
 // put places a node; a split's distance to its children is set when they are placed.
-func (l *layout) put(at uint32) {
+func (l *layout) append(at uint32) {
 	l.position[at] = l.size
-	l.placed[2*l.size], l.placed[2*l.size+1] = l.shapes[at].what, 0
+	l.placed[2*l.size], l.placed[2*l.size+1] = l.shapes[at].number, 0
 	l.size++
 }
 
 // skip leaves nodes free up to the next multiple of a number.
-func (l *layout) skip(multiple uint32) {
+func (l *layout) align(multiple uint32) {
 	next := (l.size + multiple - 1) / multiple * multiple
 	clear(l.placed[2*l.size : 2*next])
 	l.size = next
@@ -114,7 +114,7 @@ func (n *nodes) grow(more int) {
 
 // add appends nodes of numbers up to largest.
 func (n *nodes) add(placed []uint32, largest int) {
-	n.fit(largest)
+	n.widenFor(largest)
 	n.grow(len(placed) / 2)
 	if n.wide != nil {
 		n.wide = append(n.wide, placed...)
@@ -128,7 +128,7 @@ func (n *nodes) add(placed []uint32, largest int) {
 }
 
 // fit widens the nodes where numbers up to largest ask for it.
-func (n *nodes) fit(largest int) {
+func (n *nodes) widenFor(largest int) {
 	if largest <= math.MaxUint16 || n.wide != nil {
 		return
 	}

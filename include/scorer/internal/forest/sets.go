@@ -31,8 +31,8 @@ func newSets() sets { return sets{index: map[string]uint32{}} }
 // add gives the number of a set.
 func (s *sets) add(one set) uint32 {
 	key := fmt.Sprint(one.feature, one.listed, one.categories)
-	at, known := s.index[key]
-	if !known {
+	at, ok := s.index[key]
+	if !ok {
 		at = uint32(len(s.all))
 		s.index[key] = at
 		s.all = append(s.all, one)

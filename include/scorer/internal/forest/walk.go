@@ -3,7 +3,7 @@ package forest
 import "unsafe"
 
 // Group walks the trees of group g and gives their leaves' numbers, in the order of the trees. Read comes first.
-func (f *Forest) Group(g int, s *Scratch) []uint32 {
+func (f *Forest) WalkGroup(g int, s *Scratch) []uint32 {
 	group := &f.groups[g]
 	if nodes := group.nodes; nodes.wide == nil {
 		walk(nodes.narrow, s.table, group, &s.leaf)

@@ -27,7 +27,7 @@ type items struct {
 
 // readItems makes the model ready to rank items, if the archive has what that takes.
 func (m *Model) readItems(archive *bundle.Archive) error {
-	inside, found, err := archive.Sub(itemsFolder)
+	inside, found, err := archive.Nested(itemsFolder)
 	if err != nil {
 		return inItems(err)
 	}

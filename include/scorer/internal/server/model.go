@@ -61,7 +61,7 @@ func Load(path string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.standard, err = m.compile(program.Finals()); err != nil {
+	if m.standard, err = m.compile(program.FinalOutputs()); err != nil {
 		return nil, err
 	}
 	if err := m.readFeatures(archive); err != nil {

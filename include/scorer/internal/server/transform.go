@@ -21,9 +21,9 @@ func (s *Server) transform(m *Model, x *exchange) error {
 
 func (s *Server) transformFrame(m *Model, x *exchange, out, body []byte) ([]byte, error) {
 	t := m.transformers.Get().(*transform.Transformer)
-	t.Before = func(row, size int) error { return s.checkRow(x, row, size) }
+	t.BeforeRow = func(row, size int) error { return s.checkRow(x, row, size) }
 	out, rows, err := t.Append(out, body)
-	t.Before = nil
+	t.BeforeRow = nil
 	m.transformers.Put(t)
 	s.metrics.rows.Add(uint64(rows))
 	var p *Problem

@@ -24,11 +24,11 @@ func FuzzPlainNode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var plain, general Tree
 		got, want := TreeNode{Feature: -1}, TreeNode{Feature: -1}
-		size := plain.plainNode(&got, data)
+		size := plain.fastNode(&got, data)
 		if size == 0 {
 			return
 		}
-		record, rest, err := framed(data)
+		record, rest, err := nextRecord(data)
 		if err == nil {
 			err = general.nodeProto(&want, record, lim)
 		}
@@ -61,7 +61,7 @@ func TestPlainNode(t *testing.T) {
 	} {
 		var tree Tree
 		got := TreeNode{Feature: -1}
-		if size := tree.plainNode(&got, []byte(record+"another record")); size != len(record) || got != want {
+		if size := tree.fastNode(&got, []byte(record+"another record")); size != len(record) || got != want {
 			t.Errorf("%x: %d bytes, %+v, expected %+v", record, size, got, want)
 		}
 	}

@@ -3,24 +3,24 @@ package engine
 import "slices"
 
 // Saved is one row's inputs, kept apart from any row: Row.Save takes them, Row.Load gives them back.
-type Saved struct {
+type SavedInputs struct {
 	numbers []float64
 	texts   []string
-	given   []byte
+	states  []byte
 	vectors []savedVector
 }
 
 type savedVector struct {
-	dense  []float64
-	thin   bool
-	sparse SparseVector
+	dense         []float64
+	sparseInSpark bool
+	sparse        SparseVector
 }
 
 // Save copies the inputs that were set since the last Reset.
-func (r *Row) Save() *Saved {
-	s := &Saved{}
+func (r *Row) Save() *SavedInputs {
+	s := &SavedInputs{}
 	for _, c := range r.plan.inputs {
-		s.given = append(s.given, r.given[c.given])
+		s.states = append(s.states, r.inputStates[c.state])
 		if c.number >= 0 {
 			s.numbers = append(s.numbers, r.numbers[c.number])
 		}
@@ -29,7 +29,7 @@ func (r *Row) Save() *Saved {
 		}
 		var v savedVector
 		if c.dense >= 0 {
-			v.dense, v.thin = slices.Clone(r.doubles[c.dense:c.dense+c.Width]), r.thin[c.thin]
+			v.dense, v.sparseInSpark = slices.Clone(r.doubles[c.dense:c.dense+c.Width]), r.sparseFlags[c.sparseInSpark]
 		}
 		if c.sparse >= 0 {
 			v.sparse.Index = slices.Clone(r.sparse[c.sparse].Index)
@@ -41,11 +41,11 @@ func (r *Row) Save() *Saved {
 }
 
 // Load sets the plan's inputs from saved ones of the same plan.
-func (r *Row) Load(s *Saved) {
+func (r *Row) Load(s *SavedInputs) {
 	r.Reset()
 	numbers, texts := s.numbers, s.texts
 	for i, c := range r.plan.inputs {
-		r.given[c.given] = s.given[i]
+		r.inputStates[c.state] = s.states[i]
 		if c.number >= 0 {
 			r.numbers[c.number], numbers = numbers[0], numbers[1:]
 		}
@@ -54,10 +54,10 @@ func (r *Row) Load(s *Saved) {
 		}
 		if c.dense >= 0 {
 			copy(r.doubles[c.dense:c.dense+c.Width], s.vectors[i].dense)
-			r.thin[c.thin] = s.vectors[i].thin
+			r.sparseFlags[c.sparseInSpark] = s.vectors[i].sparseInSpark
 		}
 		if c.sparse >= 0 {
-			v := VectorOut{slot: c.sparse}.SparseOf(r)
+			v := VectorOut{slot: c.sparse}.SparseBuffer(r)
 			v.Index = append(v.Index, s.vectors[i].sparse.Index...)
 			v.Value = append(v.Value, s.vectors[i].sparse.Value...)
 		}
