@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, chain
 
-from leapline.orchestration.docs import LATE_DOC, TASK_DOCS
+from leapline.orchestration.dag_docs import LATE_DOC, TASK_DOCS
 from leapline.orchestration.operators import ChangedDays, ResolveDay, SparkStep
 from leapline.orchestration.params import LATE_PARAMS
 

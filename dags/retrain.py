@@ -6,7 +6,7 @@ from typing import Any
 from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, chain
 
 from leapline.orchestration.alerts import Alert
-from leapline.orchestration.docs import DAG_DOC
+from leapline.orchestration.dag_docs import DAG_DOC
 from leapline.orchestration.operators import PublishStep, ResolveDay, SparkStep, Step, VerdictStep, WaitForTail
 from leapline.orchestration.params import PARAMS
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from airflow.sdk import DAG, Param
 
-from leapline.orchestration.docs import ROLLBACK_DOC
+from leapline.orchestration.dag_docs import ROLLBACK_DOC
 from leapline.orchestration.operators import RollBack
 from leapline.orchestration.params import REASON
 

@@ -178,9 +178,9 @@ set_up_classes() {
         return 0
         ;;
     esac
-    hash=$(hash_of "$java" requirements.txt include/leapline/jobs/jvm.py)
+    hash=$(hash_of "$java" requirements.txt include/leapline/runtime/spark_cds.py)
     ! is_done "$stamp" "$hash" || [ ! -e .local/spark.jsa ] || return 0
-    run "write .local/spark.jsa" .venv/bin/python -m leapline.jobs.jvm .local/spark.jsa
+    run "write .local/spark.jsa" .venv/bin/python -m leapline.runtime.spark_cds .local/spark.jsa
     done_with "$stamp" "$hash"
 }
 

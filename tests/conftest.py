@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from leapline.jobs.jvm import FEW_EVENTS, OPTIONS, driver_options
+from leapline.runtime.spark_cds import FEW_EVENTS, OPTIONS, driver_options
 from leapline.settings import Settings
-from tests.fakes.line import lay_out
+from tests.fakes.stub_steps import install_stub_steps
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -55,8 +55,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def stand_ins(folder: Path) -> dict[str, str]:
-    """The environment in which the DAG's steps are stood in for, as `fakes.line.tell` says."""
-    return lay_out(folder)
+    """The environment in which the DAG's steps are stood in for, as `fakes.stub_steps.script_steps` says."""
+    return install_stub_steps(folder)
 
 
 @pytest.fixture(scope="session")

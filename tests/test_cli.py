@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from leapline import cli
 from leapline.errors import InputError, StorageError
-from leapline.jobs.run import ABOUT
+from leapline.runtime.context import STEP_DESCRIPTIONS
 from leapline.serving.client import ScorerClient
 from leapline.serving.ledger import Entry, Ledger
 from leapline.settings import Settings
@@ -37,7 +37,7 @@ def test_what_one_copies_is_never_cut(settings: Settings, monkeypatch: pytest.Mo
     monkeypatch.setenv("LEAPLINE_HOME", str(settings.home))
     row = dict.fromkeys(("roc_auc", "average_precision", "digest"), 0.9) | {"data_day": "2026-03-05", "tags": "?"}
     ids = {"model_id": "2026-03-05-3f2a90bc11de", "verdict": "Passed all 18 rules: " * 5, "result": "published"}
-    monkeypatch.setattr("leapline.jobs.models.listing", lambda _: [row | ids])
+    monkeypatch.setattr("leapline.records.candidates.listing", lambda _: [row | ids])
     done = CliRunner().invoke(cli.app, ["models"])
     assert "2026-03-05-3f2a90bc11de" in told.getvalue()
     assert "the registry does not answer" in done.stderr
@@ -108,7 +108,7 @@ def test_late_truth_shows_the_days_that_changed(settings: Settings, monkeypatch:
     monkeypatch.setattr(cli, "err", Console(file=beside, width=200))
     same = dict.fromkeys(("flipped", "missing", "added"), 0) | {"sessions": 9, "roc_auc_then": 0.9, "roc_auc_now": 0.9}
     rows = [same | {"data_day": "2026-03-04", "verdict_now": "as before", "changed": False}]
-    monkeypatch.setattr("leapline.jobs.late.listing", lambda *_: rows)
+    monkeypatch.setattr("leapline.modelling.delayed_labels.listing", lambda *_: rows)
     CliRunner().invoke(cli.app, ["late", "--date", "2026-03-06"])
     assert told.getvalue().startswith("Nothing has changed: 1 judged days before 2026-03-06")
     rows.append(rows[0] | {"data_day": "2026-03-05", "flipped": 2, "changed": True})
@@ -119,7 +119,7 @@ def test_late_truth_shows_the_days_that_changed(settings: Settings, monkeypatch:
 
 
 def test_each_step_says_what_it_does() -> None:
-    for step, about in ABOUT.items():
+    for step, about in STEP_DESCRIPTIONS.items():
         words = " ".join(CliRunner().invoke(cli.app, [step.replace("_", "-"), "--help"]).stdout.split())
         assert about.split(";")[0].split(",")[0] in words
 

@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from leapline.cli import app
-from leapline.jobs.run import STEPS
+from leapline.runtime.context import STEPS
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -6,7 +6,7 @@ from pathlib import Path
 import typer
 
 from leapline.cli import app
-from leapline.jobs.run import STEPS
+from leapline.runtime.context import STEPS
 from leapline.settings import markdown_table
 from tests.test_docs import commands
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from leapline.errors import DiskFullError, NotInLakeError, StorageError
-from leapline.storage import Lake, read_json, write_bytes, write_json
+from leapline.errors import DiskFullError, FormatVersionError, NotInLakeError, StorageError
+from leapline.storage import POINTER, Lake, read_json, write_bytes, write_json
 
 DAY = date(2026, 3, 1)
 
@@ -118,3 +118,22 @@ def test_two_writers_at_once_both_end_whole(tmp_path: Path) -> None:
         put(lake, "fast")
         time.sleep(0.01)
     assert (lake.current("events", DAY) / "part.txt").read_text() == "slow"
+
+
+def test_attempt_of_an_unknown_format_version_is_rejected_by_name(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    put(lake, "from a later release")
+    pointer = lake.folder("events", DAY) / POINTER
+    write_json(pointer, read_json(pointer) | {"version": 99})
+    with pytest.raises(FormatVersionError, match=r"events of 2026-03-01: found format version 99; .* step extract"):
+        lake.current("events", DAY)
+
+
+def test_pointer_without_a_version_is_read_as_version_1(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    path = put(lake, "from before versions were recorded")
+    pointer = lake.folder("events", DAY) / POINTER
+    content = read_json(pointer)
+    assert content.pop("version") == 1
+    write_json(pointer, content)
+    assert lake.current("events", DAY) == path

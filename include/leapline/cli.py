@@ -18,12 +18,13 @@ from rich.table import Column, Table
 
 from leapline import __version__
 from leapline.bundle.cli import app as bundle_app
+from leapline.console import as_text, gist, lines
 from leapline.errors import LeaplineError
-from leapline.jobs.run import ABOUT, STEPS, Run, new_run_id, parse_overrides, perform
 from leapline.local.cli import app as local_app
+from leapline.runtime.context import STEP_DESCRIPTIONS, STEPS, RunContext, new_run_id
+from leapline.runtime.step import parse_overrides, perform
 from leapline.settings import PREFIX, Settings
 from leapline.storage import Lake
-from leapline.told import as_text, gist, lines
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -58,8 +59,8 @@ def main() -> None:
 
 def _do(step: str, day: date, pairs: list[str] | None, run_id: str, backfill: bool = False) -> dict[str, Any]:
     settings = Settings.load(**parse_overrides(pairs or []))
-    work = import_module(f"leapline.jobs.{step}").run
-    return perform(step, work, settings, Run(day, run_id, backfill))
+    work = import_module(f"leapline.steps.{step}").run
+    return perform(step, work, settings, RunContext(day, run_id, backfill))
 
 
 def _print(summary: Mapping[str, Any], as_json: bool) -> None:
@@ -79,7 +80,9 @@ def _add_step(step: str, own: Callable[..., None] | None = None) -> None:
     def command(day: Day, set_: Overrides = None, as_json: AsJson = False) -> None:
         _print(_do(step, day.date(), set_, new_run_id()), as_json)
 
-    app.command(step.replace("_", "-"), help=ABOUT[step], rich_help_panel="Steps of a night, in order")(own or command)
+    app.command(step.replace("_", "-"), help=STEP_DESCRIPTIONS[step], rich_help_panel="Steps of a run, in order")(
+        own or command
+    )
 
 
 def _train(
@@ -120,7 +123,7 @@ def run(
 @app.command()
 def models(as_json: AsJson = False) -> None:
     """The candidates that were judged, their verdicts, and what serves."""
-    from leapline.jobs.models import listing
+    from leapline.records.candidates import listing
 
     rows = listing(Settings.load())
     if as_json:
@@ -149,7 +152,7 @@ def history(
     as_json: AsJson = False,
 ) -> None:
     """ROC AUC and verdict of every judged day of a range; writes the table and a plot over all days."""
-    from leapline.jobs import history as job
+    from leapline.records import history as job
 
     settings = Settings.load()
     rows = job.rows(Lake(settings.home), first.date() if first else None, last.date() if last else None)
@@ -168,7 +171,7 @@ def history(
 @app.command()
 def late(day: Day, as_json: AsJson = False) -> None:
     """Judged days whose labels have changed by events that arrived since; --date is the last day that has landed."""
-    from leapline.jobs.late import listing
+    from leapline.modelling.delayed_labels import listing
 
     rows = listing(Settings.load(), day.date())
     if as_json:
@@ -193,7 +196,7 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Move `champion` back to the model that served before, or to any published one."""
-    from leapline.jobs.rollback import roll_back
+    from leapline.deployment.manual_promotion import roll_back
 
     _print(roll_back(Settings.load(), to=to, why=why, run_id=new_run_id()), as_json)
 
@@ -201,7 +204,7 @@ def rollback(
 @app.command()
 def ledger(as_json: AsJson = False) -> None:
     """Who moved which tag when and why."""
-    from leapline.jobs.models import ledger_rows
+    from leapline.records.candidates import ledger_rows
 
     rows = ledger_rows(Settings.load())
     if as_json:
@@ -289,8 +292,8 @@ def generate(
     as_json: AsJson = False,
 ) -> None:
     """Make a shop's Snowplow events, with the truth about who buys beside them."""
-    from leapline.events.generator import GeneratorSpec, generate
     from leapline.local.progress import progress_bar
+    from leapline.synthetic import GeneratorSpec, generate
 
     spec = GeneratorSpec(
         start=start.date(), days=days, sessions_per_day=sessions_per_day, seed=seed, **parse_overrides(set_ or [])
@@ -307,7 +310,7 @@ def rees46(
     as_json: AsJson = False,
 ) -> None:
     """REES46's open e-commerce events (event_time, event_type, product_id, ...)."""
-    from leapline.events.importers.rees46 import import_rees46
+    from leapline.importers.rees46 import import_rees46
 
     _print(asdict(import_rees46(csv, to or Settings.load().landing_dir)), as_json)
 
@@ -320,7 +323,7 @@ def yoochoose(
     as_json: AsJson = False,
 ) -> None:
     """The RecSys Challenge 2015's clicks and buys."""
-    from leapline.events.importers.yoochoose import import_yoochoose
+    from leapline.importers.yoochoose import import_yoochoose
 
     _print(asdict(import_yoochoose(clicks, buys, to or Settings.load().landing_dir)), as_json)
 
@@ -332,7 +335,7 @@ def retailrocket(
     as_json: AsJson = False,
 ) -> None:
     """RetailRocket's shop log (timestamp, visitorid, event, itemid, transactionid)."""
-    from leapline.events.importers.retailrocket import import_retailrocket
+    from leapline.importers.retailrocket import import_retailrocket
 
     _print(asdict(import_retailrocket(csv, to or Settings.load().landing_dir)), as_json)
 
@@ -366,7 +369,7 @@ def bundle_export(
     as_json: AsJson = False,
 ) -> None:
     """Write a night's model as ONNX or PMML, if that form's own runtime gives Spark's probabilities."""
-    from leapline.jobs.export import FORMS, export
+    from leapline.modelling.export import FORMS, export
 
     if to not in FORMS:
         raise typer.BadParameter(f"{to!r} is neither {' nor '.join(FORMS)}", param_hint="--to")

@@ -75,6 +75,12 @@ class DiskFullError(StorageError):
     retriable = False
 
 
+class FormatVersionError(StorageError):
+    """A dataset of the lake has a format version that this Leapline cannot read. Not retried; the step is run again."""
+
+    retriable = False
+
+
 class SpecError(LeaplineError):
     """The feature spec is malformed. Not retried; the operator corrects the named field."""
 

@@ -4,7 +4,7 @@ A dataset is a folder of keys (`events/date=2026-03-01/`). A writer fills an att
 act is to swap a small pointer file, so a reader sees the old state or the new one and never a mixture:
 
     events/date=2026-03-01/
-        CURRENT              {"attempt": "attempt-1f2e...", "previous": "attempt-90ab..."}
+        CURRENT              {"attempt": "attempt-1f2e...", "previous": "attempt-90ab...", "version": 1}
         attempt-1f2e.../     what readers follow
         attempt-90ab.../     what the pointer named before; kept for readers that had started
         attempt-77cd.../     a writer at work, or the remains of one that died (swept by the next commit)
@@ -24,24 +24,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from leapline.errors import DiskFullError, NotInLakeError, StorageError
+from leapline.datasets import dataset as dataset_of
+from leapline.errors import DiskFullError, FormatVersionError, NotInLakeError, StorageError
 
 POINTER = "CURRENT"
-
-
-WRITTEN_BY = {
-    "events": "extract",
-    "quarantine": "extract",
-    "checks": "check_events",
-    "examples": "featurize",
-    "candidates": "train",
-    "evaluations": "evaluate",
-    "verdicts": "gate",
-    "packages": "package",
-    "probes": "probe",
-    "models": "publish",
-}
-"""Dataset -> the step that writes it."""
 
 
 class Lake:
@@ -67,6 +53,7 @@ class Lake:
 
         Raises:
             NotInLakeError: nothing was ever committed there.
+            FormatVersionError: the attempt was written in a format version that this Leapline cannot read.
         """
         pointer = self._pointer(dataset, key)
         if pointer is None:
@@ -76,6 +63,7 @@ class Lake:
                 expected="the result of an earlier step",
                 fix=_run_first(dataset, key),
             )
+        _require_readable(dataset, key, pointer)
         return self.folder(dataset, key) / str(pointer["attempt"])
 
     def days(self, dataset: str) -> list[date]:
@@ -104,18 +92,20 @@ class Lake:
             fcntl.flock(lock, fcntl.LOCK_EX)
             with _named_os_errors(f"{dataset} of {key}", folder):
                 yield path
-                self._commit(folder, path)
+                self._commit(folder, path, dataset)
         except BaseException:
             shutil.rmtree(path, ignore_errors=True)
             raise
         finally:
             lock.close()
 
-    def _commit(self, folder: Path, path: Path) -> None:
+    def _commit(self, folder: Path, path: Path, dataset: str) -> None:
         if not path.is_dir():
             raise FileNotFoundError(errno.ENOENT, "the attempt was removed while it was written", str(path))
         old = read_json(folder / POINTER) if (folder / POINTER).exists() else {}
-        write_json(folder / POINTER, {"attempt": path.name, "previous": old.get("attempt")})
+        known = dataset_of(dataset)
+        version = {"version": known.version} if known else {}
+        write_json(folder / POINTER, {"attempt": path.name, "previous": old.get("attempt")} | version)
         keep = {path.name, old.get("attempt")}
         for other in folder.glob("attempt-*"):
             if other.name not in keep and not _is_alive(other):
@@ -138,11 +128,24 @@ def read_json(path: Path, fix: str = "Run the step that writes it again.") -> An
         raise StorageError(str(path), found=str(exc), expected="a JSON file", fix=fix) from exc
 
 
+def _require_readable(dataset: str, key: date | str, pointer: dict[str, Any]) -> None:
+    """Reject an attempt in an unknown format version; pointers written before versions existed count as version 1."""
+    known, version = dataset_of(dataset), pointer.get("version", 1)
+    if known is None or version in known.readable:
+        return
+    raise FormatVersionError(
+        f"{dataset} of {key}",
+        found=f"format version {version}",
+        expected=f"format version {' or '.join(map(str, sorted(known.readable)))}",
+        fix=f"Use the Leapline that wrote it, or write it again with this one: step {known.writer}.",
+    )
+
+
 def _run_first(dataset: str, key: date | str) -> str:
-    step = WRITTEN_BY.get(dataset)
-    if step is None or not isinstance(key, date):
+    known = dataset_of(dataset)
+    if known is None or not isinstance(key, date):
         return f"Run the step that writes {dataset} for {key} first; `leapline models` lists what was made."
-    return f"Run the step that writes it first: `leapline {step.replace('_', '-')} --date {key}`."
+    return f"Run the step that writes it first: `leapline {known.writer.replace('_', '-')} --date {key}`."
 
 
 def json_bytes(content: Any) -> bytes:

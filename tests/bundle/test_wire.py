@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leapline.bundle import jsonform, protoform, wire
+from leapline.bundle import json_codec, protobuf_codec, wire
 from leapline.bundle.model import Cluster, Dim, ListOf, Model, Scalar, Shape, Tensor, Value, float32, scalar
 from leapline.bundle.trees import decode_clusters, encode_clusters
 
@@ -48,12 +48,12 @@ def _same(value: Value, again: Value) -> bool:
 
 @given(VALUES)
 def test_a_value_survives_protobuf(value: Value) -> None:
-    assert _same(value, protoform.decode_value(protoform.encode_value(value)))
+    assert _same(value, protobuf_codec.decode_value(protobuf_codec.encode_value(value)))
 
 
 @given(VALUES)
 def test_a_value_survives_json(value: Value) -> None:
-    assert _same(value, jsonform.decode_value(jsonform.loads(jsonform.dumps(jsonform.encode_value(value)))))
+    assert _same(value, json_codec.decode_value(json_codec.loads(json_codec.dumps(json_codec.encode_value(value)))))
 
 
 @given(st.integers(-(1 << 63), (1 << 63) - 1))
@@ -63,17 +63,17 @@ def test_varints(number: int) -> None:
 
 
 def test_the_format_pages_examples() -> None:
-    model = protoform.encode_model(Model("", {"num_features": scalar("long", 14)}))
+    model = protobuf_codec.encode_model(Model("", {"num_features": scalar("long", 14)}))
     assert model.hex() == "1216" + "0a14" + "0a0c" + b"num_features".hex() + "12040a02200e"
-    assert protoform.encode_value(scalar("double", 0.0)) == b"\x0a\x00"
-    assert protoform.encode_value(scalar("double", -0.0)) != b"\x0a\x00"
-    assert jsonform.encode_value(scalar("boolean", False)) == {}
-    assert jsonform.encode_value(scalar("double", math.nan)) == {"double": None}
+    assert protobuf_codec.encode_value(scalar("double", 0.0)) == b"\x0a\x00"
+    assert protobuf_codec.encode_value(scalar("double", -0.0)) != b"\x0a\x00"
+    assert json_codec.encode_value(scalar("boolean", False)) == {}
+    assert json_codec.encode_value(scalar("double", math.nan)) == {"double": None}
 
 
 @given(st.binary(max_size=40))
 def test_noise_is_a_value_or_a_value_error(noise: bytes) -> None:
-    for decode in (protoform.decode_model, protoform.decode_node, protoform.decode_value):
+    for decode in (protobuf_codec.decode_model, protobuf_codec.decode_node, protobuf_codec.decode_value):
         try:
             decode(noise)
         except ValueError:
@@ -94,4 +94,4 @@ def test_float32() -> None:
 @pytest.mark.parametrize("bad", ['{"a": NaN}', '{"a": 1, "a": 2}', "[" * 100_000, "{"])
 def test_json_that_is_refused(bad: str) -> None:
     with pytest.raises(ValueError):
-        jsonform.loads(bad.encode())
+        json_codec.loads(bad.encode())

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from leapline.jobs.run import past_report
 from leapline.local.airflow_env import Place
 from leapline.local.airflow_run import Outcome, run_dag
+from leapline.runtime.reports import past_report
 from leapline.settings import Settings
-from tests.fakes.line import tell
+from tests.fakes.stub_steps import script_steps
 
 DAY = date(2026, 3, 1)
 Go = Callable[..., Outcome]
@@ -28,7 +28,7 @@ def go(folder: Path, stand_ins: dict[str, str], settings: Settings, monkeypatch:
         monkeypatch.setenv(name, value)
 
     def run(conf: dict[str, Any] | None = None, **steps: Any) -> Outcome:
-        tell(folder, **steps)
+        script_steps(folder, **steps)
         return run_dag(settings, Place(folder / "airflow"), DAY, conf)
 
     return run

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from leapline.errors import LocalServiceError
-from leapline.events.generator import GeneratorSpec, generate
 from leapline.local.airflow import down, up
 from leapline.local.airflow_api import AirflowApi
 from leapline.local.airflow_env import ROOT, Place
-from leapline.local.registry import of_settings
+from leapline.local.registry_service import of_settings
 from leapline.settings import Settings
+from leapline.synthetic import GeneratorSpec, generate
 
 CHROMIUM = "/usr/bin/chromium"
 QUIET = [

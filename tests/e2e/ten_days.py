@@ -14,15 +14,15 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from leapline.events.generator import GeneratorSpec, generate
-from leapline.jobs.image import registry
-from leapline.jobs.jvm import FEW_EVENTS
+from leapline.deployment.factory import registry
 from leapline.local.airflow_api import AirflowApi
 from leapline.local.airflow_env import ROOT, Place
 from leapline.local.airflow_run import run_dag
-from leapline.local.registry import of_settings
+from leapline.local.registry_service import of_settings
+from leapline.runtime.spark_cds import FEW_EVENTS
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json
+from leapline.synthetic import GeneratorSpec, generate
 from tests.e2e.screenshot_grid import ask, services, wait
 
 TRAINING_DAYS, BACKFILLED = 2, 10

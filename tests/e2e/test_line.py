@@ -15,14 +15,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from leapline.events.generator import PLANTED
-from leapline.jobs.image import registry
-from leapline.jobs.jvm import FEW_EVENTS
-from leapline.jobs.run import STEPS, past_report
-from leapline.local.registry import of_settings
+from leapline.deployment.factory import registry
+from leapline.local.registry_service import of_settings
+from leapline.runtime.context import STEPS
+from leapline.runtime.reports import past_report
+from leapline.runtime.spark_cds import FEW_EVENTS
 from leapline.serving.probe import running
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json
+from leapline.synthetic import PLANTED
 from tests.command import environment, leapline
 from tests.ports import free_address
 

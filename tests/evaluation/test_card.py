@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from leapline.evaluation import card, plots
-from leapline.evaluation.companions import Companions
+from leapline.evaluation.card_sections import Companions
 from leapline.evaluation.metrics import curves, measure
 from leapline.evaluation.slices import Slice
 from leapline.evaluation.verdict import Evidence, Limits, decide

@@ -10,8 +10,8 @@ import pytest
 
 from leapline.evaluation import verdict as v
 from leapline.evaluation.bootstrap import Comparison
+from leapline.evaluation.champion import Rival
 from leapline.evaluation.metrics import Metrics, measure
-from leapline.evaluation.rival import Rival
 from leapline.evaluation.slices import Slice
 
 GOOD = Metrics(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from leapline.events.landing import FIELDS
+from leapline.snowplow.enriched import FIELDS
 
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
 KEY = b"a secret of the tests, not of a shop"

@@ -16,9 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
-from leapline.clean_events import SCHEMA
 from leapline.errors import BalanceError, NoEventsError
-from leapline.events.balance import balance, refuse_unbalanced
 from leapline.events.clean import (
     QUARANTINE_SCHEMA,
     CleanDay,
@@ -28,6 +26,8 @@ from leapline.events.clean import (
     write_day,
 )
 from leapline.events.mapping import load
+from leapline.events.reconciliation import balance, refuse_unbalanced
+from leapline.events.schema import SCHEMA
 from tests.events.lines import CONSENT, DAY, KEY, at, contexts, land, line, product
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from leapline.errors import SpecError
-from leapline.events.kinds import columns_of
-from leapline.events.landing import FIELDS
 from leapline.events.mapping import DEFAULT, load
+from leapline.events.mapping_sql import columns_of
+from leapline.snowplow.enriched import FIELDS
 
 
 def altered(tmp_path: Path, *keys: str | int, value: Any) -> Path:

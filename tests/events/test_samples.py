@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from leapline.events.clean import CleanDay, CleanOptions, clean_day, release
-from leapline.events.landing import FIELDS
 from leapline.events.mapping import load
-from leapline.events.read import LandedFile
+from leapline.snowplow.enriched import FIELDS
+from leapline.sources.landing_folder import LandedFile
 from tests.events.lines import KEY
 
 if TYPE_CHECKING:

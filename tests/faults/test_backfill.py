@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from leapline.jobs import history
-from leapline.jobs.image import registry
-from leapline.jobs.jvm import FEW_EVENTS
-from leapline.jobs.models import ledger_rows, listing
-from leapline.local.registry import LocalRegistry
+from leapline.deployment.factory import registry
+from leapline.local.registry_service import LocalRegistry
+from leapline.records import history
+from leapline.records.candidates import ledger_rows, listing
+from leapline.runtime.spark_cds import FEW_EVENTS
 from leapline.settings import Settings
 from leapline.storage import Lake
 from tests.command import environment
 from tests.conftest import ROOT
-from tests.jobs import shop
 from tests.ports import free_address
+from tests.steps import shop
 
 NIGHT = date(2026, 3, 20)
 DAYS = [NIGHT - timedelta(days=n) for n in range(2, 0, -1)]
@@ -26,15 +26,16 @@ pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.timeout(1800)]
 
 CODE = """
 import sys; from datetime import date; from importlib import import_module
-from leapline.jobs.run import Run, perform
-from leapline.jobs.session import spark_session
+from leapline.runtime.context import RunContext
+from leapline.runtime.step import perform
+from leapline.runtime.spark import spark_session
 from leapline.settings import Settings
 settings, kind = Settings.load(), sys.argv[1]
 for day in sys.argv[2:]:
-    run = Run(date.fromisoformat(day), f"test-{day}", kind == "backfill")
+    run = RunContext(date.fromisoformat(day), f"test-{day}", kind == "backfill")
     with spark_session(settings, "test"):
         for step in ("featurize", "train", "evaluate", "gate", "package", "probe", "publish", "promote"):
-            summary = perform(step, import_module(f"leapline.jobs.{step}").run, settings, run)
+            summary = perform(step, import_module(f"leapline.steps.{step}").run, settings, run)
             assert summary.get("passed", True), summary
 """
 

@@ -21,12 +21,12 @@ from leapline.errors import LocalServiceError, PortTakenError
 from leapline.local import airflow
 from leapline.local.airflow_api import AirflowApi
 from leapline.local.airflow_env import Place
-from leapline.local.keeper import Keeper
+from leapline.local.supervisor import Keeper
 from leapline.settings import Settings
 from leapline.storage import write_json
 from tests.command import environment
 from tests.conftest import ROOT
-from tests.fakes.line import lay_out, tell
+from tests.fakes.stub_steps import install_stub_steps, script_steps
 from tests.ports import free_port
 
 
@@ -121,8 +121,8 @@ def test_up_runs_down(place: Place, tmp_path: Path) -> None:
     settings = Settings(
         home=tmp_path / "lake", tools=tmp_path, registry=f"127.0.0.1:{free_port()}", pseudonym_key=SecretStr("k" * 32)
     )
-    env = os.environ | lay_out(tmp_path / "line") | environment(settings)
-    tell(tmp_path / "line", gate={"passed": False, "sentence": "Refused: too low."})
+    env = os.environ | install_stub_steps(tmp_path / "line") | environment(settings)
+    script_steps(tmp_path / "line", gate={"passed": False, "sentence": "Refused: too low."})
     said = _make("up", place, env)
     assert f"Airflow: {place.url}  user: admin  password: {place.password()}" in said
     api = AirflowApi(place.url, "admin", place.password())

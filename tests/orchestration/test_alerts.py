@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from leapline.errors import SettingsError
-from leapline.jobs.run import report_path
 from leapline.local.airflow_env import Place
 from leapline.local.airflow_run import Outcome, run_dag
 from leapline.orchestration.alerts import Message, _channel, _mail, messages, stale
+from leapline.runtime.reports import report_path
 from leapline.serving.ledger import Entry, Ledger
 from leapline.settings import Settings
 from leapline.storage import write_json
-from tests.fakes.line import tell
 from tests.fakes.mail import MailServer, mail_server
+from tests.fakes.stub_steps import script_steps
 from tests.fakes.web_hook import web_hook
 
 DAY = date(2026, 3, 1)
@@ -41,7 +41,7 @@ def settings_of(home: Path, **more: Any) -> Settings:
 
 
 def run(folder: Path, settings: Settings, **steps: Any) -> Outcome:
-    tell(folder, **steps)
+    script_steps(folder, **steps)
     return run_dag(settings, Place(folder / "airflow"), DAY)
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from leapline.errors import NoEventsError
-from leapline.jobs.run import report_path
 from leapline.orchestration.note import run_note
+from leapline.runtime.reports import report_path
 from leapline.settings import Settings
 from leapline.storage import write_json
 

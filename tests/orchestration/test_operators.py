@@ -48,8 +48,8 @@ def test_arguments_of_a_submitted_step() -> None:
 
 
 def test_arguments_come_back_as_settings() -> None:
-    from leapline.jobs.run import parse_overrides
     from leapline.orchestration.operators import _arguments
+    from leapline.runtime.step import parse_overrides
     from leapline.settings import Settings
 
     pairs = _arguments(Pulls(overrides={"training_days": 3, "promote": False}).facts, "x")[5::2]  # type: ignore[arg-type]

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from leapline.errors import DataCheckError
-from leapline.jobs.run import STEPS, report_path
 from leapline.orchestration.page import documents, models, runs
+from leapline.runtime.context import STEPS
+from leapline.runtime.reports import report_path
 from leapline.settings import Settings
 from leapline.storage import Lake, write_json
 from tests.ui.lake import EVIL, Nights, days

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from leapline.clean_events import SCHEMA
+from leapline.events.schema import SCHEMA
 from leapline.quality.check import check
 from leapline.quality.expectations import Limits, expectations, table
 from leapline.quality.profile import profile

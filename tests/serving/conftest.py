@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from leapline.local.registry import LocalRegistry
+from leapline.local.registry_service import LocalRegistry
 from leapline.serving.image import build
 from leapline.serving.layout import index_digest
 from leapline.serving.registry import Registry

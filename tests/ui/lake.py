@@ -11,10 +11,10 @@ import numpy as np
 
 from leapline.evaluation import metrics, plots
 from leapline.evaluation.bootstrap import Comparison
-from leapline.evaluation.rival import Rival
+from leapline.evaluation.champion import Rival
 from leapline.evaluation.slices import Slice
 from leapline.evaluation.verdict import Evidence, Limits, Verdict, decide
-from leapline.jobs.run import describe, report_path
+from leapline.runtime.reports import describe, report_path
 from leapline.serving.ledger import Entry, Ledger
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json, write_json

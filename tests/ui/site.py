@@ -12,19 +12,19 @@ from pathlib import Path
 import jwt
 import pytest
 
+from leapline.deployment.factory import registry
 from leapline.errors import DataCheckError
-from leapline.jobs.image import registry
 from leapline.local import airflow
 from leapline.local.airflow_api import AirflowApi
 from leapline.local.airflow_env import Place
-from leapline.local.registry import of_settings
+from leapline.local.registry_service import of_settings
 from leapline.serving.image import build
 from leapline.serving.layout import index_digest
 from leapline.serving.promote import CHAMPION, PREVIOUS
 from leapline.settings import Settings
 from leapline.storage import Lake
 from tests.conftest import ROOT
-from tests.fakes.line import lay_out
+from tests.fakes.stub_steps import install_stub_steps
 from tests.ports import free_port
 from tests.ui.lake import Nights, days
 
@@ -62,7 +62,7 @@ def site(folder: Path) -> Iterator[Site]:
     local = of_settings(settings)
     local.start()
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in lay_out(folder / "line").items():
+        for name, value in install_stub_steps(folder / "line").items():
             patch.setenv(name, value)
         # The night that is due would come in between.
         patch.setenv("AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE", "False")

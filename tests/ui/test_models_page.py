@@ -15,7 +15,7 @@ import pytest
 from leapline.errors import LocalServiceError
 from leapline.serving.ledger import Ledger
 from tests.conftest import ROOT
-from tests.fakes.line import tell
+from tests.fakes.stub_steps import script_steps
 from tests.ui.lake import EVIL
 from tests.ui.site import Site, pictures_wanted, viewer
 
@@ -149,7 +149,7 @@ def test_older_candidates_come_when_asked_for(models: Open) -> None:
 
 
 def test_a_run_is_triggered_and_its_verdict_read(models: Open, up: Site) -> None:
-    tell(up.line, gate={"passed": False, "sentence": "Refused: ROC AUC 0.81 is under 0.9."})
+    script_steps(up.line, gate={"passed": False, "sentence": "Refused: ROC AUC 0.81 is under 0.9."})
     window, frame = models("/leapline/")
     run = up.api.trigger("retrain", {"date": "2026-03-31", "roc_auc_threshold": 0.9})
     assert up.api.wait_for_run("retrain", run, 200) == "success"

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.fakes.line import tell
+from tests.fakes.stub_steps import script_steps
 from tests.ui.site import Site
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
@@ -36,7 +36,7 @@ def submit(page: Any, form: Any) -> None:
 
 
 def test_the_forms_values_reach_the_steps(up: Site, browser: Any, login: Any) -> None:
-    tell(up.line, gate={"passed": False, "sentence": "Refused: ROC AUC 0.85 is under 0.93."})
+    script_steps(up.line, gate={"passed": False, "sentence": "Refused: ROC AUC 0.85 is under 0.93."})
     page, form = opened(up, browser, login, "retrain")
     assert "The gate: the least ROC AUC on the holdout." in form.inner_text()
     form.locator("input[name=element_date]").fill("2026-03-29")
@@ -56,7 +56,7 @@ def test_late_truth_is_told_and_its_days_judged_again(up: Site, browser: Any, lo
         {"data_day": "2026-03-26", "changed": True, "sentence": "2026-03-26: 4 have another label."},
         {"data_day": "2026-03-27", "changed": False, "sentence": "2026-03-27: as it was."},
     ]
-    tell(up.line, late={"days": rows})
+    script_steps(up.line, late={"days": rows})
     before = up.api.get("dags/retrain/dagRuns?limit=1")["total_entries"]
     page, form = opened(up, browser, login, "late")
     form.locator("input[name=element_reopen]").press("Space")

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from leapline.bundle.comparison import diff as diff_bundles
 from leapline.bundle.convert import convert as convert_bundle
-from leapline.bundle.difference import diff as diff_bundles
 from leapline.bundle.inspection import inspect as inspect_bundle
 from leapline.bundle.model import Format
 from leapline.bundle.verification import verify as verify_bundle

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from leapline.bundle import jsonform, ops, protoform, trees
+from leapline.bundle import json_codec, ops, protobuf_codec, trees
 from leapline.bundle.archive import damaged, is_safe_name
 from leapline.bundle.model import EXTENSIONS, Bundle, Format, ListOf, Model, Node, Tree
 from leapline.errors import BundleError
@@ -52,8 +52,8 @@ def to_files(bundle: Bundle) -> dict[str, bytes]:
 def info_file(bundle: Bundle) -> bytes:
     """bundle.json."""
     info = {"uid": bundle.uid, "name": bundle.name, "format": bundle.format, "version": bundle.version}
-    meta = {"meta": {k: jsonform.encode_value(v) for k, v in bundle.meta.items()}} if bundle.meta else {}
-    return jsonform.dumps({**info, "timestamp": bundle.timestamp, **meta})
+    meta = {"meta": {k: json_codec.encode_value(v) for k, v in bundle.meta.items()}} if bundle.meta else {}
+    return json_codec.dumps({**info, "timestamp": bundle.timestamp, **meta})
 
 
 def from_files(entries: Mapping[str, bytes], path: Path) -> Bundle:
@@ -72,7 +72,7 @@ def from_files(entries: Mapping[str, bytes], path: Path) -> Bundle:
 
 def _node_files(node: Node, folder: str, form: Format) -> dict[str, bytes]:
     end = EXTENSIONS[form]
-    coder = jsonform if form == "json" else protoform
+    coder = json_codec if form == "json" else protobuf_codec
     try:
         out = {
             f"{folder}/node.{end}": coder.encode_node(node),
@@ -139,7 +139,7 @@ class _Files:
 
 
 def _info(data: bytes) -> dict[str, Any]:
-    raw = jsonform.loads(data)
+    raw = json_codec.loads(data)
     if not isinstance(raw, dict):
         raise ValueError("no JSON object")
     keys = ("uid", "name", "format", "version", "timestamp")
@@ -152,12 +152,12 @@ def _info(data: bytes) -> dict[str, Any]:
     meta = raw.get("meta") or {}
     if not isinstance(meta, dict):
         raise ValueError("meta that is no object")
-    return {**{key: raw[key] for key in keys}, "meta": {k: jsonform.decode_value(v) for k, v in meta.items()}}
+    return {**{key: raw[key] for key in keys}, "meta": {k: json_codec.decode_value(v) for k, v in meta.items()}}
 
 
 def _read_node(files: _Files, folder: str, depth: int) -> Node:
     end = EXTENSIONS[files.form]
-    coder = jsonform if files.form == "json" else protoform
+    coder = json_codec if files.form == "json" else protobuf_codec
     name, inputs, outputs = files.parse(f"{folder}/node.{end}", coder.decode_node)
     model = _read_model(files, f"{folder}/model.{end}")
     node = Node(name, model, inputs, outputs)
@@ -174,7 +174,7 @@ def _read_node(files: _Files, folder: str, depth: int) -> Node:
 
 
 def _read_model(files: _Files, name: str) -> Model:
-    coder = jsonform if files.form == "json" else protoform
+    coder = json_codec if files.form == "json" else protobuf_codec
     return files.parse(name, lambda data: _incoming(ops.typed(coder.decode_model(data)), files.form))
 
 

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from leapline.bundle.model import Node, scalar
-from leapline.bundle.registry import Columns, node, writes
+from leapline.bundle.stage_writers import Columns, node, writes
 
 
 class Log1pScaler(Transformer, HasInputCol, HasOutputCol, DefaultParamsReadable["Log1pScaler"], DefaultParamsWritable):

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from leapline.bundle import jsonform, wire
+from leapline.bundle import json_codec, wire
 from leapline.bundle.model import Categorical, Cluster, Continuous, Format, Leaf, Record, Tree, is_default
 
 # The scorer's own limits; Spark's greatest depth is 30.
@@ -21,7 +21,7 @@ def encode_tree(tree: Tree, form: Format) -> bytes:
     """A tree file's content."""
     if form == "protobuf":
         return b"".join(_framed(_proto(record)) for record in tree)
-    return b"".join(jsonform.dumps(_json(record)) + b"\n" for record in tree)
+    return b"".join(json_codec.dumps(_json(record)) + b"\n" for record in tree)
 
 
 def decode_tree(data: bytes, form: Format) -> Tree:
@@ -38,7 +38,7 @@ def encode_clusters(tree: Sequence[Cluster], form: Format) -> bytes:
     if form == "protobuf":
         return b"".join(_framed(_cluster_proto(c)) for c in tree)
     return b"".join(
-        jsonform.dumps({"index": c.number, "norm": c.norm, "numChildren": c.num_children, "values": c.centre}) + b"\n"
+        json_codec.dumps({"index": c.number, "norm": c.norm, "numChildren": c.num_children, "values": c.centre}) + b"\n"
         for c in tree
     )
 
@@ -99,7 +99,7 @@ def _lines(data: bytes) -> Iterator[dict[str, Any]]:
     if len(lines) > MAX_NODES:
         raise ValueError(f"more than {MAX_NODES} records")
     for line in lines:
-        record = jsonform.loads(line)
+        record = json_codec.loads(line)
         if not isinstance(record, dict):
             raise ValueError(f"{type(record).__name__} where a record belongs")
         yield record
@@ -123,9 +123,9 @@ def _proto(record: Record) -> bytes:
 
 def _json(record: Record) -> dict[str, Any]:
     if isinstance(record, Leaf):
-        return {"type": "leaf", "values": [jsonform.number(v) for v in record.values]}
+        return {"type": "leaf", "values": [json_codec.number(v) for v in record.values]}
     if isinstance(record, Continuous):
-        threshold = jsonform.number(record.threshold)
+        threshold = json_codec.number(record.threshold)
         return {
             "type": "internal",
             "split": {"type": "continuous", "featureIndex": record.feature, "threshold": threshold},
@@ -169,17 +169,17 @@ def _from_json(record: dict[str, Any]) -> Record:
 
 def _record_from_json(record: dict[str, Any]) -> Record:
     if record["type"] == "leaf":
-        return Leaf(tuple(map(jsonform.double, record["values"])))
+        return Leaf(tuple(map(json_codec.double, record["values"])))
     if record["type"] != "internal":
         raise ValueError(f"unknown tree record {record['type']!r}")
     split = record["split"]
-    feature = _feature(jsonform.integer(split["featureIndex"], "int"))
+    feature = _feature(json_codec.integer(split["featureIndex"], "int"))
     if split["type"] == "continuous":
-        return Continuous(feature, jsonform.double(split["threshold"]))
+        return Continuous(feature, json_codec.double(split["threshold"]))
     if split["type"] != "categorical":
         raise ValueError(f"unknown split {split['type']!r}")
-    categories = tuple(map(jsonform.double, split["categories"]))
-    return Categorical(feature, split["isLeft"] is True, jsonform.integer(split["numCategories"], "int"), categories)
+    categories = tuple(map(json_codec.double, split["categories"]))
+    return Categorical(feature, split["isLeft"] is True, json_codec.integer(split["numCategories"], "int"), categories)
 
 
 def _cluster_proto(cluster: Cluster) -> bytes:
@@ -201,9 +201,9 @@ def _cluster_from_proto(message: bytes) -> Cluster:
 
 def _cluster_from_json(record: dict[str, Any]) -> Cluster:
     try:
-        children = _children(jsonform.integer(record["numChildren"], "int"))
-        centre = tuple(map(jsonform.double, record["values"]))
-        return Cluster(jsonform.integer(record["index"], "int"), jsonform.double(record["norm"]), children, centre)
+        children = _children(json_codec.integer(record["numChildren"], "int"))
+        centre = tuple(map(json_codec.double, record["values"]))
+        return Cluster(json_codec.integer(record["index"], "int"), json_codec.double(record["norm"]), children, centre)
     except KeyError as exc:
         raise ValueError(f"a cluster record without {exc}") from exc
     except TypeError as exc:

@@ -11,7 +11,7 @@ from leapline.bundle.archive import write_entries
 from leapline.bundle.files import INFO, info_file, to_files
 from leapline.bundle.model import Bundle, Format, Model, Node, list_of
 from leapline.bundle.ops import typed
-from leapline.bundle.registry import Columns, inputs_of, outputs_of, writer_of
+from leapline.bundle.stage_writers import Columns, inputs_of, outputs_of, writer_of
 from leapline.errors import BundleError
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from leapline.evaluation.companions import Companions
-from leapline.evaluation.companions import blocks as companions
+from leapline.evaluation.card_sections import Companions
+from leapline.evaluation.card_sections import blocks as companions
 from leapline.evaluation.document import Block, Heading, Picture, Table, Text, to_html, to_markdown
 from leapline.evaluation.metrics import Metrics
 from leapline.evaluation.slices import Slice

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from leapline.evaluation.bootstrap import Comparison
+from leapline.evaluation.champion import Rival
 from leapline.evaluation.metrics import Metrics
-from leapline.evaluation.rival import Rival
 from leapline.evaluation.rules import Rule, above, at_least, below, refuse, short
 from leapline.evaluation.slices import Slice
 

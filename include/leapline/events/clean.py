@@ -18,13 +18,13 @@ from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from leapline.clean_events import SCHEMA, looks_personal
-from leapline.events import kinds, lines, pseudonym, sessions
-from leapline.events.balance import balance, count, passed_by, refuse_empty, refuse_unbalanced, stays, tally
+from leapline.events import lines, mapping_sql, pseudonym, sessions
 from leapline.events.constants import with_constants
 from leapline.events.mapping import Mapping, load
-from leapline.events.read import LandedFile, files_of_day, landing_name, read_lines
+from leapline.events.reconciliation import balance, count, passed_by, refuse_empty, refuse_unbalanced, stays, tally
+from leapline.events.schema import SCHEMA, looks_personal
 from leapline.settings import Settings
+from leapline.sources.landing_folder import LandedFile, files_of_day, landing_name, read_lines
 
 QUARANTINE_SCHEMA: Final[dict[str, str]] = {
     "reason": "string",
@@ -196,7 +196,7 @@ def _fixed_plan(spark: SparkSession) -> Iterator[None]:
 
 def _known(used: DataFrame, site: Mapping) -> DataFrame:
     """Kinds and pseudonyms for the lines that are still in; the columns that go through the shuffles."""
-    found = kinds.with_kinds(used, site)
+    found = mapping_sql.with_kinds(used, site)
     personal = F.col("reason").isNull() & F.expr(looks_personal("texts"))
     reason = F.when(personal, lines.in_its_night(F.lit("personal_data"))).otherwise(F.col("reason"))
     texts = F.concat_ws(" ", "item", "category", F.to_json("more"), "dvce_type", "refr_medium")

@@ -7,10 +7,10 @@ from typing import Final
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from leapline.events import kinds
-from leapline.events.landing import FIELDS
+from leapline.events import mapping_sql
 from leapline.events.mapping import Mapping
-from leapline.events.read import enriched_on
+from leapline.snowplow.enriched import FIELDS
+from leapline.sources.landing_folder import enriched_on
 
 WIDTH: Final = len(FIELDS)
 MAX_LINE_BYTES: Final = 2**20
@@ -92,7 +92,7 @@ def fields_of(dated: DataFrame, mapping: Mapping) -> DataFrame:
         cannot be read; its fields are then not to be relied on.
     """
     line, others = F.col("line"), [name for name in dated.columns if name not in {"line", "untimed"}]
-    names = sorted(kinds.columns_of(mapping) | set(ALWAYS))
+    names = sorted(mapping_sql.columns_of(mapping) | set(ALWAYS))
     whole = F.when(F.octet_length(line) <= MAX_LINE_BYTES, F.split(line, "\t", -1))
     hashed = F.lower(F.lpad(F.hex(F.xxhash64(line)), 16, "0"))
     split = dated.select(
@@ -119,12 +119,12 @@ def judged(fields: DataFrame, mapping: Mapping, night: Night, consent_required: 
         when the day's tails were over; `entities` of `contexts`.
     """
     usable = F.col("damage").isNull() & F.col("part").isNotNull()
-    found = kinds.entities(F.when(usable, F.col("contexts")), kinds.entity_fields(mapping))
-    robots = F.when(usable & kinds.may_have_entity("derived_contexts", mapping.bot), F.col("derived_contexts"))
+    found = mapping_sql.entities(F.when(usable, F.col("contexts")), mapping_sql.entity_fields(mapping))
+    robots = F.when(usable & mapping_sql.may_have_entity("derived_contexts", mapping.bot), F.col("derived_contexts"))
     timed = fields.withColumns({"part": _part(), "after_tail": F.col("collector_ts") >= F.col("_until")}).withColumns(
         {
             "entities": found,
-            "derived": kinds.entities(robots, [mapping.bot.field]),
+            "derived": mapping_sql.entities(robots, [mapping.bot.field]),
             "untimely": F.coalesce("damage", _untimely(night)),
         }
     )
@@ -195,11 +195,11 @@ def _micros(span: timedelta) -> int:
 
 
 def _unwanted(mapping: Mapping, consent_required: bool) -> Column:
-    bot = kinds.has_entity(F.col("derived"), mapping.bot)
-    consent = kinds.has_entity(F.col("entities"), mapping.consent)
+    bot = mapping_sql.has_entity(F.col("derived"), mapping.bot)
+    consent = mapping_sql.has_entity(F.col("entities"), mapping.consent)
     return (
-        F.when(bot | kinds.any_of(mapping.bot_columns), F.lit("bot"))
-        .when(kinds.any_of(mapping.internal), F.lit("internal"))
+        F.when(bot | mapping_sql.any_of(mapping.bot_columns), F.lit("bot"))
+        .when(mapping_sql.any_of(mapping.internal), F.lit("internal"))
         .when(F.lit(consent_required) & ~consent, F.lit("no_consent"))
         .when(_any_missing(mapping.session), F.lit("no_session"))
         .when(_any_missing(mapping.visitor), F.lit("no_visitor"))

@@ -19,10 +19,10 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
-from leapline.clean_events import Kind
 from leapline.errors import SpecError
-from leapline.events.landing import FIELDS
-from leapline.jsonplace import in_words, line_of
+from leapline.events.schema import Kind
+from leapline.json_errors import in_words, line_of
+from leapline.snowplow.enriched import FIELDS
 
 DEFAULT: Final = Path(__file__).with_name("mapping.json")
 

@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 
 from leapline.errors import SpecError
 from leapline.features.operations import START, STATES, Before, Feature, Markov, Name, Popular, State, mistake
-from leapline.jsonplace import in_words, line_of
+from leapline.json_errors import in_words, line_of
 
 DEFAULT, DEFAULT_ITEMS = "default_features.json", "default_item_features.json"
 # Columns that the tables of examples and scores have beside the features.

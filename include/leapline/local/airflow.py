@@ -153,7 +153,7 @@ def _start(place: Place, name: str, env: dict[str, str]) -> None:
     log_path.parent.mkdir(parents=True, exist_ok=True)
     with log_path.open("ab") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "leapline.local.keeper", *COMPONENTS[name]],
+            [sys.executable, "-m", "leapline.local.supervisor", *COMPONENTS[name]],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=ROOT, start_new_session=True,
         )  # fmt: skip
     known = {"pid": child.pid, "started": psutil.Process(child.pid).create_time()}

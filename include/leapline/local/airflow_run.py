@@ -58,7 +58,7 @@ def run_dag(
     log = own.folder / "logs" / "once.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     read, write = os.pipe()
-    command = [sys.executable, "-m", "leapline.orchestration.once", "--progress", str(write), "--conf"]
+    command = [sys.executable, "-m", "leapline.orchestration.run_dag_once", "--progress", str(write), "--conf"]
     with log.open("wb") as out:
         child = subprocess.Popen(
             [*command, json.dumps({"date": day.isoformat()} | (conf or {}))],

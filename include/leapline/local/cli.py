@@ -19,7 +19,7 @@ out, err = Console(), Console(stderr=True)
 @registry_app.command("start")
 def registry_start() -> None:
     """Start the local registry, or find it running."""
-    from leapline.local.registry import of_settings
+    from leapline.local.registry_service import of_settings
 
     status = of_settings(Settings.load()).start()
     out.print(f"Registry on {status.address} (process {status.pid})", highlight=False)
@@ -28,7 +28,7 @@ def registry_start() -> None:
 @registry_app.command("stop")
 def registry_stop() -> None:
     """Stop the local registry; its images stay on disk."""
-    from leapline.local.registry import of_settings
+    from leapline.local.registry_service import of_settings
 
     out.print("Stopped" if of_settings(Settings.load()).stop() else "The registry was not running")
 
@@ -39,8 +39,8 @@ def up(port: Annotated[int, typer.Option(help="Loopback port of the web UI.")] =
     from leapline.local.airflow import check_port
     from leapline.local.airflow import up as start
     from leapline.local.airflow_env import Place
-    from leapline.local.registry import of_settings
-    from leapline.local.secret import with_key
+    from leapline.local.pseudonym_key import with_key
+    from leapline.local.registry_service import of_settings
 
     settings = with_key(Settings.load())
     place = Place(settings.tools / "airflow", port)
@@ -56,7 +56,7 @@ def down(port: Annotated[int, typer.Option(help="Loopback port of the web UI.")]
     """Stop Airflow and the local registry."""
     from leapline.local.airflow import down as stop
     from leapline.local.airflow_env import Place
-    from leapline.local.registry import of_settings
+    from leapline.local.registry_service import of_settings
 
     settings = Settings.load()
     stop(Place(settings.tools / "airflow", port), lambda text: out.print(text, highlight=False))
@@ -73,7 +73,7 @@ def airflow_command(context: typer.Context) -> None:
     """Airflow's own command on the local Airflow, e.g. `leapline airflow backfill create --help`."""
     from leapline.local.airflow import command
     from leapline.local.airflow_env import Place
-    from leapline.local.secret import with_key
+    from leapline.local.pseudonym_key import with_key
 
     settings = with_key(Settings.load())
     sys.exit(command(settings, Place(settings.tools / "airflow"), context.args))

@@ -16,16 +16,17 @@ from typing import Any, Final
 
 from rich.console import Console
 
+from leapline.deployment.factory import registry
 from leapline.errors import LeaplineError, LocalServiceError
-from leapline.jobs import judgement, probed
-from leapline.jobs.image import registry
-from leapline.jobs.jvm import FEW_EVENTS
-from leapline.jobs.run import past_report
 from leapline.local.airflow_env import Place
 from leapline.local.airflow_run import Outcome, run_dag
 from leapline.local.progress import progress_bar
-from leapline.local.registry import of_settings
-from leapline.local.secret import with_key
+from leapline.local.pseudonym_key import with_key
+from leapline.local.registry_service import of_settings
+from leapline.modelling import probe_sample
+from leapline.records import verdicts
+from leapline.runtime.reports import past_report
+from leapline.runtime.spark_cds import FEW_EVENTS
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json
 
@@ -88,7 +89,7 @@ def _must_have_ended_well(run: Outcome) -> None:
 
 
 def _generate(settings: Settings, day: date, days: int, sessions_per_day: int, console: Console) -> None:
-    from leapline.events.generator import TRUTH_FOLDER, GeneratorSpec, generate, truth_path
+    from leapline.synthetic import TRUTH_FOLDER, GeneratorSpec, generate, truth_path
 
     wanted = [day - timedelta(days=n) for n in range(days - 1, -1, -1)]
     missing = [d for d in wanted if not truth_path(settings.landing_dir / TRUTH_FOLDER, d).exists()]
@@ -125,7 +126,7 @@ def _score_a_session(settings: Settings, day: date, digest: str) -> dict[str, An
 
     lake = Lake(settings.home)
     manifest = read_json(lake.current("packages", day) / "manifest.json")
-    sample = probed.read_sample(lake.current("evaluations", day), (), manifest)
+    sample = probe_sample.read_sample(lake.current("evaluations", day), (), manifest)
     session = sample.sessions[max(range(len(sample.buys)), key=lambda i: sample.buys[i])]
     with tempfile.TemporaryDirectory(prefix="leapline-demo-") as work:
         layout = registry(settings).pull(digest, Path(work) / "image")
@@ -139,7 +140,7 @@ def best_possible(settings: Settings, day: date) -> float | None:
     """The ROC AUC of the true chances on the very holdout sessions; None for events that were not generated."""
     import pandas as pd
 
-    from leapline.events.generator import TRUTH_FOLDER, best_roc_auc
+    from leapline.synthetic import TRUTH_FOLDER, best_roc_auc
 
     key = settings.key_bytes()
     scores = pd.read_parquet(Lake(settings.home).current("evaluations", day) / "scores.parquet")
@@ -169,7 +170,7 @@ def _tell(
     low, high = metrics["roc_auc_interval"]
     answer = scored["answer"]
     rows = {
-        "verdict": judgement.final(lake, day)["summary"],
+        "verdict": verdicts.final(lake, day)["summary"],
         "ROC AUC": f"{metrics['roc_auc']:.4f} (95 %: {low:.4f} to {high:.4f})"
         + (f", best possible {best:.4f}" if best else ""),
         "average precision": f"{metrics['average_precision']:.4f}",

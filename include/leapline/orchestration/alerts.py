@@ -13,8 +13,8 @@ from typing import Any
 from airflow.sdk import BaseHook, BaseNotifier, Context
 
 from leapline.errors import LeaplineError, SettingsError
-from leapline.jobs.run import past_report
 from leapline.orchestration.links import page_url
+from leapline.runtime.reports import past_report
 from leapline.serving.ledger import Ledger
 from leapline.settings import Settings
 

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from airflow.sdk import BaseOperatorLink, conf
 
 from leapline.errors import LeaplineError
-from leapline.jobs.run import past_report
+from leapline.runtime.reports import past_report
 from leapline.settings import Settings
 
 WITH_CARD = frozenset({"gate", "package", "probe", "publish", "promote"})

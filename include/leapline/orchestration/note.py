@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from leapline.jobs.run import STEPS, past_report
+from leapline.runtime.context import STEPS
+from leapline.runtime.reports import past_report
 from leapline.settings import Settings
 
 LONGEST = 1000

@@ -1,7 +1,7 @@
 """The line's steps as Airflow tasks.
 
 The first task, `resolve`, leaves the run's facts as its XCom; every other one takes them from there, does one step of
-`leapline.jobs` and hands on its summary. A summary or an error is also on disk (`runs/<run id>/<step>.json`).
+`leapline.steps` and hands on its summary. A summary or an error is also on disk (`runs/<run id>/<step>.json`).
 """
 
 from collections.abc import Collection
@@ -15,14 +15,16 @@ from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import BaseOperator, Context, SkipMixin, conf
 from airflow.sdk.exceptions import AirflowException
 
-import leapline.jobs
-from leapline.jobs.jvm import OPTIONS, driver_options
-from leapline.jobs.rollback import promote_model, roll_back
-from leapline.jobs.run import Run, past_report, perform, report_path
-from leapline.orchestration.docs import TASK_DOCS
+import leapline.steps
+from leapline.deployment.manual_promotion import promote_model, roll_back
+from leapline.orchestration.dag_docs import TASK_DOCS
 from leapline.orchestration.failures import as_failure, named_failures
 from leapline.orchestration.links import links
 from leapline.orchestration.params import PARAMS, Facts, resolve
+from leapline.runtime.context import RunContext
+from leapline.runtime.reports import past_report, report_path
+from leapline.runtime.spark_cds import OPTIONS, driver_options
+from leapline.runtime.step import perform
 from leapline.settings import Settings
 
 RESOLVE = "resolve"
@@ -72,7 +74,7 @@ class SparkStep(SparkSubmitOperator):
     def __init__(self, *, step: str, **kwargs: Any) -> None:
         super().__init__(
             task_id=step,
-            application=str(Path(leapline.jobs.__file__).parent / f"{step}.py"),
+            application=str(Path(leapline.steps.__file__).parent / f"{step}.py"),
             pool=conf.get("leapline", "spark_pool", fallback="default_pool"),
             doc_md=TASK_DOCS[step],
             **kwargs,
@@ -108,8 +110,8 @@ class Step(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Do the step; the summary goes on by XCom."""
         facts = _facts(context)
-        run = Run(date.fromisoformat(facts["day"]), context["run_id"], facts["backfill"])
-        work = import_module(f"leapline.jobs.{self.task_id}").run
+        run = RunContext(date.fromisoformat(facts["day"]), context["run_id"], facts["backfill"])
+        work = import_module(f"leapline.steps.{self.task_id}").run
         with named_failures():
             return perform(self.task_id, work, Settings.load(**facts["overrides"]), run)
 

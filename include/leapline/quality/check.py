@@ -87,7 +87,7 @@ def _validate(wanted: Sequence[Expectation], row: Mapping[str, float], day: str,
     import great_expectations as gx
     import pandas as pd
 
-    from leapline.quality.docs import make_self_contained
+    from leapline.quality.data_docs import make_self_contained
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}

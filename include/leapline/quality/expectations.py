@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from leapline.clean_events import SCHEMA
+from leapline.events.schema import SCHEMA
 from leapline.quality.profile import REQUIRED
 
 

@@ -5,7 +5,7 @@ Great Expectations looks at this small table, never at the events: its own passe
 
 from typing import TYPE_CHECKING, Any
 
-from leapline.clean_events import KINDS, looks_personal
+from leapline.events.schema import KINDS, looks_personal
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

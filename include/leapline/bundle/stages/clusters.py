@@ -7,7 +7,7 @@ from typing import Any
 from pyspark.ml.clustering import BisectingKMeansModel, GaussianMixtureModel, KMeansModel
 
 from leapline.bundle.model import Cluster, Node, list_of, matrix, scalar, vector
-from leapline.bundle.registry import Columns, refusal, writes
+from leapline.bundle.stage_writers import Columns, refusal, writes
 from leapline.bundle.stages.models import model_node
 
 

@@ -21,7 +21,7 @@ from pyspark.ml.feature import (
 )
 
 from leapline.bundle.model import Node, float32, list_of, matrix, scalar, vector
-from leapline.bundle.registry import Columns, node, refusal, writes
+from leapline.bundle.stage_writers import Columns, node, refusal, writes
 
 if TYPE_CHECKING:
     pass

@@ -6,7 +6,7 @@ from pyspark.ml.classification import LinearSVCModel, LogisticRegressionModel, N
 from pyspark.ml.regression import LinearRegressionModel
 
 from leapline.bundle.model import Node, Value, matrix, scalar, vector
-from leapline.bundle.registry import Columns, refusal, writes
+from leapline.bundle.stage_writers import Columns, refusal, writes
 from leapline.bundle.stages.models import classifier_node, model_node, thresholds_of
 
 

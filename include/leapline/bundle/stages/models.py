@@ -5,7 +5,7 @@ from typing import Any
 
 from leapline.bundle.model import Node as _Node
 from leapline.bundle.model import Value, list_of
-from leapline.bundle.registry import node, refusal
+from leapline.bundle.stage_writers import node, refusal
 
 _PORTS = {"raw_prediction": "rawPredictionCol", "probability": "probabilityCol", "prediction": "predictionCol"}
 

@@ -17,7 +17,7 @@ from pyspark.ml.classification import (
 from pyspark.ml.regression import DecisionTreeRegressionModel, GBTRegressionModel, RandomForestRegressionModel
 
 from leapline.bundle.model import Categorical, Continuous, Leaf, Model, Node, Record, Tree, Value, list_of, scalar
-from leapline.bundle.registry import Columns, refusal, writes
+from leapline.bundle.stage_writers import Columns, refusal, writes
 from leapline.bundle.stages.models import classifier_node, model_node, thresholds_of
 
 _TREES_A_CALL = 200

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from leapline.deployment.factory import registry
 from leapline.errors import LeaplineError
-from leapline.jobs.image import registry
 from leapline.orchestration.page.runs import Json, current, read_or
 from leapline.serving.ledger import Ledger
 from leapline.serving.promote import CHAMPION, PREVIOUS

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from leapline.errors import LeaplineError
-from leapline.jobs.run import STEPS
+from leapline.runtime.context import STEPS
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json
 

@@ -1,0 +1,111 @@
+"""What differs between two bundles, as plain data."""
+
+from collections.abc import Callable, Iterator, Mapping
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import Any, TypeVar
+
+from leapline.bundle.inspection import short, tree_sizes
+from leapline.bundle.model import Bundle, Node
+from leapline.bundle.protobuf_codec import encode_value
+from leapline.bundle.reader import read
+
+T = TypeVar("T")
+
+_INFO = ("name", "uid", "format", "version", "timestamp")
+
+
+def diff(before: Path, after: Path) -> dict[str, Any]:
+    """Changes from one archive to the other, ready for JSON; stages are matched by op and output columns, not by name.
+
+    Raises:
+        BundleError: one of them is not a whole bundle.
+    """
+    return compare(read(before), read(after))
+
+
+def compare(before: Bundle, after: Bundle) -> dict[str, Any]:
+    """As `diff`, for bundles in memory. `same` ignores bundle.json's own fields and the stages' names."""
+    stages = list(_stages(before.root, after.root))
+    extra = _changes(before.extra, after.extra, lambda a, b: a == b, lambda data: f"{len(data)} bytes")
+    info = {
+        key: [getattr(before, key), getattr(after, key)] for key in _INFO if getattr(before, key) != getattr(after, key)
+    }
+    return {"same": not stages and not extra, "info": info, "stages": stages, "extra": extra}
+
+
+def _stages(before: Node, after: Node) -> Iterator[dict[str, Any]]:
+    old, new = list(before.walk())[1:], list(after.walk())[1:]
+    matcher = SequenceMatcher(None, [_key(n) for n in old], [_key(n) for n in new], autojunk=False)
+    for what, a, b, c, d in matcher.get_opcodes():
+        if what == "equal":
+            for left, right in zip(old[a:b], new[c:d], strict=True):
+                yield from _stage(left, right)
+            continue
+        yield from ({"change": "removed", **_title(node)} for node in old[a:b])
+        yield from ({"change": "added", **_title(node)} for node in new[c:d])
+
+
+def _stage(before: Node, after: Node) -> Iterator[dict[str, Any]]:
+    old, new = ({k: v for k, v in n.model.attributes.items() if k != "nodes"} for n in (before, after))
+    attributes = _changes(old, new, lambda a, b: encode_value(a) == encode_value(b), short)
+    ports = [] if before.inputs == after.inputs and before.outputs == after.outputs else _ports(before, after)
+    trees = _trees(before, after)
+    if attributes or ports or trees:
+        found = {"attributes": attributes, "ports": ports, "trees": trees}
+        yield {"change": "changed", **_title(after), **{key: value for key, value in found.items() if value}}
+
+
+def _changes(
+    before: Mapping[str, T], after: Mapping[str, T], same: Callable[[T, T], bool], show: Callable[[T], Any]
+) -> list[dict[str, Any]]:
+    out = []
+    for name in sorted(before.keys() | after.keys()):
+        old, new = before.get(name), after.get(name)
+        if old is None or new is None or not same(old, new):
+            out.append(
+                {
+                    "name": name,
+                    "before": None if old is None else show(old),
+                    "after": None if new is None else show(new),
+                }
+            )
+    return out
+
+
+def _ports(before: Node, after: Node) -> list[dict[str, str]]:
+    old, new = ({f"{s.port}": s.column for s in (*n.inputs, *n.outputs)} for n in (before, after))
+    return [
+        {"port": p, "before": old.get(p, ""), "after": new.get(p, "")}
+        for p in sorted(old | new)
+        if old.get(p) != new.get(p)
+    ]
+
+
+def _trees(before: Node, after: Node) -> dict[str, Any] | None:
+    """Sizes of both, and how many member trees differ."""
+    old, new = _members(before), _members(after)
+    changed = sum(repr(old[name]) != repr(new[name]) for name in old.keys() & new.keys())
+    if not changed and old.keys() == new.keys():
+        return None
+    return {
+        "before": tree_sizes(before),
+        "after": tree_sizes(after),
+        "changed": changed,
+        "compared": len(old.keys() & new.keys()),
+    }
+
+
+def _members(node: Node) -> dict[str, Any]:
+    if node.members:
+        return {name: list(tree) for name, (_, tree) in node.members.items()}
+    own = node.tree if node.tree is not None else node.clusters
+    return {} if own is None else {"tree": list(own)}
+
+
+def _key(node: Node) -> tuple[Any, ...]:
+    return (node.op, tuple(s.column for s in node.outputs))
+
+
+def _title(node: Node) -> dict[str, str]:
+    return {"stage": node.name, "op": node.op}

@@ -1,0 +1,1 @@
+"""The registry, tags and tools of an installation, and promotions made by hand."""

@@ -1,1 +1,0 @@
-"""The line's steps: plain functions over the lake, and their spark-submit entry points."""

@@ -1,0 +1,1 @@
+"""What training and evaluation share: windows of days, labelled examples, scores, comparisons."""

@@ -1,0 +1,50 @@
+"""The configuration that a day's examples are built with, and whether examples in the lake still match it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from leapline.features.spec import FeatureSpec, wanted
+from leapline.settings import Settings
+from leapline.storage import read_json
+
+FEATURES, ITEM_FEATURES, FACTS = "features.json", "item_features.json", "examples.json"
+EXAMPLES_FORMAT_VERSION = 2
+"""How the prefixes of a session are chosen; raise it when that changes, so that older examples are built again."""
+
+
+@dataclass(frozen=True)
+class ExampleConfig:
+    """What determines a day's examples besides its events.
+
+    Attributes:
+        sessions: the features of sessions, without the parts that are fitted in training.
+        items: the features of session-item pairs, likewise.
+        per_session: maximum number of examples per session.
+    """
+
+    sessions: FeatureSpec
+    items: FeatureSpec
+    per_session: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Read the feature specs that the settings name.
+
+        Raises:
+            SpecError: a feature spec is malformed, or describes the other unit.
+        """
+        sessions, items = wanted(settings.features, "session"), wanted(settings.item_features, "pair")
+        return cls(sessions.unlearnt, items.unlearnt, settings.examples_per_session)
+
+    def matches(self, folder: Path) -> bool:
+        """Return whether the examples in `folder` were built with this configuration."""
+        if not (folder / ITEM_FEATURES).exists():
+            return False
+        texts = [(folder / name).read_text(encoding="utf-8") for name in (FEATURES, ITEM_FEATURES)]
+        facts = read_json(folder / FACTS)
+        built_with = (facts.get("way"), facts.get("per_session"))
+        return texts == [self.sessions.dumps(), self.items.dumps()] and built_with == (
+            EXAMPLES_FORMAT_VERSION,
+            self.per_session,
+        )

@@ -1,0 +1,1 @@
+"""Decisions about models: verdicts, candidates, history, and what is serving."""

@@ -1,0 +1,41 @@
+"""What identifies a run: its data day, its id, and the steps that it consists of."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+STEP_DESCRIPTIONS: Final[dict[str, str]] = {
+    "extract": "Read and clean the day's Snowplow events, and those of missing training days; quarantine broken lines.",
+    "check_events": "Check the day's clean events with Great Expectations; a broken expectation is an error.",
+    "featurize": "Compute features and labels of sessions and of their items, for the day and changed training days.",
+    "train": "Fit and calibrate the forests on the days before, and write their Bundle.ML.",
+    "evaluate": "Score the day, unseen in training: metrics, slices, plots, and the champion on the same sessions.",
+    "gate": "Decide the verdict, rule by rule, and write the model card.",
+    "package": "Put model and scorer into one image on disk.",
+    "probe": "Start that image and compare its answers with Spark's.",
+    "publish": "Push the image under its model id, and compare what the registry returns.",
+    "promote": "Move the tag `champion` to the image, if the verdict still applies.",
+}
+"""What each step does for its data day, in the order in which a run takes them."""
+STEPS: Final = tuple(STEP_DESCRIPTIONS)
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What a step is run for.
+
+    Attributes:
+        day: the data day, UTC.
+        run_id: Airflow's run id, or a generated one for a command.
+        backfill: whether the run rebuilds the past; such a run never moves the champion to an older day.
+    """
+
+    day: date
+    run_id: str
+    backfill: bool = False
+
+
+def new_run_id() -> str:
+    """Return a run id for a step started from the command line."""
+    return f"manual-{uuid.uuid4().hex[:8]}"

@@ -1,0 +1,86 @@
+"""How a step is run and reported.
+
+A step is a module of `leapline.steps` with `run(settings, context) -> summary`. Started by Airflow, by `spark-submit`
+or from the command line, it leaves `runs/<run id>/<step>.json`: its summary, duration, rows and bytes, or the error
+that ended it. What the steps leave in the lake is documented in docs/lake.md.
+"""
+
+import argparse
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+
+from leapline.errors import LeaplineError, SettingsError
+from leapline.runtime.context import RunContext, new_run_id
+from leapline.runtime.output_sizes import measure_outputs
+from leapline.runtime.reports import describe, report_path
+from leapline.settings import Settings
+from leapline.storage import Lake, write_json
+
+Step = Callable[[Settings, RunContext], dict[str, Any]]
+
+
+def perform(step: str, step_function: Step, settings: Settings, context: RunContext) -> dict[str, Any]:
+    """Run a step and write its report, whether it succeeds or fails.
+
+    Returns:
+        The step's summary.
+
+    Raises:
+        LeaplineError: as the step raised it.
+    """
+    path = report_path(settings, context.run_id, step)
+    path.unlink(missing_ok=True)
+    started = time.monotonic()
+    base: dict[str, Any] = {"step": step, "day": context.day.isoformat(), "run_id": context.run_id}
+    try:
+        summary = step_function(settings, context)
+    except LeaplineError as exc:
+        write_json(path, base | {"ok": False, "error": describe(exc)})
+        raise
+    seconds = round(time.monotonic() - started, 3)
+    outputs = measure_outputs(Lake(settings.home), step, context.day)
+    write_json(path, base | {"ok": True, "summary": summary, "seconds": seconds, "written": outputs})
+    return summary
+
+
+def main(step: str, step_function: Step) -> None:
+    """Run a step as a program, under `spark-submit` or `python -m`; ends the process with exit status 0 or 1."""
+    args = _parser(step).parse_args()
+    try:
+        settings = Settings.load(**parse_overrides(args.set))
+        perform(step, step_function, settings, RunContext(args.date, args.run_id, args.backfill))
+    except LeaplineError as exc:
+        print(f"{type(exc).__name__}: {exc}", file=sys.stderr)
+        sys.exit(1)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(1)
+
+
+def _parser(step: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"leapline.steps.{step}")
+    parser.add_argument("--date", type=date.fromisoformat, required=True, help="data day, YYYY-MM-DD")
+    parser.add_argument("--run-id", default=new_run_id(), help="id of the run")
+    parser.add_argument("--backfill", action="store_true", help="the run rebuilds the past")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a setting for this run"
+    )
+    return parser
+
+
+def parse_overrides(pairs: list[str]) -> Mapping[str, str]:
+    """Parse `["training_days=3"]` into settings.
+
+    Raises:
+        SettingsError: a pair without `=`.
+    """
+    for pair in pairs:
+        if "=" not in pair:
+            raise SettingsError(
+                "--set", found=repr(pair), expected="KEY=VALUE", fix="For example --set training_days=3."
+            )
+    return dict(pair.split("=", 1) for pair in pairs)

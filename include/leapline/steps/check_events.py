@@ -1,0 +1,60 @@
+"""Great Expectations over the numbers of the day's events; a breach fails the night."""
+
+from datetime import date, timedelta
+from typing import Any
+
+from leapline.errors import DataCheckError
+from leapline.modelling.days import days_with
+from leapline.runtime.context import RunContext
+from leapline.runtime.step import main
+from leapline.settings import Settings
+from leapline.storage import Lake, read_json, write_json
+
+HISTORY_DAYS = 14
+
+
+def run(settings: Settings, context: RunContext) -> dict[str, Any]:
+    """Check the data day, and the training days whose present events were never checked.
+
+    Raises:
+        NotInLakeError: the day was not extracted.
+        DataCheckError: the data day breaks an expectation. A training day that does is left out of training.
+    """
+    lake = Lake(settings.home)
+    lake.current("events", context.day)
+    earlier = [day for day in days_with(lake, "events", settings, context.day) if not _is_checked(lake, day)]
+    summary: dict[str, Any] = {day.isoformat(): _check(settings, lake, day) for day in earlier}
+    result = summary[context.day.isoformat()] = _check(settings, lake, context.day)
+    if not result["passed"]:
+        raise DataCheckError(
+            f"events of {context.day}",
+            found=result["sentence"],
+            expected="every expectation to hold",
+            fix=f"Open {result['docs']}, mend the source, and run the day again. The champion serves on.",
+        )
+    return summary
+
+
+def _check(settings: Settings, lake: Lake, day: date) -> dict[str, Any]:
+    from leapline.quality.check import check
+    from leapline.quality.expectations import Limits
+
+    events = lake.current("events", day)
+    before = [day - timedelta(days=n) for n in range(1, HISTORY_DAYS + 1)]
+    history = [read_json(lake.current("events", d) / "profile.json") for d in before if lake.has("events", d)]
+    limits = Limits(settings.min_volume_ratio, settings.max_quarantine_share)
+    with lake.attempt("checks", day) as out:
+        result = check(read_json(events / "profile.json"), history, limits, day.isoformat(), out)
+        write_json(out / "result.json", result.as_dict() | {"source": events.name})
+    return {"passed": result.passed, "sentence": result.sentence(), "docs": str(out / result.docs)}
+
+
+def _is_checked(lake: Lake, day: date) -> bool:
+    """Whether these very events were checked."""
+    if not lake.has("checks", day):
+        return False
+    return bool(read_json(lake.current("checks", day) / "result.json")["source"] == lake.current("events", day).name)
+
+
+if __name__ == "__main__":
+    main("check_events", run)

@@ -1,0 +1,112 @@
+"""Put the judged model into one archive, and archive and scorer into one image on disk. Nothing is published."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from leapline.bundle.archive import read_entries, write_entries
+from leapline.evaluation.verdict import Verdict, without_champion
+from leapline.records import model_record
+from leapline.runtime.context import RunContext
+from leapline.runtime.lineage import code_version, libraries
+from leapline.runtime.step import main
+from leapline.serving import image
+from leapline.settings import Settings
+from leapline.storage import Lake, json_bytes, read_json, write_json
+
+METRICS = (
+    "examples",
+    "positives",
+    "roc_auc",
+    "roc_auc_interval",
+    "average_precision",
+    "average_precision_interval",
+    "log_loss",
+    "brier",
+    "calibration_error",
+)
+MANIFEST, FEATURES, FOLDER = "leapline/manifest.json", "leapline/features.json", "leapline/"
+
+
+def run(settings: Settings, context: RunContext) -> dict[str, Any]:
+    """Build archive and image; the same days, settings and code give the same bytes.
+
+    What depends on anything else, such as the champion of the hour, stays out of the archive: the papers beside the
+    model have it.
+
+    Raises:
+        NotInLakeError: no candidate, evaluation or verdict of that day.
+        ToolMissingError: no scorer binary.
+    """
+    lake = Lake(settings.home)
+    candidate, evaluation = lake.current("candidates", context.day), lake.current("evaluations", context.day)
+    verdict = without_champion(Verdict.from_dict(read_json(lake.current("verdicts", context.day) / "verdict.json")))
+    found = read_json(evaluation / "metrics.json")
+    document = manifest(context.day, read_json(candidate / "training.json"), found, verdict.as_dict())
+    document |= {"items": _items_manifest(candidate / "items", found["items"])}
+    cards = model_record.cards(model_record.read(lake, context.day), verdict, links=False)
+    with lake.attempt("packages", context.day) as out:
+        entries = read_entries(candidate / "model.zip") | {
+            MANIFEST: json_bytes(document),
+            FEATURES: (candidate / "features.json").read_bytes(),
+            **{FOLDER + name: content for name, content in cards.items()},
+            **(_items(candidate / "items") if document["items"] else {}),
+        }
+        sha256 = write_entries(out / "model.zip", entries)
+        model_id = f"{context.day.isoformat()}-{sha256[:12]}"
+        info = _build_image(settings, out, model_id, context.day)
+        summary = {
+            "model_id": model_id,
+            "archive": str(out / "model.zip"),
+            "archive_sha256": sha256,
+            "archive_bytes": (out / "model.zip").stat().st_size,
+            "image_layout": str(out / "image"),
+            "image_digest": info.index_digest,
+            "image_bytes": info.size_bytes,
+        }
+        write_json(out / "manifest.json", document)
+        write_json(out / "package.json", summary)
+    return summary
+
+
+def manifest(day: date, training: dict[str, Any], metrics: dict[str, Any], verdict: dict[str, Any]) -> dict[str, Any]:
+    """What the archive says of its model; plain data, no clock, no path, no person."""
+    return {
+        "manifest_version": 1,
+        "label": "buy",
+        "data_day": day.isoformat(),
+        "training_days": training["days"],
+        "code_version": code_version(),
+        "libraries": libraries(),
+        "metrics": {name: metrics[name] for name in METRICS},
+        "verdict": verdict,
+        "threshold": training["threshold"],
+        "calibration": training["calibration"],
+        "parent": None,
+    }
+
+
+def _items_manifest(folder: Path, metrics: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What the archive says of the model of items; None if there is none, or it ranks no better than chance."""
+    if not metrics or (metrics["roc_auc"] or 0) <= 0.5:
+        return None
+    training = read_json(folder / "training.json")
+    kept = {name: metrics[name] for name in (*METRICS, "first_is_bought")}
+    return {"metrics": kept, "threshold": training["threshold"], "calibration": training["calibration"]}
+
+
+def _items(folder: Path) -> dict[str, bytes]:
+    """The archive's entries of the model of items: a bundle of its own, and its features."""
+    entries = read_entries(folder / "model.zip") | {"features.json": (folder / "features.json").read_bytes()}
+    return {f"{FOLDER}items/{name}": content for name, content in entries.items()}
+
+
+def _build_image(settings: Settings, out: Path, model_id: str, day: date) -> image.ImageInfo:
+    labels = {image.LABEL + "revision": code_version(), image.LABEL + "licenses": "Apache-2.0"}
+    scorers = {a: settings.tools / "scorer" / f"linux-{a}" / "scorer" for a in ("amd64", "arm64")}
+    ended = datetime.combine(day + timedelta(days=1), time(), UTC)
+    return image.build(out / "model.zip", scorers, out / "image", model_id=model_id, labels=labels, created=ended)
+
+
+if __name__ == "__main__":
+    main("package", run)

@@ -1,0 +1,86 @@
+"""Start the very image that would be pushed, hold its answers against Spark's, and close the verdict."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from leapline.evaluation.rules import Rule, at_most, below, refuse
+from leapline.evaluation.verdict import Verdict, conclude
+from leapline.features import spec as specs
+from leapline.modelling import probe_sample
+from leapline.records import history, model_record, verdicts
+from leapline.runtime.context import RunContext
+from leapline.runtime.step import main
+from leapline.serving.probe import ProbeReport, probe
+from leapline.settings import Settings
+from leapline.storage import Lake, read_json, write_json
+
+
+def run(settings: Settings, context: RunContext) -> dict[str, Any]:
+    """Send holdout rows and sessions through the image; a difference or a crash is a refusal, told in the summary.
+
+    Raises:
+        NotInLakeError: nothing was packaged for that day.
+    """
+    lake = Lake(settings.home)
+    package = lake.current("packages", context.day)
+    evaluation = lake.current("evaluations", context.day)
+    sample = read_json(evaluation / probe_sample.ROWS)
+    spec = specs.load(lake.current("candidates", context.day) / "features.json")
+    sessions = probe_sample.read_sample(evaluation, spec.columns, read_json(package / "manifest.json"))
+    with tempfile.TemporaryDirectory(prefix="leapline-probe-") as work:
+        report = probe(
+            package / "image",
+            sample["rows"],
+            sample["expected"],
+            tolerance=settings.probe_tolerance,
+            workdir=Path(work),
+            sample=sessions,
+        )
+    gate = lake.current("verdicts", context.day)
+    verdict = conclude([*Verdict.from_dict(read_json(gate / verdicts.FILE)).rules, *_rules(settings, report)])
+    found = model_record.read(lake, context.day)
+    result = verdicts.result(verdict.passed, context.backfill)
+    summary = report.to_dict() | {
+        "passed": verdict.passed,
+        "sentence": _sentence(report, verdict),
+        "result": result,
+        "image_digest": read_json(package / "package.json")["image_digest"],
+    }
+    with lake.attempt("probes", context.day) as out:
+        write_json(out / "probe.json", summary)
+        document = verdicts.document(verdict, context, found.champion, result) | {"gate": gate.name}
+        write_json(out / verdicts.FILE, document)
+        model_record.write_cards(out, found, verdict)
+    history.write(settings)
+    return summary
+
+
+def _rules(settings: Settings, report: ProbeReport) -> list[Rule]:
+    """What the image itself has to hold."""
+    same = f"the image's greatest difference from Spark on {report.rows} rows and {_sessions(report)}"
+    if report.passed:
+        parity = at_most("probe_parity", report.max_difference, settings.probe_tolerance, same)
+    else:
+        parity = refuse("probe_parity", f"at most {settings.probe_tolerance:g}", report.reason)
+    p99 = report.p99_us / 1e3 if report.p99_us is not None else None
+    noun = "p99 of one-row answers of the image, milliseconds"
+    return [parity, below("probe_latency", p99, settings.max_latency_ms, noun, "it answers too late", report.reason)]
+
+
+def _sentence(report: ProbeReport, verdict: Verdict) -> str:
+    if not verdict.passed:
+        return f"{verdict.summary} Nothing was pushed."
+    return (
+        f"The image gives Spark's probability on {report.rows} rows, and its features on {_sessions(report)} "
+        f"(greatest difference {report.max_difference:.1e}); first answer after {report.start_ms:.0f} ms, "
+        f"p99 {report.p99_us:.0f} us."
+    )
+
+
+def _sessions(report: ProbeReport) -> str:
+    return f"{report.sessions} sessions" + (f" with {report.items} items" if report.items else "")
+
+
+if __name__ == "__main__":
+    main("probe", run)

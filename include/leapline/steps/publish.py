@@ -1,0 +1,83 @@
+"""Push the probed image under its model id, compare what the registry gives back, and keep the model's papers."""
+
+import shutil
+import tempfile
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from leapline.deployment.factory import registry
+from leapline.errors import ProbeError
+from leapline.records import verdicts
+from leapline.runtime.context import RunContext
+from leapline.runtime.step import main
+from leapline.settings import Settings
+from leapline.storage import Lake, read_json, write_json
+
+
+def run(settings: Settings, context: RunContext) -> dict[str, Any]:
+    """Push; pushing an image that is there already sends nothing.
+
+    Raises:
+        ProbeError: the image was not probed, or refused.
+        RegistryError: not pushed, or the registry gives something else back; no tag was moved.
+    """
+    lake = Lake(settings.home)
+    package = lake.current("packages", context.day)
+    packed = read_json(package / "package.json")
+    _must_have_passed(lake, context.day, packed["image_digest"])
+    target = registry(settings)
+    pushed = target.push(package / "image", packed["model_id"])
+    with tempfile.TemporaryDirectory(prefix="leapline-pull-") as work:
+        target.verify(package / "image", packed["image_digest"], Path(work))
+    metrics = read_json(package / "manifest.json")["metrics"]
+    summary = {
+        "model_id": packed["model_id"],
+        "data_day": context.day.isoformat(),
+        "image": settings.image,
+        "tag": packed["model_id"],
+        "digest": packed["image_digest"],
+        "archive_sha256": packed["archive_sha256"],
+        "pushed": pushed,
+        "metrics": metrics,
+        "parent": read_json(lake.current("probes", context.day) / "verdict.json")["champion"]["model_id"],
+    }
+    _keep_papers(lake, context.day, package, summary)
+    return summary
+
+
+def _must_have_passed(lake: Lake, day: date, digest: str) -> None:
+    """What is pushed is what was probed, not a later build, and nobody has refused it since."""
+    report, verdict = read_json(lake.current("probes", day) / "probe.json"), verdicts.final(lake, day)
+    if not verdict["passed"]:
+        raise ProbeError(
+            f"image {digest}",
+            found=verdict["summary"],
+            expected="a verdict that lets it pass",
+            fix=f"Nothing was pushed. `leapline gate --date {day}` tells each rule.",
+        )
+    if not report["passed"] or report["image_digest"] != digest:
+        raise ProbeError(
+            f"image {digest}",
+            found=report["sentence"] if not report["passed"] else f"a probe of {report['image_digest']}",
+            expected="a passed probe of this very image",
+            fix=f"Run `leapline probe --date {day}` and read its verdict.",
+        )
+
+
+def _keep_papers(lake: Lake, day: date, package: Path, summary: dict[str, Any]) -> None:
+    evaluation, probed = lake.current("evaluations", day), lake.current("probes", day)
+    with lake.attempt("models", summary["model_id"]) as out:
+        for folder, names in (
+            (package, ("model.zip", "manifest.json")),
+            (evaluation, ("metrics.json", "champion.json")),
+            (probed, ("verdict.json", "card.md", "card.html", "probe.json")),
+        ):
+            for name in names:
+                shutil.copy2(folder / name, out)
+        shutil.copytree(evaluation / "plots", out / "plots")
+        write_json(out / "publication.json", summary)
+
+
+if __name__ == "__main__":
+    main("publish", run)

@@ -1,0 +1,20 @@
+"""A made-up shop's Snowplow events, with the truth about who buys: for demonstrations, tests and benchmarks."""
+
+from leapline.synthetic.planted import PLANTED
+from leapline.synthetic.run import GeneratorReport, generate
+from leapline.synthetic.spec import GeneratorSpec
+from leapline.synthetic.truth import FOLDER, Truth, best_roc_auc, read_truth, truth_path
+
+TRUTH_FOLDER = FOLDER
+
+__all__ = [
+    "PLANTED",
+    "TRUTH_FOLDER",
+    "GeneratorReport",
+    "GeneratorSpec",
+    "Truth",
+    "best_roc_auc",
+    "generate",
+    "read_truth",
+    "truth_path",
+]

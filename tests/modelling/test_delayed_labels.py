@@ -1,0 +1,38 @@
+"""Labels as they are once late events have landed."""
+
+import shutil
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from leapline.modelling.delayed_labels import labels_now
+from leapline.settings import Settings
+from leapline.synthetic import GeneratorSpec, generate
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+DAY = date(2026, 3, 2)
+KEY = "a key for tests, of at least 32 bytes"
+
+
+@pytest.mark.spark
+def test_purchases_that_arrive_late_flip_labels(tmp_path: Path, spark: "SparkSession") -> None:
+    landing = tmp_path / "landing"
+    generate(landing, GeneratorSpec(start=DAY, days=1, sessions_per_day=600, buyers=0.3, late=0.4, late_beyond=0))
+    settings = Settings(home=tmp_path, landing=landing, pseudonym_key=KEY, spark_shuffle_partitions=2)
+    later = [run for run in landing.iterdir() if run.name >= "run=2026-03-03-04"]
+    assert later
+    for run in later:
+        shutil.move(run, tmp_path / run.name)
+    then = labels_now(spark, settings, DAY)
+    for run in later:
+        shutil.move(tmp_path / run.name, run)
+    now = labels_now(spark, settings, DAY)
+    both = then.index.intersection(now.index)
+    flipped = then[both] != now[both]
+    assert len(both) > 300
+    assert 5 < flipped.sum() < 0.5 * len(both)
+    assert (now[both][flipped] == 1).all(), "a late event adds a purchase, it takes none away"

@@ -1,0 +1,113 @@
+"""The model of items through the real jobs: trained, judged and packed, and a shop where it cannot be."""
+
+from datetime import date
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from leapline.bundle.archive import read_entries, write_entries
+from leapline.bundle.reader import read
+from leapline.features import spec as specs
+from leapline.runtime.context import RunContext
+from leapline.settings import Settings
+from leapline.steps.package import _items, _items_manifest
+from leapline.storage import Lake, read_json, write_json
+from tests.steps import shop
+
+pytestmark = [pytest.mark.spark, pytest.mark.usefixtures("spark")]
+FIRST, SECOND = date(2026, 3, 1), date(2026, 3, 2)
+POPULAR = (
+    '{"version": 1, "unit": "session", "features": [{"name": "n_item_views", "op": "count", "kinds": ["item_view"]},'
+    ' {"name": "odds", "op": "markov"}, {"name": "most", "op": "popular", "of": "item", "vocabulary": "items", "k": 1,'
+    ' "give": "clicks"}]}'
+)
+
+
+def open_day(lake: Lake, day: date, buys: bool) -> None:
+    """Buyers look at up to five items, and buy the one they looked at most."""
+    shop.open_day(lake, day, 800)
+    path = next(lake.current("events", day).glob("events/*.parquet"))
+    events = pd.read_parquet(path)
+    rng = np.random.default_rng(day.toordinal())
+    views = events["kind"] == "item_view"
+    events.loc[views, "item"] = rng.choice([f"i{n}" for n in range(5)], size=views.sum(), p=[0.4, 0.3, 0.1, 0.1, 0.1])
+    most = events[views].groupby("session")["item"].agg(lambda seen: seen.mode()[0])
+    bought = events[events["kind"] == "purchase"].copy()
+    bought = bought.assign(kind="purchase_item", item=bought["session"].map(most), event_id=bought["event_id"] + "-i")
+    every = pd.concat([events, bought[bought["item"].notna()]]) if buys else events
+    every.to_parquet(path, index=False, coerce_timestamps="us")
+
+
+def a_night(folder: Path, buys: bool) -> tuple[Settings, dict[str, Any]]:
+    lake = Lake(folder / "lake")
+    for day in (FIRST, SECOND):
+        open_day(lake, day, buys)
+    (folder / "features.json").write_text(POPULAR)
+    settings = Settings(
+        home=lake.root, training_days=1, forest_trees=5, forest_depth=4, bootstrap_draws=100, compare_champion=False,
+        features=folder / "features.json",
+    )  # fmt: skip
+    steps = ("featurize", "train", "evaluate")
+    context = RunContext(SECOND, "t")
+    return settings, {step: import_module(f"leapline.steps.{step}").run(settings, context) for step in steps}
+
+
+def shuffle_rows(examples: Path) -> None:
+    for table in ("examples", "items"):
+        rows = pd.read_parquet(examples / table).sample(frac=1, random_state=1)
+        for path in (examples / table).glob("*.parquet"):
+            path.unlink()
+        rows.to_parquet(examples / table / "part-0.parquet", index=False, coerce_timestamps="us")
+
+
+def test_a_night_with_items(tmp_path: Path) -> None:
+    settings, summary = a_night(tmp_path, buys=True)
+    lake = Lake(settings.home)
+    candidate = lake.current("candidates", SECOND)
+    found = read_json(lake.current("evaluations", SECOND) / "metrics.json")
+    assert summary["train"]["items"]["trained"]
+    assert summary["featurize"][SECOND.isoformat()]["bought_pairs"] > 50
+    assert found["items"]["roc_auc"] > 0.85
+    assert found["items"]["first_is_bought"] > 0.6
+    assert _items_manifest(candidate / "items", found["items"])["metrics"]["roc_auc"] == found["items"]["roc_auc"]
+
+    entries = read_entries(candidate / "model.zip") | _items(candidate / "items")
+    inner = {k.removeprefix("leapline/items/"): v for k, v in entries.items() if k.startswith("leapline/items/")}
+    assert specs.loads(inner["features.json"]).unit == "pair"
+    write_entries(tmp_path / "items.zip", inner)
+    assert read(tmp_path / "items.zip").root.op == "pipeline"
+
+    spec = specs.load(candidate / "features.json")
+    assert spec.vocabularies == {"items": ("i0",)}
+    assert spec.tables["markov"]["item_view"]["item_view"] != 0
+    assert read_json(candidate / "markov.json")["millionths"] == spec.tables["markov"]
+    scores = pd.read_parquet(lake.current("evaluations", SECOND) / "scores.parquet")
+    assert scores["session"].is_unique
+    assert found["examples"] == len(scores)
+    assert 0.5 < found["baseline_roc_auc"] < 1 and found["baseline_average_precision"] > 0
+    assert scores["baseline"].between(0, 1).all()
+    assert sum(row["examples"] for row in found["moments"]) > len(scores)
+
+    shuffle_rows(lake.current("examples", SECOND))
+    import_module("leapline.steps.evaluate").run(settings, RunContext(SECOND, "t"))
+    again = read_json(lake.current("evaluations", SECOND) / "metrics.json")
+    assert again == found, "metrics depend on the order in which Spark wrote the examples"
+
+
+def test_a_shop_whose_purchases_name_no_item_has_no_model_of_items(tmp_path: Path) -> None:
+    settings, summary = a_night(tmp_path, buys=False)
+    assert summary["train"]["items"] == {
+        "trained": False, "why": "no viewed item was bought in the training days, or every one was"
+    }  # fmt: skip
+    assert read_json(Lake(settings.home).current("evaluations", SECOND) / "metrics.json")["items"] is None
+
+
+def test_items_ranked_no_better_than_chance_are_not_packed(tmp_path: Path) -> None:
+    write_json(tmp_path / "training.json", {"threshold": 0.5, "calibration": None})
+    assert _items_manifest(tmp_path, None) is None
+    assert _items_manifest(tmp_path, {"roc_auc": None}) is None
+    assert _items_manifest(tmp_path, {"roc_auc": 0.5}) is None

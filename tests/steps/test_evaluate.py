@@ -1,0 +1,88 @@
+"""What evaluation writes about scores that are there already, without Spark."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from leapline.evaluation.champion import Rival, comparison_from
+from leapline.modelling.comparison import compare_with_champion
+from leapline.settings import Settings
+from leapline.steps import evaluate
+from leapline.storage import read_json
+
+TRAINING = {"calibration": None, "importances": {"x": 0.7, "y": 0.3}}
+
+
+def holdout(rows: int = 1200) -> pd.DataFrame:
+    """Scores of a candidate, of a champion that is nearly as good, and of a baseline that is not."""
+    rng = np.random.default_rng(1)
+    wish = rng.normal(size=rows)
+    chance = 1 / (1 + np.exp(2.5 - 2 * wish))
+    return pd.DataFrame(
+        {
+            "session": [f"s{i:04d}" for i in range(rows)],
+            "visitor": [f"v{i // 2:04d}" for i in range(rows)],
+            "start_ts": pd.Timestamp("2026-03-01") + pd.to_timedelta(np.arange(rows), unit="min"),
+            "device": np.where(np.arange(rows) % 3, "Mobile", None),
+            "new_visitor": np.arange(rows) % 2 == 0,
+            "label": (rng.random(rows) < chance).astype(int),
+            "x": wish,
+            "y": 0.0,
+            "score": chance,
+            "champion": 1 / (1 + np.exp(2.5 - 2 * wish - 0.3 * rng.normal(size=rows))),
+            "baseline": rng.random(rows),
+        }
+    )
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path, bootstrap_draws=200, probe_rows=1000)
+
+
+def test_a_baseline_is_compared_where_there_is_one(settings: Settings, tmp_path: Path) -> None:
+    scored = holdout()
+    evaluate._write(settings, tmp_path, scored, TRAINING, "a day", {})
+    found = comparison_from(read_json(tmp_path / "metrics.json")["baseline"])
+    assert found is not None
+    assert found.interval is not None
+    assert found.other == pytest.approx(0.5, abs=0.06)
+    assert found.interval[0] > 0.2
+    evaluate._write(settings, tmp_path, scored.drop(columns="baseline"), TRAINING, "a day", {})
+    assert read_json(tmp_path / "metrics.json")["baseline"] is None
+
+
+def test_files_of_an_evaluation(settings: Settings, tmp_path: Path) -> None:
+    evaluate._write(settings, tmp_path, holdout(), TRAINING, "a day", {"largest_tree": 3})
+    kept = pd.read_parquet(tmp_path / "scores.parquet")
+    assert list(kept.columns) == [*evaluate.DESCRIBING, "score", "champion", "baseline"]
+    sample = read_json(tmp_path / "probe_rows.json")
+    assert set(sample["rows"][0]) == {"x", "y"}, "the image is sent features alone"
+    found = read_json(tmp_path / "metrics.json")
+    slices = {(part["by"], part["value"]): part["examples"] for part in found["slices"]}
+    assert slices["device", "unknown"] == 400
+    assert slices["visitor", "new"] == slices["visitor", "returning"] == 600
+    assert slices["hour", "00-05"] + slices["hour", "06-11"] + slices["hour", "12-17"] + slices["hour", "18-23"] == 1200
+    assert found["largest_tree"] == 3
+
+
+def test_the_digest_is_of_the_rows_and_not_of_the_champion(settings: Settings, tmp_path: Path) -> None:
+    digests = []
+    for scored in (holdout(), holdout().assign(champion=0.5), holdout().assign(x=1.0)):
+        evaluate._write(settings, tmp_path, scored, TRAINING, "a day", {})
+        digests.append(read_json(tmp_path / "metrics.json")["digest"])
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_the_champion_is_compared_on_the_same_rows(settings: Settings) -> None:
+    asked = Rival("compared", "scored", "sha256:aa", "m")
+    found = compare_with_champion(settings, holdout(), asked)
+    assert found.comparison is not None
+    assert (found.digest, found.model_id) == ("sha256:aa", "m")
+    assert abs(found.comparison.difference) < 0.05
+    missing = compare_with_champion(settings, holdout().assign(champion=np.nan), asked)
+    assert (missing.state, missing.digest) == ("unknown", "sha256:aa")
+    none = Rival("none", "there is none")
+    assert compare_with_champion(settings, holdout(), none) is none
