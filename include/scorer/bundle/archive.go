@@ -1,10 +1,10 @@
-// Package bundle reads Bundle.ML archives as MLeap 0.25 and mleap.sklearn write them: a zip or a directory, with JSON or
-// protobuf inside. It reads strictly: an attribute of another type than asked for, a path that leaves the archive, a
-// list or a tree without end is refused with an error that names the entry, in bounded time and memory.
+// Package bundle reads Bundle.ML archives as written by MLeap 0.25 and mleap.sklearn: a zip or a directory that holds JSON
+// or protobuf files. The reader is strict. An attribute of an unexpected type, a path that leaves the archive, or a list
+// or tree above the limits is rejected with an error that names the entry, in bounded time and memory.
 //
 //	archive, err := bundle.Open("model.zip", bundle.DefaultLimits())
-//	root, err := archive.Root()                            // the root node with its model and its children
-//	data, found, err := archive.Extra("leapline/manifest.json")
+//	root, err := archive.Root()                            // the root node, its model and its children
+//	data, ok, err := archive.Extra("leapline/manifest.json")
 package bundle
 
 import (
@@ -18,14 +18,16 @@ import (
 	"sync/atomic"
 )
 
-// Error is what every function of this package gives when an archive cannot be read.
+// Error is the type of all errors of this package about an archive that cannot be read.
 type Error struct {
-	Entry string // file inside the archive, or the archive itself
+	Entry string // file in the archive, or the archive itself
 	Err   error
 }
 
+// Error returns the entry and the cause.
 func (e *Error) Error() string { return e.Entry + ": " + e.Err.Error() }
 
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
 func entryErr(entry string, err error) error {
@@ -39,20 +41,20 @@ func entryErrf(entry, format string, args ...any) error {
 	return &Error{Entry: entry, Err: fmt.Errorf(format, args...)}
 }
 
-// Archive is an opened bundle. It holds a zip's bytes in memory; it keeps nothing open.
+// Archive is an opened bundle. It keeps the bytes of a zip in memory and holds no file open.
 type Archive struct {
 	Info
-	// Digest is the SHA-256 of the zip in hex; empty for a directory.
+	// Digest is the SHA-256 of the zip in hexadecimal; it is empty for a directory.
 	Digest string
-	// Size is the bytes of the zip, or of all files of a directory.
+	// Size is the number of bytes of the zip, or of all files of a directory.
 	Size          int64
 	lim           Limits
 	files         map[string]file
-	data          []byte       // of a zip
-	dir           string       // of a directory bundle
-	inflatedBytes atomic.Int64 // inflated bytes so far
-	treeNodes     atomic.Int64 // tree nodes so far
-	stages        int          // stages so far
+	data          []byte       // content of a zip
+	dir           string       // path of a directory bundle
+	inflatedBytes atomic.Int64 // decompressed bytes read so far
+	treeNodes     atomic.Int64 // tree nodes read so far
+	stages        int          // stages read so far
 }
 
 type file struct {
@@ -60,7 +62,7 @@ type file struct {
 	zip  *zip.File
 }
 
-// Open reads a zip or a directory.
+// Open opens the zip or directory at a path.
 func Open(name string, lim Limits) (*Archive, error) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -82,6 +84,7 @@ func Open(name string, lim Limits) (*Archive, error) {
 	return listZip(name, data, digest, lim)
 }
 
+// pathCause returns the cause of a path error without the path, which the caller adds.
 func pathCause(err error) error {
 	if p, ok := err.(*fs.PathError); ok {
 		return p.Err
@@ -89,7 +92,7 @@ func pathCause(err error) error {
 	return err
 }
 
-// Read reads a zip from memory; name is what errors about the archive itself call it.
+// Read opens a zip in memory. Errors about the archive itself contain name.
 func Read(name string, data []byte, lim Limits) (*Archive, error) {
 	if int64(len(data)) > lim.Archive {
 		return nil, entryErrf(name, "has %d bytes, the limit is %d", len(data), lim.Archive)
@@ -100,23 +103,23 @@ func Read(name string, data []byte, lim Limits) (*Archive, error) {
 
 func (a *Archive) checkSize(name string, size, stored int64) error {
 	if size > a.lim.Entry {
-		return entryErrf(name, "has %d bytes, the limit of one entry is %d", size, a.lim.Entry)
+		return entryErrf(name, "has %d bytes, the limit per entry is %d", size, a.lim.Entry)
 	}
 	if size > 1<<20 && size/a.lim.Ratio > stored {
-		return entryErrf(name, "inflates %d bytes to %d, the limit is %d to 1", stored, size, a.lim.Ratio)
+		return entryErrf(name, "expands %d bytes to %d, the limit is %d to 1", stored, size, a.lim.Ratio)
 	}
 	return nil
 }
 
-// checkPath accepts slash-separated relative paths without empty, "." or ".." segments, backslashes or NULs.
+// checkPath rejects all but slash-separated relative paths without empty, "." or ".." segments, backslashes or NULs.
 func checkPath(name string) error {
 	if !fs.ValidPath(name) || name == "." || strings.ContainsAny(name, "\\\x00") {
-		return fmt.Errorf("leaves the archive or is not a plain path")
+		return errUnsafePath
 	}
 	return nil
 }
 
-// Names lists the files, sorted.
+// Names returns the sorted names of all files.
 func (a *Archive) Names() []string {
 	names := make([]string, 0, len(a.files))
 	for name := range a.files {
@@ -126,27 +129,27 @@ func (a *Archive) Names() []string {
 	return names
 }
 
-// Extra reads a file that is not Bundle.ML's own, such as leapline/manifest.json; found is false when there is none.
-func (a *Archive) Extra(name string) (data []byte, found bool, err error) {
-	if _, found = a.files[name]; !found {
+// Extra reads a file that is not part of Bundle.ML, such as leapline/manifest.json; ok is false if it does not exist.
+func (a *Archive) Extra(name string) (data []byte, ok bool, err error) {
+	if _, ok = a.files[name]; !ok {
 		return nil, false, nil
 	}
 	data, err = a.read(name)
 	return data, true, err
 }
 
-// read gives an entry's bytes.
+// read returns the content of an entry.
 func (a *Archive) read(name string) ([]byte, error) { return a.readInto(nil, name) }
 
-// readInto gives an entry's bytes, in the memory of buf where that is enough. They count against the limit of the whole
-// archive. Several goroutines may read at once.
+// readInto returns the content of an entry, and uses the memory of buf if it is large enough. The bytes count towards the
+// archive's limit. It is safe for concurrent use.
 func (a *Archive) readInto(buf []byte, name string) ([]byte, error) {
 	f, ok := a.files[name]
 	if !ok {
 		return nil, entryErrf(name, "is missing from the archive")
 	}
 	if a.inflatedBytes.Add(f.size) > a.lim.Total {
-		return nil, entryErrf(name, "takes the archive over %d bytes inflated", a.lim.Total)
+		return nil, entryErrf(name, "exceeds the archive's limit of %d decompressed bytes", a.lim.Total)
 	}
 	if int64(cap(buf)) < f.size {
 		buf = make([]byte, f.size)
@@ -158,5 +161,5 @@ func (a *Archive) readInto(buf []byte, name string) ([]byte, error) {
 	return buf, a.readZip(buf, f.zip)
 }
 
-// join names what is in a folder. Either name is clean: checkPath or checkSegment has seen to that.
+// join joins two paths that checkPath or checkSegment has accepted.
 func join(dir, name string) string { return dir + "/" + name }

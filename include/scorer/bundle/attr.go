@@ -8,17 +8,18 @@ import (
 // Kind is the shape of an attribute's value.
 type Kind uint8
 
-// The kinds of Bundle.ML.
+// The kinds of attribute values in Bundle.ML.
 const (
 	Scalar Kind = iota
 	List
 	TensorKind
 )
 
-// Type is the type of an attribute's value or of its elements. Byte and short travel as Int.
+// Type is the type of an attribute's value or of its elements. Byte and Short are encoded like Int.
 type Type uint8
 
-// The types of Bundle.ML. Unset is a default value's or an empty list's, which say nothing about theirs.
+// The types of attribute values in Bundle.ML. Unset is the type of a default value or an empty list, whose encoding does
+// not contain one.
 const (
 	Unset Type = iota
 	Boolean
@@ -41,6 +42,7 @@ var typeNames = [...]string{
 	"tensor", "basic_type", "data_shape", "model",
 }
 
+// String returns the name of the type in Bundle.ML.
 func (t Type) String() string { return typeNames[t] }
 
 func parseType(name string) (Type, bool) {
@@ -48,15 +50,15 @@ func parseType(name string) (Type, bool) {
 	return Type(i + 1), i >= 0
 }
 
-// Tensor is a dense array with dimensions; matrices are column-major.
+// Tensor is a dense array with dimensions. A matrix is stored column by column.
 type Tensor struct {
 	Type    Type
 	Dims    []int
-	Doubles []float64 // of every numeric type but boolean
-	Texts   []string  // of strings
+	Doubles []float64 // elements of a numeric or boolean tensor
+	Texts   []string  // elements of a string tensor
 }
 
-// Shape is the type of a column as stages declare it.
+// Shape is the type of a column as a stage declares it.
 type Shape struct {
 	Base     ShapeBase
 	Nullable bool
@@ -73,17 +75,18 @@ const (
 	ShapeTensor
 )
 
-// Value is one attribute. Of the slices only the one of its type is used; a scalar is a slice of one.
+// Value is the value of an attribute. Its elements are in the slice for its type; a scalar has one element.
 type Value struct {
 	Kind    Kind
 	Type    Type
-	longs   []int64 // booleans, ints, longs
+	longs   []int64 // booleans, ints and longs
 	doubles []float64
 	texts   []string
 	tensors []Tensor
 	shapes  []Shape
 }
 
+// String returns the kind and type, such as "list of double".
 func (v *Value) String() string {
 	switch v.Kind {
 	case List:
@@ -101,10 +104,10 @@ type Model struct {
 	Attributes map[string]*Value
 }
 
-// Has says whether an attribute is there.
+// Has reports whether the model has an attribute.
 func (m *Model) Has(name string) bool { return m.Attributes[name] != nil }
 
-// get finds an attribute of the kind and type wanted; a default scalar and an empty list fit every type.
+// get returns an attribute of the given kind and type. A default scalar and an empty list match every type.
 func (m *Model) get(name string, kind Kind, typ Type) (*Value, error) {
 	v := m.Attributes[name]
 	want := Value{Kind: kind, Type: typ}
@@ -117,6 +120,7 @@ func (m *Model) get(name string, kind Kind, typ Type) (*Value, error) {
 	return v, nil
 }
 
+// scalar returns the first value, or the zero value of the type for a default scalar.
 func scalar[T any](values []T) (zero T) {
 	if len(values) == 0 {
 		return zero
@@ -124,7 +128,7 @@ func scalar[T any](values []T) (zero T) {
 	return values[0]
 }
 
-// Long gives a scalar of type long.
+// Long returns a scalar of type long.
 func (m *Model) Long(name string) (int64, error) {
 	v, err := m.get(name, Scalar, Long)
 	if err != nil {
@@ -133,7 +137,7 @@ func (m *Model) Long(name string) (int64, error) {
 	return scalar(v.longs), nil
 }
 
-// Int gives a scalar of type int.
+// Int returns a scalar of type int.
 func (m *Model) Int(name string) (int64, error) {
 	v, err := m.get(name, Scalar, Int)
 	if err != nil {
@@ -142,7 +146,7 @@ func (m *Model) Int(name string) (int64, error) {
 	return scalar(v.longs), nil
 }
 
-// Bool gives a scalar of type boolean.
+// Bool returns a scalar of type boolean.
 func (m *Model) Bool(name string) (bool, error) {
 	v, err := m.get(name, Scalar, Boolean)
 	if err != nil {
@@ -151,7 +155,7 @@ func (m *Model) Bool(name string) (bool, error) {
 	return scalar(v.longs) != 0, nil
 }
 
-// Double gives a scalar of type double; JSON's null is NaN.
+// Double returns a scalar of type double. A JSON null is NaN.
 func (m *Model) Double(name string) (float64, error) {
 	v, err := m.get(name, Scalar, Double)
 	if err != nil {
@@ -160,7 +164,7 @@ func (m *Model) Double(name string) (float64, error) {
 	return scalar(v.doubles), nil
 }
 
-// Text gives a scalar of type string.
+// Text returns a scalar of type string.
 func (m *Model) Text(name string) (string, error) {
 	v, err := m.get(name, Scalar, String)
 	if err != nil {
@@ -169,7 +173,7 @@ func (m *Model) Text(name string) (string, error) {
 	return scalar(v.texts), nil
 }
 
-// Longs gives a list of long.
+// Longs returns a list of long.
 func (m *Model) Longs(name string) ([]int64, error) {
 	v, err := m.get(name, List, Long)
 	if err != nil {
@@ -178,7 +182,7 @@ func (m *Model) Longs(name string) ([]int64, error) {
 	return v.longs, nil
 }
 
-// Ints gives a list of int.
+// Ints returns a list of int.
 func (m *Model) Ints(name string) ([]int64, error) {
 	v, err := m.get(name, List, Int)
 	if err != nil {
@@ -187,7 +191,7 @@ func (m *Model) Ints(name string) ([]int64, error) {
 	return v.longs, nil
 }
 
-// Doubles gives a list of double; JSON's null is NaN.
+// Doubles returns a list of double. A JSON null is NaN.
 func (m *Model) Doubles(name string) ([]float64, error) {
 	v, err := m.get(name, List, Double)
 	if err != nil {
@@ -196,7 +200,7 @@ func (m *Model) Doubles(name string) ([]float64, error) {
 	return v.doubles, nil
 }
 
-// Texts gives a list of string.
+// Texts returns a list of string.
 func (m *Model) Texts(name string) ([]string, error) {
 	v, err := m.get(name, List, String)
 	if err != nil {
@@ -205,7 +209,7 @@ func (m *Model) Texts(name string) ([]string, error) {
 	return v.texts, nil
 }
 
-// Tensors gives a list of tensors of double.
+// Tensors returns a list of tensors of double.
 func (m *Model) Tensors(name string) ([]Tensor, error) {
 	v, err := m.get(name, List, TensorType)
 	if err != nil {
@@ -213,13 +217,13 @@ func (m *Model) Tensors(name string) ([]Tensor, error) {
 	}
 	for _, t := range v.tensors {
 		if t.Type != Double && len(t.Dims) > 0 {
-			return nil, entryErrf(m.Entry, "attribute %q holds tensors of %s, expected double", name, t.Type)
+			return nil, entryErrf(m.Entry, "attribute %q has tensors of %s, expected double", name, t.Type)
 		}
 	}
 	return v.tensors, nil
 }
 
-// Tensor gives a tensor of double.
+// Tensor returns a tensor of double.
 func (m *Model) Tensor(name string) (Tensor, error) {
 	v, err := m.get(name, TensorKind, Double)
 	if err != nil {
@@ -228,7 +232,7 @@ func (m *Model) Tensor(name string) (Tensor, error) {
 	return v.tensors[0], nil
 }
 
-// Vector gives the values of a tensor of double with one dimension.
+// Vector returns the values of a tensor of double with one dimension.
 func (m *Model) Vector(name string) ([]float64, error) {
 	t, err := m.Tensor(name)
 	if err != nil {
@@ -240,7 +244,7 @@ func (m *Model) Vector(name string) ([]float64, error) {
 	return t.Doubles, nil
 }
 
-// Matrix gives the values of a tensor of double with two dimensions, column-major.
+// Matrix returns the values of a tensor of double with two dimensions, column by column.
 func (m *Model) Matrix(name string) (rows, cols int, values []float64, err error) {
 	t, err := m.Tensor(name)
 	if err != nil {
@@ -252,7 +256,7 @@ func (m *Model) Matrix(name string) (rows, cols int, values []float64, err error
 	return t.Dims[0], t.Dims[1], t.Doubles, nil
 }
 
-// Shape gives a scalar of type data_shape.
+// Shape returns a scalar of type data_shape.
 func (m *Model) Shape(name string) (Shape, error) {
 	v, err := m.get(name, Scalar, DataShape)
 	if err != nil {
@@ -261,7 +265,7 @@ func (m *Model) Shape(name string) (Shape, error) {
 	return scalar(v.shapes), nil
 }
 
-// Shapes gives a list of data_shape.
+// Shapes returns a list of data_shape.
 func (m *Model) Shapes(name string) ([]Shape, error) {
 	v, err := m.get(name, List, DataShape)
 	if err != nil {
@@ -270,29 +274,29 @@ func (m *Model) Shapes(name string) ([]Shape, error) {
 	return v.shapes, nil
 }
 
-// volume multiplies dimensions, refusing negative ones and more than limit elements.
+// volume returns the product of dimensions. It rejects a negative dimension and more than limit elements.
 func volume(dims []int, limit int) (int, error) {
 	n := 1
 	for _, d := range dims {
 		if d < 0 {
-			return 0, fmt.Errorf("dimensions %v have a negative size", dims)
+			return 0, fmt.Errorf("dimensions %v contain a negative size", dims)
 		}
 		if d > 0 && n > limit/d {
-			return 0, fmt.Errorf("dimensions %v are more than %d elements", dims, limit)
+			return 0, fmt.Errorf("dimensions %v exceed the limit of %d elements", dims, limit)
 		}
 		n *= d
 	}
 	return n, nil
 }
 
-// check refuses a tensor whose values do not fill its dimensions.
+// check rejects a tensor whose number of values does not match its dimensions.
 func (t *Tensor) check(limit int) error {
 	n, err := volume(t.Dims, limit)
 	if err != nil {
 		return err
 	}
 	if have := len(t.Doubles) + len(t.Texts); have != n {
-		return fmt.Errorf("dimensions %v hold %d values, found %d", t.Dims, n, have)
+		return fmt.Errorf("dimensions %v require %d values, found %d", t.Dims, n, have)
 	}
 	return nil
 }

@@ -8,17 +8,17 @@ import (
 	"leapline/scorer/internal/jsonscan"
 )
 
-// ClusterNode is one node of a cluster tree, in pre-order; a leaf is no node's parent.
+// ClusterNode is one node of a cluster tree.
 type ClusterNode struct {
-	Index  int // of the cluster; inner nodes' are negative or without meaning
+	Index  int // number of the cluster, for a leaf
 	Parent int // position of the parent, -1 for the root
 	Centre []float64
 }
 
-var errCluster = errors.New("needs an index, a norm, values and a number of children")
+var errCluster = errors.New("index, norm, values and numChildren are required")
 
-// ClusterTree reads the cluster tree beside the node's model: each record is followed by as many subtrees as it has
-// children.
+// ClusterTree returns the cluster tree in the node's folder, in pre-order. In the file each record is followed by the
+// subtrees of its children.
 func (n *Node) ClusterTree() ([]ClusterNode, error) {
 	a := n.archive
 	entry := join(n.Dir, "tree"+a.ext())
@@ -43,7 +43,7 @@ func (n *Node) ClusterTree() ([]ClusterNode, error) {
 	return tree, entryErr(entry, err)
 }
 
-// growClusters reads until no node waits for a child.
+// readClusters reads nodes until all children have been read.
 func readClusters(lim Limits, next func() (ClusterNode, int, error)) (tree []ClusterNode, err error) {
 	type pendingNode struct{ at, children int }
 	stack := []pendingNode{{-1, 1}}
@@ -55,7 +55,7 @@ func readClusters(lim Limits, next func() (ClusterNode, int, error)) (tree []Clu
 		}
 		top.children--
 		if len(tree) >= lim.List || len(stack) > lim.Depth {
-			return nil, fmt.Errorf("has more than %d nodes or is deeper than %d", lim.List, lim.Depth)
+			return nil, fmt.Errorf("exceeds the limit of %d nodes or %d levels", lim.List, lim.Depth)
 		}
 		node, children, err := next()
 		if err != nil {
@@ -75,7 +75,7 @@ func clusterJSON(s *jsonscan.Scanner, lim Limits) (node ClusterNode, children in
 	seen := map[string]bool{}
 	err = s.Members(func(key string) (err error) {
 		if seen[key] {
-			return s.Errorf("%.40q is there twice", key)
+			return s.Errorf("%.40q is duplicated", key)
 		}
 		seen[key] = true
 		switch key {
@@ -102,7 +102,7 @@ func clusterJSON(s *jsonscan.Scanner, lim Limits) (node ClusterNode, children in
 	return node, children, err
 }
 
-// clusterProto reads one record: 1 index, 2 norm, 3 values, 4 number of children. The index is an int32 in 32 bits.
+// clusterProto reads one record with the fields 1 index, 2 norm, 3 values and 4 number of children.
 func clusterProto(record []byte, lim Limits) (node ClusterNode, children int, err error) {
 	err = readMessage(record, func(w *protoReader) (err error) {
 		switch w.field {

@@ -37,10 +37,10 @@ func (a *Archive) addFile(name string, entry fs.DirEntry) error {
 		return nil
 	}
 	if len(a.files) >= a.lim.Entries {
-		return entryErrf(a.dir, "has more than %d files", a.lim.Entries)
+		return entryErrf(a.dir, "exceeds the limit of %d files", a.lim.Entries)
 	}
 	if a.Size += info.Size(); a.Size > a.lim.Archive {
-		return entryErrf(a.dir, "has more than %d bytes", a.lim.Archive)
+		return entryErrf(a.dir, "exceeds the limit of %d bytes", a.lim.Archive)
 	}
 	a.files[name] = file{size: info.Size()}
 	return a.checkSize(name, info.Size(), info.Size())

@@ -6,7 +6,7 @@ import (
 )
 
 var (
-	errEscapes     = errors.New("leaves the archive or is not a plain path")
+	errUnsafePath  = errors.New("leaves the archive or is not a plain path")
 	errNoOp        = errors.New("has no op")
 	errEmptySocket = errors.New("binds a port or a column without a name")
 )

@@ -10,15 +10,15 @@ import (
 	"leapline/scorer/internal/jsonscan"
 )
 
-// small limits make a fuzzer meet them.
+// small returns limits that a fuzzer can reach.
 func small() Limits {
 	lim := DefaultLimits()
 	lim.Depth, lim.Nodes, lim.List, lim.Text = 20, 1000, 1000, 1000
 	return lim
 }
 
-// seeds gives every file of a kind, model, node or tree, of small bundles with all kinds of attributes and trees, and of
-// the golden bundles when they are there.
+// seeds returns every file of a kind (model, node or tree) from a small bundle with all kinds of attributes and trees, and
+// from the golden bundles if these exist.
 func seeds(f *testing.F, format, kind string) [][]byte {
 	f.Helper()
 	leaf := func(x ...float64) *bundletest.Node { return &bundletest.Node{Leaf: x} }
@@ -40,7 +40,7 @@ func seeds(f *testing.F, format, kind string) [][]byte {
 	ext := map[string]string{"json": ".json", "protobuf": ".pb"}[format]
 	var list [][]byte
 	for _, dir := range []string{"root/", "root/ünï.node/", "root/c.node/"} {
-		if text, found := files[dir+kind+ext]; found {
+		if text, ok := files[dir+kind+ext]; ok {
 			list = append(list, []byte(text))
 		}
 	}
@@ -72,7 +72,7 @@ func fuzzNode(t *testing.T, data []byte, parse func(*Node, []byte, Limits) error
 	}
 	for _, text := range texts {
 		if len(text) > small().Text || !utf8.ValidString(text) {
-			t.Fatalf("took the text %q", text)
+			t.Fatalf("accepted the string %q", text)
 		}
 	}
 }
@@ -91,7 +91,7 @@ func FuzzModelProto(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) { fuzzModel(t, data, (*Model).parseProto) })
 }
 
-// fuzzModel holds that what was read keeps to its type and limits.
+// fuzzModel checks that accepted attributes match their type and the limits.
 func fuzzModel(t *testing.T, data []byte, parse func(*Model, []byte, Limits) error) {
 	m := &Model{Entry: "model", Attributes: map[string]*Value{}}
 	lim := small()
@@ -105,7 +105,7 @@ func fuzzModel(t *testing.T, data []byte, parse func(*Model, []byte, Limits) err
 		}
 		for _, tensor := range v.tensors {
 			if tensor.check(lim.List) != nil {
-				t.Fatalf("%q holds a tensor of dimensions %v and %d values", name, tensor.Dims, len(tensor.Doubles))
+				t.Fatalf("%q has a tensor of dimensions %v and %d values", name, tensor.Dims, len(tensor.Doubles))
 			}
 		}
 		_ = v.String()
@@ -135,10 +135,10 @@ func FuzzTreeJSON(f *testing.F) {
 		slowErr := slow.readNodes(lim, func(n *TreeNode) error { return slow.nodeWithoutFastPath(n, s, lim) })
 		checkTree(t, &tree, err)
 		if (err == nil) != (slowErr == nil) {
-			t.Fatalf("the short way says %v, the long way %v", err, slowErr)
+			t.Fatalf("the fast path returned %v, the general reader %v", err, slowErr)
 		}
 		if err == nil && (!slices.Equal(tree.Nodes, slow.Nodes) || !sameBits(tree.Values, slow.Values)) {
-			t.Fatal("the short way reads another tree than the long way")
+			t.Fatal("the fast path read another tree than the general reader")
 		}
 		clusters := jsonscan.New(data)
 		_, _ = readClusters(lim, func() (ClusterNode, int, error) { return clusterJSON(clusters, lim) })
@@ -176,7 +176,7 @@ func FuzzTreeProto(f *testing.F) {
 	})
 }
 
-// checkTree walks a tree that was read: every split has both children below it, every leaf its values.
+// checkTree walks an accepted tree: every split has two children, every leaf its values.
 func checkTree(t *testing.T, tree *Tree, err error) {
 	t.Helper()
 	if err != nil {

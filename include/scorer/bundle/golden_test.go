@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// goldenFiles gives some files of a name out of the golden bundles, where these are.
+// goldenFiles returns some files of a name from the golden bundles, if these exist.
 func goldenFiles(t testing.TB, format, name string) (list [][]byte) {
 	t.Helper()
 	zips, err := filepath.Glob("../../../../shared/bundle-ml/golden/*/bundle." + map[string]string{"json": "json", "protobuf": "pb"}[format] + ".zip")

@@ -6,12 +6,12 @@ import (
 	"leapline/scorer/internal/jsonscan"
 )
 
-// Info is bundle.json.
+// Info is the content of bundle.json.
 type Info struct {
 	UID       string
 	Name      string
-	Format    string // json or protobuf
-	Version   string // of the writer; never compared
+	Format    string // "json" or "protobuf"
+	Version   string // version of the writer; the reader does not check it
 	Timestamp string
 }
 
@@ -42,7 +42,7 @@ func (n *Info) parse(data []byte, maxText int) error {
 			return s.Skip()
 		}
 		if seen[key] {
-			return s.Errorf("%q is there twice", key)
+			return s.Errorf("%q is duplicated", key)
 		}
 		seen[key] = true
 		text, err := readString(s, maxText)
@@ -63,7 +63,7 @@ func (n *Info) parse(data []byte, maxText int) error {
 	return nil
 }
 
-// object reads a whole JSON text that is one object, giving each key to read.
+// readObject reads a JSON text that consists of one object, and calls read for each key.
 func readObject(s *jsonscan.Scanner, read func(key string) error) error {
 	if err := s.Members(read); err != nil {
 		return err
@@ -71,10 +71,11 @@ func readObject(s *jsonscan.Scanner, read func(key string) error) error {
 	return s.End()
 }
 
+// readString reads a string of at most limit bytes.
 func readString(s *jsonscan.Scanner, limit int) (string, error) {
 	b, err := s.String()
 	if err == nil && len(b) > limit {
-		err = s.Errorf("a string of %d bytes, the limit is %d", len(b), limit)
+		err = s.Errorf("string of %d bytes, the limit is %d", len(b), limit)
 	}
 	return string(b), err
 }

@@ -24,7 +24,7 @@ func (n *Node) parseJSON(data []byte, lim Limits) error {
 		return err
 	})
 	if err == nil && !(named && shaped) {
-		err = fmt.Errorf("needs a name and a shape")
+		err = fmt.Errorf("a name and a shape are required")
 	}
 	return err
 }
@@ -45,7 +45,7 @@ func (n *Node) shapeJSON(s *jsonscan.Scanner, lim Limits) error {
 		})
 	})
 	if err == nil && len(sides) > 0 {
-		err = fmt.Errorf("shape needs inputs and outputs, once each")
+		err = fmt.Errorf("shape must contain inputs and outputs exactly once")
 	}
 	return err
 }
@@ -88,7 +88,7 @@ func (m *Model) parseJSON(data []byte, lim Limits) error {
 func (m *Model) attributesJSON(s *jsonscan.Scanner, lim Limits) error {
 	return s.Members(func(key string) error {
 		if m.Attributes[key] != nil {
-			return s.Errorf("attribute %.200q is there twice", key)
+			return s.Errorf("attribute %.200q is duplicated", key)
 		}
 		if len(m.Attributes) == lim.List {
 			return s.Errorf("more than %d attributes", lim.List)
@@ -102,7 +102,8 @@ func (m *Model) attributesJSON(s *jsonscan.Scanner, lim Limits) error {
 	})
 }
 
-// parseJSON reads a value in two passes over its object, for its keys come in any order: first the kind, then the rest.
+// parseJSON reads the kind of a value first and then its elements, in two passes over the object, because the keys may be
+// in any order.
 func (v *Value) parseJSON(s *jsonscan.Scanner, lim Limits) error {
 	s.Peek()
 	start := s.Pos()
@@ -181,7 +182,7 @@ func (v *Value) elementJSON(s *jsonscan.Scanner, lim Limits) (err error) {
 		var shape Shape
 		shape, err = shapeJSON(s, lim)
 		v.shapes = append(v.shapes, shape)
-	default: // a model inside an attribute: no op here reads one
+	default: // a nested model, which no supported op reads
 		err = s.Skip()
 	}
 	return err
@@ -213,7 +214,7 @@ func tensorJSON(s *jsonscan.Scanner, lim Limits) (t Tensor, err error) {
 		return s.Elements(lim.List, func() error { return t.elementJSON(s, lim) })
 	})
 	if err == nil && !shaped {
-		err = fmt.Errorf("a tensor without a shape")
+		err = fmt.Errorf("tensor has no shape")
 	}
 	if err == nil {
 		err = t.check(lim.List)
@@ -252,7 +253,7 @@ func dimsJSON(s *jsonscan.Scanner, lim Limits) (dims []int, err error) {
 		})
 	})
 	if err == nil && !dimensioned {
-		err = fmt.Errorf("a shape without dimensions")
+		err = fmt.Errorf("shape has no dimensions")
 	}
 	return dims, err
 }
@@ -271,7 +272,7 @@ func dimJSON(s *jsonscan.Scanner, lim Limits) (size int, err error) {
 		return err
 	})
 	if err == nil && size == math.MinInt {
-		err = s.Errorf("a dimension without a size")
+		err = s.Errorf("dimension has no size")
 	}
 	return size, err
 }
@@ -298,7 +299,7 @@ func shapeJSON(s *jsonscan.Scanner, lim Limits) (shape Shape, err error) {
 		return err
 	})
 	if err == nil && !based {
-		err = fmt.Errorf("a data_shape without a base")
+		err = fmt.Errorf("data_shape has no base")
 	}
 	return shape, err
 }

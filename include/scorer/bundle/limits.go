@@ -1,12 +1,13 @@
 package bundle
 
-// Limits bound what an archive may ask of its reader. Beyond one of them Open gives an error that names the entry.
+// Limits bounds the time and memory that reading an archive can take. An archive that exceeds a limit is rejected with
+// an error that names the entry.
 type Limits struct {
-	Archive int64 // bytes of the zip, or of all files of a directory
-	Entries int   // files
-	Entry   int64 // bytes of one file, inflated
-	Total   int64 // bytes of all files, inflated
-	Ratio   int64 // inflated over stored bytes, of one file; files under a MiB are exempt
+	Archive int64 // bytes of the zip, or of all files in a directory
+	Entries int   // number of files
+	Entry   int64 // decompressed bytes of one file
+	Total   int64 // decompressed bytes of all files
+	Ratio   int64 // decompressed bytes per compressed byte of one file; files smaller than 1 MiB are exempt
 	Nesting int   // pipelines within pipelines, and models within models
 	Stages  int   // stages of all pipelines
 	Depth   int   // splits above a leaf
@@ -15,7 +16,7 @@ type Limits struct {
 	Text    int   // bytes of one string
 }
 
-// DefaultLimits leave room for the largest models that anyone serves from one process, and stop what would hurt it.
+// DefaultLimits returns limits that admit the largest models one process can reasonably serve.
 func DefaultLimits() Limits {
 	return Limits{
 		Archive: 256 << 20,

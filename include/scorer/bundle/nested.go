@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
-// Sub is the bundle in a folder of an archive, with the archive's limits; found is false when the folder has no bundle.json.
-func (a *Archive) Nested(folder string) (nested *Archive, found bool, err error) {
-	if _, found = a.files[join(folder, "bundle.json")]; !found {
+// Nested returns the bundle in a folder of the archive, with the archive's limits; ok is false if the folder has no
+// bundle.json.
+func (a *Archive) Nested(folder string) (nested *Archive, ok bool, err error) {
+	if _, ok = a.files[join(folder, "bundle.json")]; !ok {
 		return nil, false, nil
 	}
 	nested = &Archive{Digest: a.Digest, lim: a.lim, files: map[string]file{}, data: a.data}

@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// Socket binds a port of an op to a column.
+// Socket binds one port of an op to a column.
 type Socket struct{ Port, Name string }
 
-// Node is one stage of a pipeline with its model; a pipeline's children are in order.
+// Node is one stage of a pipeline, with its model.
 type Node struct {
 	Dir      string // folder in the archive
 	Name     string
 	Inputs   []Socket
 	Outputs  []Socket
 	Model    *Model
-	Children []*Node
+	Children []*Node // stages of a pipeline, in order
 	archive  *Archive
 }
 
@@ -26,15 +26,15 @@ func (a *Archive) ext() string {
 	return ".pb"
 }
 
-// Root reads the root node, its model and, when it is a pipeline, all below it.
+// Root reads the root node, its model and, for a pipeline, all nodes below it.
 func (a *Archive) Root() (*Node, error) { return a.node("root", 0) }
 
 func (a *Archive) node(dir string, nesting int) (*Node, error) {
 	if nesting > a.lim.Nesting {
-		return nil, entryErrf(dir, "is nested more than %d pipelines deep", a.lim.Nesting)
+		return nil, entryErrf(dir, "is nested deeper than %d pipelines", a.lim.Nesting)
 	}
 	if a.stages++; a.stages > a.lim.Stages {
-		return nil, entryErrf(dir, "is one of more than %d stages", a.lim.Stages)
+		return nil, entryErrf(dir, "exceeds the limit of %d stages", a.lim.Stages)
 	}
 	model, err := a.Model(dir)
 	if err != nil {
@@ -79,15 +79,15 @@ func (a *Archive) children(node *Node, nesting int) error {
 	return nil
 }
 
-// checkSegment accepts what can be one folder's name.
+// checkSegment rejects a name that is not a single path segment.
 func checkSegment(name string) error {
 	if strings.Contains(name, "/") {
-		return errEscapes
+		return errUnsafePath
 	}
 	return checkPath(name)
 }
 
-// Model reads the model file of a folder, such as that of one tree of a forest.
+// Model reads the model file of a folder, for example of one tree in a forest.
 func (a *Archive) Model(dir string) (*Model, error) {
 	entry := join(dir, "model"+a.ext())
 	data, err := a.read(entry)

@@ -7,7 +7,7 @@ import (
 	"math"
 )
 
-// message reads a whole message, giving each field to read.
+// readMessage reads a protobuf message and calls read for each field.
 func readMessage(data []byte, read func(w *protoReader) error) error {
 	w := protoReader{buf: data}
 	for {
@@ -21,7 +21,7 @@ func readMessage(data []byte, read func(w *protoReader) error) error {
 	}
 }
 
-// sub reads the current field as a message.
+// submessage reads the current field as a message.
 func (w *protoReader) submessage(read func(w *protoReader) error) error {
 	if err := w.expect(wireBytes); err != nil {
 		return err
@@ -85,7 +85,7 @@ func (m *Model) parseProto(data []byte, lim Limits) error {
 	return err
 }
 
-// attributeProto reads one entry of the map of attributes: 1 key, 2 value.
+// attributeProto reads one entry of the attribute map: field 1 is the key, field 2 the value.
 func (m *Model) attributeProto(w *protoReader, lim Limits) error {
 	if w.field != 1 {
 		return nil
@@ -108,7 +108,7 @@ func (m *Model) attributeProto(w *protoReader, lim Limits) error {
 		return err
 	}
 	if m.Attributes[key] != nil {
-		return fmt.Errorf("attribute %.200q is there twice", key)
+		return fmt.Errorf("attribute %.200q is duplicated", key)
 	}
 	if len(m.Attributes) == lim.List {
 		return fmt.Errorf("more than %d attributes", lim.List)
@@ -117,7 +117,7 @@ func (m *Model) attributeProto(w *protoReader, lim Limits) error {
 	return nil
 }
 
-// parseProto reads a value's one field: 1 scalar, 2 list, 3 tensor.
+// parseProto reads the single field of a value: 1 scalar, 2 list, 3 tensor.
 func (v *Value) parseProto(w *protoReader, lim Limits) error {
 	switch w.field {
 	case 1:
@@ -135,12 +135,12 @@ func (v *Value) parseProto(w *protoReader, lim Limits) error {
 	return nil
 }
 
-// elementTypes are the types of a scalar's or list's fields, by number.
+// elementTypes maps the field number of a scalar or list to its type.
 var elementTypes = [...]Type{
 	Unset, Boolean, String, Int, Long, Float, Double, ByteString, TensorType, BasicType, DataShape, ModelType,
 }
 
-// elementProto reads the element, or the packed elements, that one field holds; the value may hold limit of them.
+// elementProto reads the element or the packed elements of one field. The value may have up to limit elements.
 func (v *Value) elementProto(w *protoReader, lim Limits, limit int) (err error) {
 	if w.field >= len(elementTypes) {
 		return nil
@@ -208,7 +208,7 @@ func shapeProto(w *protoReader) (shape Shape, err error) {
 	return shape, err
 }
 
-// dimsProto reads a TensorShape: 1 repeated dimension, each 1 size, 2 name.
+// dimsProto reads a TensorShape: field 1 is a repeated dimension with the fields 1 size and 2 name.
 func dimsProto(w *protoReader) (dims []int, err error) {
 	err = w.submessage(func(w *protoReader) error {
 		if w.field != 1 {
@@ -230,7 +230,7 @@ func dimsProto(w *protoReader) (dims []int, err error) {
 	return dims, err
 }
 
-// protoBases are the types of a tensor's elements, by number, and the bytes of one.
+// protoBases maps the number of a BasicType to the type and the bytes per element.
 var protoBases = map[uint64]struct {
 	typ  Type
 	size int
@@ -261,11 +261,11 @@ func tensorProto(w *protoReader, lim Limits) (t Tensor, err error) {
 	return t, err
 }
 
-// fill reads a tensor's raw array, which is big-endian.
+// fill decodes the raw array of a tensor, which is big-endian.
 func (t *Tensor) fill(base uint64, raw []byte, lim Limits) error {
 	b, ok := protoBases[base]
 	if !ok && (base != 0 || len(raw) > 0) {
-		return fmt.Errorf("a tensor of basic type %d", base)
+		return fmt.Errorf("tensor has the unsupported basic type %d", base)
 	}
 	t.Type = b.typ
 	if b.size == 0 {
@@ -275,7 +275,7 @@ func (t *Tensor) fill(base uint64, raw []byte, lim Limits) error {
 		return t.check(lim.List)
 	}
 	if len(raw)%b.size != 0 {
-		return fmt.Errorf("a tensor of %d bytes, expected a multiple of %d", len(raw), b.size)
+		return fmt.Errorf("tensor has %d bytes, expected a multiple of %d", len(raw), b.size)
 	}
 	if err := checkList(len(raw)/b.size, lim.List); err != nil {
 		return err
@@ -310,7 +310,7 @@ func (t *Tensor) fillTexts(raw []byte, lim Limits) error {
 		}
 		n := binary.BigEndian.Uint32(raw)
 		if raw = raw[4:]; uint64(n) > uint64(min(len(raw), lim.Text)) {
-			return fmt.Errorf("a string of %d bytes in a tensor, %d are left and the limit is %d", n, len(raw), lim.Text)
+			return fmt.Errorf("tensor contains a string of %d bytes, %d bytes remain and the limit is %d", n, len(raw), lim.Text)
 		}
 		t.Texts = append(t.Texts, string(raw[:n]))
 		if err := checkList(len(t.Texts), lim.List); err != nil {

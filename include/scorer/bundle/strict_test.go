@@ -40,7 +40,7 @@ func stages() []bundletest.Stage {
 	}
 }
 
-// readAll reads all that a bundle has: its pipeline and every tree.
+// readAll reads the pipeline and every tree of a bundle.
 func readAll(a *bundle.Archive) error {
 	root, err := a.Root()
 	if err != nil {
@@ -96,8 +96,8 @@ func TestBothFormatsAndDirectories(t *testing.T) {
 			t.Errorf("%s directory: %v", format, err)
 			continue
 		}
-		if data, found, err := a.Extra("leapline/manifest.json"); string(data) != "{}" || !found || err != nil {
-			t.Errorf("%s directory: manifest %q, %t, %v", format, data, found, err)
+		if data, ok, err := a.Extra("leapline/manifest.json"); string(data) != "{}" || !ok || err != nil {
+			t.Errorf("%s directory: manifest %q, %t, %v", format, data, ok, err)
 		}
 		if len(a.Names()) != len(files) {
 			t.Errorf("%s directory: %d files, expected %d", format, len(a.Names()), len(files))
@@ -105,8 +105,8 @@ func TestBothFormatsAndDirectories(t *testing.T) {
 	}
 }
 
-// TestRefusesFiles changes one file of a good bundle: every error names the entry and what is wrong with it.
-func TestRefusesFiles(t *testing.T) {
+// TestRejectsInvalidFiles changes one file of a valid bundle. Every error names the entry and the fault.
+func TestRejectsInvalidFiles(t *testing.T) {
 	const forest, tree0 = "root/forest.node/model.json", "root/forest.node/tree0/tree.json"
 	const pb0 = "root/forest.node/tree0/tree.pb"
 	cases := []struct {
@@ -116,7 +116,7 @@ func TestRefusesFiles(t *testing.T) {
 		{"no bundle.json", "json", "bundle.json", "", "model.zip: has no bundle.json"},
 		{"format", "json", "bundle.json", `{"uid":"","name":"","format":"xml","version":"","timestamp":""}`, `bundle.json: format is "xml"`},
 		{"missing field", "json", "bundle.json", `{"uid":"","name":"","format":"json","version":""}`, `bundle.json: has no "timestamp"`},
-		{"cut json", "json", "root/model.json", `{"op":"pipeline","attr`, "root/model.json: byte 22: ends inside a string"},
+		{"truncated json", "json", "root/model.json", `{"op":"pipeline","attr`, "root/model.json: byte 22: ends inside a string"},
 		{"not json", "json", "root/model.json", `hello`, "root/model.json: byte 0: found 'h', expected an object"},
 		{"trailing", "json", "root/model.json", `{"op":"pipeline","attributes":{}}}`, "root/model.json: byte 33"},
 		{"no attributes", "json", "root/model.json", `{"op":"pipeline"}`, "root/model.json: has no attributes"},
@@ -129,37 +129,37 @@ func TestRefusesFiles(t *testing.T) {
 		{"absolute", "json", "root/model.json", nodes("/etc"), `which leaves the archive`},
 		{"backslash", "json", "root/model.json", nodes(`a\\b`), `which leaves the archive`},
 		{"empty name", "json", "root/model.json", nodes(""), `which leaves the archive`},
-		{"twice", "json", "root/model.json", nodes(`assemble","assemble`), `names the stage "assemble" twice`},
+		{"duplicate stage", "json", "root/model.json", nodes(`assemble","assemble`), `names the stage "assemble" twice`},
 		{"missing stage", "json", "root/model.json", nodes("nobody"), "root/nobody.node/model.json: is missing"},
 		{"no node file", "json", "root/node.json", "", "root/node.json: is missing"},
-		{"node without shape", "json", "root/node.json", `{"name":"x"}`, "root/node.json: needs a name and a shape"},
-		{"port twice", "json", "root/node.json", `{"name":"x","shape":{"inputs":[{"port":"a","name":"b"},{"port":"a","name":"c"}],"outputs":[]}}`, `root/node.json: binds port "a" twice`},
-		{"tree name leaves", "json", forest, trees("../x"), forest + `: names the folder "../x", which leaves the archive`},
+		{"node without shape", "json", "root/node.json", `{"name":"x"}`, "root/node.json: a name and a shape are required"},
+		{"duplicate port", "json", "root/node.json", `{"name":"x","shape":{"inputs":[{"port":"a","name":"b"},{"port":"a","name":"c"}],"outputs":[]}}`, `root/node.json: binds port "a" twice`},
+		{"tree name leaves the archive", "json", forest, trees("../x"), forest + `: names the folder "../x", which leaves the archive`},
 		{"missing tree", "json", forest, trees("tree9"), "root/forest.node/tree9/model.json: is missing"},
 		{"trees are numbers", "json", forest, `{"op":"f","attributes":{"trees":{"type":"list","double":[1]}}}`, `attribute "trees" is list of double`},
-		{"empty tree", "json", tree0, "\n", tree0 + ": node 0: ends inside a tree"},
-		{"cut tree", "json", tree0, `{"type":"internal","split":{"type":"continuous","featureIndex":0,"threshold":1}}` + "\n" + `{"type":"leaf","values":[1,2]}`, tree0 + ": node 2: ends inside a tree"},
-		{"half node", "json", tree0, `{"type":"leaf","values":[1,`, tree0 + ": node 0: byte"},
+		{"empty tree", "json", tree0, "\n", tree0 + ": node 0: truncated within the tree"},
+		{"truncated tree", "json", tree0, `{"type":"internal","split":{"type":"continuous","featureIndex":0,"threshold":1}}` + "\n" + `{"type":"leaf","values":[1,2]}`, tree0 + ": node 2: truncated within the tree"},
+		{"truncated node", "json", tree0, `{"type":"leaf","values":[1,`, tree0 + ": node 0: byte"},
 		{"leaf with a split", "json", tree0, `{"type":"leaf","split":{"type":"continuous","featureIndex":0,"threshold":1}}`, "node 0: is neither"},
-		{"null threshold", "json", tree0, `{"type":"internal","split":{"type":"continuous","featureIndex":0,"threshold":null}}`, "node 0: its threshold is not a number"},
+		{"null threshold", "json", tree0, `{"type":"internal","split":{"type":"continuous","featureIndex":0,"threshold":null}}`, "node 0: threshold is NaN"},
 		{"negative feature", "json", tree0, `{"type":"internal","split":{"type":"continuous","featureIndex":-1,"threshold":1}}`, "node 0: byte"},
-		{"category out of range", "json", tree0, `{"type":"internal","split":{"type":"categorical","featureIndex":0,"isLeft":true,"numCategories":2,"categories":[2]}}`, "node 0: category 2 of 2"},
-		{"fraction category", "json", tree0, `{"type":"internal","split":{"type":"categorical","featureIndex":0,"isLeft":true,"numCategories":2,"categories":[0.5]}}`, "node 0: category 0.5 of 2"},
+		{"category out of range", "json", tree0, `{"type":"internal","split":{"type":"categorical","featureIndex":0,"isLeft":true,"numCategories":2,"categories":[2]}}`, "node 0: category 2 is not an integer below 2"},
+		{"fraction category", "json", tree0, `{"type":"internal","split":{"type":"categorical","featureIndex":0,"isLeft":true,"numCategories":2,"categories":[0.5]}}`, "node 0: category 0.5 is not an integer below 2"},
 		{"NaN text", "json", tree0, `{"type":"leaf","values":["NaN"]}`, "node 0: byte"},
-		{"cut proto", "protobuf", "root/model.pb", "\x0a\x08pipe", "root/model.pb: is cut or is not protobuf"},
+		{"truncated proto", "protobuf", "root/model.pb", "\x0a\x08pipe", "root/model.pb: truncated or not a protobuf message"},
 		{"proto wire type", "protobuf", "root/model.pb", "\x0d\x00\x00\x00\x00", "root/model.pb: field 1 has wire type 5, expected 2"},
-		{"proto group", "protobuf", "root/model.pb", "\x0b", "root/model.pb: is cut or is not protobuf"},
-		{"proto length", "protobuf", "root/model.pb", "\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "root/model.pb: is cut or is not protobuf"},
-		{"proto text", "protobuf", "root/model.pb", "\x0a\x02\xff\xfe", "root/model.pb: a string is not UTF-8"},
-		{"proto empty", "protobuf", "root/model.pb", " ", "root/model.pb: is cut or is not protobuf"},
-		{"tree record beyond the file", "protobuf", pb0, "\x7f\xff\xff\xff\x00", pb0 + ": node 0: a record of 2147483647 bytes where 1 are left"},
-		{"negative record", "protobuf", pb0, "\xff\xff\xff\xff\x00", pb0 + ": node 0: a record of 4294967295 bytes"},
-		{"cut length", "protobuf", pb0, "\x00\x00", pb0 + ": node 0: ends inside a tree"},
+		{"proto group", "protobuf", "root/model.pb", "\x0b", "root/model.pb: truncated or not a protobuf message"},
+		{"proto length", "protobuf", "root/model.pb", "\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "root/model.pb: truncated or not a protobuf message"},
+		{"proto text", "protobuf", "root/model.pb", "\x0a\x02\xff\xfe", "root/model.pb: string is not valid UTF-8"},
+		{"proto empty", "protobuf", "root/model.pb", " ", "root/model.pb: truncated or not a protobuf message"},
+		{"tree record beyond the file", "protobuf", pb0, "\x7f\xff\xff\xff\x00", pb0 + ": node 0: record of 2147483647 bytes, but 1 bytes remain"},
+		{"negative record", "protobuf", pb0, "\xff\xff\xff\xff\x00", pb0 + ": node 0: record of 4294967295 bytes"},
+		{"truncated length", "protobuf", pb0, "\x00\x00", pb0 + ": node 0: truncated within the tree"},
 		{"empty record", "protobuf", pb0, "\x00\x00\x00\x00", pb0 + ": node 0: is neither"},
 		{"leaf and split", "protobuf", pb0, "\x00\x00\x00\x04\x12\x00\x0a\x00", pb0 + ": node 0: is neither"},
 		{"split without a kind", "protobuf", pb0, "\x00\x00\x00\x04\x0a\x02\x0a\x00", pb0 + ": node 0: is neither"},
-		{"NaN threshold", "protobuf", pb0, "\x00\x00\x00\x0f\x0a\x0d\x0a\x0b\x12\x09\x11\x00\x00\x00\x00\x00\x00\xf8\x7f", pb0 + ": node 0: its threshold"},
-		{"values of nine bytes", "protobuf", pb0, "\x00\x00\x00\x0d\x12\x0b\x0a\x09\x00\x00\x00\x00\x00\x00\x00\x00\x00", pb0 + ": node 0: is cut"},
+		{"NaN threshold", "protobuf", pb0, "\x00\x00\x00\x0f\x0a\x0d\x0a\x0b\x12\x09\x11\x00\x00\x00\x00\x00\x00\xf8\x7f", pb0 + ": node 0: threshold"},
+		{"values of nine bytes", "protobuf", pb0, "\x00\x00\x00\x0d\x12\x0b\x0a\x09\x00\x00\x00\x00\x00\x00\x00\x00\x00", pb0 + ": node 0: truncated"},
 	}
 	for _, c := range cases {
 		t.Run(c.format+" "+c.name, func(t *testing.T) {
@@ -184,8 +184,8 @@ func trees(name string) string {
 	return `{"op":"random_forest_classifier","attributes":{"trees":{"type":"list","string":["` + name + `"]}}}`
 }
 
-// TestRefusesWrongTypes asks for attributes under each type but their own.
-func TestRefusesWrongTypes(t *testing.T) {
+// TestRejectsAttributesOfAnotherType reads each attribute as every type.
+func TestRejectsAttributesOfAnotherType(t *testing.T) {
 	attrs := bundletest.Attrs{
 		"a_boolean": true, "a_string": "x", "an_int": bundletest.Int(1), "a_long": bundletest.Long(14), "a_double": 1.5,
 		"a_data_shape": bundletest.Shape{}, "strings": []string{"x"}, "ints": bundletest.Ints{1}, "longs": []int64{1},
@@ -233,7 +233,7 @@ func TestRefusesWrongTypes(t *testing.T) {
 	}
 }
 
-func TestDefaultsAreOfEveryType(t *testing.T) {
+func TestDefaultValuesMatchEveryType(t *testing.T) {
 	files := bundletest.Files("json", nil, stages()...)
 	files["root/x/model.json"] = `{"op":"x","attributes":{"v":{},"l":{"type":"list"}}}`
 	a, err := bundle.Read("model.zip", bundletest.Pack(t, files), bundle.DefaultLimits())
@@ -258,21 +258,21 @@ func TestDefaultsAreOfEveryType(t *testing.T) {
 	}
 }
 
-func TestRefusesAttributes(t *testing.T) {
+func TestRejectsInvalidAttributes(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"v":{"long":1,"int":1}}`:                        "both long and int",
 		`{"v":{"long":1.0}}`:                              "not a whole number",
 		`{"v":{"int":2147483648}}`:                        "does not fit 32 bits",
 		`{"v":{"double":"NaN"}}`:                          "expected a number",
 		`{"v":{"double":1e999}}`:                          "does not fit a double",
-		`{"v":{"long":1},"v":{}}`:                         `attribute "v" is there twice`,
+		`{"v":{"long":1},"v":{}}`:                         `attribute "v" is duplicated`,
 		`{"v":{"type":"list","double":1}}`:                "expected an array",
-		`{"v":{"type":"tensor","double":[1]}}`:            "a tensor without a shape",
-		`{"v":{"type":"tensor","double":[1],"shape":{}}}`: "a shape without dimensions",
-		`{"v":{"type":"tensor","double":[1],"shape":{"dimensions":[{"name":""}]}}}`:                  "a dimension without a size",
-		`{"v":{"type":"tensor","double":[1],"shape":{"dimensions":[{"size":2,"name":""}]}}}`:         "dimensions [2] hold 2 values, found 1",
-		`{"v":{"type":"tensor","double":[1],"shape":{"dimensions":[{"size":-1,"name":""}]}}}`:        "have a negative size",
-		`{"v":{"type":"tensor","double":[],"shape":{"dimensions":[{"size":99999},{"size":99999}]}}}`: "are more than",
+		`{"v":{"type":"tensor","double":[1]}}`:            "tensor has no shape",
+		`{"v":{"type":"tensor","double":[1],"shape":{}}}`: "shape has no dimensions",
+		`{"v":{"type":"tensor","double":[1],"shape":{"dimensions":[{"name":""}]}}}`:                  "dimension has no size",
+		`{"v":{"type":"tensor","double":[1],"shape":{"dimensions":[{"size":2,"name":""}]}}}`:         "dimensions [2] require 2 values, found 1",
+		`{"v":{"type":"tensor","double":[1],"shape":{"dimensions":[{"size":-1,"name":""}]}}}`:        "contain a negative size",
+		`{"v":{"type":"tensor","double":[],"shape":{"dimensions":[{"size":99999},{"size":99999}]}}}`: "exceed the limit of",
 		`{"v":{"data_shape":{"base":"cube","isNullable":true}}}`:                                     "expected scalar, list or tensor",
 		`{"v":{"model":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}}`:                "nested too deeply",
 		`{"v":{"double":01}}`:            "expected a number",
@@ -290,22 +290,22 @@ func TestRefusesAttributes(t *testing.T) {
 	}
 }
 
-// TestLimits lowers one limit at a time below what the bundle needs.
-func TestLimits(t *testing.T) {
+// TestRejectsBundlesAboveEachLimit lowers one limit at a time below what the bundle requires.
+func TestRejectsBundlesAboveEachLimit(t *testing.T) {
 	for _, format := range bundletest.Formats {
 		data := bundletest.Zip(t, format, nil, stages()...)
 		for name, lower := range map[string]func(*bundle.Limits){
-			"has":                          func(l *bundle.Limits) { l.Archive = 100 },
-			"entries":                      func(l *bundle.Limits) { l.Entries = 3 },
-			"the limit of one entry":       func(l *bundle.Limits) { l.Entry = 50 },
-			"bytes inflated":               func(l *bundle.Limits) { l.Total = 500 },
-			"pipelines deep":               func(l *bundle.Limits) { l.Nesting = 0 },
-			"stages":                       func(l *bundle.Limits) { l.Stages = 2 },
-			"deeper than":                  func(l *bundle.Limits) { l.Depth = 1 },
-			"more than 4 nodes":            func(l *bundle.Limits) { l.Nodes = 4 },
-			"takes the archive over 7":     func(l *bundle.Limits) { l.Nodes = 7 },
-			"a list of more than 1 elemen": func(l *bundle.Limits) { l.List = 1 },
-			"a string of":                  func(l *bundle.Limits) { l.Text = 8 },
+			"has":                            func(l *bundle.Limits) { l.Archive = 100 },
+			"entries":                        func(l *bundle.Limits) { l.Entries = 3 },
+			"the limit per entry":            func(l *bundle.Limits) { l.Entry = 50 },
+			"decompressed bytes":             func(l *bundle.Limits) { l.Total = 500 },
+			"nested deeper than 0 pipelines": func(l *bundle.Limits) { l.Nesting = 0 },
+			"stages":                         func(l *bundle.Limits) { l.Stages = 2 },
+			"deeper than":                    func(l *bundle.Limits) { l.Depth = 1 },
+			"exceeds the limit of 4 nodes":   func(l *bundle.Limits) { l.Nodes = 4 },
+			"archive's limit of 7":           func(l *bundle.Limits) { l.Nodes = 7 },
+			"1 elements":                     func(l *bundle.Limits) { l.List = 1 },
+			"string of":                      func(l *bundle.Limits) { l.Text = 8 },
 		} {
 			lim := bundle.DefaultLimits()
 			lower(&lim)
@@ -316,7 +316,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// entry writes a zip of one odd entry beside a good bundle.
+// withEntry returns the zip of a valid bundle with one more entry.
 func withEntry(t *testing.T, header *zip.FileHeader, text string) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -343,24 +343,24 @@ func withEntry(t *testing.T, header *zip.FileHeader, text string) []byte {
 	return b.Bytes()
 }
 
-func TestRefusesZips(t *testing.T) {
+func TestRejectsInvalidZips(t *testing.T) {
 	good := bundletest.Zip(t, "json", nil, stages()...)
 	bomb := strings.Repeat("a", 20<<20)
-	damaged := bytes.Clone(good)
-	damaged[bytes.Index(damaged, []byte("PK\x03\x04"))+45] ^= 0xff
+	corrupt := bytes.Clone(good)
+	corrupt[bytes.Index(corrupt, []byte("PK\x03\x04"))+45] ^= 0xff
 	for name, c := range map[string]struct {
 		data []byte
 		want string
 	}{
 		"empty":     {nil, "model.zip: is empty"},
-		"text":      {[]byte("hello"), "model.zip: is not a whole zip"},
-		"cut":       {good[:len(good)-30], "model.zip: is not a whole zip"},
+		"text":      {[]byte("hello"), "model.zip: is not a complete zip"},
+		"truncated": {good[:len(good)-30], "model.zip: is not a complete zip"},
 		"escape":    {withEntry(t, &zip.FileHeader{Name: "../evil"}, "x"), `entry "../evil": leaves the archive`},
 		"absolute":  {withEntry(t, &zip.FileHeader{Name: "/evil"}, "x"), "leaves the archive"},
 		"backslash": {withEntry(t, &zip.FileHeader{Name: `a\b`}, "x"), "leaves the archive"},
-		"twice":     {withEntry(t, &zip.FileHeader{Name: "bundle.json"}, "x"), "bundle.json: is in the zip twice"},
-		"bomb":      {withEntry(t, &zip.FileHeader{Name: "a", Method: zip.Deflate}, bomb), "a: inflates"},
-		"damaged":   {damaged, "damaged"},
+		"twice":     {withEntry(t, &zip.FileHeader{Name: "bundle.json"}, "x"), "bundle.json: is duplicated in the zip"},
+		"bomb":      {withEntry(t, &zip.FileHeader{Name: "a", Method: zip.Deflate}, bomb), "a: expands"},
+		"corrupt":   {corrupt, "corrupt"},
 		"encrypted": {withEntry(t, &zip.FileHeader{Name: "a", Flags: 1}, "x"), "a: is encrypted"},
 	} {
 		if err := open(c.data, bundle.DefaultLimits()); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -369,24 +369,24 @@ func TestRefusesZips(t *testing.T) {
 	}
 }
 
-// TestCutAnywhere cuts a zip and each file of a bundle at every place: an error, never a panic.
-func TestCutAnywhere(t *testing.T) {
+// TestRejectsTruncatedFiles truncates each file of a bundle at many places.
+func TestRejectsTruncatedFiles(t *testing.T) {
 	for _, format := range bundletest.Formats {
 		files := bundletest.Files(format, nil, stages()...)
 		for name, text := range files {
 			for n := 0; n < len(text)-1; n += 1 + len(text)/40 {
-				cut := maps.Clone(files)
-				cut[name] = text[:n]
-				err := open(bundletest.Pack(t, cut), bundle.DefaultLimits())
+				truncated := maps.Clone(files)
+				truncated[name] = text[:n]
+				err := open(bundletest.Pack(t, truncated), bundle.DefaultLimits())
 				if err == nil && format == "json" {
-					t.Fatalf("%s cut to %q was read", name, text[:n])
+					t.Fatalf("%s truncated to %q was accepted", name, text[:n])
 				}
 			}
 		}
 	}
 }
 
-func TestOpenRefuses(t *testing.T) {
+func TestOpenRejectsOtherPaths(t *testing.T) {
 	for path, want := range map[string]string{
 		filepath.Join(t.TempDir(), "none.zip"): "cannot be opened: no such file",
 		t.TempDir():                            "has no bundle.json",
@@ -398,7 +398,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// TestSymbolicLinksAreNotFollowed holds that a directory cannot lead its reader elsewhere.
+// TestSymbolicLinksAreNotFollowed checks that a directory cannot make the reader open files outside of it.
 func TestSymbolicLinksAreNotFollowed(t *testing.T) {
 	outside := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(outside, []byte(`{"uid":"","name":"","format":"json","version":"","timestamp":""}`), 0o600); err != nil {
@@ -409,6 +409,6 @@ func TestSymbolicLinksAreNotFollowed(t *testing.T) {
 		t.Skip(err)
 	}
 	if _, err := bundle.Open(dir, bundle.DefaultLimits()); err == nil || !strings.Contains(err.Error(), "has no bundle.json") {
-		t.Errorf("a link was followed: %v", err)
+		t.Errorf("followed a link: %v", err)
 	}
 }

@@ -8,34 +8,34 @@ import (
 	"leapline/scorer/internal/jsonscan"
 )
 
-// Tree is a decision tree in pre-order: a split's left child follows it, its right child is at Right.
+// Tree is a decision tree in pre-order: the left child of a split is the next node, the right child is at Right.
 type Tree struct {
 	Nodes      []TreeNode
-	Values     []float64 // of all leaves
-	Categories []float64 // of all categorical splits
-	Depth      int       // splits above the deepest leaf
+	Values     []float64 // values of all leaves
+	Categories []float64 // categories of all categorical splits
+	Depth      int       // number of splits above the deepest leaf
 
-	buffer  []byte // kept for its memory, as is:
+	buffer  []byte // reused memory
 	pending []pendingSplit
 }
 
 // TreeNode is a leaf or a split.
 type TreeNode struct {
-	Feature       int32 // -1 for a leaf
+	Feature       int32 // index of the feature, -1 for a leaf
 	Right         int32
-	Lo, Hi        int32 // a leaf's Values, a categorical split's Cats
+	Lo, Hi        int32 // range in Values of a leaf, or in Categories of a categorical split
 	Threshold     float64
 	NumCategories int32 // number of categories; 0 for a continuous split
-	IsLeft        bool  // of a categorical split: Cats go left, else right
+	IsLeft        bool  // whether the Categories of a categorical split go left instead of right
 }
 
 var (
-	errTruncatedTree = errors.New("ends inside a tree")
+	errTruncatedTree = errors.New("truncated within the tree")
 	errNode          = errors.New("is neither a split nor a leaf")
-	errThreshold     = errors.New("its threshold is not a number")
+	errThreshold     = errors.New("threshold is NaN")
 )
 
-// Tree reads the tree file of a folder into t, keeping t's memory.
+// Tree reads the tree file of a folder into t and reuses its memory.
 func (n *Node) Tree(dir string, t *Tree) error {
 	a := n.archive
 	entry := join(dir, "tree"+a.ext())
@@ -51,14 +51,14 @@ func (n *Node) Tree(dir string, t *Tree) error {
 		err = t.parseProto(data, a.lim)
 	}
 	if err == nil && a.treeNodes.Add(int64(len(t.Nodes))) > int64(a.lim.Nodes) {
-		err = fmt.Errorf("takes the archive over %d tree nodes", a.lim.Nodes)
+		err = fmt.Errorf("exceeds the archive's limit of %d tree nodes", a.lim.Nodes)
 	}
 	return entryErr(entry, err)
 }
 
-// growProto reads the nodes of a tree in protobuf.
+// parseProto reads the nodes of a tree in protobuf.
 func (t *Tree) parseProto(rest []byte, lim Limits) error {
-	useFastPath := lim.List >= 2 // values of a plain leaf, at most
+	useFastPath := lim.List >= 2 // the fast path reads leaves of at most two values
 	return t.readNodes(lim, func(node *TreeNode) (err error) {
 		if useFastPath {
 			if size := t.fastNode(node, rest); size > 0 {
@@ -74,15 +74,15 @@ func (t *Tree) parseProto(rest []byte, lim Limits) error {
 	})
 }
 
-// waiting is a split whose right child is still to come.
+// pendingSplit is a split whose right child has not been read yet.
 type pendingSplit struct{ at, level int32 }
 
-// grow reads nodes in pre-order until the root is complete.
+// readNodes reads nodes in pre-order until the tree is complete.
 func (t *Tree) readNodes(lim Limits, read func(*TreeNode) error) error {
 	level := int32(0)
 	for at := int32(0); ; at++ {
 		if int(at) >= lim.Nodes {
-			return fmt.Errorf("has more than %d nodes", lim.Nodes)
+			return fmt.Errorf("exceeds the limit of %d nodes", lim.Nodes)
 		}
 		t.Nodes = append(t.Nodes, TreeNode{Feature: -1})
 		node := &t.Nodes[at]
@@ -111,14 +111,14 @@ func (t *Tree) readNodes(lim Limits, read func(*TreeNode) error) error {
 	}
 }
 
-// framed cuts one record with its 4-byte big-endian length off the front.
+// nextRecord splits off the first record, which has a big-endian length of 4 bytes in front of it.
 func nextRecord(data []byte) (record, rest []byte, err error) {
 	if len(data) < 4 {
 		return nil, nil, errTruncatedTree
 	}
 	n := binary.BigEndian.Uint32(data)
 	if uint64(n) > uint64(len(data)-4) {
-		return nil, nil, fmt.Errorf("a record of %d bytes where %d are left", n, len(data)-4)
+		return nil, nil, fmt.Errorf("record of %d bytes, but %d bytes remain", n, len(data)-4)
 	}
 	return data[4 : 4+n], data[4+n:], nil
 }

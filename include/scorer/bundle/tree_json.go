@@ -8,7 +8,7 @@ import (
 	"leapline/scorer/internal/jsonscan"
 )
 
-// MLeap writes a node in one of these ways, keys in alphabetical order; other ways are read too, only slower.
+// Writers encode a node in one of these forms, without spaces; the general reader reads all other forms.
 const (
 	leafStart           = `{"type":"leaf","values":[`
 	sortedSplitStart    = `{"split":{"featureIndex":`
@@ -47,7 +47,7 @@ func (t *Tree) nodeJSON(node *TreeNode, s *jsonscan.Scanner, lim Limits) error {
 	return t.generalNodeJSON(node, s, lim)
 }
 
-// quickLeaf reads on after leafStart; false says that the leaf is written in another way or is wrong.
+// fastLeaf reads a leaf after leafStart. It returns false if the leaf has another form or is invalid.
 func (t *Tree) fastLeaf(node *TreeNode, s *jsonscan.Scanner, lim Limits) bool {
 	first := len(t.Values)
 	for len(t.Values)-first < lim.List {
@@ -68,7 +68,7 @@ func (t *Tree) fastLeaf(node *TreeNode, s *jsonscan.Scanner, lim Limits) bool {
 	return false
 }
 
-// quickSplit reads on after splitStart or leapStart.
+// fastSplit reads a split after its start. It returns false if the split has another form or is invalid.
 func (n *TreeNode) fastSplit(s *jsonscan.Scanner, end string) bool {
 	var err error
 	if n.Feature, err = readIndex(s, math.MaxInt32); err != nil || !s.Literal(splitThreshold) {
@@ -78,7 +78,7 @@ func (n *TreeNode) fastSplit(s *jsonscan.Scanner, end string) bool {
 	return err == nil && s.Literal(end)
 }
 
-// anyNodeJSON reads a node however it is written.
+// generalNodeJSON reads a node in any form.
 func (t *Tree) generalNodeJSON(node *TreeNode, s *jsonscan.Scanner, lim Limits) error {
 	var kind string
 	var values, split int
@@ -144,9 +144,10 @@ func (t *Tree) splitJSON(node *TreeNode, s *jsonscan.Scanner, lim Limits) error 
 	case kind == "categorical" && seen["featureIndex"] && categorical && !seen["threshold"]:
 		return t.checkCategories(node)
 	}
-	return errors.New("its split lacks a type or a key, or has one of another type")
+	return errors.New("split has a missing key or an invalid type")
 }
 
+// readIndex reads an integer from 0 to limit.
 func readIndex(s *jsonscan.Scanner, limit int) (int32, error) {
 	n, err := s.Int()
 	if err == nil && (n < 0 || n > int64(limit)) {
@@ -155,7 +156,7 @@ func readIndex(s *jsonscan.Scanner, limit int) (int32, error) {
 	return int32(n), err
 }
 
-// floats appends an array of at most limit numbers.
+// readFloats appends an array of at most limit numbers.
 func readFloats(s *jsonscan.Scanner, dst []float64, limit int) ([]float64, error) {
 	err := s.Elements(limit, func() error {
 		x, err := s.FloatOrNull()
@@ -165,14 +166,14 @@ func readFloats(s *jsonscan.Scanner, dst []float64, limit int) ([]float64, error
 	return dst, err
 }
 
-// checkCategories refuses a categorical split whose categories are not whole numbers below their count.
+// checkCategories rejects a categorical split whose categories are not integers below the number of categories.
 func (t *Tree) checkCategories(n *TreeNode) error {
 	if n.NumCategories == 0 {
-		return fmt.Errorf("a categorical split of 0 categories")
+		return fmt.Errorf("categorical split has 0 categories")
 	}
 	for _, c := range t.Categories[n.Lo:n.Hi] {
 		if !(c >= 0 && c < float64(n.NumCategories)) || c != math.Trunc(c) {
-			return fmt.Errorf("category %v of %d", c, n.NumCategories)
+			return fmt.Errorf("category %v is not an integer below %d", c, n.NumCategories)
 		}
 	}
 	return nil

@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// nodeProto reads one record: 1 an internal node with its split, or 2 a leaf.
+// nodeProto reads one record: field 1 is an internal node with its split, field 2 a leaf.
 func (t *Tree) nodeProto(node *TreeNode, record []byte, lim Limits) error {
 	seen := false
 	for w := (protoReader{buf: record}); ; {
@@ -59,7 +59,7 @@ func (t *Tree) leafProto(node *TreeNode, outer *protoReader, lim Limits) error {
 	return nil
 }
 
-// internalProto reads an internal node's one field, its split: 1 categorical or 2 continuous.
+// internalProto reads the split of an internal node: field 1 is a categorical split, field 2 a continuous one.
 func (t *Tree) internalProto(node *TreeNode, outer *protoReader, lim Limits) error {
 	if err := outer.expect(wireBytes); err != nil {
 		return err
@@ -109,7 +109,7 @@ func (n *TreeNode) setFeature(w *protoReader) error {
 		return err
 	}
 	if w.value > math.MaxInt32 {
-		return fmt.Errorf("feature index %d", w.value)
+		return fmt.Errorf("feature index %d is out of range", w.value)
 	}
 	n.Feature = int32(w.value)
 	return nil

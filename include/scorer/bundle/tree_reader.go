@@ -1,19 +1,19 @@
 package bundle
 
-// Trees reads the trees of a forest one after another, each in the memory of the one before. Several of them may read
-// the trees of one node at once.
+// TreeReader reads the trees of a forest one by one and reuses its memory. Several readers of one node may be used
+// concurrently.
 type TreeReader struct {
-	Model *Model // of the tree that was read
+	Model *Model // model of the last tree read
 	Tree  Tree
 
 	node *Node
-	file file // of Model
+	file file // file of Model
 }
 
-// Trees starts to read.
+// Trees returns a reader of the trees in folders below the node's.
 func (n *Node) Trees() *TreeReader { return &TreeReader{node: n} }
 
-// Read reads the tree in a folder below the node's, with its model.
+// Read reads the tree and the model in the named folder.
 func (r *TreeReader) Read(name string) error {
 	n := r.node
 	if err := checkSegment(name); err != nil {
@@ -26,7 +26,7 @@ func (r *TreeReader) Read(name string) error {
 	return n.Tree(dir, &r.Tree)
 }
 
-// readModel reads a tree's model, unless it is that of the tree before, as it nearly always is.
+// readModel reads the model of a tree, unless it equals that of the previous tree, as it nearly always does.
 func (r *TreeReader) readModel(dir string) error {
 	a := r.node.archive
 	file := a.files[join(dir, "model"+a.ext())]

@@ -16,7 +16,7 @@ import (
 	"leapline/scorer/internal/inflate"
 )
 
-// readHashed reads a file up to a size while what has come of it is hashed, which takes as long.
+// readHashed reads size bytes of a file and computes their SHA-256 at the same time, since each takes about as long.
 func readHashed(name string, size int64) (data, digest []byte, err error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -44,14 +44,14 @@ func readHashed(name string, size int64) (data, digest []byte, err error) {
 
 const hashChunkSize = 256 << 10
 
-// list lists a zip's entries.
+// listZip returns the archive of a zip, after checking its entries.
 func listZip(name string, data, digest []byte, lim Limits) (*Archive, error) {
 	if len(data) == 0 {
 		return nil, entryErrf(name, "is empty, expected a zip")
 	}
 	reader, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
-		return nil, entryErrf(name, "is not a whole zip (%w): build the bundle again, or copy it again", err)
+		return nil, entryErrf(name, "is not a complete zip (%w): rebuild the bundle or copy it again", err)
 	}
 	if len(reader.File) > lim.Entries {
 		return nil, entryErrf(name, "has %d entries, the limit is %d", len(reader.File), lim.Entries)
@@ -76,10 +76,10 @@ func (a *Archive) addZip(f *zip.File) error {
 		return entryErr(fmt.Sprintf("entry %.200q", f.Name), err)
 	}
 	if _, duplicate := a.files[f.Name]; duplicate {
-		return entryErrf(f.Name, "is in the zip twice")
+		return entryErrf(f.Name, "is duplicated in the zip")
 	}
 	if f.Method != zip.Store && f.Method != zip.Deflate {
-		return entryErrf(f.Name, "has compression method %d, expected stored or deflated", f.Method)
+		return entryErrf(f.Name, "has compression method %d, expected 0 (stored) or 8 (deflate)", f.Method)
 	}
 	if f.Flags&1 != 0 {
 		return entryErrf(f.Name, "is encrypted")
@@ -95,44 +95,43 @@ func (a *Archive) addZip(f *zip.File) error {
 var decoders = sync.Pool{New: func() any { return new(inflate.Decoder) }}
 
 func (a *Archive) readZip(buf []byte, f *zip.File) error {
-	packed, err := a.compressed(f)
+	stored, err := a.compressed(f)
 	if err != nil {
 		return err
 	}
 	if f.Method == zip.Store {
-		if len(packed) != len(buf) {
-			return entryErrf(f.Name, "is stored as %d bytes, but its size is given as %d", len(packed), len(buf))
+		if len(stored) != len(buf) {
+			return entryErrf(f.Name, "has %d stored bytes, but the zip's directory lists %d", len(stored), len(buf))
 		}
-		copy(buf, packed)
+		copy(buf, stored)
 	} else {
 		decoder := decoders.Get().(*inflate.Decoder)
-		err := decoder.Decompress(buf, packed)
+		err := decoder.Decompress(buf, stored)
 		decoders.Put(decoder)
 		if err != nil {
 			return entryErr(f.Name, err)
 		}
 	}
 	if sum := crc32.ChecksumIEEE(buf); sum != f.CRC32 {
-		return entryErrf(f.Name, "is damaged: its checksum is %08x, expected %08x", sum, f.CRC32)
+		return entryErrf(f.Name, "is corrupt: checksum %08x, expected %08x", sum, f.CRC32)
 	}
 	return nil
 }
 
-// packed gives an entry's bytes as they stand in the zip.
+// compressed returns the bytes of an entry as stored in the zip.
 func (a *Archive) compressed(f *zip.File) ([]byte, error) {
 	from, err := f.DataOffset()
 	if err != nil {
-		return nil, entryErrf(f.Name, "is cut or damaged: %w", err)
+		return nil, entryErrf(f.Name, "is truncated or corrupt: %w", err)
 	}
 	stored := f.CompressedSize64
 	if from < 0 || from > int64(len(a.data)) || stored > uint64(int64(len(a.data))-from) {
-		return nil, entryErrf(f.Name, "is cut: its data ends beyond the zip")
+		return nil, entryErrf(f.Name, "is truncated: its data extends past the end of the zip")
 	}
 	return a.data[from : from+int64(stored)], nil
 }
 
-// same says whether two entries of a zip are packed in the very same way into the very same bytes. What the one holds
-// is then what the other does.
+// sameContent reports whether two entries of a zip have equal compressed bytes, and so equal content.
 func (a *Archive) sameContent(x, y file) bool {
 	if x.zip == nil || y.zip == nil || x.size != y.size || x.zip.Method != y.zip.Method || x.zip.CRC32 != y.zip.CRC32 {
 		return false

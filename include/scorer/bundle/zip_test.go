@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-func TestReadHashed(t *testing.T) {
+func TestReadHashedReturnsContentAndDigest(t *testing.T) {
 	random := rand.NewChaCha8([32]byte{})
 	for _, size := range []int{0, 1, hashChunkSize - 1, hashChunkSize, hashChunkSize + 1, 3*hashChunkSize + 5} {
 		want := make([]byte, size)
@@ -25,7 +25,7 @@ func TestReadHashed(t *testing.T) {
 			t.Errorf("%d bytes: digest %x, %v", size, digest, err)
 		}
 		if _, _, err := readHashed(path, int64(size)+1); !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-			t.Errorf("a file that has become shorter than %d bytes: %v", size+1, err)
+			t.Errorf("a file shorter than %d bytes: %v", size+1, err)
 		}
 	}
 }

@@ -4,24 +4,24 @@ import (
 	"leapline/scorer/frame"
 )
 
-// column is a column with its places in a row. One that no stage wants in a form has -1 there.
+// column is a column with its slots in a row, one per representation. A representation that no stage uses has slot -1.
 type column struct {
 	Column
 	index         int
-	computed      bool // by a stage
-	number        int  // in Row.numbers
-	text          int  // in Row.texts
-	dense         int  // first double in Row.doubles
-	sparseInSpark int  // in Row.thin, of a dense one
-	sparse        int  // in Row.sparse
-	bound         int  // most elements other than zero of a sparse vector
-	state         int  // in Row.given, for inputs
+	computed      bool // whether a stage computes it
+	number        int  // slot in Row.numbers
+	text          int  // slot in Row.texts
+	dense         int  // slot of the first element in Row.doubles
+	sparseInSpark int  // slot in Row.sparseFlags, of a dense vector
+	sparse        int  // slot in Row.sparse
+	bound         int  // maximum number of non-zero elements of a sparse vector
+	state         int  // slot in Row.inputStates, of an input
 }
 
-// sizes count the places of a row.
+// sizes are the numbers of slots of a row.
 type sizes struct {
 	numbers, texts, doubles, states, sparseFlags int
-	sparseBounds                                 []int // of sparse vectors
+	sparseBounds                                 []int // of sparse vectors: maximum number of non-zero elements
 }
 
 func (p *Program) newColumn(name string, typ frame.Type, width int, computed bool) *column {

@@ -6,8 +6,8 @@ import (
 	"leapline/scorer/frame"
 )
 
-// A stage may want a column in another form than the stage before made it: conversion steps make a nameless twin, once.
-
+// converted returns the unnamed copy of a column in another representation, for a stage that reads another one than the
+// previous stage computes. The conversion step is added once per column and representation.
 func (p *Program) converted(c *column, form byte, typ frame.Type, run func(from, to *column) Step) *column {
 	for _, s := range p.steps {
 		if s.name == "" && s.op[0] == form && s.in[0] == c.index {
@@ -19,7 +19,7 @@ func (p *Program) converted(c *column, form byte, typ frame.Type, run func(from,
 	return to
 }
 
-// parsed gives a column of strings as numbers.
+// asNumber returns a column of strings converted to numbers.
 func (p *Program) asNumber(c *column) *column {
 	return p.converted(c, 'n', frame.ScalarOf(frame.Double, false), func(from, to *column) Step {
 		return parseStep{from.Name, from.text, p.numberSlot(to)}
@@ -40,7 +40,7 @@ func (s parseStep) Run(r *Row) error {
 	return nil
 }
 
-// formatted gives a column of numbers as strings.
+// asText returns a column of numbers converted to strings.
 func (p *Program) asText(c *column) *column {
 	return p.converted(c, 't', frame.ScalarOf(frame.String, false), func(from, to *column) Step {
 		return formatStep{from.number, p.textSlot(to), from.Type.Base == frame.Integer}
@@ -61,7 +61,7 @@ func (s formatStep) Run(r *Row) error {
 	return nil
 }
 
-// densified gives a column of sparse vectors as arrays.
+// asDense returns a column of sparse vectors converted to arrays.
 func (p *Program) asDense(c *column) *column {
 	return p.converted(c, 'd', c.Type, func(from, to *column) Step {
 		return denseStep{from.sparse, p.denseOut(to)}

@@ -25,7 +25,7 @@ func compile(t testing.TB, stages ...bt.Stage) *engine.Program {
 	return p
 }
 
-// mixed is a pipeline with two branches: colour -> ci -> features -> y, and x -> bucket, which nothing else reads.
+// mixed returns a pipeline with two branches: colour -> ci -> features -> y, and x -> bucket, which no stage reads.
 func mixed() []bt.Stage {
 	return []bt.Stage{
 		{
@@ -58,7 +58,7 @@ func names(columns []engine.Column) (list []string) {
 	return list
 }
 
-func TestProgramAndPlans(t *testing.T) {
+func TestPlanKeepsRequiredStages(t *testing.T) {
 	p := compile(t, mixed()...)
 	if got := names(p.Inputs()); !slices.Equal(got, []string{"colour string?", "x double", "n double?"}) {
 		t.Error(got)
@@ -83,11 +83,11 @@ func TestProgramAndPlans(t *testing.T) {
 			got = append(got, c.Name)
 		}
 		if strings.Join(got, ",") != inputs {
-			t.Errorf("%s needs %v, expected %s", outputs, got, inputs)
+			t.Errorf("%s requires %v, expected %s", outputs, got, inputs)
 		}
 	}
 	for _, name := range []string{"colour", "nobody", ""} {
-		if _, err := p.Plan(name); err == nil || !strings.Contains(err.Error(), "it makes ci, bucket, features, y, big") {
+		if _, err := p.Plan(name); err == nil || !strings.Contains(err.Error(), "its outputs are ci, bucket, features, y, big") {
 			t.Errorf("the column %q: %v", name, err)
 		}
 	}
@@ -96,7 +96,7 @@ func TestProgramAndPlans(t *testing.T) {
 	}
 }
 
-func TestDeadStagesDoNotRun(t *testing.T) {
+func TestUnusedStagesDoNotRun(t *testing.T) {
 	plan, err := compile(t, mixed()...).Plan("ci")
 	if err != nil {
 		t.Fatal(err)
@@ -106,11 +106,11 @@ func TestDeadStagesDoNotRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := row.Run(); err != nil || row.Double(0) != 0 {
-		t.Error(row.Double(0), err) // x and n were not given
+		t.Error(row.Double(0), err) // x and n are not set
 	}
 }
 
-func TestCasts(t *testing.T) {
+func TestSettersCastAsMLeap(t *testing.T) {
 	plan, err := compile(t, mixed()...).Plan("ci", "y")
 	if err != nil {
 		t.Fatal(err)
@@ -121,14 +121,14 @@ func TestCasts(t *testing.T) {
 		set   func() error
 		index float64
 	}{
-		"double":     {func() error { return row.SetDouble(colour, 5) }, 1},
-		"long":       {func() error { return row.SetLong(colour, 7) }, 2},
-		"boolean":    {func() error { return row.SetBool(colour, true) }, 3},
-		"large":      {func() error { return row.SetDouble(colour, 1e10) }, 4},
-		"NaN":        {func() error { return row.SetDouble(colour, math.NaN()) }, 5},
-		"small":      {func() error { return row.SetDouble(colour, 1e-4) }, 6},
-		"float":      {func() error { return row.SetFloat(colour, 0.1) }, 7},
-		"long as is": {func() error { return row.SetLong(colour, 5) }, 8},
+		"double":  {func() error { return row.SetDouble(colour, 5) }, 1},
+		"long":    {func() error { return row.SetLong(colour, 7) }, 2},
+		"boolean": {func() error { return row.SetBool(colour, true) }, 3},
+		"large":   {func() error { return row.SetDouble(colour, 1e10) }, 4},
+		"NaN":     {func() error { return row.SetDouble(colour, math.NaN()) }, 5},
+		"small":   {func() error { return row.SetDouble(colour, 1e-4) }, 6},
+		"float":   {func() error { return row.SetFloat(colour, 0.1) }, 7},
+		"integer": {func() error { return row.SetLong(colour, 5) }, 8},
 	} {
 		row.Reset()
 		if err := c.set(); err != nil {
@@ -158,7 +158,7 @@ func TestCasts(t *testing.T) {
 	}
 }
 
-func TestBadRows(t *testing.T) {
+func TestRejectsInvalidRows(t *testing.T) {
 	plan, err := compile(t, mixed()...).Plan()
 	if err != nil {
 		t.Fatal(err)
@@ -187,7 +187,7 @@ func TestBadRows(t *testing.T) {
 	}
 }
 
-func TestVectorInputs(t *testing.T) {
+func TestReadsDenseAndSparseVectors(t *testing.T) {
 	plan, err := compile(t, bt.Stage{
 		Name: "s", Op: "max_abs_scaler", In: bt.Ports{"input", "v"}, Out: bt.Ports{"output", "w"},
 		Attrs: bt.Attrs{"maxAbs": bt.Tensor{Dims: []int{4}, Values: []float64{1, 2, 4, 8}}},
@@ -213,9 +213,9 @@ func TestVectorInputs(t *testing.T) {
 	for want, err := range map[string]error{
 		"has 3 values, expected 4":       row.SetVector(0, []float64{1, 2, 3}),
 		"has 5 values, expected 4":       row.SetSparse(0, 5, nil, nil),
-		"has the index 1 after 1":        row.SetSparse(0, 4, []int32{1, 1}, []float64{1, 2}),
-		"has the index 4 after -1, of 4": row.SetSparse(0, 4, []int32{4}, []float64{1}),
-		"has the index -1 after -1":      row.SetSparse(0, 4, []int32{-1}, []float64{1}),
+		"has index 1 after 1":            row.SetSparse(0, 4, []int32{1, 1}, []float64{1, 2}),
+		"has index 4 after -1, expected": row.SetSparse(0, 4, []int32{4}, []float64{1}),
+		"has index -1 after -1":          row.SetSparse(0, 4, []int32{-1}, []float64{1}),
 		"is a number, expected a tensor": row.SetDouble(0, 1),
 		"is a string, expected a tensor": row.SetText(0, "1"),
 	} {
@@ -225,8 +225,8 @@ func TestVectorInputs(t *testing.T) {
 	}
 }
 
-// TestConversionsBetweenStages has a stage read a column in another form than the stage before made it.
-func TestConversionsBetweenStages(t *testing.T) {
+// TestConvertsColumnsBetweenStages has stages read a column in another representation than the previous stage computes.
+func TestConvertsColumnsBetweenStages(t *testing.T) {
 	p := compile(t,
 		bt.Stage{Name: "b", Op: "binarizer", In: bt.Ports{"input", "x"}, Out: bt.Ports{"output", "b"}, Attrs: bt.Attrs{"input_shapes": bt.Shape{}}},
 		bt.Stage{Name: "i", Op: "string_indexer", In: bt.Ports{"input", "b"}, Out: bt.Ports{"output", "i"}, Attrs: bt.Attrs{"labels": []string{"1.0", "0.0"}}},
@@ -253,7 +253,7 @@ func TestConversionsBetweenStages(t *testing.T) {
 	}
 }
 
-func TestNestedPipelines(t *testing.T) {
+func TestCompilesNestedPipelines(t *testing.T) {
 	inner := bt.Files("json", nil, mixed()[0])
 	outer := bt.Files("json", nil, bt.Stage{Name: "inner", Op: "pipeline", Attrs: bt.Attrs{"nodes": []string{"index"}}})
 	for name, text := range inner {
@@ -275,20 +275,20 @@ func TestNestedPipelines(t *testing.T) {
 	}
 }
 
-func TestEmptyPipeline(t *testing.T) {
+func TestRejectsEmptyPipeline(t *testing.T) {
 	archive, err := bundle.Read("model.zip", bt.Zip(t, "json", nil), bundle.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := engine.Compile(archive); err == nil || !strings.Contains(err.Error(), "root: makes no column") {
+	if _, err := engine.Compile(archive); err == nil || !strings.Contains(err.Error(), "root: the pipeline has no output column") {
 		t.Error(err)
 	}
 }
 
-func TestRegisterTwicePanics(t *testing.T) {
+func TestRegisterPanicsOnDuplicateOp(t *testing.T) {
 	defer func() {
 		if recover() == nil {
-			t.Error("an op was registered twice")
+			t.Error("Register did not panic")
 		}
 	}()
 	engine.Register("bucketizer", nil)

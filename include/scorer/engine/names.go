@@ -7,8 +7,8 @@ import (
 	"leapline/scorer/frame"
 )
 
-// FeatureNames names the elements of the vector that a stage reads first, for people: by following it back through scalers
-// and the like to the columns that were assembled. An element of a vector is its column's name and position.
+// FeatureNames returns display names of the elements of a stage's first input vector. It follows the vector back through
+// scalers and similar stages to the assembled columns. The element of a vector column is named by column and position.
 func (p *Program) FeatureNames(stage StageInfo) []string {
 	if len(stage.Inputs) == 0 {
 		return nil
@@ -16,7 +16,7 @@ func (p *Program) FeatureNames(stage StageInfo) []string {
 	return p.elementNames(stage.Inputs[0], len(p.stages))
 }
 
-// elementNames follows at most hops stages, as many as there are.
+// elementNames follows at most hops stages back.
 func (p *Program) elementNames(column string, hops int) []string {
 	c := p.find(column)
 	if c == nil || c.Type.Kind != frame.Tensor {

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Plan is a program cut down to the stages that the wanted columns need. Immutable, safe for many goroutines.
+// Plan is the part of a program that some output columns require. It is immutable and safe for concurrent use.
 type Plan struct {
 	program *Program
 	steps   []step
@@ -13,7 +13,7 @@ type Plan struct {
 	outputs []*column
 }
 
-// Plan keeps the stages that the named columns need; without names it keeps all columns that stages make.
+// Plan returns the stages that the named columns require, or all stages if no column is named.
 func (p *Program) Plan(outputs ...string) (*Plan, error) {
 	plan := &Plan{program: p}
 	needed := make([]bool, len(p.columns))
@@ -26,7 +26,7 @@ func (p *Program) Plan(outputs ...string) (*Plan, error) {
 	for _, name := range outputs {
 		c := p.find(name)
 		if name == "" || c == nil || !c.computed {
-			return nil, fmt.Errorf("the model makes no column %.80q; it makes %s", name, names(p.Outputs()))
+			return nil, fmt.Errorf("the model has no output column %.80q; its outputs are %s", name, names(p.Outputs()))
 		}
 		plan.outputs = append(plan.outputs, c)
 		needed[c.index] = true
@@ -50,10 +50,10 @@ func (p *Program) Plan(outputs ...string) (*Plan, error) {
 	return plan, nil
 }
 
-// Inputs are the columns to set on a row, in this order.
+// Inputs returns the columns to set on a row, in this order.
 func (pl *Plan) Inputs() []Column { return columnsOf(pl.inputs) }
 
-// Outputs are the columns to read off a row, in the order of Plan's names.
+// Outputs returns the columns that a row computes, in the order of the names given to Program.Plan.
 func (pl *Plan) Outputs() []Column { return columnsOf(pl.outputs) }
 
 func columnsOf(list []*column) []Column {
@@ -64,7 +64,7 @@ func columnsOf(list []*column) []Column {
 	return columns
 }
 
-// NewRow makes the scratch of one goroutine.
+// NewRow returns the working memory of one goroutine.
 func (pl *Plan) NewRow() *Row {
 	size := &pl.program.sizes
 	r := &Row{
@@ -88,5 +88,5 @@ func (pl *Plan) NewRow() *Row {
 	return r
 }
 
-// maxReserve is how many elements of a sparse vector a row reserves before it meets them.
+// maxSparseReserve limits the elements of a sparse vector for which a row reserves memory in advance.
 const maxSparseReserve = 4096

@@ -18,35 +18,35 @@ type Text struct {
 	state  int
 }
 
-// Vector is an input port that reads a vector of Width doubles: of one array or, when Sparse, of indices and values.
+// Vector is an input port that reads a vector of Width doubles, as an array or, if Sparse is set, as indices and values.
 type Vector struct {
 	column     *column
 	Width      int
 	Sparse     bool
-	Bound      int // most elements that are not zero
+	Bound      int // maximum number of non-zero elements
 	slot       int
 	sparseFlag int
 	state      int
 }
 
-// NumberOut, TextOut and VectorOut are output ports.
+// NumberOut is an output port of a double.
 type NumberOut struct{ slot int }
 
 // TextOut is an output port of a string.
 type TextOut struct{ slot int }
 
-// VectorOut is an output port of a vector, sparse or not as it was asked for.
+// VectorOut is an output port of a vector, in the representation with which it was created.
 type VectorOut struct {
 	slot, sparseFlag, width int
 }
 
-// SparseVector holds ascending indices and the values there; all other values are zero.
+// SparseVector is a vector as ascending indices and the values at these indices; all other elements are zero.
 type SparseVector struct {
 	Index []int32
 	Value []float64
 }
 
-// Number binds a port to a column of doubles; nullable is what a program declares when the column is its input.
+// Number binds an input port to a column of doubles. If the column is an input of the program, nullable is part of its type.
 func (s *Stage) Number(port string, nullable bool) Number {
 	c := s.inputColumn(port, frame.ScalarOf(frame.Double, nullable), 0)
 	if c == nil {
@@ -59,7 +59,7 @@ func (s *Stage) Number(port string, nullable bool) Number {
 	return Number{column: c, slot: s.program.numberSlot(c), state: c.state}
 }
 
-// Text binds a port to a column of strings.
+// Text binds an input port to a column of strings.
 func (s *Stage) Text(port string) Text {
 	c := s.inputColumn(port, frame.ScalarOf(frame.String, true), 0)
 	if c == nil {
@@ -72,7 +72,7 @@ func (s *Stage) Text(port string) Text {
 	return Text{column: c, slot: s.program.textSlot(c), state: c.state}
 }
 
-// Vector binds a port to a column of vectors of the width, as an array; width 0 takes the width of the stage before.
+// Vector binds an input port to a column of vectors, read as an array. Width 0 accepts the width of the computed column.
 func (s *Stage) Vector(port string, width int) Vector {
 	c := s.vectorSource(port, width)
 	if c == nil {
@@ -85,7 +85,7 @@ func (s *Stage) Vector(port string, width int) Vector {
 	return s.program.denseIn(c)
 }
 
-// AnyVector binds a port to a column of vectors in the form that the column has: the op must read both.
+// AnyVector binds an input port to a column of vectors in the column's own representation. The op must support both.
 func (s *Stage) AnyVector(port string, width int) Vector {
 	c := s.vectorSource(port, width)
 	if c == nil {
@@ -101,7 +101,7 @@ func (s *Stage) AnyVector(port string, width int) Vector {
 	return Vector{column: c, Width: c.Width, Sparse: true, Bound: c.bound, slot: c.sparse, state: c.state}
 }
 
-// Dense gives, for a port bound by AnyVector, the same column as an array.
+// Dense returns, for a port bound by AnyVector, the same column as an array.
 func (s *Stage) Dense(v Vector) Vector {
 	if s.err != nil || !v.Sparse {
 		return v
@@ -114,30 +114,30 @@ func (s *Stage) Dense(v Vector) Vector {
 	return s.program.denseIn(c)
 }
 
-// Made says whether a stage before makes the column on an input port.
+// IsComputed reports whether a previous stage computes the column of an input port.
 func (s *Stage) IsComputed(port string) bool {
 	c := s.program.find(s.inputName(port))
 	return c != nil && c.computed
 }
 
-// wide is the width above which a program's vector input is kept sparse where stages allow it.
+// sparseInputWidth is the width above which an input vector is kept sparse if all its readers support that.
 const sparseInputWidth = 1024
 
 func (s *Stage) vectorSource(port string, width int) *column {
 	c := s.inputColumn(port, frame.VectorOf(width), width)
 	if c != nil && c.Width == 0 && !c.computed {
-		s.Fail("column %q is a vector whose width nothing tells", c.Name)
+		s.Fail("column %q is a vector of unknown width", c.Name)
 		return nil
 	}
 	return c
 }
 
-// NewNumber makes the column of doubles of an output port.
+// NewNumber creates the column of doubles of an output port.
 func (s *Stage) NewNumber(port string) NumberOut {
 	return s.newNumber(port, frame.Double)
 }
 
-// NewInteger makes the column of whole numbers of an output port; they are doubles until they are written.
+// NewInteger creates the column of integers of an output port. They are stored as doubles until they are written.
 func (s *Stage) NewInteger(port string) NumberOut {
 	return s.newNumber(port, frame.Integer)
 }
@@ -150,7 +150,7 @@ func (s *Stage) newNumber(port string, base frame.Base) NumberOut {
 	return NumberOut{slot: s.program.numberSlot(c)}
 }
 
-// NewText makes the column of strings of an output port.
+// NewText creates the column of strings of an output port.
 func (s *Stage) NewText(port string) TextOut {
 	c := s.outputColumn(port, frame.ScalarOf(frame.String, true), 0)
 	if c == nil {
@@ -159,12 +159,12 @@ func (s *Stage) NewText(port string) TextOut {
 	return TextOut{slot: s.program.textSlot(c)}
 }
 
-// NewVector makes the column of vectors of an output port, kept as an array.
+// NewVector creates the column of vectors of an output port, stored as an array.
 func (s *Stage) NewVector(port string, width int) VectorOut {
 	return s.NewDeclaredVector(port, width, frame.VectorOf(width))
 }
 
-// NewDeclaredVector is NewVector for a column that MLeap declares with another type than its values have.
+// NewDeclaredVector is NewVector for a column whose type in MLeap differs from that of its values.
 func (s *Stage) NewDeclaredVector(port string, width int, typ frame.Type) VectorOut {
 	c := s.outputColumn(port, typ, width)
 	if c == nil {
@@ -181,7 +181,7 @@ func (p *Program) denseOut(c *column) VectorOut {
 	return VectorOut{slot: p.denseSlot(c), sparseFlag: c.sparseInSpark, width: c.Width}
 }
 
-// NewSparse makes the column of vectors of an output port, kept as at most bound indices and values.
+// NewSparse creates the column of vectors of an output port, stored as up to bound indices and values.
 func (s *Stage) NewSparse(port string, width, bound int, typ frame.Type) VectorOut {
 	c := s.outputColumn(port, typ, width)
 	if c == nil {
@@ -190,7 +190,7 @@ func (s *Stage) NewSparse(port string, width, bound int, typ frame.Type) VectorO
 	return VectorOut{slot: s.program.sparseSlot(c, bound), width: width}
 }
 
-// Of reads the row's double; a null or an input not given is an error.
+// Get returns the row's double. A null or a missing input is an error.
 func (n Number) Get(r *Row) (float64, error) {
 	if n.state >= 0 && r.inputStates[n.state] != statePresent {
 		return 0, r.missingError(n.column)
@@ -198,7 +198,7 @@ func (n Number) Get(r *Row) (float64, error) {
 	return r.numbers[n.slot], nil
 }
 
-// Nullable reads the row's double or null; an input not given is an error.
+// GetNullable returns the row's double or null. A missing input is an error.
 func (n Number) GetNullable(r *Row) (x float64, null bool, err error) {
 	if n.state >= 0 && r.inputStates[n.state] != statePresent {
 		if r.inputStates[n.state] == stateNull {
@@ -209,7 +209,7 @@ func (n Number) GetNullable(r *Row) (x float64, null bool, err error) {
 	return r.numbers[n.slot], false, nil
 }
 
-// Nullable reads the row's string or null; an input not given is an error.
+// GetNullable returns the row's string or null. A missing input is an error.
 func (t Text) GetNullable(r *Row) (text string, null bool, err error) {
 	if t.state >= 0 && r.inputStates[t.state] != statePresent {
 		if r.inputStates[t.state] == stateNull {
@@ -220,7 +220,7 @@ func (t Text) GetNullable(r *Row) (text string, null bool, err error) {
 	return r.texts[t.slot], false, nil
 }
 
-// Of reads the row's vector as an array, which the op must not change.
+// Get returns the row's vector as an array, which the op must not modify.
 func (v Vector) Get(r *Row) ([]float64, error) {
 	if v.state >= 0 && r.inputStates[v.state] != statePresent {
 		return nil, r.missingError(v.column)
@@ -228,14 +228,14 @@ func (v Vector) Get(r *Row) ([]float64, error) {
 	return r.doubles[v.slot : v.slot+v.Width : v.slot+v.Width], nil
 }
 
-// Thin says whether Spark would hold the row's vector as indices and values, though it is an array here. Spark sums over
-// the two in different orders.
+// SparseInSpark reports whether Spark would store the row's vector as indices and values, even if it is an array here.
+// Spark adds the elements of the two representations in different orders.
 func (v Vector) SparseInSpark(r *Row) bool { return v.Sparse || r.sparseFlags[v.sparseFlag] }
 
-// SetThin says whether Spark would hold the row's vector as indices and values. False stays when nothing is said.
+// SetSparseInSpark sets whether Spark would store the row's vector as indices and values. The default is false.
 func (o VectorOut) SetSparseInSpark(r *Row, thin bool) { r.sparseFlags[o.sparseFlag] = thin }
 
-// SetCompressed is SetThin by Spark's rule for vectors that it calls compressed: by which form is smaller.
+// SetCompressed is SetSparseInSpark by the rule of Spark's Vector.compressed, which selects the smaller representation.
 func (o VectorOut) SetCompressed(r *Row) {
 	nonZero := 0
 	for _, x := range o.Buffer(r) {
@@ -246,10 +246,10 @@ func (o VectorOut) SetCompressed(r *Row) {
 	o.SetSparseInSpark(r, Compressed(nonZero, o.width))
 }
 
-// Compressed says whether Spark calls a vector of so many values smaller as indices and values.
+// Compressed reports whether Spark's Vector.compressed returns a sparse vector, given the number of non-zero elements.
 func Compressed(nonZero, width int) bool { return 1.5*(float64(nonZero)+1) < float64(width) }
 
-// SparseOf reads the row's vector as indices and values, which the op must not change.
+// GetSparse returns the row's vector as indices and values, which the op must not modify.
 func (v Vector) GetSparse(r *Row) (*SparseVector, error) {
 	if v.state >= 0 && r.inputStates[v.state] != statePresent {
 		return nil, r.missingError(v.column)
@@ -257,31 +257,31 @@ func (v Vector) GetSparse(r *Row) (*SparseVector, error) {
 	return &r.sparse[v.slot], nil
 }
 
-// Name is the column that the port reads.
+// Name returns the name of the column that the port reads.
 func (n Number) Name() string { return n.column.Name }
 
-// Name is the column that the port reads.
+// Name returns the name of the column that the port reads.
 func (t Text) Name() string { return t.column.Name }
 
-// Set writes the row's double.
+// Set stores the row's double.
 func (o NumberOut) Set(r *Row, x float64) { r.numbers[o.slot] = x }
 
-// Set writes the row's string.
+// Set stores the row's string.
 func (o TextOut) Set(r *Row, text string) { r.texts[o.slot] = text }
 
-// Of gives the row's array for the op to fill; what it held is the row's before.
+// Buffer returns the row's array for the op to fill. It contains the values of the previous row.
 func (o VectorOut) Buffer(r *Row) []float64 {
 	return r.doubles[o.slot : o.slot+o.width : o.slot+o.width]
 }
 
-// SparseOf gives the row's indices and values, empty, for the op to append to.
+// SparseBuffer returns the row's emptied indices and values for the op to append to.
 func (o VectorOut) SparseBuffer(r *Row) *SparseVector {
 	v := &r.sparse[o.slot]
 	v.Index, v.Value = v.Index[:0], v.Value[:0]
 	return v
 }
 
-// Add appends one value.
+// Add appends a value at an index above all previous ones.
 func (v *SparseVector) Add(index int, value float64) {
 	v.Index = append(v.Index, int32(index))
 	v.Value = append(v.Value, value)

@@ -1,16 +1,16 @@
-// Package engine compiles a Bundle.ML archive into a program that scores rows, one at a time and without allocating.
+// Package engine compiles a Bundle.ML archive into a program that scores rows one by one, without allocating memory.
 //
-//	program, err := engine.Compile(archive)         // once; immutable, safe for many goroutines
-//	plan, err := program.Plan("prediction")         // only the stages that these columns need; no names = all columns
-//	row := plan.NewRow()                            // scratch of one goroutine; pool it
+//	program, err := engine.Compile(archive)         // immutable, safe for concurrent use
+//	plan, err := program.Plan("prediction")         // only the stages these columns require; without names, all columns
+//	row := plan.NewRow()                            // memory of one goroutine, to be pooled
 //	row.Reset()
-//	err = row.SetDouble(i, 3.5)                     // i counts plan.Inputs(); also SetLong, SetBool, SetText, SetNull, ...
+//	err = row.SetDouble(i, 3.5)                     // i is an index of plan.Inputs(); see also SetLong, SetText, SetNull, ...
 //	err = row.Run()
-//	row.Double(k); row.Vector(k); row.Text(k)       // k counts plan.Outputs(); valid until the next Reset
-//	dst = row.AppendJSON(dst, k)                    // the same as leap-frame JSON
+//	row.Double(k); row.Vector(k); row.Text(k)       // k is an index of plan.Outputs(); valid until the next Reset
+//	dst = row.AppendJSON(dst, k)                    // the value as leap frame JSON
 //
-// Ops are found by registration: import leapline/scorer/ops for its side effect. Setters cast as MLeap does: whole
-// numbers, booleans and numeric strings to double, numbers to the text that Java gives them where a string is wanted.
+// Ops are registered by importing leapline/scorer/ops. The setters cast as MLeap does: integers, booleans and numeric
+// strings to double, and numbers to Java's string representation for string columns.
 package engine
 
 import (
@@ -22,15 +22,16 @@ import (
 	"leapline/scorer/frame"
 )
 
-// Column is one column of data, at the edge of a program or between two stages.
+// Column describes an input or output column of a stage.
 type Column struct {
 	Name string
-	Type frame.Type // as MLeap declares it; a one-hot column's dimension is its categories
-	// Width is the number of doubles of a vector column, 0 for scalars.
+	// Type is the type MLeap declares; for a one-hot encoded column its dimension is the number of categories.
+	Type frame.Type
+	// Width is the number of elements of a vector column, and 0 for a scalar.
 	Width int
 }
 
-// Program is a compiled pipeline.
+// Program is a compiled pipeline. It is immutable and safe for concurrent use.
 type Program struct {
 	stages       []StageInfo
 	steps        []step
@@ -43,21 +44,21 @@ type Program struct {
 	scratch      []func() any
 }
 
-// StageInfo describes a stage for people.
+// StageInfo describes a stage, for display.
 type StageInfo struct {
 	Name        string
 	Op          string
-	Depth       int // pipelines above it
+	Depth       int // number of enclosing pipelines, without the root
 	Inputs      []string
 	Outputs     []string
 	Detail      string      // sizes in a few words, such as "100 trees, 42096 nodes"
 	SplitCounts map[int]int // how often a model's splits use each feature; nil where that means nothing
 }
 
-// maxDoubles bounds the memory of a row's vectors.
+// maxDoubles limits the number of elements of a row's vectors.
 const maxDoubles = 2 << 20
 
-// Compile reads every stage of an archive and binds its ports to columns.
+// Compile returns the program of an archive's pipeline.
 func Compile(a *bundle.Archive) (*Program, error) {
 	root, err := a.Root()
 	if err != nil {
@@ -68,16 +69,16 @@ func Compile(a *bundle.Archive) (*Program, error) {
 		return nil, err
 	}
 	if len(p.outputs) == 0 {
-		return nil, &bundle.Error{Entry: root.Dir, Err: errors.New("makes no column")}
+		return nil, &bundle.Error{Entry: root.Dir, Err: errors.New("the pipeline has no output column")}
 	}
 	if p.sizes.doubles > maxDoubles {
-		return nil, &bundle.Error{Entry: root.Dir, Err: fmt.Errorf("takes %d doubles a row, the limit is %d", p.sizes.doubles, maxDoubles)}
+		return nil, &bundle.Error{Entry: root.Dir, Err: fmt.Errorf("requires %d doubles per row, the limit is %d", p.sizes.doubles, maxDoubles)}
 	}
 	p.setFinalOutputs()
 	return p, nil
 }
 
-// add compiles a node and, for a pipeline, all below it.
+// add compiles a node and, for a pipeline, all nodes below it.
 func (p *Program) add(node *bundle.Node, depth int) error {
 	if node.Model.Op == "pipeline" {
 		if depth > 0 {
@@ -99,7 +100,7 @@ func (p *Program) add(node *bundle.Node, depth int) error {
 	return s.finish(run)
 }
 
-// setFinals picks what a caller wants who names no columns: what the last model makes, and all after it.
+// setFinalOutputs selects the columns of the last model and of all stages after it.
 func (p *Program) setFinalOutputs() {
 	from := len(p.steps) - 1
 	for i, s := range p.steps {
@@ -116,16 +117,16 @@ func (p *Program) setFinalOutputs() {
 	}
 }
 
-// Inputs are the columns that a caller gives, in the order in which stages first read them.
+// Inputs returns the columns that the caller provides, in the order in which stages first read them.
 func (p *Program) Inputs() []Column { return p.pick(p.inputs) }
 
-// Outputs are the columns that stages make, in stage order.
+// Outputs returns the columns that stages compute, in stage order.
 func (p *Program) Outputs() []Column { return p.pick(p.outputs) }
 
-// Finals names what the last model and the stages after it make: the default answer of a server.
+// FinalOutputs returns the names of the columns of the last model and of the stages after it, a server's default output.
 func (p *Program) FinalOutputs() []string { return p.finalOutputs }
 
-// Stages describes every stage, in order.
+// Stages returns descriptions of all stages, in order.
 func (p *Program) Stages() []StageInfo { return p.stages }
 
 func (p *Program) pick(indices []int) []Column {
@@ -138,7 +139,7 @@ func (p *Program) pick(indices []int) []Column {
 
 func (p *Program) find(name string) *column { return p.byName[name] }
 
-// names lists columns for an error message.
+// names returns the names of columns for an error message.
 func names(columns []Column) string {
 	list := make([]string, 0, len(columns))
 	for _, c := range columns {

@@ -8,18 +8,19 @@ import (
 	"leapline/scorer/bundle"
 )
 
-// Builder compiles one stage: it reads the model's attributes, binds ports to columns and gives the work of one row.
-// What is wrong it leaves in the stage (Stage.Fail), which makes the rest harmless; it may then return nil.
+// Builder compiles one stage: it reads the model's attributes, binds ports to columns and returns the step that computes a
+// row. It reports errors by Stage.Fail; all later calls on the stage then have no effect, and it may return nil.
 type Builder func(s *Stage) Step
 
-// Step is the work of one stage on one row. It must not allocate unless it fails, and must not change itself.
+// Step computes one stage for one row. It must not allocate unless it fails, and must not modify itself.
 type Step interface {
+	// Run reads the step's inputs from the row and stores its outputs in the row.
 	Run(r *Row) error
 }
 
 var registry = map[string]Builder{}
 
-// Register adds an op under the name that model files give it. It panics when the name is taken.
+// Register adds an op under its name in model files. It panics if the name is already registered.
 func Register(op string, build Builder) {
 	if registry[op] != nil {
 		panic("engine: op " + op + " is registered twice")
@@ -27,7 +28,7 @@ func Register(op string, build Builder) {
 	registry[op] = build
 }
 
-// Ops lists the registered ops, sorted.
+// Ops returns the sorted names of the registered ops.
 func Ops() []string {
 	ops := make([]string, 0, len(registry))
 	for op := range registry {
@@ -42,6 +43,6 @@ func lookup(m *bundle.Model) (Builder, error) {
 		return build, nil
 	}
 	return nil, &bundle.Error{Entry: m.Entry, Err: fmt.Errorf(
-		"unknown op %.80q; known are pipeline, %s; to add one, register it in a Go file of the ops package (see ops/log1p_scaler.go)",
+		"unsupported op %.80q; supported are pipeline, %s; to add an op, register it in a Go file of the ops package (see ops/log1p_scaler.go)",
 		m.Op, strings.Join(Ops(), ", "))}
 }

@@ -8,7 +8,7 @@ import (
 	"leapline/scorer/internal/jsonscan"
 )
 
-// Row is one row's scratch memory, for one goroutine at a time.
+// Row is the working memory for one row, for use by one goroutine at a time.
 type Row struct {
 	plan        *Plan
 	numbers     []float64
@@ -16,25 +16,25 @@ type Row struct {
 	doubles     []float64
 	sparse      []SparseVector
 	inputStates []byte
-	sparseFlags []bool // of dense vectors
+	sparseFlags []bool // of dense vectors: whether Spark would store them sparse
 	scratch     []any
-	textBuffer  []byte // texts made from numbers
+	textBuffer  []byte // strings converted from numbers
 }
 
-// What an input can be.
+// The states of an input.
 const (
 	stateMissing = iota
 	stateNull
 	statePresent
 )
 
-// Reset makes every input "not given"; a stage that reads one then fails with the column's name.
+// Reset marks every input as missing. A stage that reads a missing input fails with the column's name.
 func (r *Row) Reset() {
 	clear(r.inputStates)
 	r.textBuffer = r.textBuffer[:0]
 }
 
-// Scratch is the memory that a stage asked for by Stage.Scratch.
+// Scratch returns the memory that a stage has requested by Stage.Scratch.
 func (r *Row) Scratch(id int) any { return r.scratch[id] }
 
 func (r *Row) missingError(c *column) error {
@@ -48,7 +48,7 @@ func (c *column) typeError(found string) error {
 	return fmt.Errorf("column %q is %s, expected a %s", c.Name, found, c.Type)
 }
 
-// SetNull makes the plan's input i null.
+// SetNull sets the plan's input i to null.
 func (r *Row) SetNull(i int) { r.inputStates[r.plan.inputs[i].state] = stateNull }
 
 // SetDouble sets the plan's input i from a double.
@@ -63,7 +63,7 @@ func (r *Row) SetDouble(i int, x float64) error {
 	return r.setScalar(c, "a number")
 }
 
-// SetFloat sets the plan's input i from a float of 32 bits.
+// SetFloat sets the plan's input i from a 32-bit float.
 func (r *Row) SetFloat(i int, x float32) error {
 	c := r.plan.inputs[i]
 	if c.number >= 0 {
@@ -75,7 +75,7 @@ func (r *Row) SetFloat(i int, x float32) error {
 	return r.setScalar(c, "a number")
 }
 
-// SetLong sets the plan's input i from a whole number.
+// SetLong sets the plan's input i from an integer.
 func (r *Row) SetLong(i int, n int64) error {
 	c := r.plan.inputs[i]
 	if c.number >= 0 {
@@ -87,7 +87,7 @@ func (r *Row) SetLong(i int, n int64) error {
 	return r.setScalar(c, "a number")
 }
 
-// SetBool sets the plan's input i from a boolean: 1 or 0, "true" or "false".
+// SetBool sets the plan's input i from a boolean, which becomes 1 or 0, or "true" or "false".
 func (r *Row) SetBool(i int, b bool) error {
 	c := r.plan.inputs[i]
 	x, text := 0.0, "false"
@@ -103,7 +103,7 @@ func (r *Row) SetBool(i int, b bool) error {
 	return r.setScalar(c, "a boolean")
 }
 
-// SetText sets the plan's input i from a string, which must not change until the row has run.
+// SetText sets the plan's input i from a string, whose memory must not change until the row has run.
 func (r *Row) SetText(i int, text string) error {
 	c := r.plan.inputs[i]
 	if c.number >= 0 {
@@ -127,7 +127,7 @@ func (r *Row) setScalar(c *column, description string) error {
 	return nil
 }
 
-// SetVector sets the plan's input i from an array, which it copies.
+// SetVector sets the plan's input i from a copy of an array.
 func (r *Row) SetVector(i int, values []float64) error {
 	c := r.plan.inputs[i]
 	if c.Type.Kind != frame.Tensor {
@@ -152,7 +152,7 @@ func (r *Row) SetVector(i int, values []float64) error {
 	return nil
 }
 
-// SetSparse sets the plan's input i, a vector of size values, from ascending indices and the values there; it copies.
+// SetSparse sets the plan's input i, a vector of size elements, from a copy of ascending indices and their values.
 func (r *Row) SetSparse(i, size int, index []int32, values []float64) error {
 	c := r.plan.inputs[i]
 	if c.Type.Kind != frame.Tensor {
@@ -164,7 +164,7 @@ func (r *Row) SetSparse(i, size int, index []int32, values []float64) error {
 	last := int32(-1)
 	for _, k := range index {
 		if k <= last || int(k) >= c.Width {
-			return fmt.Errorf("column %q has the index %d after %d, of %d values", c.Name, k, last, c.Width)
+			return fmt.Errorf("column %q has index %d after %d, expected ascending indices below %d", c.Name, k, last, c.Width)
 		}
 		last = k
 	}
@@ -184,7 +184,7 @@ func (r *Row) SetSparse(i, size int, index []int32, values []float64) error {
 	return nil
 }
 
-// Run computes the plan's outputs from its inputs. An error names the stage and the column.
+// Run computes the plan's outputs from its inputs. Errors name the stage and the column.
 func (r *Row) Run() error {
 	steps := r.plan.steps
 	for i := range steps {
@@ -195,25 +195,25 @@ func (r *Row) Run() error {
 	return nil
 }
 
-// Double reads the plan's output k, a scalar number.
+// Double returns the plan's output k, a number.
 func (r *Row) Double(k int) float64 { return r.numbers[r.plan.outputs[k].number] }
 
-// Text reads the plan's output k, a scalar string.
+// Text returns the plan's output k, a string.
 func (r *Row) Text(k int) string { return r.texts[r.plan.outputs[k].text] }
 
-// Vector reads the plan's output k, a vector kept as an array (see IsSparse); valid until the row runs again.
+// Vector returns the plan's output k, a vector stored as an array (see IsSparse). It is valid until the row runs again.
 func (r *Row) Vector(k int) []float64 {
 	c := r.plan.outputs[k]
 	return r.doubles[c.dense : c.dense+c.Width]
 }
 
-// IsSparse says whether the plan's output k is a vector kept as indices and values, to be read by Sparse.
+// IsSparse reports whether the plan's output k is a vector stored as indices and values, which Sparse returns.
 func (r *Row) IsSparse(k int) bool { return r.plan.outputs[k].sparse >= 0 }
 
-// Sparse reads the plan's output k, a vector kept as indices and values; valid until the row runs again.
+// Sparse returns the plan's output k, a vector stored as indices and values. It is valid until the row runs again.
 func (r *Row) Sparse(k int) *SparseVector { return &r.sparse[r.plan.outputs[k].sparse] }
 
-// AppendJSON writes the plan's output k as a leap frame holds it.
+// AppendJSON appends the plan's output k in the JSON form of a leap frame.
 func (r *Row) AppendJSON(dst []byte, k int) []byte {
 	c := r.plan.outputs[k]
 	switch {

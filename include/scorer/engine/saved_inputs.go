@@ -2,7 +2,7 @@ package engine
 
 import "slices"
 
-// Saved is one row's inputs, kept apart from any row: Row.Save takes them, Row.Load gives them back.
+// SavedInputs is a copy of a row's inputs. Row.Save creates it, Row.Load restores it.
 type SavedInputs struct {
 	numbers []float64
 	texts   []string
@@ -16,7 +16,7 @@ type savedVector struct {
 	sparse        SparseVector
 }
 
-// Save copies the inputs that were set since the last Reset.
+// Save returns a copy of the inputs that were set since the last Reset.
 func (r *Row) Save() *SavedInputs {
 	s := &SavedInputs{}
 	for _, c := range r.plan.inputs {
@@ -40,7 +40,7 @@ func (r *Row) Save() *SavedInputs {
 	return s
 }
 
-// Load sets the plan's inputs from saved ones of the same plan.
+// Load sets the inputs from a copy that a row of the same plan has saved.
 func (r *Row) Load(s *SavedInputs) {
 	r.Reset()
 	numbers, texts := s.numbers, s.texts

@@ -9,19 +9,19 @@ import (
 	"leapline/scorer/frame"
 )
 
-// Stage is what a Builder works on: one node of the pipeline, its attributes, ports and columns. The first thing that is
-// wrong sticks, and all later calls give zero values.
+// Stage gives a Builder access to one node of the pipeline: its attributes, ports and columns. After the first error all
+// calls return zero values.
 type Stage struct {
 	program    *Program
 	node       *bundle.Node
 	info       StageInfo
-	in, out    []int // columns read and made
-	nextSocket int   // input socket to look at first
+	in, out    []int // columns that the stage reads and computes
+	nextSocket int   // input socket to look up first
 	predicts   bool
 	err        error
 }
 
-// step is a compiled stage, or the conversion of a column from one form to another.
+// step is a compiled stage, or the conversion of a column to another representation.
 type step struct {
 	Step
 	name     string // "" for conversions
@@ -30,7 +30,7 @@ type step struct {
 	predicts bool
 }
 
-// Fail says what is wrong with the model; the error names its entry.
+// Fail records an error in the model. The error names the model's entry.
 func (s *Stage) Fail(format string, args ...any) { s.fail(fmt.Errorf(format, args...)) }
 
 func (s *Stage) fail(err error) {
@@ -44,22 +44,22 @@ func (s *Stage) fail(err error) {
 	s.err = err
 }
 
-// Failed says whether something is wrong already.
+// Failed reports whether an error has been recorded.
 func (s *Stage) Failed() bool { return s.err != nil }
 
-// Predicts marks a model, whose columns a caller wants who names none.
+// Predicts marks the stage as a model, whose output columns are final outputs.
 func (s *Stage) Predicts() { s.predicts = true }
 
-// Describe gives the stage's size in a few words, for people.
+// Describe sets a short description of the stage's size, for display.
 func (s *Stage) Describe(format string, args ...any) { s.info.Detail = fmt.Sprintf(format, args...) }
 
-// Uses gives how often a model uses each feature, for people.
+// SetSplitCounts sets the number of splits per feature, for display.
 func (s *Stage) SetSplitCounts(counts map[int]int) { s.info.SplitCounts = counts }
 
-// Node is the stage's node, for models that keep files beside their own.
+// Node returns the stage's node, for models with files besides the model file.
 func (s *Stage) Node() *bundle.Node { return s.node }
 
-// Scratch gives each row its own memory for this stage, made once: Row.Scratch(id) returns it.
+// Scratch requests memory per row for this stage. Each row calls make once, and Row.Scratch(id) returns the result.
 func (s *Stage) Scratch(make func() any) (id int) {
 	s.program.scratch = append(s.program.scratch, make)
 	return len(s.program.scratch) - 1
@@ -68,7 +68,7 @@ func (s *Stage) Scratch(make func() any) (id int) {
 // finish adds the stage to the program.
 func (s *Stage) finish(run Step) error {
 	if s.err == nil && run == nil {
-		s.Fail("op %s compiled to nothing", s.node.Model.Op)
+		s.Fail("the builder of op %s returned no step", s.node.Model.Op)
 	}
 	if s.err != nil {
 		return s.err
@@ -87,10 +87,10 @@ func (s *Stage) finish(run Step) error {
 	return nil
 }
 
-// Inputs counts the node's input ports.
+// Inputs returns the number of the node's input ports.
 func (s *Stage) Inputs() int { return len(s.node.Inputs) }
 
-// Has says whether the model has an attribute.
+// Has reports whether the model has an attribute.
 func (s *Stage) Has(name string) bool { return s.node.Model.Has(name) }
 
 func read[T any](s *Stage, get func(string) (T, error), name string) (zero T) {
@@ -104,46 +104,46 @@ func read[T any](s *Stage, get func(string) (T, error), name string) (zero T) {
 	return value
 }
 
-// Long, Int, Bool, Float and String read scalar attributes of type long, int, boolean, double and string.
+// Long returns a scalar attribute of type long.
 func (s *Stage) Long(name string) int64 { return read(s, s.node.Model.Long, name) }
 
-// Int reads a scalar of type int.
+// Int returns a scalar attribute of type int.
 func (s *Stage) Int(name string) int64 { return read(s, s.node.Model.Int, name) }
 
-// Bool reads a scalar of type boolean.
+// Bool returns a scalar attribute of type boolean.
 func (s *Stage) Bool(name string) bool { return read(s, s.node.Model.Bool, name) }
 
-// Float reads a scalar of type double.
+// Float returns a scalar attribute of type double.
 func (s *Stage) Float(name string) float64 { return read(s, s.node.Model.Double, name) }
 
-// String reads a scalar of type string.
+// String returns a scalar attribute of type string.
 func (s *Stage) String(name string) string { return read(s, s.node.Model.Text, name) }
 
-// Longs reads a list of long.
+// Longs returns an attribute of type list of long.
 func (s *Stage) Longs(name string) []int64 { return read(s, s.node.Model.Longs, name) }
 
-// Ints reads a list of int.
+// Ints returns an attribute of type list of int.
 func (s *Stage) Ints(name string) []int64 { return read(s, s.node.Model.Ints, name) }
 
-// Floats reads a list of double.
+// Floats returns an attribute of type list of double.
 func (s *Stage) Floats(name string) []float64 { return read(s, s.node.Model.Doubles, name) }
 
-// Strings reads a list of string.
+// Strings returns an attribute of type list of string.
 func (s *Stage) Strings(name string) []string { return read(s, s.node.Model.Texts, name) }
 
-// Tensor reads a tensor of double with one dimension.
+// Tensor returns the values of a tensor of double with one dimension.
 func (s *Stage) Tensor(name string) []float64 { return read(s, s.node.Model.Vector, name) }
 
-// Tensors reads a list of tensors of double.
+// Tensors returns an attribute of type list of tensor of double.
 func (s *Stage) Tensors(name string) []bundle.Tensor { return read(s, s.node.Model.Tensors, name) }
 
-// Shape reads a data_shape.
+// Shape returns a scalar attribute of type data_shape.
 func (s *Stage) Shape(name string) bundle.Shape { return read(s, s.node.Model.Shape, name) }
 
-// Shapes reads a list of data_shape.
+// Shapes returns an attribute of type list of data_shape.
 func (s *Stage) Shapes(name string) []bundle.Shape { return read(s, s.node.Model.Shapes, name) }
 
-// Matrix reads a tensor of double with two dimensions; its values are column-major.
+// Matrix returns the values of a tensor of double with two dimensions, column by column.
 func (s *Stage) Matrix(name string) (rows, cols int, values []float64) {
 	if s.err != nil {
 		return 0, 0, nil
@@ -155,7 +155,7 @@ func (s *Stage) Matrix(name string) (rows, cols int, values []float64) {
 	return rows, cols, values
 }
 
-// Size reads a scalar of type long that counts something: from 1 to limit.
+// Size returns a scalar attribute of type long that must be from 1 to limit.
 func (s *Stage) Size(name string, limit int) int {
 	n := s.Long(name)
 	if s.err == nil && (n < 1 || n > int64(limit)) {
@@ -167,14 +167,14 @@ func (s *Stage) Size(name string, limit int) int {
 	return int(n)
 }
 
-// source finds the column bound to an input port; a column that no stage made becomes an input of the program.
+// inputColumn returns the column bound to an input port. A column that no stage computes becomes an input of the program.
 func (s *Stage) inputColumn(port string, typ frame.Type, width int) *column {
 	if s.err != nil {
 		return nil
 	}
 	name := s.inputName(port)
 	if name == "" {
-		s.Fail("op %s has nothing on its input port %q", s.node.Model.Op, port)
+		s.Fail("op %s requires a column on its input port %q", s.node.Model.Op, port)
 		return nil
 	}
 	c := s.program.find(name)
@@ -192,7 +192,8 @@ func (s *Stage) inputColumn(port string, typ frame.Type, width int) *column {
 	return c
 }
 
-// input gives the column on an input port, "" for none. Ports are asked for in the order of the file, nearly always.
+// inputName returns the name of the column on an input port, or "". Ports are nearly always looked up in the order of the
+// file, so each search starts after the previous result.
 func (s *Stage) inputName(port string) string {
 	sockets := s.node.Inputs
 	for range sockets {
@@ -205,17 +206,17 @@ func (s *Stage) inputName(port string) string {
 	return ""
 }
 
-// HasInput and HasOutput say whether the node binds a port.
+// HasInput reports whether the node binds an input port.
 func (s *Stage) HasInput(port string) bool { return hasPort(s.node.Inputs, port) }
 
-// HasOutput says whether the node binds an output port.
+// HasOutput reports whether the node binds an output port.
 func (s *Stage) HasOutput(port string) bool { return hasPort(s.node.Outputs, port) }
 
 func hasPort(sockets []bundle.Socket, port string) bool {
 	return slices.ContainsFunc(sockets, func(k bundle.Socket) bool { return k.Port == port })
 }
 
-// target makes the column bound to an output port, or a nameless one when the node leaves the port out.
+// outputColumn creates the column bound to an output port, or an unnamed column if the node does not bind the port.
 func (s *Stage) outputColumn(port string, typ frame.Type, width int) *column {
 	if s.err != nil {
 		return nil
@@ -227,7 +228,7 @@ func (s *Stage) outputColumn(port string, typ frame.Type, width int) *column {
 		}
 	}
 	if name != "" && s.program.find(name) != nil {
-		s.Fail("column %q is there already, but stage %s makes it", name, s.info.Name)
+		s.Fail("column %q already exists, but is an output of stage %s", name, s.info.Name)
 		return nil
 	}
 	c := s.program.newColumn(name, typ, width, true)

@@ -8,7 +8,7 @@ import (
 	"unsafe"
 )
 
-// parseNumber reads a string as Java's Double.parseDouble does, as far as anyone would write it.
+// parseNumber parses a string like Java's Double.parseDouble, except for hexadecimal numbers and type suffixes.
 func parseNumber(text string) (float64, error) {
 	trimmed := strings.TrimSpace(text)
 	if x, err := strconv.ParseFloat(trimmed, 64); (err == nil || math.IsInf(x, 0)) && !strings.ContainsAny(trimmed, "_xXiIpP") {
@@ -23,7 +23,7 @@ func parseNumber(text string) (float64, error) {
 	return 0, fmt.Errorf("found the string %.40q, expected a number", text)
 }
 
-// doubleText writes a double or float as Java's toString does: 5.0, 1.0E10, NaN. The string is valid until the next Reset.
+// doubleText formats a double or float like Java's toString: 5.0, 1.0E10, NaN. The string is valid until the next Reset.
 func (r *Row) doubleText(x float64, bits int) string {
 	start := len(r.textBuffer)
 	abs := math.Abs(x)
@@ -45,7 +45,7 @@ func (r *Row) doubleText(x float64, bits int) string {
 	return r.textFrom(start)
 }
 
-// javaExponent turns 1E+10 and 1.5E-07 after start into 1.0E10 and 1.5E-7.
+// javaExponent rewrites 1E+10 and 1.5E-07 after start to 1.0E10 and 1.5E-7.
 func javaExponent(b []byte, start int) []byte {
 	text := string(b[start:])
 	digits, exponent, _ := strings.Cut(text, "E")
@@ -63,7 +63,7 @@ func (r *Row) longText(n int64) string {
 	return r.textFrom(start)
 }
 
-// castFrom gives the cast text after start without copying it: a later append may move the buffer, the text stays.
+// textFrom returns the text after start without copying it. It stays valid even if a later append reallocates the buffer.
 func (r *Row) textFrom(start int) string {
 	b := r.textBuffer[start:]
 	return unsafe.String(unsafe.SliceData(b), len(b))

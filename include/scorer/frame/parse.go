@@ -7,13 +7,13 @@ import (
 	"leapline/scorer/internal/jsonscan"
 )
 
-// maxFields and maxDims bound a schema.
+// maxFields and maxDims limit the size of a schema.
 const (
 	maxFields = 100_000
 	maxDims   = 16
 )
 
-// ParseSchema reads {"fields":[{"name","type"}...]}.
+// ParseSchema parses a schema, {"fields":[{"name","type"}...]}.
 func ParseSchema(s *jsonscan.Scanner) (schema Schema, err error) {
 	seen := false
 	err = s.Members(func(key string) error {
@@ -40,7 +40,7 @@ func (s Schema) checkNames() error {
 	seen := make(map[string]bool, len(s.Fields))
 	for _, f := range s.Fields {
 		if seen[f.Name] {
-			return fmt.Errorf("schema has the column %.80q twice", f.Name)
+			return fmt.Errorf("schema has a duplicate column %.80q", f.Name)
 		}
 		seen[f.Name] = true
 	}
@@ -65,7 +65,7 @@ func parseField(s *jsonscan.Scanner) (f Field, err error) {
 		return err
 	})
 	if err == nil && !(named && typed) {
-		err = s.Errorf("a field needs a name and a type")
+		err = s.Errorf("field requires a name and a type")
 	}
 	return f, err
 }
@@ -102,7 +102,7 @@ func parseType(s *jsonscan.Scanner) (t Type, err error) {
 		err = s.Errorf("type %.40q, expected basic, tensor, list or map", kind)
 	}
 	if err == nil && t.Base == Undefined {
-		err = s.Errorf("a type without a base")
+		err = s.Errorf("type has no base")
 	}
 	return t, err
 }
@@ -131,17 +131,17 @@ func parseDims(s *jsonscan.Scanner) (dims []int, err error) {
 	return dims, err
 }
 
-// TensorValue is the memory into which tensors of numbers are read, one after another.
+// TensorValue is a numeric tensor. Parse reuses its memory.
 type TensorValue struct {
 	Values []float64
 	Index  []int32 // ascending positions of the values of a sparse tensor
 	Sparse bool
-	Size   int // elements of the whole tensor
+	Size   int // number of elements
 	Dims   int // number of dimensions
 }
 
-// Parse reads {"values":[..],"dimensions":[n]}, with "indices":[[i]..] when sparse. Null values are NaN.
-// Tensors of more than one dimension are read, but not their indices.
+// Parse parses {"values":[..],"dimensions":[n]}, with "indices":[[i]..] for a sparse tensor. Null values become NaN.
+// Index is not meaningful for more than one dimension.
 func (t *TensorValue) Parse(s *jsonscan.Scanner) error {
 	*t = TensorValue{Values: t.Values[:0], Index: t.Index[:0], Size: -1}
 	values := false
@@ -178,11 +178,11 @@ func (t *TensorValue) Parse(s *jsonscan.Scanner) error {
 func (t *TensorValue) check(s *jsonscan.Scanner, values bool) error {
 	switch {
 	case !values || t.Size < 0:
-		return s.Errorf("a tensor needs values and dimensions")
+		return s.Errorf("tensor requires values and dimensions")
 	case t.Sparse && t.Dims == 1 && len(t.Index) != len(t.Values):
-		return s.Errorf("a tensor of %d indices and %d values", len(t.Index), len(t.Values))
+		return s.Errorf("tensor has %d indices and %d values", len(t.Index), len(t.Values))
 	case !t.Sparse && len(t.Values) != t.Size:
-		return s.Errorf("a tensor of %d values, its dimensions say %d", len(t.Values), t.Size)
+		return s.Errorf("tensor has %d values, but its dimensions require %d", len(t.Values), t.Size)
 	}
 	return nil
 }
@@ -199,7 +199,7 @@ func (t *TensorValue) parseIndices(s *jsonscan.Scanner) error {
 	return s.Elements(math.MaxInt, func() error { return t.parseIndex(s) })
 }
 
-// parseIndex reads one position, [i]; of a tensor of more dimensions it keeps nothing of use.
+// parseIndex parses one position, [i], and keeps its first coordinate.
 func (t *TensorValue) parseIndex(s *jsonscan.Scanner) error {
 	n := 0
 	return s.Elements(math.MaxInt, func() error {
@@ -208,7 +208,7 @@ func (t *TensorValue) parseIndex(s *jsonscan.Scanner) error {
 			return err
 		}
 		if i < 0 || i != int64(int32(i)) {
-			return s.Errorf("index %d of a tensor", i)
+			return s.Errorf("tensor index %d is out of range", i)
 		}
 		if n == 0 {
 			t.Index = append(t.Index, int32(i))
@@ -236,7 +236,7 @@ func (t *TensorValue) parseDims(s *jsonscan.Scanner) error {
 			return err
 		}
 		if n < 0 || n > 1<<31 || (n > 0 && int64(size) > 1<<31/n) || t.Dims == maxDims {
-			return s.Errorf("dimension %d of a tensor", n)
+			return s.Errorf("tensor dimension %d is out of range", n)
 		}
 		size *= int(n)
 	}

@@ -6,7 +6,7 @@ import (
 	"leapline/scorer/internal/jsonscan"
 )
 
-// AppendVector writes a vector, as indices and values when it is to be sparse.
+// AppendVector appends a vector, as indices and values if sparse is set.
 func AppendVector(dst []byte, values []float64, sparse bool) []byte {
 	if sparse {
 		return appendNonZero(dst, values)
@@ -16,7 +16,7 @@ func AppendVector(dst []byte, values []float64, sparse bool) []byte {
 	return append(dst, '}')
 }
 
-// AppendDoubles writes an array of doubles.
+// AppendDoubles appends an array of doubles.
 func AppendDoubles(dst []byte, values []float64) []byte {
 	dst = append(dst, '[')
 	for i, x := range values {
@@ -61,7 +61,7 @@ func appendIndex(dst []byte, i int, first bool) []byte {
 	return append(strconv.AppendInt(append(dst, '['), int64(i), 10), ']')
 }
 
-// AppendSparse writes a vector of n doubles that is kept as indices and values.
+// AppendSparse appends a vector of n doubles from its indices and values.
 func AppendSparse(dst []byte, n int, index []int32, values []float64) []byte {
 	dst = append(appendDims(dst, n), `,"indices":[`...)
 	for k, i := range index {

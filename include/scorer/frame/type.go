@@ -1,8 +1,8 @@
-// Package frame knows MLeap's leap frame as JSON: its types, its schema, and how one value of it is read and written.
+// Package frame reads and writes the types, schemas and values of MLeap's leap frames in JSON.
 //
-// A frame is {"schema":{"fields":[{"name","type"}...]},"rows":[[...]...]}. A type is either a scalar's name, which is
+// A frame is {"schema":{"fields":[{"name","type"}...]},"rows":[[...]...]}. A type is the name of a scalar, which is then
 // nullable, or an object: {"type":"basic","base":"double","isNullable":false}, {"type":"tensor","base":"double",
-// "dimensions":[14]}, {"type":"list","base":...}, {"type":"map","key":...,"base":...}; isNullable is true when absent.
+// "dimensions":[14]}, {"type":"list","base":...}, {"type":"map","key":...,"base":...}. The default of isNullable is true.
 package frame
 
 import (
@@ -14,7 +14,7 @@ import (
 // Base is the type of one element.
 type Base uint8
 
-// The bases of MLeap, in its order.
+// The base types of MLeap, in its order.
 const (
 	Undefined Base = iota
 	Boolean
@@ -30,12 +30,13 @@ const (
 
 var baseNames = [...]string{"undefined", "boolean", "byte", "short", "integer", "long", "float", "double", "string", "byte_string"}
 
+// String returns the name of the base type in MLeap.
 func (b Base) String() string { return baseNames[b] }
 
-// Numeric says whether a value of the base becomes a double without a second thought.
+// Numeric reports whether values of the base type are numbers or booleans, which convert to double.
 func (b Base) Numeric() bool { return b >= Boolean && b <= Double }
 
-// ParseBase reads a base's name; "int" is what MLeap calls an integer inside tensors and lists.
+// ParseBase returns the base type of a name. Within tensors and lists MLeap calls an integer "int".
 func ParseBase(name string) (Base, bool) {
 	if name == "int" {
 		return Integer, true
@@ -63,17 +64,18 @@ const (
 type Type struct {
 	Kind     Kind
 	Base     Base
-	Key      Base // of a map
+	Key      Base // key type of a map
 	Nullable bool
-	Dims     []int // of a tensor; empty when the writer did not know
+	Dims     []int // dimensions of a tensor; empty if unknown
 }
 
-// ScalarOf gives a scalar type.
+// ScalarOf returns a scalar type.
 func ScalarOf(b Base, nullable bool) Type { return Type{Kind: Scalar, Base: b, Nullable: nullable} }
 
-// VectorOf gives the type of a tensor of doubles of one dimension.
+// VectorOf returns the type of a vector of n doubles.
 func VectorOf(n int) Type { return Type{Kind: Tensor, Base: Double, Nullable: true, Dims: []int{n}} }
 
+// String returns a short form of the type, such as "double?" or "tensor(double)[3]".
 func (t Type) String() string {
 	null := ""
 	if t.Nullable && t.Kind == Scalar {
@@ -90,7 +92,7 @@ func (t Type) String() string {
 	return t.Base.String() + null
 }
 
-// AppendJSON writes a type as MLeap does: nullable scalars by name, all else as an object.
+// AppendJSON appends a type in MLeap's form: a nullable scalar as its name, all other types as an object.
 func (t Type) AppendJSON(dst []byte) []byte {
 	switch t.Kind {
 	case Tensor:
@@ -139,7 +141,7 @@ type Field struct {
 // Schema is the columns of a frame, in order.
 type Schema struct{ Fields []Field }
 
-// Index finds a column by name, -1 when there is none.
+// Index returns the position of the column with a name, or -1.
 func (s Schema) Index(name string) int {
 	for i := range s.Fields {
 		if s.Fields[i].Name == name {
@@ -149,7 +151,7 @@ func (s Schema) Index(name string) int {
 	return -1
 }
 
-// AppendJSON writes {"fields":[...]}.
+// AppendJSON appends the schema, {"fields":[...]}.
 func (s Schema) AppendJSON(dst []byte) []byte {
 	dst = append(dst, `{"fields":[`...)
 	for i, f := range s.Fields {

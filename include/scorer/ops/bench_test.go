@@ -9,7 +9,7 @@ import (
 	bt "leapline/scorer/internal/bundletest"
 )
 
-// growTree makes a random tree of the depth; thresholds are of 31 kinds a feature, as in Spark's forests.
+// growTree returns a random tree. Like Spark's forests it has up to 31 distinct thresholds per feature.
 func growTree(r *rand.Rand, features, depth int) *bt.Node {
 	if depth == 0 || (depth < 6 && r.IntN(8) == 0) {
 		return leaf(float64(r.IntN(50)), float64(1+r.IntN(50)))
@@ -20,8 +20,8 @@ func growTree(r *rand.Rand, features, depth int) *bt.Node {
 	}
 }
 
-// mixedPipeline has 12 columns of strings with 10 labels, encoded, and 48 numbers, 12 of them with nulls; scaled, and a
-// forest of 100 trees of depth 10 on the 168 values.
+// mixedPipeline one-hot encodes 12 string columns with 10 labels, imputes 12 of 48 numeric columns, scales the 168 values
+// and evaluates a forest of 100 trees of depth 10.
 func mixedPipeline() []bt.Stage {
 	const texts, labels, numbers, imputed = 12, 10, 48, 12
 	r := rand.New(rand.NewPCG(1, 2))
@@ -78,7 +78,7 @@ func mixedPipeline() []bt.Stage {
 	return append(stages, index, encode, assemble, scale, forest)
 }
 
-// BenchmarkMixed is a pipeline of 60 columns.
+// BenchmarkMixed scores rows of 60 columns.
 func BenchmarkMixed(b *testing.B) {
 	program, err := compileStages("protobuf", b, mixedPipeline()...)
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 	"leapline/scorer/engine"
 )
 
-// binarizer: 1 above the threshold, else 0, for a double or each value of a vector.
+// binarizer returns 1 for values above the threshold, else 0, for a double or each element of a vector.
 func init() { engine.Register("binarizer", newBinarizer) }
 
 type binarizer struct {

@@ -7,9 +7,9 @@ import (
 	"leapline/scorer/engine"
 )
 
-// bucketizer: the number of the bucket [splits[i], splits[i+1]) that holds x; the last one holds its upper edge too. NaN
-// gets the number after the last bucket under "keep" and is refused otherwise; beyond the splits is always refused. JSON
-// writes infinite first and last splits as null. -0.0 is below 0.0, as in Java.
+// bucketizer returns the number of the bucket [splits[i], splits[i+1]) that contains x; the last bucket includes its upper
+// edge. With handle_invalid "keep" NaN is in an additional last bucket, otherwise it is rejected. Values outside of the
+// splits are always rejected. In JSON, infinite first and last splits are null. -0.0 is less than 0.0, as in Java.
 func init() { engine.Register("bucketizer", newBucketizer) }
 
 type bucketizer struct {
@@ -26,7 +26,7 @@ func newBucketizer(s *engine.Stage) engine.Step {
 	}
 	n := len(t.splits)
 	if n < 3 {
-		s.Fail("splits has %d values, expected at least 3", n)
+		s.Fail("splits has %d values, at least 3 are required", n)
 		return nil
 	}
 	if math.IsNaN(t.splits[0]) {
@@ -37,7 +37,7 @@ func newBucketizer(s *engine.Stage) engine.Step {
 	}
 	for i := range n - 1 {
 		if !(t.splits[i] < t.splits[i+1]) {
-			s.Fail("splits do not rise at position %d: %v, %v", i, t.splits[i], t.splits[i+1])
+			s.Fail("splits must be increasing, found %v and %v at position %d", t.splits[i], t.splits[i+1], i)
 		}
 	}
 	s.Describe("%s", plural(n-1, "bucket"))
@@ -72,7 +72,7 @@ func (t bucketizer) Run(r *engine.Row) error {
 	return nil
 }
 
-// below orders doubles as Java's binary search does.
+// javaLess orders doubles like Java's binary search: -0.0 is less than 0.0.
 func javaLess(a, b float64) bool {
 	return a < b || (a == 0 && b == 0 && math.Signbit(a) && !math.Signbit(b))
 }

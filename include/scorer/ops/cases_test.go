@@ -6,7 +6,7 @@ import (
 	bt "leapline/scorer/internal/bundletest"
 )
 
-// unitCase is a small pipeline and rows through it. A wanted string that starts with "error: " is part of an error.
+// unitCase is a small pipeline with rows. An expected string that starts with "error: " is part of an error message.
 type unitCase struct {
 	name   string
 	stages []bt.Stage
@@ -28,7 +28,7 @@ func stage(op string, in, out ports, a attrs) bt.Stage {
 	return bt.Stage{Name: op, Op: op, In: in, Out: out, Attrs: a}
 }
 
-// scalar is a stage of one double, or text, to another.
+// scalar returns a stage with one input and one output column.
 func scalar(op string, a attrs) []bt.Stage {
 	return []bt.Stage{stage(op, ports{"input", "x"}, ports{"output", "y"}, a)}
 }
@@ -94,9 +94,9 @@ var unitCases = []unitCase{
 	{"string_indexer keep", scalar("string_indexer", attrs{"labels_length": bt.Int(1), "labels_array_0": []string{"b", "a", "5.0", "7", "true", "Ünï"}, "handle_invalid": "keep"}),
 		scalarRows("b", 0.0, "a", 1.0, "new", 6.0, nil, 6.0, 5.0, 2.0, int64(7), 3.0, true, 4.0, "Ünï", 5.0, "", 6.0)},
 	{"string_indexer error", scalar("string_indexer", attrs{"labels": []string{"b"}}),
-		scalarRows("b", 0.0, "new", `error: column "x" has the label "new"`, nil, `error: column "x" is null`)},
+		scalarRows("b", 0.0, "new", `error: column "x" has label "new"`, nil, `error: column "x" is null`)},
 	{"string_indexer skip", scalar("string_indexer", attrs{"labels": []string{"b"}, "handle_invalid": "skip"}),
-		scalarRows("new", `error: column "x" has the label "new"`)},
+		scalarRows("new", `error: column "x" has label "new"`)},
 	{"string_indexer several", []bt.Stage{stage("string_indexer", ports{"input1", "b", "input0", "a"}, ports{"output0", "ai", "output1", "bi"},
 		attrs{"labels_length": bt.Int(2), "labels_array_0": []string{"x"}, "labels_array_1": []string{"y", "x"}, "handle_invalid": "keep"})},
 		[]unitRow{{cells{"a": "x", "b": "x"}, cells{"ai": 0.0, "bi": 1.0}}}},
@@ -105,7 +105,7 @@ var unitCases = []unitCase{
 	{"one_hot_encoder keep", scalar("one_hot_encoder", attrs{"category_sizes": bt.Ints{3}, "drop_last": false, "handle_invalid": "keep"}),
 		scalarRows(2.0, vec{0, 0, 1, 0}, 9.0, vec{0, 0, 0, 1})},
 	{"one_hot_encoder drop_last", scalar("one_hot_encoder", attrs{"category_sizes": bt.Ints{3}, "drop_last": true, "handle_invalid": "error"}),
-		scalarRows(1.0, vec{0, 1}, 2.0, vec{0, 0}, 3.0, `error: column "x" has the category 3`, -1.0, "error: category -1", nil, "error: is null")},
+		scalarRows(1.0, vec{0, 1}, 2.0, vec{0, 0}, 3.0, `error: column "x" has category 3`, -1.0, "error: category -1", nil, "error: is null")},
 	{"one_hot_encoder plain", scalar("one_hot_encoder", attrs{"category_sizes": bt.Ints{2}, "drop_last": false, "handle_invalid": "error"}),
 		scalarRows(1.0, vec{0, 1})},
 	{"one_hot_encoder of one category", scalar("one_hot_encoder", attrs{"category_sizes": bt.Ints{1}, "drop_last": true, "handle_invalid": "error"}),
@@ -145,7 +145,7 @@ var unitCases = []unitCase{
 	{"vector_indexer error", scalar("vector_indexer", attrs{"num_features": bt.Long(1), "keys": []int64{0}, "key_0_keys": vec{1}, "key_0_values": []int64{0}}),
 		scalarRows(vec{1}, vec{0}, vec{2}, "error: feature 0 is 2")},
 	{"reverse_string_indexer", scalar("reverse_string_indexer", attrs{"labels": []string{"a", "b"}, "input_shape": bt.Shape{}}),
-		scalarRows(1.0, "b", 1.9, "b", 2.0, "error: has the index 2", -1.0, "error: has the index -1")},
+		scalarRows(1.0, "b", 1.9, "b", 2.0, "error: has index 2", -1.0, "error: has index -1")},
 	{"log1p_scaler", scalar("log1p_scaler", attrs{"scale": 2.0}), scalarRows(0.0, 0.0, math.E-1, 2.0)},
 
 	{"decision_tree_classifier", single("decision_tree_classifier", classPorts, twoClasses, stump(leaf(3, 1), leaf(1, 4))),
@@ -161,7 +161,7 @@ var unitCases = []unitCase{
 		stump(leaf(3, 1), leaf(0, 0)), leaf(1, 1), stump(leaf(0, 2), leaf(1, 3))),
 		[]unitRow{
 			{cells{"x": vec{-1, 0}}, cells{"raw": vec{1.25, 1.75}, "p": vec{1.25 / 3, 1.75 / 3}, "y": 1.0}},
-			{cells{"x": vec{1, 0}}, cells{"raw": vec{0.75, 1.25}, "p": vec{0.375, 0.625}, "y": 1.0}}, // the leaf of zeros is left out
+			{cells{"x": vec{1, 0}}, cells{"raw": vec{0.75, 1.25}, "p": vec{0.375, 0.625}, "y": 1.0}}, // the leaf of zeros is ignored
 		}},
 	{"categories", single("decision_tree_regression", ports{"prediction", "y"}, attrs{"num_features": bt.Long(2)},
 		&bt.Node{Feature: 1, Of: 4, Categories: vec{1, 3}, IsLeft: true, Left: leaf(1), Right: &bt.Node{Feature: 1, Of: 4, Categories: vec{0}, Left: leaf(2), Right: leaf(3)}}),
@@ -226,7 +226,7 @@ var unitCases = []unitCase{
 		[]unitRow{{cells{"x": vec{1, 1}}, cells{"p": vec{0.5, 0.5}}}, {cells{"x": vec{0, 0}}, cells{"y": 0.0}}, {cells{"x": vec{2, 2}}, cells{"y": 1.0}}}},
 }
 
-// bayes gives the attributes of a model of two classes and two features.
+// bayes returns the attributes of a model with two classes and two features.
 func bayes(kind string, theta ...float64) attrs {
 	return attrs{
 		"num_features": bt.Long(2), "num_classes": bt.Long(2), "model_type": kind,

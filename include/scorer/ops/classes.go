@@ -6,14 +6,14 @@ import (
 	"leapline/scorer/engine"
 )
 
-// classes is what every classifier puts out: raw scores, probabilities and the predicted class, each optional.
+// classes is the outputs of a classifier: raw scores, probabilities and the predicted class, each optional.
 type classes struct {
 	raw, probability engine.VectorOut
 	prediction       engine.NumberOut
 	thresholds       []float64
 }
 
-// maxClasses bounds the classes of a model.
+// maxClasses limits the number of classes of a model.
 const maxClasses = 1 << 20
 
 func newClasses(s *engine.Stage, n int) classes {
@@ -31,8 +31,8 @@ func newClasses(s *engine.Stage, n int) classes {
 	return c
 }
 
-// predict gives the class of the largest raw score or, with thresholds, of the largest probability over threshold. Of
-// equals the first wins. A threshold of 0 counts as infinite, unless the probability is 0 too.
+// predict stores the class with the largest raw score or, with thresholds, the largest ratio of probability to threshold.
+// The first of equal classes is selected. The ratio for a threshold of 0 is infinite, or NaN if the probability is 0.
 func (c *classes) predict(r *engine.Row, raw, probability []float64) {
 	if c.thresholds == nil {
 		c.prediction.Set(r, float64(argmax(raw)))
@@ -65,7 +65,7 @@ func sum(values []float64) float64 {
 	return total
 }
 
-// normalise writes values over their sum.
+// normalise sets out to the values divided by their sum.
 func normalise(out, values []float64) {
 	total := sum(values)
 	for i, x := range values {
@@ -73,7 +73,7 @@ func normalise(out, values []float64) {
 	}
 }
 
-// softmax writes exp(values) over their sum, shifted by the largest so that nothing overflows.
+// softmax sets out to exp(values) divided by its sum. The values are shifted by their maximum to prevent an overflow.
 func softmax(out, values []float64) {
 	top := -math.MaxFloat64
 	for i, x := range values {

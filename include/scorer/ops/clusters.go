@@ -7,8 +7,8 @@ import (
 	"leapline/scorer/engine"
 )
 
-// k_means: the number of the nearest centre. bisecting_k_means: the same down a tree of centres, to the number of a leaf.
-// Distances are Euclidean: the bundle says nothing of another measure.
+// k_means returns the number of the nearest cluster centre. bisecting_k_means descends a tree of centres and returns the
+// number of a leaf. Distances are Euclidean.
 func init() {
 	engine.Register("k_means", newKMeans)
 	engine.Register("bisecting_k_means", newBisecting)
@@ -28,16 +28,16 @@ func newKMeans(s *engine.Stage) engine.Step {
 	return t
 }
 
-// vectors reads a list of tensors of the width each.
+// vectors returns an attribute that is a list of vectors of the given width.
 func vectors(s *engine.Stage, name string, width int) [][]float64 {
 	tensors := s.Tensors(name)
 	if len(tensors) == 0 {
-		s.Fail("%s is empty", name)
+		s.Fail("attribute %q is empty", name)
 	}
 	out := make([][]float64, len(tensors))
 	for i, t := range tensors {
 		if len(t.Dims) != 1 || t.Dims[0] != width {
-			s.Fail("%s has at %d the dimensions %v, expected [%d]", name, i, t.Dims, width)
+			s.Fail("element %d of attribute %q has dimensions %v, expected [%d]", i, name, t.Dims, width)
 		}
 		out[i] = t.Doubles
 	}
@@ -53,7 +53,7 @@ func (t kMeans) Run(r *engine.Row) error {
 	return nil
 }
 
-// nearest gives the first of the centres at the least squared distance.
+// nearestCentre returns the first centre with the smallest squared distance.
 func nearestCentre(x []float64, centres [][]float64) int {
 	best, least := 0, math.Inf(1)
 	for i, centre := range centres {
@@ -82,7 +82,7 @@ type bisecting struct {
 type clusterNode struct {
 	index    int
 	children []int
-	centres  [][]float64 // of the children
+	centres  [][]float64 // centres of the children
 }
 
 func newBisecting(s *engine.Stage) engine.Step {
@@ -98,7 +98,7 @@ func newBisecting(s *engine.Stage) engine.Step {
 	width := len(tree[0].Centre)
 	for i, n := range tree {
 		if len(n.Centre) != width || width == 0 {
-			s.Fail("node %d of the cluster tree has a centre of %d values, the root's has %d", i, len(n.Centre), width)
+			s.Fail("node %d of the cluster tree has a centre of %d values, expected %d like the root", i, len(n.Centre), width)
 			return nil
 		}
 	}

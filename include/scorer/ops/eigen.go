@@ -2,8 +2,9 @@ package ops
 
 import "math"
 
-// symmetricEigen decomposes a symmetric n x n matrix by Jacobi's cyclic rotations (Golub and Van Loan, Matrix
-// Computations, 8.5): eigenvalues, and the eigenvectors as columns of a row-major matrix. It fails on what is not finite.
+// symmetricEigen decomposes a symmetric n x n matrix by cyclic Jacobi rotations (Golub and Van Loan, Matrix Computations,
+// 8.5). It returns the eigenvalues, and the eigenvectors as columns of a row-major matrix; ok is false if an element is
+// not finite.
 func symmetricEigen(matrix []float64, n int) (values, vectors []float64, ok bool) {
 	a := append([]float64(nil), matrix...)
 	v := make([]float64, n*n)
@@ -17,7 +18,7 @@ func symmetricEigen(matrix []float64, n int) (values, vectors []float64, ok bool
 	if math.IsNaN(norm) || math.IsInf(norm, 0) {
 		return nil, nil, false
 	}
-	const sweeps = 60 // convergence is quadratic: about ten are enough
+	const sweeps = 60 // convergence is quadratic, about ten are sufficient
 	for range sweeps {
 		if offDiagonal(a, n) <= norm*1e-34 {
 			break
@@ -35,6 +36,7 @@ func symmetricEigen(matrix []float64, n int) (values, vectors []float64, ok bool
 	return values, v, true
 }
 
+// offDiagonal returns the sum of squares above the diagonal.
 func offDiagonal(a []float64, n int) float64 {
 	total := 0.0
 	for p := range n {
@@ -45,7 +47,7 @@ func offDiagonal(a []float64, n int) float64 {
 	return total
 }
 
-// rotate makes the element (p, q) zero, and keeps the rotation in v.
+// rotate makes the element (p, q) zero, and applies the rotation to v.
 func rotate(a, v []float64, n, p, q int) {
 	apq := a[p*n+q]
 	if apq == 0 {

@@ -12,32 +12,32 @@ import (
 	"leapline/scorer/internal/forest"
 )
 
-// ensemble is the trees of a model.
+// ensemble is the compiled trees of a model, with their input.
 type ensemble struct {
 	in      engine.Vector
 	forest  *forest.Forest
 	scratch int
 }
 
-// loader reads the trees of a model, in several parts at once.
+// loader reads the trees of a model, in several concurrent parts.
 type loader struct {
 	stage         *engine.Stage
 	features      int
 	width         int
-	transformLeaf func(leaf []float64) // what is done with each leaf's values, unless nil
+	transformLeaf func(leaf []float64) // applied to the values of each leaf, if not nil
 	parts         []*forest.Builder
 	nodes         int
 	depth         int
 }
 
-// maxParts bounds the goroutines that read trees.
+// maxParts limits the number of goroutines that read trees.
 const maxParts = 8
 
 func newLoader(s *engine.Stage, width int) *loader {
 	return &loader{stage: s, features: s.Size("num_features", maxCategories), width: width}
 }
 
-// addOne reads the tree beside the model.
+// readTree reads the tree of a single-tree model.
 func (l *loader) readTree() {
 	s := l.stage
 	if s.Failed() {
@@ -51,13 +51,13 @@ func (l *loader) readTree() {
 	l.recordResult(err)
 }
 
-// part starts a part of the trees; the parts' order is the trees'.
+// newPart starts the next part of the trees.
 func (l *loader) newPart() *forest.Builder {
 	l.parts = append(l.parts, forest.NewBuilder(l.features, l.width))
 	return l.parts[len(l.parts)-1]
 }
 
-// added counts what was read.
+// recordResult records the error or the size of the trees.
 func (l *loader) recordResult(err error) {
 	if err != nil {
 		l.stage.Fail("%w", err)
@@ -67,15 +67,15 @@ func (l *loader) recordResult(err error) {
 	}
 }
 
-// shares turns a leaf's class weights into their shares; of an all-zero leaf they stay zero.
+// normaliseLeaf divides the class weights of a leaf by their sum, unless all are zero.
 func normaliseLeaf(leaf []float64) {
 	if sum(leaf) != 0 {
 		normalise(leaf, leaf)
 	}
 }
 
-// addAll reads the trees that the attribute names, each a folder with a model of the op. Of several errors it tells
-// that of the first tree, whatever the number of parts.
+// readTrees reads the trees listed in the attribute "trees". Each is a folder with a model of the given op. If there are
+// several errors, it reports that of the first tree, independent of the number of parts.
 func (l *loader) readTrees(op string) (trees int) {
 	s := l.stage
 	names := s.Strings("trees")
@@ -94,17 +94,16 @@ func (l *loader) readTrees(op string) (trees int) {
 	return len(names)
 }
 
-// partSize is how many of all trees, of which there is one at least, a part takes: so many that no group of trees but
-// the last is walked half empty.
+// partSize returns the number of trees per part: a multiple of forest.Lanes, so that only the last group has unused lanes.
 func partSize(trees, parts int) int {
 	groups := (trees-1)/forest.Lanes + 1
 	return ((groups-1)/parts + 1) * forest.Lanes
 }
 
-// sample is how many trees show what those after them are like.
+// sampleTrees is the number of trees from which the size of the remaining ones is estimated.
 const sampleTrees = 8
 
-// addRun reads trees one after another, up to the first that is wrong.
+// readRun reads trees up to the first invalid one.
 func (l *loader) readRun(part *forest.Builder, names []string, op string) error {
 	node := l.stage.Node()
 	trees := node.Trees()
@@ -135,7 +134,7 @@ func (l *loader) checkTree(m *bundle.Model, op string) error {
 		return err
 	}
 	if n != int64(l.features) {
-		return fmt.Errorf("num_features is %d, the model's is %d", n, l.features)
+		return fmt.Errorf("num_features is %d, expected %d like the ensemble", n, l.features)
 	}
 	if op == "decision_tree_classifier" {
 		classes, err := m.Long("num_classes")
@@ -143,13 +142,13 @@ func (l *loader) checkTree(m *bundle.Model, op string) error {
 			return err
 		}
 		if classes != int64(l.width) {
-			return fmt.Errorf("num_classes is %d, the model's is %d", classes, l.width)
+			return fmt.Errorf("num_classes is %d, expected %d like the ensemble", classes, l.width)
 		}
 	}
 	return nil
 }
 
-// finish compiles what was read and binds the features.
+// finish compiles the trees and binds the input port.
 func (l *loader) finish() ensemble {
 	s := l.stage
 	if s.Failed() {
@@ -166,7 +165,7 @@ func (l *loader) finish() ensemble {
 	return e
 }
 
-// read takes the row's features into the memory that the forest's groups of trees are then walked with.
+// evaluate evaluates the split conditions for a row, and returns the memory for walking the trees.
 func (e *ensemble) evaluate(r *engine.Row) (*forest.Scratch, error) {
 	x, err := e.in.Get(r)
 	if err != nil {

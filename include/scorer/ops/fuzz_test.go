@@ -11,7 +11,7 @@ import (
 	"leapline/scorer/internal/bundletest"
 )
 
-// FuzzZip reads, compiles and runs whatever an archive holds.
+// FuzzZip reads, compiles and runs the content of arbitrary archives.
 func FuzzZip(f *testing.F) {
 	for _, format := range bundletest.Formats {
 		for _, c := range unitCases {

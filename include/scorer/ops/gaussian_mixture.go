@@ -6,8 +6,8 @@ import (
 	"leapline/scorer/engine"
 )
 
-// gaussian_mixture: p_i = epsilon + weight_i * density_i(x), over their sum; the prediction is the first largest. A density
-// is that of Spark's MultivariateGaussian: by the covariance's pseudo-inverse, so singular ones do too.
+// gaussian_mixture computes p_i = epsilon + weight_i * density_i(x), divided by their sum; the prediction is the first
+// largest. Like Spark's MultivariateGaussian, densities use the pseudo-inverse of the covariance, which may be singular.
 func init() { engine.Register("gaussian_mixture", newMixture) }
 
 type mixture struct {
@@ -20,11 +20,12 @@ type mixture struct {
 // gaussian has log density = constant - |root . x - rootMean|^2 / 2.
 type gaussian struct {
 	weight, constant float64
-	root             [][]float64 // root of the inverse covariance, by row
+	root             [][]float64 // square root of the inverse covariance, by row
 	rootMean         []float64
 }
 
-// maxGaussian bounds the width of a mixture; its set-up takes the cube of that for each part, which maxCubes bounds.
+// maxGaussian limits the width of a mixture. The setup time of a component is proportional to the cube of the width, and
+// maxCubes limits the total.
 const (
 	maxGaussian = 512
 	maxCubes    = 1 << 28
@@ -35,28 +36,29 @@ func newMixture(s *engine.Stage) engine.Step {
 	weights, covs := s.Floats("weights"), s.Tensors("covs")
 	means := s.Tensors("means")
 	if len(means) == 0 || len(means) != len(weights) || len(covs) != len(weights) {
-		s.Fail("has %d means, %d covs and %d weights", len(means), len(covs), len(weights))
+		s.Fail("the model has %d means, %d covs and %d weights, expected equal numbers", len(means), len(covs), len(weights))
 	}
 	if s.Failed() {
 		return nil
 	}
 	width := len(means[0].Doubles)
 	if width < 1 || width > maxGaussian || len(weights)*width*width*width > maxCubes {
-		s.Fail("has %d means of %d values, which would take too long to set up", len(means), width)
+		s.Fail("the model has %d means of %d values, which exceeds the limit of %d values and %d in total",
+			len(means), width, maxGaussian, maxCubes)
 	}
 	list := vectors(s, "means", width)
 	t := mixture{in: s.Vector("features", width)}
 	t.prediction, t.probability = s.NewInteger("prediction"), s.NewVector("probability", len(weights))
 	for i, cov := range covs {
 		if len(cov.Dims) != 2 || cov.Dims[0] != width || cov.Dims[1] != width {
-			s.Fail("covs has at %d the dimensions %v, expected [%d %d]", i, cov.Dims, width, width)
+			s.Fail("element %d of attribute \"covs\" has dimensions %v, expected [%d %d]", i, cov.Dims, width, width)
 		}
 		if s.Failed() {
 			return nil
 		}
 		g, ok := newGaussian(list[i], cov.Doubles)
 		if !ok {
-			s.Fail("covs has at %d no covariance: it is all zero or not finite", i)
+			s.Fail("element %d of attribute \"covs\" is not a covariance: it is zero or not finite", i)
 		}
 		g.weight = weights[i]
 		t.parts = append(t.parts, g)
@@ -67,8 +69,8 @@ func newMixture(s *engine.Stage) engine.Step {
 
 const epsilon = 0x1p-52
 
-// newGaussian decomposes the covariance into eigenvalues d and vectors u: root = diag(sqrt(1/d)) u', with 0 for what is
-// not above rounding error. The constant holds the log of the product of the other eigenvalues.
+// newGaussian decomposes the covariance into eigenvalues d and eigenvectors u: root = diag(sqrt(1/d)) u', with 0 for
+// eigenvalues within the rounding error. The constant contains the logarithm of the product of the other eigenvalues.
 func newGaussian(mean, cov []float64) (g gaussian, ok bool) {
 	n := len(mean)
 	values, vectors, ok := symmetricEigen(cov, n)

@@ -16,7 +16,7 @@ import (
 	"leapline/scorer/transform"
 )
 
-// goldens is the folder of bundles that MLeap wrote and of what Spark and scikit-learn made of the same rows.
+// goldens returns the folder of bundles written by MLeap, with the outputs of Spark and scikit-learn for the same rows.
 func goldens(t *testing.T) string {
 	t.Helper()
 	dir, err := filepath.Abs("../../../../shared/bundle-ml/golden")
@@ -68,7 +68,7 @@ func readFile(t testing.TB, path string) []byte {
 	return data
 }
 
-// dense makes a leap frame's tensor an array; other values pass.
+// dense converts a leap frame's tensor to an array; other values are unchanged.
 func dense(v any) any {
 	m, ok := v.(map[string]any)
 	if !ok {
@@ -94,13 +94,13 @@ func isSparse(v any) bool {
 	return ok && m["indices"] != nil
 }
 
-// allZero vectors are the only ones that MLeap writes in another form: dense when they are short.
+// allZero reports whether all elements are zero. Only for such vectors MLeap's representation differs: short ones are dense.
 func allZero(v any) bool {
 	values := v.(map[string]any)["values"].([]any)
 	return !slices.ContainsFunc(values, func(x any) bool { return x != 0.0 })
 }
 
-// apart gives the largest relative difference of two values, infinity when they are of different kinds.
+// relativeDifference returns the largest relative difference of two values, and infinity for values of different kinds.
 func relativeDifference(a, b any) float64 {
 	switch x := a.(type) {
 	case float64:
@@ -117,11 +117,11 @@ func relativeDifference(a, b any) float64 {
 		if !ok || len(x) != len(y) {
 			return math.Inf(1)
 		}
-		most := 0.0
+		largest := 0.0
 		for i := range x {
-			most = math.Max(most, relativeDifference(x[i], y[i]))
+			largest = math.Max(largest, relativeDifference(x[i], y[i]))
 		}
-		return most
+		return largest
 	}
 	if fmt.Sprint(a) == fmt.Sprint(b) {
 		return 0
@@ -129,7 +129,7 @@ func relativeDifference(a, b any) float64 {
 	return math.Inf(1)
 }
 
-func TestGoldens(t *testing.T) {
+func TestEqualsMLeapAndSparkOnGoldenBundles(t *testing.T) {
 	dir := goldens(t)
 	cases, err := filepath.Glob(dir + "/*/bundle.*.zip")
 	if err != nil || len(cases) < 40 {
@@ -164,13 +164,13 @@ func TestGoldens(t *testing.T) {
 			if fmt.Sprint(got.Schema) != fmt.Sprint(mleap.Schema) {
 				t.Errorf("schema\n%v, MLeap has\n%v", got.Schema, mleap.Schema)
 			}
-			most := map[string]float64{}
+			differences := map[string]float64{}
 			exact := map[string]int{}
 			for i, row := range got.Rows {
 				for k, field := range got.Schema.Fields {
-					if w, told := want[i][field.Name]; told {
+					if w, ok := want[i][field.Name]; ok {
 						d := relativeDifference(dense(row[k]), w)
-						most[field.Name] = math.Max(most[field.Name], d)
+						differences[field.Name] = math.Max(differences[field.Name], d)
 						if d == 0 {
 							exact[field.Name]++
 						}
@@ -186,14 +186,14 @@ func TestGoldens(t *testing.T) {
 					}
 				}
 			}
-			for column, d := range most {
-				t.Logf("%-14s differs by at most %.1e, %d of %d equal to the bit", column, d, exact[column], rows)
+			for column, d := range differences {
+				t.Logf("%-14s differs by at most %.1e, %d of %d rows are bitwise equal", column, d, exact[column], rows)
 				if d > 1e-12 {
-					t.Errorf("%s differs from the truth by %.1e", column, d)
+					t.Errorf("%s differs from Spark or scikit-learn by %.1e", column, d)
 				}
 			}
-			if len(most) == 0 {
-				t.Error("nothing was compared")
+			if len(differences) == 0 {
+				t.Error("no column was compared")
 			}
 		})
 	}

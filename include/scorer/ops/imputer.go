@@ -6,8 +6,8 @@ import (
 	"leapline/scorer/engine"
 )
 
-// imputer: null and the missing value, which is NaN unless given, become the surrogate. With another missing value than
-// NaN, NaN stays NaN, as in Spark; MLeap would replace it too.
+// imputer replaces null and the missing value, by default NaN, with the surrogate. If the missing value is not NaN, NaN is
+// unchanged as in Spark; MLeap replaces it too.
 func init() { engine.Register("imputer", newImputer) }
 
 type imputer struct {

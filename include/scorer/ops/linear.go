@@ -9,8 +9,8 @@ import (
 
 func vectorType(width int) frame.Type { return frame.VectorOf(width) }
 
-// dot multiplies two vectors as Spark's Java BLAS does on processors with vectors of four doubles, to the bit: four sums of
-// fused products, added one to the next, then the rest. (Checked against Spark 4.1 for 3 to 300 values.)
+// dot returns the same bits as Spark's Java BLAS on processors with vectors of four doubles: four sums of fused products,
+// added in order, then the remaining products. (Compared with Spark 4.1 for 3 to 300 elements.)
 func dot(a, b []float64) float64 {
 	b = b[:len(a)]
 	var s0, s1, s2, s3 float64
@@ -29,7 +29,7 @@ func dot(a, b []float64) float64 {
 	return sum
 }
 
-// inTurn multiplies two vectors from the first value to the last, as Spark does where one is sparse; zeros add nothing.
+// sequentialDot adds the products from first to last, as Spark does if one vector is sparse; zeros do not change the sum.
 func sequentialDot(a, b []float64) float64 {
 	b = b[:len(a)]
 	sum := 0.0
@@ -39,7 +39,7 @@ func sequentialDot(a, b []float64) float64 {
 	return sum
 }
 
-// product multiplies in the one order or the other.
+// dotProduct returns the product of a dense or sparse vector with another, in Spark's order of summation.
 func dotProduct(a, b []float64, sparse bool) float64 {
 	if sparse {
 		return sequentialDot(a, b)
@@ -47,14 +47,14 @@ func dotProduct(a, b []float64, sparse bool) float64 {
 	return dot(a, b)
 }
 
-// features is the input of a model, in either form.
+// features is the input vector of a model, in either representation.
 type features struct{ engine.Vector }
 
 func newFeatures(s *engine.Stage, width int) features {
 	return features{s.AnyVector("features", width)}
 }
 
-// dot gives the product of the row's features with the coefficients.
+// dot returns the product of the row's features with the coefficients.
 func (f features) dot(r *engine.Row, coefficients []float64) (float64, error) {
 	if !f.Sparse {
 		v, err := f.Get(r)
@@ -74,7 +74,7 @@ func (f features) dot(r *engine.Row, coefficients []float64) (float64, error) {
 	return sum, nil
 }
 
-// linear_regression: the features times the coefficients, plus the intercept.
+// linear_regression returns the product of features and coefficients, plus the intercept.
 func init() { engine.Register("linear_regression", newLinearRegression) }
 
 type linearRegression struct {

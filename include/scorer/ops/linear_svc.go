@@ -6,7 +6,7 @@ import (
 	"leapline/scorer/engine"
 )
 
-// linear_svc: m = features . coefficients + intercept, raw = [-m, m], class 1 where m is above the threshold.
+// linear_svc computes m = features . coefficients + intercept and raw = [-m, m]. The class is 1 if m is above the threshold.
 func init() { engine.Register("linear_svc", newLinearSVC) }
 
 type linearSVC struct {

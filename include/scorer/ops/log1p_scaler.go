@@ -6,8 +6,8 @@ import (
 	"leapline/scorer/engine"
 )
 
-// log1p_scaler is a custom op, and the worked example of one: output = log(1 + input) * scale, for a double.
-// MLeap has no such op. Attribute: scale double. Ports: input -> output.
+// log1p_scaler is an example of a custom op, which MLeap does not have: output = log(1 + input) * scale, for a double.
+// Attribute: scale (double). Ports: input -> output.
 func init() { engine.Register("log1p_scaler", newLog1p) }
 
 type log1p struct {

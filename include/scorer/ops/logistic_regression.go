@@ -7,9 +7,9 @@ import (
 	"leapline/scorer/engine"
 )
 
-// logistic_regression. Of two classes: m = features . coefficients + intercept, raw = [-m, m], the first probability the
-// sigmoid of -m, the second what is left to 1, class 1 where m is above the threshold's log-odds. Of more: softmax of one
-// margin a class.
+// logistic_regression of two classes computes m = features . coefficients + intercept, raw = [-m, m] and the probabilities
+// sigmoid(-m) and 1 - sigmoid(-m). The class is 1 if m is above the log-odds of the threshold. The probabilities of more
+// classes are the softmax of one margin per class.
 func init() { engine.Register("logistic_regression", newLogistic) }
 
 type binaryLogistic struct {
@@ -17,13 +17,13 @@ type binaryLogistic struct {
 	in           features
 	coefficients []float64
 	intercept    float64
-	margin       float64 // above which class 1 is predicted
+	margin       float64 // class 1 is predicted above it
 }
 
 type multinomialLogistic struct {
 	classes
 	in        features
-	rows      [][]float64 // coefficients of each class
+	rows      [][]float64 // coefficients per class
 	intercept []float64
 }
 
@@ -33,7 +33,7 @@ func newLogistic(s *engine.Stage) engine.Step {
 		return newMultinomial(s, n)
 	}
 	if n != 2 {
-		s.Fail("has coefficients for two classes, but num_classes is %d", n)
+		s.Fail("the model has coefficients for two classes, but num_classes is %d", n)
 	}
 	t := binaryLogistic{coefficients: s.Tensor("coefficients"), intercept: s.Float("intercept")}
 	t.in, t.classes = newFeatures(s, len(t.coefficients)), newClasses(s, 2)
@@ -70,7 +70,7 @@ func (t binaryLogistic) Run(r *engine.Row) error {
 	return nil
 }
 
-// sklearnNode is how mleap.sklearn names a node: the op and a UUID of version 1.
+// sklearnNode matches the node names of mleap.sklearn: the op and a UUID of version 1.
 var sklearnNode = regexp.MustCompile(`^[a-z_]+_[0-9a-f]{8}-[0-9a-f]{4}-1[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 
 func newMultinomial(s *engine.Stage, n int) engine.Step {
@@ -82,7 +82,7 @@ func newMultinomial(s *engine.Stage, n int) engine.Step {
 	if s.Failed() {
 		return nil
 	}
-	// The format's matrices are column-major. mleap.sklearn writes this one row-major, and MLeap then predicts wrongly.
+	// Matrices are stored column by column. mleap.sklearn writes this one row by row, and MLeap then predicts wrong classes.
 	byRow := sklearnNode.MatchString(s.Node().Name)
 	for i := range t.rows {
 		t.rows[i] = make([]float64, cols)
@@ -97,7 +97,7 @@ func newMultinomial(s *engine.Stage, n int) engine.Step {
 	t.in, t.classes = newFeatures(s, cols), newClasses(s, n)
 	s.Describe("%d classes, %s each", n, plural(cols, "coefficient"))
 	if byRow {
-		s.Describe("%d classes, %s each; mleap.sklearn's matrix, read row by row as it was written", n, plural(cols, "coefficient"))
+		s.Describe("%d classes, %s each; row-major matrix of mleap.sklearn", n, plural(cols, "coefficient"))
 	}
 	return t
 }

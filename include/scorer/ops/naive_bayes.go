@@ -8,7 +8,7 @@ import (
 	"leapline/scorer/engine"
 )
 
-// naive_bayes, with Spark's four model types; the raw scores are log-likelihoods, the probabilities their softmax:
+// naive_bayes supports the four model types of Spark. The raw scores are log-likelihoods, the probabilities their softmax:
 //
 //	multinomial  pi + theta . x
 //	complement   theta . x - log(sum(exp(theta . x)))
@@ -20,10 +20,10 @@ type naiveBayes struct {
 	classes
 	in    engine.Vector
 	kind  string
-	pi    []float64   // bernoulli: with sum(neg)
-	theta [][]float64 // of each class
-	sigma [][]float64 // gaussian
-	logs  []float64   // gaussian: sum(log(sigma)) of each class
+	pi    []float64   // bernoulli: includes sum(neg)
+	theta [][]float64 // per class
+	sigma [][]float64 // gaussian: variances per class
+	logs  []float64   // gaussian: sum(log(sigma)) per class
 }
 
 func newNaiveBayes(s *engine.Stage) engine.Step {
@@ -61,7 +61,7 @@ func newNaiveBayes(s *engine.Stage) engine.Step {
 	return t
 }
 
-// classRows reads a matrix of classes x features into rows.
+// classRows returns the rows of an attribute that is a matrix of classes x features.
 func classRows(s *engine.Stage, name string, n, width int) [][]float64 {
 	rows, cols, values := s.Matrix(name)
 	if rows != n || cols != width {
@@ -120,7 +120,7 @@ func (t naiveBayes) Run(r *engine.Row) error {
 	return nil
 }
 
-// distance sums the squared differences, each over its variance.
+// distance returns the sum of squared differences, each divided by its variance.
 func distance(x, mean, variance []float64) float64 {
 	total := 0.0
 	for j, v := range x {

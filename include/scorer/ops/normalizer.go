@@ -6,7 +6,7 @@ import (
 	"leapline/scorer/engine"
 )
 
-// normalizer divides a vector by its p-norm, unless that is 0. In JSON an infinite p is null, which reads as NaN.
+// normalizer divides a vector by its p-norm, unless that is 0. In JSON an infinite p is null, which is read as NaN.
 func init() { engine.Register("normalizer", newNormalizer) }
 
 type normalizer struct {
@@ -22,7 +22,7 @@ func newNormalizer(s *engine.Stage) engine.Step {
 		t.p = math.Inf(1)
 	}
 	if !(t.p >= 1) || size < 1 || size > maxCategories {
-		s.Fail("p_norm is %v and input_size %d, expected at least 1 of both", t.p, size)
+		s.Fail("p_norm is %v and input_size is %d, both must be at least 1", t.p, size)
 	}
 	t.in = s.AnyVector("input", int(size))
 	t.out = outputLike(s, t.in)

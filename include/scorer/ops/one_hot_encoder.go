@@ -7,12 +7,12 @@ import (
 	"leapline/scorer/frame"
 )
 
-// one_hot_encoder: a vector with a single 1 at the category. Of c categories the vector has c values when drop_last and
-// "keep", c+1 when only "keep", c-1 when only drop_last, else c; "keep" makes an invalid category number c, and a category
-// beyond the vector is all zeros. MLeap declares c values in every case.
+// one_hot_encoder returns a vector with a single 1 at the category. For c categories the vector has c elements, one more
+// with handle_invalid "keep", and one fewer with drop_last. With "keep" an invalid category has number c. A category that
+// exceeds the vector results in zeros. MLeap always declares c elements.
 func init() { engine.Register("one_hot_encoder", newOneHot) }
 
-// sparseFrom is the width from which one-hot vectors, and what is assembled from them, are kept as indices and values.
+// sparseFrom is the width from which one-hot vectors, and vectors assembled from them, are stored as indices and values.
 const sparseFrom = 64
 
 type oneHot struct {
@@ -88,7 +88,7 @@ func (t oneHot) Run(r *engine.Row) error {
 		if x >= 0 && x < float64(c.categories) {
 			hot = int(x)
 		} else if !t.keep {
-			return fmt.Errorf("column %q has the category %v, expected one below %d", c.in.Name(), x, c.categories)
+			return fmt.Errorf("column %q has category %v, expected a category below %d", c.in.Name(), x, c.categories)
 		}
 		if c.width >= sparseFrom {
 			if v := c.out.SparseBuffer(r); hot < c.width {

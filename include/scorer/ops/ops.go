@@ -1,6 +1,6 @@
-// Package ops holds the ops of Bundle.ML, one file each or one a family, registered with the engine by their init
-// functions. A new op is one new file here; log1p_scaler.go is the worked example.
+// Package ops implements the ops of Bundle.ML. Each op or family of ops has one file and registers itself with the engine in
+// an init function. A new op requires one new file; log1p_scaler.go is the example to copy.
 //
-// Every product that is added to something stands in float64(): Go may otherwise fuse the two on arm64, which rounds
-// once instead of twice and is not what Spark does.
+// Every product that is part of a sum is converted with float64(). Otherwise Go may fuse the two operations on arm64, which
+// rounds once instead of twice and differs from Spark.
 package ops

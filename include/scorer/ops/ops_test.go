@@ -52,7 +52,7 @@ func run(row *engine.Row, plan *engine.Plan, in cells) error {
 	return row.Run()
 }
 
-// output reads a column of any kind.
+// output returns the value of a column of any kind.
 func output(row *engine.Row, plan *engine.Plan, name string) any {
 	for k, c := range plan.Outputs() {
 		switch {
@@ -74,7 +74,7 @@ func output(row *engine.Row, plan *engine.Plan, name string) any {
 	return nil
 }
 
-// near is equality up to rounding; NaN equals NaN.
+// approximatelyEqual compares values up to rounding; NaN equals NaN.
 func approximatelyEqual(a, b any) bool {
 	switch x := a.(type) {
 	case float64:
@@ -95,7 +95,7 @@ func approximatelyEqual(a, b any) bool {
 	return a == b
 }
 
-func TestOps(t *testing.T) {
+func TestOpsComputeExpectedValues(t *testing.T) {
 	seen := map[string]bool{"pipeline": true}
 	for _, c := range unitCases {
 		for _, format := range bt.Formats {
@@ -120,7 +120,7 @@ func TestOps(t *testing.T) {
 	}
 	for _, op := range engine.Ops() {
 		if !seen[op] {
-			t.Errorf("no case for the op %s", op)
+			t.Errorf("op %s has no test case", op)
 		}
 	}
 }
@@ -145,58 +145,58 @@ func checkRow(t *testing.T, row *engine.Row, plan *engine.Plan, r unitRow) {
 	}
 }
 
-// TestOpsRefuse changes a good model's attributes; the error names the entry and what is wrong.
-func TestOpsRefuse(t *testing.T) {
+// TestRejectsInvalidModels changes the attributes of valid models. The error names the entry and the fault.
+func TestRejectsInvalidModels(t *testing.T) {
 	forestOf := func(a attrs, root *bt.Node) []bt.Stage {
 		return ensembleOf("random_forest_classifier", "decision_tree_classifier", classPorts, with(twoClasses, a), root)
 	}
 	logistic := attrs{"num_classes": bt.Long(2), "coefficients": tensor(1), "intercept": 0.0}
 	for want, stages := range map[string][]bt.Stage{
-		`unknown op "teleport"; known are pipeline, binarizer`: scalar("teleport", nil),
-		"ops/log1p_scaler.go":                    scalar("teleport", nil),
-		`no attribute "labels"`:                  scalar("string_indexer", nil),
-		"labels_length is 2, expected 1":         scalar("string_indexer", attrs{"labels_length": bt.Int(2)}),
-		`handle_invalid is "maybe"`:              scalar("string_indexer", attrs{"labels": []string{"a"}, "handle_invalid": "maybe"}),
-		"has a label twice":                      scalar("string_indexer", attrs{"labels": []string{"a", "a"}}),
-		`"num_features" is int, expected long`:   scalar("vector_indexer", attrs{"num_features": bt.Int(2)}),
-		`"num_features" is 0, expected 1`:        scalar("vector_indexer", attrs{"num_features": bt.Long(0)}),
-		"has -1 categories":                      scalar("one_hot_encoder", attrs{"category_sizes": bt.Ints{-1}, "drop_last": true, "handle_invalid": "keep"}),
-		"2 sizes for 1 input ports":              scalar("one_hot_encoder", attrs{"category_sizes": bt.Ints{1, 2}, "drop_last": true, "handle_invalid": "keep"}),
-		"1 shapes for 2 input ports":             {stage("vector_assembler", ports{"input0", "a", "input1", "b"}, ports{"output", "y"}, attrs{"input_shapes": []bt.Shape{{}}})},
-		`nothing on its input port "input0"`:     {stage("vector_assembler", ports{"input", "a"}, ports{"output", "y"}, attrs{"input_shapes": []bt.Shape{{}}})},
-		"splits do not rise at position 1":       scalar("bucketizer", attrs{"splits": vec{0, 1, 1}}),
-		"splits has 2 values":                    scalar("bucketizer", attrs{"splits": vec{0, 1}}),
-		"mean has 1 values and std 2":            scalar("standard_scaler", attrs{"mean": tensor(1), "std": tensor(1, 2)}),
-		"expected one of them":                   scalar("standard_scaler", nil),
-		"min has 1 values and max 2":             scalar("min_max_scaler", attrs{"min": tensor(1), "max": tensor(1, 2)}),
-		"p_norm is 0.5":                          scalar("normalizer", attrs{"p_norm": 0.5, "input_size": bt.Int(1)}),
-		"keys has feature 5":                     scalar("vector_indexer", attrs{"num_features": bt.Long(2), "keys": []int64{5}}),
-		"vectors of indices are not supported":   scalar("reverse_string_indexer", attrs{"labels": []string{"a"}, "input_shape": bt.Shape{Width: 1}}),
-		"num_classes is 3":                       model("logistic_regression", classPorts, with(logistic, attrs{"num_classes": bt.Long(3)})),
-		"threshold is 2, expected 0 to 1":        model("logistic_regression", classPorts, with(logistic, attrs{"threshold": 2.0})),
-		"thresholds has 3 values for 2":          model("logistic_regression", classPorts, with(logistic, attrs{"thresholds": vec{1, 1, 1}})),
-		"coefficient_matrix has 2 rows":          model("logistic_regression", classPorts, attrs{"num_classes": bt.Long(3), "coefficient_matrix": matrix(2, 1, 2), "intercept_vector": tensor(0, 0, 0)}),
-		"theta is 1 x 2, expected 2 classes x 2": model("naive_bayes", classPorts, with(bayes("multinomial", 1, 1, 1, 1), attrs{"theta": matrix(1, 1, 2)})),
-		`model_type is "poisson"`:                model("naive_bayes", classPorts, bayes("poisson", 1, 1, 1, 1)),
-		"sigma is 0 x 0":                         model("naive_bayes", classPorts, bayes("gaussian", 1, 1, 1, 1)),
-		"cluster_centers is empty":               model("k_means", ports{"prediction", "y"}, attrs{"num_features": bt.Long(1), "cluster_centers": []bt.Tensor{}}),
-		"at 0 the dimensions [2], expected [1]":  model("k_means", ports{"prediction", "y"}, attrs{"num_features": bt.Long(1), "cluster_centers": []bt.Tensor{tensor(1, 2)}}),
-		"has at 0 no covariance":                 model("gaussian_mixture", classPorts, attrs{"weights": vec{1}, "means": []bt.Tensor{tensor(0)}, "covs": []bt.Tensor{matrix(1, 0)}}),
-		"would take too long":                    model("gaussian_mixture", classPorts, attrs{"weights": vec{1}, "means": []bt.Tensor{tensor(make(vec, 600)...)}, "covs": []bt.Tensor{matrix(1, 0)}}),
-		"splits on feature 7 of 2":               forestOf(nil, &bt.Node{Feature: 7, Left: leaf(1, 1), Right: leaf(1, 1)}),
-		"leaf of 1 values, expected 2":           forestOf(nil, leaf(1)),
-		"has no trees":                           model("random_forest_classifier", classPorts, with(twoClasses, attrs{"trees": []string{}})),
-		"op is \"decision_tree_regression\"":     ensembleOf("random_forest_classifier", "decision_tree_regression", classPorts, twoClasses, leaf(1, 1)),
-		"num_features is 2, the model's is 3":    forestOf(attrs{"num_features": bt.Long(3)}, leaf(1, 1)),
-		`no attribute "tree_weights"`:            model("random_forest_classifier", classPorts, attrs{"num_classes": bt.Long(2)}),
-		"tree_weights has 1 values for 2 trees":  ensembleOf("gbt_regression", "decision_tree_regression", ports{"prediction", "y"}, twoClasses, leaf(1), leaf(2)),
-		"lossType is \"hinge\"":                  ensembleOf("gbt_classifier", "decision_tree_regression", classPorts, with(twoClasses, attrs{"lossType": "hinge"}), leaf(1)),
-		"num_classes is 1 and threshold":         model("linear_svc", classPorts, attrs{"num_classes": bt.Long(1), "coefficients": tensor(1), "intercept": 0.0, "threshold": 0.0}),
-		"column \"v\" has 2 values, expected 1":  append(scalar("normalizer", attrs{"p_norm": 1.0, "input_size": bt.Int(2)})[:0:0], stage("standard_scaler", ports{"input", "v0"}, ports{"output", "v"}, attrs{"std": tensor(1, 1)}), stage("max_abs_scaler", ports{"input", "v"}, ports{"output", "w"}, attrs{"maxAbs": tensor(1)})),
-		"column \"y\" is there already":          append(scalar("binarizer", attrs{"input_shapes": bt.Shape{}}), stage("imputer", ports{"input", "x"}, ports{"output", "y"}, attrs{"surrogate_value": 1.0, "strategy": "mean"})),
-		"column \"x\" is there already":          {stage("binarizer", ports{"input", "x"}, ports{"output", "x"}, attrs{"input_shapes": bt.Shape{}})},
-		"expected a double":                      append(scalar("standard_scaler", attrs{"std": tensor(1)}), stage("binarizer", ports{"input", "y"}, ports{"output", "z"}, attrs{"input_shapes": bt.Shape{}})),
-		"doubles a row, the limit":               {stage("vector_assembler", ports{"input0", "a", "input1", "b", "input2", "c"}, ports{"output", "y"}, attrs{"input_shapes": []bt.Shape{{Width: 1 << 18}, {Width: 1 << 18}, {Width: 1<<19 - 5}}}), stage("normalizer", ports{"input", "y"}, ports{"output", "z"}, attrs{"p_norm": 1.0, "input_size": bt.Int(1<<20 - 5)})},
+		`unsupported op "teleport"; supported are pipeline, binarizer`: scalar("teleport", nil),
+		"ops/log1p_scaler.go":                                scalar("teleport", nil),
+		`no attribute "labels"`:                              scalar("string_indexer", nil),
+		"labels_length is 2, expected 1":                     scalar("string_indexer", attrs{"labels_length": bt.Int(2)}),
+		`handle_invalid is "maybe"`:                          scalar("string_indexer", attrs{"labels": []string{"a"}, "handle_invalid": "maybe"}),
+		"has a duplicate label":                              scalar("string_indexer", attrs{"labels": []string{"a", "a"}}),
+		`"num_features" is int, expected long`:               scalar("vector_indexer", attrs{"num_features": bt.Int(2)}),
+		`"num_features" is 0, expected 1`:                    scalar("vector_indexer", attrs{"num_features": bt.Long(0)}),
+		"has -1 categories":                                  scalar("one_hot_encoder", attrs{"category_sizes": bt.Ints{-1}, "drop_last": true, "handle_invalid": "keep"}),
+		"2 sizes for 1 input ports":                          scalar("one_hot_encoder", attrs{"category_sizes": bt.Ints{1, 2}, "drop_last": true, "handle_invalid": "keep"}),
+		"1 shapes for 2 input ports":                         {stage("vector_assembler", ports{"input0", "a", "input1", "b"}, ports{"output", "y"}, attrs{"input_shapes": []bt.Shape{{}}})},
+		`requires a column on its input port "input0"`:       {stage("vector_assembler", ports{"input", "a"}, ports{"output", "y"}, attrs{"input_shapes": []bt.Shape{{}}})},
+		"splits must be increasing, found 1 and 1":           scalar("bucketizer", attrs{"splits": vec{0, 1, 1}}),
+		"splits has 2 values":                                scalar("bucketizer", attrs{"splits": vec{0, 1}}),
+		"mean has 1 values and std 2":                        scalar("standard_scaler", attrs{"mean": tensor(1), "std": tensor(1, 2)}),
+		"expected one attribute or equal numbers":            scalar("standard_scaler", nil),
+		"min has 1 values and max 2":                         scalar("min_max_scaler", attrs{"min": tensor(1), "max": tensor(1, 2)}),
+		"p_norm is 0.5":                                      scalar("normalizer", attrs{"p_norm": 0.5, "input_size": bt.Int(1)}),
+		`"keys" has feature 5`:                               scalar("vector_indexer", attrs{"num_features": bt.Long(2), "keys": []int64{5}}),
+		"vectors of indices are not supported":               scalar("reverse_string_indexer", attrs{"labels": []string{"a"}, "input_shape": bt.Shape{Width: 1}}),
+		"num_classes is 3":                                   model("logistic_regression", classPorts, with(logistic, attrs{"num_classes": bt.Long(3)})),
+		"threshold is 2, expected 0 to 1":                    model("logistic_regression", classPorts, with(logistic, attrs{"threshold": 2.0})),
+		"thresholds has 3 values for 2":                      model("logistic_regression", classPorts, with(logistic, attrs{"thresholds": vec{1, 1, 1}})),
+		"coefficient_matrix has 2 rows":                      model("logistic_regression", classPorts, attrs{"num_classes": bt.Long(3), "coefficient_matrix": matrix(2, 1, 2), "intercept_vector": tensor(0, 0, 0)}),
+		"theta is 1 x 2, expected 2 classes x 2":             model("naive_bayes", classPorts, with(bayes("multinomial", 1, 1, 1, 1), attrs{"theta": matrix(1, 1, 2)})),
+		`model_type is "poisson"`:                            model("naive_bayes", classPorts, bayes("poisson", 1, 1, 1, 1)),
+		"sigma is 0 x 0":                                     model("naive_bayes", classPorts, bayes("gaussian", 1, 1, 1, 1)),
+		`"cluster_centers" is empty`:                         model("k_means", ports{"prediction", "y"}, attrs{"num_features": bt.Long(1), "cluster_centers": []bt.Tensor{}}),
+		`"cluster_centers" has dimensions [2], expected [1]`: model("k_means", ports{"prediction", "y"}, attrs{"num_features": bt.Long(1), "cluster_centers": []bt.Tensor{tensor(1, 2)}}),
+		"is not a covariance":                                model("gaussian_mixture", classPorts, attrs{"weights": vec{1}, "means": []bt.Tensor{tensor(0)}, "covs": []bt.Tensor{matrix(1, 0)}}),
+		"exceeds the limit of 512":                           model("gaussian_mixture", classPorts, attrs{"weights": vec{1}, "means": []bt.Tensor{tensor(make(vec, 600)...)}, "covs": []bt.Tensor{matrix(1, 0)}}),
+		"split on feature 7, expected a feature below 2":     forestOf(nil, &bt.Node{Feature: 7, Left: leaf(1, 1), Right: leaf(1, 1)}),
+		"leaf has 1 values, expected 2":                      forestOf(nil, leaf(1)),
+		"has no trees":                                       model("random_forest_classifier", classPorts, with(twoClasses, attrs{"trees": []string{}})),
+		"op is \"decision_tree_regression\"":                 ensembleOf("random_forest_classifier", "decision_tree_regression", classPorts, twoClasses, leaf(1, 1)),
+		"num_features is 2, expected 3":                      forestOf(attrs{"num_features": bt.Long(3)}, leaf(1, 1)),
+		`no attribute "tree_weights"`:                        model("random_forest_classifier", classPorts, attrs{"num_classes": bt.Long(2)}),
+		"tree_weights has 1 values for 2 trees":              ensembleOf("gbt_regression", "decision_tree_regression", ports{"prediction", "y"}, twoClasses, leaf(1), leaf(2)),
+		"lossType is \"hinge\"":                              ensembleOf("gbt_classifier", "decision_tree_regression", classPorts, with(twoClasses, attrs{"lossType": "hinge"}), leaf(1)),
+		"num_classes is 1 and threshold":                     model("linear_svc", classPorts, attrs{"num_classes": bt.Long(1), "coefficients": tensor(1), "intercept": 0.0, "threshold": 0.0}),
+		"column \"v\" has 2 values, expected 1":              append(scalar("normalizer", attrs{"p_norm": 1.0, "input_size": bt.Int(2)})[:0:0], stage("standard_scaler", ports{"input", "v0"}, ports{"output", "v"}, attrs{"std": tensor(1, 1)}), stage("max_abs_scaler", ports{"input", "v"}, ports{"output", "w"}, attrs{"maxAbs": tensor(1)})),
+		"column \"y\" already exists":                        append(scalar("binarizer", attrs{"input_shapes": bt.Shape{}}), stage("imputer", ports{"input", "x"}, ports{"output", "y"}, attrs{"surrogate_value": 1.0, "strategy": "mean"})),
+		"column \"x\" already exists":                        {stage("binarizer", ports{"input", "x"}, ports{"output", "x"}, attrs{"input_shapes": bt.Shape{}})},
+		"expected a double":                                  append(scalar("standard_scaler", attrs{"std": tensor(1)}), stage("binarizer", ports{"input", "y"}, ports{"output", "z"}, attrs{"input_shapes": bt.Shape{}})),
+		"doubles per row, the limit":                         {stage("vector_assembler", ports{"input0", "a", "input1", "b", "input2", "c"}, ports{"output", "y"}, attrs{"input_shapes": []bt.Shape{{Width: 1 << 18}, {Width: 1 << 18}, {Width: 1<<19 - 5}}}), stage("normalizer", ports{"input", "y"}, ports{"output", "z"}, attrs{"p_norm": 1.0, "input_size": bt.Int(1<<20 - 5)})},
 	} {
 		for _, format := range bt.Formats {
 			_, err := compileStages(format, t, stages...)
@@ -207,8 +207,8 @@ func TestOpsRefuse(t *testing.T) {
 	}
 }
 
-// TestForestTellsOfItsFirstWrongTree, however many are read at once, and of a model that differs from those before.
-func TestForestTellsOfItsFirstWrongTree(t *testing.T) {
+// TestReportsFirstInvalidTree reads trees concurrently, also trees whose model differs from that of the previous tree.
+func TestReportsFirstInvalidTree(t *testing.T) {
 	good, short, far := leaf(1, 1), leaf(1), &bt.Node{Feature: 7, Left: leaf(1, 1), Right: leaf(1, 1)}
 	forestOf := func(roots ...*bt.Node) []bt.Stage {
 		return ensembleOf("random_forest_classifier", "decision_tree_classifier", classPorts, twoClasses, roots...)
@@ -216,9 +216,9 @@ func TestForestTellsOfItsFirstWrongTree(t *testing.T) {
 	other := forestOf(good, good, good, good)
 	other[0].Trees[3].Attrs = attrs{"num_features": bt.Long(2), "num_classes": bt.Long(3)}
 	for want, stages := range map[string][]bt.Stage{
-		"tree1: node 0 is a leaf of 1 values":       forestOf(good, short, good, far),
-		"tree1: node 0 splits on feature 7 of 2":    forestOf(good, far, short, good),
-		"tree3: num_classes is 3, the model's is 2": other,
+		"tree1: node 0: leaf has 1 values":    forestOf(good, short, good, far),
+		"tree1: node 0: split on feature 7":   forestOf(good, far, short, good),
+		"tree3: num_classes is 3, expected 2": other,
 	} {
 		for _, format := range bt.Formats {
 			for range 20 {
@@ -230,8 +230,8 @@ func TestForestTellsOfItsFirstWrongTree(t *testing.T) {
 	}
 }
 
-// TestNoAllocations holds that scoring allocates nothing, for every op and form of vector.
-func TestNoAllocations(t *testing.T) {
+// TestScoresWithoutAllocations covers every op and both representations of vectors.
+func TestScoresWithoutAllocations(t *testing.T) {
 	for _, c := range append(unitCases, wideCase()) {
 		program, err := compileStages("protobuf", t, c.stages...)
 		if err != nil {
@@ -243,7 +243,7 @@ func TestNoAllocations(t *testing.T) {
 		}
 		row := plan.NewRow()
 		if run(row, plan, c.rows[0].in) != nil {
-			continue // a case of errors only
+			continue // the case only has errors
 		}
 		saved := row.Save()
 		allocs := testing.AllocsPerRun(20, func() {
@@ -253,12 +253,12 @@ func TestNoAllocations(t *testing.T) {
 			}
 		})
 		if allocs != 0 {
-			t.Errorf("%s: %v allocations a row", c.name, allocs)
+			t.Errorf("%s: %v allocations per row", c.name, allocs)
 		}
 	}
 }
 
-// wideCase has a column of so many categories that its vectors are kept sparse down to the model.
+// wideCase has a column with so many categories that its vectors remain sparse up to the model.
 func wideCase() unitCase {
 	const categories = 500
 	w := make(vec, categories+1)

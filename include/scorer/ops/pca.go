@@ -5,13 +5,13 @@ import (
 	"leapline/scorer/frame"
 )
 
-// pca multiplies a vector by the matrix of principal components, features x k. MLeap declares its output without a width.
+// pca multiplies a vector by the matrix of principal components (features x k). MLeap declares no width for its output.
 func init() { engine.Register("pca", newPCA) }
 
 type pca struct {
 	in         engine.Vector
 	out        engine.VectorOut
-	components []float64 // one after another
+	components []float64 // concatenated
 }
 
 func newPCA(s *engine.Stage) engine.Step {

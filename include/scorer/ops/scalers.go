@@ -4,18 +4,18 @@ import (
 	"leapline/scorer/engine"
 )
 
-// The scalers compute as Spark does, each step rounded as there:
+// The scalers compute and round each step like Spark:
 //
-//	standard_scaler  (x - mean) * (1/std), 1/0 taken as 0; without mean or std that part is left out
-//	min_max_scaler   (x - min) * ((maxValue-minValue) / (max-min)) + minValue; a constant column gives the middle; NaN stays
-//	max_abs_scaler   x * (1/maxAbs), 1/0 taken as 1; MLeap clamps the result to [-1, 1], Spark does not
+//	standard_scaler  (x - mean) * (1/std), with 0 for 1/0; mean and std are optional
+//	min_max_scaler   (x - min) * ((maxValue-minValue) / (max-min)) + minValue; the middle for a constant column; NaN for NaN
+//	max_abs_scaler   x * (1/maxAbs), with 1 for 1/0; MLeap clamps the result to [-1, 1], Spark does not
 func init() {
 	engine.Register("standard_scaler", newStandardScaler)
 	engine.Register("min_max_scaler", newMinMaxScaler)
 	engine.Register("max_abs_scaler", newMaxAbsScaler)
 }
 
-// factors multiplies each value by its own factor, which keeps a sparse vector sparse.
+// factors multiplies each element by a factor, which preserves the sparsity of a vector.
 type factors struct {
 	in     engine.Vector
 	out    engine.VectorOut
@@ -27,7 +27,7 @@ func newFactors(s *engine.Stage, factor []float64) engine.Step {
 	return factors{in: in, out: outputLike(s, in), factor: factor}
 }
 
-// likeInput makes the output column in the form of the input's.
+// outputLike creates the output column in the representation of the input column.
 func outputLike(s *engine.Stage, in engine.Vector) engine.VectorOut {
 	if in.Sparse {
 		return s.NewSparse("output", in.Width, in.Bound, vectorType(in.Width))
@@ -60,7 +60,7 @@ func (t factors) Run(r *engine.Row) error {
 	return nil
 }
 
-// centred subtracts, then multiplies.
+// centred subtracts a mean from each element and multiplies by a factor.
 type centred struct {
 	in           engine.Vector
 	out          engine.VectorOut
@@ -77,7 +77,7 @@ func newStandardScaler(s *engine.Stage) engine.Step {
 	}
 	width := max(len(mean), len(std))
 	if width == 0 || (mean != nil && len(mean) != width) || (std != nil && len(std) != width) {
-		s.Fail("mean has %d values and std %d, expected one of them or as many of both", len(mean), len(std))
+		s.Fail("mean has %d values and std %d, expected one attribute or equal numbers", len(mean), len(std))
 	}
 	if s.Failed() {
 		return nil
@@ -93,7 +93,7 @@ func newStandardScaler(s *engine.Stage) engine.Step {
 	return centred{in: s.Vector("input", width), out: s.NewVector("output", width), mean: mean, factor: factor}
 }
 
-// reciprocals gives 1/x, or instead for an x of 0.
+// reciprocals returns 1/x, or instead for x = 0.
 func reciprocals(values []float64, instead float64) []float64 {
 	out := make([]float64, len(values))
 	for i, x := range values {
@@ -144,7 +144,7 @@ func newMinMaxScaler(s *engine.Stage) engine.Step {
 		maxValue = s.Float("maxValue")
 	}
 	if len(low) != len(high) {
-		s.Fail("min has %d values and max %d", len(low), len(high))
+		s.Fail("min has %d values and max %d, expected equal numbers", len(low), len(high))
 	}
 	if s.Failed() {
 		return nil

@@ -8,7 +8,7 @@ import (
 	bt "leapline/scorer/internal/bundletest"
 )
 
-// sparkCase is a model that Spark fitted, and what Spark made of some rows.
+// sparkCase is a model fitted by Spark, with Spark's outputs for some rows.
 type sparkCase struct {
 	Op       string
 	Features int
@@ -29,7 +29,7 @@ type sparkCase struct {
 	Want map[string][]any
 }
 
-// sparkMatrix is column-major.
+// sparkMatrix is a matrix whose values are stored column by column.
 type sparkMatrix struct {
 	Rows   int
 	Values []float64
@@ -79,8 +79,8 @@ func (c *sparkCase) stage() bt.Stage {
 	return stage(c.Op, ports{"features", "x"}, every, out)
 }
 
-// TestSparkNumbers holds the models with sums in them to what Spark made of the same rows; raw scores to the bit.
-func TestSparkNumbers(t *testing.T) {
+// TestModelsEqualSpark compares models that compute sums with Spark. Raw scores must be bitwise equal.
+func TestModelsEqualSpark(t *testing.T) {
 	var file struct{ Cases []sparkCase }
 	decode(t, readFile(t, "testdata/spark.json"), &file)
 	if len(file.Cases) < 20 {
@@ -112,7 +112,7 @@ func TestSparkNumbers(t *testing.T) {
 							limit = 0
 						}
 						if d := relativeDifference(got, want[k]); d > limit || math.IsNaN(d) {
-							t.Errorf("row %d, %s: %v, Spark has %v: %.1e apart", k, column, got, want[k], d)
+							t.Errorf("row %d, %s: %v, Spark has %v, relative difference %.1e", k, column, got, want[k], d)
 						}
 					}
 				}

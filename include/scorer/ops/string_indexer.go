@@ -6,8 +6,9 @@ import (
 	"leapline/scorer/engine"
 )
 
-// string_indexer: the position of a label in its list. handle_invalid "keep" gives null and unseen labels the position
-// after the last; any other mode refuses them, "skip" too: a row in has to be a row out.
+// string_indexer returns the position of a label in its list. With handle_invalid "keep" null and unseen labels have the
+// position after the last one; otherwise they are rejected. This includes "skip", because every input row must result in
+// an output row.
 func init() { engine.Register("string_indexer", newStringIndexer) }
 
 type stringIndexer struct {
@@ -46,7 +47,7 @@ func newStringIndexer(s *engine.Stage) engine.Step {
 			column.labels[label] = float64(k)
 		}
 		if len(column.labels) < len(labels) {
-			s.Fail("has a label twice in list %d", i)
+			s.Fail("label list %d has a duplicate label", i)
 		}
 		t.columns = append(t.columns, column)
 		total += len(labels)
@@ -55,7 +56,7 @@ func newStringIndexer(s *engine.Stage) engine.Step {
 	return t
 }
 
-// numbered names the ports of column i: input0 and output0, or for a single column input and output.
+// portNames returns the ports of column i: input0 and output0, or input and output for a single column.
 func portNames(s *engine.Stage, i, n int) (in, out string) {
 	if n == 1 && s.HasInput("input") {
 		return "input", "output"
@@ -63,6 +64,7 @@ func portNames(s *engine.Stage, i, n int) (in, out string) {
 	return fmt.Sprintf("input%d", i), fmt.Sprintf("output%d", i)
 }
 
+// plural returns a number with a noun, such as "3 columns".
 func plural(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
@@ -70,7 +72,7 @@ func plural(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// handleInvalid reads the attribute of that name, which must be one of the modes; absent it is the first.
+// handleInvalid returns the attribute handle_invalid, which must be one of the modes. The default is the first mode.
 func handleInvalid(s *engine.Stage, modes ...string) string {
 	if !s.Has("handle_invalid") {
 		return modes[0]
@@ -108,5 +110,5 @@ func (c *labelColumn) unknownLabelError(label string, null bool) error {
 	if null {
 		return fmt.Errorf("column %q is null, expected one of %d labels", c.in.Name(), len(c.labels))
 	}
-	return fmt.Errorf("column %q has the label %.80q, expected one of the %d seen in training", c.in.Name(), label, len(c.labels))
+	return fmt.Errorf("column %q has label %.80q, expected one of the %d labels seen in training", c.in.Name(), label, len(c.labels))
 }

@@ -8,16 +8,16 @@ import (
 	"leapline/scorer/internal/forest"
 )
 
-// Trees, forests and gradient-boosted trees. Sums run over the trees in their order, as in Spark:
+// Trees, forests and gradient-boosted trees. Trees are summed in order, as in Spark:
 //
-//	decision_tree_classifier  raw = the leaf's class weights, probability = raw over its sum
-//	random_forest_classifier  raw = sum of leaf weights over their sum (all-zero leaves left out), probability = raw over its sum
-//	gbt_classifier            m = weights . predictions, raw = [-m, m], probability = 1/(1+exp(2m)) and what is left to 1
-//	decision_tree_regression  the leaf's value
-//	random_forest_regression  the mean of the leaves' values
+//	decision_tree_classifier  raw = class weights of the leaf, probability = raw / sum(raw)
+//	random_forest_classifier  raw = sum of normalised leaves (without all-zero leaves), probability = raw / sum(raw)
+//	gbt_classifier            m = weights . predictions, raw = [-m, m], probability = [1/(1+exp(2m)), the rest to 1]
+//	decision_tree_regression  value of the leaf
+//	random_forest_regression  mean value of the leaves
 //	gbt_regression            weights . predictions
 //
-// random forests must have tree_weights, but their values are never used.
+// Random forests must have the attribute tree_weights, but its values are not used.
 func init() {
 	engine.Register("decision_tree_classifier", newTreeClassifier)
 	engine.Register("random_forest_classifier", newForestClassifier)
@@ -92,7 +92,7 @@ func (t forestClassifier) Run(r *engine.Row) error {
 	return nil
 }
 
-// votes sums the shares of two classes in registers, while the processor is ahead with the next trees.
+// sumBinary sums the normalised leaves of two classes in registers, so that the processor can overlap the next trees.
 func (t *forestClassifier) sumBinary(scratch *forest.Scratch) (no, yes float64) {
 	for g := range t.forest.Groups() {
 		for _, leaf := range t.forest.WalkGroup(g, scratch) {
@@ -104,14 +104,14 @@ func (t *forestClassifier) sumBinary(scratch *forest.Scratch) (no, yes float64) 
 	return no, yes
 }
 
-// boosted is an ensemble of regression trees whose leaves are weighted.
+// boosted is a weighted ensemble of regression trees.
 type boosted struct {
 	ensemble
 	weights           []float64
-	predictionScratch int // scratch of predictions
+	predictionScratch int // identifies the row's predictions
 }
 
-// predictions is a row's memory for what the trees predict.
+// predictions is a row's memory for the predictions of the trees.
 type predictions []float64
 
 func newBoosted(s *engine.Stage) (b boosted, detail string) {
@@ -131,15 +131,15 @@ func (b *boosted) margin(r *engine.Row) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	predicted := r.Scratch(b.predictionScratch).(predictions)
+	predictions := r.Scratch(b.predictionScratch).(predictions)
 	k := 0
 	for g := range b.forest.Groups() {
 		for _, leaf := range b.forest.WalkGroup(g, scratch) {
-			predicted[k] = b.forest.Values[leaf]
+			predictions[k] = b.forest.Values[leaf]
 			k++
 		}
 	}
-	return dot(predicted, b.weights), nil
+	return dot(predictions, b.weights), nil
 }
 
 type boostedClassifier struct {
@@ -193,7 +193,7 @@ func (t boostedRegressor) Run(r *engine.Row) error {
 	return nil
 }
 
-// forestRegressor is the mean of the trees; of one tree that is its leaf's value.
+// forestRegressor returns the mean of the trees, which for a single tree is the value of its leaf.
 type forestRegressor struct {
 	ensemble
 	out engine.NumberOut

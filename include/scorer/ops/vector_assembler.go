@@ -8,25 +8,25 @@ import (
 	"leapline/scorer/frame"
 )
 
-// vector_assembler: its inputs one after another. Null is refused, NaN passes: handleInvalid is not in the bundle.
+// vector_assembler concatenates its inputs. It rejects null and accepts NaN, because bundles do not contain handleInvalid.
 func init() { engine.Register("vector_assembler", newAssembler) }
 
-// part is a run of scalars, or one vector, at its place in the output.
+// part is a sequence of scalars or one vector, with its position in the output.
 type part struct {
 	numbers []engine.Number
 	vector  engine.Vector
 	at      int
 	width   int
-	bound   int // most values other than zero, of a sparse vector
+	bound   int // maximum number of non-zero elements
 }
 
-// assembler fills an array.
+// assembler computes an array.
 type assembler struct {
 	parts []part
 	out   engine.VectorOut
 }
 
-// sparseAssembler fills indices and values.
+// sparseAssembler computes indices and values.
 type sparseAssembler assembler
 
 func newAssembler(s *engine.Stage) engine.Step {
@@ -49,7 +49,7 @@ func newAssembler(s *engine.Stage) engine.Step {
 		}
 	}
 	if width == 0 || width > maxCategories {
-		s.Fail("assembles %d values, expected 1 to %d", width, maxCategories)
+		s.Fail("the output has %d elements, expected 1 to %d", width, maxCategories)
 		return nil
 	}
 	s.Describe("%s, %s", plural(len(shapes), "column"), plural(width, "value"))
@@ -64,7 +64,7 @@ func newAssembler(s *engine.Stage) engine.Step {
 	return assembler{parts, s.NewVector("output", width)}
 }
 
-// newPart binds one input port, whose values go to a place.
+// newPart binds one input port, whose elements have a position in the output.
 func newPart(s *engine.Stage, port string, shape bundle.Shape, at int) part {
 	if shape.Base == bundle.ShapeScalar {
 		return part{numbers: []engine.Number{s.Number(port, shape.Nullable)}, at: at, width: 1, bound: 1}
@@ -73,12 +73,12 @@ func newPart(s *engine.Stage, port string, shape bundle.Shape, at int) part {
 	return part{vector: v, at: at, width: v.Width, bound: v.Bound}
 }
 
-// assembledVector binds a vector: its width is that of the stage that makes it, or for a program's input the declared one.
+// assembledVector binds a vector, whose width is that of the computed column, or the declared width for an input.
 func assembledVector(s *engine.Stage, port string, shape bundle.Shape) engine.Vector {
 	width := 0
 	if !s.IsComputed(port) {
 		if shape.Base != bundle.ShapeTensor || len(shape.Dims) != 1 || shape.Dims[0] < 1 {
-			s.Fail("input_shapes gives port %s no width: dimensions %v", port, shape.Dims)
+			s.Fail("input_shapes has no width for port %s, but dimensions %v", port, shape.Dims)
 			return engine.Vector{}
 		}
 		width = shape.Dims[0]

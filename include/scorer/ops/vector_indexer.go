@@ -7,8 +7,8 @@ import (
 	"leapline/scorer/engine"
 )
 
-// vector_indexer gives some features' values their category's index and passes the others. "keep" gives a value without
-// a category the index after the last; any other mode refuses it.
+// vector_indexer replaces the values of categorical features by their category's index. With handle_invalid "keep" a value
+// without a category has the index after the last one; otherwise it is rejected.
 func init() { engine.Register("vector_indexer", newVectorIndexer) }
 
 type vectorIndexer struct {
@@ -29,7 +29,7 @@ func newVectorIndexer(s *engine.Stage) engine.Step {
 	keys := slices.Sorted(slices.Values(s.Longs("keys")))
 	for i, key := range keys {
 		if key < 0 || key >= int64(n) || (i > 0 && keys[i-1] == key) {
-			s.Fail("keys has feature %d, expected each once and below num_features, %d", key, n)
+			s.Fail("attribute \"keys\" has feature %d, expected distinct features below num_features, %d", key, n)
 			return nil
 		}
 		from, to := s.Floats(fmt.Sprintf("key_%d_keys", key)), s.Longs(fmt.Sprintf("key_%d_values", key))

@@ -6,7 +6,7 @@ import (
 	"leapline/scorer/frame"
 )
 
-// readCell takes one value of a column and, when the model reads the column, sets its input.
+// readCell checks one value of a column and sets the model's input, if the model reads the column (input >= 0).
 func (t *Transformer) readCell(f *frame.Field, input int) error {
 	s := &t.scan
 	if null, err := s.Null(); null || err != nil {
@@ -92,7 +92,7 @@ func (t *Transformer) readTensor(f *frame.Field, input int) error {
 		return err
 	}
 	if t.tensor.Dims != 1 {
-		return t.scan.Errorf("a tensor of %d dimensions, expected one", t.tensor.Dims)
+		return t.scan.Errorf("tensor has %d dimensions, expected one", t.tensor.Dims)
 	}
 	if t.tensor.Sparse {
 		return t.row.SetSparse(input, t.tensor.Size, t.tensor.Index, t.tensor.Values)

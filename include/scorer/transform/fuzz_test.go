@@ -10,7 +10,7 @@ import (
 	_ "leapline/scorer/ops"
 )
 
-// program has inputs of every kind: a string, a double that may be null, one that may not, and a vector.
+// program has inputs of every kind: a string, a nullable double, a double that is not nullable, and a vector.
 func program(t testing.TB) *engine.Program {
 	t.Helper()
 	data := bundletest.Zip(t, "json", nil,
@@ -39,7 +39,7 @@ func program(t testing.TB) *engine.Program {
 	return p
 }
 
-// FuzzFrame holds that a frame is refused unless it is JSON, and that the answer is.
+// FuzzFrame checks that only valid JSON is accepted and that the response is valid JSON.
 func FuzzFrame(f *testing.F) {
 	const schema = `{"schema":{"fields":[{"name":"colour","type":"string"},{"name":"x","type":"double"},` +
 		`{"name":"y","type":{"type":"basic","base":"double","isNullable":false}},{"name":"v","type":{"type":"tensor","base":"double","dimensions":[3]}}]},`
@@ -62,23 +62,23 @@ func FuzzFrame(f *testing.F) {
 		out, rows, err := tr.Append(nil, body)
 		if err != nil {
 			if out != nil || err.Error() == "" {
-				t.Fatalf("an error and an answer: %s, %v", out, err)
+				t.Fatalf("an error and a response: %s, %v", out, err)
 			}
 			return
 		}
 		if !json.Valid(body) {
-			t.Fatalf("took %q, which is not JSON", body)
+			t.Fatalf("accepted %q, which is not JSON", body)
 		}
-		var answer struct {
+		var response struct {
 			Schema struct{ Fields []any }
 			Rows   [][]any
 		}
-		if err := json.Unmarshal(out, &answer); err != nil || len(answer.Rows) != rows {
-			t.Fatalf("answered %s: %v", out, err)
+		if err := json.Unmarshal(out, &response); err != nil || len(response.Rows) != rows {
+			t.Fatalf("response %s: %v", out, err)
 		}
-		for _, row := range answer.Rows {
-			if len(row) != len(answer.Schema.Fields) {
-				t.Fatalf("a row of %d values for %d columns", len(row), len(answer.Schema.Fields))
+		for _, row := range response.Rows {
+			if len(row) != len(response.Schema.Fields) {
+				t.Fatalf("row of %d values for %d columns", len(row), len(response.Schema.Fields))
 			}
 		}
 	})

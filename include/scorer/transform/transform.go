@@ -1,11 +1,11 @@
-// Package transform turns one leap frame into another, from JSON to JSON, as MLeap's servers do: all columns of the
-// caller as they came, then every column that the model makes.
+// Package transform scores leap frames in JSON as MLeap's servers do: the response has all columns of the request verbatim,
+// followed by the columns that the model computes.
 //
-//	t, err := transform.New(program)        // one per goroutine; pool it
-//	out, rows, err := t.Append(nil, body)   // body must not change meanwhile
+//	t, err := transform.New(program)        // one per goroutine, to be pooled
+//	out, rows, err := t.Append(nil, body)   // body must not change during the call
 //
-// A caller's columns are bound by name, in any order; one that the model does not read is passed on after a check of its
-// type. Null in a column of doubles that is not nullable is NaN.
+// Columns are bound by name, in any order. A column that the model does not read is copied after its type has been checked.
+// A null in a column of doubles that is not nullable is NaN.
 package transform
 
 import (
@@ -18,9 +18,9 @@ import (
 	"leapline/scorer/internal/jsonscan"
 )
 
-// Transformer scores frames, one at a time. It keeps the binding of the last schema: callers repeat theirs.
+// Transformer scores one frame at a time. It keeps the binding of the last schema, because callers repeat their schema.
 type Transformer struct {
-	// Before, when set, is called before each row with its number and the answer's size so far; an error ends the frame.
+	// BeforeRow, if set, is called before each row with its number and the response's size so far. An error aborts the frame.
 	BeforeRow func(row, size int) error
 
 	afterRow func() // called after each row
@@ -29,14 +29,14 @@ type Transformer struct {
 	scan     jsonscan.Scanner
 	tensor   frame.TensorValue
 
-	schema  []byte // text of the bound schema
+	schema  []byte // JSON of the bound schema
 	fields  []frame.Field
-	inputOf []int  // for each field the plan's input, or -1
-	head    []byte // of the answer, up to its rows
-	outputs int    // columns that the model makes
+	inputOf []int  // index of the plan's input for each field, or -1
+	head    []byte // start of the response, up to its rows
+	outputs int    // number of columns that the model computes
 }
 
-// New makes a transformer that computes all columns.
+// New returns a transformer that computes all columns of a program.
 func New(p *engine.Program) (*Transformer, error) {
 	plan, err := p.Plan()
 	if err != nil {
@@ -45,12 +45,12 @@ func New(p *engine.Program) (*Transformer, error) {
 	return ForPlan(plan), nil
 }
 
-// For makes a transformer that computes a plan's columns.
+// ForPlan returns a transformer that computes the columns of a plan.
 func ForPlan(plan *engine.Plan) *Transformer {
 	return &Transformer{plan: plan, row: plan.NewRow(), outputs: len(plan.Outputs())}
 }
 
-// Save scores a frame and gives the inputs of each of its rows, for plan rows to load.
+// SaveInputs scores a frame and returns the inputs of its rows, which rows of the same plan can load.
 func (t *Transformer) SaveInputs(body []byte) (saved []*engine.SavedInputs, err error) {
 	t.afterRow = func() { saved = append(saved, t.row.Save()) }
 	defer func() { t.afterRow = nil }()
@@ -58,7 +58,7 @@ func (t *Transformer) SaveInputs(body []byte) (saved []*engine.SavedInputs, err 
 	return saved, err
 }
 
-// Append appends the answer to one frame, and counts its rows. After an error dst is the caller's still.
+// Append appends the response to one frame and returns the number of its rows. After an error it returns dst unchanged.
 func (t *Transformer) Append(dst, body []byte) (out []byte, rows int, err error) {
 	t.scan.Reset(body)
 	resp := response{dst: dst, deferredRows: -1}
@@ -70,7 +70,7 @@ func (t *Transformer) Append(dst, body []byte) (out []byte, rows int, err error)
 		err = t.appendRows(&resp)
 	}
 	if err == nil && !resp.complete {
-		err = errors.New("a leap frame needs a schema and rows")
+		err = errors.New("leap frame requires a schema and rows")
 	}
 	if err != nil {
 		return dst, 0, err
@@ -78,16 +78,16 @@ func (t *Transformer) Append(dst, body []byte) (out []byte, rows int, err error)
 	return append(resp.dst, '}'), resp.rows, nil
 }
 
-// answer is how far a frame has been read and answered.
+// response is the progress of reading a frame and writing the response.
 type response struct {
 	dst          []byte
 	rows         int
-	bound        bool // the schema was read
-	deferredRows int  // where rows stand that came before their schema, or -1
-	complete     bool // the rows are answered
+	bound        bool // whether the schema has been read
+	deferredRows int  // position of rows that precede the schema, or -1
+	complete     bool // whether the rows have been scored
 }
 
-// readFrame reads a frame's keys, in any order.
+// readFrame reads the keys of a frame, in any order.
 func (t *Transformer) readFrame(resp *response) error {
 	s := &t.scan
 	if err := s.Object(); err != nil {
@@ -101,13 +101,13 @@ func (t *Transformer) readFrame(resp *response) error {
 		switch string(key) {
 		case "schema":
 			if resp.bound {
-				return s.Errorf("%q is there twice", key)
+				return s.Errorf("%q is duplicated", key)
 			}
 			resp.bound = true
 			err = t.readSchema()
 		case "rows":
 			if resp.complete || resp.deferredRows >= 0 {
-				return s.Errorf("%q is there twice", key)
+				return s.Errorf("%q is duplicated", key)
 			}
 			err = t.readRows(resp)
 		default:
@@ -119,7 +119,7 @@ func (t *Transformer) readFrame(resp *response) error {
 	}
 }
 
-// readRows answers rows, or keeps their place when their schema is still to come.
+// readRows scores the rows, or defers them if the schema has not been read yet.
 func (t *Transformer) readRows(resp *response) error {
 	if resp.bound {
 		return t.appendRows(resp)
@@ -129,7 +129,7 @@ func (t *Transformer) readRows(resp *response) error {
 	return t.scan.Skip()
 }
 
-// readSchema takes the schema, and binds it unless it is the last frame's.
+// readSchema reads the schema and binds it, unless it equals that of the previous frame.
 func (t *Transformer) readSchema() error {
 	s := &t.scan
 	s.Peek()
@@ -150,7 +150,7 @@ func (t *Transformer) readSchema() error {
 	return nil
 }
 
-// bind finds the model's inputs among the caller's columns.
+// bind assigns the columns of the frame to the model's inputs.
 func (t *Transformer) bind(schema frame.Schema) error {
 	t.fields = schema.Fields
 	t.inputOf = make([]int, len(schema.Fields))
@@ -174,7 +174,7 @@ func (t *Transformer) bind(schema frame.Schema) error {
 	all := frame.Schema{Fields: schema.Fields[:len(schema.Fields):len(schema.Fields)]}
 	for _, c := range t.plan.Outputs() {
 		if _, exists := position[c.Name]; exists {
-			return fmt.Errorf("column %q is there already, but the model makes it", c.Name)
+			return fmt.Errorf("column %q is an output of the model and must not be in the frame", c.Name)
 		}
 		all.Fields = append(all.Fields, frame.Field{Name: c.Name, Type: c.Type})
 	}
@@ -183,7 +183,7 @@ func (t *Transformer) bind(schema frame.Schema) error {
 	return nil
 }
 
-// checkCast refuses a column whose type can never become what the model reads.
+// checkCast rejects a column whose type cannot be cast to the model's input type.
 func checkCast(have frame.Field, want engine.Column) error {
 	scalar := have.Type.Kind == frame.Scalar && have.Type.Base != frame.ByteString
 	tensor := have.Type.Kind == frame.Tensor && have.Type.Base.Numeric()
@@ -193,7 +193,7 @@ func checkCast(have frame.Field, want engine.Column) error {
 	return fmt.Errorf("column %q is a %s, expected a %s", have.Name, have.Type, want.Type)
 }
 
-// appendRows writes the answer up to the end of its rows.
+// appendRows appends the response up to the end of its rows.
 func (t *Transformer) appendRows(resp *response) error {
 	s := &t.scan
 	if err := s.Array(); err != nil {
@@ -223,7 +223,7 @@ func (t *Transformer) appendRows(resp *response) error {
 	}
 }
 
-// appendRow scores one row: its cells as they came, then the model's.
+// appendRow scores one row and appends its values verbatim, followed by the model's outputs.
 func (t *Transformer) appendRow(dst []byte) ([]byte, error) {
 	s := &t.scan
 	if err := s.Array(); err != nil {

@@ -34,13 +34,13 @@ func sameJSON(t *testing.T, got, want string) {
 	}
 }
 
-const madeFields = `{"name":"ci","type":{"type":"basic","base":"double","isNullable":false}},` +
+const modelFields = `{"name":"ci","type":{"type":"basic","base":"double","isNullable":false}},` +
 	`{"name":"xi","type":{"type":"basic","base":"double","isNullable":false}},` +
 	`{"name":"features","type":{"type":"tensor","base":"double","dimensions":[6]}}`
 
-func TestFrame(t *testing.T) {
+func TestAppendsModelColumnsToFrame(t *testing.T) {
 	tr := transformer(t)
-	want := `{"schema":` + strings.TrimSuffix(plainSchema, "]}") + "," + madeFields + `]},"rows":[` +
+	want := `{"schema":` + strings.TrimSuffix(plainSchema, "]}") + "," + modelFields + `]},"rows":[` +
 		`["blue",1.5,2.0,{"values":[1,2,3],"dimensions":[3]},1,1.5,{"dimensions":[6],"values":[1,1.5,2,1,2,3]}],` +
 		`[null,null,null,{"indices":[[1]],"values":[7],"dimensions":[3]},5,0.5,{"dimensions":[6],"values":[5,0.5,null,0,7,0]}]]}`
 	rows := `[["blue",1.5,2.0,{"values":[1,2,3],"dimensions":[3]}],[null , null, null,{"indices":[[1]],"values":[7],"dimensions":[3]} ] ]`
@@ -57,7 +57,7 @@ func TestFrame(t *testing.T) {
 	}
 }
 
-func TestColumnsOfOtherTypes(t *testing.T) {
+func TestCastsColumnsOfOtherTypes(t *testing.T) {
 	schema := `{"fields":[{"name":"more","type":{"type":"list","base":"double"}},{"name":"v","type":{"type":"tensor","base":"int"}},` +
 		`{"name":"y","type":"boolean"},{"name":"colour","type":"integer"},{"name":"map","type":{"type":"map","key":"string","base":"double"}},` +
 		`{"name":"x","type":"string"},{"name":"wide","type":{"type":"tensor","base":"string","dimensions":[1]}},{"name":"f","type":"float"}]}`
@@ -75,11 +75,11 @@ func TestColumnsOfOtherTypes(t *testing.T) {
 		t.Errorf("%v", row)
 	}
 	if !strings.Contains(string(out), `"base":"int"`) {
-		t.Errorf("the schema's types have changed: %s", out)
+		t.Errorf("the types of the schema have changed: %s", out)
 	}
 }
 
-func TestRefuses(t *testing.T) {
+func TestRejectsInvalidFrames(t *testing.T) {
 	good := `["blue",1.5,2.0,{"values":[1,2,3],"dimensions":[3]}]`
 	rows := func(row string) string { return `{"schema":` + plainSchema + `,"rows":[` + good + `,` + row + `]}` }
 	cell := func(v string) string { return rows(`["blue",1.5,2.0,` + v + `]`) }
@@ -90,8 +90,8 @@ func TestRefuses(t *testing.T) {
 		``:                                      "byte 0: ends early, expected an object",
 		`[]`:                                    "expected an object",
 		`{"schema":` + plainSchema:              "expected",
-		`{}`:                                    "needs a schema and rows",
-		`{"rows":[[]]}`:                         "needs a schema and rows",
+		`{}`:                                    "requires a schema and rows",
+		`{"rows":[[]]}`:                         "requires a schema and rows",
 		`{"schema":{},"rows":[]}`:               "schema has no fields",
 		rows(good) + "x":                        "expected the end",
 		rows(`[1,2]`):                           `row 1: column "colour": byte`,
@@ -101,40 +101,40 @@ func TestRefuses(t *testing.T) {
 		rows(`["blue","1.5",2,{}]`):             `row 1: column "x": byte`,
 		cell(`null`):                            `row 1: stage assemble (vector_assembler): column "v" is null`,
 		cell(`[1,2,3]`):                         "found an array, expected an object",
-		cell(`{"values":[1,2,3]}`):              "a tensor needs values and dimensions",
-		cell(`{"values":[1],"dimensions":[3]}`): "a tensor of 1 values, its dimensions say 3",
+		cell(`{"values":[1,2,3]}`):              "tensor requires values and dimensions",
+		cell(`{"values":[1],"dimensions":[3]}`): "tensor has 1 values, but its dimensions require 3",
 		cell(`{"values":[1,2],"dimensions":[2]}`):                               `column "v" has 2 values, expected 3`,
-		cell(`{"values":[1,2,3],"dimensions":[3,1]}`):                           "a tensor of 2 dimensions",
+		cell(`{"values":[1,2,3],"dimensions":[3,1]}`):                           "tensor has 2 dimensions",
 		cell(`{"values":[1,2,3],"dimensions":[-3]}`):                            "dimension -3",
 		cell(`{"values":[],"dimensions":[99999999999]}`):                        "dimension 99999999999",
-		cell(`{"values":[1],"indices":[[3]],"dimensions":[3]}`):                 "has the index 3",
+		cell(`{"values":[1],"indices":[[3]],"dimensions":[3]}`):                 "has index 3",
 		cell(`{"values":[1],"indices":[[-1]],"dimensions":[3]}`):                "index -1",
-		cell(`{"values":[1,2],"indices":[[1]],"dimensions":[3]}`):               "a tensor of 1 indices and 2 values",
+		cell(`{"values":[1,2],"indices":[[1]],"dimensions":[3]}`):               "tensor has 1 indices and 2 values",
 		cell(`{"values":["NaN",1,2],"dimensions":[3]}`):                         "expected a number",
 		field(`{"name":"z","type":"double"}`):                                   `column "x" (double?) is missing`,
 		field(`{"name":"x","type":{"type":"list","base":"double"}}`):            `column "x" is a list(double), expected a double?`,
 		field(`{"name":"x","type":{"type":"tensor","base":"double"}}`):          `column "x" is a tensor(double)[], expected a double?`,
 		field(`{"name":"x","type":"decimal"}`):                                  `unknown base type "decimal"`,
 		field(`{"name":"x","type":{"type":"set","base":"double"}}`):             `type "set"`,
-		field(`{"name":"x","type":{"type":"tensor"}}`):                          "a type without a base",
-		field(`{"name":"x"}`):                                                   "a field needs a name and a type",
-		field(`{"name":"colour","type":"double"}`):                              `has the column "colour" twice`,
-		field(`{"name":"x","type":"double"},{"name":"ci","type":"double"}`):     `column "ci" is there already`,
-		`{"schema":` + plainSchema + `,"schema":` + plainSchema + `,"rows":[]}`: `"schema" is there twice`,
-		`{"schema":` + plainSchema + `,"rows":[],"rows":[]}`:                    `"rows" is there twice`,
+		field(`{"name":"x","type":{"type":"tensor"}}`):                          "type has no base",
+		field(`{"name":"x"}`):                                                   "field requires a name and a type",
+		field(`{"name":"colour","type":"double"}`):                              `has a duplicate column "colour"`,
+		field(`{"name":"x","type":"double"},{"name":"ci","type":"double"}`):     `column "ci" is an output of the model`,
+		`{"schema":` + plainSchema + `,"schema":` + plainSchema + `,"rows":[]}`: `"schema" is duplicated`,
+		`{"schema":` + plainSchema + `,"rows":[],"rows":[]}`:                    `"rows" is duplicated`,
 	} {
 		tr := transformer(t)
 		if out, _, err := tr.Append(nil, []byte(body)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.200s: got %s, %v\nexpected %s", body, out, err, want)
 		}
-		// A transformer works on after an error.
+		// The transformer remains usable after an error.
 		if _, _, err := tr.Append(nil, []byte(rows(good))); err != nil {
 			t.Errorf("after %.100s: %v", body, err)
 		}
 	}
 }
 
-func TestNullsAndRanges(t *testing.T) {
+func TestChecksNullsAndIntegerRanges(t *testing.T) {
 	frame := func(typ, value string) string {
 		return `{"schema":{"fields":[{"name":"e","type":` + typ + `},` + strings.TrimPrefix(plainSchema, `{"fields":[`) +
 			`,"rows":[[` + value + `,"blue",1,2,{"values":[1,2,3],"dimensions":[3]}]]}`
@@ -157,7 +157,7 @@ func TestNullsAndRanges(t *testing.T) {
 	}
 }
 
-func TestNoAllocations(t *testing.T) {
+func TestScoresFramesWithoutAllocations(t *testing.T) {
 	tr := transformer(t)
 	body := []byte(`{"schema":` + plainSchema + `,"rows":[["blue",1.5,2.0,{"values":[1,2,3],"dimensions":[3]}]]}`)
 	out := make([]byte, 0, 4096)
@@ -167,6 +167,6 @@ func TestNoAllocations(t *testing.T) {
 		}
 	})
 	if allocs != 0 {
-		t.Errorf("%v allocations a frame", allocs)
+		t.Errorf("%v allocations per frame", allocs)
 	}
 }

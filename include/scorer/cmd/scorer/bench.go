@@ -14,25 +14,25 @@ import (
 	"leapline/scorer/transform"
 )
 
-// benchResult is what bench prints: times of one row each, from its inputs in memory to the model's final columns.
+// benchResult is the output of bench. Times are per row, from inputs in memory to the model's final output columns.
 type benchResult struct {
-	Rows         int      `json:"rows"` // different ones
+	Rows         int      `json:"rows"` // number of rows in the frame
 	Columns      []string `json:"columns"`
 	P50          int64    `json:"p50_ns"`
 	P99          int64    `json:"p99_ns"`
 	Mean         float64  `json:"mean_ns"`
 	Allocs       uint64   `json:"allocs_per_row"`
-	BatchRate    float64  `json:"batch_rows_per_s"` // of batches of batchRows rows on one core
+	BatchRate    float64  `json:"batch_rows_per_s"` // median over batches of batchRows rows, on one core
 	Measurements int      `json:"measurements"`
 }
 
 const (
-	benchRows  = 200_000 // measured one by one
+	benchRows  = 200_000 // number of rows measured individually
 	batchRows  = 10_000
 	batchTimes = 15
 )
 
-// runBench measures the model alone: no HTTP, no JSON, one goroutine, warm.
+// runBench measures a warm model in process, with one goroutine and without HTTP and JSON.
 func runBench(args []string, stdout io.Writer) error {
 	rest, err := parse(flag.NewFlagSet("bench", flag.ContinueOnError), args, 2)
 	if err != nil {
@@ -55,7 +55,7 @@ func runBench(args []string, stdout io.Writer) error {
 		return fmt.Errorf("%s: %w", rest[1], err)
 	}
 	if len(rows) == 0 {
-		return fmt.Errorf("%s: has no rows to measure", rest[1])
+		return fmt.Errorf("%s: the frame has no rows to measure", rest[1])
 	}
 	result, err := bench(plan, rows)
 	if err != nil {
@@ -85,7 +85,7 @@ func bench(plan *engine.Plan, rows []*engine.SavedInputs) (*benchResult, error) 
 	}
 	took := make([]int64, benchRows)
 	runtime.GC()
-	if err := score(benchRows/10, took); err != nil { // warms caches and branch predictors
+	if err := score(benchRows/10, took); err != nil { // warm up caches and branch predictors
 		return nil, err
 	}
 	var before, after runtime.MemStats
@@ -95,7 +95,7 @@ func bench(plan *engine.Plan, rows []*engine.SavedInputs) (*benchResult, error) 
 	}
 	runtime.ReadMemStats(&after)
 	result := &benchResult{Rows: len(rows), Measurements: benchRows}
-	// Whole ones, as testing.AllocsPerRun counts: the runtime itself makes a few meanwhile.
+	// Rounded down like testing.AllocsPerRun, because the runtime itself makes a few allocations.
 	result.Allocs = (after.Mallocs - before.Mallocs) / benchRows
 	for _, t := range took {
 		result.Mean += float64(t) / benchRows
@@ -107,7 +107,7 @@ func bench(plan *engine.Plan, rows []*engine.SavedInputs) (*benchResult, error) 
 	return result, err
 }
 
-// batchRate gives the median of several batches' rows a second.
+// batchRate returns the median rows per second of several batches.
 func batchRate(row *engine.Row, rows []*engine.SavedInputs) (float64, error) {
 	rates := make([]float64, batchTimes)
 	for t := range rates {

@@ -13,7 +13,7 @@ import (
 	"leapline/scorer/engine"
 )
 
-// report is what inspect --json prints, and what its tree is drawn from.
+// report is the output of inspect.
 type report struct {
 	Name      string          `json:"name"`
 	Format    string          `json:"format"`
@@ -33,7 +33,7 @@ type report struct {
 type stageReport struct {
 	Name    string   `json:"name"`
 	Op      string   `json:"op"`
-	Depth   int      `json:"depth"` // pipelines around it
+	Depth   int      `json:"depth"` // number of enclosing pipelines
 	Inputs  []string `json:"inputs"`
 	Outputs []string `json:"outputs"`
 	Detail  string   `json:"detail"`
@@ -44,7 +44,7 @@ type columnReport struct {
 	Type string `json:"type"`
 }
 
-// featureReport counts the splits of all trees that test a feature.
+// featureReport is the number of splits that test a feature, and their share of all splits.
 type featureReport struct {
 	Name   string  `json:"name"`
 	Splits int     `json:"splits"`
@@ -53,7 +53,7 @@ type featureReport struct {
 
 const topFeatures = 20
 
-// runInspect shows what is in a bundle.
+// runInspect prints the content of a bundle as text or JSON.
 func runInspect(args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("inspect", flag.ContinueOnError)
 	asJSON := flags.Bool("json", false, "")
@@ -102,7 +102,7 @@ func inspect(a *bundle.Archive, p *engine.Program) (*report, error) {
 	return r, nil
 }
 
-// list makes nil an empty list, which JSON tells apart.
+// nonNil returns an empty list for nil, because JSON distinguishes null from an empty list.
 func nonNil(names []string) []string { return append([]string{}, names...) }
 
 func columns(from []engine.Column) []columnReport {
@@ -161,11 +161,11 @@ func (r *report) text() string {
 	return b.String()
 }
 
-// few shortens a long list of columns.
+// abbreviate joins names and shortens a long list.
 func abbreviate(names []string) string {
-	const most = 6
-	if len(names) > most {
-		return fmt.Sprintf("%s, ... %s (%d)", strings.Join(names[:most-1], ", "), names[len(names)-1], len(names))
+	const limit = 6
+	if len(names) > limit {
+		return fmt.Sprintf("%s, ... %s (%d)", strings.Join(names[:limit-1], ", "), names[len(names)-1], len(names))
 	}
 	return strings.Join(names, ", ")
 }
@@ -177,7 +177,7 @@ func writeColumns(b *strings.Builder, title string, list []columnReport) {
 	}
 }
 
-// writeManifest shows the manifest's entries, one a line.
+// writeManifest writes the entries of the manifest, one per line.
 func writeManifest(b *strings.Builder, manifest json.RawMessage) {
 	var entries map[string]json.RawMessage
 	if json.Unmarshal(manifest, &entries) != nil {

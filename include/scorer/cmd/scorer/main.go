@@ -1,4 +1,4 @@
-// Command scorer serves a Bundle.ML model, and works on one offline.
+// Command scorer serves a Bundle.ML model over HTTP, and scores, inspects and measures bundles offline.
 package main
 
 import (
@@ -16,18 +16,18 @@ import (
 )
 
 const usage = `usage: scorer serve [--addr HOST:PORT] [--max-body BYTES] [--shutdown-timeout DURATION] BUNDLE
-                                                   answer HTTP requests
-       scorer health [--addr HOST:PORT]            ask a running one on this machine whether it is ready
-       scorer score BUNDLE < SESSIONS > SCORES     score sessions of events, as POST /v1/score does
+                                                   serve a model over HTTP
+       scorer health [--addr HOST:PORT]            check whether a scorer on this machine is ready
+       scorer score BUNDLE < SESSIONS > SCORES     score sessions like POST /v1/score
        scorer transform BUNDLE < FRAME > FRAME     score a leap frame
-       scorer inspect BUNDLE [--json]              show stages, sizes and schema
-       scorer bench BUNDLE FRAME                   measure the model alone, as one JSON object
-       scorer version
+       scorer inspect BUNDLE [--json]              print stages, sizes and schema
+       scorer bench BUNDLE FRAME                   measure the model in process, print a JSON object
+       scorer version                              print the version
 `
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-// run gives the exit code: 0, 1 for what failed, 2 for arguments that make no sense.
+// run executes a command and returns the exit code: 0, 1 for a failure, 2 for invalid arguments.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	err := dispatch(args, stdin, stdout, stderr)
 	var usageErr *usageError
@@ -69,7 +69,7 @@ func dispatch(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	return &usageError{fmt.Sprintf("unknown command %q\n%s", args[0], usage)}
 }
 
-// parse reads flags, which may stand before or after the arguments, and exactly want arguments.
+// parse parses flags, which may precede or follow the arguments, and returns exactly want arguments.
 func parse(flags *flag.FlagSet, args []string, want int) ([]string, error) {
 	flags.SetOutput(io.Discard)
 	var rest []string

@@ -11,7 +11,7 @@ import (
 
 const exampleBundle = "../../testdata/buy"
 
-// command runs the command line.
+// command runs the command line in process.
 func command(t *testing.T, stdin string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, bad bytes.Buffer
@@ -70,7 +70,7 @@ func TestInspect(t *testing.T) {
 	code, out, stderr := command(t, "", "inspect", exampleBundle)
 	for _, want := range []string{"string_indexer", "logistic_regression", "inputs:", "final outputs: ", "manifest:", `data_day: "2026-03-01"`} {
 		if code != 0 || !strings.Contains(out, want) {
-			t.Errorf("%q is not in %s%s", want, out, stderr)
+			t.Errorf("%s%s does not contain %q", out, stderr, want)
 		}
 	}
 }
@@ -90,7 +90,7 @@ func TestBench(t *testing.T) {
 	}
 }
 
-// TestExitCodes holds that a bad file is one line and 1, a bad command line 2.
+// TestExitCodes checks that an invalid file leads to one line and code 1, and an invalid command line to code 2.
 func TestExitCodes(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty.zip")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
@@ -121,11 +121,11 @@ func TestExitCodes(t *testing.T) {
 			t.Errorf("%v: code %d, %q, %q", c.args, code, out, stderr)
 		}
 		if code == 1 && (strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "scorer: ")) {
-			t.Errorf("%v: more than a line: %q", c.args, stderr)
+			t.Errorf("%v: more than one line: %q", c.args, stderr)
 		}
 	}
 	code, _, stderr := command(t, "{}", "transform", exampleBundle)
-	if code != 1 || !strings.Contains(stderr, "the leap frame: a leap frame needs a schema") {
+	if code != 1 || !strings.Contains(stderr, "leap frame on stdin: leap frame requires a schema") {
 		t.Errorf("an empty frame: %d %s", code, stderr)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"leapline/scorer/transform"
 )
 
-// runTransform scores the leap frame on stdin and writes MLeap's answer: all of its columns, then the model's.
+// runTransform scores the leap frame on stdin and writes all of its columns, followed by the model's, like MLeap.
 func runTransform(args []string, stdin io.Reader, stdout io.Writer) error {
 	rest, err := parse(flag.NewFlagSet("transform", flag.ContinueOnError), args, 1)
 	if err != nil {
@@ -28,7 +28,7 @@ func runTransform(args []string, stdin io.Reader, stdout io.Writer) error {
 	}
 	out, _, err := t.Append(nil, body)
 	if err != nil {
-		return fmt.Errorf("the leap frame: %w", err)
+		return fmt.Errorf("leap frame on stdin: %w", err)
 	}
 	_, err = stdout.Write(append(out, '\n'))
 	return err

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// attribute gives a value as JSON and as protobuf.
+// encodeAttribute returns a value as JSON and as protobuf.
 func encodeAttribute(value any) (any, []byte) {
 	one := func(name string, v any, proto []byte) (any, []byte) {
 		return map[string]any{name: v}, field(1, proto)
@@ -117,7 +117,7 @@ func (s Shape) proto() []byte {
 	return b
 }
 
-// tree writes a tree's nodes in pre-order: JSON lines, or records with their length before them.
+// tree writes the nodes of a tree in pre-order: as JSON lines, or as records with a length in front.
 func (f files) tree(dir string, root *Node) {
 	var lines strings.Builder
 	var records []byte

@@ -1,4 +1,4 @@
-// Package bundletest writes small bundles for tests, in both of Bundle.ML's formats. It shares no code with the reader.
+// Package bundletest writes small bundles for tests, in both formats of Bundle.ML. It shares no code with the reader.
 package bundletest
 
 import (
@@ -20,31 +20,34 @@ type Stage struct {
 	Op      string
 	Attrs   Attrs
 	In, Out Ports
-	Tree    *Node           // beside the model, of a single tree
-	Trees   []Tree          // in folders of their own
-	Cluster []ClusterRecord // beside the model
+	Tree    *Node           // tree of a single-tree model
+	Trees   []Tree          // trees of an ensemble, written to one folder each
+	Cluster []ClusterRecord // cluster tree
 }
 
-// Ports binds port to column, alternating.
+// Ports alternates ports and the columns bound to them.
 type Ports []string
 
-// Attrs are attributes: of the types below, or string, float64, bool, []string, []float64, []int64.
+// Attrs maps attribute names to values of the types below, or string, float64, bool, []string, []float64 or []int64.
 type Attrs map[string]any
 
-// Int, Long and Ints tell the numeric types of Bundle.ML apart; a []int64 is a list of long.
+// The integer types of Bundle.ML. A []int64 is a list of long.
 type (
-	Int  int32
+	// Int is an int.
+	Int int32
+	// Long is a long.
 	Long int64
+	// Ints is a list of int.
 	Ints []int32
 )
 
-// Tensor is dense; matrices are column-major.
+// Tensor is a dense tensor of doubles. A matrix is stored column by column.
 type Tensor struct {
 	Dims   []int
 	Values []float64
 }
 
-// Shape is a data_shape: a scalar, or a vector when Width is above 0.
+// Shape is a data_shape: a vector if Width is positive, else a scalar.
 type Shape struct {
 	Width    int
 	Nullable bool
@@ -57,13 +60,13 @@ type Tree struct {
 	Root  *Node
 }
 
-// Node is a leaf when Left is nil, and a categorical split when Of is above 0.
+// Node is a node of a tree: a leaf if Left is nil, a categorical split if Of is positive, else a continuous split.
 type Node struct {
 	Leaf        []float64
 	Feature     int
 	Threshold   float64
-	Of          int
-	Categories  []float64
+	Of          int       // number of categories
+	Categories  []float64 // categories that go left if IsLeft, else right
 	IsLeft      bool
 	Left, Right *Node
 }
@@ -74,16 +77,16 @@ type ClusterRecord struct {
 	Centre          []float64
 }
 
-// Formats are the two formats of Bundle.ML.
+// Formats lists the two formats of Bundle.ML.
 var Formats = []string{"json", "protobuf"}
 
-// Zip writes a pipeline of the stages as a zip. Extra are files beside it.
+// Zip returns the zip of a pipeline of stages, with extra files.
 func Zip(t testing.TB, format string, extra map[string]string, stages ...Stage) []byte {
 	t.Helper()
 	return Pack(t, Files(format, extra, stages...))
 }
 
-// Pack writes files as a zip, sorted.
+// Pack returns the zip of files, sorted by name.
 func Pack(t testing.TB, files map[string]string) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -103,7 +106,7 @@ func Pack(t testing.TB, files map[string]string) []byte {
 	return b.Bytes()
 }
 
-// Files gives the files of a bundle, by path.
+// Files returns the content of a bundle's files by path.
 func Files(format string, extra map[string]string, stages ...Stage) map[string]string {
 	f := files{format: format, out: map[string]string{}}
 	info := map[string]string{
@@ -196,7 +199,7 @@ func (f files) model(dir, op string, attrs Attrs) {
 	f.put(dir, "model", map[string]any{"op": op, "attributes": values}, append(text(1, op), field(2, list)...))
 }
 
-// field, text and number write protobuf.
+// field returns a length-delimited protobuf field.
 func field(num int, data []byte) []byte {
 	b := binary.AppendUvarint(nil, uint64(num)<<3|2)
 	return append(binary.AppendUvarint(b, uint64(len(data))), data...)
@@ -220,7 +223,7 @@ func doubles(values []float64, order binary.AppendByteOrder) []byte {
 	return b
 }
 
-// nullable makes NaN and infinities null, as JSON bundles have them.
+// nullable converts NaN and infinities to null, as in JSON bundles.
 func nullable(values []float64) []any {
 	out := []any{}
 	for _, x := range values {

@@ -8,19 +8,18 @@ import (
 	"sync"
 )
 
-// Build compiles the trees of all parts, in their order. Parts that are built side by side are joined here: on two
-// processors a forest is there in half the time. The parts' memory is taken. Unless it is nil, change is called once with
-// the values of each different leaf, to put others in their place.
-func Build(change func(leaf []float64), parts ...*Builder) (*Forest, error) {
+// Build merges parts, which may have been built concurrently, into a forest with their trees in order. It takes over the
+// memory of the parts. If transformLeaf is not nil, it is called once for each distinct leaf and may modify its values.
+func Build(transformLeaf func(leaf []float64), parts ...*Builder) (*Forest, error) {
 	f := &Forest{parts: make([]nodes, len(parts))}
 	for _, b := range parts {
 		f.trees += len(b.trees)
 	}
 	if f.trees == 0 {
-		return nil, errors.New("has no trees")
+		return nil, errors.New("the model has no trees")
 	}
 	f.Width = parts[0].width
-	numbers := f.join(change, parts)
+	numbers := f.join(transformLeaf, parts)
 	var running sync.WaitGroup
 	for k, b := range parts {
 		f.group(k, b)
@@ -34,7 +33,7 @@ func Build(change func(leaf []float64), parts ...*Builder) (*Forest, error) {
 	return f, nil
 }
 
-// group puts the trees of part k together.
+// group divides the trees of part k into groups.
 func (f *Forest) group(k int, b *Builder) {
 	for trees := range slices.Chunk(b.trees, Lanes) {
 		g := group{nodes: &f.parts[k], trees: len(trees)}
@@ -49,14 +48,14 @@ func (f *Forest) group(k int, b *Builder) {
 	}
 }
 
-// join numbers the conditions and then the leaves of all parts, those that they share alike, and gives for each part the
-// numbers of its own.
-func (f *Forest) join(change func([]float64), parts []*Builder) [][]uint32 {
+// join numbers the distinct conditions and then the distinct leaves of all parts. It returns the new numbers of each part's
+// conditions and leaves.
+func (f *Forest) join(transformLeaf func([]float64), parts []*Builder) [][]uint32 {
 	var leaves [][]uint32
 	var running sync.WaitGroup
 	running.Go(func() {
 		var all interner
-		all, leaves = joinLeaves(change, parts)
+		all, leaves = joinLeaves(transformLeaf, parts)
 		f.Values, f.leaves = floatsOf(all.rows), all.len()
 	})
 	numbers := f.joinConditions(parts)
@@ -69,17 +68,17 @@ func (f *Forest) join(change func([]float64), parts []*Builder) [][]uint32 {
 	return numbers
 }
 
-func joinLeaves(change func([]float64), parts []*Builder) (all interner, numbers [][]uint32) {
+func joinLeaves(transformLeaf func([]float64), parts []*Builder) (all interner, numbers [][]uint32) {
 	leaves := make([]interner, len(parts))
 	for k, b := range parts {
 		leaves[k] = b.leaves
 	}
-	if change == nil {
+	if transformLeaf == nil {
 		return join(leaves[0], leaves)
 	}
 	for _, part := range leaves {
 		for i := range part.len() {
-			change(floatsOf(part.row(uint32(i))))
+			transformLeaf(floatsOf(part.row(uint32(i))))
 		}
 	}
 	return join(newInterner(parts[0].width), leaves)
@@ -96,13 +95,13 @@ func (f *Forest) joinConditions(parts []*Builder) [][]uint32 {
 		}
 	}
 	all, numbers := join(newInterner(2), conditions)
-	uses := make([]int, all.len())
+	splitCounts := make([]int, all.len())
 	for k, b := range parts {
 		for i, n := range numbers[k] {
-			uses[n] += b.splitCounts[i]
+			splitCounts[n] += b.splitCounts[i]
 		}
 	}
-	final := f.number(&all, sets.all, uses)
+	final := f.number(&all, sets.all, splitCounts)
 	for k := range numbers {
 		for i, n := range numbers[k] {
 			numbers[k][i] = final[n]
@@ -111,14 +110,14 @@ func (f *Forest) joinConditions(parts []*Builder) [][]uint32 {
 	return numbers
 }
 
-// number numbers the conditions: for each feature its thresholds ascending, in a run that starts at a multiple of 8,
-// then the sets. It gives their numbers in the order of uses.
-func (f *Forest) number(conditions *interner, sets []set, uses []int) []uint32 {
+// number assigns the final numbers of conditions: the sorted thresholds of each feature, in runs that start at a multiple
+// of 8, and then the sets. It returns the number of each condition in splitCounts.
+func (f *Forest) number(conditions *interner, sets []set, splitCounts []int) []uint32 {
 	var tests []test
-	used := make([]categoricalCondition, len(sets))
-	for i := range uses {
+	categorical := make([]categoricalCondition, len(sets))
+	for i := range splitCounts {
 		if row := conditions.row(uint32(i)); row[0] == categoricalMark {
-			used[row[1]] = categoricalCondition{set: sets[row[1]], number: i, splits: uses[i]}
+			categorical[row[1]] = categoricalCondition{set: sets[row[1]], number: i, splits: splitCounts[i]}
 		} else {
 			tests = append(tests, test{i, int(row[0]), orderedBits(math.Float64frombits(row[1]))})
 		}
@@ -126,7 +125,7 @@ func (f *Forest) number(conditions *interner, sets []set, uses []int) []uint32 {
 	slices.SortFunc(tests, func(x, y test) int {
 		return cmp.Or(cmp.Compare(x.feature, y.feature), cmp.Compare(x.threshold, y.threshold))
 	})
-	number := make([]uint32, len(uses))
+	number := make([]uint32, len(splitCounts))
 	for _, t := range tests {
 		last := len(f.runs) - 1
 		if last < 0 || f.runs[last].feature != t.feature {
@@ -135,17 +134,17 @@ func (f *Forest) number(conditions *interner, sets []set, uses []int) []uint32 {
 			last++
 		}
 		f.runs[last].thresholds = append(f.runs[last].thresholds, t.threshold)
-		f.runs[last].splits += uses[t.number]
+		f.runs[last].splits += splitCounts[t.number]
 		number[t.number] = uint32(f.conditions)
 		f.conditions++
 	}
 	f.conditions = (f.conditions + 7) &^ 7
-	f.addSets(used, number)
+	f.addSets(categorical, number)
 	return number
 }
 
 // test is the condition of a continuous split.
 type test struct {
 	number, feature int
-	threshold       uint64 // of the threshold
+	threshold       uint64 // as orderedBits
 }

@@ -7,50 +7,50 @@ import (
 	"leapline/scorer/bundle"
 )
 
-// Builder collects trees. Each is laid out when it is added, while the processor has it at hand; of a node 4 bytes are
-// kept, for conditions and leaves that repeat are kept once. They have the builder's own numbers until Build joins them
-// with other builders'.
+// Builder collects trees. A tree is laid out when it is added, while it is in the processor's cache. A node takes 4 bytes,
+// because repeated conditions and leaves are stored once. Their numbers are local to the builder until Build merges
+// several builders.
 type Builder struct {
-	Depth int // of the deepest tree
+	Depth int // depth of the deepest tree
 
 	features    int
-	width       int // values a leaf
+	width       int // number of values per leaf
 	trees       []treeRoot
 	nodes       nodes
-	conditions  interner // a continuous split's feature and threshold, or setMark and a categorical split's set
+	conditions  interner // feature and threshold of a continuous split, or categoricalMark and the set of a categorical one
 	splitCounts []int    // splits by each condition
 	sets        sets
-	leaves      interner // of leaves: their values
+	leaves      interner // values of leaves
 	nodeCount   int      // nodes of all trees
 	layout      layout
 }
 
-// treeRoot is where a tree starts among the nodes, and its depth.
+// treeRoot is the position of a tree's root among the nodes, and the tree's depth.
 type treeRoot struct {
 	at    uint32
 	depth int
 }
 
-const categoricalMark = math.MaxUint64 // in the place of a feature
+const categoricalMark = math.MaxUint64 // marks a categorical condition, instead of a feature
 
-// NewBuilder starts a forest over rows of so many features, whose leaves hold width values.
+// NewBuilder returns a builder for trees over a number of features, with width values per leaf.
 func NewBuilder(features, width int) *Builder {
 	return &Builder{
 		features: features, width: width, conditions: newInterner(2), sets: newSets(), leaves: newInterner(width),
 	}
 }
 
-// Expect makes room for more trees like those that were added, and a little to spare; what comes may still be more.
+// Reserve allocates memory for more trees of about the size of those added so far.
 func (b *Builder) Reserve(trees int) {
-	const most = 2 << 20 // nodes: what a file only claims must not take memory without end
+	const limit = 2 << 20 // nodes, because the number of trees is only claimed by the file
 	more := trees * b.nodes.count() / max(1, len(b.trees))
-	b.nodes.grow(min(more+more/16, most))
+	b.nodes.grow(min(more+more/16, limit))
 }
 
-// Nodes counts the nodes of the trees that were added.
+// Nodes returns the number of nodes of all trees.
 func (b *Builder) Nodes() int { return b.nodeCount }
 
-// Add appends a tree.
+// Add adds a tree. It fails if a leaf has another width or a split tests a feature out of range.
 func (b *Builder) Add(t *bundle.Tree) error {
 	l := &b.layout
 	l.shapes = l.shapes[:0]
@@ -60,12 +60,12 @@ func (b *Builder) Add(t *bundle.Tree) error {
 		case n.Feature < 0:
 			values := t.Values[n.Lo:n.Hi]
 			if len(values) != b.width {
-				return fmt.Errorf("node %d is a leaf of %d values, expected %d", i, len(values), b.width)
+				return fmt.Errorf("node %d: leaf has %d values, expected %d", i, len(values), b.width)
 			}
 			l.shapes = append(l.shapes, shape{number: b.leaves.add(asBits(values))})
 			continue
 		case int(n.Feature) >= b.features:
-			return fmt.Errorf("node %d splits on feature %d of %d", i, n.Feature, b.features)
+			return fmt.Errorf("node %d: split on feature %d, expected a feature below %d", i, n.Feature, b.features)
 		}
 		l.shapes = append(l.shapes, shape{number: b.addCondition(n, t.Categories), right: uint32(n.Right)})
 	}

@@ -1,16 +1,13 @@
-// Package forest evaluates the trees of an ensemble on one row, in a microsecond for a hundred trees of depth ten.
+// Package forest evaluates the trees of an ensemble on one row, in about 1 µs for 100 trees of depth 10.
 //
-// A row is first turned into a table of bytes, one for each different condition of all splits: 1 goes right, 0 left.
-// Spark's forests test each feature against a few dozen thresholds, so there are hundreds of conditions where there are
-// tens of thousands of splits. Categorical splits are conditions like all others, and what NaN does is settled there too.
-// Trees are then walked eight at a time in lock-step without a branch: a node is the number of its condition and the
-// distance to its left child, so a step is three loads and two additions. A leaf goes nowhere, for its "condition" is its
-// own number and the table holds zeros there; leaves with the same values share one number.
+// EvaluateConditions first computes a table of bytes, one per distinct split condition: 1 if the row goes right, 0 if left.
+// Spark's forests test each feature against a few dozen thresholds, so a forest with tens of thousands of splits has only
+// hundreds of conditions. Categorical splits are conditions too, and the handling of NaN is part of the conditions.
+// WalkGroup then walks eight trees in lock-step and without branches. A node is the number of its condition and the
+// distance to its left child, so a step takes three loads and two additions. A leaf has distance 0 and its "condition" is
+// its own number, for which the table contains zero, so further steps stay there. Leaves with equal values share a number.
 //
-// Tried on 100 trees of depth 10 with 6 features (rows distinct, the fastest of 400 rounds, both cores of the machine
-// busy): comparing the value's rank among the thresholds in 8-byte nodes 1.4 us, that with better addressing 1.3, with
-// nodes clustered in cache lines 1.15, with 4-byte nodes 1.07; condition bytes with 8-byte nodes 0.98, with 4-byte nodes
-// 0.97; four trees at a time 1.15; the first 64 exits of a tree by QuickScorer's bit vectors, then the walk, 1.04.
+// Alternatives and their measurements are in docs/decisions/0012-tree-traversal.md.
 package forest
 
 import (
@@ -20,10 +17,10 @@ import (
 	"slices"
 )
 
-// Forest is a compiled ensemble. Immutable.
+// Forest is a compiled ensemble. It is immutable and safe for concurrent use.
 type Forest struct {
-	Width  int       // values a leaf
-	Values []float64 // of the leaves, by number
+	Width  int       // number of values per leaf
+	Values []float64 // values of all leaves, Width for each leaf number
 
 	trees      int
 	conditions int
@@ -34,7 +31,7 @@ type Forest struct {
 	groups     []group
 }
 
-// run is the thresholds of one feature, ascending: their conditions are numbered in that order.
+// thresholdRun is the sorted thresholds of one feature, whose conditions have consecutive numbers.
 type thresholdRun struct {
 	feature    int
 	first      int
@@ -42,7 +39,7 @@ type thresholdRun struct {
 	splits     int      // splits of all trees
 }
 
-// group is trees of one part that are walked together; a group of fewer is filled up with its first tree.
+// group is up to Lanes trees of one part that are walked together. Unused lanes walk the group's first tree.
 type group struct {
 	nodes *nodes
 	roots [Lanes]uint32
@@ -50,45 +47,45 @@ type group struct {
 	trees int
 }
 
-// Lanes is how many trees are walked together. Parts that have a multiple of it leave no group half empty.
+// Lanes is the number of trees that are walked together. Parts with a multiple of it have no unused lanes.
 const Lanes = 8
 
-// Trees counts the trees.
+// Trees returns the number of trees.
 func (f *Forest) Trees() int { return f.trees }
 
-// Uses counts the splits of all trees that test each feature, of those that any does.
+// SplitCounts returns the number of splits per feature, for features that are used.
 func (f *Forest) SplitCounts() map[int]int {
-	uses := map[int]int{}
+	counts := map[int]int{}
 	for _, r := range f.runs {
-		uses[r.feature] += r.splits
+		counts[r.feature] += r.splits
 	}
 	for _, r := range f.sets {
-		uses[r.feature] += r.splits
+		counts[r.feature] += r.splits
 	}
-	return uses
+	return counts
 }
 
-// Groups counts the groups of trees that Group takes.
+// Groups returns the number of groups for WalkGroup.
 func (f *Forest) Groups() int { return len(f.groups) }
 
-// Scratch is one goroutine's memory.
+// Scratch is the working memory of one goroutine.
 type Scratch struct {
 	table  []byte // of conditions, then zeros
 	cached []cachedValue
 	leaf   [Lanes]uint32
 }
 
-// lastValue is what the table holds of a run or set.
+// cachedValue is the feature value for which the table currently contains a run's conditions.
 type cachedValue struct {
 	x    float64
 	rank int
 }
 
-// NewScratch makes it.
+// NewScratch returns working memory for one goroutine.
 func (f *Forest) NewScratch() *Scratch {
 	s := &Scratch{table: make([]byte, f.conditions+f.leaves+8), cached: make([]cachedValue, len(f.runs)+len(f.sets))}
 	for i := range s.cached {
-		s.cached[i].x = math.Inf(-1) // is at most any threshold: all zero
+		s.cached[i].x = math.Inf(-1) // not above any threshold, so all conditions are 0
 	}
 	for i := range f.sets {
 		s.cached[len(f.runs)+i].x = math.NaN()
@@ -97,7 +94,7 @@ func (f *Forest) NewScratch() *Scratch {
 	return s
 }
 
-// Read turns a row into the table of conditions.
+// EvaluateConditions computes the table of conditions for a row. Features with the same value as before are skipped.
 func (f *Forest) EvaluateConditions(x []float64, s *Scratch) {
 	for i := range f.runs {
 		r, last := &f.runs[i], &s.cached[i]
@@ -115,11 +112,11 @@ func (f *Forest) EvaluateConditions(x []float64, s *Scratch) {
 	}
 }
 
-// short is the number of thresholds up to which a run is written as a whole. What a row's values are is then no branch
-// for the processor to guess, neither here nor in below: guessing took as long as all the rest.
+// smallRun is the number of thresholds up to which all conditions of a run are written, regardless of the previous row.
+// This and lowerBound have no branch that depends on the data: mispredicted branches cost as much as the rest.
 const smallRun = 64
 
-// onesThenZeros has, from short-n on, n ones and then zeros.
+// onesThenZeros contains n ones followed by zeros from position smallRun-n on.
 var onesThenZeros = func() (b [2*smallRun + 8]byte) {
 	for i := range smallRun {
 		b[i] = 1
@@ -127,7 +124,7 @@ var onesThenZeros = func() (b [2*smallRun + 8]byte) {
 	return b
 }()
 
-// fill sets the conditions "x is not at most the threshold", which NaN fulfils everywhere.
+// fill writes the conditions "not x <= threshold", which are all true for NaN.
 func (r *thresholdRun) fill(table []byte, last *cachedValue, x float64) {
 	rank := lowerBound(r.thresholds, orderedBits(x))
 	if len(r.thresholds) <= smallRun {
@@ -148,7 +145,7 @@ func (r *thresholdRun) fill(table []byte, last *cachedValue, x float64) {
 	last.rank = rank
 }
 
-// key orders doubles as whole numbers, -0 with 0, NaN above all.
+// orderedBits maps doubles to integers in the same order, with -0 equal to 0 and NaN above all.
 func orderedBits(x float64) uint64 {
 	if x != x {
 		return math.MaxUint64
@@ -157,7 +154,7 @@ func orderedBits(x float64) uint64 {
 	return b ^ (uint64(int64(b)>>63) | 1<<63)
 }
 
-// below counts the keys below k. There is at least one key.
+// lowerBound returns the number of keys below k. There is at least one key.
 func lowerBound(keys []uint64, k uint64) int {
 	base := 0
 	for n := len(keys); n > 1; {
@@ -170,19 +167,19 @@ func lowerBound(keys []uint64, k uint64) int {
 	return base + int(less)
 }
 
-// setRun is the categorical conditions of one feature, numbered from first.
+// categoricalRun is the categorical conditions of one feature, which have consecutive numbers.
 type categoricalRun struct {
 	feature int
 	first   int
 	sets    []set
 	splits  int    // splits of all trees
-	bytes   []byte // for each category, then for any other value, the conditions; empty when that were too much
+	bytes   []byte // conditions for each category, then for any other value; nil if that exceeds maxBytes
 }
 
-// maxBytes bounds the bytes of one feature's table of categories.
+// maxBytes limits the size of categoricalRun.bytes.
 const maxBytes = 1 << 20
 
-// setUse is the condition of a categorical split.
+// categoricalCondition is the condition of a categorical split.
 type categoricalCondition struct {
 	set
 	number, splits int
@@ -206,27 +203,28 @@ func (f *Forest) addSets(sets []categoricalCondition, number []uint32) {
 	}
 }
 
+// tabulate precomputes the conditions for each category.
 func (r *categoricalRun) tabulate() {
-	most := 0.0
+	largest := 0.0
 	for _, s := range r.sets {
 		if n := len(s.categories); n > 0 {
-			most = max(most, s.categories[n-1])
+			largest = max(largest, s.categories[n-1])
 		}
 	}
-	if (most+2)*float64(len(r.sets)) > maxBytes {
+	if (largest+2)*float64(len(r.sets)) > maxBytes {
 		return
 	}
-	for c := range int(most) + 2 {
+	for c := range int(largest) + 2 {
 		for i := range r.sets {
 			r.bytes = append(r.bytes, r.sets[i].goesRight(float64(c)))
 		}
 	}
 }
 
-// right says where a value goes: only a category can be listed.
+// goesRight returns 1 if a value goes right. Only a category can be listed.
 func (s *set) goesRight(x float64) byte {
-	_, found := slices.BinarySearch(s.categories, x)
-	if found == s.listed {
+	_, contained := slices.BinarySearch(s.categories, x)
+	if contained == s.listed {
 		return 1
 	}
 	return 0

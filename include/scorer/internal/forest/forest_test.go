@@ -11,17 +11,17 @@ import (
 	"leapline/scorer/bundle"
 )
 
-// maker makes random trees.
+// treeGenerator generates random trees.
 type treeGenerator struct {
 	*rand.Rand
 	features       int
 	thresholds     []float64
 	width          int
-	distinctLeaves int // distinct leaves, 0 for all different
+	distinctLeaves int // number of distinct leaves, 0 for all different
 	nextValue      float64
 }
 
-// grow appends a subtree to t: of so many leaves, or a chain when they are all to one side.
+// grow appends a subtree with a number of leaves to t. In a chain every left child is a leaf.
 func (m *treeGenerator) grow(t *bundle.Tree, leaves, depth int, chain bool) {
 	at := len(t.Nodes)
 	t.Depth = max(t.Depth, depth)
@@ -57,7 +57,7 @@ func (m *treeGenerator) grow(t *bundle.Tree, leaves, depth int, chain bool) {
 	m.grow(t, leaves-left, depth+1, chain)
 }
 
-// row has values at, beside and far from thresholds, and all that is no number.
+// row returns values at, next to and far from thresholds, NaN, infinities and zeros of both signs.
 func (m *treeGenerator) row() []float64 {
 	x := make([]float64, m.features)
 	for i := range x {
@@ -82,7 +82,7 @@ func (m *treeGenerator) row() []float64 {
 	return x
 }
 
-// plainWalk is what the format says.
+// referenceWalk evaluates a tree by its definition.
 func referenceWalk(t *bundle.Tree, x []float64) []float64 {
 	i := int32(0)
 	for t.Nodes[i].Feature >= 0 {
@@ -100,7 +100,7 @@ func referenceWalk(t *bundle.Tree, x []float64) []float64 {
 	return t.Values[t.Nodes[i].Lo:t.Nodes[i].Hi]
 }
 
-// build compiles trees in so many parts, or fewer.
+// build compiles trees in at most the given number of parts.
 func build(t testing.TB, trees []bundle.Tree, features, width, parts int) *Forest {
 	t.Helper()
 	var builders []*Builder
@@ -120,7 +120,7 @@ func build(t testing.TB, trees []bundle.Tree, features, width, parts int) *Fores
 	return f
 }
 
-func TestForestEqualsPlainWalk(t *testing.T) {
+func TestForestEqualsReferenceWalk(t *testing.T) {
 	cases := map[string]struct {
 		trees, features, thresholds, leaves, kinds, width int
 		chain, wide                                       bool
@@ -152,7 +152,7 @@ func TestForestEqualsPlainWalk(t *testing.T) {
 					t.Fatalf("%d trees, wide nodes %t, uses %v", f.Trees(), f.parts[0].wide != nil, f.SplitCounts())
 				}
 				if f.leaves != one.leaves || f.conditions != one.conditions {
-					t.Fatalf("%d parts have %d conditions and %d leaves, one has %d and %d",
+					t.Fatalf("%d parts have %d conditions and %d leaves, one part has %d and %d",
 						parts, f.conditions, f.leaves, one.conditions, one.leaves)
 				}
 				checkWalks(t, f, m, trees)
@@ -179,13 +179,13 @@ func checkWalks(t *testing.T, f *Forest, m *treeGenerator, trees []bundle.Tree) 
 			}
 		}
 		if k != len(trees) {
-			t.Fatalf("%d trees were walked, expected %d", k, len(trees))
+			t.Fatalf("walked %d trees, expected %d", k, len(trees))
 		}
 	}
 }
 
-// TestSpreadCategories has categories so far apart that no table of them is made.
-func TestSpreadCategories(t *testing.T) {
+// TestLargeCategoriesNeedNoTable has categories so large that their conditions are not tabulated.
+func TestLargeCategoriesNeedNoTable(t *testing.T) {
 	leaf := func(at int32) bundle.TreeNode { return bundle.TreeNode{Feature: -1, Lo: at, Hi: at + 1} }
 	tree := bundle.Tree{
 		Nodes:  []bundle.TreeNode{{Feature: 0, Right: 2, Lo: 0, Hi: 2, NumCategories: 3 << 20, IsLeft: true}, leaf(0), leaf(1)},
@@ -193,7 +193,7 @@ func TestSpreadCategories(t *testing.T) {
 	}
 	f := build(t, []bundle.Tree{tree}, 1, 1, 1)
 	if f.sets[0].bytes != nil {
-		t.Fatal("a table was made")
+		t.Fatal("the conditions are tabulated")
 	}
 	s := f.NewScratch()
 	for x, want := range map[float64]float64{3: 1, 2 << 20: 1, 4: 2, 3.5: 2, math.Inf(1): 2} {
@@ -204,8 +204,8 @@ func TestSpreadCategories(t *testing.T) {
 	}
 }
 
-// TestChangedLeaves: different leaves that are changed into the same are one, of whatever part.
-func TestChangedLeaves(t *testing.T) {
+// TestMergesLeavesThatBecomeEqual checks that leaves of several parts share a number if their transformed values are equal.
+func TestMergesLeavesThatBecomeEqual(t *testing.T) {
 	var parts []*Builder
 	for _, values := range [][]float64{{1, 1, 2, 6}, {5, 5, 3, 1}} {
 		split := bundle.TreeNode{Feature: 0, Right: 2, Threshold: 0.5}
@@ -236,21 +236,21 @@ func TestChangedLeaves(t *testing.T) {
 	}
 }
 
-func TestBuilderRefuses(t *testing.T) {
+func TestBuilderRejectsInvalidTrees(t *testing.T) {
 	split := bundle.TreeNode{Feature: 2, Right: 2}
 	leaf := bundle.TreeNode{Feature: -1, Hi: 1}
 	b := NewBuilder(2, 1)
 	err := b.Add(&bundle.Tree{Nodes: []bundle.TreeNode{split, leaf, leaf}, Values: []float64{1}})
-	if err == nil || !strings.Contains(err.Error(), "feature 2 of 2") {
+	if err == nil || !strings.Contains(err.Error(), "split on feature 2, expected a feature below 2") {
 		t.Errorf("a feature out of range: %v", err)
 	}
 	b = NewBuilder(2, 3)
 	err = b.Add(&bundle.Tree{Nodes: []bundle.TreeNode{leaf}, Values: []float64{1}})
-	if err == nil || !strings.Contains(err.Error(), "leaf of 1 values, expected 3") {
+	if err == nil || !strings.Contains(err.Error(), "leaf has 1 values, expected 3") {
 		t.Errorf("a short leaf: %v", err)
 	}
 	if _, err := Build(nil, NewBuilder(2, 1)); err == nil {
-		t.Error("a forest without trees was built")
+		t.Error("Build accepted a forest without trees")
 	}
 }
 

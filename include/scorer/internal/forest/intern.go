@@ -7,9 +7,9 @@ import (
 	"unsafe"
 )
 
-// interner numbers rows of words, equal ones alike: an open hash table without a removal.
+// interner assigns numbers to rows of words; equal rows have the same number. It is an open-addressing hash table.
 type interner struct {
-	seed  uint64 // random: a file cannot choose rows that collide
+	seed  uint64 // random, so that a file cannot contain rows that collide
 	width int
 	rows  []uint64
 	table []uint32 // number + 1
@@ -23,7 +23,7 @@ func (n *interner) row(i uint32) []uint64 { return n.rows[int(i)*n.width : (int(
 
 func (n *interner) len() int { return len(n.rows) / n.width }
 
-// join adds the rows of all parts to first, which may be the first part itself; numbers gives those of each part's rows.
+// join adds the rows of all parts to first, which may be the first part itself, and returns the numbers of each part's rows.
 func join(first interner, parts []interner) (all interner, numbers [][]uint32) {
 	numbers = make([][]uint32, len(parts))
 	for k := range parts {
@@ -36,7 +36,7 @@ func join(first interner, parts []interner) (all interner, numbers [][]uint32) {
 	return first, numbers
 }
 
-// add gives the number of a row.
+// add returns the number of a row.
 func (n *interner) add(row []uint64) uint32 {
 	if len(row) == 2 {
 		return n.addPair(row[0], row[1])
@@ -48,7 +48,7 @@ func (n *interner) add(row []uint64) uint32 {
 	return n.insert(at, row)
 }
 
-// addPair is add for rows of two words, which nearly all are.
+// addPair is add for rows of two words, the most frequent case.
 func (n *interner) addPair(a, b uint64) uint32 {
 	mask := len(n.table) - 1
 	at := int(scramble(mix(mix(n.seed, a), b))) & mask
@@ -61,7 +61,7 @@ func (n *interner) addPair(a, b uint64) uint32 {
 	return n.insert(at, []uint64{a, b})
 }
 
-// insert adds a row that belongs in a free slot.
+// insert adds a row at a free slot.
 func (n *interner) insert(at int, row []uint64) uint32 {
 	number := uint32(n.len())
 	n.rows = append(n.rows, row...)
@@ -72,7 +72,7 @@ func (n *interner) insert(at int, row []uint64) uint32 {
 	return number
 }
 
-// find gives the slot that holds the row, or the free one where it belongs.
+// find returns the slot that contains the row, or the free slot for it.
 func (n *interner) find(row []uint64) int {
 	mask := len(n.table) - 1
 	at := int(hash(n.seed, row)) & mask
@@ -103,11 +103,12 @@ func mix(h, x uint64) uint64 {
 
 func scramble(h uint64) uint64 { return h ^ h>>29 }
 
-// asBits and floatsOf see doubles as their bits and back, without copying.
+// asBits returns the bits of doubles, without copying.
 func asBits(values []float64) []uint64 {
 	return unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(values))), len(values))
 }
 
+// floatsOf returns doubles from their bits, without copying.
 func floatsOf(words []uint64) []float64 {
 	return unsafe.Slice((*float64)(unsafe.Pointer(unsafe.SliceData(words))), len(words))
 }

@@ -5,29 +5,29 @@ import (
 	"slices"
 )
 
-// layout places the nodes of a tree so that a walk touches few cache lines: children lie side by side, and eight such
-// pairs that lead to one another, some three levels of a tree, fill one line of 64 bytes. (In order of breadth alone the
-// same walk took twice as long.) It is used for one tree after another, and keeps its memory.
+// layout arranges the nodes of a tree so that a walk touches few cache lines. Siblings are adjacent, and eight pairs of
+// siblings that lead to one another, about three levels of the tree, share a cache line of 64 bytes. (Breadth-first order
+// takes twice as long.) A layout is used for one tree after another and reuses its memory.
 type layout struct {
 	shapes   []shape  // the tree's nodes in pre-order
-	position []uint32 // of each, from the root on
+	position []uint32 // position of each node, relative to the root
 	placed   []uint32 // nodes as pairs of numbers, see nodes
-	blocks   []uint32 // splits whose children start a line
-	size     uint32   // nodes that are placed, with the gaps before a line's start
-	farthest uint32   // from a node to its children
+	blocks   []uint32 // splits whose children start a cache line
+	size     uint32   // number of placed nodes, including gaps before cache lines
+	farthest uint32   // largest distance from a node to its children
 }
 
-// shape is a node: the left child of a split follows it.
+// shape is a node in pre-order: the left child of a split is the next node.
 type shape struct {
 	number uint32 // the number of a split's condition or of a leaf
-	right  uint32 // a split's right child; 0 for a leaf
+	right  uint32 // right child of a split, 0 for a leaf
 }
 
 const linePairs = 8
 
-// place fills placed.
+// place computes placed from shapes.
 func (l *layout) place() {
-	most := 4*len(l.shapes) + 4*linePairs // before each line at most as much stays free as the line then takes
+	most := 4*len(l.shapes) + 4*linePairs // the gap before a cache line is at most as large as its content
 	l.position = slices.Grow(l.position[:0], len(l.shapes))[:len(l.shapes)]
 	l.placed = slices.Grow(l.placed[:0], most)[:most]
 	l.size, l.farthest = 0, 0
@@ -46,8 +46,8 @@ func (l *layout) place() {
 	l.placed = l.placed[:2*l.size]
 }
 
-// line places the children of a split, and of those below it that are nearest, in one line with room for so many pairs.
-// Which nodes are splits is no branch for the processor to guess.
+// packCacheLine places the children of a split and of the splits nearest below it in one cache line, up to room pairs. The
+// loop has no branch that depends on which nodes are splits.
 func (l *layout) queue(top uint32, room int) {
 	var queue [2*linePairs + 2]uint32
 	queue[0] = top
@@ -72,20 +72,21 @@ func (l *layout) queue(top uint32, room int) {
 	l.blocks = append(l.blocks, queue[taken:n]...)
 }
 
-// put places a node; a split's distance to its children is set when they are placed.
+// append places a node. The distance of a split to its children is set when these are placed.
 func (l *layout) append(at uint32) {
 	l.position[at] = l.size
 	l.placed[2*l.size], l.placed[2*l.size+1] = l.shapes[at].number, 0
 	l.size++
 }
 
-// skip leaves nodes free up to the next multiple of a number.
+// align advances to the next multiple of a number of nodes.
 func (l *layout) align(multiple uint32) {
 	next := (l.size + multiple - 1) / multiple * multiple
 	clear(l.placed[2*l.size : 2*next])
 	l.size = next
 }
 
+// splits returns 1 for a split and 0 for a leaf.
 func splits(s shape) int {
 	if s.right != 0 {
 		return 1
@@ -93,17 +94,17 @@ func splits(s shape) int {
 	return 0
 }
 
-// nodes are pairs of numbers: a split's condition and the distance to its left child, or a leaf's number and 0. They
-// have 16 bits each where that is enough.
+// nodes is a list of nodes as pairs of numbers: a split's condition and the distance to its left child, or a leaf's number
+// and 0. The numbers have 16 bits each if that is sufficient.
 type nodes struct {
 	narrow []uint16
-	wide   []uint32 // else
+	wide   []uint32 // if not nil, used instead of narrow
 }
 
-// count gives the number of nodes.
+// count returns the number of nodes.
 func (n *nodes) count() int { return (len(n.narrow) + len(n.wide)) / 2 }
 
-// grow makes room for more nodes.
+// grow reserves memory for more nodes.
 func (n *nodes) grow(more int) {
 	if n.wide == nil {
 		n.narrow = slices.Grow(n.narrow, 2*more)
@@ -112,7 +113,7 @@ func (n *nodes) grow(more int) {
 	}
 }
 
-// add appends nodes of numbers up to largest.
+// add appends nodes whose numbers are at most largest.
 func (n *nodes) add(placed []uint32, largest int) {
 	n.widenFor(largest)
 	n.grow(len(placed) / 2)
@@ -127,7 +128,7 @@ func (n *nodes) add(placed []uint32, largest int) {
 	}
 }
 
-// fit widens the nodes where numbers up to largest ask for it.
+// widenFor converts the nodes to 32 bits if numbers up to largest require it.
 func (n *nodes) widenFor(largest int) {
 	if largest <= math.MaxUint16 || n.wide != nil {
 		return
@@ -139,7 +140,7 @@ func (n *nodes) widenFor(largest int) {
 	n.narrow = nil
 }
 
-// renumber gives the conditions and leaves other numbers, which are listed for the conditions and then for the leaves.
+// renumber replaces the numbers of conditions and leaves by the given ones, first of the conditions, then of the leaves.
 func (n *nodes) renumber(numbers []uint32, conditions int) {
 	if n.wide == nil {
 		renumber(n.narrow, numbers, conditions)

@@ -7,10 +7,10 @@ import (
 	"leapline/scorer/bundle"
 )
 
-// set is the condition of a categorical split: right when the category is listed, or when it is not.
+// set is the condition of a categorical split.
 type set struct {
 	feature    int32
-	listed     bool
+	listed     bool      // whether the listed categories go right, or all others
 	categories []float64 // ascending
 }
 
@@ -20,7 +20,7 @@ func setOf(n *bundle.TreeNode, categories []float64) set {
 	return s
 }
 
-// sets numbers sets, equal ones alike.
+// sets assigns numbers to sets; equal sets have the same number.
 type sets struct {
 	all   []set
 	index map[string]uint32
@@ -28,7 +28,7 @@ type sets struct {
 
 func newSets() sets { return sets{index: map[string]uint32{}} }
 
-// add gives the number of a set.
+// add returns the number of a set.
 func (s *sets) add(one set) uint32 {
 	key := fmt.Sprint(one.feature, one.listed, one.categories)
 	at, ok := s.index[key]

@@ -2,7 +2,7 @@ package forest
 
 import "unsafe"
 
-// Group walks the trees of group g and gives their leaves' numbers, in the order of the trees. Read comes first.
+// WalkGroup returns the leaf number of each tree in group g, for the row of the last EvaluateConditions.
 func (f *Forest) WalkGroup(g int, s *Scratch) []uint32 {
 	group := &f.groups[g]
 	if nodes := group.nodes; nodes.wide == nil {
@@ -17,11 +17,11 @@ func (f *Forest) WalkGroup(g int, s *Scratch) []uint32 {
 	return s.leaf[:group.trees]
 }
 
-// stride is how many steps are taken before a look whether all trees are at a leaf: deep trees have few deep leaves.
+// stride is the number of steps between checks whether all trees have reached a leaf, since deep trees have few deep leaves.
 const stride = 8
 
-// walk leads eight trees from their roots to leaves. It reads nodes and table without checks of bounds: Build made all
-// distances lead to nodes and all conditions to bytes of the table.
+// walk finds the leaves of eight trees. It omits bounds checks: Build guarantees that every distance leads to a node and
+// every condition to a byte of the table.
 func walk[T uint16 | uint32](nodes []T, table []byte, g *group, leaf *[Lanes]uint32) {
 	size := 2 * unsafe.Sizeof(T(0))
 	n, t := unsafe.Pointer(unsafe.SliceData(nodes)), unsafe.Pointer(unsafe.SliceData(table))

@@ -26,7 +26,7 @@ func compress(t testing.TB, data []byte, level int) []byte {
 	return b.Bytes()
 }
 
-// texts are of all kinds: empty, short, long runs, noise, words, and skewed noise with codes of 15 bits.
+// texts returns inputs of several kinds: empty, short, repetitive, random, words, and skewed noise with codes of 15 bits.
 func texts() map[string][]byte {
 	r := rand.New(rand.NewPCG(1, 2))
 	noise := make([]byte, 200_000)
@@ -41,7 +41,7 @@ func texts() map[string][]byte {
 	}
 }
 
-func TestDecompress(t *testing.T) {
+func TestDecompressRestoresInputAndRejectsWrongSizes(t *testing.T) {
 	var d Decoder
 	for name, text := range texts() {
 		for _, level := range []int{flate.HuffmanOnly, 0, 1, 6, 9} {
@@ -51,22 +51,22 @@ func TestDecompress(t *testing.T) {
 				t.Errorf("%s at level %d: %v", name, level, err)
 			}
 			if err := d.Decompress(make([]byte, len(text)+1), packed); !errors.Is(err, ErrCorrupt) {
-				t.Errorf("%s at level %d, one byte too few: %v", name, level, err)
+				t.Errorf("%s at level %d, one byte missing: %v", name, level, err)
 			}
 			if len(text) > 0 {
 				if err := d.Decompress(make([]byte, len(text)-1), packed); !errors.Is(err, ErrCorrupt) {
-					t.Errorf("%s at level %d, one byte too many: %v", name, level, err)
+					t.Errorf("%s at level %d, one byte in excess: %v", name, level, err)
 				}
 			}
 			if err := d.Decompress(out, packed[:len(packed)/2]); !errors.Is(err, ErrCorrupt) && len(packed) > 5 {
-				t.Errorf("%s at level %d, cut: %v", name, level, err)
+				t.Errorf("%s at level %d, truncated: %v", name, level, err)
 			}
 		}
 	}
 }
 
-// TestDecompressAnySize is about the ends, near which symbols are unpacked in another way.
-func TestDecompressAnySize(t *testing.T) {
+// TestDecompressAllSizes covers the ends of input and output, near which symbols are decoded with additional checks.
+func TestDecompressAllSizes(t *testing.T) {
 	var d Decoder
 	for name, text := range texts() {
 		for size := range min(len(text), 3*roomOut) {
@@ -78,7 +78,7 @@ func TestDecompressAnySize(t *testing.T) {
 	}
 }
 
-// FuzzDecompress compares with compress/flate: the same bytes, or an error where it has one.
+// FuzzDecompress compares with compress/flate: both return the same bytes, or both fail.
 func FuzzDecompress(f *testing.F) {
 	for _, text := range texts() {
 		text = text[:min(len(text), 3000)]
@@ -93,14 +93,14 @@ func FuzzDecompress(f *testing.F) {
 		if err != nil || len(want) == limit {
 			if size >= 0 && size < limit && err != nil {
 				if got := d.Decompress(make([]byte, size), packed); got == nil {
-					t.Fatalf("took what compress/flate refuses: %v", err)
+					t.Fatalf("accepted a stream that compress/flate rejects: %v", err)
 				}
 			}
 			return
 		}
 		out := make([]byte, len(want))
 		if err := d.Decompress(out, packed); err != nil || !bytes.Equal(out, want) {
-			t.Fatalf("%v, or other bytes than compress/flate", err)
+			t.Fatalf("%v, or not the bytes of compress/flate", err)
 		}
 	})
 }

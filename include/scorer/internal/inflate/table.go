@@ -5,38 +5,39 @@ import (
 	"sync"
 )
 
-// An entry of a table says what the next bits mean:
+// A table entry describes the symbol that the next bits encode:
 //
-//	bits 0-3   how many bits its code has (in a link: beyond the first rootBits)
-//	bits 4-7   how many extra bits follow the code (a link: how many bits choose within the subtable)
+//	bits 0-3   length of the code
+//	bits 4-7   number of extra bits that follow the code
 //	bits 8-11  flags
-//	bits 16-31 the literal, the base of the length or distance, or where the subtable starts
+//	bits 16-31 the literal, the base of the length or distance, or the start of a subtable
 const (
 	lengthMask = 15
 	extraShift = 4
 	extraMask  = 15
 	literal    = 1 << 8
-	special    = 1 << 9 // no value: the end of the block, or no code at all
+	special    = 1 << 9 // no value: end of the block, or an invalid code
 	endOfBlock = 1 << 10
 	link       = 1 << 11
 	valueShift = 16
 )
 
 const (
-	rootBits = 10 // more would make the tables, which most entries need anew, slower to fill than they save
+	// rootBits is a compromise: larger tables save subtables, but most entries of a bundle require new tables.
+	rootBits = 10
 	maxBits  = 15
-	// maxEntries is room for the worst code: each subtable serves two codes at least, of 288.
+	// maxEntries is sufficient for any code: a subtable has at least two of 288 codes.
 	maxEntries = 1<<rootBits + 144<<(maxBits-rootBits)
 )
 
-// table decodes one Huffman code: its first bits, as many as its longest code has but at most rootBits, index entries;
-// longer codes go on in a subtable.
+// table decodes one Huffman code. The next bits, at most rootBits, are the index of an entry; longer codes have a subtable.
 type table struct {
 	mask    uint64
 	entries [maxEntries]uint32
 	code    canonicalCode
 }
 
+// find returns the entry for the next bits.
 func (t *table) find(b uint64) uint32 {
 	e := t.entries[b&t.mask&(1<<rootBits-1)]
 	if e&link != 0 {
@@ -45,7 +46,7 @@ func (t *table) find(b uint64) uint32 {
 	return e
 }
 
-// build fills the table for a canonical code of the given lengths; meaning gives each symbol's entry without its length.
+// build fills the table for a canonical code with the given lengths. meaning contains each symbol's entry without length.
 func (t *table) build(lengths []uint8, meaning []uint32) error {
 	code := &t.code
 	if err := code.order(lengths); err != nil {
@@ -54,12 +55,12 @@ func (t *table) build(lengths []uint8, meaning []uint32) error {
 	root := max(1, min(code.longest, rootBits))
 	t.mask = 1<<root - 1
 	switch {
-	case code.longest <= 1: // not complete, perhaps: what no code reaches must be known as such
+	case code.longest <= 1: // the code may be incomplete, so unused entries must be invalid
 		t.entries[0], t.entries[1] = special|1, special|1
 	case code.longest > rootBits:
-		clear(t.entries[:1<<rootBits]) // no links of the code before
+		clear(t.entries[:1<<rootBits]) // remove links of the previous code
 	}
-	// What is there of the codes of fewer bits repeats with every further bit.
+	// The entries of shorter codes repeat with every further bit.
 	for n := 1; n <= root; n++ {
 		if code.longest > 1 {
 			copy(t.entries[1<<(n-1):1<<n], t.entries[:1<<(n-1)])
@@ -81,7 +82,7 @@ func (t *table) build(lengths []uint8, meaning []uint32) error {
 	return nil
 }
 
-// link gives where the subtable of a root entry starts, making it of what is free.
+// link returns the start of a root entry's subtable, which it allocates at *free if necessary.
 func (t *table) link(root int, free *int) int {
 	if e := t.entries[root]; e&link != 0 {
 		return int(e >> valueShift)
@@ -92,27 +93,28 @@ func (t *table) link(root int, free *int) int {
 	return start
 }
 
-// reversed gives the n bits of a code in the order in which a stream has them.
+// reversed returns the n bits of a code in the order of the stream.
 func reversed(code, n int) int { return int(bits.Reverse16(uint16(code)) >> (16 - n)) }
 
-// canonicalCode is a code's symbols in order of their codes, which are numbers that follow one another in each length
-// (RFC 1951, section 3.2.2).
+// canonicalCode is the symbols of a Huffman code, ordered by code; codes of one length are consecutive numbers (RFC 1951,
+// section 3.2.2).
 type canonicalCode struct {
 	longest int
-	first   [maxBits + 1]int // the code of each length's first symbol
-	start   [maxBits + 2]int // where each length's symbols start
+	first   [maxBits + 1]int // first code per length
+	start   [maxBits + 2]int // position of the first symbol per length
 	symbols [288]uint16
 }
 
+// ofLength returns the symbols whose codes have n bits.
 func (c *canonicalCode) ofLength(n int) []uint16 { return c.symbols[c.start[n]:c.start[n+1]] }
 
-// order puts symbols in order. Like zlib it takes no code but a complete one, one of a single bit, or an empty one.
+// order sorts the symbols by code. Like zlib it only accepts a complete code, a code of one bit, or an empty code.
 func (c *canonicalCode) order(lengths []uint8) error {
 	var count, at [maxBits + 1]int
 	for _, n := range lengths {
 		count[n&maxBits]++
 	}
-	at[0] = len(lengths) - count[0] // symbols without a code stand last
+	at[0] = len(lengths) - count[0] // symbols without a code are last
 	count[0], c.longest = 0, 0
 	for n := 1; n <= maxBits; n++ {
 		c.first[n] = (c.first[n-1] + count[n-1]) << 1
@@ -135,11 +137,11 @@ func (c *canonicalCode) order(lengths []uint8) error {
 	return nil
 }
 
-// The meanings of RFC 1951, section 3.2.5.
+// Table entries of the symbols in RFC 1951, section 3.2.5, without the length of the code.
 var (
 	literalMeaning  [288]uint32
 	distanceMeaning [32]uint32
-	codeMeaning     [19]uint32 // of the code that packs the lengths of the other two
+	codeMeaning     [19]uint32 // symbols of the code for the lengths of the other two
 	fixedLengths    [288]uint8
 	fixedDistances  [32]uint8
 )
@@ -184,7 +186,7 @@ func init() {
 	}
 }
 
-// fixedTables are those of blocks without codes of their own.
+// fixedTables returns the tables for blocks with fixed codes.
 var fixedTables = sync.OnceValue(func() *[2]table {
 	var t [2]table
 	if t[0].build(fixedLengths[:], literalMeaning[:]) != nil || t[1].build(fixedDistances[:], distanceMeaning[:]) != nil {
@@ -195,7 +197,7 @@ var fixedTables = sync.OnceValue(func() *[2]table {
 
 var codeOrder = [19]int{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15}
 
-// dynamicTables reads a block's own codes (RFC 1951, section 3.2.7).
+// dynamicTables reads the codes of a block (RFC 1951, section 3.2.7).
 func (d *Decoder) dynamicTables() error {
 	literals, distances, codes := d.take(5)+257, d.take(5)+1, d.take(4)+4
 	if literals > 286 || distances > 30 {
@@ -219,7 +221,7 @@ func (d *Decoder) dynamicTables() error {
 	return d.distances.build(lengths[literals:literals+distances], distanceMeaning[:])
 }
 
-// lengths reads the lengths of both codes, packed by the code that is in d.literals.
+// lengths reads the code lengths of both codes, which are encoded with the code in d.literals.
 func (d *Decoder) lengths(lengths []uint8) error {
 	for i := 0; i < len(lengths); {
 		d.fill()

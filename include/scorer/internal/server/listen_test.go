@@ -176,7 +176,7 @@ func TestRunRefuses(t *testing.T) {
 		{"port taken", good, taken.Addr().String(), "cannot listen on " + taken.Addr().String() + ": address already in use"},
 		{"port below 0", good, "127.0.0.1:-1", "cannot listen on"},
 		{"no bundle", filepath.Join(t.TempDir(), "none.zip"), "127.0.0.1:0", "no such file"},
-		{"cut bundle", cut, "127.0.0.1:0", "not a whole zip"},
+		{"cut bundle", cut, "127.0.0.1:0", "not a complete zip"},
 		{"manifest", badManifest, "127.0.0.1:0", manifestEntry + ": has manifest_version 9"},
 	} {
 		err := Run(context.Background(), Config{

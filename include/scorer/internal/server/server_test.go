@@ -206,7 +206,7 @@ func TestPredictRefuses(t *testing.T) {
 		{`{"rows":[],"columns":[]}`, 400, -1, "", `"columns" must be`},
 		{`{"rows":[],"columns":"prediction"}`, 400, -1, "", `"columns" must be`},
 		{`{"rows":[],"columns":["prediction","prediction"]}`, 400, -1, "", "different"},
-		{`{"rows":[],"columns":["nothing"]}`, 422, -1, "", `"nothing"; it makes colour_index`},
+		{`{"rows":[],"columns":["nothing"]}`, 422, -1, "", `"nothing"; its outputs are colour_index`},
 		{`{"rows":[` + good + `,7]}`, 422, 1, "", "expected an object"},
 		{`{"row":null}`, 422, 0, "", "expected an object"},
 		{`{"rows":[{"colour":"red"}]}`, 422, 0, "x0", `"x0" is missing`},

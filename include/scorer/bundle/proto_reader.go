@@ -8,15 +8,15 @@ import (
 	"unicode/utf8"
 )
 
-var errProtobuf = errors.New("is cut or is not protobuf")
+var errProtobuf = errors.New("truncated or not a protobuf message")
 
-// wire is a cursor over one protobuf message: field by field, without reflection and without a schema.
+// protoReader reads the fields of one protobuf message, without reflection and without a schema.
 type protoReader struct {
 	buf      []byte
 	field    int    // number of the current field
 	wireType int    // its wire type
-	value    uint64 // its value, when it is a number
-	data     []byte // its bytes, when it has a length
+	value    uint64 // its value, for a number
+	data     []byte // its content, for a length-delimited field
 }
 
 const (
@@ -26,7 +26,7 @@ const (
 	wireFixed4 = 5
 )
 
-// next goes to the next field; false at the end.
+// next moves to the next field. It returns false at the end of the message.
 func (w *protoReader) next() (bool, error) {
 	if len(w.buf) == 0 {
 		return false, nil
@@ -86,7 +86,7 @@ func (w *protoReader) bytes() ([]byte, error) {
 	return b, nil
 }
 
-// expect refuses a field of another wire type than its number promises.
+// expect rejects a field whose wire type is not the given one.
 func (w *protoReader) expect(typ int) error {
 	if w.wireType != typ {
 		return fmt.Errorf("field %d has wire type %d, expected %d", w.field, w.wireType, typ)
@@ -99,15 +99,15 @@ func (w *protoReader) text(limit int) (string, error) {
 		return "", err
 	}
 	if len(w.data) > limit {
-		return "", fmt.Errorf("a string of %d bytes, the limit is %d", len(w.data), limit)
+		return "", fmt.Errorf("string of %d bytes, the limit is %d", len(w.data), limit)
 	}
 	if !utf8.Valid(w.data) {
-		return "", errors.New("a string is not UTF-8")
+		return "", errors.New("string is not valid UTF-8")
 	}
 	return string(w.data), nil
 }
 
-// doubles appends one double or a packed run of them.
+// doubles appends one double or a packed list of doubles.
 func (w *protoReader) doubles(dst []float64, limit int) ([]float64, error) {
 	if w.wireType == wireFixed8 {
 		return append(dst, math.Float64frombits(w.value)), checkList(len(dst)+1, limit)
@@ -127,7 +127,7 @@ func (w *protoReader) doubles(dst []float64, limit int) ([]float64, error) {
 	return dst, nil
 }
 
-// floats appends one float or a packed run of them.
+// floats appends one float or a packed list of floats.
 func (w *protoReader) floats(dst []float64, limit int) ([]float64, error) {
 	if w.wireType == wireFixed4 {
 		return append(dst, float64(math.Float32frombits(uint32(w.value)))), checkList(len(dst)+1, limit)
@@ -147,7 +147,7 @@ func (w *protoReader) floats(dst []float64, limit int) ([]float64, error) {
 	return dst, nil
 }
 
-// longs appends one whole number or a packed run of them.
+// longs appends one integer or a packed list of integers.
 func (w *protoReader) longs(dst []int64, limit int) ([]int64, error) {
 	if w.wireType == wireVarint {
 		return append(dst, int64(w.value)), checkList(len(dst)+1, limit)
@@ -155,9 +155,9 @@ func (w *protoReader) longs(dst []int64, limit int) ([]int64, error) {
 	if err := w.expect(wireBytes); err != nil {
 		return dst, err
 	}
-	run := protoReader{buf: w.data}
-	for len(run.buf) > 0 {
-		n, err := run.varint()
+	packed := protoReader{buf: w.data}
+	for len(packed.buf) > 0 {
+		n, err := packed.varint()
 		if err != nil {
 			return dst, err
 		}
@@ -170,7 +170,7 @@ func (w *protoReader) longs(dst []int64, limit int) ([]int64, error) {
 
 func checkList(n, limit int) error {
 	if n > limit {
-		return fmt.Errorf("a list of more than %d elements", limit)
+		return fmt.Errorf("list exceeds the limit of %d elements", limit)
 	}
 	return nil
 }
