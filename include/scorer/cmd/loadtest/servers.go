@@ -36,7 +36,7 @@ func serveChild(bundle string, body []byte) error {
 	if addresses.Bare, err = listen(server.NewHTTPServer(bare(answer), log)); err != nil {
 		return err
 	}
-	server.Settle()
+	server.TuneGC()
 	if err := json.NewEncoder(os.Stdout).Encode(addresses); err != nil {
 		return err
 	}

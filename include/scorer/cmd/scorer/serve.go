@@ -35,7 +35,7 @@ func serve(args []string, stderr io.Writer) error {
 		return err
 	}
 	config.Started = started
-	server.Hasten()
+	server.RelaxGC()
 	config.Log = slog.New(slog.NewJSONHandler(stderr, nil))
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
@@ -82,7 +82,7 @@ func serveLambda(ctx context.Context, api string, c server.Config) error {
 	}
 	s.Publish(model)
 	c.Log.Info("ready", "model", model.ID, "lambda", true, "since_start_ms", float64(time.Since(started).Microseconds())/1e3)
-	server.Settle()
+	server.TuneGC()
 	concurrency, err := strconv.Atoi(os.Getenv("AWS_LAMBDA_MAX_CONCURRENCY")) // Lambda Managed Instances only
 	if err != nil || concurrency < 1 {
 		concurrency = 1

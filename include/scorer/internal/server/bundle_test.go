@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// buyFolder is a small pipeline with a manifest: colour (a string; null and unseen ones allowed) and x0 become a vector,
-// a logistic regression makes rawPrediction, probability and prediction of it.
+// buyFolder contains a small pipeline with a manifest: colour (a string; null and unseen values are allowed) and x0 are
+// assembled into a vector, from which a logistic regression computes rawPrediction, probability and prediction.
 const buyFolder = "../../testdata/buy"
 
 // buyBundle zips the small pipeline.
@@ -20,7 +20,7 @@ func buyBundle(t testing.TB) string {
 	return buyBundleWith(t, nil)
 }
 
-// buyBundleWith zips the small pipeline with other contents for some files; "" leaves a file out.
+// buyBundleWith zips the small pipeline with the contents of some files replaced; "" removes a file.
 func buyBundleWith(t testing.TB, changed map[string]string) string {
 	t.Helper()
 	folder := os.DirFS(buyFolder)

@@ -7,7 +7,7 @@ import (
 	"sort"
 )
 
-// Manifest is what the scorer uses of leapline/manifest.json, version 1.
+// Manifest contains the fields of leapline/manifest.json, version 1, that the scorer uses.
 type Manifest struct {
 	Version     int          `json:"manifest_version"`
 	DataDay     string       `json:"data_day"`
@@ -18,12 +18,12 @@ type Manifest struct {
 	} `json:"items"`
 }
 
-// Calibration maps a forest's probability of class 1 to one that can be believed:
+// Calibration maps a classifier's score of class 1 to a calibrated probability:
 //
-//   - odds: the training sample was balanced, so the odds are scaled back, f*p / (f*p + 1-p);
-//   - isotonic: linear between the knots (x, y), clamped to the first and the last.
+//   - odds: corrects for a balanced training sample by scaling the odds, f*p / (f*p + 1-p);
+//   - isotonic: interpolates linearly between the knots (x, y) and is constant beyond the first and the last.
 //
-// A nil Calibration changes nothing.
+// A nil Calibration is the identity.
 type Calibration struct {
 	Kind   string    `json:"kind"`
 	Factor float64   `json:"factor"`
@@ -35,16 +35,16 @@ type Calibration struct {
 func parseManifest(data []byte) (*Manifest, error) {
 	m := new(Manifest)
 	if err := json.Unmarshal(data, m); err != nil {
-		return nil, fmt.Errorf("is not a manifest: %w", err)
+		return nil, fmt.Errorf("invalid manifest: %w", err)
 	}
 	if m.Version != 1 {
-		return nil, fmt.Errorf("has manifest_version %d, expected 1", m.Version)
+		return nil, fmt.Errorf("manifest_version is %d, expected 1", m.Version)
 	}
 	if m.DataDay == "" {
-		return nil, fmt.Errorf("has no data_day")
+		return nil, fmt.Errorf("data_day is missing")
 	}
 	if m.Threshold != nil && !(*m.Threshold >= 0 && *m.Threshold <= 1) {
-		return nil, fmt.Errorf("has threshold %v, expected 0 to 1", *m.Threshold)
+		return nil, fmt.Errorf("threshold is %v, expected 0 to 1", *m.Threshold)
 	}
 	if m.Items != nil {
 		if err := m.Items.Calibration.check(); err != nil {
@@ -60,28 +60,28 @@ func (c *Calibration) check() error {
 		return nil
 	case c.Kind == "odds":
 		if !(c.Factor > 0) || math.IsInf(c.Factor, 0) {
-			return fmt.Errorf("has an odds calibration of factor %v, expected more than 0", c.Factor)
+			return fmt.Errorf("calibration: factor is %v, expected a finite number above 0", c.Factor)
 		}
 		return nil
 	case c.Kind == "isotonic":
 		return c.checkKnots()
 	}
-	return fmt.Errorf("has calibration kind %q, expected odds or isotonic", c.Kind)
+	return fmt.Errorf("calibration: kind is %q, expected odds or isotonic", c.Kind)
 }
 
 func (c *Calibration) checkKnots() error {
 	if len(c.X) == 0 || len(c.X) != len(c.Y) {
-		return fmt.Errorf("has an isotonic calibration of %d x and %d y, expected as many of both", len(c.X), len(c.Y))
+		return fmt.Errorf("calibration: found %d x and %d y, expected equal numbers, at least 1", len(c.X), len(c.Y))
 	}
 	for i := range c.X {
 		if i > 0 && !(c.X[i] > c.X[i-1] && c.Y[i] >= c.Y[i-1]) {
-			return fmt.Errorf("has an isotonic calibration that does not rise at knot %d", i)
+			return fmt.Errorf("calibration: x must increase and y must not decrease at knot %d", i)
 		}
 	}
 	return nil
 }
 
-// apply gives the calibrated probability of p; NaN stays NaN.
+// apply returns the calibrated probability for p; NaN stays NaN.
 func (c *Calibration) apply(p float64) float64 {
 	if c == nil || math.IsNaN(p) {
 		return p
@@ -97,6 +97,6 @@ func (c *Calibration) apply(p float64) float64 {
 	case i > last:
 		return c.Y[last]
 	}
-	part := (p - c.X[i-1]) / (c.X[i] - c.X[i-1])
-	return c.Y[i-1] + part*(c.Y[i]-c.Y[i-1])
+	fraction := (p - c.X[i-1]) / (c.X[i] - c.X[i-1])
+	return c.Y[i-1] + fraction*(c.Y[i]-c.Y[i-1])
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestCalibration(t *testing.T) {
+func TestCalibrationApply(t *testing.T) {
 	odds := &Calibration{Kind: "odds", Factor: 0.1}
 	knots := &Calibration{Kind: "isotonic", X: []float64{0.2, 0.4, 0.8}, Y: []float64{0.1, 0.1, 0.5}}
 	cases := []struct {
@@ -25,12 +25,12 @@ func TestCalibration(t *testing.T) {
 	}
 	for _, c := range []*Calibration{nil, odds, knots} {
 		if !math.IsNaN(c.apply(math.NaN())) {
-			t.Errorf("%+v made a number of NaN", c)
+			t.Errorf("%+v mapped NaN to a number", c)
 		}
 	}
 }
 
-func TestManifest(t *testing.T) {
+func TestParseManifest(t *testing.T) {
 	good := `{"manifest_version":1,"data_day":"2026-03-01","threshold":0.5,"calibration":{"kind":"odds","factor":0.2},"metrics":{}}`
 	m, err := parseManifest([]byte(good))
 	if err != nil || m.DataDay != "2026-03-01" || *m.Threshold != 0.5 || m.Calibration.Factor != 0.2 {
@@ -40,14 +40,14 @@ func TestManifest(t *testing.T) {
 		t.Fatalf("a manifest without calibration: %+v, %v", m, err)
 	}
 	for body, want := range map[string]string{
-		`{`: "is not a manifest",
-		`{"manifest_version":2,"data_day":"2026-03-01"}`:                                                              "manifest_version 2",
-		`{"manifest_version":1}`:                                                                                      "no data_day",
-		`{"manifest_version":1,"data_day":"d","threshold":1.5}`:                                                       "threshold 1.5",
+		`{`: "invalid manifest",
+		`{"manifest_version":2,"data_day":"2026-03-01"}`:                                                              "manifest_version is 2",
+		`{"manifest_version":1}`:                                                                                      "data_day is missing",
+		`{"manifest_version":1,"data_day":"d","threshold":1.5}`:                                                       "threshold is 1.5",
 		`{"manifest_version":1,"data_day":"d","calibration":{"kind":"platt"}}`:                                        `"platt"`,
-		`{"manifest_version":1,"data_day":"d","calibration":{"kind":"odds"}}`:                                         "factor 0",
+		`{"manifest_version":1,"data_day":"d","calibration":{"kind":"odds"}}`:                                         "factor is 0",
 		`{"manifest_version":1,"data_day":"d","calibration":{"kind":"isotonic","x":[1],"y":[]}}`:                      "1 x and 0 y",
-		`{"manifest_version":1,"data_day":"d","calibration":{"kind":"isotonic","x":[0.1,0.1],"y":[0,1]}}`:             "does not rise",
+		`{"manifest_version":1,"data_day":"d","calibration":{"kind":"isotonic","x":[0.1,0.1],"y":[0,1]}}`:             "x must increase",
 		`{"manifest_version":1,"data_day":"d","calibration":{"kind":"isotonic","x":[0.1,0.2,0.3],"y":[0.1,0.3,0.2]}}`: "knot 2",
 	} {
 		if _, err := parseManifest([]byte(body)); err == nil || !strings.Contains(err.Error(), want) {

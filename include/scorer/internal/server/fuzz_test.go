@@ -10,23 +10,23 @@ import (
 	"unicode/utf8"
 )
 
-// kept is a response writer that keeps what it is given.
-type kept struct {
+// recorder is a response writer that records the body.
+type recorder struct {
 	discard
 	body []byte
 }
 
-func (k *kept) Write(b []byte) (int, error) {
+func (k *recorder) Write(b []byte) (int, error) {
 	k.body = append(k.body, b...)
 	return len(b), nil
 }
 
-// fuzzed sends a body to the test model. Whatever it is, the answer is one of the API's, and no panic is behind it.
-func fuzzed(t *testing.T, s *Server, path, contentType string, body []byte) (int, []byte) {
+// sendFuzzed sends a body to the test model and checks that the response is a documented one, not a panic.
+func sendFuzzed(t *testing.T, s *Server, path, contentType string, body []byte) (int, []byte) {
 	t.Helper()
 	p := newReplay(path, string(body))
 	p.request.Header.Set("Content-Type", contentType)
-	w := &kept{discard: discard{header: http.Header{}, status: http.StatusOK}}
+	w := &recorder{discard: discard{header: http.Header{}, status: http.StatusOK}}
 	p.body.Reset(body)
 	s.ServeHTTP(w, p.request)
 	switch w.status {
@@ -42,7 +42,7 @@ func fuzzed(t *testing.T, s *Server, path, contentType string, body []byte) (int
 	return w.status, w.body
 }
 
-// addGolden adds the frames of the reference data, where that is.
+// addGolden adds the frames of the reference data, if it is present.
 func addGolden(f *testing.F, add func(frame []byte)) {
 	f.Helper()
 	inputs, err := filepath.Glob(filepath.Join(goldenFolder, "*/input.json"))
@@ -57,7 +57,7 @@ func addGolden(f *testing.F, add func(frame []byte)) {
 func fuzzServer(f *testing.F) *Server {
 	f.Helper()
 	s, _ := serving(f)
-	s.maxRows = 1000 // a short body must not become a long answer
+	s.maxRows = 1000 // a short body must not give a long response
 	return s
 }
 
@@ -72,21 +72,21 @@ func FuzzPredict(f *testing.F) {
 	}
 	s := fuzzServer(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		status, answered := fuzzed(t, s, "/v1/predict", "application/json", body)
+		status, response := sendFuzzed(t, s, "/v1/predict", "application/json", body)
 		if status != http.StatusOK {
 			return
 		}
-		if !json.Valid(body) { // an answer means that the body was what encoding/json takes too
-			t.Fatalf("took what is no JSON: %q", body)
+		if !json.Valid(body) { // an accepted body is valid according to encoding/json too
+			t.Fatalf("accepted invalid JSON: %q", body)
 		}
 		var got struct {
 			Rows []map[string]any `json:"rows"`
 		}
-		if err := json.Unmarshal(answered, &got); err != nil {
-			t.Fatalf("%v in %q", err, answered)
+		if err := json.Unmarshal(response, &got); err != nil {
+			t.Fatalf("%v in %q", err, response)
 		}
 		if want := countRows(t, body); len(got.Rows) != want {
-			t.Fatalf("%d answers to %d rows", len(got.Rows), want)
+			t.Fatalf("%d response rows for %d rows", len(got.Rows), want)
 		}
 	})
 }
@@ -118,12 +118,12 @@ func FuzzTransform(f *testing.F) {
 	addGolden(f, func(frame []byte) { f.Add(frame) })
 	s := fuzzServer(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		status, answered := fuzzed(t, s, "/transform", "application/json", body)
+		status, response := sendFuzzed(t, s, "/transform", "application/json", body)
 		if status != http.StatusOK {
 			return
 		}
-		if !json.Valid(body) || !json.Valid(answered) {
-			t.Fatalf("took or gave what is no JSON: %q -> %q", body, answered)
+		if !json.Valid(body) || !json.Valid(response) {
+			t.Fatalf("accepted or returned invalid JSON: %q -> %q", body, response)
 		}
 	})
 }
@@ -134,8 +134,8 @@ func FuzzTransformPacked(f *testing.F) {
 	f.Add([]byte(packed(f, oneFrame, `,"options":{"select":["none"],"selectMode":"SELECT_MODE_RELAXED"}`)))
 	s := fuzzServer(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if status, answered := fuzzed(t, s, "/models/transform", "application/json", body); status == http.StatusOK && !json.Valid(answered) {
-			t.Fatalf("gave what is no JSON: %q", answered)
+		if status, response := sendFuzzed(t, s, "/models/transform", "application/json", body); status == http.StatusOK && !json.Valid(response) {
+			t.Fatalf("returned invalid JSON: %q", response)
 		}
 	})
 }
@@ -157,17 +157,17 @@ func FuzzInvocations(f *testing.F) {
 	})
 	s := fuzzServer(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		status, answered := fuzzed(t, s, "/invocations", "text/csv", body)
+		status, response := sendFuzzed(t, s, "/invocations", "text/csv", body)
 		if status != http.StatusOK {
 			return
 		}
-		lines, err := csv.NewReader(strings.NewReader(string(answered))).ReadAll()
-		if err != nil || !utf8.Valid(answered) {
-			t.Fatalf("%v in %q", err, answered)
+		lines, err := csv.NewReader(strings.NewReader(string(response))).ReadAll()
+		if err != nil || !utf8.Valid(response) {
+			t.Fatalf("%v in %q", err, response)
 		}
-		asked, err := csv.NewReader(strings.NewReader(string(body))).ReadAll()
-		if err != nil || len(asked) != len(lines) {
-			t.Fatalf("%d lines to %d: %v", len(lines), len(asked), err)
+		rows, err := csv.NewReader(strings.NewReader(string(body))).ReadAll()
+		if err != nil || len(rows) != len(lines) {
+			t.Fatalf("%d response rows for %d rows: %v", len(lines), len(rows), err)
 		}
 	})
 }

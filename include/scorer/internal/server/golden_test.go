@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// goldenFolder has the reference bundles, beside the checkout.
+// goldenFolder contains the reference bundles. It is outside the repository.
 const goldenFolder = "../../../../../shared/bundle-ml/golden"
 
 func goldenCases(t *testing.T) []string {
@@ -32,7 +32,8 @@ func readFile(t testing.TB, path string) []byte {
 	return text
 }
 
-// TestGoldenBundlesOverHTTP sends every reference case's rows to /v1/predict; the answers are Spark's (scikit-learn's).
+// TestGoldenBundlesOverHTTP sends the rows of every reference case to /v1/predict and compares the response with the output
+// of Spark or scikit-learn.
 func TestGoldenBundlesOverHTTP(t *testing.T) {
 	for _, path := range goldenCases(t) {
 		folder := filepath.Dir(path)
@@ -41,12 +42,12 @@ func TestGoldenBundlesOverHTTP(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			found, err := filepath.Glob(filepath.Join(folder, "s*_expected.json"))
-			if err != nil || len(found) != 1 {
-				t.Fatalf("%v %v", found, err)
+			files, err := filepath.Glob(filepath.Join(folder, "s*_expected.json"))
+			if err != nil || len(files) != 1 {
+				t.Fatalf("%v %v", files, err)
 			}
 			var expected []map[string]any
-			if err := json.Unmarshal(readFile(t, found[0]), &expected); err != nil {
+			if err := json.Unmarshal(readFile(t, files[0]), &expected); err != nil {
 				t.Fatal(err)
 			}
 			_, url := servingBundle(t, path)
@@ -74,7 +75,7 @@ func TestGoldenBundlesOverHTTP(t *testing.T) {
 	}
 }
 
-// namedRows are a case's rows by name, without the columns that the model does not read.
+// namedRows returns the rows of a case by column name, without the columns that the model does not read.
 func namedRows(t *testing.T, m *Model, folder string) []map[string]any {
 	t.Helper()
 	var frame struct {
@@ -88,7 +89,7 @@ func namedRows(t *testing.T, m *Model, folder string) []map[string]any {
 	for _, values := range frame.Rows {
 		row := map[string]any{}
 		for i, field := range frame.Schema.Fields {
-			if _, read := m.standard.index[field.Name]; read {
+			if _, ok := m.standard.index[field.Name]; ok {
 				row[field.Name] = values[i]
 			}
 		}
@@ -97,7 +98,7 @@ func namedRows(t *testing.T, m *Model, folder string) []map[string]any {
 	return rows
 }
 
-// near compares JSON values, numbers to a relative difference of 1e-9.
+// near compares JSON values; numbers may differ by 1e-9, relative to the larger of 1 and the expected value.
 func near(got, want any) bool {
 	switch want := want.(type) {
 	case float64:

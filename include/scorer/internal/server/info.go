@@ -6,39 +6,41 @@ import (
 	"leapline/scorer/internal/jsonscan"
 )
 
-// alive says that the process answers, with or without a model.
-func (s *Server) alive(_ *Model, x *exchange) error {
-	x.contentType = jsonType
-	x.out = append(x.out, `{"status":"alive"}`+"\n"...)
+// liveness answers GET /healthz, with or without a model.
+func (s *Server) liveness(_ *Model, req *request) error {
+	req.contentType = jsonType
+	req.out = append(req.out, `{"status":"alive"}`+"\n"...)
 	return nil
 }
 
-// ready names the model; without one the request never gets here.
-func (s *Server) ready(m *Model, x *exchange) error {
+// readiness answers GET /readyz and GET /ping with the model's id.
+func (s *Server) readiness(m *Model, req *request) error {
 	if s.draining.Load() {
-		return problem(http.StatusServiceUnavailable, "the scorer is shutting down")
+		return newProblem(http.StatusServiceUnavailable, "the scorer is shutting down")
 	}
-	x.contentType = jsonType
-	x.out = append(x.out, `{"status":"ready","model":`...)
-	x.out = append(jsonscan.AppendString(x.out, m.ID), "}\n"...)
+	req.contentType = jsonType
+	req.out = append(req.out, `{"status":"ready","model":`...)
+	req.out = append(jsonscan.AppendString(req.out, m.ID), "}\n"...)
 	return nil
 }
 
-// describe gives the model's schema and its manifest as it is in the archive.
-func (s *Server) describe(m *Model, x *exchange) error {
-	x.contentType = jsonType
-	x.out = append(x.out, m.description...)
+// describeModel answers GET /v1/model.
+func (s *Server) describeModel(m *Model, req *request) error {
+	req.contentType = jsonType
+	req.out = append(req.out, m.description...)
 	return nil
 }
 
-func (s *Server) openAPI(m *Model, x *exchange) error {
-	x.contentType = jsonType
-	x.out = append(x.out, m.openAPI...)
+// openAPI answers GET /openapi.json.
+func (s *Server) openAPI(m *Model, req *request) error {
+	req.contentType = jsonType
+	req.out = append(req.out, m.openAPI...)
 	return nil
 }
 
-func (s *Server) exposeMetrics(m *Model, x *exchange) error {
-	x.contentType = plainType
-	x.out = append(x.out, s.metrics.text(m, m != nil && !s.draining.Load())...)
+// exposeMetrics answers GET /metrics.
+func (s *Server) exposeMetrics(m *Model, req *request) error {
+	req.contentType = plainType
+	req.out = append(req.out, s.metrics.text(m, m != nil && !s.draining.Load())...)
 	return nil
 }

@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// lockedBuffer is a log that can be read while it is written.
+// lockedBuffer is a log that can be read while it is being written.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -36,7 +36,7 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// running is a Run under way.
+// running is a Run in progress.
 type running struct {
 	address string
 	log     *lockedBuffer
@@ -67,7 +67,7 @@ func run(t *testing.T, shutdown time.Duration) *running {
 	return r
 }
 
-// entry finds a log line by its message.
+// entry returns the log line with a message.
 func (r *running) entry(t *testing.T, message string) map[string]any {
 	t.Helper()
 	for _, line := range strings.Split(strings.TrimSpace(r.log.String()), "\n") {
@@ -94,9 +94,9 @@ func (r *running) end(t *testing.T) error {
 	}
 }
 
-func TestRunFinishesRequestsUnderWay(t *testing.T) {
+func TestRunCompletesRequestsInProgress(t *testing.T) {
 	r := run(t, 10*time.Second)
-	idle := dialRaw(t, r.address) // a connection that waits for its next request must not hold the shutdown up
+	idle := dialRaw(t, r.address) // an idle connection must not delay the shutdown
 	defer idle.Close()
 	fmt.Fprint(idle, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
 	if _, err := http.ReadResponse(bufio.NewReader(idle), nil); err != nil {
@@ -138,11 +138,11 @@ func TestRunFinishesRequestsUnderWay(t *testing.T) {
 	}
 	r.entry(t, "stopped")
 	if log := r.log.String(); strings.Contains(log, "secret-colour") || strings.Contains(log, "127.0.0.1:"+port(t, busy.LocalAddr())) {
-		t.Errorf("the log tells about the caller: %s", log)
+		t.Errorf("the log identifies the client: %s", log)
 	}
 }
 
-func TestRunGivesUpOnRequestsThatNeverEnd(t *testing.T) {
+func TestRunAbortsRequestsAfterShutdownTimeout(t *testing.T) {
 	r := run(t, 50*time.Millisecond)
 	busy := dialRaw(t, r.address)
 	defer busy.Close()
@@ -151,33 +151,33 @@ func TestRunGivesUpOnRequestsThatNeverEnd(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	r.stop()
-	if err := r.end(t); err == nil || !strings.Contains(err.Error(), "still under way after 50ms") {
+	if err := r.end(t); err == nil || !strings.Contains(err.Error(), "still in progress after 50ms") {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestRunRefuses(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+func TestRunReportsStartErrors(t *testing.T) {
+	used, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
+	defer used.Close()
 	good := buyBundle(t)
-	whole, err := os.ReadFile(good)
+	content, err := os.ReadFile(good)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cut := filepath.Join(t.TempDir(), "cut.zip")
-	if err := os.WriteFile(cut, whole[:len(whole)*2/3], 0o600); err != nil {
+	truncated := filepath.Join(t.TempDir(), "truncated.zip")
+	if err := os.WriteFile(truncated, content[:len(content)*2/3], 0o600); err != nil {
 		t.Fatal(err)
 	}
 	badManifest := buyBundleWith(t, map[string]string{manifestEntry: `{"manifest_version":9}`})
 	for _, c := range []struct{ name, bundle, address, want string }{
-		{"port taken", good, taken.Addr().String(), "cannot listen on " + taken.Addr().String() + ": address already in use"},
+		{"port in use", good, used.Addr().String(), "cannot listen on " + used.Addr().String() + ": address already in use"},
 		{"port below 0", good, "127.0.0.1:-1", "cannot listen on"},
 		{"no bundle", filepath.Join(t.TempDir(), "none.zip"), "127.0.0.1:0", "no such file"},
-		{"cut bundle", cut, "127.0.0.1:0", "not a complete zip"},
-		{"manifest", badManifest, "127.0.0.1:0", manifestEntry + ": has manifest_version 9"},
+		{"truncated bundle", truncated, "127.0.0.1:0", "not a complete zip"},
+		{"manifest", badManifest, "127.0.0.1:0", manifestEntry + ": manifest_version is 9"},
 	} {
 		err := Run(context.Background(), Config{
 			Bundle: c.bundle, Address: c.address, MaxBody: 1, Log: slog.New(slog.DiscardHandler),
@@ -188,14 +188,14 @@ func TestRunRefuses(t *testing.T) {
 	}
 }
 
-func TestEveryTimeoutIsSet(t *testing.T) {
+func TestHTTPServerSetsAllTimeouts(t *testing.T) {
 	web := NewHTTPServer(New(DefaultMaxBody, slog.New(slog.DiscardHandler)), slog.New(slog.DiscardHandler))
 	if web.ReadHeaderTimeout == 0 || web.ReadTimeout == 0 || web.WriteTimeout == 0 || web.IdleTimeout == 0 || web.MaxHeaderBytes == 0 {
 		t.Errorf("a limit is missing: %+v", web)
 	}
 }
 
-func TestABodyThatDoesNotArriveIsATimeout(t *testing.T) {
+func TestSlowBodyIsATimeout(t *testing.T) {
 	s, _ := serving(t)
 	web := NewHTTPServer(s, slog.New(slog.DiscardHandler))
 	web.ReadTimeout = 50 * time.Millisecond

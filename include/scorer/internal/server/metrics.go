@@ -11,17 +11,17 @@ import (
 	"time"
 )
 
-// latencyBounds are the histogram's upper bounds: a row takes microseconds, a batch of thousands milliseconds.
+// latencyBounds are the histogram's upper bounds: one row takes microseconds, a batch of thousands milliseconds.
 var latencyBounds = [...]time.Duration{
 	25 * time.Microsecond, 50 * time.Microsecond, 100 * time.Microsecond, 250 * time.Microsecond, 500 * time.Microsecond,
 	time.Millisecond, 2500 * time.Microsecond, 5 * time.Millisecond, 10 * time.Millisecond, 25 * time.Millisecond,
 	50 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond, time.Second, 5 * time.Second,
 }
 
-// statuses are those that the server answers; anything else is counted under the last.
+// statuses are the counted response statuses; any other status is counted as the last one.
 var statuses = [...]int{200, 400, 404, 405, 408, 413, 415, 422, 503, 500}
 
-// histogram counts durations in fixed buckets; safe for concurrent use, without locks.
+// histogram counts durations in fixed buckets. It is lock-free and safe for concurrent use.
 type histogram struct {
 	buckets [len(latencyBounds) + 1]atomic.Uint64
 	nanos   atomic.Int64
@@ -36,7 +36,7 @@ func (h *histogram) observe(d time.Duration) {
 	h.nanos.Add(int64(d))
 }
 
-// routeMetrics is what is counted for one route.
+// routeMetrics contains the counters of one route.
 type routeMetrics struct {
 	route    string
 	requests [len(statuses)]atomic.Uint64
@@ -52,7 +52,7 @@ func (m *routeMetrics) observe(status int, d time.Duration) {
 	m.latency.observe(d)
 }
 
-// metrics is everything that /metrics tells, in Prometheus' text format.
+// metrics contains the counters that /metrics exposes in Prometheus' text format.
 type metrics struct {
 	started  time.Time
 	routes   []*routeMetrics
@@ -61,14 +61,14 @@ type metrics struct {
 	panics   atomic.Uint64
 }
 
-// route adds a route's counters; only before the server starts.
+// route adds the counters of a route. It must not be called after the server has started.
 func (m *metrics) route(name string) *routeMetrics {
 	r := &routeMetrics{route: name}
 	m.routes = append(m.routes, r)
 	return r
 }
 
-// text renders all metrics; model is nil while nothing is loaded.
+// text renders all metrics; model is nil until it is loaded.
 func (m *metrics) text(model *Model, ready bool) []byte {
 	var b bytes.Buffer
 	family := func(name, kind, help string) {
@@ -78,24 +78,24 @@ func (m *metrics) text(model *Model, ready bool) []byte {
 		family(name, kind, help)
 		fmt.Fprintf(&b, "%s %v\n", name, value)
 	}
-	family("scorer_http_requests_total", "counter", "Requests answered, by route and status.")
+	family("scorer_http_requests_total", "counter", "Completed requests, by route and status.")
 	m.writeRequests(&b)
-	family("scorer_http_request_duration_seconds", "histogram", "Time from the request's headers to the answer, by route.")
+	family("scorer_http_request_duration_seconds", "histogram", "Time from the request's headers to the response, by route.")
 	for _, r := range m.routes {
 		r.writeLatency(&b)
 	}
-	single("scorer_http_requests_in_flight", "gauge", "Requests being answered.", m.inFlight.Load())
+	single("scorer_http_requests_in_flight", "gauge", "Requests in progress.", m.inFlight.Load())
 	single("scorer_rows_total", "counter", "Rows scored.", m.rows.Load())
-	single("scorer_panics_total", "counter", "Requests that failed by a fault of the scorer.", m.panics.Load())
-	single("scorer_ready", "gauge", "1 while the scorer takes requests, 0 while loading or draining.", boolNumber(ready))
+	single("scorer_panics_total", "counter", "Requests that failed because of a panic in the scorer.", m.panics.Load())
+	single("scorer_ready", "gauge", "1 while the scorer is ready, 0 while it is loading or draining.", boolNumber(ready))
 	if model != nil {
-		family("scorer_model_info", "gauge", "The model that serves.")
+		family("scorer_model_info", "gauge", "The served model.")
 		fmt.Fprintf(&b, "scorer_model_info{model=%s} 1\n", label(model.ID))
-		single("scorer_model_load_seconds", "gauge", "Time that loading the model took.", seconds(model.LoadTime))
+		single("scorer_model_load_seconds", "gauge", "Duration of loading the model.", seconds(model.LoadTime))
 	}
 	family("scorer_build_info", "gauge", "The scorer's version.")
 	fmt.Fprintf(&b, "scorer_build_info{version=%s,go=%s} 1\n", label(Version), label(runtime.Version()))
-	single("go_goroutines", "gauge", "Goroutines that exist.", runtime.NumGoroutine())
+	single("go_goroutines", "gauge", "Number of goroutines.", runtime.NumGoroutine())
 	single("process_resident_memory_bytes", "gauge", "Resident memory size.", residentBytes())
 	single("process_start_time_seconds", "gauge", "Start time since the Unix epoch.", seconds(time.Duration(m.started.UnixNano())))
 	return b.Bytes()
@@ -111,7 +111,7 @@ func (m *metrics) writeRequests(b *bytes.Buffer) {
 	}
 }
 
-// writeLatency writes one histogram, cumulative as Prometheus wants it; a route never asked has none.
+// writeLatency writes the route's cumulative histogram, or nothing if the route has not been requested.
 func (m *routeMetrics) writeLatency(b *bytes.Buffer) {
 	const name = "scorer_http_request_duration_seconds"
 	route := label(m.route)
@@ -149,7 +149,7 @@ func boolNumber(v bool) int {
 	return 0
 }
 
-// residentBytes is the process's resident memory, 0 where /proc does not tell.
+// residentBytes returns the process's resident memory, 0 on systems without /proc.
 func residentBytes() int64 {
 	statm, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
@@ -166,5 +166,6 @@ func residentBytes() int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// Version is Leapline's: a test holds it to the Python package's. Not the commit, so that images of equal code are equal.
+// Version is Leapline's version; a test compares it with the Python package's. It does not contain the commit, so that
+// equal code gives equal images.
 const Version = "0.1.0"

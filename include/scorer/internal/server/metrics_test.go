@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// sample is one line of Prometheus' text format.
+// sample is one sample of Prometheus' text format.
 type sample struct {
 	name   string
 	labels map[string]string
@@ -23,11 +23,11 @@ var (
 	headerLine = regexp.MustCompile(`^# (HELP|TYPE) (\S+) (.+)$`)
 )
 
-// parseMetrics reads the text format (version 0.0.4) strictly: every sample belongs to the family announced before it.
+// parseMetrics parses the text format (version 0.0.4) strictly: every sample belongs to the family declared before it.
 func parseMetrics(t testing.TB, text string) []sample {
 	t.Helper()
 	if !strings.HasSuffix(text, "\n") {
-		t.Fatal("the last line has no end")
+		t.Fatal("the last line is not terminated")
 	}
 	types := map[string]string{}
 	family := ""
@@ -37,7 +37,7 @@ func parseMetrics(t testing.TB, text string) []sample {
 			family = header[2]
 			if header[1] == "TYPE" {
 				if types[family] != "" {
-					t.Fatalf("%s is announced twice", family)
+					t.Fatalf("%s is declared twice", family)
 				}
 				types[family] = header[3]
 			}
@@ -64,7 +64,7 @@ func parseMetrics(t testing.TB, text string) []sample {
 			base = strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(base, "_bucket"), "_sum"), "_count")
 		}
 		if base != family || types[family] == "" {
-			t.Fatalf("%s stands under %s", s.name, family)
+			t.Fatalf("%s is listed under %s", s.name, family)
 		}
 		samples = append(samples, s)
 	}
@@ -72,20 +72,20 @@ func parseMetrics(t testing.TB, text string) []sample {
 }
 
 func find(samples []sample, name string, labels ...string) []sample {
-	var found []sample
+	var matches []sample
 	for _, s := range samples {
 		match := s.name == name
 		for i := 0; i+1 < len(labels); i += 2 {
 			match = match && s.labels[labels[i]] == labels[i+1]
 		}
 		if match {
-			found = append(found, s)
+			matches = append(matches, s)
 		}
 	}
-	return found
+	return matches
 }
 
-func TestMetrics(t *testing.T) {
+func TestMetricsCountRequests(t *testing.T) {
 	s, url := serving(t)
 	for range 3 {
 		post(t, url+"/v1/predict", `{"rows":[{"colour":"red","x0":1},{"colour":"red","x0":1}]}`)
@@ -126,7 +126,7 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-func TestHistogram(t *testing.T) {
+func TestHistogramBuckets(t *testing.T) {
 	var m metrics
 	r := m.route("x")
 	for _, d := range []time.Duration{0, 25 * time.Microsecond, 26 * time.Microsecond, 3 * time.Millisecond, time.Minute} {
@@ -155,7 +155,7 @@ func TestHistogram(t *testing.T) {
 	}
 }
 
-func TestCountersLoseNothing(t *testing.T) {
+func TestCountersAreConcurrencySafe(t *testing.T) {
 	var m metrics
 	r := m.route("x")
 	var group sync.WaitGroup
@@ -164,7 +164,7 @@ func TestCountersLoseNothing(t *testing.T) {
 			for range 1000 {
 				r.observe(200, time.Millisecond)
 				r.observe(503, time.Second)
-				r.observe(999, time.Second) // unknown: counted with the last
+				r.observe(999, time.Second) // not listed: counted as the last status
 			}
 		})
 	}

@@ -18,31 +18,31 @@ import (
 
 const manifestEntry = "leapline/manifest.json"
 
-// maxPlans bounds how many choices of columns a model keeps compiled; more are compiled again each time.
+// maxPlans bounds the number of cached plans; further choices of columns are compiled for each request.
 const maxPlans = 64
 
-// Model is a loaded archive, ready to score. Immutable but for its cache of plans.
+// Model is a loaded archive, ready to score. It is immutable except for its cache of plans.
 type Model struct {
-	// ID is <data day>-<first 12 hex digits of the archive's SHA-256>; the digits alone for an archive without a manifest,
-	// the bundle's own uid for one that is a directory.
+	// ID is <data day>-<first 12 hex digits of the archive's SHA-256>; only the digits for an archive without a manifest,
+	// the bundle's uid for a bundle directory.
 	ID       string
 	LoadTime time.Duration
 
-	program     *engine.Program
-	manifest    *Manifest
-	inputs      []engine.Column
-	standard    *scoring // answers with the final outputs
-	live        *live    // scores sessions; nil if the archive cannot
-	unable      string   // and why not
-	items       *items   // ranks a session's items; nil if the archive cannot
-	description []byte   // of GET /v1/model
-	openAPI     []byte
-	answerStart []byte // of a prediction's JSON
+	program           *engine.Program
+	manifest          *Manifest
+	inputs            []engine.Column
+	standard          *compiledPlan  // computes the final outputs
+	sessions          *sessionScorer // nil if the archive cannot score sessions
+	unsupportedReason string         // why sessions is nil
+	items             *itemRanker    // nil if the archive has no item model
+	description       []byte         // response of GET /v1/model
+	openAPI           []byte         // response of GET /openapi.json
+	responsePrefix    []byte         // {"model":"<id>", with the comma
 
 	transformers sync.Pool // of *transform.Transformer
 
 	mu    sync.Mutex
-	plans map[string]*scoring
+	plans map[string]*compiledPlan
 }
 
 // Load reads, checks and compiles an archive.
@@ -56,7 +56,7 @@ func Load(path string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{ID: archive.UID, program: program, inputs: program.Inputs(), plans: map[string]*scoring{}}
+	m := &Model{ID: archive.UID, program: program, inputs: program.Inputs(), plans: map[string]*compiledPlan{}}
 	rawManifest, err := m.readManifest(archive)
 	if err != nil {
 		return nil, err
@@ -74,12 +74,12 @@ func Load(path string) (*Model, error) {
 	if err := m.poolTransformers(); err != nil {
 		return nil, err
 	}
-	m.answerStart = append(jsonscan.AppendString([]byte(`{"model":`), m.ID), `,"rows":[`...)
+	m.responsePrefix = append(jsonscan.AppendString([]byte(`{"model":`), m.ID), ',')
 	m.LoadTime = time.Since(start)
 	return m, nil
 }
 
-// poolTransformers makes a first transformer, to know that all others can be made.
+// poolTransformers creates the first transformer, which shows that the others can be created too.
 func (m *Model) poolTransformers() error {
 	first, err := transform.New(m.program)
 	if err != nil {
@@ -88,7 +88,7 @@ func (m *Model) poolTransformers() error {
 	m.transformers.New = func() any {
 		t, err := transform.New(m.program)
 		if err != nil {
-			panic(err) // the first one went well
+			panic(err) // the same call succeeded above
 		}
 		return t
 	}
@@ -96,7 +96,7 @@ func (m *Model) poolTransformers() error {
 	return nil
 }
 
-// readManifest sets the manifest and the id that comes of it.
+// readManifest sets the manifest and the model's id, and returns the manifest's text.
 func (m *Model) readManifest(archive *bundle.Archive) ([]byte, error) {
 	data, found, err := archive.Extra(manifestEntry)
 	if err != nil {
@@ -117,70 +117,70 @@ func (m *Model) readManifest(archive *bundle.Archive) ([]byte, error) {
 	return data, nil
 }
 
-// scoring answers with one choice of columns.
-type scoring struct {
-	plan        *engine.Plan
+// compiledPlan computes one choice of output columns.
+type compiledPlan struct {
 	rows        sync.Pool // of *engine.Row
 	inputs      []engine.Column
-	index       map[string]int // of the plan's inputs by name; -1 for inputs of the model that the plan does not need
-	outputs     []output       // to be shown
-	width       int            // numbers and texts of the inputs, vectors spread out
-	probability int            // the plan's output that buy comes from, -1 if there is none
+	index       map[string]int // index in inputs by name; -1 for the model's inputs that the plan does not need
+	outputs     []output       // the requested columns
+	width       int            // number of values in a CSV row of the inputs: vectors count each element
+	probability int            // index of the output that buy is computed from; -1 if there is none
 }
 
-// output is one column of an answer.
+// output is a column of the response.
 type output struct {
 	engine.Column
-	key []byte // "name": as JSON
+	key []byte // the name as a JSON key, with the colon
 }
 
-// plan gives the scoring of a choice of columns.
-func (m *Model) plan(columns []string) (*scoring, error) {
+// plan returns the plan for a choice of columns.
+func (m *Model) plan(columns []string) (*compiledPlan, error) {
 	key := strings.Join(columns, "\x00")
 	m.mu.Lock()
-	found := m.plans[key]
+	cached := m.plans[key]
 	m.mu.Unlock()
-	if found != nil {
-		return found, nil
+	if cached != nil {
+		return cached, nil
 	}
-	made, err := m.compile(columns)
+	plan, err := m.compile(columns)
 	if err != nil {
 		return nil, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.plans) < maxPlans {
-		m.plans[key] = made
+		m.plans[key] = plan
 	}
-	return made, nil
+	return plan, nil
 }
 
-func (m *Model) compile(columns []string) (*scoring, error) {
+func (m *Model) compile(columns []string) (*compiledPlan, error) {
 	needed := columns
 	probability := m.probability()
 	if probability != "" && !slices.Contains(columns, probability) {
 		needed = append(slices.Clone(columns), probability)
 	}
-	plan, err := m.program.Plan(needed...)
+	program, err := m.program.Plan(needed...)
 	if err != nil {
 		return nil, err
 	}
-	c := &scoring{plan: plan, inputs: plan.Inputs(), index: map[string]int{}, probability: slices.Index(needed, probability)}
-	c.rows.New = func() any { return plan.NewRow() }
+	plan := &compiledPlan{inputs: program.Inputs(), index: map[string]int{}, probability: slices.Index(needed, probability)}
+	plan.rows.New = func() any { return program.NewRow() }
 	for _, in := range m.inputs {
-		c.index[in.Name] = -1
+		plan.index[in.Name] = -1
 	}
-	for i, in := range c.inputs {
-		c.index[in.Name] = i
-		c.width += max(in.Width, 1)
+	for i, in := range plan.inputs {
+		plan.index[in.Name] = i
+		plan.width += max(in.Width, 1)
 	}
-	for _, out := range plan.Outputs()[:len(columns)] {
-		c.outputs = append(c.outputs, output{out, append(jsonscan.AppendString(nil, out.Name), ':')})
+	for _, out := range program.Outputs()[:len(columns)] {
+		plan.outputs = append(plan.outputs, output{out, append(jsonscan.AppendString(nil, out.Name), ':')})
 	}
-	return c, nil
+	return plan, nil
 }
 
-// probability names the column that buy is made of: with a manifest, the probabilities of two classes.
+// probability returns the name of the column that buy is computed from: the probabilities of two classes, in an archive
+// with a manifest. It returns "" if there is none.
 func (m *Model) probability() string {
 	if m.manifest == nil {
 		return ""
@@ -193,13 +193,7 @@ func (m *Model) probability() string {
 	return ""
 }
 
-// buys says whether answers have buy, and whether they have segment.
-func (m *Model) buys() (buy, segment bool) {
-	buy = m.probability() != ""
-	return buy, buy && m.manifest.Threshold != nil
-}
-
-// describe makes the answer of GET /v1/model.
+// describe renders the response of GET /v1/model.
 func (m *Model) describe(archive *bundle.Archive, manifest []byte) {
 	b := jsonscan.AppendString([]byte(`{"model":`), m.ID)
 	b = append(b, `,"bundle":{`...)
@@ -223,29 +217,29 @@ func (m *Model) describe(archive *bundle.Archive, manifest []byte) {
 		b = jsonscan.AppendString(b, out.Name)
 	}
 	b = append(b, ']')
-	if m.live != nil {
-		b = m.live.appendFeatureNames(b, "features")
+	if m.sessions != nil {
+		b = m.sessions.appendFeatureNames(b, "features")
 	}
 	if m.items != nil {
 		b = m.items.appendFeatureNames(b, "item_features")
 	}
 	if manifest != nil {
-		b = append(append(b, `,"manifest":`...), compact(manifest)...)
+		b = append(append(b, `,"manifest":`...), compactJSON(manifest)...)
 	}
 	m.description = append(b, "}\n"...)
 }
 
-// compact puts valid JSON on one line.
-func compact(text []byte) []byte {
+// compactJSON puts valid JSON on one line.
+func compactJSON(text []byte) []byte {
 	var value json.RawMessage = text
 	line, err := json.Marshal(value)
-	if err != nil { // parseManifest has read it already
+	if err != nil { // cannot happen: parseManifest has parsed it
 		return text
 	}
 	return line
 }
 
-// appendFields writes columns as a leap frame's schema has them.
+// appendFields appends columns in the form of a leap frame's schema.
 func appendFields(b []byte, columns []engine.Column) []byte {
 	b = append(b, '[')
 	for i, c := range columns {
@@ -258,8 +252,14 @@ func appendFields(b []byte, columns []engine.Column) []byte {
 	return append(b, ']')
 }
 
-// wanted says in words what a value of a column must be.
-func wanted(c engine.Column) string {
+// hasBuy reports whether responses contain buy, and whether they contain segment.
+func (m *Model) hasBuy() (buy, segment bool) {
+	buy = m.probability() != ""
+	return buy, buy && m.manifest.Threshold != nil
+}
+
+// expectedValue describes the values of a column for error messages.
+func expectedValue(c engine.Column) string {
 	switch {
 	case c.Type.Kind == frame.Tensor:
 		return fmt.Sprintf("an array of %d numbers", c.Width)

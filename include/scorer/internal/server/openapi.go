@@ -11,14 +11,14 @@ import (
 	"leapline/scorer/frame"
 )
 
-// openAPITemplate is the document but for what depends on the model, which stands there as "@name".
+// openAPITemplate is the document with placeholders of the form "@name" for the parts that depend on the model.
 //
 //go:embed openapi.template.json
 var openAPITemplate string
 
 type schema map[string]any
 
-// openAPIDocument describes the API of a model: the names and types of its columns stand in the schemas.
+// openAPIDocument returns the document for a model; its schemas contain the names and types of the model's columns.
 func openAPIDocument(m *Model) ([]byte, error) {
 	var columns []string
 	for _, out := range m.program.Outputs() {
@@ -26,16 +26,16 @@ func openAPIDocument(m *Model) ([]byte, error) {
 	}
 	sample, err := json.Marshal(map[string]any{"schema": json.RawMessage(inputSchema(m)), "rows": []any{}})
 	if err != nil {
-		return nil, fmt.Errorf("describing the model: %w", err)
+		return nil, fmt.Errorf("rendering the OpenAPI document: %w", err)
 	}
 	text := strings.NewReplacer(`"@maxRows"`, strconv.Itoa(maxRows), `"@maxEvents"`, strconv.Itoa(maxEvents)).Replace(openAPITemplate)
 	for name, value := range map[string]any{
-		"@row": rowSchema(m), "@answer": answerSchema(m), "@columns": columns, "@frame": json.RawMessage(sample),
+		"@row": rowSchema(m), "@answer": responseRowSchema(m), "@columns": columns, "@frame": json.RawMessage(sample),
 		"@items": itemsSchema(m),
 	} {
 		part, err := json.Marshal(value)
 		if err != nil {
-			return nil, fmt.Errorf("describing the model: %w", err)
+			return nil, fmt.Errorf("rendering the OpenAPI document: %w", err)
 		}
 		text = strings.Replace(text, `"`+name+`"`, string(part), 1)
 	}
@@ -46,7 +46,7 @@ func inputSchema(m *Model) []byte {
 	return append(appendFields([]byte(`{"fields":`), m.standard.inputs), '}')
 }
 
-// rowSchema describes one row of a prediction. Inputs that the final outputs do not need may be left out.
+// rowSchema returns the schema of a row to score. Inputs that the final outputs do not need are optional.
 func rowSchema(m *Model) schema {
 	properties := schema{}
 	for _, in := range m.inputs {
@@ -59,12 +59,12 @@ func rowSchema(m *Model) schema {
 	return schema{"type": "object", "properties": properties, "required": required, "additionalProperties": false}
 }
 
-// itemsSchema describes the wish for ranked items, which needs a model of them.
+// itemsSchema returns the schema of the flag that requests ranked items; it is false without an item model.
 func itemsSchema(m *Model) schema {
 	if m.items != nil {
-		return schema{"type": "boolean", "default": false, "description": "Whether to rank the session's items too."}
+		return schema{"type": "boolean", "default": false, "description": "Whether to rank the session's items."}
 	}
-	return schema{"const": false, "description": "Whether to rank the session's items too: this archive has no model of them."}
+	return schema{"const": false, "description": "Whether to rank the session's items; this archive has no item model."}
 }
 
 func inputType(c engine.Column) schema {
@@ -79,13 +79,13 @@ func inputType(c engine.Column) schema {
 	return schema{"type": "number"}
 }
 
-// answerSchema describes one answer. What is not a number, such as a sum beyond a double's range, is null.
-func answerSchema(m *Model) schema {
+// responseRowSchema returns the schema of a scored row. Values that JSON cannot represent (NaN, infinities) are null.
+func responseRowSchema(m *Model) schema {
 	properties := schema{}
 	for _, out := range m.program.Outputs() {
 		properties[out.Name] = outputType(out)
 	}
-	buy, segment := m.buys()
+	buy, segment := m.hasBuy()
 	if buy {
 		properties["buy"] = schema{
 			"type": []string{"number", "null"}, "minimum": 0, "maximum": 1, "description": "Calibrated probability of class 1.",

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestOpenAPIDocument(t *testing.T) {
+func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 	s, url := serving(t)
 	r := get(t, url+"/openapi.json")
 	var document map[string]any
@@ -15,7 +15,7 @@ func TestOpenAPIDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	if strings.Contains(r.body, `"@`) {
-		t.Error("a placeholder is left")
+		t.Error("a placeholder was not replaced")
 	}
 	for path, at := range s.routes {
 		methods, _ := document["paths"].(map[string]any)[path].(map[string]any)
@@ -24,22 +24,22 @@ func TestOpenAPIDocument(t *testing.T) {
 		}
 	}
 	if n := len(document["paths"].(map[string]any)); n != len(s.routes) {
-		t.Errorf("%d paths described, %d there", n, len(s.routes))
+		t.Errorf("%d paths described, expected %d", n, len(s.routes))
 	}
 	checkReferences(t, document, document)
 }
 
-// checkReferences follows every $ref.
+// checkReferences checks that the target of every $ref exists.
 func checkReferences(t *testing.T, document map[string]any, at any) {
 	switch value := at.(type) {
 	case map[string]any:
-		if to, found := value["$ref"].(string); found {
+		if to, ok := value["$ref"].(string); ok {
 			var target any = document
 			for _, part := range strings.Split(strings.TrimPrefix(to, "#/"), "/") {
 				target, _ = target.(map[string]any)[part]
 			}
 			if target == nil {
-				t.Errorf("%s leads nowhere", to)
+				t.Errorf("%s has no target", to)
 			}
 		}
 		for _, inner := range value {

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"fmt"
 	"net/http"
 
 	"leapline/scorer/engine"
@@ -9,113 +8,109 @@ import (
 	"leapline/scorer/internal/jsonscan"
 )
 
-// rowsBetweenChecks is how many rows are scored between two looks at whether the caller still waits.
+// rowsBetweenChecks is the number of rows scored between two checks whether the client is still waiting.
 const rowsBetweenChecks = 256
 
 // predict scores rows of named values:
 //
 //	{"rows": [{"x0": 1.5, "colour": "red"}, ...], "columns": ["prediction"]}
-func (s *Server) predict(m *Model, x *exchange) error {
-	q, err := x.readQuery()
+func (s *Server) predict(m *Model, req *request) error {
+	q, err := req.readPredictQuery()
 	if err != nil {
 		return err
 	}
-	c := m.standard
+	plan := m.standard
 	if q.columns != nil {
-		if c, err = m.plan(q.columns); err != nil {
-			return problem(http.StatusUnprocessableEntity, "%v", err)
+		if plan, err = m.plan(q.columns); err != nil {
+			return newProblem(http.StatusUnprocessableEntity, "%v", err)
 		}
 	}
-	x.contentType = jsonType
-	x.out = append(x.out, m.answerStart...)
-	row := c.rows.Get().(*engine.Row)
-	n, err := s.predictRows(m, c, x, row, q)
+	req.contentType = jsonType
+	req.out = append(append(req.out, m.responsePrefix...), `"rows":[`...)
+	row := plan.rows.Get().(*engine.Row)
+	n, err := s.forEach(req, q.payload, func(n int) error { return m.predictRow(plan, req, row, n) })
 	if err != nil {
 		return err
 	}
-	c.rows.Put(row)
+	plan.rows.Put(row)
 	s.metrics.rows.Add(uint64(n))
-	x.out = append(x.out, "]}\n"...)
+	req.out = append(req.out, "]}\n"...)
 	return nil
 }
 
-// predictRows scores the rows one by one, straight from the body into the answer; it gives their number.
-func (s *Server) predictRows(m *Model, c *scoring, x *exchange, row *engine.Row, q query) (int, error) {
-	x.scan.Seek(q.at)
-	if q.single {
-		return 1, s.predictRow(m, c, x, row, 0)
+// forEach calls score for each element of the payload. Score reads the element that is next in the body and appends its
+// result to the response; forEach writes the commas. It returns the number of elements.
+func (s *Server) forEach(req *request, p payload, score func(n int) error) (int, error) {
+	req.scan.Seek(p.start)
+	if p.single {
+		return 1, score(0)
 	}
-	if err := x.scan.Array(); err != nil {
-		return 0, notJSON(err)
+	if err := req.scan.Array(); err != nil {
+		return 0, malformedJSON(err)
 	}
 	for n := 0; ; n++ {
-		more, err := x.scan.Elem(n == 0)
+		more, err := req.scan.Elem(n == 0)
 		if err != nil {
-			return n, notJSON(err)
+			return n, malformedJSON(err)
 		}
 		if !more {
 			return n, nil
 		}
-		if err := s.checkRow(x, n, len(x.out)); err != nil {
+		if err := s.checkLimits(req, n, len(req.out)); err != nil {
 			return n, err
 		}
 		if n > 0 {
-			x.out = append(x.out, ',')
+			req.out = append(req.out, ',')
 		}
-		if err := s.predictRow(m, c, x, row, n); err != nil {
+		if err := score(n); err != nil {
 			return n, err
 		}
 	}
 }
 
-// checkRow is called before each row, with the size of the answer so far. It refuses more than is taken or given at
-// once, and stops when the caller has gone or its time is up.
-func (s *Server) checkRow(x *exchange, n, size int) error {
+// checkLimits is called before each row with the size of the response so far. It rejects requests that exceed the limits
+// on rows and response size, and stops when the client has disconnected or the time limit has passed.
+func (s *Server) checkLimits(req *request, n, size int) error {
 	switch {
 	case n == s.maxRows:
-		return problem(http.StatusRequestEntityTooLarge, "more than %d rows, the most that are taken at once", n)
-	case size > maxAnswer:
-		return problem(http.StatusRequestEntityTooLarge,
-			"after %d rows the answer has %d bytes, the most that is given at once: ask for fewer rows or columns", n, size)
-	case n%rowsBetweenChecks == rowsBetweenChecks-1 && x.request.Context().Err() != nil:
-		return problem(http.StatusServiceUnavailable, "stopped after %d rows: the request's time is up", n)
+		return newProblem(http.StatusRequestEntityTooLarge, "too many rows (max %d)", n)
+	case size > maxResponse:
+		return newProblem(http.StatusRequestEntityTooLarge,
+			"the response exceeds %d bytes after %d rows; request fewer rows or columns", maxResponse, n)
+	case n%rowsBetweenChecks == rowsBetweenChecks-1 && req.http.Context().Err() != nil:
+		return newProblem(http.StatusServiceUnavailable, "request timed out after %d rows", n)
 	}
 	return nil
 }
 
-func (s *Server) predictRow(m *Model, c *scoring, x *exchange, row *engine.Row, n int) error {
+// predictRow scores the row that is next in the body.
+func (m *Model) predictRow(plan *compiledPlan, req *request, row *engine.Row, n int) error {
 	row.Reset()
-	if p, err := x.readRow(c, row); p != nil || err != nil {
+	if p, err := req.readRow(plan, row); p != nil || err != nil {
 		if p != nil {
-			return p.inRow(n)
+			return p.withRow(n)
 		}
-		return notJSON(err)
+		return malformedJSON(err)
 	}
 	if err := row.Run(); err != nil {
-		return problem(http.StatusUnprocessableEntity, "%v", err).inRow(n)
+		return newProblem(http.StatusUnprocessableEntity, "%v", err).withRow(n)
 	}
-	x.out = append(x.out, '{')
-	for k := range c.outputs {
+	req.out = append(req.out, '{')
+	for k := range plan.outputs {
 		if k > 0 {
-			x.out = append(x.out, ',')
+			req.out = append(req.out, ',')
 		}
-		x.out = append(x.out, c.outputs[k].key...)
-		x.out = appendOutput(x.out, row, k, c.outputs[k].Column)
+		req.out = append(req.out, plan.outputs[k].key...)
+		req.out = appendOutput(req.out, row, k, plan.outputs[k].Column)
 	}
-	if c.probability >= 0 {
-		x.out = m.appendBuy(x.out, row.Vector(c.probability)[1])
+	if plan.probability >= 0 {
+		req.out = m.appendBuy(req.out, row.Vector(plan.probability)[1])
 	}
-	x.out = append(x.out, '}')
+	req.out = append(req.out, '}')
 	return nil
 }
 
-func (p *Problem) inRow(n int) *Problem {
-	p.Detail = fmt.Sprintf("row %d: %s", n, p.Detail)
-	p.Row = &n
-	return p
-}
-
-// appendBuy writes the calibrated probability and the segment.
+// appendBuy appends the calibrated probability and the segment.
 func (m *Model) appendBuy(b []byte, p float64) []byte {
 	p = m.manifest.Calibration.apply(p)
 	b = jsonscan.AppendFloat(append(b, `,"buy":`...), p)
@@ -128,7 +123,7 @@ func (m *Model) appendBuy(b []byte, p float64) []byte {
 	return append(b, `,"segment":"defer"`...)
 }
 
-// appendOutput writes a column's value: a number, a string, or a vector as a plain array.
+// appendOutput appends output k: a number, a string, or a vector as an array.
 func appendOutput(b []byte, row *engine.Row, k int, c engine.Column) []byte {
 	switch {
 	case c.Width == 0:

@@ -6,8 +6,8 @@ import (
 	"net/http"
 )
 
-// Problem is an error as RFC 9457 (application/problem+json) has it. Row, Column and Pointer are extension members: where
-// in the request the fault is, counted from 0; Pointer is a JSON pointer (RFC 6901).
+// Problem is an error response as defined by RFC 9457 (application/problem+json). Row, Column and Pointer are extension
+// members that locate the error in the request: Row counts from 0, Pointer is a JSON pointer (RFC 6901).
 type Problem struct {
 	Type    string `json:"type"`
 	Title   string `json:"title"`
@@ -18,12 +18,36 @@ type Problem struct {
 	Pointer string `json:"pointer,omitempty"`
 }
 
+// Error returns the problem's detail.
 func (p *Problem) Error() string {
 	return p.Detail
 }
 
-func problem(status int, format string, args ...any) *Problem {
+func newProblem(status int, format string, args ...any) *Problem {
 	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: fmt.Sprintf(format, args...)}
+}
+
+// malformedJSON returns the problem for a body that is not JSON of the expected structure.
+func malformedJSON(err error) error {
+	return newProblem(http.StatusBadRequest, "malformed JSON body: %v", err)
+}
+
+// withRow sets the row in which the error occurred.
+func (p *Problem) withRow(n int) *Problem {
+	p.Detail, p.Row = fmt.Sprintf("row %d: %s", n, p.Detail), &n
+	return p
+}
+
+// withColumn sets the column that the error is about.
+func (p *Problem) withColumn(name string) *Problem {
+	p.Column = name
+	return p
+}
+
+// withPointer sets the JSON pointer to the erroneous value.
+func (p *Problem) withPointer(pointer string) *Problem {
+	p.Detail, p.Pointer = pointer+": "+p.Detail, pointer
+	return p
 }
 
 func (p *Problem) write(w http.ResponseWriter) {
@@ -35,5 +59,5 @@ func (p *Problem) write(w http.ResponseWriter) {
 	header["Content-Type"] = []string{"application/problem+json"}
 	header["Cache-Control"] = []string{"no-store"}
 	w.WriteHeader(p.Status)
-	_, _ = w.Write(append(body, '\n')) // a client that has gone away needs no answer
+	_, _ = w.Write(append(body, '\n')) // fails only if the client has disconnected
 }

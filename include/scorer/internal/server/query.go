@@ -5,36 +5,47 @@ import (
 	"slices"
 )
 
-// query is a prediction's request but for the rows, which stay in the body.
-type query struct {
-	at      int  // where rows or row begins
-	single  bool // row, not rows
+// payload locates the array or single object to score in the body, which is scanned a second time to score it.
+type payload struct {
+	start  int  // offset in the body; -1 if absent
+	single bool // one object instead of an array
+}
+
+// predictQuery is the request of /v1/predict without its rows.
+type predictQuery struct {
+	payload
 	columns []string
 }
 
-// readQuery goes over the whole body, which is thereby known to be JSON.
-func (x *exchange) readQuery() (query, error) {
-	q := query{at: -1}
-	if err := x.members(func(key []byte) error { return x.readMember(&q, key) }); err != nil {
-		return q, err
+// readPredictQuery scans the whole body, which validates its JSON.
+func (req *request) readPredictQuery() (predictQuery, error) {
+	q := predictQuery{payload: payload{start: -1}}
+	err := req.readObject(func(key []byte) error {
+		switch string(key) {
+		case "columns":
+			return req.readColumns(&q)
+		case "rows", "row":
+			return req.locate(&q.payload, "rows", "row", string(key) == "row")
+		}
+		return newProblem(http.StatusBadRequest, `unknown member %.80q, expected rows, row or columns`, key)
+	})
+	if err == nil && q.start < 0 {
+		err = newProblem(http.StatusBadRequest, `"rows" is missing: send {"rows":[{...}]} or {"row":{...}}`)
 	}
-	if q.at < 0 {
-		return q, problem(http.StatusBadRequest, `"rows" is missing: send {"rows":[{...}]} or {"row":{...}}`)
-	}
-	return q, nil
+	return q, err
 }
 
-// members gives each name of the body's object to read, which takes the value, and sees that nothing follows the object.
-func (x *exchange) members(read func(key []byte) error) error {
-	s := &x.scan
-	s.Reset(x.body)
+// readObject calls read for each key of the body's object; read consumes the value. Nothing may follow the object.
+func (req *request) readObject(read func(key []byte) error) error {
+	s := &req.scan
+	s.Reset(req.body)
 	if err := s.Object(); err != nil {
-		return notJSON(err)
+		return malformedJSON(err)
 	}
 	for first := true; ; first = false {
 		key, more, err := s.Key(first)
 		if err != nil {
-			return notJSON(err)
+			return malformedJSON(err)
 		}
 		if !more {
 			break
@@ -44,69 +55,61 @@ func (x *exchange) members(read func(key []byte) error) error {
 		}
 	}
 	if err := s.End(); err != nil {
-		return notJSON(err)
+		return malformedJSON(err)
 	}
 	return nil
 }
 
-func (x *exchange) readMember(q *query, key []byte) error {
-	s := &x.scan
-	rows, row := string(key) == "rows", string(key) == "row"
+// locate notes where the payload starts and skips it. The member is named many for an array, one for a single object.
+func (req *request) locate(p *payload, many, one string, single bool) error {
+	s := &req.scan
 	switch next := s.Peek(); {
-	case string(key) == "columns":
-		if q.columns != nil {
-			return problem(http.StatusBadRequest, `"columns" is there twice`)
-		}
-		return x.readColumns(q)
-	case !rows && !row:
-		return problem(http.StatusBadRequest, `unknown member %.80q, expected rows, row or columns`, key)
-	case q.at >= 0:
-		return problem(http.StatusBadRequest, `send "rows" or "row", and once`)
-	case rows && next != '[':
-		return problem(http.StatusBadRequest, `"rows" must be an array of objects`)
+	case p.start >= 0:
+		return newProblem(http.StatusBadRequest, `send exactly one of %q and %q`, many, one)
+	case !single && next != '[':
+		return newProblem(http.StatusBadRequest, `%q must be an array of objects`, many).withPointer("/" + many)
 	}
-	q.at, q.single = s.Pos(), row
+	p.start, p.single = s.Pos(), single
 	if err := s.Skip(); err != nil {
-		return notJSON(err)
+		return malformedJSON(err)
 	}
 	return nil
 }
 
-func (x *exchange) readColumns(q *query) error {
-	s := &x.scan
-	refusal := problem(http.StatusBadRequest, `"columns" must be an array of different column names, at least one`)
-	if s.Peek() != '[' {
-		return refusal
+func (req *request) readColumns(q *predictQuery) error {
+	s := &req.scan
+	invalid := newProblem(http.StatusBadRequest, `"columns" must be a non-empty array of distinct column names`)
+	switch {
+	case q.columns != nil:
+		return newProblem(http.StatusBadRequest, `"columns" is duplicated`)
+	case s.Peek() != '[':
+		return invalid
 	}
 	if err := s.Array(); err != nil {
-		return notJSON(err)
+		return malformedJSON(err)
 	}
 	for {
 		more, err := s.Elem(len(q.columns) == 0)
 		if err != nil {
-			return notJSON(err)
+			return malformedJSON(err)
 		}
 		if !more {
 			break
 		}
 		if s.Peek() != '"' {
-			return refusal
+			return invalid
 		}
 		name, err := s.String()
 		if err != nil {
-			return notJSON(err)
+			return malformedJSON(err)
 		}
 		if slices.Contains(q.columns, string(name)) {
-			return refusal
+			return invalid
 		}
 		q.columns = append(q.columns, string(name))
 	}
 	if q.columns == nil {
-		return refusal
+		return invalid
 	}
 	return nil
-}
-
-func notJSON(err error) error {
-	return problem(http.StatusBadRequest, "the body is not the JSON that is expected here: %v", err)
 }

@@ -9,17 +9,17 @@ import (
 	"leapline/scorer/internal/jsonscan"
 )
 
-// readRow reads one object into the row. The problem is about the row's content, the error about its JSON.
-func (x *exchange) readRow(c *scoring, row *engine.Row) (*Problem, error) {
-	s := &x.scan
+// readRow reads one object into the row. The problem is about the row's values, the error about malformed JSON.
+func (req *request) readRow(plan *compiledPlan, row *engine.Row) (*Problem, error) {
+	s := &req.scan
 	if s.Peek() != '{' {
-		return problem(http.StatusUnprocessableEntity, "expected an object of named values"), nil
+		return newProblem(http.StatusUnprocessableEntity, "expected an object of named values"), nil
 	}
 	if err := s.Object(); err != nil {
 		return nil, err
 	}
-	x.beginRow(len(c.inputs))
-	given, guess := 0, 0
+	req.startRow(len(plan.inputs))
+	count, guess := 0, 0
 	for first := true; ; first = false {
 		key, more, err := s.Key(first)
 		if err != nil {
@@ -28,68 +28,64 @@ func (x *exchange) readRow(c *scoring, row *engine.Row) (*Problem, error) {
 		if !more {
 			break
 		}
-		i, p := c.find(key, guess)
+		i, p := plan.inputIndex(key, guess)
 		if p != nil {
 			return p, nil
 		}
-		if i < 0 { // the model has the column, but what is asked for does not need it
+		if i < 0 { // an input of the model that the requested outputs do not need
 			if err := s.Skip(); err != nil {
 				return nil, err
 			}
 			continue
 		}
-		if x.seen[i] == x.row {
-			return problem(http.StatusUnprocessableEntity, "column %q is given twice", key).about(key), nil
+		if req.seen[i] == req.row {
+			return newProblem(http.StatusUnprocessableEntity, "column %q is duplicated", key).withColumn(string(key)), nil
 		}
-		x.seen[i] = x.row
-		given, guess = given+1, i+1
-		if p, err := x.readValue(row, i, &c.inputs[i]); p != nil || err != nil {
+		req.seen[i] = req.row
+		count, guess = count+1, i+1
+		if p, err := req.readValue(row, i, &plan.inputs[i]); p != nil || err != nil {
 			return p, err
 		}
 	}
-	if given < len(c.inputs) {
-		return x.missing(c), nil
+	if count < len(plan.inputs) {
+		return req.missingColumn(plan), nil
 	}
 	return nil, nil
 }
 
-func (x *exchange) beginRow(inputs int) {
-	if len(x.seen) < inputs {
-		x.seen = make([]uint64, inputs)
+func (req *request) startRow(inputs int) {
+	if len(req.seen) < inputs {
+		req.seen = make([]uint64, inputs)
 	}
-	x.row++
-	x.text = x.text[:0]
+	req.row++
+	req.text = req.text[:0]
 }
 
-// find gives the plan's input of a name. Rows mostly have the same order, so the one after the last is tried first.
-func (c *scoring) find(key []byte, guess int) (int, *Problem) {
-	if guess < len(c.inputs) && c.inputs[guess].Name == string(key) {
+// inputIndex returns the index of a column, -1 if the plan does not need it. Most rows have the same order of columns, so
+// the one after the previous column is tried first.
+func (plan *compiledPlan) inputIndex(key []byte, guess int) (int, *Problem) {
+	if guess < len(plan.inputs) && plan.inputs[guess].Name == string(key) {
 		return guess, nil
 	}
-	i, known := c.index[string(key)]
-	if !known {
-		return 0, problem(http.StatusUnprocessableEntity, "the model has no input column %.80q", key).about(key)
+	i, ok := plan.index[string(key)]
+	if !ok {
+		return 0, newProblem(http.StatusUnprocessableEntity, "unknown input column %.80q", key).withColumn(string(key))
 	}
 	return i, nil
 }
 
-func (x *exchange) missing(c *scoring) *Problem {
-	for i, in := range c.inputs {
-		if x.seen[i] != x.row {
-			return problem(http.StatusUnprocessableEntity, "column %q is missing", in.Name).about([]byte(in.Name))
+func (req *request) missingColumn(plan *compiledPlan) *Problem {
+	for i, in := range plan.inputs {
+		if req.seen[i] != req.row {
+			return newProblem(http.StatusUnprocessableEntity, "column %q is missing", in.Name).withColumn(in.Name)
 		}
 	}
 	return nil
 }
 
-func (p *Problem) about(column []byte) *Problem {
-	p.Column = string(column)
-	return p
-}
-
 // readValue reads the value of input i.
-func (x *exchange) readValue(row *engine.Row, i int, c *engine.Column) (*Problem, error) {
-	s := &x.scan
+func (req *request) readValue(row *engine.Row, i int, c *engine.Column) (*Problem, error) {
+	s := &req.scan
 	next := s.Peek()
 	switch {
 	case next == 'n' && c.Type.Nullable && c.Width == 0:
@@ -99,77 +95,80 @@ func (x *exchange) readValue(row *engine.Row, i int, c *engine.Column) (*Problem
 		row.SetNull(i)
 		return nil, nil
 	case c.Width > 0 && next == '[':
-		return x.readVector(row, i, c)
+		return req.readVector(row, i, c)
 	case c.Width > 0:
 	case c.Type.Base == frame.String && next == '"':
 		text, err := s.String()
 		if err != nil {
 			return nil, err
 		}
-		return refused(c, row.SetText(i, x.keep(text))), nil
+		return valueProblem(c, row.SetText(i, req.copyText(text))), nil
 	case c.Type.Base != frame.String && (next == '-' || next-'0' <= 9):
-		return x.readNumber(row, i, c)
+		return req.readNumber(row, i, c)
 	}
 	raw, err := s.Raw()
 	if err != nil {
 		return nil, err
 	}
-	return problem(http.StatusUnprocessableEntity, "column %q must be %s, found %.40s", c.Name, wanted(*c), raw).about([]byte(c.Name)), nil
+	return newProblem(http.StatusUnprocessableEntity, "column %q must be %s, found %.40s", c.Name, expectedValue(*c), raw).
+		withColumn(c.Name), nil
 }
 
-// refused turns an engine's refusal of a value into a problem.
-func refused(c *engine.Column, err error) *Problem {
+// valueProblem turns the engine's error about a value into a problem.
+func valueProblem(c *engine.Column, err error) *Problem {
 	if err == nil {
 		return nil
 	}
-	return problem(http.StatusUnprocessableEntity, "%v", err).about([]byte(c.Name))
+	return newProblem(http.StatusUnprocessableEntity, "%v", err).withColumn(c.Name)
 }
 
-func (x *exchange) readNumber(row *engine.Row, i int, c *engine.Column) (*Problem, error) {
-	raw, err := x.scan.Number()
+func (req *request) readNumber(row *engine.Row, i int, c *engine.Column) (*Problem, error) {
+	raw, err := req.scan.Number()
 	if err != nil {
 		return nil, err
 	}
 	value, err := jsonscan.ParseFloat(raw)
 	if err != nil {
-		return problem(http.StatusUnprocessableEntity, "column %q: %.40s does not fit a double", c.Name, raw).about([]byte(c.Name)), nil
+		return newProblem(http.StatusUnprocessableEntity, "column %q: %.40s is out of range for a double", c.Name, raw).
+			withColumn(c.Name), nil
 	}
-	return refused(c, row.SetDouble(i, value)), nil
+	return valueProblem(c, row.SetDouble(i, value)), nil
 }
 
-func (x *exchange) readVector(row *engine.Row, i int, c *engine.Column) (*Problem, error) {
-	s := &x.scan
+func (req *request) readVector(row *engine.Row, i int, c *engine.Column) (*Problem, error) {
+	s := &req.scan
 	if err := s.Array(); err != nil {
 		return nil, err
 	}
-	x.vector = x.vector[:0]
+	req.vector = req.vector[:0]
 	for {
-		more, err := s.Elem(len(x.vector) == 0)
+		more, err := s.Elem(len(req.vector) == 0)
 		if err != nil {
 			return nil, err
 		}
 		if !more {
-			return refused(c, row.SetVector(i, x.vector)), nil
+			return valueProblem(c, row.SetVector(i, req.vector)), nil
 		}
 		next := s.Peek()
-		if len(x.vector) == c.Width || (next != '-' && next-'0' > 9) {
-			return problem(http.StatusUnprocessableEntity, "column %q must be %s", c.Name, wanted(*c)).about([]byte(c.Name)), nil
+		if len(req.vector) == c.Width || (next != '-' && next-'0' > 9) {
+			return newProblem(http.StatusUnprocessableEntity, "column %q must be %s", c.Name, expectedValue(*c)).
+				withColumn(c.Name), nil
 		}
 		value, err := s.Float()
 		if err != nil {
 			return nil, err
 		}
-		x.vector = append(x.vector, value)
+		req.vector = append(req.vector, value)
 	}
 }
 
-// keep copies a text until the row has run: what the scanner gives lasts only until the next string. Growth moves the
-// buffer, but texts kept before stay where they were.
-func (x *exchange) keep(text []byte) string {
+// copyText copies a string until the row has run: the scanner's result is valid only until the next string. Growing the
+// buffer moves it, but earlier strings stay valid.
+func (req *request) copyText(text []byte) string {
 	if len(text) == 0 {
 		return ""
 	}
-	start := len(x.text)
-	x.text = append(x.text, text...)
-	return unsafe.String(&x.text[start], len(text))
+	start := len(req.text)
+	req.text = append(req.text, text...)
+	return unsafe.String(&req.text[start], len(text))
 }

@@ -13,21 +13,21 @@ import (
 	"leapline/scorer/frame"
 )
 
-// invoke answers SageMaker's /invocations: JSON as /v1/score or /v1/predict does, CSV row by row.
-func (s *Server) invoke(m *Model, x *exchange) error {
-	kind, err := x.mediaType(invocationTypes)
+// invoke answers SageMaker's POST /invocations: JSON as /v1/score or /v1/predict, CSV row by row.
+func (s *Server) invoke(m *Model, req *request) error {
+	kind, err := req.matchContentType(invocationTypes)
 	if err != nil {
 		return err
 	}
 	switch {
-	case kind == invocationTypes[0] && x.asksForSessions():
-		return s.score(m, x)
+	case kind == invocationTypes[0] && req.isScoreRequest():
+		return s.score(m, req)
 	case kind == invocationTypes[0]:
-		return s.predict(m, x)
+		return s.predict(m, req)
 	}
-	x.contentType = csvType
+	req.contentType = csvType
 	row := m.standard.rows.Get().(*engine.Row)
-	n, err := s.invokeRows(m, x, row)
+	n, err := s.scoreCSV(m, req, row)
 	if err != nil {
 		return err
 	}
@@ -36,11 +36,11 @@ func (s *Server) invoke(m *Model, x *exchange) error {
 	return nil
 }
 
-// invokeRows scores lines of CSV (RFC 4180) without a header: the input columns of the final outputs, in their order.
-// An empty field is null. A line of the answer has the final outputs, vectors spread out, then buy and segment.
-func (s *Server) invokeRows(m *Model, x *exchange, row *engine.Row) (int, error) {
-	c := m.standard
-	lines := csv.NewReader(bytes.NewReader(x.body))
+// scoreCSV scores CSV rows (RFC 4180) without a header. A row contains the inputs of the final outputs, in order; an empty
+// field is null. A row of the response contains the final outputs, one field per vector element, then buy and segment.
+func (s *Server) scoreCSV(m *Model, req *request, row *engine.Row) (int, error) {
+	plan := m.standard
+	lines := csv.NewReader(bytes.NewReader(req.body))
 	lines.ReuseRecord = true
 	lines.FieldsPerRecord = -1
 	for n := 0; ; n++ {
@@ -49,32 +49,32 @@ func (s *Server) invokeRows(m *Model, x *exchange, row *engine.Row) (int, error)
 			return n, nil
 		}
 		if err != nil {
-			return n, problem(http.StatusBadRequest, "the body is not CSV: %v", err).inRow(n)
+			return n, newProblem(http.StatusBadRequest, "malformed CSV body: %v", err).withRow(n)
 		}
-		if err := s.checkRow(x, n, len(x.out)); err != nil {
+		if err := s.checkLimits(req, n, len(req.out)); err != nil {
 			return n, err
 		}
-		if p := setFields(c, row, fields); p != nil {
-			return n, p.inRow(n)
+		if p := setCSVRow(plan, row, fields); p != nil {
+			return n, p.withRow(n)
 		}
 		if err := row.Run(); err != nil {
-			return n, problem(http.StatusUnprocessableEntity, "%v", err).inRow(n)
+			return n, newProblem(http.StatusUnprocessableEntity, "%v", err).withRow(n)
 		}
-		x.out = m.appendLine(x.out, row)
+		req.out = m.appendCSVRow(req.out, row)
 	}
 }
 
-// setFields sets a row from one line.
-func setFields(c *scoring, row *engine.Row, fields []string) *Problem {
-	if len(fields) != c.width {
-		return problem(http.StatusUnprocessableEntity, "the line has %d fields, expected %d", len(fields), c.width)
+// setCSVRow sets the inputs from the fields of a CSV row.
+func setCSVRow(plan *compiledPlan, row *engine.Row, fields []string) *Problem {
+	if len(fields) != plan.width {
+		return newProblem(http.StatusUnprocessableEntity, "found %d fields, expected %d", len(fields), plan.width)
 	}
 	row.Reset()
 	at := 0
-	for i := range c.inputs {
-		in := &c.inputs[i]
+	for i := range plan.inputs {
+		in := &plan.inputs[i]
 		n := max(in.Width, 1)
-		if p := setField(row, i, in, fields[at:at+n]); p != nil {
+		if p := setCSVValue(row, i, in, fields[at:at+n]); p != nil {
 			return p
 		}
 		at += n
@@ -82,64 +82,64 @@ func setFields(c *scoring, row *engine.Row, fields []string) *Problem {
 	return nil
 }
 
-func setField(row *engine.Row, i int, c *engine.Column, fields []string) *Problem {
+func setCSVValue(row *engine.Row, i int, c *engine.Column, fields []string) *Problem {
 	switch {
 	case c.Width > 0:
 		values := make([]float64, c.Width)
 		for k, field := range fields {
-			value, p := fieldNumber(c, field)
+			value, p := parseCSVNumber(c, field)
 			if p != nil {
 				return p
 			}
 			values[k] = value
 		}
-		return refused(c, row.SetVector(i, values))
+		return valueProblem(c, row.SetVector(i, values))
 	case fields[0] == "" && c.Type.Nullable:
 		row.SetNull(i)
 		return nil
 	case c.Type.Base == frame.String:
-		return refused(c, row.SetText(i, fields[0]))
+		return valueProblem(c, row.SetText(i, fields[0]))
 	}
-	value, p := fieldNumber(c, fields[0])
+	value, p := parseCSVNumber(c, fields[0])
 	if p != nil {
 		return p
 	}
-	return refused(c, row.SetDouble(i, value))
+	return valueProblem(c, row.SetDouble(i, value))
 }
 
-func fieldNumber(c *engine.Column, field string) (float64, *Problem) {
+func parseCSVNumber(c *engine.Column, field string) (float64, *Problem) {
 	value, err := strconv.ParseFloat(strings.TrimSpace(field), 64)
 	if err != nil || strings.Trim(field, " \t0123456789+-.eE") != "" { // nor hexadecimal, NaN or Inf
-		p := problem(http.StatusUnprocessableEntity, "column %q must be a number, found %.40q", c.Name, field)
-		return 0, p.about([]byte(c.Name))
+		p := newProblem(http.StatusUnprocessableEntity, "column %q must be a number, found %.40q", c.Name, field)
+		return 0, p.withColumn(c.Name)
 	}
 	return value, nil
 }
 
-// appendLine writes one line of the answer.
-func (m *Model) appendLine(b []byte, row *engine.Row) []byte {
-	c := m.standard
-	for k := range c.outputs {
+// appendCSVRow appends the outputs of a row.
+func (m *Model) appendCSVRow(b []byte, row *engine.Row) []byte {
+	plan := m.standard
+	for k := range plan.outputs {
 		if k > 0 {
 			b = append(b, ',')
 		}
-		b = appendCSV(b, row, k, c.outputs[k].Column)
+		b = appendCSVValue(b, row, k, plan.outputs[k].Column)
 	}
-	if c.probability >= 0 {
-		b = m.appendBuyCSV(b, row.Vector(c.probability)[1])
+	if plan.probability >= 0 {
+		b = m.appendBuyCSV(b, row.Vector(plan.probability)[1])
 	}
 	return append(b, '\n')
 }
 
-func appendCSV(b []byte, row *engine.Row, k int, c engine.Column) []byte {
+func appendCSVValue(b []byte, row *engine.Row, k int, c engine.Column) []byte {
 	switch {
 	case c.Width > 0:
 		start := len(b)
-		b = appendOutput(b, row, k, c) // a JSON array is CSV but for its brackets and nulls
+		b = appendOutput(b, row, k, c) // a JSON array without its brackets and nulls is CSV
 		array := b[start+1 : len(b)-1]
 		return append(b[:start], bytes.ReplaceAll(array, []byte("null"), nil)...)
 	case c.Type.Base == frame.String:
-		return appendQuoted(b, row.Text(k))
+		return appendCSVText(b, row.Text(k))
 	}
 	start := len(b)
 	b = row.AppendJSON(b, k)
@@ -149,8 +149,8 @@ func appendCSV(b []byte, row *engine.Row, k int, c engine.Column) []byte {
 	return b
 }
 
-// appendQuoted writes a text, in quotes where CSV needs them.
-func appendQuoted(b []byte, text string) []byte {
+// appendCSVText appends a string, quoted where CSV requires it.
+func appendCSVText(b []byte, text string) []byte {
 	if !strings.ContainsAny(text, "\",\r\n") {
 		return append(b, text...)
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestInvocationsCSV(t *testing.T) {
+func TestInvocationsScoreCSV(t *testing.T) {
 	_, url := serving(t)
 	r := send(t, "POST", url+"/invocations", "text/csv", "blue,-1.5\r\n\"a \"\"quoted\"\", one\",2e0\n,0\n")
 	if r.status != 200 || r.header.Get("Content-Type") != "text/csv" {
@@ -33,7 +33,7 @@ func TestInvocationsCSV(t *testing.T) {
 	}
 }
 
-func TestInvocationsJSONIsPredict(t *testing.T) {
+func TestInvocationsScoreJSONRows(t *testing.T) {
 	_, url := serving(t)
 	body := `{"rows":[{"colour":"blue","x0":-1.5}]}`
 	if a, b := post(t, url+"/invocations", body), post(t, url+"/v1/predict", body); a.body != b.body || a.status != 200 {
@@ -41,7 +41,7 @@ func TestInvocationsJSONIsPredict(t *testing.T) {
 	}
 }
 
-func TestInvocationsRefuse(t *testing.T) {
+func TestInvocationsRejectInvalidCSV(t *testing.T) {
 	_, url := serving(t)
 	for body, want := range map[string]struct {
 		status int
@@ -68,6 +68,6 @@ func TestInvocationsRefuse(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	if r := send(t, "POST", url+"/invocations", "text/csv", ""); r.status != 200 || r.body != "" {
-		t.Errorf("no lines: %+v", r)
+		t.Errorf("empty body: %+v", r)
 	}
 }

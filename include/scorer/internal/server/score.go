@@ -9,120 +9,96 @@ import (
 
 	"leapline/scorer/engine"
 	"leapline/scorer/features"
-	"leapline/scorer/internal/jsonscan"
 )
 
-// Score answers the body of a POST /v1/score without a server.
+// Score returns the response to the body of a POST /v1/score, without a server.
 func Score(m *Model, body []byte) ([]byte, error) {
 	s := New(math.MaxInt64, slog.New(slog.DiscardHandler))
-	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "/v1/score", nil)
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "/v1/score", nil)
 	if err != nil {
 		return nil, err
 	}
-	x := &exchange{request: request, body: body}
-	err = s.score(m, x)
-	return x.out, err
+	req := &request{http: r, body: body}
+	err = s.score(m, req)
+	return req.out, err
 }
 
 // score scores sessions of events:
 //
 //	{"sessions": [{"session": "any id", "device": "Mobile", "events": [{"ts": ..., "kind": "item_view", ...}]}], "features": true}
-func (s *Server) score(m *Model, x *exchange) error {
-	q, err := x.readScoreQuery()
+func (s *Server) score(m *Model, req *request) error {
+	q, err := req.readScoreQuery()
 	if err != nil {
 		return err
 	}
-	if m.live == nil {
-		return problem(http.StatusUnprocessableEntity, "this model cannot score sessions: %s", m.unable)
+	if m.sessions == nil {
+		return newProblem(http.StatusUnprocessableEntity, "this model cannot score sessions: %s", m.unsupportedReason)
 	}
 	if q.items && m.items == nil {
-		return problem(http.StatusUnprocessableEntity, "this model cannot rank items: the archive has no model of them").at("/items")
+		return newProblem(http.StatusUnprocessableEntity, "this model cannot rank items: the archive has no item model").
+			withPointer("/items")
 	}
-	x.contentType = jsonType
-	x.out = append(jsonscan.AppendString(append(x.out, `{"model":`...), m.ID), `,"sessions":[`...)
-	v := &visit{x: x, q: q, state: m.live.states.Get().(*features.State), row: m.live.scoring.rows.Get().(*engine.Row)}
-	n, err := s.scoreSessions(m, v)
+	req.contentType = jsonType
+	req.out = append(append(req.out, m.responsePrefix...), `"sessions":[`...)
+	d := &sessionDecoder{
+		req: req, query: q, state: m.sessions.states.Get().(*features.State), row: m.sessions.plan.rows.Get().(*engine.Row),
+	}
+	n, err := s.forEach(req, q.payload, func(n int) error {
+		d.session = n
+		return m.scoreSession(d)
+	})
 	if err != nil {
 		return err
 	}
-	m.live.keep(v.state)
-	m.live.scoring.rows.Put(v.row)
+	m.sessions.release(d.state)
+	m.sessions.plan.rows.Put(d.row)
 	s.metrics.rows.Add(uint64(n))
-	x.out = append(x.out, "]}\n"...)
+	req.out = append(req.out, "]}\n"...)
 	return nil
-}
-
-// scoreSessions scores one session after the other, straight from the body into the answer; it gives their number.
-func (s *Server) scoreSessions(m *Model, v *visit) (int, error) {
-	scan := &v.x.scan
-	scan.Seek(v.q.at)
-	if v.q.single {
-		return 1, m.scoreSession(v)
-	}
-	if err := scan.Array(); err != nil {
-		return 0, notJSON(err)
-	}
-	for ; ; v.n++ {
-		more, err := scan.Elem(v.n == 0)
-		if err != nil {
-			return v.n, notJSON(err)
-		}
-		if !more {
-			return v.n, nil
-		}
-		if err := s.checkRow(v.x, v.n, len(v.x.out)); err != nil {
-			return v.n, err
-		}
-		if v.n > 0 {
-			v.x.out = append(v.x.out, ',')
-		}
-		if err := m.scoreSession(v); err != nil {
-			return v.n, err
-		}
-	}
 }
 
 // Reasons why a session has no probability.
 const (
-	noEvents   = "the session has no events"
-	atCheckout = "the session has no events before its checkout"
+	noEvents               = "the session has no events"
+	noEventsBeforeCheckout = "the session has no events before its checkout"
 )
 
-func (m *Model) scoreSession(v *visit) error {
-	if err := v.read(); err != nil {
+// scoreSession reads and scores the session that is next in the body.
+func (m *Model) scoreSession(d *sessionDecoder) error {
+	if err := d.readSession(); err != nil {
 		return err
 	}
-	x, session := v.x, &v.state.Session
-	given := len(session.Events)
+	req, session := d.req, &d.state.Session
+	received := len(session.Events)
 	session.Cut()
-	x.out = append(x.out, '{')
-	if v.id != nil {
-		x.out = append(append(append(x.out, `"session":`...), v.id...), ',')
+	req.out = append(req.out, '{')
+	if d.rawID != nil {
+		req.out = append(append(append(req.out, `"session":`...), d.rawID...), ',')
 	}
 	switch {
-	case given == 0:
-		x.out = append(x.out, `"reason":"`+noEvents+`"}`...)
+	case received == 0:
+		req.out = append(req.out, `"reason":"`+noEvents+`"}`...)
 		return nil
 	case len(session.Events) == 0:
-		x.out = append(x.out, `"reason":"`+atCheckout+`"}`...)
+		req.out = append(req.out, `"reason":"`+noEventsBeforeCheckout+`"}`...)
 		return nil
 	}
-	v.state.Evaluate()
-	p, err := m.live.run(v.state, v.row)
+	d.state.Evaluate()
+	p, err := m.sessions.probability(d.state, d.row)
 	if err != nil {
-		v.field = ""
-		return v.refuse(err.Error())
+		d.member = ""
+		return d.reject(err.Error())
 	}
-	x.out = fmt.Appendf(x.out, `"events_seen":%d`, len(session.Events))
-	x.out = m.appendBuy(x.out, p)
-	if v.q.features {
-		x.out = m.live.appendFeatures(x.out, v.state)
+	req.out = fmt.Appendf(req.out, `"events_seen":%d`, len(session.Events))
+	req.out = m.appendBuy(req.out, p)
+	if d.query.features {
+		req.out = m.sessions.appendFeatures(req.out, d.state)
 	}
-	if v.q.items {
-		if err := m.items.rank(v); err != nil {
+	if d.query.items {
+		if err := m.items.appendRanking(d); err != nil {
 			return err
 		}
 	}
-	x.out = append(x.out, '}')
+	req.out = append(req.out, '}')
 	return nil
 }

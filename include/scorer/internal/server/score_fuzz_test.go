@@ -17,12 +17,12 @@ func FuzzScore(f *testing.F) {
 	}
 	s := fuzzServer(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		status, answered := fuzzed(t, s, "/v1/score", "application/json", body)
+		status, response := sendFuzzed(t, s, "/v1/score", "application/json", body)
 		if status != http.StatusOK {
 			return
 		}
 		if !json.Valid(body) {
-			t.Fatalf("took what is no JSON: %q", body)
+			t.Fatalf("accepted invalid JSON: %q", body)
 		}
 		var got struct {
 			Sessions []struct {
@@ -30,15 +30,15 @@ func FuzzScore(f *testing.F) {
 				Reason string
 			}
 		}
-		if err := json.Unmarshal(answered, &got); err != nil {
-			t.Fatalf("%v in %q", err, answered)
+		if err := json.Unmarshal(response, &got); err != nil {
+			t.Fatalf("%v in %q", err, response)
 		}
 		if want := countSessions(t, body); len(got.Sessions) != want {
-			t.Fatalf("%d answers to %d sessions", len(got.Sessions), want)
+			t.Fatalf("%d scores for %d sessions", len(got.Sessions), want)
 		}
 		for _, one := range got.Sessions {
 			if (one.Buy == nil) == (one.Reason == "") {
-				t.Fatalf("neither a number nor a reason, or both: %q", answered)
+				t.Fatalf("expected either buy or a reason: %q", response)
 			}
 		}
 	})

@@ -2,72 +2,56 @@ package server
 
 import "net/http"
 
-// scoreQuery is a request to score sessions but for these, which stay in the body.
+// scoreQuery is the request of /v1/score without its sessions.
 type scoreQuery struct {
-	at              int  // where sessions or session begins
-	single          bool // session, not sessions
-	features, items bool
+	payload
+	features, items bool // whether the response contains them
 }
 
-// readScoreQuery goes over the whole body, which is thereby known to be JSON.
-func (x *exchange) readScoreQuery() (scoreQuery, error) {
-	q := scoreQuery{at: -1}
+// readScoreQuery scans the whole body, which validates its JSON.
+func (req *request) readScoreQuery() (scoreQuery, error) {
+	q := scoreQuery{payload: payload{start: -1}}
 	var seen [2]bool // features, items
-	err := x.members(func(key []byte) error {
+	err := req.readObject(func(key []byte) error {
 		switch string(key) {
 		case "features":
-			return x.readSwitch(&q.features, &seen[0], "/features")
+			return req.readBool(&q.features, &seen[0], "/features")
 		case "items":
-			return x.readSwitch(&q.items, &seen[1], "/items")
+			return req.readBool(&q.items, &seen[1], "/items")
+		case "sessions", "session":
+			return req.locate(&q.payload, "sessions", "session", string(key) == "session")
 		}
-		return x.findSessions(&q, key)
+		return newProblem(http.StatusBadRequest, `unknown member %.80q, expected sessions, session, features or items`, key)
 	})
-	if err != nil {
-		return q, err
+	if err == nil && q.start < 0 {
+		err = newProblem(http.StatusBadRequest,
+			`"sessions" is missing: send {"sessions":[{"events":[...]}]} or {"session":{"events":[...]}}`)
 	}
-	if q.at < 0 {
-		return q, problem(http.StatusBadRequest, `"sessions" is missing: send {"sessions":[{"events":[...]}]} or {"session":{"events":[...]}}`)
-	}
-	return q, nil
+	return q, err
 }
 
-func (x *exchange) findSessions(q *scoreQuery, key []byte) error {
-	s := &x.scan
-	many, one := string(key) == "sessions", string(key) == "session"
-	switch next := s.Peek(); {
-	case !many && !one:
-		return problem(http.StatusBadRequest, `unknown member %.80q, expected sessions, session, features or items`, key)
-	case q.at >= 0:
-		return problem(http.StatusBadRequest, `send "sessions" or "session", and once`)
-	case many && next != '[':
-		return problem(http.StatusBadRequest, `"sessions" must be an array of objects`).at("/sessions")
-	}
-	q.at, q.single = s.Pos(), one
-	if err := s.Skip(); err != nil {
-		return notJSON(err)
-	}
-	return nil
-}
-
-func (x *exchange) readSwitch(to, seen *bool, pointer string) (err error) {
-	next := x.scan.Peek()
-	if *seen || (next != 't' && next != 'f') {
-		return problem(http.StatusBadRequest, "must be true or false, and there once").at(pointer)
+func (req *request) readBool(value, seen *bool, pointer string) (err error) {
+	next := req.scan.Peek()
+	switch {
+	case *seen:
+		return newProblem(http.StatusBadRequest, "is duplicated").withPointer(pointer)
+	case next != 't' && next != 'f':
+		return newProblem(http.StatusBadRequest, "must be true or false").withPointer(pointer)
 	}
 	*seen = true
-	if *to, err = x.scan.Bool(); err != nil {
-		return notJSON(err)
+	if *value, err = req.scan.Bool(); err != nil {
+		return malformedJSON(err)
 	}
 	return nil
 }
 
-// asksForSessions says whether a body is a request to score sessions, by its first member.
-func (x *exchange) asksForSessions() bool {
-	x.scan.Reset(x.body)
-	if x.scan.Object() != nil {
+// isScoreRequest reports whether the body's first member belongs to a request of /v1/score.
+func (req *request) isScoreRequest() bool {
+	req.scan.Reset(req.body)
+	if req.scan.Object() != nil {
 		return false
 	}
-	key, _, err := x.scan.Key(true)
+	key, _, err := req.scan.Key(true)
 	if err != nil {
 		return false
 	}

@@ -8,10 +8,11 @@ import (
 	"testing"
 )
 
-// The test model's features are n_events, x0 (the sum of the prices of item views, -1.5 if there are none) and colour (the
-// device); its probability is a logistic regression's on x0 and colour.
+// oneSession is a request for the test model. The model's features are n_events, x0 (the sum of the prices of item views,
+// -1.5 if there are none) and colour (the device); a logistic regression on x0 and colour computes the probability.
 const oneSession = `{"sessions":[{"session":"a1","device":"blue","events":[{"ts":"2026-03-14T09:26:53.589Z","kind":"page_view","page":"home"}]}]}`
 
+// buyOf returns the calibrated probability expected for a session with these features.
 func buyOf(x0, colour float64) float64 {
 	p := probabilityOf(colour, x0)
 	return 0.5 * p / (0.5*p + 1 - p) // the manifest's calibration
@@ -39,7 +40,7 @@ func score(t *testing.T, url, body string) scored {
 	return got
 }
 
-func TestScore(t *testing.T) {
+func TestScoreSession(t *testing.T) {
 	_, url := serving(t)
 	got := score(t, url, oneSession)
 	one := got.Sessions[0]
@@ -73,7 +74,7 @@ func TestScoreManySessions(t *testing.T) {
 	if empty.Buy != nil || empty.Segment != "" || empty.Reason != noEvents || string(empty.Session) != `"e"` {
 		t.Errorf("%+v", empty)
 	}
-	if gone.Buy != nil || gone.Reason != atCheckout || gone.Session != nil {
+	if gone.Buy != nil || gone.Reason != noEventsBeforeCheckout || gone.Session != nil {
 		t.Errorf("%+v", gone)
 	}
 	if cut.EventsSeen != 2 || cut.Features["x0"] != 1.5 || string(cut.Session) != `"\u00e9"` {
@@ -81,7 +82,7 @@ func TestScoreManySessions(t *testing.T) {
 	}
 }
 
-func TestScoreProblems(t *testing.T) {
+func TestScoreRejectsInvalidRequests(t *testing.T) {
 	_, url := serving(t)
 	event := func(members string) string {
 		return `{"sessions":[{"events":[]},{"events":[{"ts":1,"kind":"search"},{` + members + `}]}]}`
@@ -90,16 +91,16 @@ func TestScoreProblems(t *testing.T) {
 		status          int
 		pointer, detail string
 	}{
-		``:                             {400, "", "not the JSON"},
-		`[]`:                           {400, "", "not the JSON"},
+		``:                             {400, "", "malformed JSON body"},
+		`[]`:                           {400, "", "malformed JSON body"},
 		`{}`:                           {400, "", `"sessions" is missing`},
 		`{"sessions":[]} x`:            {400, "", "expected the end"},
 		`{"sessions":{}}`:              {400, "/sessions", "must be an array"},
-		`{"sessions":[],"session":{}}`: {400, "", "and once"},
+		`{"sessions":[],"session":{}}`: {400, "", `exactly one of "sessions" and "session"`},
 		`{"sessions":[],"columns":[]}`: {400, "", `unknown member "columns"`},
 		`{"sessions":[],"features":1}`: {400, "/features", "must be true or false"},
-		`{"sessions":[],"items":true,"items":true}`:           {400, "/items", "there once"},
-		`{"sessions":[],"items":true}`:                        {422, "/items", "no model of them"},
+		`{"sessions":[],"items":true,"items":true}`:           {400, "/items", "is duplicated"},
+		`{"sessions":[],"items":true}`:                        {422, "/items", "no item model"},
 		`{"sessions":[1]}`:                                    {422, "/sessions/0", "must be an object, found 1"},
 		`{"session":[]}`:                                      {422, "/session", "must be an object"},
 		`{"sessions":[{}]}`:                                   {422, "/sessions/0/events", "is missing"},
@@ -108,7 +109,7 @@ func TestScoreProblems(t *testing.T) {
 		`{"sessions":[{"events":[],"session":null}]}`:         {422, "/sessions/0/session", "must be a string or a number"},
 		`{"sessions":[{"events":[],"device":1}]}`:             {422, "/sessions/0/device", "must be a string or null"},
 		`{"sessions":[{"events":[],"session_index":1.5}]}`:    {422, "/sessions/0/session_index", "whole number of 32 bits, found 1.5"},
-		`{"sessions":[{"events":[],"events":[]}]}`:            {422, "/sessions/0/events", "is there twice"},
+		`{"sessions":[{"events":[],"events":[]}]}`:            {422, "/sessions/0/events", "is duplicated"},
 		event(`"kind":"search"`):                              {422, "/sessions/1/events/1/ts", "is missing"},
 		event(`"ts":1`):                                       {422, "/sessions/1/events/1/kind", "is missing"},
 		event(`"ts":1,"kind":null`):                           {422, "/sessions/1/events/1/kind", "must be a string, found null"},
@@ -116,11 +117,11 @@ func TestScoreProblems(t *testing.T) {
 		event(`"ts":1.5,"kind":"search"`):                     {422, "/sessions/1/events/1/ts", "found 1.5"},
 		event(`"ts":null,"kind":"search"`):                    {422, "/sessions/1/events/1/ts", "found null"},
 		event(`"ts":1,"kind":"search","price":"9"`):           {422, "/sessions/1/events/1/price", `must be a number or null, found "9"`},
-		event(`"ts":1,"kind":"search","price":1e999`):         {422, "/sessions/1/events/1/price", "does not fit a double"},
+		event(`"ts":1,"kind":"search","price":1e999`):         {422, "/sessions/1/events/1/price", "out of range for a double"},
 		event(`"ts":1,"kind":"search","quantity":3000000000`): {422, "/sessions/1/events/1/quantity", "whole number of 32 bits"},
 		event(`"ts":1,"kind":"search","item":5`):              {422, "/sessions/1/events/1/item", "must be a string or null, found 5"},
 		event(`"ts":1,"kind":"search","name":"Jo"`):           {422, "/sessions/1/events/1", `unknown member "name"`},
-		event(`"ts":1,"kind":"search","page":[}`):             {400, "", "not the JSON"},
+		event(`"ts":1,"kind":"search","page":[}`):             {400, "", "malformed JSON body"},
 	} {
 		r := post(t, url+"/v1/score", body)
 		if r.status != want.status {
@@ -134,7 +135,7 @@ func TestScoreProblems(t *testing.T) {
 	}
 }
 
-func TestScoreLimits(t *testing.T) {
+func TestScoreRejectsTooManySessionsOrEvents(t *testing.T) {
 	s, url := serving(t)
 	s.maxRows = 2
 	for body, pointer := range map[string]string{
@@ -147,8 +148,9 @@ func TestScoreLimits(t *testing.T) {
 	}
 }
 
-// TestModelsThatCannotScoreSessions: an archive without a spec still serves rows; one whose spec is wrong does not load.
-func TestModelsThatCannotScoreSessions(t *testing.T) {
+// TestArchivesWithoutUsableFeatureSpec checks that an archive without a spec still scores rows, and that an archive with an
+// invalid spec does not load.
+func TestArchivesWithoutUsableFeatureSpec(t *testing.T) {
 	for entry, why := range map[string]string{featuresEntry: "has no leapline/features.json", manifestEntry: "has no leapline/manifest.json"} {
 		_, url := servingBundle(t, buyBundleWith(t, map[string]string{entry: ""}))
 		if p := post(t, url+"/v1/score", oneSession).problem(t); p.Status != 422 || !strings.Contains(p.Detail, why) {
@@ -161,8 +163,8 @@ func TestModelsThatCannotScoreSessions(t *testing.T) {
 	spec := string(readFile(t, buyFolder+"/"+featuresEntry))
 	for change, want := range map[[2]string]string{
 		{`"count"`, `"cuont"`}:        `leapline/features.json: feature 1 "n_events": field op: found "cuont"`,
-		{`"x0"`, `"x1"`}:              `leapline/features.json: has no feature "x0", which the model reads`,
-		{`"device"`, `"new_visitor"`}: `leapline/features.json: feature "colour" does not fit the model, which reads a string or null`,
+		{`"x0"`, `"x1"`}:              `leapline/features.json: feature "x0" is missing; the model reads it`,
+		{`"device"`, `"new_visitor"`}: `leapline/features.json: feature "colour" has the wrong type; the model expects a string or null`,
 	} {
 		_, err := Load(buyBundleWith(t, map[string]string{featuresEntry: strings.Replace(spec, change[0], change[1], 1)}))
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -171,7 +173,7 @@ func TestModelsThatCannotScoreSessions(t *testing.T) {
 	}
 }
 
-func TestTheModelNamesItsFeatures(t *testing.T) {
+func TestModelDescriptionListsFeatures(t *testing.T) {
 	_, url := serving(t)
 	const want = `"features":[{"name":"n_events","type":"double"},{"name":"x0","type":"double"},{"name":"colour","type":"string"}]`
 	if r := get(t, url+"/v1/model"); !strings.Contains(r.body, want) {
@@ -179,7 +181,7 @@ func TestTheModelNamesItsFeatures(t *testing.T) {
 	}
 }
 
-func TestSageMakerScoresSessions(t *testing.T) {
+func TestInvocationsScoreSessions(t *testing.T) {
 	_, url := serving(t)
 	want := post(t, url+"/v1/score", oneSession).body
 	if got := post(t, url+"/invocations", oneSession).body; got != want {
@@ -194,8 +196,8 @@ func TestSageMakerScoresSessions(t *testing.T) {
 	}
 }
 
-func TestNamesAreCutAsInTraining(t *testing.T) {
-	x := &exchange{}
+func TestNamesAreNormalisedAsInTraining(t *testing.T) {
+	req := &request{}
 	for given, want := range map[string]string{
 		"  a b ": "a b", "   ": "", "": "", strings.Repeat("é", 200): strings.Repeat("é", 200),
 		" " + strings.Repeat("é", 201): strings.Repeat("é", 200), strings.Repeat("x", 199) + " yz": strings.Repeat("x", 199),
@@ -205,9 +207,9 @@ func TestNamesAreCutAsInTraining(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		x.scan.Reset(text)
+		req.scan.Reset(text)
 		var got string
-		if err := (&visit{x: x}).readName(&got); err != nil || got != want {
+		if err := (&sessionDecoder{req: req}).readName(&got); err != nil || got != want {
 			t.Errorf("%q became %q, expected %q (%v)", given, got, want, err)
 		}
 	}

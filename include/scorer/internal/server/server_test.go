@@ -45,7 +45,7 @@ func (r reply) problem(t testing.TB) Problem {
 		t.Fatalf("not a problem: %+v", r)
 	}
 	if p.Status != r.status || p.Title != http.StatusText(r.status) || p.Type != "about:blank" || p.Detail == "" {
-		t.Fatalf("an odd problem: %+v", p)
+		t.Fatalf("inconsistent problem: %+v", p)
 	}
 	return p
 }
@@ -86,8 +86,8 @@ func get(t testing.TB, url string) reply {
 	return send(t, http.MethodGet, url, "", "")
 }
 
-// answer is a prediction's answer.
-type answer struct {
+// prediction is a response of /v1/predict.
+type prediction struct {
 	Model string
 	Rows  []struct {
 		Prediction    float64
@@ -98,12 +98,12 @@ type answer struct {
 	}
 }
 
-func predicted(t testing.TB, r reply) answer {
+func predicted(t testing.TB, r reply) prediction {
 	t.Helper()
 	if r.status != http.StatusOK || r.header.Get("Content-Type") != "application/json" {
 		t.Fatalf("%+v", r)
 	}
-	var a answer
+	var a prediction
 	decoder := json.NewDecoder(strings.NewReader(r.body))
 	if err := decoder.Decode(&a); err != nil {
 		t.Fatal(err)
@@ -111,12 +111,12 @@ func predicted(t testing.TB, r reply) answer {
 	return a
 }
 
-// probabilityOf is what the test model must give.
+// probabilityOf returns the probability expected from the test model.
 func probabilityOf(colour, x0 float64) float64 {
 	return 1 / (1 + math.Exp(-(0.5*colour - 1.25*x0 + 0.25)))
 }
 
-func TestPredict(t *testing.T) {
+func TestPredictRows(t *testing.T) {
 	s, url := serving(t)
 	a := predicted(t, post(t, url+"/v1/predict", `{"rows":[{"colour":"blue","x0":-1.5},{"x0":2,"colour":null}, {"colour":"unseen" ,"x0":0 }]}`))
 	if a.Model != s.model.Load().ID || !strings.HasPrefix(a.Model, "2026-03-01-") || len(a.Model) != 11+12 {
@@ -150,7 +150,7 @@ func TestPredictOneRow(t *testing.T) {
 	}
 }
 
-func TestALongAnswerSaysHowLongItIs(t *testing.T) {
+func TestLongResponseHasContentLength(t *testing.T) {
 	_, url := serving(t)
 	r := post(t, url+"/v1/predict", `{"rows":[`+strings.Repeat(`{"colour":"red","x0":1},`, 99)+`{"colour":"red","x0":1}]}`)
 	if r.header.Get("Content-Length") != fmt.Sprint(len(r.body)) || len(predicted(t, r).Rows) != 100 {
@@ -173,7 +173,7 @@ func TestPredictColumns(t *testing.T) {
 	}
 }
 
-func TestPredictIsExactAboutJSON(t *testing.T) {
+func TestPredictAcceptsOnlyValidJSON(t *testing.T) {
 	_, url := serving(t)
 	a := predicted(t, post(t, url+"/v1/predict", "\n{ \"ro\\u0077s\" : [ { \"c\\u006flour\" : \"bl\\u0075e\" , \"x0\" : -15e-1 } ] }\r\n"))
 	if math.Abs(a.Rows[0].Probability[1]-probabilityOf(1, -1.5)) > 1e-15 {
@@ -181,7 +181,7 @@ func TestPredictIsExactAboutJSON(t *testing.T) {
 	}
 }
 
-func TestPredictRefuses(t *testing.T) {
+func TestPredictRejectsInvalidRequests(t *testing.T) {
 	_, url := serving(t)
 	good := `{"colour":"red","x0":1}`
 	for _, c := range []struct {
@@ -201,24 +201,24 @@ func TestPredictRefuses(t *testing.T) {
 		{`[]`, 400, -1, "", "an object"},
 		{`{}`, 400, -1, "", `"rows" is missing`},
 		{`{"rows":{}}`, 400, -1, "", `"rows" must be an array`},
-		{`{"rows":[],"row":{}}`, 400, -1, "", `"rows" or "row"`},
+		{`{"rows":[],"row":{}}`, 400, -1, "", `exactly one of "rows" and "row"`},
 		{`{"rows":[],"colums":[]}`, 400, -1, "", `"colums"`},
 		{`{"rows":[],"columns":[]}`, 400, -1, "", `"columns" must be`},
 		{`{"rows":[],"columns":"prediction"}`, 400, -1, "", `"columns" must be`},
-		{`{"rows":[],"columns":["prediction","prediction"]}`, 400, -1, "", "different"},
+		{`{"rows":[],"columns":["prediction","prediction"]}`, 400, -1, "", "distinct"},
 		{`{"rows":[],"columns":["nothing"]}`, 422, -1, "", `"nothing"; its outputs are colour_index`},
 		{`{"rows":[` + good + `,7]}`, 422, 1, "", "expected an object"},
 		{`{"row":null}`, 422, 0, "", "expected an object"},
 		{`{"rows":[{"colour":"red"}]}`, 422, 0, "x0", `"x0" is missing`},
 		{`{"rows":[{}]}`, 422, 0, "colour", `"colour" is missing`},
-		{`{"rows":[` + good + `,{"colour":"red","x0":1,"x9":1}]}`, 422, 1, "x9", `no input column "x9"`},
-		{`{"rows":[{"colour":"red","x0":1,"x0":2}]}`, 422, 0, "x0", "twice"},
+		{`{"rows":[` + good + `,{"colour":"red","x0":1,"x9":1}]}`, 422, 1, "x9", `unknown input column "x9"`},
+		{`{"rows":[{"colour":"red","x0":1,"x0":2}]}`, 422, 0, "x0", "is duplicated"},
 		{`{"rows":[{"colour":"red","x0":"1"}]}`, 422, 0, "x0", `"x0" must be a number, found "1"`},
 		{`{"rows":[{"colour":"red","x0":null}]}`, 422, 0, "x0", "found null"},
 		{`{"rows":[{"colour":"red","x0":true}]}`, 422, 0, "x0", "found true"},
 		{`{"rows":[{"colour":1,"x0":1}]}`, 422, 0, "colour", "must be a string"},
 		{`{"rows":[{"colour":["red"],"x0":1}]}`, 422, 0, "colour", "must be a string"},
-		{`{"rows":[{"colour":"red","x0":1e999}]}`, 422, 0, "x0", "does not fit a double"},
+		{`{"rows":[{"colour":"red","x0":1e999}]}`, 422, 0, "x0", "out of range for a double"},
 	} {
 		p := post(t, url+"/v1/predict", c.body).problem(t)
 		row := -1
@@ -230,11 +230,11 @@ func TestPredictRefuses(t *testing.T) {
 		}
 	}
 	if a := predicted(t, post(t, url+"/v1/predict", `{"rows":[`+good+`]}`)); len(a.Rows) != 1 {
-		t.Error("the server did not survive its refusals")
+		t.Error("the server failed after rejected requests")
 	}
 }
 
-func TestLimits(t *testing.T) {
+func TestRequestLimits(t *testing.T) {
 	s, url := serving(t)
 	s.maxRows, s.maxBody = 3, 400
 	row := `{"colour":"red","x0":1}`
@@ -242,7 +242,7 @@ func TestLimits(t *testing.T) {
 		t.Errorf("three rows: %+v", r)
 	}
 	p := post(t, url+"/v1/predict", `{"rows":[`+strings.Repeat(row+",", 3)+row+`]}`).problem(t)
-	if p.Status != 413 || !strings.Contains(p.Detail, "more than 3 rows") {
+	if p.Status != 413 || !strings.Contains(p.Detail, "too many rows (max 3)") {
 		t.Errorf("four rows: %+v", p)
 	}
 	frame := `{"schema":{"fields":[{"name":"colour","type":"string"},{"name":"x0","type":"double"}]},"rows":[["red",1],["red",1],["red",1],["red",1]]}`
@@ -253,7 +253,7 @@ func TestLimits(t *testing.T) {
 		t.Errorf("four lines: %+v", p)
 	}
 	long := `{"rows":[` + row + `]}` + strings.Repeat(" ", 400)
-	if p := post(t, url+"/v1/predict", long).problem(t); p.Status != 413 || !strings.Contains(p.Detail, "more than 400 bytes") {
+	if p := post(t, url+"/v1/predict", long).problem(t); p.Status != 413 || !strings.Contains(p.Detail, "limit of 400 bytes") {
 		t.Errorf("too many bytes: %+v", p)
 	}
 	chunked, err := http.NewRequest("POST", url+"/v1/predict", io.MultiReader(strings.NewReader(long)))
@@ -272,7 +272,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-func TestProtocol(t *testing.T) {
+func TestHTTPProtocol(t *testing.T) {
 	_, url := serving(t)
 	if p := get(t, url+"/nothing").problem(t); p.Status != 404 {
 		t.Errorf("%+v", p)
@@ -311,7 +311,7 @@ func TestProtocol(t *testing.T) {
 	}
 }
 
-func TestStates(t *testing.T) {
+func TestReadinessStates(t *testing.T) {
 	s := New(DefaultMaxBody, slog.New(slog.DiscardHandler))
 	web := httptest.NewServer(s)
 	defer web.Close()
@@ -345,23 +345,23 @@ func TestStates(t *testing.T) {
 		t.Errorf("while draining: %+v", p)
 	}
 	if r := post(t, web.URL+"/v1/predict", `{"rows":[]}`); r.status != 200 {
-		t.Errorf("a request that got in while draining: %+v", r)
+		t.Errorf("a request while draining: %+v", r)
 	}
 }
 
-func TestAPanicCostsOneRequest(t *testing.T) {
+func TestPanicFailsOneRequest(t *testing.T) {
 	var log bytes.Buffer
 	s, url := serving(t)
 	s.log = slog.New(slog.NewJSONHandler(&log, nil))
-	s.routes["/v1/model"].handle = func(*Server, *Model, *exchange) error { panic("secret of the inside") }
+	s.routes["/v1/model"].handle = func(*Server, *Model, *request) error { panic("internal detail") }
 	p := get(t, url+"/v1/model").problem(t)
-	if p.Status != 500 || strings.Contains(p.Detail, "secret") {
+	if p.Status != 500 || strings.Contains(p.Detail, "internal detail") {
 		t.Errorf("%+v", p)
 	}
 	if r := get(t, url+"/metrics"); !strings.Contains(r.body, "scorer_panics_total 1\n") {
 		t.Error("the panic was not counted")
 	}
-	if lines := strings.Split(strings.TrimSpace(log.String()), "\n"); len(lines) != 1 || !strings.Contains(lines[0], "secret of the inside") {
+	if lines := strings.Split(strings.TrimSpace(log.String()), "\n"); len(lines) != 1 || !strings.Contains(lines[0], "internal detail") {
 		t.Errorf("log: %s", log.String())
 	}
 }
@@ -390,7 +390,7 @@ func TestModelDescription(t *testing.T) {
 	}
 }
 
-func TestWithoutManifest(t *testing.T) {
+func TestPredictWithoutManifest(t *testing.T) {
 	s, url := servingBundle(t, buyBundleWith(t, map[string]string{manifestEntry: ""}))
 	if id := s.model.Load().ID; len(id) != 12 {
 		t.Errorf("id %q", id)

@@ -11,17 +11,17 @@ import (
 	"leapline/scorer/transform"
 )
 
-// transform runs the whole pipeline on a leap frame, as MLeap's own servers do.
-func (s *Server) transform(m *Model, x *exchange) error {
-	x.contentType = jsonType
+// transform answers POST /transform: it runs the whole pipeline on a leap frame, as MLeap's servers do.
+func (s *Server) transform(m *Model, req *request) error {
+	req.contentType = jsonType
 	var err error
-	x.out, err = s.transformFrame(m, x, x.out, x.body)
+	req.out, err = s.transformFrame(m, req, req.out, req.body)
 	return err
 }
 
-func (s *Server) transformFrame(m *Model, x *exchange, out, body []byte) ([]byte, error) {
+func (s *Server) transformFrame(m *Model, req *request, out, body []byte) ([]byte, error) {
 	t := m.transformers.Get().(*transform.Transformer)
-	t.BeforeRow = func(row, size int) error { return s.checkRow(x, row, size) }
+	t.BeforeRow = func(row, size int) error { return s.checkLimits(req, row, size) }
 	out, rows, err := t.Append(out, body)
 	t.BeforeRow = nil
 	m.transformers.Put(t)
@@ -32,10 +32,10 @@ func (s *Server) transformFrame(m *Model, x *exchange, out, body []byte) ([]byte
 		return out, nil
 	case errors.As(err, &p):
 		return out, p
-	case !validJSON(&x.scan, body):
-		return out, problem(http.StatusBadRequest, "the body is not JSON: %v", err)
+	case !validJSON(&req.scan, body):
+		return out, malformedJSON(err)
 	}
-	return out, problem(http.StatusUnprocessableEntity, "the leap frame does not fit the model: %v", err)
+	return out, newProblem(http.StatusUnprocessableEntity, "the leap frame does not fit the model: %v", err)
 }
 
 func validJSON(s *jsonscan.Scanner, body []byte) bool {
@@ -43,8 +43,8 @@ func validJSON(s *jsonscan.Scanner, body []byte) bool {
 	return s.Skip() == nil && s.End() == nil
 }
 
-// packedFrame is the request and the answer of MLeap's /models/transform: a leap frame in base64. Tags are 64-bit
-// numbers, which protobuf's JSON form writes as strings and reads as either.
+// packedFrame is the request and the response of MLeap's /models/transform: a leap frame in base64. Tags are 64-bit
+// numbers, which protobuf's JSON mapping writes as strings and reads as strings or numbers.
 type packedFrame struct {
 	Tag     json.RawMessage `json:"tag,omitempty"`
 	Format  string          `json:"format"`
@@ -57,16 +57,16 @@ type packedFrame struct {
 
 const jsonFormat = "ml.combust.mleap.json"
 
-// transformPacked is transform for a frame inside a request object.
-func (s *Server) transformPacked(m *Model, x *exchange) error {
+// transformPacked answers POST /models/transform: transform for a frame inside a request object.
+func (s *Server) transformPacked(m *Model, req *request) error {
 	var request packedFrame
-	if err := json.Unmarshal(x.body, &request); err != nil {
-		return problem(http.StatusBadRequest, "the body is not a transform request: %v", err)
+	if err := json.Unmarshal(req.body, &request); err != nil {
+		return newProblem(http.StatusBadRequest, "malformed transform request: %v", err)
 	}
 	if request.Format != jsonFormat {
-		return problem(http.StatusUnprocessableEntity, "format %.80q is not supported, expected %s", request.Format, jsonFormat)
+		return newProblem(http.StatusUnprocessableEntity, "format %.80q is not supported, expected %s", request.Format, jsonFormat)
 	}
-	out, err := s.transformFrame(m, x, nil, request.Frame)
+	out, err := s.transformFrame(m, req, nil, request.Frame)
 	if err != nil {
 		return err
 	}
@@ -76,63 +76,64 @@ func (s *Server) transformPacked(m *Model, x *exchange) error {
 			return err
 		}
 	}
-	x.contentType = jsonType
-	x.out = append(x.out, '{')
+	req.contentType = jsonType
+	req.out = append(req.out, '{')
 	if request.Tag != nil {
-		x.out = append(append(append(x.out, `"tag":`...), request.Tag...), ',')
+		req.out = append(append(append(req.out, `"tag":`...), request.Tag...), ',')
 	}
-	x.out = append(x.out, `"format":"`+jsonFormat+`","frame":"`...)
-	x.out = base64.StdEncoding.AppendEncode(x.out, out)
-	x.out = append(x.out, "\"}\n"...)
+	req.out = append(req.out, `"format":"`+jsonFormat+`","frame":"`...)
+	req.out = base64.StdEncoding.AppendEncode(req.out, out)
+	req.out = append(req.out, "\"}\n"...)
 	return nil
 }
 
-// selectColumns cuts a frame down to some of its columns, in the order of names. Strict wants all of them to be there.
+// selectColumns reduces a frame to the named columns, in that order. If strict is set, a missing column is an error;
+// otherwise it is left out.
 func selectColumns(text []byte, names []string, strict bool) ([]byte, error) {
-	var whole struct {
+	var parsed struct {
 		Schema struct {
 			Fields []json.RawMessage `json:"fields"`
 		} `json:"schema"`
 		Rows [][]json.RawMessage `json:"rows"`
 	}
-	if err := json.Unmarshal(text, &whole); err != nil {
+	if err := json.Unmarshal(text, &parsed); err != nil {
 		return nil, err
 	}
 	schema, err := frameSchema(text)
 	if err != nil {
 		return nil, err
 	}
-	var kept []int
+	var selected []int
 	for _, name := range names {
 		switch i := schema.Index(name); {
 		case i >= 0:
-			kept = append(kept, i)
+			selected = append(selected, i)
 		case strict:
-			p := problem(http.StatusUnprocessableEntity, "the frame has no column %.80q to select", name)
-			return nil, p.about([]byte(name))
+			p := newProblem(http.StatusUnprocessableEntity, "the frame has no column %.80q to select", name)
+			return nil, p.withColumn(name)
 		}
 	}
-	whole.Schema.Fields = pick(whole.Schema.Fields, kept)
-	for i, row := range whole.Rows {
-		whole.Rows[i] = pick(row, kept)
+	parsed.Schema.Fields = selectByIndex(parsed.Schema.Fields, selected)
+	for i, row := range parsed.Rows {
+		parsed.Rows[i] = selectByIndex(row, selected)
 	}
-	return json.Marshal(map[string]any{"schema": whole.Schema, "rows": whole.Rows})
+	return json.Marshal(map[string]any{"schema": parsed.Schema, "rows": parsed.Rows})
 }
 
-func pick(values []json.RawMessage, kept []int) []json.RawMessage {
-	picked := make([]json.RawMessage, len(kept))
-	for k, i := range kept {
-		picked[k] = values[i]
+func selectByIndex(values []json.RawMessage, indexes []int) []json.RawMessage {
+	selected := make([]json.RawMessage, len(indexes))
+	for k, i := range indexes {
+		selected[k] = values[i]
 	}
-	return picked
+	return selected
 }
 
 func frameSchema(text []byte) (frame.Schema, error) {
-	var whole struct {
+	var parsed struct {
 		Schema json.RawMessage `json:"schema"`
 	}
-	if err := json.Unmarshal(text, &whole); err != nil {
+	if err := json.Unmarshal(text, &parsed); err != nil {
 		return frame.Schema{}, err
 	}
-	return frame.ParseSchema(jsonscan.New(whole.Schema))
+	return frame.ParseSchema(jsonscan.New(parsed.Schema))
 }

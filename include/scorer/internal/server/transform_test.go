@@ -10,7 +10,7 @@ import (
 
 const frameStart = `{"schema":{"fields":[{"name":"id","type":"long"},{"name":"x0","type":"double"},{"name":"colour","type":"string"}]},"rows":`
 
-// leapFrame is a frame as a client of MLeap's servers reads it.
+// leapFrame is a frame as decoded by a client of MLeap's servers.
 type leapFrame struct {
 	Schema struct {
 		Fields []struct{ Name string }
@@ -38,7 +38,7 @@ func parseFrame(t testing.TB, text string) leapFrame {
 	return f
 }
 
-func TestTransform(t *testing.T) {
+func TestTransformAppendsColumns(t *testing.T) {
 	_, url := serving(t)
 	for _, path := range []string{"/transform", "/models/anything/transform"} {
 		r := post(t, url+path, frameStart+`[[7,-1.5,"blue"],[8,2,null]]}`)
@@ -59,14 +59,14 @@ func TestTransform(t *testing.T) {
 	}
 }
 
-func TestTransformRefuses(t *testing.T) {
+func TestTransformRejectsInvalidFrames(t *testing.T) {
 	_, url := serving(t)
 	for body, want := range map[string]struct {
 		status int
 		detail string
 	}{
-		``:                               {400, "not JSON"},
-		frameStart + `[[7,-1.5,"blue"`:   {400, "not JSON"},
+		``:                               {400, "malformed JSON body"},
+		frameStart + `[[7,-1.5,"blue"`:   {400, "malformed JSON body"},
 		`[]`:                             {422, "expected an object"},
 		`{"rows":[]}`:                    {422, "schema"},
 		frameStart + `[[7,-1.5]]}`:       {422, "row 0"},
@@ -85,7 +85,7 @@ func packed(t testing.TB, frame, more string) string {
 	return `{"modelName":"m","format":"ml.combust.mleap.json","frame":"` + base64.StdEncoding.EncodeToString([]byte(frame)) + `"` + more + `}`
 }
 
-func TestTransformPacked(t *testing.T) {
+func TestTransformPackedFrame(t *testing.T) {
 	_, url := serving(t)
 	frame := frameStart + `[[7,-1.5,"blue"]]}`
 	answer := func(more string) (packedFrame, leapFrame) {

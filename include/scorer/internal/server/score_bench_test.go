@@ -12,9 +12,9 @@ import (
 	bt "leapline/scorer/internal/bundletest"
 )
 
-// shippedSize writes an archive as a night makes it: the shipped feature spec, indexed, assembled, and a forest of 60 trees
-// of depth 10.
-func shippedSize(t testing.TB) string {
+// defaultSizeBundle writes an archive of the size that a nightly run produces: the default feature spec, indexed, assembled,
+// and a forest of 60 trees of depth 10.
+func defaultSizeBundle(t testing.TB) string {
 	t.Helper()
 	text := readFile(t, "../../../leapline/features/default_features.json")
 	spec, err := features.Parse(text)
@@ -42,13 +42,13 @@ func shippedSize(t testing.TB) string {
 		featuresEntry: string(text), manifestEntry: string(readFile(t, buyFolder+"/"+manifestEntry)),
 	}
 	path := filepath.Join(t.TempDir(), "model.zip")
-	if err := os.WriteFile(path, bt.Zip(t, "protobuf", extra, index, assemble, forestOn(len(shapes))), 0o600); err != nil {
+	if err := os.WriteFile(path, bt.Zip(t, "protobuf", extra, index, assemble, forestStage(len(shapes))), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path
 }
 
-func forestOn(width int) bt.Stage {
+func forestStage(width int) bt.Stage {
 	r := rand.New(rand.NewPCG(5, 6))
 	size := bt.Attrs{"num_features": bt.Long(width), "num_classes": bt.Long(2)}
 	forest := bt.Stage{
@@ -58,23 +58,23 @@ func forestOn(width int) bt.Stage {
 	}
 	weights := []float64{}
 	for range 60 {
-		forest.Trees = append(forest.Trees, bt.Tree{Op: "decision_tree_classifier", Attrs: size, Root: grow(r, width, 10)})
+		forest.Trees = append(forest.Trees, bt.Tree{Op: "decision_tree_classifier", Attrs: size, Root: growTree(r, width, 10)})
 		weights = append(weights, 1)
 	}
 	forest.Attrs["tree_weights"] = weights
 	return forest
 }
 
-func grow(r *rand.Rand, width, depth int) *bt.Node {
+func growTree(r *rand.Rand, width, depth int) *bt.Node {
 	if depth == 0 {
 		return &bt.Node{Leaf: []float64{float64(1 + r.IntN(50)), float64(1 + r.IntN(50))}}
 	}
 	return &bt.Node{
-		Feature: r.IntN(width), Threshold: float64(r.IntN(40)) / 2, Left: grow(r, width, depth-1), Right: grow(r, width, depth-1),
+		Feature: r.IntN(width), Threshold: float64(r.IntN(40)) / 2, Left: growTree(r, width, depth-1), Right: growTree(r, width, depth-1),
 	}
 }
 
-// fiftyEvents is a request to score one session of 50 events on 12 items.
+// fiftyEvents returns a request to score one session with 50 events on 12 items.
 func fiftyEvents() string {
 	var events []string
 	for i := range 50 {
@@ -92,11 +92,11 @@ func fiftyEvents() string {
 	return `{"session":{"session":"7b47edb1","device":"Mobile","referrer":"search","session_index":3,"events":[` + strings.Join(events, ",") + `]}}`
 }
 
-func TestASessionAllocatesNothing(t *testing.T) {
+func TestScoreDoesNotAllocate(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector empties pools at random")
 	}
-	s, _ := servingBundle(t, shippedSize(t))
+	s, _ := servingBundle(t, defaultSizeBundle(t))
 	p := newReplay("/v1/score", fiftyEvents())
 	if status := p.send(s); status != 200 {
 		t.Fatal(status)
@@ -106,9 +106,9 @@ func TestASessionAllocatesNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkScore50Events is a whole request, from its JSON to its answer.
+// BenchmarkScore50Events measures a complete request, from its JSON to the response.
 func BenchmarkScore50Events(b *testing.B) {
-	s, _ := servingBundle(b, shippedSize(b))
+	s, _ := servingBundle(b, defaultSizeBundle(b))
 	p := newReplay("/v1/score", fiftyEvents())
 	b.SetBytes(int64(len(p.text)))
 	b.ReportAllocs()

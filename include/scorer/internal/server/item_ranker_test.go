@@ -15,7 +15,7 @@ const itemSpec = `{"version": 1, "unit": "pair", "features": [
  {"name": "x0", "op": "last", "of": "price", "kinds": ["item_view"]}, {"name": "colour", "op": "pair_item"}, {"name": "n", "op": "count"}
 ]}`
 
-// withItems are the entries of a model of items: the same small model, on features of pairs.
+// withItems returns the entries of an item model: the same small model with pair features.
 func withItems(t testing.TB) map[string]string {
 	t.Helper()
 	entries := map[string]string{itemsFolder + "/features.json": itemSpec}
@@ -52,7 +52,7 @@ type rankedItems struct {
 	}
 }
 
-func TestItemsAreRanked(t *testing.T) {
+func TestScoreRanksItems(t *testing.T) {
 	_, url := servingBundle(t, buyBundleWith(t, withItems(t)))
 	r := post(t, url+"/v1/score", fmt.Sprintf(browsing, `"features":true,`))
 	var got rankedItems
@@ -78,7 +78,7 @@ func TestItemsAreRanked(t *testing.T) {
 	}
 }
 
-func TestTooManyItems(t *testing.T) {
+func TestScoreRejectsTooManyItems(t *testing.T) {
 	_, url := servingBundle(t, buyBundleWith(t, withItems(t)))
 	var events []string
 	for i := range maxItems + 1 {
@@ -93,7 +93,7 @@ func TestTooManyItems(t *testing.T) {
 	}
 }
 
-func TestWrongModelsOfItems(t *testing.T) {
+func TestLoadRejectsInvalidItemModels(t *testing.T) {
 	for name, want := range map[string][2]string{
 		itemsFolder + "/features.json":   {strings.Replace(itemSpec, `"pair"`, `"session"`, 1), "leapline/items/features.json: feature 2 \"colour\": field op"},
 		itemsFolder + "/root/model.json": {"", "leapline/items/root/model.json: is missing"},
@@ -107,8 +107,8 @@ func TestWrongModelsOfItems(t *testing.T) {
 	}
 }
 
-// TestItemsOfAFolder: an archive may be a folder too, and so is then the bundle inside it.
-func TestItemsOfAFolder(t *testing.T) {
+// TestScoreRanksItemsOfBundleDirectory checks that a bundle directory may contain an item model too.
+func TestScoreRanksItemsOfBundleDirectory(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS(buyFolder)); err != nil {
 		t.Fatal(err)

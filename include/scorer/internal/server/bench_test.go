@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// discard is a response writer that keeps nothing but the status.
+// discard is a response writer that records only the status and the size.
 type discard struct {
 	header http.Header
 	status int
@@ -26,7 +26,7 @@ func (d *discard) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// replay is a request that can be sent again and again without a new one being made.
+// replay is a request that can be sent repeatedly without allocating.
 type replay struct {
 	request *http.Request
 	body    *bytes.Reader
@@ -56,7 +56,7 @@ const (
 	oneFrame  = `{"schema":{"fields":[{"name":"colour","type":"string"},{"name":"x0","type":"double"}]},"rows":[["blue",-1.5]]}`
 )
 
-func TestARowAllocatesNothing(t *testing.T) {
+func TestPredictDoesNotAllocate(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector empties pools at random")
 	}
@@ -80,7 +80,7 @@ func TestARowAllocatesNothing(t *testing.T) {
 	}
 }
 
-func TestARequestThatIsGivenUpStops(t *testing.T) {
+func TestCancelledRequestStops(t *testing.T) {
 	s, _ := serving(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

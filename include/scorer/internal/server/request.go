@@ -1,0 +1,100 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+
+	"leapline/scorer/internal/jsonscan"
+)
+
+// maxPooledBuffer is the largest buffer that stays in the pool, so that one large batch does not hold its memory
+// forever.
+const maxPooledBuffer = 256 << 10
+
+// request is an HTTP request with its body, its response and scratch memory. Requests are pooled: scoring one row
+// allocates nothing here.
+type request struct {
+	http        *http.Request
+	body        []byte
+	out         []byte   // the response's body
+	contentType []string // of the response
+	scan        jsonscan.Scanner
+	seen        []uint64 // per input column: the row that last set it
+	row         uint64   // number of rows read, over all requests
+	text        []byte   // strings of the current row
+	vector      []float64
+}
+
+var requestPool = sync.Pool{New: func() any { return new(request) }}
+
+func newRequest(r *http.Request) *request {
+	req := requestPool.Get().(*request)
+	req.http = r
+	return req
+}
+
+// release returns the request to the pool.
+func (req *request) release() {
+	if cap(req.body) > maxPooledBuffer || cap(req.out) > maxPooledBuffer {
+		return
+	}
+	req.http, req.body, req.out = nil, req.body[:0], req.out[:0]
+	req.scan.Reset(nil)
+	requestPool.Put(req)
+}
+
+// readBody reads the body, at most limit bytes.
+func (req *request) readBody(limit int64) error {
+	if coding := req.http.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
+		return newProblem(http.StatusUnsupportedMediaType, "content coding %q is not supported; send the body uncompressed", coding)
+	}
+	if req.http.ContentLength > limit {
+		return bodyTooLarge(limit)
+	}
+	if n := int(req.http.ContentLength); cap(req.body) <= n {
+		req.body = make([]byte, 0, n+1) // one byte more, so that EOF is read without growing
+	}
+	for {
+		n, err := req.http.Body.Read(req.body[len(req.body):cap(req.body)])
+		req.body = req.body[:len(req.body)+n]
+		switch {
+		case int64(len(req.body)) > limit:
+			return bodyTooLarge(limit)
+		case err == io.EOF:
+			return nil
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return newProblem(http.StatusRequestTimeout, "timed out while reading the body")
+		case err != nil:
+			return newProblem(http.StatusBadRequest, "the body is incomplete")
+		case len(req.body) == cap(req.body):
+			req.body = append(req.body, 0)[:len(req.body)]
+		}
+	}
+}
+
+func bodyTooLarge(limit int64) *Problem {
+	return newProblem(http.StatusRequestEntityTooLarge, "the body exceeds the limit of %d bytes", limit)
+}
+
+// matchContentType returns the supported type that the request's content type names; the first if it names none.
+func (req *request) matchContentType(supported []string) (string, error) {
+	value := req.http.Header.Get("Content-Type")
+	if value == "" || value == supported[0] {
+		return supported[0], nil
+	}
+	mediaType, _, err := mime.ParseMediaType(value)
+	if err == nil {
+		for _, candidate := range supported {
+			if mediaType == candidate {
+				return candidate, nil
+			}
+		}
+	}
+	return "", newProblem(http.StatusUnsupportedMediaType, "content type %.100q is not supported, expected %s", value,
+		strings.Join(supported, " or "))
+}
