@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from leapline.local.airflow_env import Place
-from leapline.local.airflow_run import Outcome, run_dag
+from leapline.local.airflow_env import AirflowInstance
+from leapline.local.airflow_run import RunOutcome, run_dag
 from leapline.runtime.reports import past_report
 from leapline.settings import Settings
 from tests.fakes.stub_steps import script_steps
 
 DAY = date(2026, 3, 1)
-Go = Callable[..., Outcome]
+Go = Callable[..., RunOutcome]
 
 
 @pytest.fixture
@@ -27,9 +27,9 @@ def go(folder: Path, stand_ins: dict[str, str], settings: Settings, monkeypatch:
     for name, value in stand_ins.items():
         monkeypatch.setenv(name, value)
 
-    def run(conf: dict[str, Any] | None = None, **steps: Any) -> Outcome:
+    def run(conf: dict[str, Any] | None = None, **steps: Any) -> RunOutcome:
         script_steps(folder, **steps)
-        return run_dag(settings, Place(folder / "airflow"), DAY, conf)
+        return run_dag(settings, AirflowInstance(folder / "airflow"), DAY, conf)
 
     return run
 

@@ -18,8 +18,8 @@ from typing import Any
 from leapline.errors import LocalServiceError
 from leapline.local.airflow import down, up
 from leapline.local.airflow_api import AirflowApi
-from leapline.local.airflow_env import ROOT, Place
-from leapline.local.registry_service import of_settings
+from leapline.local.airflow_env import ROOT, AirflowInstance
+from leapline.local.registry_service import local_registry
 from leapline.settings import Settings
 from leapline.synthetic import GeneratorSpec, generate
 
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=3000, help="visitors' sessions a day")
     parser.add_argument("--port", type=int, default=8085, help="Airflow's port; the registry takes the next")
     args = parser.parse_args()
-    place = Place(args.folder / "airflow", args.port)
+    instance = AirflowInstance(args.folder / "airflow", args.port)
     settings = Settings.load(
         home=args.folder / "lake",
         registry=f"127.0.0.1:{args.port + 1}",
@@ -55,20 +55,20 @@ def main() -> None:
     spec = GeneratorSpec(start=first, days=(yesterday - first).days + 1, sessions_per_day=args.sessions)
     if not settings.landing_dir.exists():  # what was begun goes on
         generate(settings.landing_dir, spec)
-    with services(settings, place) as api:
+    with services(settings, instance) as api:
         work(api, yesterday)
-        take(place, args.out)
+        take(instance, args.out)
 
 
 @contextmanager
-def services(settings: Settings, place: Place) -> Iterator[AirflowApi]:
+def services(settings: Settings, instance: AirflowInstance) -> Iterator[AirflowApi]:
     """Registry and Airflow, as long as the block lasts."""
-    of_settings(settings).start()
+    local_registry(settings).start()
     try:
-        yield up(settings, place)
+        yield up(settings, instance)
     finally:
-        down(place)
-        of_settings(settings).stop()
+        down(instance)
+        local_registry(settings).stop()
 
 
 def work(api: AirflowApi, yesterday: date) -> None:
@@ -108,7 +108,7 @@ def wait(api: AirflowApi, runs: int) -> None:
         print(run_id, run["state"], f"{run['duration']:.0f} s", run["note"] or "", flush=True)
 
 
-def take(place: Place, out: Path) -> None:
+def take(instance: AirflowInstance, out: Path) -> None:
     """Log in as a person does, open the grid, make room for it, take the picture."""
     from playwright.sync_api import sync_playwright
 
@@ -116,12 +116,12 @@ def take(place: Place, out: Path) -> None:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         page = browser.new_page(viewport={"width": 1280, "height": 720})
         page.set_default_timeout(120_000)
-        page.goto(f"{place.url}/auth/login")
+        page.goto(f"{instance.url}/auth/login")
         page.fill("input[name=username]", "admin")
-        page.fill("input[name=password]", place.password())
+        page.fill("input[name=password]", instance.password())
         page.keyboard.press("Enter")
         page.wait_for_url(lambda url: "/auth/" not in url)
-        page.goto(f"{place.url}/dags/retrain")
+        page.goto(f"{instance.url}/dags/retrain")
         page.get_by_text("promote", exact=True).first.wait_for()
         widen_grid(page)
         page.wait_for_timeout(3000)

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from leapline.deployment.factory import registry
 from leapline.local.airflow_api import AirflowApi
-from leapline.local.airflow_env import ROOT, Place
+from leapline.local.airflow_env import ROOT, AirflowInstance
 from leapline.local.airflow_run import run_dag
-from leapline.local.registry_service import of_settings
+from leapline.local.registry_service import local_registry
 from leapline.runtime.spark_cds import FEW_EVENTS
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json
@@ -44,16 +44,16 @@ def main() -> None:
     first = days[0] - timedelta(days=TRAINING_DAYS)
     generate(landing, GeneratorSpec(start=first, days=(night - first).days + 1, sessions_per_day=args.sessions))
 
-    with services(together, Place(args.folder / "airflow", args.port)) as api:
+    with services(together, AirflowInstance(args.folder / "airflow", args.port)) as api:
         _beside_the_night(api, days)
         champion, nightly = registry(together).digest("champion"), _published(together, night)
-    of_settings(alone).start()
+    local_registry(alone).start()
     try:
         for day in days:
-            outcome = run_dag(alone, Place(args.folder / "once", args.port), day)
+            outcome = run_dag(alone, AirflowInstance(args.folder / "once", args.port), day)
             print(f"alone {day} {outcome.state} {outcome.error}", flush=True)
     finally:
-        of_settings(alone).stop()
+        local_registry(alone).stop()
 
     results = [(day, _published(together, day), _published(alone, day)) for day in days]
     for day, one, other in results:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from leapline.deployment.factory import registry
-from leapline.local.registry_service import of_settings
+from leapline.local.registry_service import local_registry
 from leapline.runtime.context import STEPS
 from leapline.runtime.reports import past_report
 from leapline.runtime.spark_cds import FEW_EVENTS
@@ -59,7 +59,7 @@ def told(settings: Settings) -> Iterator[str]:
     done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=800)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     yield done.stdout
-    of_settings(settings).stop()
+    local_registry(settings).stop()
 
 
 @pytest.fixture(scope="module")
@@ -96,11 +96,11 @@ def test_the_demo_tells_what_came_of_it(settings: Settings, run_id: str, told: s
     published = summary(settings, run_id, "publish")
     rows = dict(re.findall(r"^  ([A-Za-z]+(?: [A-Za-z]+)?)  +(.+)$", told, re.MULTILINE))
     assert rows["verdict"].startswith("Passed all ")
-    assert rows["ROC AUC"].startswith(f"{published['metrics']['roc_auc']:.4f} (95 %: ")
+    assert rows["ROC AUC"].startswith(f"{published['metrics']['roc_auc']:.3f} (95 % CI ")
     assert rows["model"] == published["model_id"]
     assert rows["image"] == f"{settings.image}@{published['digest']}"
-    assert rows["champion"] == "this model, from now on"
-    assert re.fullmatch(r"(buy|defer) [01]\.\d\d after \d+ events", rows["a session"])
+    assert rows["champion"] == "promoted to this model"
+    assert re.fullmatch(r"(buy|defer), probability [01]\.\d\d after \d+ events", rows["session"])
     assert (Path(rows["plots"]) / "roc.png").exists()
     assert Path(rows["model card"]).exists()
     assert len(read_json(settings.home / "session.json")["session"]["events"]) > 0

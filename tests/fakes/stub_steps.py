@@ -1,8 +1,8 @@
 """Stub steps and a stub `spark-submit`: the DAG, its operators and Airflow are the real ones.
 
-`install_stub_steps` makes a folder with a package `leapline` whose modules are the real ones except for the steps: these
-do what `scripted.json` contains for them, and otherwise succeed at once. `spark3-submit`, a name that the Spark provider
-accepts, runs them as plain Python.
+`install_stub_steps` creates a folder with a package `leapline` whose modules are the real ones except for the steps.
+A stub step does what `scripted.json` contains for it, and otherwise succeeds at once. `spark3-submit`, a name that the
+Spark provider accepts, runs them as plain Python.
 
     {"check_events": {"error": ["DataCheckError", "events", "2 broken", "none", "Look."]}, "gate": {"passed": false}}
 """
@@ -26,8 +26,8 @@ from leapline.runtime.step import main
 def run(settings, context):
     scripted = json.loads(Path({scripted!r}).read_text()).get({step!r}, {{}})
     if "error" in scripted:
-        kind, thing, found, expected, fix = scripted["error"]
-        raise getattr(errors, kind)(thing, found=found, expected=expected, fix=fix)
+        kind, thing, actual, expected, fix = scripted["error"]
+        raise getattr(errors, kind)(thing, found=actual, expected=expected, fix=fix)
     facts = {{"day": context.day.isoformat(), "backfill": context.backfill, "threshold": settings.roc_auc_threshold}}
     verdict = {{"passed": True, "sentence": "Passed.", "promoted": settings.promote, "model_id": "m", "why": "better"}}
     return facts | verdict | scripted
@@ -37,7 +37,7 @@ if __name__ == "__main__":
 """
 
 SUBMIT = '''#!{python}
-"""Skips Spark's own options, runs the application."""
+"""Skips the options of spark-submit and runs the application."""
 import os, sys
 at = next(i for i, arg in enumerate(sys.argv) if arg.endswith(".py") and i > 0)
 os.execv({python!r}, [{python!r}, *sys.argv[at:]])
@@ -67,5 +67,5 @@ def install_stub_steps(folder: Path) -> dict[str, str]:
 
 
 def script_steps(folder: Path, **steps: Any) -> None:
-    """Set what each step does from now on."""
+    """Set what each step does in later runs."""
     (folder / "scripted.json").write_text(json.dumps(steps))

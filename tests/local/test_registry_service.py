@@ -1,4 +1,4 @@
-"""The local registry: started once, found again, its content kept, stopped by its own process id."""
+"""The local registry: started once, found by other processes, content kept across restarts."""
 
 import os
 import signal
@@ -22,12 +22,12 @@ __all__ = ["crane", "make_image", "registry_binary"]
 
 @pytest.fixture
 def local(tmp_path: Path, registry_binary: Path) -> Iterator[LocalRegistry]:
-    made = LocalRegistry(tmp_path / "a registry: #1", registry_binary, free_address())
-    yield made
-    made.stop()
+    service = LocalRegistry(tmp_path / "a registry: #1", registry_binary, free_address())
+    yield service
+    service.stop()
 
 
-def test_start_reuse_stop(local: LocalRegistry) -> None:
+def test_start_is_idempotent_and_stop_reports_whether_it_was_running(local: LocalRegistry) -> None:
     assert local.status() == Status(False)
     assert local.stop() is False
     first = local.start()
@@ -50,7 +50,7 @@ def test_content_survives_a_restart_and_a_kill(local: LocalRegistry, crane: Path
     assert registry.tags() == ["champion", "m1"]
 
 
-def test_found_from_another_process_and_two_starts_at_once(local: LocalRegistry) -> None:
+def test_concurrent_starts_from_two_processes_share_one_registry(local: LocalRegistry) -> None:
     code = "import sys; from pathlib import Path; from leapline.local.registry_service import LocalRegistry; "
     code += "print(LocalRegistry(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]).start().pid)"
     args = [sys.executable, "-c", code, str(local.folder), str(local.binary), local.address]
@@ -59,7 +59,7 @@ def test_found_from_another_process_and_two_starts_at_once(local: LocalRegistry)
     assert pids == {str(local.status().pid)}
 
 
-def test_port_taken_by_something_else(local: LocalRegistry) -> None:
+def test_port_in_use_is_reported_with_an_alternative(local: LocalRegistry) -> None:
     host, port = local.address.split(":")
     with (
         socket.create_server((host, int(port))),
@@ -69,7 +69,7 @@ def test_port_taken_by_something_else(local: LocalRegistry) -> None:
     assert local.status() == Status(False)
 
 
-def test_running_at_another_address(local: LocalRegistry) -> None:
+def test_start_at_another_address_is_rejected(local: LocalRegistry) -> None:
     local.start()
     other = LocalRegistry(local.folder, local.binary, free_address())
     with pytest.raises(PortTakenError, match=local.address):
@@ -77,7 +77,7 @@ def test_running_at_another_address(local: LocalRegistry) -> None:
     assert local.status().running
 
 
-def test_a_binary_that_ends_or_is_missing(local: LocalRegistry, tmp_path: Path) -> None:
+def test_failing_or_missing_binary_is_reported_with_its_log(local: LocalRegistry, tmp_path: Path) -> None:
     broken = tmp_path / "registry"
     broken.write_text("#!/bin/sh\necho the disk is on fire >&2; exit 1\n")
     broken.chmod(0o755)
@@ -88,20 +88,20 @@ def test_a_binary_that_ends_or_is_missing(local: LocalRegistry, tmp_path: Path) 
     assert local.start().running
 
 
-def test_listens_on_loopback_alone_and_keeps_its_secret_private(local: LocalRegistry) -> None:
+def test_listens_on_loopback_only_and_hides_its_secret(local: LocalRegistry) -> None:
     pid = local.start().pid
-    ours = set(_sockets_of(pid))
+    sockets = set(sockets_of(pid))
     listening = []
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
             fields = line.split()
-            if fields[3] == "0A" and fields[9] in ours:
+            if fields[3] == "0A" and fields[9] in sockets:
                 listening.append(fields[1].split(":")[0])
     assert listening == ["0100007F"]
     assert (local.folder / "config.yml").stat().st_mode & 0o077 == 0
 
 
-def _sockets_of(pid: int) -> Iterator[str]:
+def sockets_of(pid: int) -> Iterator[str]:
     for link in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(FileNotFoundError):  # closed since it was listed
             target = str(link.readlink())

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from leapline.errors import SettingsError
-from leapline.local.airflow_env import Place
-from leapline.local.airflow_run import Outcome, run_dag
+from leapline.local.airflow_env import AirflowInstance
+from leapline.local.airflow_run import RunOutcome, run_dag
 from leapline.orchestration.alerts import Message, _channel, _mail, messages, stale
 from leapline.runtime.reports import report_path
 from leapline.serving.ledger import Entry, Ledger
@@ -40,9 +40,9 @@ def settings_of(home: Path, **more: Any) -> Settings:
     return Settings.load(home=home, alert_mail_to="night@shop.example", **more)
 
 
-def run(folder: Path, settings: Settings, **steps: Any) -> Outcome:
+def run(folder: Path, settings: Settings, **steps: Any) -> RunOutcome:
     script_steps(folder, **steps)
-    return run_dag(settings, Place(folder / "airflow"), DAY)
+    return run_dag(settings, AirflowInstance(folder / "airflow"), DAY)
 
 
 def promoted(settings: Settings, model_id: str) -> None:

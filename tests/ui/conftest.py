@@ -26,9 +26,9 @@ def browser(up: Site) -> Iterator[Any]:
 def login(up: Site, browser: Any) -> Any:
     """The cookies of somebody who logged in as a person does."""
     page = browser.new_page()
-    page.goto(f"{up.place.url}/auth/login")
+    page.goto(f"{up.instance.url}/auth/login")
     page.fill("input[name=username]", "admin")
-    page.fill("input[name=password]", up.place.password())
+    page.fill("input[name=password]", up.instance.password())
     page.keyboard.press("Enter")
     page.wait_for_url(lambda url: "/auth/" not in url)
     return page.context.storage_state()

@@ -16,8 +16,8 @@ from leapline.deployment.factory import registry
 from leapline.errors import DataCheckError
 from leapline.local import airflow
 from leapline.local.airflow_api import AirflowApi
-from leapline.local.airflow_env import Place
-from leapline.local.registry_service import of_settings
+from leapline.local.airflow_env import AirflowInstance
+from leapline.local.registry_service import local_registry
 from leapline.serving.image import build
 from leapline.serving.layout import index_digest
 from leapline.serving.promote import CHAMPION, PREVIOUS
@@ -45,7 +45,7 @@ class Site:
     """What is up: `models` are the champion's id and the one before; `line` is the folder of the stand-ins."""
 
     settings: Settings
-    place: Place
+    instance: AirflowInstance
     api: AirflowApi
     line: Path
     models: tuple[str, str]
@@ -58,8 +58,8 @@ def site(folder: Path) -> Iterator[Site]:
         if not needed.exists():
             pytest.skip(f"TOOLS ABSENT: {needed} is not there, so no browser looked at the page")
     settings = Settings.load(home=folder / "lake", tools=ROOT / ".local", registry=f"127.0.0.1:{free_port()}")
-    place = Place(folder / "airflow", free_port())
-    local = of_settings(settings)
+    instance = AirflowInstance(folder / "airflow", free_port())
+    local = local_registry(settings)
     local.start()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in install_stub_steps(folder / "line").items():
@@ -68,9 +68,9 @@ def site(folder: Path) -> Iterator[Site]:
         patch.setenv("AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE", "False")
         try:
             models = _past(settings, folder)
-            yield Site(settings, place, airflow.up(settings, place, lambda _: None), folder / "line", models)
+            yield Site(settings, instance, airflow.up(settings, instance, lambda _: None), folder / "line", models)
         finally:
-            airflow.down(place, lambda _: None)
+            airflow.down(instance, lambda _: None)
             local.stop()
 
 
@@ -79,8 +79,8 @@ def viewer(site: Site) -> AirflowApi:
     site.api.get("dags")
     token = jwt.decode(site.api._token, options={"verify_signature": False})
     header = jwt.get_unverified_header(site.api._token)
-    secret = json.loads((site.place.folder / "secrets.json").read_text())["jwt"]
-    other = AirflowApi(site.place.url, "vera", "")
+    secret = json.loads((site.instance.folder / "secrets.json").read_text())["jwt"]
+    other = AirflowApi(site.instance.url, "vera", "")
     other._token = jwt.encode({**token, "sub": "vera", "role": "viewer"}, secret, header["alg"], header)
     return other
 

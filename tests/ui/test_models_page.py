@@ -35,11 +35,11 @@ def models(up: Site, browser: Any, login: Any) -> Iterator[Open]:
         window = contexts[-1].new_page()
         window.set_default_timeout(30_000)
         window.on("pageerror", lambda error: errors.append(str(error)))
-        window.goto(f"{up.place.url}/plugin/models{path}" if path else up.place.url)
+        window.goto(f"{up.instance.url}/plugin/models{path}" if path else up.instance.url)
         if not path:
             window.get_by_role("link", name="Models").first.click()
         window.frame_locator("iframe").locator("#headline").wait_for()
-        return window, next(f for f in window.frames if f.url.startswith(f"{up.place.url}/leapline/"))
+        return window, next(f for f in window.frames if f.url.startswith(f"{up.instance.url}/leapline/"))
 
     yield open_page
     for context in contexts:
@@ -66,7 +66,7 @@ def test_nothing_without_a_login(up: Site) -> None:
     docs = "docs/2026-03-30/data_docs/index.html"
     for path in ("", "static/page.js", "api/page", "api/ledger", "api/serving", "models/x/card", docs, "openapi.json"):
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(f"{up.place.url}/leapline/{path}")  # noqa: S310
+            urllib.request.urlopen(f"{up.instance.url}/leapline/{path}")  # noqa: S310
         assert refused.value.code in ({401, 404} if path == "openapi.json" else {401}), path
 
 
@@ -158,8 +158,8 @@ def test_a_run_is_triggered_and_its_verdict_read(models: Open, up: Site) -> None
     frame.get_by_text("ROC AUC 0.81 is under 0.9.").first.wait_for()
     assert frame.locator(".badge").inner_text() == "✕ Refused"
     links = up.api.get(f"dags/retrain/dagRuns/{run}/taskInstances/gate/links")["extra_links"]
-    assert links["Report"].startswith(f"{up.place.url}/plugin/models/leapline/?run=manual__")
-    assert links["Model card"] == f"{up.place.url}/plugin/models/leapline/days/2026-03-31/card"
+    assert links["Report"].startswith(f"{up.instance.url}/plugin/models/leapline/?run=manual__")
+    assert links["Model card"] == f"{up.instance.url}/plugin/models/leapline/days/2026-03-31/card"
     window.goto(links["Report"])
     window.frame_locator("iframe").get_by_text("ROC AUC 0.81 is under 0.9.").first.wait_for()
 

@@ -15,7 +15,7 @@ def opened(up: Site, browser: Any, login: Any, dag_id: str) -> tuple[Any, Any]:
     """The DAG's page and its trigger form."""
     page = browser.new_context(storage_state=login).new_page()
     page.set_default_timeout(30_000)
-    page.goto(f"{up.place.url}/dags/{dag_id}")
+    page.goto(f"{up.instance.url}/dags/{dag_id}")
     page.get_by_role("button", name="Trigger").first.click()
     form = page.get_by_role("dialog")
     form.locator("input[name=element_date]").wait_for()
@@ -47,7 +47,7 @@ def test_the_forms_values_reach_the_steps(up: Site, browser: Any, login: Any) ->
     run = newest(up, "retrain")
     asked = {name: run["conf"][name] for name in ("date", "roc_auc_threshold", "promote")}
     assert asked == {"date": "2026-03-29", "roc_auc_threshold": 0.93, "promote": False}
-    page.goto(f"{up.place.url}/plugin/models/leapline/?run={quote(run['dag_run_id'], safe='')}")
+    page.goto(f"{up.instance.url}/plugin/models/leapline/?run={quote(run['dag_run_id'], safe='')}")
     page.frame_locator("iframe").get_by_text("ROC AUC 0.85 is under 0.93.").first.wait_for()
 
 

@@ -1,12 +1,13 @@
-"""The local Airflow: web UI, scheduler, DAG processor and triggerer on loopback, started together and stopped together.
+"""The local Airflow: web UI, scheduler, DAG processor and triggerer on loopback, started and stopped together.
 
-Not `airflow standalone`: that opens log servers on every interface and leaves children behind when it is stopped.
+`airflow standalone` is not used: it opens log servers on every interface and leaves child processes behind when it is
+stopped.
 
-    stopped --up--> api-server answers --> all four healthy, the DAGs read: running --down--> stopped
+    stopped --up--> api-server answers --> all four healthy, all DAGs parsed: running --down--> stopped
                         |
-                        +-- one exits, or is not healthy in time: its log's end in the error, stopped
+                        +-- a component exits, or is not healthy in time: error with its log tail, stopped
 
-Each component has a keeper, which starts it again if it ends later on.
+Each component runs under a supervisor that restarts it if it exits later on.
 """
 
 import importlib.metadata
@@ -24,188 +25,211 @@ import psutil
 
 from leapline.errors import LeaplineError, LocalServiceError, PortTakenError
 from leapline.local.airflow_api import AirflowApi
-from leapline.local.airflow_env import ROOT, SPARK_POOL, Place, environment
+from leapline.local.airflow_env import ROOT, SPARK_POOL, AirflowInstance, environment
 from leapline.settings import Settings
 from leapline.storage import read_json, write_json
 
-# `--skip-serve-logs`: task logs are read from disk, so no further port is opened.
+# `--skip-serve-logs`: the web UI reads task logs from disk, so no further port is opened.
 COMPONENTS = {
     "api-server": ("api-server",),
     "scheduler": ("scheduler", "--skip-serve-logs"),
     "dag-processor": ("dag-processor",),
     "triggerer": ("triggerer", "--skip-serve-logs"),
 }
-_WAIT_S = 300.0
-_STOP_S = 20.0
+_START_TIMEOUT_S = 300.0
+_STOP_TIMEOUT_S = 20.0
+_DAGS = "DAGs"
 
-Say = Callable[[str], None]
+Reporter = Callable[[str], None]
+"""Receives each progress message."""
 
 
-def up(settings: Settings, place: Place, say: Say = print) -> AirflowApi:
-    """Start Airflow, or find it running; returns when all is healthy and the DAGs are read.
+def up(settings: Settings, instance: AirflowInstance, report: Reporter = print) -> AirflowApi:
+    """Start Airflow unless it is running already; wait until every component is healthy and all DAGs are parsed.
+
+    Args:
+        settings: passed on to the tasks.
+        instance: the Airflow to start.
+        report: receives progress messages.
+
+    Returns:
+        A client of its REST API.
 
     Raises:
-        PortTakenError: another process listens on the port, or this Airflow runs on another one.
-        LocalServiceError: a component ended or was not healthy in time; the end of its log is in the message.
+        PortTakenError: another process listens on the port, or this instance runs on another port.
+        LocalServiceError: a component exited or was not healthy in time; the message contains its log tail.
     """
-    found = _running(place)
-    check_port(place)
-    api = AirflowApi(place.url, "admin", place.password())
+    was_running = bool(_processes(instance))
+    check_port(instance)
+    api = AirflowApi(instance.url, "admin", instance.password())
     try:
-        if not found:
-            env = environment(settings, place)
-            migrate(place, env, say)
-            say(f"Starting {', '.join(COMPONENTS)} (logs in {place.folder / 'logs'})")
-            _port_file(place).write_text(str(place.port))
-            _start(place, "api-server", env)
-            _wait(place, api, {"api-server"}, say)
-            # Only now: a task that the scheduler starts before the API answers would fail.
-            for name in COMPONENTS.keys() - {"api-server"}:
-                _start(place, name, env)
-        _wait(place, api, {*COMPONENTS, "DAGs"} - {"api-server"}, say)
-        _make_pool(api)
+        if not was_running:
+            _start_components(settings, instance, api, report)
+        _wait(instance, api, {*COMPONENTS, _DAGS} - {"api-server"}, report)
+        _create_pool(api)
     except LeaplineError:
-        if not found:  # what was running before is left running
-            down(place, lambda _: None)
+        if not was_running:  # a failed start must not stop an Airflow that was running before
+            down(instance, lambda _: None)
         raise
     return api
 
 
-def check_port(place: Place) -> None:
-    """See that the port is this Airflow's or free.
+def _start_components(settings: Settings, instance: AirflowInstance, api: AirflowApi, report: Reporter) -> None:
+    env = environment(settings, instance)
+    migrate(instance, env, report)
+    report(f"Starting {', '.join(COMPONENTS)} (logs in {instance.folder / 'logs'})")
+    _port_file(instance).write_text(str(instance.port))
+    _start(instance, "api-server", env)
+    _wait(instance, api, {"api-server"}, report)
+    # The scheduler starts after the API server: a task started before the API answers would fail.
+    for name in COMPONENTS.keys() - {"api-server"}:
+        _start(instance, name, env)
+
+
+def check_port(instance: AirflowInstance) -> None:
+    """Check that the port is free or in use by this very instance.
 
     Raises:
-        PortTakenError: another process listens on it, or this Airflow runs on another one.
+        PortTakenError: another process listens on it, or this instance runs on another port.
     """
-    if not _running(place):
-        _must_be_free(place.port)
+    if not _processes(instance):
+        _require_free(instance.port)
         return
-    port = int(_port_file(place).read_text()) if _port_file(place).exists() else place.port
-    if port != place.port:
+    port = int(_port_file(instance).read_text()) if _port_file(instance).exists() else instance.port
+    if port != instance.port:
         raise PortTakenError(
-            f"the Airflow in {place.folder}",
-            found=f"running already, on port {port}",
-            expected=f"none, to start it on port {place.port}",
+            f"the Airflow in {instance.folder}",
+            found=f"already running on port {port}",
+            expected=f"Airflow stopped, or port {port} instead of {instance.port}",
             fix=f"Use http://127.0.0.1:{port}, or stop it first: `make down`.",
         )
 
 
-def down(place: Place, say: Say = print) -> bool:
-    """Stop every process of this Airflow, running tasks included; False if none ran."""
-    running = _running(place)
-    families = {p for parent in running for p in _family(parent)}
-    for parent in running:
+def down(instance: AirflowInstance, report: Reporter = print) -> bool:
+    """Stop every process of this Airflow, including running tasks.
+
+    Returns:
+        Whether any process was running.
+    """
+    components = list(_processes(instance).values())
+    trees = {process for parent in components for process in _tree(parent)}
+    for parent in components:
         _signal_group(parent, signal.SIGTERM)
-    _, alive = psutil.wait_procs(list(families), timeout=_STOP_S)
-    # Some may have begun after the families were listed, and have lost their parent: their session tells them.
-    left = {p for one in alive for p in _family(one)} | _in_sessions({parent.pid for parent in running})
-    for process in left:
+    _, alive = psutil.wait_procs(list(trees), timeout=_STOP_TIMEOUT_S)
+    # Processes started after the trees were listed may have lost their parent; they share its session id.
+    remaining = {p for process in alive for p in _tree(process)} | _in_sessions({parent.pid for parent in components})
+    for process in remaining:
         _kill(process)
-    psutil.wait_procs(list(left), timeout=_STOP_S)
-    _pid_file(place).unlink(missing_ok=True)
-    say(f"Stopped {len(running)} Airflow processes" if running else "Airflow was not running")
-    return bool(running)
+    psutil.wait_procs(list(remaining), timeout=_STOP_TIMEOUT_S)
+    _pid_file(instance).unlink(missing_ok=True)
+    report(f"Stopped {len(components)} Airflow processes" if components else "Airflow was not running")
+    return bool(components)
 
 
 def _in_sessions(leaders: set[int]) -> set[psutil.Process]:
-    found = set()
+    """Return the live processes whose session leader is one of `leaders`."""
+    members = set()
     for process in psutil.process_iter():
         with suppress(psutil.Error, ProcessLookupError):
             if os.getsid(process.pid) in leaders and process.status() != psutil.STATUS_ZOMBIE:
-                found.add(process)
-    return found
+                members.add(process)
+    return members
 
 
-def command(settings: Settings, place: Place, args: list[str]) -> int:
-    """Run Airflow's own command line on this Airflow's database; its exit code."""
-    if args[:2] in (["backfill", "create"], ["dags", "trigger"]) and not _running(place):
-        print("Airflow is not running: what this asks for begins after `make up`.", file=sys.stderr)
+def command(settings: Settings, instance: AirflowInstance, args: list[str]) -> int:
+    """Run Airflow's command line against this instance's database.
+
+    Returns:
+        The exit status.
+    """
+    if args[:2] in (["backfill", "create"], ["dags", "trigger"]) and not _processes(instance):
+        print("Airflow is not running; the runs start after `make up`.", file=sys.stderr)
     return subprocess.run(
-        [sys.executable, "-m", "airflow", *args], env=environment(settings, place), cwd=ROOT
+        [sys.executable, "-m", "airflow", *args], env=environment(settings, instance), cwd=ROOT
     ).returncode
 
 
-def migrate(place: Place, env: dict[str, str], say: Say) -> None:
-    """Make or update the database; once for each version of Airflow, as it costs seconds.
+def migrate(instance: AirflowInstance, env: dict[str, str], report: Reporter) -> None:
+    """Create or upgrade the database; done once per Airflow version, because it takes seconds.
 
     Raises:
-        LocalServiceError: it did not work; Airflow's own words are in the message.
+        LocalServiceError: the migration failed; the message contains Airflow's error output.
     """
-    done = place.folder / f"migrated-{importlib.metadata.version('apache-airflow')}"
-    if done.exists():
+    marker = instance.folder / f"migrated-{importlib.metadata.version('apache-airflow')}"
+    if marker.exists():
         return
-    say("Making Airflow's database")
+    report("Creating or upgrading Airflow's database")
     result = subprocess.run(
         [sys.executable, "-m", "airflow", "db", "migrate"], env=env, cwd=ROOT, capture_output=True, text=True
     )
     if result.returncode:
         raise LocalServiceError(
             "airflow db migrate",
-            found=f"exit code {result.returncode}: {result.stderr.strip()[-600:]}",
-            expected="a database that is up to date",
-            fix=f"Look at the message; if the database is spoilt, remove {place.folder} and start again.",
+            found=f"exit status {result.returncode}: {result.stderr.strip()[-600:]}",
+            expected="a migrated database",
+            fix=f"Read the message; if the database is corrupt, remove {instance.folder} and start again.",
         )
-    done.touch()
+    marker.touch()
 
 
-def _start(place: Place, name: str, env: dict[str, str]) -> None:
-    log_path = _log(place, name)
+def _start(instance: AirflowInstance, name: str, env: dict[str, str]) -> None:
+    log_path = _log(instance, name)
     log_path.parent.mkdir(parents=True, exist_ok=True)
     with log_path.open("ab") as log:
         child = subprocess.Popen(
             [sys.executable, "-m", "leapline.local.supervisor", *COMPONENTS[name]],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd=ROOT, start_new_session=True,
         )  # fmt: skip
-    known = {"pid": child.pid, "started": psutil.Process(child.pid).create_time()}
-    write_json(_pid_file(place), _known(place) | {name: known})
+    entry = {"pid": child.pid, "started": psutil.Process(child.pid).create_time()}
+    write_json(_pid_file(instance), _recorded(instance) | {name: entry})
 
 
-def _wait(place: Place, api: AirflowApi, wanted: set[str], say: Say) -> None:
-    """Until all of `wanted` is ready; says when each has become so."""
-    began, told = time.monotonic(), set[str]()
-    while missing := wanted - (ready := _ready(api)):
-        for name in sorted(wanted & ready - told):
-            say(f"  {name} ready after {time.monotonic() - began:.0f} s")
-        told |= ready
-        dead = _known(place).keys() - {name for name, _ in _processes(place)}
-        if dead or time.monotonic() - began > _WAIT_S:
-            raise _ended(place, sorted(dead or missing)[0])
+def _wait(instance: AirflowInstance, api: AirflowApi, parts: set[str], report: Reporter) -> None:
+    """Wait until all of `parts` (components, and "DAGs") are ready; report each as it becomes ready."""
+    started, reported = time.monotonic(), set[str]()
+    while missing := parts - (ready := _ready(api)):
+        for name in sorted(parts & ready - reported):
+            report(f"  {name} ready after {time.monotonic() - started:.0f} s")
+        reported |= ready
+        exited = _recorded(instance).keys() - _processes(instance).keys()
+        if exited or time.monotonic() - started > _START_TIMEOUT_S:
+            raise _not_healthy(instance, sorted(exited or missing)[0])
         time.sleep(0.5)
-    say(f"  {', '.join(sorted(wanted - told))} ready after {time.monotonic() - began:.0f} s")
+    report(f"  {', '.join(sorted(parts - reported))} ready after {time.monotonic() - started:.0f} s")
 
 
 def _ready(api: AirflowApi) -> set[str]:
-    """The components that are healthy, and "DAGs" once all of them are read."""
+    """Return the healthy components, and "DAGs" once all DAG files are parsed."""
     try:
         health = api.get("monitor/health")
         healthy = {name.replace("_", "-") for name, part in health.items() if part and part.get("status") == "healthy"}
-        # One DAG a file: the first one read is not all of them, and a trigger of another would find nothing.
-        wanted = len(list((ROOT / "dags").glob("*.py")))
-        dags = {"DAGs"} if "dag-processor" in healthy and api.get("dags")["total_entries"] >= wanted else set()
+        # One DAG per file. Waiting for the first would not do: triggering another one would answer 404.
+        dag_count = len(list((ROOT / "dags").glob("*.py")))
+        dags = {_DAGS} if "dag-processor" in healthy and api.get("dags")["total_entries"] >= dag_count else set()
     except LocalServiceError:
         return set()
     return healthy | dags | {"api-server"}
 
 
-def _make_pool(api: AirflowApi) -> None:
-    """The pool that bounds the Spark drivers at work; two, as each takes a driver's memory."""
+def _create_pool(api: AirflowApi) -> None:
+    """Create the pool that limits concurrent Spark drivers to two, as each takes a driver's memory."""
     if SPARK_POOL not in {pool["name"] for pool in api.get("pools")["pools"]}:
-        body = {"name": SPARK_POOL, "slots": 2, "description": "Spark drivers at work", "include_deferred": False}
+        body = {"name": SPARK_POOL, "slots": 2, "description": "Concurrent Spark drivers", "include_deferred": False}
         api.call("POST", "pools", body)
 
 
-def _ended(place: Place, name: str) -> LocalServiceError:
-    log = _log(place, "dag-processor" if name == "DAGs" else name)
-    told = log.read_text(errors="replace").strip()[-800:] if log.exists() else ""
+def _not_healthy(instance: AirflowInstance, name: str) -> LocalServiceError:
+    log = _log(instance, "dag-processor" if name == _DAGS else name)
+    tail = log.read_text(errors="replace").strip()[-800:] if log.exists() else ""
     return LocalServiceError(
         f"Airflow's {name}",
-        found=f"not healthy; its log ends with: {told or 'nothing'}",
-        expected=f"healthy within {_WAIT_S:.0f} s",
-        fix=f"Look at {log}, then start it again.",
+        found=f"not healthy; log tail: {tail or '(empty)'}",
+        expected=f"healthy within {_START_TIMEOUT_S:.0f} s",
+        fix=f"Read {log}, then start Airflow again.",
     )
 
 
-def _must_be_free(port: int) -> None:
+def _require_free(port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -213,38 +237,35 @@ def _must_be_free(port: int) -> None:
         except OSError as exc:
             raise PortTakenError(
                 f"port {port} on 127.0.0.1",
-                found=f"something else that uses it ({exc.strerror})",
+                found=f"in use by another process ({exc.strerror})",
                 expected="a free port for Airflow's web UI",
-                fix=f"Stop that, or choose another port: `make up PORT={port + 1}`.",
+                fix=f"Stop that process, or choose another port: `make up PORT={port + 1}`.",
             ) from exc
 
 
-def _pid_file(place: Place) -> Path:
-    return place.folder / "processes.json"
+def _pid_file(instance: AirflowInstance) -> Path:
+    return instance.folder / "processes.json"
 
 
-def _port_file(place: Place) -> Path:
-    return place.folder / "port"
+def _port_file(instance: AirflowInstance) -> Path:
+    return instance.folder / "port"
 
 
-def _log(place: Place, component: str) -> Path:
-    return place.folder / "logs" / f"{component}.log"
+def _log(instance: AirflowInstance, component: str) -> Path:
+    return instance.folder / "logs" / f"{component}.log"
 
 
-def _known(place: Place) -> dict[str, dict[str, float]]:
-    """The processes that were started, each with its id and its start time."""
-    found: dict[str, dict[str, float]] = read_json(_pid_file(place)) if _pid_file(place).exists() else {}
-    return found
+def _recorded(instance: AirflowInstance) -> dict[str, dict[str, float]]:
+    """Return the recorded process id and start time of each started component."""
+    path = _pid_file(instance)
+    recorded: dict[str, dict[str, float]] = read_json(path) if path.exists() else {}
+    return recorded
 
 
-def _running(place: Place) -> list[psutil.Process]:
-    return [process for _, process in _processes(place)]
-
-
-def _processes(place: Place) -> list[tuple[str, psutil.Process]]:
-    """The components that are alive; a process id that another process has got since does not count."""
-    found = [(name, _alive(int(entry["pid"]), entry["started"])) for name, entry in _known(place).items()]
-    return [(name, process) for name, process in found if process is not None]
+def _processes(instance: AirflowInstance) -> dict[str, psutil.Process]:
+    """Return the components that are alive; a recorded process id that was reused does not count."""
+    processes = {name: _alive(int(entry["pid"]), entry["started"]) for name, entry in _recorded(instance).items()}
+    return {name: process for name, process in processes.items() if process is not None}
 
 
 def _alive(pid: int, started: float) -> psutil.Process | None:
@@ -256,7 +277,8 @@ def _alive(pid: int, started: float) -> psutil.Process | None:
     return process if same else None
 
 
-def _family(process: psutil.Process) -> list[psutil.Process]:
+def _tree(process: psutil.Process) -> list[psutil.Process]:
+    """Return the process and all its descendants."""
     try:
         return [process, *process.children(recursive=True)]
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""Airflow's REST API, as far as we ask it: log in, read, write."""
+"""A small client of Airflow's REST API: log in, read, write, trigger a run and wait for it."""
 
 import json
 import time
@@ -13,40 +13,61 @@ class AirflowApi:
     """A client of one Airflow.
 
     Args:
-        url: the web UI's address, no slash at the end.
-        user: who logs in.
-        password: with what.
+        url: address of the web UI, without a trailing slash.
+        user: user name.
+        password: the user's password.
+        token: an API token to use instead of logging in.
     """
 
-    def __init__(self, url: str, user: str, password: str) -> None:
+    def __init__(self, url: str, user: str, password: str, token: str = "") -> None:
         self.url, self._login = url, {"username": user, "password": password}
-        self._token = ""
+        self._token = token
 
-    def get(self, path: str) -> Any:
-        """The answer to GET `/api/v2/<path>`.
+    def token(self) -> str:
+        """Return the API token; logs in at the first call.
 
         Raises:
-            LocalServiceError: no answer, or an answer that says no.
+            LocalServiceError: no answer, or the login was rejected.
+        """
+        if not self._token:
+            self._token = self._send("POST", "/auth/token", self._login)["access_token"]
+        return self._token
+
+    def get(self, path: str) -> Any:
+        """Return the JSON answer to GET `/api/v2/<path>`.
+
+        Raises:
+            LocalServiceError: no answer, or an HTTP error status.
         """
         return self.call("GET", path)
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """The answer to any request below `/api/v2/`.
+        """Return the JSON answer to a request below `/api/v2/`.
 
         Raises:
-            LocalServiceError: no answer, or an answer that says no.
+            LocalServiceError: no answer, or an HTTP error status.
         """
-        if not self._token:
-            self._token = self._send("POST", "/auth/token", self._login)["access_token"]
-        return self._send(method, f"/api/v2/{path}", body)
+        return self.send(method, f"/api/v2/{path}", body)
+
+    def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Return the JSON answer to an authenticated request for any path of the API server.
+
+        Raises:
+            LocalServiceError: no answer, or an HTTP error status.
+        """
+        return self._send(method, path, body, {"Authorization": f"Bearer {self.token()}"})
 
     def trigger(self, dag_id: str, conf: dict[str, Any], logical_date: str | None = None) -> str:
-        """Start a run by hand; its run id."""
+        """Trigger a manual run.
+
+        Returns:
+            The run id.
+        """
         run = self.call("POST", f"dags/{dag_id}/dagRuns", {"logical_date": logical_date, "conf": conf})
         return str(run["dag_run_id"])
 
     def wait_for_run(self, dag_id: str, run_id: str, seconds: float) -> str:
-        """The run's final state, or its state after `seconds`."""
+        """Return the run's final state, or its current state after `seconds`."""
         deadline = time.monotonic() + seconds
         while True:
             state = str(self.get(f"dags/{dag_id}/dagRuns/{run_id}")["state"])
@@ -54,10 +75,10 @@ class AirflowApi:
                 return state
             time.sleep(1)
 
-    def _send(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
-        headers = {"Content-Type": "application/json"} | (
-            {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        )
+    def _send(
+        self, method: str, path: str, body: dict[str, Any] | None, authorization: dict[str, str] | None = None
+    ) -> Any:
+        headers = {"Content-Type": "application/json"} | (authorization or {})
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}{path}", data, headers, method=method)  # noqa: S310 (http to loopback)
         try:
@@ -65,11 +86,11 @@ class AirflowApi:
                 content = answer.read()
         except urllib.error.HTTPError as exc:
             found = f"{exc.code} {exc.read().decode(errors='replace')[:600]}"
-            fix = "Correct the request." if exc.code < 500 else "Ask again, or look at Airflow's logs."
+            fix = "Correct the request." if exc.code < 500 else "Try again, or read Airflow's logs."
             raise self._error(f"{method} {path}", found, fix) from exc
         except OSError as exc:
-            raise self._error("Airflow", str(exc), "Start it with `make up`, or look at its logs.") from exc
+            raise self._error("Airflow", str(exc), "Start it with `make up`, or read its logs.") from exc
         return json.loads(content) if content else None
 
     def _error(self, thing: str, found: str, fix: str) -> LocalServiceError:
-        return LocalServiceError(f"{thing} at {self.url}", found=found, expected="an answer", fix=fix)
+        return LocalServiceError(f"{thing} at {self.url}", found=found, expected="a successful answer", fix=fix)

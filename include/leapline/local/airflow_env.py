@@ -1,4 +1,4 @@
-"""What the local Airflow runs with: its folder, its secrets (made once, kept) and its environment."""
+"""The local Airflow's folder, its secrets (created once) and the environment of its processes."""
 
 import json
 import os
@@ -14,46 +14,51 @@ from leapline.settings import PREFIX, Settings
 from leapline.storage import read_json
 
 ROOT = Path(__file__).resolve().parents[3]
-"""The checkout: `dags/` and `plugins/` are there."""
+"""The checkout, which contains `dags/` and `plugins/`."""
 
 SPARK_POOL = "leapline_spark"
 
 
 @dataclass(frozen=True)
-class Place:
-    """One local Airflow: where it keeps everything, and the loopback port of its web UI and API."""
+class AirflowInstance:
+    """One local Airflow.
+
+    Attributes:
+        folder: where its database, secrets and logs are.
+        port: loopback port of its web UI and API.
+    """
 
     folder: Path
     port: int = 8080
 
     @property
     def url(self) -> str:
-        """The web UI's address."""
+        """The address of the web UI."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def passwords_file(self) -> Path:
-        """Where Airflow's simple auth manager looks the passwords up."""
+        """The file from which Airflow's simple auth manager reads the passwords."""
         return self.folder / "passwords.json"
 
     def password(self) -> str:
-        """The password of `admin`, made once."""
-        return str(_once(self.passwords_file, {"admin": secrets.token_urlsafe(12)})["admin"])
+        """Return the password of `admin`; created at the first call."""
+        return str(_read_or_create(self.passwords_file, {"admin": secrets.token_urlsafe(12)})["admin"])
 
 
-def environment(settings: Settings, place: Place) -> dict[str, str]:
-    """The environment of every local Airflow process; what the caller's own environment holds comes along.
+def environment(settings: Settings, instance: AirflowInstance) -> dict[str, str]:
+    """Return the environment of every local Airflow process: the caller's environment, with Airflow configured in it.
 
-    SQLite and LocalExecutor, everything on loopback, nothing called home. A connection `spark_default` of the caller's
-    own (`AIRFLOW_CONN_SPARK_DEFAULT`) is kept.
+    SQLite and LocalExecutor, everything on loopback. A connection `spark_default` that the caller has defined
+    (`AIRFLOW_CONN_SPARK_DEFAULT`) is kept.
     """
-    place.folder.mkdir(parents=True, exist_ok=True)
-    place.password()
-    return os.environ | _airflow(place) | _spark(settings) | _leapline(settings)
+    instance.folder.mkdir(parents=True, exist_ok=True)
+    instance.password()
+    return os.environ | _airflow(instance) | _spark(settings) | _leapline(settings)
 
 
-def _airflow(place: Place) -> dict[str, str]:
-    keys = _once(place.folder / "secrets.json", _new_secrets())
+def _airflow(instance: AirflowInstance) -> dict[str, str]:
+    keys = _read_or_create(instance.folder / "secrets.json", _new_secrets())
     sections = {
         "CORE": {
             "DAGS_FOLDER": str(ROOT / "dags"),
@@ -61,49 +66,49 @@ def _airflow(place: Place) -> dict[str, str]:
             "LOAD_EXAMPLES": "False",
             "DAGS_ARE_PAUSED_AT_CREATION": "False",
             "EXECUTOR": "LocalExecutor",
-            # The number of worker processes that are started, each 100 MB and more.
+            # LocalExecutor starts this many worker processes at once, each of 100 MB or more.
             "PARALLELISM": "4",
-            "EXECUTION_API_SERVER_URL": f"{place.url}/execution/",
+            "EXECUTION_API_SERVER_URL": f"{instance.url}/execution/",
             "SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
-            "SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(place.passwords_file),
+            "SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(instance.passwords_file),
             "FERNET_KEY": keys["fernet"],
         },
         "API": {
             "HOST": "127.0.0.1",
-            "PORT": str(place.port),
-            "BASE_URL": place.url,
+            "PORT": str(instance.port),
+            "BASE_URL": instance.url,
             "WORKERS": "1",
             "SECRET_KEY": keys["secret"],
         },
         "API_AUTH": {"JWT_SECRET": keys["jwt"]},
-        # SQLite's own 5 s of waiting for another's writing are too few while a busy machine starts a scheduler.
-        "DATABASE": {"SQL_ALCHEMY_CONN": f"sqlite:///{place.folder.absolute()}/airflow.db?timeout=20"},
+        # SQLite's default lock timeout of 5 s is too short while a busy machine starts a scheduler.
+        "DATABASE": {"SQL_ALCHEMY_CONN": f"sqlite:///{instance.folder.absolute()}/airflow.db?timeout=20"},
         "LEAPLINE": {"SPARK_POOL": SPARK_POOL},
     }
     flat = {f"AIRFLOW__{s}__{k}": v for s, options in sections.items() for k, v in options.items()}
-    return flat | {"AIRFLOW_HOME": str(place.folder.absolute())}
+    return flat | {"AIRFLOW_HOME": str(instance.folder.absolute())}
 
 
 def _spark(settings: Settings) -> dict[str, str]:
     connection = {"conn_type": "spark", "host": settings.spark_master, "extra": {"deploy-mode": "client"}}
     return {
         "AIRFLOW_CONN_SPARK_DEFAULT": os.environ.get("AIRFLOW_CONN_SPARK_DEFAULT", json.dumps(connection)),
-        # Without it Spark's workers pick another interpreter.
+        # Otherwise Spark's Python workers use the first `python3` on PATH.
         "PYSPARK_PYTHON": sys.executable,
         "SPARK_LOCAL_IP": "127.0.0.1",
-        # `spark-submit` is looked up on the path, and is installed beside the interpreter.
+        # The operator looks `spark-submit` up on PATH; pip installs it next to the interpreter.
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
     }
 
 
 def _leapline(settings: Settings) -> dict[str, str]:
-    given = {name: getattr(settings, name) for name in settings.model_fields_set}
+    explicit = {name: getattr(settings, name) for name in settings.model_fields_set}
     paths = {
         "home": settings.home.absolute(),
         "landing": settings.landing_dir.absolute(),
         "tools": settings.tools.absolute(),
     }
-    return {f"{PREFIX}{name.upper()}": _plain(value) for name, value in (given | paths).items() if value is not None}
+    return {f"{PREFIX}{name.upper()}": _plain(value) for name, value in (explicit | paths).items() if value is not None}
 
 
 def _plain(value: object) -> str:
@@ -118,13 +123,13 @@ def _new_secrets() -> dict[str, str]:
     }
 
 
-def _once(path: Path, content: dict[str, str]) -> dict[str, str]:
-    """The file's content; written, for the owner's eyes only, if it is not there yet."""
+def _read_or_create(path: Path, content: dict[str, str]) -> dict[str, str]:
+    """Return the file's content; if there is no file, create it with `content`, readable by the owner only."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as out:
             json.dump(content, out)
     except FileExistsError:
         pass
-    found: dict[str, str] = read_json(path)
-    return found
+    stored: dict[str, str] = read_json(path)
+    return stored

@@ -1,4 +1,4 @@
-"""The `retrain` DAG for real, once, without Airflow's services; its own database, so that no scheduler sees it."""
+"""One run of the `retrain` DAG without Airflow's services, on a database of its own that no scheduler reads."""
 
 import json
 import os
@@ -12,22 +12,23 @@ from typing import Any
 
 from leapline.errors import LocalServiceError
 from leapline.local.airflow import migrate
-from leapline.local.airflow_env import ROOT, Place, environment
+from leapline.local.airflow_env import ROOT, AirflowInstance, environment
 from leapline.settings import Settings
 
 OnTask = Callable[[str, str, float], None]
+"""Receives a task's name, its state (running, success, failed) and its seconds."""
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """How a run ended.
 
-    Args:
-        run_id: Airflow's; the steps' reports are under it.
-        state: "success" (a refused model is one) or "failed".
-        tasks: each task's state.
-        error: the failed task and its reason, or "".
-        log: what Airflow and Spark said.
+    Attributes:
+        run_id: Airflow's run id; the steps' reports are filed under it.
+        state: "success" (also when the model was refused) or "failed".
+        tasks: the state of each task.
+        error: the failed task and its error message, or "".
+        log: the combined log of Airflow and Spark.
     """
 
     run_id: str
@@ -38,24 +39,28 @@ class Outcome:
 
 
 def run_dag(
-    settings: Settings, place: Place, day: date, conf: dict[str, Any] | None = None, on_task: OnTask | None = None
-) -> Outcome:
-    """Run the DAG for a data day, every task in order, none tried twice.
+    settings: Settings,
+    instance: AirflowInstance,
+    day: date,
+    conf: dict[str, Any] | None = None,
+    on_task: OnTask | None = None,
+) -> RunOutcome:
+    """Run the DAG for a data day: every task in order, without retries.
 
     Args:
         settings: passed on to the tasks.
-        place: the local Airflow; the run's own database and logs are in its folder `once`.
+        instance: the local Airflow; this run's database and logs are in its subfolder `once`.
         day: the data day.
         conf: further params of the run.
-        on_task: told each task's name, its state (running, success, failed) and seconds, as it happens.
+        on_task: called when a task starts or ends.
 
     Raises:
-        LocalServiceError: Airflow itself ended before the run did.
+        LocalServiceError: Airflow exited before the run ended.
     """
-    own = Place(place.folder / "once", place.port)
-    env = environment(settings, own)
-    migrate(own, env, lambda _: None)
-    log = own.folder / "logs" / "once.log"
+    private = AirflowInstance(instance.folder / "once", instance.port)
+    env = environment(settings, private)
+    migrate(private, env, lambda _: None)
+    log = private.folder / "logs" / "once.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     read, write = os.pipe()
     command = [sys.executable, "-m", "leapline.orchestration.run_dag_once", "--progress", str(write), "--conf"]
@@ -72,16 +77,17 @@ def run_dag(
         child.wait()
 
 
-def _follow(read: int, log: Path, on_task: OnTask | None) -> Outcome:
+def _follow(read: int, log: Path, on_task: OnTask | None) -> RunOutcome:
     with os.fdopen(read) as lines:
         for event in map(json.loads, lines):
             if "run_id" in event:
-                return Outcome(log=log, **event)
+                return RunOutcome(log=log, **event)
             if on_task:
                 on_task(event["task"], event["state"], event["seconds"])
     raise LocalServiceError(
-        "the run",
-        found=f"no end; its log ends with: {log.read_text(errors='replace').strip()[-800:] or 'nothing'}",
+        "the retrain DAG",
+        found=f"the run stopped without a final state; log tail: "
+        f"{log.read_text(errors='replace').strip()[-800:] or '(empty)'}",
         expected="a final state",
-        fix=f"Look at {log}.",
+        fix=f"Read {log}.",
     )

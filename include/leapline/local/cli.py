@@ -1,4 +1,4 @@
-"""The commands for what runs on this machine: the registry, Airflow, the demonstration."""
+"""Commands for the services on this machine: the registry, Airflow, the demo."""
 
 import sys
 from datetime import UTC, datetime, timedelta
@@ -18,19 +18,19 @@ out, err = Console(), Console(stderr=True)
 
 @registry_app.command("start")
 def registry_start() -> None:
-    """Start the local registry, or find it running."""
-    from leapline.local.registry_service import of_settings
+    """Start the local registry unless it is running already."""
+    from leapline.local.registry_service import local_registry
 
-    status = of_settings(Settings.load()).start()
-    out.print(f"Registry on {status.address} (process {status.pid})", highlight=False)
+    status = local_registry(Settings.load()).start()
+    out.print(f"Registry running on {status.address} (process {status.pid})", highlight=False)
 
 
 @registry_app.command("stop")
 def registry_stop() -> None:
     """Stop the local registry; its images stay on disk."""
-    from leapline.local.registry_service import of_settings
+    from leapline.local.registry_service import local_registry
 
-    out.print("Stopped" if of_settings(Settings.load()).stop() else "The registry was not running")
+    out.print("Stopped" if local_registry(Settings.load()).stop() else "The registry was not running")
 
 
 @app.command()
@@ -38,16 +38,16 @@ def up(port: Annotated[int, typer.Option(help="Loopback port of the web UI.")] =
     """Start Airflow's web UI with the nightly schedule, and the local registry."""
     from leapline.local.airflow import check_port
     from leapline.local.airflow import up as start
-    from leapline.local.airflow_env import Place
-    from leapline.local.pseudonym_key import with_key
-    from leapline.local.registry_service import of_settings
+    from leapline.local.airflow_env import AirflowInstance
+    from leapline.local.pseudonym_key import ensure_pseudonym_key
+    from leapline.local.registry_service import local_registry
 
-    settings = with_key(Settings.load())
-    place = Place(settings.tools / "airflow", port)
-    check_port(place)
-    of_settings(settings).start()
-    start(settings, place, lambda text: err.print(text, highlight=False))
-    out.print(f"Airflow: {place.url}  user: admin  password: {place.password()}", highlight=False)
+    settings = ensure_pseudonym_key(Settings.load())
+    instance = AirflowInstance(settings.tools / "airflow", port)
+    check_port(instance)
+    local_registry(settings).start()
+    start(settings, instance, lambda text: err.print(text, highlight=False))
+    out.print(f"Airflow: {instance.url}  user: admin  password: {instance.password()}", highlight=False)
     out.print("Stop it with `make down`.", highlight=False)
 
 
@@ -55,13 +55,13 @@ def up(port: Annotated[int, typer.Option(help="Loopback port of the web UI.")] =
 def down(port: Annotated[int, typer.Option(help="Loopback port of the web UI.")] = 8080) -> None:
     """Stop Airflow and the local registry."""
     from leapline.local.airflow import down as stop
-    from leapline.local.airflow_env import Place
-    from leapline.local.registry_service import of_settings
+    from leapline.local.airflow_env import AirflowInstance
+    from leapline.local.registry_service import local_registry
 
     settings = Settings.load()
-    stop(Place(settings.tools / "airflow", port), lambda text: out.print(text, highlight=False))
-    stopped = of_settings(settings).stop()
-    out.print("Stopped the registry; its images stay" if stopped else "The registry was not running")
+    stop(AirflowInstance(settings.tools / "airflow", port), lambda text: out.print(text, highlight=False))
+    stopped = local_registry(settings).stop()
+    out.print("Stopped the registry; its images stay on disk" if stopped else "The registry was not running")
 
 
 @app.command(
@@ -70,24 +70,24 @@ def down(port: Annotated[int, typer.Option(help="Loopback port of the web UI.")]
     add_help_option=False,
 )
 def airflow_command(context: typer.Context) -> None:
-    """Airflow's own command on the local Airflow, e.g. `leapline airflow backfill create --help`."""
+    """Run Airflow's command line against the local Airflow, e.g. `leapline airflow backfill create --help`."""
     from leapline.local.airflow import command
-    from leapline.local.airflow_env import Place
-    from leapline.local.pseudonym_key import with_key
+    from leapline.local.airflow_env import AirflowInstance
+    from leapline.local.pseudonym_key import ensure_pseudonym_key
 
-    settings = with_key(Settings.load())
-    sys.exit(command(settings, Place(settings.tools / "airflow"), context.args))
+    settings = ensure_pseudonym_key(Settings.load())
+    sys.exit(command(settings, AirflowInstance(settings.tools / "airflow"), context.args))
 
 
 @app.command()
 def demo(
     day: Annotated[
-        datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Data day; yesterday (UTC), if empty.")
+        datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Data day; default: yesterday (UTC).")
     ] = None,
-    days: Annotated[int, typer.Option(min=2, help="Days of events; the last one is the data day.")] = 4,
-    sessions_per_day: Annotated[int, typer.Option(help="Visitors' sessions a day.")] = 4000,
+    days: Annotated[int, typer.Option(min=2, help="Days of events to generate; the last one is the data day.")] = 4,
+    sessions_per_day: Annotated[int, typer.Option(help="Sessions per day.")] = 4000,
 ) -> None:
-    """The whole line on generated events: from Snowplow lines to a scored session."""
+    """Run the whole pipeline on generated events: from Snowplow lines to a scored session."""
     from leapline.local.demo import run_demo
 
     last = day.date() if day else datetime.now(UTC).date() - timedelta(days=1)

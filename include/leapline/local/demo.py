@@ -1,15 +1,15 @@
-"""The demonstration: the whole line on a made-up shop, on this machine, with nothing faked.
+"""The demo: the whole pipeline on a generated shop, on this machine, without stubs.
 
 events -> local registry -> the retrain DAG -> pull the champion -> start it -> score a session over HTTP
 """
 
 import hashlib
 import hmac
-import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -18,110 +18,150 @@ from rich.console import Console
 
 from leapline.deployment.factory import registry
 from leapline.errors import LeaplineError, LocalServiceError
-from leapline.local.airflow_env import Place
-from leapline.local.airflow_run import Outcome, run_dag
+from leapline.local.airflow_env import AirflowInstance
+from leapline.local.airflow_run import RunOutcome, run_dag
 from leapline.local.progress import progress_bar
-from leapline.local.pseudonym_key import with_key
-from leapline.local.registry_service import of_settings
+from leapline.local.pseudonym_key import ensure_pseudonym_key
+from leapline.local.registry_service import local_registry
 from leapline.modelling import probe_sample
 from leapline.records import verdicts
 from leapline.runtime.reports import past_report
 from leapline.runtime.spark_cds import FEW_EVENTS
 from leapline.settings import Settings
-from leapline.storage import Lake, read_json
+from leapline.storage import Lake, read_json, write_json
 
-SCORER: Final = "127.0.0.1:8088"
-"""Where the scorer is suggested to listen: Airflow's web UI has 8080."""
+SCORER_ADDRESS: Final = "127.0.0.1:8088"
+"""Suggested address of the scorer; port 8080 belongs to Airflow's web UI."""
+
+
+@dataclass(frozen=True)
+class ScoredSession:
+    """A session with its events, and the scorer's answer for it."""
+
+    session: Mapping[str, Any]
+    answer: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What the demo produced.
+
+    Attributes:
+        day: the data day.
+        verdict: the effective verdict's summary sentence.
+        promotion: summary of the step `promote`.
+        probe: the probe's sentence.
+        publication: summary of the step `publish`.
+        best_roc_auc: ROC AUC of the generator's true probabilities on the holdout, if known.
+        session: the session that was scored, and the answer of the pulled image.
+        seconds: duration of the demo.
+    """
+
+    day: date
+    verdict: str
+    promotion: dict[str, Any]
+    probe: str
+    publication: dict[str, Any]
+    best_roc_auc: float | None
+    session: ScoredSession
+    seconds: float
 
 
 def run_demo(settings: Settings, day: date, days: int, sessions_per_day: int, console: Console) -> None:
-    """Run the line for `day` on `days` generated days, and say what came of it.
+    """Run the pipeline for `day` on `days` generated days and print a summary.
 
     Raises:
         LeaplineError: a step failed; its own message.
     """
-    settings = with_key(_for_few_events(settings))
-    began = time.monotonic()
+    settings = ensure_pseudonym_key(_for_few_events(settings))
+    started = time.monotonic()
     with _step(console, f"Events of {days} days in {settings.landing_dir}"):
         _generate(settings, day, days, sessions_per_day, console)
     with _step(console, f"Local registry on {settings.registry}"):
-        of_settings(settings).start()
+        local_registry(settings).start()
     with _step(console, f"The retrain DAG for {day}"):
-        run = run_dag(settings, Place(settings.tools / "airflow"), day, on_task=_teller(console))
-        _must_have_ended_well(run)
-    verdict = _verdict(settings, run)
+        run = run_dag(settings, AirflowInstance(settings.tools / "airflow"), day, on_task=_task_printer(console))
+        _require_success(run)
+    verdict = verdicts.final(Lake(settings.home), day)
     if not verdict["passed"]:
-        console.print(f"\n[bold yellow]{verdict['sentence']}[/]\nNothing was published; that is a normal ending.")
+        console.print(f"\n[bold yellow]{verdict['summary']}[/]\nNothing was published. This is a normal outcome.")
         return
-    published = _summary(settings, run, "publish")
-    with _step(console, "Pull the image back by digest, start it, score a session"):
-        answer = _score_a_session(settings, day, published["digest"])
-    _tell(console, settings, day, run, published, answer, time.monotonic() - began)
+    publication = _summary(settings, run, "publish")
+    with _step(console, "Pull the image by digest, start it, score a session"):
+        session = _score_a_session(settings, day, publication["digest"])
+    result = DemoResult(
+        day=day,
+        verdict=verdict["summary"],
+        promotion=_summary(settings, run, "promote"),
+        probe=_summary(settings, run, "probe")["sentence"],
+        publication=publication,
+        best_roc_auc=best_possible_roc_auc(settings, day),
+        session=session,
+        seconds=time.monotonic() - started,
+    )
+    _print_summary(console, settings, result)
 
 
 def _for_few_events(settings: Settings) -> Settings:
-    """The settings with a driver that suits the demonstration's small days, unless the site says otherwise."""
-    given = settings.model_dump(exclude_unset=True)
-    return Settings.load(**{"spark_driver_options": FEW_EVENTS, **given})
+    """Return settings with driver options that suit the demo's small days, unless the installation has set some."""
+    explicit = settings.model_dump(exclude_unset=True)
+    return Settings.load(**{"spark_driver_options": FEW_EVENTS, **explicit})
 
 
 @contextmanager
 def _step(console: Console, title: str) -> Iterator[None]:
     console.print(f"[bold cyan]▶[/] [bold]{title}[/]")
-    began = time.monotonic()
+    started = time.monotonic()
     yield
-    console.print(f"  [green]done[/] in {time.monotonic() - began:.1f} s", highlight=False)
+    console.print(f"  [green]done[/] in {time.monotonic() - started:.1f} s", highlight=False)
 
 
-def _teller(console: Console) -> Callable[[str, str, float], None]:
-    def tell(task: str, state: str, seconds: float) -> None:
+def _task_printer(console: Console) -> Callable[[str, str, float], None]:
+    def print_task(task: str, state: str, seconds: float) -> None:
         if state != "running":
             console.print(f"    {task:<14} {state:<8} {seconds:6.1f} s", highlight=False)
 
-    return tell
+    return print_task
 
 
-def _must_have_ended_well(run: Outcome) -> None:
+def _require_success(run: RunOutcome) -> None:
     if run.state != "success":
         raise LocalServiceError(
-            "the retrain DAG", found=run.error or run.state, expected="a run that ends well", fix=f"Read {run.log}."
+            "the retrain DAG", found=run.error or run.state, expected="a successful run", fix=f"Read {run.log}."
         )
 
 
 def _generate(settings: Settings, day: date, days: int, sessions_per_day: int, console: Console) -> None:
     from leapline.synthetic import TRUTH_FOLDER, GeneratorSpec, generate, truth_path
 
-    wanted = [day - timedelta(days=n) for n in range(days - 1, -1, -1)]
-    missing = [d for d in wanted if not truth_path(settings.landing_dir / TRUTH_FOLDER, d).exists()]
+    required = [day - timedelta(days=n) for n in range(days - 1, -1, -1)]
+    missing = [d for d in required if not truth_path(settings.landing_dir / TRUTH_FOLDER, d).exists()]
     if not missing:
-        console.print("  there already", highlight=False)
+        console.print("  already generated", highlight=False)
         return
     first = missing[0]
     spec = GeneratorSpec(start=first, days=(day - first).days + 1, sessions_per_day=sessions_per_day)
-    with progress_bar(console, "  generating") as tell:
-        report = generate(settings.landing_dir, spec, tell, workers=2)
+    with progress_bar(console, "  generating") as update:
+        report = generate(settings.landing_dir, spec, update, workers=2)
     console.print(f"  {report.lines:,} lines, {report.sessions:,} sessions, {report.buyers:,} buyers", highlight=False)
 
 
-def _summary(settings: Settings, run: Outcome, step: str) -> dict[str, Any]:
+def _summary(settings: Settings, run: RunOutcome, step: str) -> dict[str, Any]:
+    """Return a step's summary.
+
+    Raises:
+        LocalServiceError: the step failed or did not run.
+    """
     report = past_report(settings, run.run_id, step)
     if report is None or not report["ok"]:
-        text = report["error"]["text"] if report else "it did not run"
-        raise LocalServiceError(
-            f"step {step}", found=text, expected="a summary", fix=f"Read the task's log under {run.log}."
-        )
+        text = report["error"]["text"] if report else "no report"
+        raise LocalServiceError(f"step {step}", found=text, expected="a summary", fix=f"Read {run.log}.")
     summary: dict[str, Any] = report["summary"]
     return summary
 
 
-def _verdict(settings: Settings, run: Outcome) -> dict[str, Any]:
-    gate = _summary(settings, run, "gate")
-    return gate if not gate["passed"] else _summary(settings, run, "probe")
-
-
-def _score_a_session(settings: Settings, day: date, digest: str) -> dict[str, Any]:
-    """The holdout session that the model is surest of, scored by its events: by the image that comes back from the
-    registry."""
+def _score_a_session(settings: Settings, day: date, digest: str) -> ScoredSession:
+    """Pull the image by digest and score the holdout session with the highest probability, by its events."""
     from leapline.serving.probe import running
 
     lake = Lake(settings.home)
@@ -131,13 +171,16 @@ def _score_a_session(settings: Settings, day: date, digest: str) -> dict[str, An
     with tempfile.TemporaryDirectory(prefix="leapline-demo-") as work:
         layout = registry(settings).pull(digest, Path(work) / "image")
         with running(layout, Path(work)) as client:
-            model = client.ready()
-            answer = client.score([session])[0]
-    return {"session": session, "answer": answer, "model": model}
+            client.ready()
+            return ScoredSession(session, client.score([session])[0])
 
 
-def best_possible(settings: Settings, day: date) -> float | None:
-    """The ROC AUC of the true chances on the very holdout sessions; None for events that were not generated."""
+def best_possible_roc_auc(settings: Settings, day: date) -> float | None:
+    """Return the ROC AUC of the generator's true probabilities on the same holdout sessions.
+
+    Returns:
+        None for events that were not generated.
+    """
     import pandas as pd
 
     from leapline.synthetic import TRUTH_FOLDER, best_roc_auc
@@ -155,44 +198,38 @@ def best_possible(settings: Settings, day: date) -> float | None:
         return None
 
 
-def _tell(
-    console: Console,
-    settings: Settings,
-    day: date,
-    run: Outcome,
-    published: dict[str, Any],
-    scored: dict[str, Any],
-    seconds: float,
-) -> None:
-    lake, probe = Lake(settings.home), _summary(settings, run, "probe")
-    moved = _summary(settings, run, "promote")
-    metrics, best = published["metrics"], best_possible(settings, day)
-    low, high = metrics["roc_auc_interval"]
-    answer = scored["answer"]
-    rows = {
-        "verdict": verdicts.final(lake, day)["summary"],
-        "ROC AUC": f"{metrics['roc_auc']:.4f} (95 %: {low:.4f} to {high:.4f})"
-        + (f", best possible {best:.4f}" if best else ""),
-        "average precision": f"{metrics['average_precision']:.4f}",
-        "probe": probe["sentence"],
-        "model": published["model_id"],
-        "image": f"{published['image']}@{published['digest']}",
-        "champion": "this model, from now on" if moved["promoted"] else f"left in place: {moved['why']}",
-        "a session": f"{answer['segment']} {answer['buy']:.2f} after {answer['events_seen']} events",
-        "plots": str(lake.current("models", published["model_id"]) / "plots"),
-        "model card": str(lake.current("models", published["model_id"]) / "card.md"),
-        "took": f"{seconds:.0f} s",
-    }
+def _print_summary(console: Console, settings: Settings, result: DemoResult) -> None:
+    model = Lake(settings.home).current("models", result.publication["model_id"])
+    session_file = settings.home / "session.json"
+    write_json(session_file, {"session": result.session.session})
     console.print()
-    for name, value in rows.items():
+    for name, value in _summary_rows(model, result).items():
         console.print(f"  [bold]{name:<18}[/]{value}", soft_wrap=True, highlight=False)
-    file = settings.home / "session.json"
-    file.write_text(json.dumps({"session": scored["session"]}, indent=1) + "\n", encoding="utf-8")
-    archive = lake.current("models", published["model_id"]) / "model.zip"
     console.print(
-        f"\nNext: [bold]make up[/] for Airflow's web UI, [bold].venv/bin/leapline models[/] for what was published,\n"
-        f"[bold].local/bin/scorer serve --addr {SCORER} {archive}[/] and\n"
-        f"[bold].venv/bin/leapline score --url http://{SCORER} {file}[/] to score that session yourself.",
+        f"\nNext: [bold]make up[/] for Airflow's web UI, [bold].venv/bin/leapline models[/] for the published models.\n"
+        "To score that session yourself:\n"
+        f"  [bold].local/bin/scorer serve --addr {SCORER_ADDRESS} {model / 'model.zip'}[/]\n"
+        f"  [bold].venv/bin/leapline score --url http://{SCORER_ADDRESS} {session_file}[/]",
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _summary_rows(model: Path, result: DemoResult) -> dict[str, str]:
+    metrics, answer = result.publication["metrics"], result.session.answer
+    low, high = metrics["roc_auc_interval"]
+    best = f", best possible {result.best_roc_auc:.3f}" if result.best_roc_auc else ""
+    promoted, why = result.promotion["promoted"], result.promotion["why"]
+    return {
+        "verdict": result.verdict,
+        "ROC AUC": f"{metrics['roc_auc']:.3f} (95 % CI {low:.3f} to {high:.3f}){best}",
+        "average precision": f"{metrics['average_precision']:.3f}",
+        "probe": result.probe,
+        "model": result.publication["model_id"],
+        "image": f"{result.publication['image']}@{result.publication['digest']}",
+        "champion": "promoted to this model" if promoted else f"unchanged: {why}",
+        "session": f"{answer['segment']}, probability {answer['buy']:.2f} after {answer['events_seen']} events",
+        "plots": str(model / "plots"),
+        "model card": str(model / "card.md"),
+        "duration": f"{result.seconds:.0f} s",
+    }

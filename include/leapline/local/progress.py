@@ -1,4 +1,4 @@
-"""Progress for people: a bar on a terminal, nothing anywhere else."""
+"""A progress bar on terminals; no output anywhere else."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,14 +9,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 @contextmanager
 def progress_bar(console: Console, title: str) -> Iterator[Callable[[int, int, int], None]]:
-    """Gives a function to call with (pieces done, pieces in all, lines so far)."""
+    """Show a progress bar; yields a function to call with (pieces done, pieces in total, lines so far)."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(
         *columns, TextColumn("{task.fields[lines]} lines"), console=console, disable=not console.is_terminal
     ) as bar:
         task = bar.add_task(title, total=None, lines="0")
 
-        def tell(done: int, total: int, lines: int) -> None:
+        def update(done: int, total: int, lines: int) -> None:
             bar.update(task, completed=done, total=total, lines=f"{lines:,}")
 
-        yield tell
+        yield update

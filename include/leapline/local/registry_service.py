@@ -1,11 +1,12 @@
-"""The local registry: CNCF Distribution on a loopback port, its blobs and tags kept in a folder.
+"""The local registry: CNCF Distribution on a loopback port, its blobs and tags stored in a folder.
 
-The folder holds `data/`, `config.yml`, `log`, `lock`. The running registry inherits an open `lock` file that carries
-a flock, and the lock goes with the process, `kill -9` included: so "ours and alive" needs no guess from a process id.
+The folder contains `data/`, `config.yml`, `log` and `lock`. The registry process inherits the open `lock` file with a
+flock on it. The operating system releases the lock when the process ends, even after `kill -9`, so the lock tells
+reliably whether this folder's registry is alive; a process id alone would not.
 
     stopped --start--> starting --/v2/ answers--> running --stop--> stopped
                            |
-                           +-- exits, or no answer in time: the error shows its log, stopped
+                           +-- exits, or no answer in time: error with its log tail, stopped
 """
 
 import fcntl
@@ -26,9 +27,9 @@ from leapline.errors import PortTakenError, RegistryError, SettingsError, ToolMi
 from leapline.serving.registry import LOOPBACK
 from leapline.settings import Settings
 
-_WAIT_S = 15.0
+_START_TIMEOUT_S = 15.0
 _CONFIG = """\
-# Written by `leapline`; the local registry's settings.
+# Written by `leapline`: configuration of the local registry.
 version: 0.1
 log:
   level: error
@@ -47,7 +48,13 @@ http:
 
 @dataclass(frozen=True)
 class Status:
-    """Whether it runs; `pid` and `address` are those of the running process, else 0 and ""."""
+    """Whether the registry runs.
+
+    Attributes:
+        running: whether it is alive.
+        pid: its process id; 0 if it does not run.
+        address: the address on which it listens; "" if it does not run.
+    """
 
     running: bool
     pid: int = 0
@@ -55,10 +62,10 @@ class Status:
 
 
 class LocalRegistry:
-    """The registry of one data folder.
+    """The registry of one folder.
 
     Args:
-        folder: where it keeps everything; made on the first start.
+        folder: where its data, configuration and log are; created at the first start.
         binary: the compiled `registry`.
         address: loopback `host:port` to listen on.
     """
@@ -67,44 +74,44 @@ class LocalRegistry:
         self.folder, self.binary, self.address = folder.absolute(), binary, address
 
     def status(self) -> Status:
-        """What is running now."""
+        """Return whether it runs, and where."""
         try:
             with (self.folder / "lock").open("r") as lock:
                 if _try_lock(lock):
                     return Status(False)
-                known = json.loads(lock.read() or "{}")
+                owner = json.loads(lock.read() or "{}")
         except FileNotFoundError:
             return Status(False)
-        return Status(True, int(known.get("pid", 0)), str(known.get("address", "")))
+        return Status(True, int(owner.get("pid", 0)), str(owner.get("address", "")))
 
     def start(self) -> Status:
-        """Start it, or find it running; returns when it answers.
+        """Start the registry unless it is running already, and wait until it answers.
 
         Raises:
-            PortTakenError: something else listens there, or this folder's registry runs at another address.
-            RegistryError: it ended or did not answer; its log is in the message.
-            ToolMissingError: no `registry` binary.
+            PortTakenError: another process listens on the port, or this folder's registry runs at another address.
+            RegistryError: it exited or did not answer; the message contains its log tail.
+            ToolMissingError: the `registry` binary is missing.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         child: subprocess.Popen[bytes] | None = None
-        deadline = time.monotonic() + _WAIT_S
+        deadline = time.monotonic() + _START_TIMEOUT_S
         while not self._answers():
             child = child or self._spawn()
             if time.monotonic() > deadline or (child is not None and child.poll() is not None):
-                raise self._silent()
+                raise self._not_answering()
             time.sleep(0.02)
         status = self.status()
         if status.address != self.address:
             raise PortTakenError(
                 f"registry folder {self.folder}",
-                found=f"a registry that runs at {status.address or 'no known address'}",
-                expected=f"none, or one at {self.address}",
+                found=f"already running at {status.address or 'an unknown address'}",
+                expected=f"the registry stopped, or running at {self.address}",
                 fix=f"Use LEAPLINE_REGISTRY={status.address}, or stop it first (`leapline registry stop`).",
             )
         return status
 
     def stop(self) -> bool:
-        """Stop it and wait until it is gone; False if it was not running."""
+        """Stop the registry and wait until it has exited; return whether it was running."""
         status = self.status()
         if not status.running or not status.pid:
             return False
@@ -115,11 +122,11 @@ class LocalRegistry:
         return True
 
     def _spawn(self) -> "subprocess.Popen[bytes] | None":
-        """Start the process, unless one of this folder is alive (another call may just have started it)."""
+        """Start the process, unless this folder's registry is alive (a concurrent call may have started it)."""
         with (self.folder / "lock").open("a+") as lock:
             if not _try_lock(lock):
                 return None
-            self._must_be_free()
+            self._require_free_port()
             self._write_config()
             child = self._launch(lock)
             lock.truncate(0)
@@ -142,10 +149,10 @@ class LocalRegistry:
                 )  # fmt: skip
         except FileNotFoundError as exc:
             raise ToolMissingError(
-                "registry", found=f"no {self.binary}", expected="the compiled tool", fix="Run `make setup`."
+                "registry", found=f"{self.binary} is missing", expected="the compiled tool", fix="Run `make setup`."
             ) from exc
 
-    def _must_be_free(self) -> None:
+    def _require_free_port(self) -> None:
         host, port = self.address.rsplit(":", 1)
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -154,19 +161,19 @@ class LocalRegistry:
             except OSError as exc:
                 raise PortTakenError(
                     f"port {port} on {host}",
-                    found=f"something else that uses it ({exc.strerror})",
+                    found=f"in use by another process ({exc.strerror})",
                     expected="a free port for the local registry",
-                    fix=f"Stop that, or choose another port: LEAPLINE_REGISTRY={host}:{int(port) + 1}.",
+                    fix=f"Stop that process, or choose another port: LEAPLINE_REGISTRY={host}:{int(port) + 1}.",
                 ) from exc
 
-    def _silent(self) -> RegistryError:
+    def _not_answering(self) -> RegistryError:
         log = (self.folder / "log").read_text(errors="replace").strip()[-600:]
         self.stop()
         return RegistryError(
             f"local registry at {self.address}",
-            found=f"no answer (its log: {log or 'empty'})",
-            expected=f"an answer within {_WAIT_S:.0f} s",
-            fix=f"Look at {self.folder / 'log'}, then start it again.",
+            found=f"no answer; log tail: {log or '(empty)'}",
+            expected=f"an answer within {_START_TIMEOUT_S:.0f} s",
+            fix=f"Read {self.folder / 'log'}, then start it again.",
         )
 
     def _answers(self) -> bool:
@@ -181,18 +188,18 @@ class LocalRegistry:
             connection.close()
 
 
-def of_settings(settings: Settings) -> LocalRegistry:
-    """The local registry of an installation: in the lake's folder `registry`, at the address of the settings.
+def local_registry(settings: Settings) -> LocalRegistry:
+    """Return the local registry of an installation: in `<home>/registry`, at the configured address.
 
     Raises:
-        SettingsError: the registry of the settings is not on this machine.
+        SettingsError: the configured registry is not on this machine.
     """
     if settings.registry.rsplit(":", 1)[0] not in LOOPBACK:
         raise SettingsError(
             "LEAPLINE_REGISTRY",
             found=settings.registry,
-            expected="a loopback address such as 127.0.0.1:5055, for the local registry",
-            fix="Start that registry by its own means, or unset the variable.",
+            expected="a loopback address such as 127.0.0.1:5055 for the local registry",
+            fix="Start that registry yourself, or unset the variable.",
         )
     return LocalRegistry(settings.home / "registry", settings.tools / "bin" / "registry", settings.registry)
 
@@ -205,9 +212,9 @@ def _try_lock(file: IO[str]) -> bool:
     return True
 
 
-def _wait(true: Callable[[], bool], seconds: float) -> bool:
+def _wait(condition: Callable[[], bool], seconds: float) -> bool:
     deadline = time.monotonic() + seconds
-    while not true():
+    while not condition():
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
