@@ -6,7 +6,7 @@ PORT ?= 8080
 TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down check test bench bench-scale
+.PHONY: help setup lock demo up down check test bench bench-go bench-scale
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,7 +33,7 @@ check: setup ## format, lint, types, layers, Go vet
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@PYTHONPATH=include .venv/bin/lint-imports
-	@cd include/scorer && PATH="$(CURDIR)/.venv/bin:$$PATH" && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./...
+	@cd include/scorer && PATH="$(CURDIR)/.venv/bin:$$PATH" && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && go -C benchmarks vet ./...
 
 test: check ## everything that continuous integration runs
 	@scripts/setup.sh browser
@@ -43,6 +43,9 @@ test: check ## everything that continuous integration runs
 bench: setup ## the benchmarks, as JSON, a table and a plot (BENCH_ARGS="--out docs/benchmarks")
 	@$(UV) pip install -q --python .venv/bin/python -r requirements-bench.txt
 	@.venv/bin/python -m benchmarks.scoring $(BENCH_ARGS)
+
+bench-go: setup ## the scorer's inflate, protobuf and tree code compared with libraries (BENCH_ARGS="-bench Inflate")
+	@cd include/scorer/benchmarks && PATH="$(CURDIR)/.venv/bin:$$PATH" go test -bench . -count 3 $(BENCH_ARGS) .
 
 bench-scale: setup ## events to features at 1, 4, ... million events a day (BENCH_ARGS="--events 1000000 23000000")
 	@$(UV) pip install -q --python .venv/bin/python -r requirements-bench.txt
