@@ -3,20 +3,20 @@ package features
 import "math/bits"
 
 func compileCount(p *Program, f *Feature) evaluator {
-	v := p.chosen(f)
+	v := p.viewOf(f)
 	return number(func(s *State) float64 { return float64(len(s.views[v])) })
 }
 
 func compileCountDistinct(p *Program, f *Feature) evaluator {
 	if f.Of == "page" {
-		v := p.chosen(f)
-		return number(func(s *State) float64 { return float64(s.differentPages(v)) })
+		v := p.viewOf(f)
+		return number(func(s *State) float64 { return float64(s.distinctPages(v)) })
 	}
 	g := p.grouping(f)
 	return number(func(s *State) float64 { return float64(len(s.groups[g])) })
 }
 
-func (s *State) differentPages(v int) int {
+func (s *State) distinctPages(v int) int {
 	seen := uint16(0)
 	for _, i := range s.views[v] {
 		seen |= 1 << s.rows[i].page
@@ -36,14 +36,14 @@ func compileRepeats(p *Program, f *Feature) evaluator {
 }
 
 func compileFraction(p *Program, f *Feature) evaluator {
-	part, whole := p.view(f.scope, f.kinds&f.among, f.pages), p.view(f.scope, f.among, everything)
+	selected, all := p.view(f.scope, f.kinds&f.among, f.pages), p.view(f.scope, f.among, allBits)
 	return number(func(s *State) float64 {
-		return ratio(int64(len(s.views[part])), int64(len(s.views[whole])), f.Missing)
+		return ratio(int64(len(s.views[selected])), int64(len(s.views[all])), f.Missing)
 	})
 }
 
 func compileFollowed(p *Program, f *Feature) evaluator {
-	v := p.chosen(f)
+	v := p.viewOf(f)
 	return number(func(s *State) float64 {
 		n := 0
 		for _, i := range s.views[v] {

@@ -1,37 +1,38 @@
 package features
 
-// numbering numbers texts in the order in which they are met; "" has the number -1.
-type numbering struct {
+// nameIndex assigns ids to names in the order of their first occurrence; "" has the id -1.
+type nameIndex struct {
 	names   []string
 	numbers map[string]int32
 }
 
-func (n *numbering) reset() {
+func (n *nameIndex) reset() {
 	clear(n.names)
 	n.names = n.names[:0]
 	clear(n.numbers)
 }
 
-// few is up to how many names comparing with each is quicker than looking up.
-const few = 8
+// linearSearchLimit is the number of names up to which a linear search is faster than a map.
+const linearSearchLimit = 8
 
-// find gives a name's number, -1 if it was not met.
-func (n *numbering) find(name string) int32 {
-	if len(n.names) > few {
-		if i, known := n.numbers[name]; known {
+// find returns a name's id, -1 if the name has none.
+func (n *nameIndex) find(name string) int32 {
+	if len(n.names) > linearSearchLimit {
+		if i, ok := n.numbers[name]; ok {
 			return i
 		}
 		return -1
 	}
-	for i, known := range n.names {
-		if known == name {
+	for i, candidate := range n.names {
+		if candidate == name {
 			return int32(i)
 		}
 	}
 	return -1
 }
 
-func (n *numbering) number(name string) int32 {
+// number returns a name's id; it assigns one if the name has none.
+func (n *nameIndex) number(name string) int32 {
 	if name == "" {
 		return -1
 	}
@@ -39,51 +40,52 @@ func (n *numbering) number(name string) int32 {
 		return i
 	}
 	n.names = append(n.names, name)
-	if len(n.names) == few+1 {
-		for i, known := range n.names {
-			n.numbers[known] = int32(i)
+	if len(n.names) == linearSearchLimit+1 {
+		for i, name := range n.names {
+			n.numbers[name] = int32(i)
 		}
-	} else if len(n.names) > few {
+	} else if len(n.names) > linearSearchLimit {
 		n.numbers[name] = int32(len(n.names) - 1)
 	}
 	return int32(len(n.names) - 1)
 }
 
-// pairing numbers pairs of an item and a category, of which either may be absent.
-type pairing struct {
+// pairIndex assigns ids to pairs of an item and a category, either of which may be absent.
+type pairIndex struct {
 	numbers map[[2]int32]int32
-	wanted  bool
+	enabled bool
 }
 
-func (p *pairing) reset() { clear(p.numbers) }
+func (p *pairIndex) reset() { clear(p.numbers) }
 
-func (p *pairing) number(item, category int32) int32 {
-	if !p.wanted || (item < 0 && category < 0) {
+func (p *pairIndex) number(item, category int32) int32 {
+	if !p.enabled || (item < 0 && category < 0) {
 		return -1
 	}
 	key := [2]int32{item, category}
-	n, known := p.numbers[key]
-	if !known {
+	n, ok := p.numbers[key]
+	if !ok {
 		n = int32(len(p.numbers))
 		p.numbers[key] = n
 	}
 	return n
 }
 
-// entity is one item (category, pair) among a view's events: its clicks, their dwell, the first and the last of them, and
-// the last price.
+// entity aggregates the events of a view that have one item (category, pair): the number of clicks, their dwell time in
+// milliseconds, the rows of the first and the last click, and the last price.
 type entity struct {
 	id, first, last      int32
 	clicks, dwell, cents int64
 	priced               bool
 }
 
-// grouping is a view's events by what they are about.
+// grouping groups the events of a view by item, category or both.
 type grouping struct {
 	view int
 	of   string // item, category or item_category
 }
 
+// entity returns the id by which a row is grouped, -1 if it has none.
 func (r *row) entity(of string) int32 {
 	switch of {
 	case "item":
@@ -94,7 +96,7 @@ func (r *row) entity(of string) int32 {
 	return r.pair
 }
 
-// group collects a grouping's entities, in the order in which they are met.
+// group returns a grouping's entities, in the order of their first clicks.
 func (s *State) group(g *grouping, into []entity) []entity {
 	clear(s.places)
 	for _, i := range s.views[g.view] {

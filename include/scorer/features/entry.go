@@ -5,21 +5,21 @@ import (
 	"slices"
 )
 
-// feature reads one entry. Its operation, which says what else may stand there, is looked for first.
+// feature reads one entry. It reads the operation first, because that determines the other members.
 func (r *reader) feature(f *Feature) error {
 	start := r.scan.Pos()
 	if err := r.nameAndOp(f); err != nil {
 		return err
 	}
-	op, known := operations[f.Op]
+	op, ok := operations[f.Op]
 	switch {
 	case !namePattern.MatchString(f.Name):
 		return fault("field name", quoted([]byte(f.Name)), "1 to 64 of a-z, 0-9 and _, a letter first")
-	case !known:
-		return fault("field op", quoted([]byte(f.Op)), "one of "+listed(slices.Sorted(maps.Keys(operations))))
+	case !ok:
+		return fault("field op", quoted([]byte(f.Op)), "one of "+joinNames(slices.Sorted(maps.Keys(operations))))
 	}
 	f.By, f.Missing = "clicks", op.missing
-	f.kinds, f.pages, f.nextKinds, f.nextPages = everything, everything, everything, everything
+	f.kinds, f.pages, f.nextKinds, f.nextPages = allBits, allBits, allBits, allBits
 	members := map[string]func() error{"name": r.scan.Skip, "op": r.scan.Skip}
 	needed := []string{"name", "op"}
 	for _, p := range op.params {
@@ -36,6 +36,7 @@ func (r *reader) feature(f *Feature) error {
 	return f.check()
 }
 
+// nameAndOp reads the members name and op and skips the others.
 func (r *reader) nameAndOp(f *Feature) error {
 	return r.fields("an object", func(key string) error {
 		to := map[string]*string{"name": &f.Name, "op": &f.Op}[key]

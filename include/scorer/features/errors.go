@@ -9,12 +9,13 @@ import (
 	"leapline/scorer/internal/jsonscan"
 )
 
-// Fault is what is wrong with a spec: where, what was found, and what was expected.
+// Fault is an error in a spec: where it is, what was found, and what was expected.
 type Fault struct {
-	Where           string // such as `features: 3 "n_views": field k`
+	Where           string // for example `feature 3 "n_views": field k`
 	Found, Expected string
 }
 
+// Error returns the fault in one line.
 func (f *Fault) Error() string {
 	return fmt.Sprintf("%s: found %s, expected %s", f.Where, f.Found, f.Expected)
 }
@@ -23,21 +24,21 @@ func fault(where, found, expected string) error {
 	return &Fault{Where: where, Found: found, Expected: expected}
 }
 
-// within puts the place around a fault before its own.
-func within(place string, err error) error {
+// withPath prepends the enclosing element's path to a fault's.
+func withPath(path string, err error) error {
 	var f *Fault
 	switch {
 	case err == nil:
 		return nil
 	case !errors.As(err, &f):
-		return fmt.Errorf("%s: %w", place, err)
+		return fmt.Errorf("%s: %w", path, err)
 	}
-	where := strings.TrimSuffix(place+": "+f.Where, ": ")
+	where := strings.TrimSuffix(path+": "+f.Where, ": ")
 	return fault(strings.ReplaceAll(where, "field features: ", "feature "), f.Found, f.Expected)
 }
 
-// wrong is a fault about the value that is next.
-func wrong(s *jsonscan.Scanner, expected string) error {
+// typeError returns a fault about the next value.
+func typeError(s *jsonscan.Scanner, expected string) error {
 	raw, err := s.Raw()
 	if err != nil {
 		return err
@@ -45,10 +46,11 @@ func wrong(s *jsonscan.Scanner, expected string) error {
 	return fault("", short(raw), expected)
 }
 
+// short returns a text, abbreviated if it is long.
 func short(text []byte) string {
-	const most = 60
-	if len(text) > most {
-		return strings.ToValidUTF8(string(text[:most]), "") + "..."
+	const limit = 60
+	if len(text) > limit {
+		return strings.ToValidUTF8(string(text[:limit]), "") + "..."
 	}
 	return string(text)
 }

@@ -9,7 +9,7 @@ import (
 
 const second = 1_000_000
 
-// visit is a session of six events, of which the second and the third are of the same moment; times are in seconds from
+// sampleSession returns a session of six events; the second and the third have the same timestamp. Times are in seconds from
 // 2026-03-14 09:26:53.5 UTC.
 //
 //	#  at    kind       page  item  category  price  quantity  dwell
@@ -19,7 +19,7 @@ const second = 1_000_000
 //	3  20    page_ping              y                          10
 //	4  30    cart_add         a     x         19.99  2         15
 //	5  45    item_view  item  a     y                          0
-func visit() Session {
+func sampleSession() Session {
 	const start = 1773480413_500_000
 	at := func(seconds float64) int64 { return start + int64(seconds*second) }
 	return Session{Device: "Mobile", Index: 1, Events: []Event{
@@ -32,8 +32,8 @@ func visit() Session {
 	}}
 }
 
-// evaluated computes the features that the entries say, of which each gets a name.
-func evaluated(t testing.TB, session Session, entries ...string) *State {
+// evaluate computes the features of the entries, which are named f0, f1, ...
+func evaluate(t testing.TB, session Session, entries ...string) *State {
 	t.Helper()
 	spec, err := Parse([]byte(document(entries...)))
 	if err != nil {
@@ -46,6 +46,7 @@ func evaluated(t testing.TB, session Session, entries ...string) *State {
 	return s
 }
 
+// document returns a spec with the entries, which are named f0, f1, ...
 func document(entries ...string) string {
 	for i, entry := range entries {
 		entries[i] = fmt.Sprintf(`{"name": "f%d", %s}`, i, entry)
@@ -53,7 +54,7 @@ func document(entries ...string) string {
 	return `{"version": 1, "unit": "session", "features": [` + strings.Join(entries, ",\n") + `], "vocabularies": {}}`
 }
 
-func TestOperations(t *testing.T) {
+func TestOperationsOnSampleSession(t *testing.T) {
 	const views = `"kinds": ["item_view"]`
 	for entry, want := range map[string]any{
 		`"op": "count"`:                                                  6.0,
@@ -110,7 +111,7 @@ func TestOperations(t *testing.T) {
 		`"op": "attribute", "of": "session_index"`:                                        1.0,
 		`"op": "attribute", "of": "new_visitor"`:                                          1.0,
 	} {
-		s := evaluated(t, visit(), entry)
+		s := evaluate(t, sampleSession(), entry)
 		var got any = s.Number(0)
 		if s.program.Spec.Features[0].Category {
 			got = s.Text(0)
@@ -121,29 +122,29 @@ func TestOperations(t *testing.T) {
 	}
 }
 
-// TestTies: equally many clicks and equal dwell leave the one met first in front.
-func TestTies(t *testing.T) {
+// TestRankingKeepsFirstOfEqualEntities checks that entities with equal clicks and dwell keep the order of their first clicks.
+func TestRankingKeepsFirstOfEqualEntities(t *testing.T) {
 	events := []Event{{ID: "1", Item: "b"}, {ID: "2", Item: "a"}, {ID: "3", Item: "c"}}
-	s := evaluated(t, Session{Events: events}, `"op": "top_k", "of": "item", "k": 1, "give": "id"`,
+	s := evaluate(t, Session{Events: events}, `"op": "top_k", "of": "item", "k": 1, "give": "id"`,
 		`"op": "top_k", "of": "item", "k": 2, "by": "dwell", "give": "id"`)
 	if s.Text(0) != "b" || s.Text(1) != "a" {
 		t.Errorf("%q %q", s.Text(0), s.Text(1))
 	}
 }
 
-func TestOrderAndCut(t *testing.T) {
+func TestCutSortsAndRemovesCheckout(t *testing.T) {
 	for name, c := range map[string]struct {
 		events []Event
 		want   string
 	}{
-		"by time, then by id":            {[]Event{{Micros: 2, ID: "c"}, {Micros: 1, ID: "b"}, {Micros: 1, ID: "a"}}, "abc"},
-		"ids of one moment by bytes":     {[]Event{{ID: "é"}, {ID: "z"}, {ID: "Z"}}, "Zzé"},
-		"without ids as they came":       {[]Event{{Item: "q"}, {Item: "p"}}, "qp"},
-		"a checkout ends it":             {[]Event{{ID: "a"}, {Micros: 1, ID: "b", Kind: CheckoutKind}, {Micros: 2, ID: "c"}}, "a"},
-		"a purchase takes its moment":    {[]Event{{ID: "a"}, {Micros: 1, ID: "b"}, {Micros: 1, ID: "c", Kind: Purchase}}, "a"},
-		"so does a page of the checkout": {[]Event{{ID: "a"}, {Micros: 1, ID: "b", Page: Thanks}}, "a"},
-		"nothing is left":                {[]Event{{ID: "a", Kind: PurchaseItem}, {ID: "b"}}, ""},
-		"nothing was there":              {nil, ""},
+		"by time, then by id":             {[]Event{{Micros: 2, ID: "c"}, {Micros: 1, ID: "b"}, {Micros: 1, ID: "a"}}, "abc"},
+		"equal times, by the ids' bytes":  {[]Event{{ID: "é"}, {ID: "z"}, {ID: "Z"}}, "Zzé"},
+		"without ids, in given order":     {[]Event{{Item: "q"}, {Item: "p"}}, "qp"},
+		"from a checkout on":              {[]Event{{ID: "a"}, {Micros: 1, ID: "b", Kind: CheckoutKind}, {Micros: 2, ID: "c"}}, "a"},
+		"all events at a purchase's time": {[]Event{{ID: "a"}, {Micros: 1, ID: "b"}, {Micros: 1, ID: "c", Kind: Purchase}}, "a"},
+		"from a page of the checkout on":  {[]Event{{ID: "a"}, {Micros: 1, ID: "b", Page: Thanks}}, "a"},
+		"all events removed":              {[]Event{{ID: "a", Kind: PurchaseItem}, {ID: "b"}}, ""},
+		"no events":                       {nil, ""},
 	} {
 		s := Session{Events: slices.Clone(c.events)}
 		s.Cut()
@@ -157,7 +158,7 @@ func TestOrderAndCut(t *testing.T) {
 	}
 }
 
-func TestWholeNumbers(t *testing.T) {
+func TestAmountsAreRoundedAndLimited(t *testing.T) {
 	price := func(price float64, quantity int32) Event {
 		return Event{ID: "1", Kind: CartAdd, Price: price, HasPrice: true, Quantity: quantity, HasQuantity: quantity != 0}
 	}
@@ -175,27 +176,27 @@ func TestWholeNumbers(t *testing.T) {
 		{price(1e9, -1<<31), `"op": "cart_value"`, 0},
 		{Event{Micros: -1}, `"op": "time_part", "at": "first", "part": "second"`, 59},
 	} {
-		s := evaluated(t, Session{Events: []Event{c.event}}, c.entry)
+		s := evaluate(t, Session{Events: []Event{c.event}}, c.entry)
 		if s.Number(0) != c.want {
 			t.Errorf("%+v %s: got %v, expected %v", c.event, c.entry, s.Number(0), c.want)
 		}
 	}
 }
 
-func TestManyItems(t *testing.T) {
+func TestItemsBeyondLinearSearch(t *testing.T) {
 	var events []Event
 	for i := range 100 {
 		events = append(events, Event{Micros: int64(i), Item: fmt.Sprint("i", i%50)})
 	}
-	s := evaluated(t, Session{Events: events}, `"op": "count_distinct", "of": "item"`, `"op": "repeats", "of": "item"`,
+	s := evaluate(t, Session{Events: events}, `"op": "count_distinct", "of": "item"`, `"op": "repeats", "of": "item"`,
 		`"op": "top_k", "of": "item", "k": 50, "give": "id"`)
 	if s.Number(0) != 50 || s.Number(1) != 50 || s.Text(2) != "i49" {
 		t.Errorf("%v %v %q", s.Number(0), s.Number(1), s.Text(2))
 	}
 }
 
-func TestUnknownKindsAndPages(t *testing.T) {
+func TestUnknownKindsAndPagesAreOther(t *testing.T) {
 	if KindOf("quiz") != OtherKind || PageOf("quiz") != OtherPage || PageOf("") != NoPage || KindOf("purchase") != Purchase {
-		t.Error("unknown words are read as something else than in training")
+		t.Error("unknown names are not read as in training")
 	}
 }

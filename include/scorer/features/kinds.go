@@ -2,13 +2,13 @@ package features
 
 import "strings"
 
-// Kind is what an event is; Page is the kind of page that it happened on.
-type (
-	Kind uint8
-	Page uint8
-)
+// Kind is the kind of an event.
+type Kind uint8
 
-// The kinds of clean events. A spec may name those before CheckoutKind: the others would give the label away.
+// Page is the kind of the page on which an event occurred.
+type Page uint8
+
+// The kinds of clean events. A spec may use those before CheckoutKind: the others would leak the label.
 const (
 	PageView Kind = iota
 	PagePing
@@ -22,7 +22,7 @@ const (
 	PurchaseItem
 )
 
-// The kinds of pages. A spec may name those before CheckoutPage.
+// The kinds of pages. A spec may use those before CheckoutPage.
 const (
 	Home Page = iota
 	CategoryPage
@@ -45,10 +45,10 @@ var (
 	pagesOf   = numbered[Page](pageNames)
 )
 
-// listedKinds and listedPages are how many a spec may name.
+// The numbers of kinds and pages that a spec may use.
 const (
-	listedKinds = int(CheckoutKind)
-	listedPages = int(CheckoutPage)
+	allowedKinds = int(CheckoutKind)
+	allowedPages = int(CheckoutPage)
 )
 
 func numbered[T ~uint8](names []string) map[string]T {
@@ -59,17 +59,17 @@ func numbered[T ~uint8](names []string) map[string]T {
 	return numbers
 }
 
-// KindOf finds a kind by name; one that nobody has heard of is another event, as it was in training.
+// KindOf returns the kind with a name; OtherKind for an unknown name, as in training.
 func KindOf(name string) Kind {
-	if kind, known := kindsOf[name]; known {
+	if kind, ok := kindsOf[name]; ok {
 		return kind
 	}
 	return OtherKind
 }
 
-// PageOf finds a page kind by name, as KindOf does; "" is none.
+// PageOf returns the page with a name; OtherPage for an unknown name, NoPage for "".
 func PageOf(name string) Page {
-	if page, known := pagesOf[name]; known {
+	if page, ok := pagesOf[name]; ok {
 		return page
 	}
 	if name == "" {
@@ -78,16 +78,17 @@ func PageOf(name string) Page {
 	return OtherPage
 }
 
-// endsVisit says whether an event shows a checkout: it and all after it would give the label away.
-func (e *Event) endsVisit() bool {
+// showsCheckout reports whether an event belongs to a checkout: this event and all later ones would leak the label.
+func (e *Event) showsCheckout() bool {
 	return e.Kind >= CheckoutKind || e.Page == CheckoutPage || e.Page == Thanks
 }
 
-// mask has a bit for each kind (page) that is chosen.
+// mask is a set of kinds or pages.
 type mask uint16
 
-const everything mask = 1<<16 - 1
+// allBits is the set of all kinds or pages.
+const allBits mask = 1<<16 - 1
 
 func (m mask) has(bit uint8) bool { return m>>bit&1 != 0 }
 
-func listed(names []string) string { return strings.Join(names, ", ") }
+func joinNames(names []string) string { return strings.Join(names, ", ") }

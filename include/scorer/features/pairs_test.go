@@ -15,8 +15,8 @@ func pairSpec(t testing.TB, entries ...string) *Spec {
 	return spec
 }
 
-// TestPairs: of the visit item a was clicked in the categories x and y, b in x alone.
-func TestPairs(t *testing.T) {
+// TestPairFeatures evaluates pairs of the sample session, in which item a has the categories x and y, and item b only x.
+func TestPairFeatures(t *testing.T) {
 	for entry, want := range map[string][2]any{
 		`"op": "pair_item"`:                                                         {"a", "b"},
 		`"op": "count"`:                                                             {3.0, 1.0},
@@ -42,7 +42,7 @@ func TestPairs(t *testing.T) {
 	} {
 		spec := pairSpec(t, entry)
 		s := Compile(spec).NewState()
-		s.Session = visit()
+		s.Session = sampleSession()
 		s.Session.Cut()
 		s.Evaluate()
 		items := s.AppendItems(nil)
@@ -62,8 +62,8 @@ func TestPairs(t *testing.T) {
 	}
 }
 
-// TestItemsOfPairs: an item that was searched for alone makes no pair.
-func TestItemsOfPairs(t *testing.T) {
+// TestSearchedItemsFormNoPair checks that an item that occurs only in searches forms no pair.
+func TestSearchedItemsFormNoPair(t *testing.T) {
 	s := Compile(pairSpec(t, `"op": "count"`)).NewState()
 	s.Session = Session{Events: []Event{{Kind: Search, Item: "s"}, {Kind: CartRemove, Item: "r"}, {Kind: ItemView, Item: "v"}, {Kind: ItemView}}}
 	s.Evaluate()
@@ -76,7 +76,7 @@ func TestItemsOfPairs(t *testing.T) {
 	}
 }
 
-func TestTheShippedSpecOfPairs(t *testing.T) {
+func TestParseDefaultItemSpec(t *testing.T) {
 	text, err := os.ReadFile("../../leapline/features/default_item_features.json")
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func TestTheShippedSpecOfPairs(t *testing.T) {
 	}
 }
 
-func TestLearntFeatures(t *testing.T) {
+func TestFittedFeatures(t *testing.T) {
 	text := document(`"op": "markov"`,
 		`"op": "popular", "of": "item", "vocabulary": "v", "k": 2, "give": "clicks"`,
 		`"op": "popular", "of": "item", "vocabulary": "v", "k": 1, "give": "seconds"`,
@@ -100,7 +100,7 @@ func TestLearntFeatures(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := Compile(spec).NewState()
-	s.Session = visit()
+	s.Session = sampleSession()
 	s.Evaluate()
 	for i, want := range []float64{-498970.0 / 1e6, 3, 0, 0, 35} {
 		if s.Number(i) != want {
@@ -109,7 +109,7 @@ func TestLearntFeatures(t *testing.T) {
 	}
 }
 
-func TestFaultsOfPairsAndTables(t *testing.T) {
+func TestParseRejectsInvalidScopesAndTables(t *testing.T) {
 	pairs := func(entry string) string {
 		return strings.Replace(document(entry), `"session"`, `"pair"`, 1)
 	}
@@ -118,7 +118,7 @@ func TestFaultsOfPairsAndTables(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		document(`"op": "pair_item"`):                                                          `feature 1 "f0": field op: found pair_item in a spec of unit session, expected unit pair`,
-		document(`"op": "count", "scope": "item"`):                                             `field scope: found "item", expected no scope in a spec of sessions`,
+		document(`"op": "count", "scope": "item"`):                                             `field scope: found "item", expected no scope in a spec of unit session`,
 		pairs(`"op": "share", "of": "item"`):                                                   `field scope: found "item", expected one of session for share`,
 		pairs(`"op": "relative", "scope": "session"`):                                          `field scope: found "session", expected one of item, categories for relative`,
 		pairs(`"op": "count", "scope": "moon"`):                                                `field scope: found "moon", expected one of session, item, categories`,
@@ -128,7 +128,7 @@ func TestFaultsOfPairsAndTables(t *testing.T) {
 		tables(`{"markov": {"start": {"start": 1}}}`):                                          "field start: field start: found an unknown field",
 		document(`"op": "popular", "of": "item", "vocabulary": "V", "k": 1, "give": "clicks"`): `field vocabulary: found "V"`,
 		document(`"op": "popular", "of": "item", "vocabulary": "v", "k": 1, "give": "clicks"`,
-			`"op": "popular", "of": "category", "vocabulary": "v", "k": 1, "give": "clicks"`): `feature 2 "f1": field vocabulary: found "v" of others, expected the same of, kinds and pages as f0`,
+			`"op": "popular", "of": "category", "vocabulary": "v", "k": 1, "give": "clicks"`): `feature 2 "f1": field vocabulary: found "v" with other events, expected the same of, kinds and pages as f0`,
 	} {
 		_, err := Parse([]byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) {

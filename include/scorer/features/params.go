@@ -8,7 +8,7 @@ import (
 	"leapline/scorer/internal/jsonscan"
 )
 
-// Feature is an entry of a spec. Which of its parameters mean something depends on the operation.
+// Feature is an entry of a spec. The operation determines which of the parameters apply.
 type Feature struct {
 	Name     string
 	Op       string
@@ -20,7 +20,7 @@ type Feature struct {
 	Categorical, Negate                      bool
 
 	scope                scope
-	scoped               bool // whether the entry says so
+	scoped               bool // whether the entry sets the scope
 	kinds, pages, among  mask
 	nextKinds, nextPages mask
 }
@@ -29,21 +29,23 @@ func (f *Feature) of() *string     { return &f.Of }
 func (f *Feature) kindMask() *mask { return &f.kinds }
 func (f *Feature) pageMask() *mask { return &f.pages }
 
-// param is one parameter of an operation; read takes its value.
+// param is one parameter of an operation; read consumes its value.
 type param struct {
 	name     string
 	required bool
 	read     func(f *Feature, s *jsonscan.Scanner) error
 }
 
-func (p param) needed() param {
+// require makes the parameter mandatory.
+func (p param) require() param {
 	p.required = true
 	return p
 }
 
-func choice(name string, to func(f *Feature) *string, words ...string) param {
+// choiceParam returns a parameter that is one of some words.
+func choiceParam(name string, to func(f *Feature) *string, words ...string) param {
 	return param{name: name, read: func(f *Feature, s *jsonscan.Scanner) error {
-		i, err := oneOf(s, words)
+		i, err := readOneOf(s, words)
 		if err == nil {
 			*to(f) = words[i]
 		}
@@ -51,30 +53,31 @@ func choice(name string, to func(f *Feature) *string, words ...string) param {
 	}}
 }
 
-// maskOf reads a list of words, at least one; null is as if it were left out.
-func maskOf(name string, to func(f *Feature) *mask, words []string) param {
+// maskParam returns a parameter that is a non-empty array of words; null is the same as absent.
+func maskParam(name string, to func(f *Feature) *mask, words []string) param {
 	return param{name: name, read: func(f *Feature, s *jsonscan.Scanner) error {
 		if null, err := s.Null(); null {
 			return err
 		}
 		var chosen mask
-		err := eachElement(s, "an array of words", func() error {
-			i, err := oneOf(s, words)
+		err := readElements(s, "an array of words", func() error {
+			i, err := readOneOf(s, words)
 			chosen |= 1 << max(i, 0)
 			return err
 		})
 		if err == nil && chosen == 0 {
-			err = fault("", "[]", "at least one of "+listed(words))
+			err = fault("", "[]", "at least one of "+joinNames(words))
 		}
 		*to(f) = chosen
 		return err
 	}}
 }
 
-func flag(name string, to func(f *Feature) *bool) param {
+// flagParam returns a parameter that is true or false.
+func flagParam(name string, to func(f *Feature) *bool) param {
 	return param{name: name, read: func(f *Feature, s *jsonscan.Scanner) (err error) {
 		if next := s.Peek(); next != 't' && next != 'f' {
-			return wrong(s, "true or false")
+			return typeError(s, "true or false")
 		}
 		*to(f), err = s.Bool()
 		return err
@@ -82,17 +85,17 @@ func flag(name string, to func(f *Feature) *bool) param {
 }
 
 func readMissing(f *Feature, s *jsonscan.Scanner) (err error) {
-	if !numberNext(s) {
-		return wrong(s, "a number")
+	if !nextIsNumber(s) {
+		return typeError(s, "a number")
 	}
 	f.Missing, err = s.Float()
 	return err
 }
 
-// rankUpTo reads a k.
-func rankUpTo(most int64) param {
+// rankParam returns the parameter k, a whole number from 1 to limit.
+func rankParam(limit int64) param {
 	return param{name: "k", required: true, read: func(f *Feature, s *jsonscan.Scanner) error {
-		k, err := wholeBetween(s, 1, most)
+		k, err := readIntBetween(s, 1, limit)
 		f.K = int(k)
 		return err
 	}}
@@ -102,7 +105,7 @@ func readScope(f *Feature, s *jsonscan.Scanner) error {
 	if null, err := s.Null(); null {
 		return err
 	}
-	i, err := oneOf(s, scopeNames)
+	i, err := readOneOf(s, scopeNames)
 	f.scope, f.scoped = scope(max(i, 0)), true
 	return err
 }
@@ -110,7 +113,7 @@ func readScope(f *Feature, s *jsonscan.Scanner) error {
 func readVocabulary(f *Feature, s *jsonscan.Scanner) error {
 	const expected = "the name of a vocabulary, of a-z, 0-9 and _"
 	if s.Peek() != '"' {
-		return wrong(s, expected)
+		return typeError(s, expected)
 	}
 	name, err := s.String()
 	if err == nil && !namePattern.Match(name) {
@@ -120,30 +123,30 @@ func readVocabulary(f *Feature, s *jsonscan.Scanner) error {
 	return err
 }
 
-func wholeBetween(s *jsonscan.Scanner, least, most int64) (int64, error) {
-	expected := fmt.Sprintf("a whole number from %d to %d", least, most)
-	if !numberNext(s) {
-		return 0, wrong(s, expected)
+func readIntBetween(s *jsonscan.Scanner, least, limit int64) (int64, error) {
+	expected := fmt.Sprintf("a whole number from %d to %d", least, limit)
+	if !nextIsNumber(s) {
+		return 0, typeError(s, expected)
 	}
 	start := s.Pos()
 	n, err := s.Int()
-	if err != nil || n < least || n > most {
+	if err != nil || n < least || n > limit {
 		s.Seek(start)
-		return 0, wrong(s, expected)
+		return 0, typeError(s, expected)
 	}
 	return n, nil
 }
 
-func numberNext(s *jsonscan.Scanner) bool {
+func nextIsNumber(s *jsonscan.Scanner) bool {
 	next := s.Peek()
 	return next == '-' || next-'0' <= 9
 }
 
-// oneOf reads one of some words, and gives its number.
-func oneOf(s *jsonscan.Scanner, words []string) (int, error) {
-	expected := "one of " + listed(words)
+// readOneOf reads one of some words and returns its index.
+func readOneOf(s *jsonscan.Scanner, words []string) (int, error) {
+	expected := "one of " + joinNames(words)
 	if s.Peek() != '"' {
-		return -1, wrong(s, expected)
+		return -1, typeError(s, expected)
 	}
 	word, err := s.String()
 	if err != nil {
@@ -156,9 +159,9 @@ func oneOf(s *jsonscan.Scanner, words []string) (int, error) {
 	return i, nil
 }
 
-func eachElement(s *jsonscan.Scanner, expected string, read func() error) error {
+func readElements(s *jsonscan.Scanner, expected string, read func() error) error {
 	if s.Peek() != '[' {
-		return wrong(s, expected)
+		return typeError(s, expected)
 	}
 	return s.Elements(math.MaxInt, read)
 }

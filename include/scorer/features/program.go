@@ -1,47 +1,47 @@
-// Package features evaluates a feature spec (leapline/features.json) on one session's events, to the same bits as Spark does
-// in training. leapline.features.operations says what each operation is; this is its second half.
+// Package features evaluates a feature spec (leapline/features.json) on the events of one session. The results are bit for
+// bit those that Spark computes in training. The Python module leapline.features.operations documents the operations.
 //
 //	spec, err := features.Parse(data)           // once
 //	program := features.Compile(spec)           // immutable, safe for many goroutines
-//	state := program.NewState()                 // scratch of one goroutine; pool it
-//	state.Session.Reset()                       // then fill it: events in any order
-//	state.Session.Cut()                         // sorts, and drops what a model may not see
-//	state.Evaluate()                            // wants at least one event
-//	state.Number(i); state.Text(i)              // i counts spec.Features; valid until the next Evaluate
+//	state := program.NewState()                 // for one goroutine; pool it
+//	state.Session.Reset()                       // then set its fields; events in any order
+//	state.Session.Cut()                         // sorts the events, removes those from the checkout on
+//	state.Evaluate()                            // requires at least one event
+//	state.Number(i); state.Text(i)              // i is an index in spec.Features; valid until the next Evaluate
 package features
 
 import "slices"
 
-// Program is a compiled spec. What several features need of the events is there once.
+// Program is a compiled spec. Intermediate results that several features need are computed once.
 type Program struct {
 	Spec      *Spec
-	pairs     bool // whether a row is of a session and an item
+	pairs     bool // whether the unit is a session and an item
 	views     []view
 	groupings []grouping
 	rankings  []ranking
 	features  []evaluator
 }
 
-// view chooses events.
+// view selects events.
 type view struct {
 	scope        scope
 	kinds, pages mask
 }
 
-// ranking orders a grouping's entities.
+// ranking is an order of a grouping's entities.
 type ranking struct {
 	grouping int
 	byDwell  bool
 }
 
-// evaluator computes one feature of a prepared state; one of the two is nil.
+// evaluator computes one feature from a prepared state; either number or text is set.
 type evaluator struct {
 	scope  scope
 	number func(s *State) float64
 	text   func(s *State) string
 }
 
-// Compile turns a spec into a program.
+// Compile returns the program of a spec.
 func Compile(spec *Spec) *Program {
 	p := &Program{Spec: spec, pairs: spec.Unit == "pair"}
 	for i := range spec.Features {
@@ -53,8 +53,8 @@ func Compile(spec *Spec) *Program {
 	return p
 }
 
-// once gives the place of a value in a list, at whose end it is put if it is not there.
-func once[T comparable](list *[]T, value T) int {
+// indexOrAppend returns the index of a value in a list; it appends the value if it is absent.
+func indexOrAppend[T comparable](list *[]T, value T) int {
 	if i := slices.Index(*list, value); i >= 0 {
 		return i
 	}
@@ -63,42 +63,42 @@ func once[T comparable](list *[]T, value T) int {
 }
 
 func (p *Program) view(of scope, kinds, pages mask) int {
-	return once(&p.views, view{of, kinds, pages})
+	return indexOrAppend(&p.views, view{of, kinds, pages})
 }
 
-// chosen is the view of the events that a feature looks at.
-func (p *Program) chosen(f *Feature) int { return p.view(f.scope, f.kinds, f.pages) }
+// viewOf returns the view of the events that a feature uses.
+func (p *Program) viewOf(f *Feature) int { return p.view(f.scope, f.kinds, f.pages) }
 
 func (p *Program) grouping(f *Feature) int {
-	return once(&p.groupings, grouping{p.chosen(f), f.Of})
+	return indexOrAppend(&p.groupings, grouping{p.viewOf(f), f.Of})
 }
 
 func (p *Program) ranking(f *Feature) int {
-	return once(&p.rankings, ranking{p.grouping(f), f.By == "dwell"})
+	return indexOrAppend(&p.rankings, ranking{p.grouping(f), f.By == "dwell"})
 }
 
-// State is one session and all that is computed of it.
+// State is one session and everything computed from it.
 type State struct {
 	Session Session
 
-	program    *Program
-	rows       []row
-	items      numbering
-	categories numbering
-	pairs      pairing
-	views      [][]int32 // numbers of rows
-	groups     [][]entity
-	ranks      [][]entity
-	places     []int32 // of entities in the grouping that is made, from 1
-	numbers    []float64
-	texts      []string
-	text       []byte // of texts that are made here
-	item       int32  // of the pair
-	inPair     []bool // per category, whether the pair's item is of it
-	met        []bool // per item, whether it was met
+	program        *Program
+	rows           []row
+	items          nameIndex
+	categories     nameIndex
+	pairs          pairIndex
+	views          [][]int32 // indexes of rows
+	groups         [][]entity
+	ranks          [][]entity
+	places         []int32 // per entity id: its position in the current group, from 1; 0 if absent
+	numbers        []float64
+	texts          []string
+	text           []byte // buffer of computed texts
+	item           int32  // of the pair
+	pairCategories []bool // per category: whether it is a category of the pair's item
+	seenItems      []bool // per item: whether it has been seen
 }
 
-// NewState makes the scratch of one goroutine.
+// NewState returns a state for one goroutine.
 func (p *Program) NewState() *State {
 	s := &State{
 		program: p,
@@ -110,22 +110,22 @@ func (p *Program) NewState() *State {
 	}
 	s.items.numbers, s.categories.numbers = map[string]int32{}, map[string]int32{}
 	s.pairs.numbers = map[[2]int32]int32{}
-	s.pairs.wanted = slices.ContainsFunc(p.groupings, func(g grouping) bool { return g.of == "item_category" })
+	s.pairs.enabled = slices.ContainsFunc(p.groupings, func(g grouping) bool { return g.of == "item_category" })
 	return s
 }
 
-// Number is the value of a feature that is no category; Text is a category.
+// Number returns the value of a numeric feature.
 func (s *State) Number(i int) float64 { return s.numbers[i] }
 
-// Text is a category's value; it may be a part of the session's own texts.
+// Text returns the value of a categorical feature; it may share memory with the session's texts.
 func (s *State) Text(i int) string { return s.texts[i] }
 
-// Evaluate computes all features of a session that has been cut and has an event. In a spec of pairs these are the features
-// whose scope is the session; EvaluatePair adds the others.
+// Evaluate computes all features of a session with at least one event, after Cut. In a spec of unit pair it computes only
+// the features whose scope is the session; EvaluatePair computes the others.
 func (s *State) Evaluate() {
 	s.prepare()
 	s.text = s.text[:0]
-	s.look(func(of scope) bool { return of == wholeSession })
+	s.fillViews(func(of scope) bool { return of == wholeSession })
 	for g := range s.groups {
 		s.groups[g] = s.group(&s.program.groupings[g], s.groups[g][:0])
 	}
@@ -135,10 +135,11 @@ func (s *State) Evaluate() {
 	s.compute(func(of scope) bool { return of == wholeSession })
 }
 
-func (s *State) compute(wanted func(of scope) bool) {
+// compute evaluates the features of the scopes to include.
+func (s *State) compute(include func(of scope) bool) {
 	for i := range s.program.features {
 		switch f := &s.program.features[i]; {
-		case !wanted(f.scope):
+		case !include(f.scope):
 		case f.number != nil:
 			s.numbers[i] = f.number(s)
 		default:
@@ -147,11 +148,11 @@ func (s *State) compute(wanted func(of scope) bool) {
 	}
 }
 
-// look fills the views of some scopes.
-func (s *State) look(wanted func(of scope) bool) {
+// fillViews computes the views of the scopes to include.
+func (s *State) fillViews(include func(of scope) bool) {
 	for n := range s.program.views {
 		v := &s.program.views[n]
-		if !wanted(v.scope) {
+		if !include(v.scope) {
 			continue
 		}
 		into := s.views[n][:0]
@@ -164,12 +165,12 @@ func (s *State) look(wanted func(of scope) bool) {
 	}
 }
 
-// ratio divides once; what cannot be divided is missing.
-func ratio(above, below int64, missing float64) float64 {
-	if below == 0 {
+// ratio returns numerator / denominator, missing if the denominator is 0.
+func ratio(numerator, denominator int64, missing float64) float64 {
+	if denominator == 0 {
 		return missing
 	}
-	return float64(above) / float64(below)
+	return float64(numerator) / float64(denominator)
 }
 
 func number(of func(s *State) float64) evaluator { return evaluator{number: of} }

@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// rank sorts a grouping's entities: most clicks (or dwell) first, then most of the other, then the one met first.
+// rank sorts a grouping's entities in descending order of clicks, then dwell (or vice versa); ties keep the order of the
+// first clicks.
 func (s *State) rank(k *ranking, into []entity) []entity {
 	into = append(into, s.groups[k.grouping]...)
 	if k.byDwell {
@@ -44,7 +45,7 @@ func compileTopK(p *Program, f *Feature) evaluator {
 	})
 }
 
-// top is the k-th of a ranking, nil if there are fewer.
+// top returns the k-th entity of a ranking, nil if there are fewer.
 func (s *State) top(ranking, k int) *entity {
 	if ranked := s.ranks[ranking]; k <= len(ranked) {
 		return &ranked[k-1]
@@ -62,15 +63,15 @@ func (s *State) nameOf(of string, id int32) string {
 func compileShare(p *Program, f *Feature) evaluator {
 	g := p.grouping(f)
 	return number(func(s *State) float64 {
-		most, sum := int64(0), int64(0)
+		largest, sum := int64(0), int64(0)
 		for i := range s.groups[g] {
 			n := s.groups[g][i].clicks
 			if f.By == "dwell" {
 				n = s.groups[g][i].dwell
 			}
-			most, sum = max(most, n), sum+n
+			largest, sum = max(largest, n), sum+n
 		}
-		return ratio(most, sum, f.Missing)
+		return ratio(largest, sum, f.Missing)
 	})
 }
 
@@ -83,7 +84,7 @@ func compileClickedAtLeast(p *Program, f *Feature) evaluator {
 				continue
 			}
 			if best < 0 {
-				best = int32(i) // groups are in the order of their first clicks
+				best = int32(i) // groups are ordered by their first clicks
 			}
 			if f.At == "last" && s.groups[g][i].last > s.groups[g][best].last {
 				best = int32(i)

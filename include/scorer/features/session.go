@@ -8,9 +8,9 @@ import (
 
 // Event is one event of a session.
 type Event struct {
-	Micros         int64  // since 1970-01-01 UTC
-	ID             string // orders events of the same moment, by bytes
-	Item, Category string // "" is none
+	Micros         int64  // microseconds since 1970-01-01 UTC
+	ID             string // orders events with equal timestamps, by bytes
+	Item, Category string // "" if absent
 	Price          float64
 	Quantity       int32
 	Kind           Kind
@@ -19,27 +19,27 @@ type Event struct {
 	HasQuantity    bool
 }
 
-// Session is what a website knows of a visit so far.
+// Session is the state of a session as far as a website knows it.
 type Session struct {
-	Device, Referrer string // "" is unknown
-	Index            int32  // the visitor's running session number, 0 if unknown
+	Device, Referrer string // "" if unknown
+	Index            int32  // the number of the session among the visitor's, from 1; 0 if unknown
 	Events           []Event
 }
 
-// Reset empties a session and keeps its memory.
+// Reset clears a session and keeps its memory.
 func (s *Session) Reset() {
-	clear(s.Events) // they hold texts of the caller's
+	clear(s.Events) // they refer to the caller's texts
 	*s = Session{Events: s.Events[:0]}
 }
 
-// Cut brings the events in order and keeps those that a model may see: those before the first sign of a checkout, as in
-// training. Of events at the very moment of that sign none is kept.
+// Cut sorts the events and removes those from the checkout on, as in training: the first event that shows a checkout, every
+// event with the same timestamp, and all later ones.
 func (s *Session) Cut() {
 	if !slices.IsSortedFunc(s.Events, compareEvents) {
 		slices.SortStableFunc(s.Events, compareEvents)
 	}
 	for i := range s.Events {
-		if !s.Events[i].endsVisit() {
+		if !s.Events[i].showsCheckout() {
 			continue
 		}
 		n := i
@@ -62,22 +62,22 @@ func compareEvents(a, b Event) int {
 	return strings.Compare(a.ID, b.ID)
 }
 
-// row is an event as the operations see it: whole numbers only. An absent text has the number -1.
+// row is an event in the form that the operations use: whole numbers only. An absent text has the id -1.
 type row struct {
 	ms, dwell, cents, amount   int64
 	quantity                   int64
-	next                       int32 // the session's next event but page pings; -1 if none follows
+	next                       int32 // index of the next event that is not a page ping; -1 if there is none
 	item, category, pair       int32
 	kind, page                 uint8
 	priced, counted, hasAmount bool
 }
 
 const (
-	mostPrice  = 1e9  // beyond it a price is none
-	mostAmount = 1e11 // in cents
+	maxPrice  = 1e9  // larger prices are treated as absent
+	maxAmount = 1e11 // in cents
 )
 
-// prepare makes the rows of the session's events, which are in order.
+// prepare computes the rows of the session's events, which are sorted.
 func (s *State) prepare() {
 	s.rows = slices.Grow(s.rows[:0], len(s.Session.Events))[:len(s.Session.Events)]
 	s.items.reset()
@@ -99,18 +99,18 @@ func (s *State) prepare() {
 		}
 		r.setMoney(e)
 	}
-	for i := range s.rows { // numbered as they are met
+	for i := range s.rows { // in order of occurrence, which determines the ids
 		e, r := &s.Session.Events[i], &s.rows[i]
 		r.item, r.category = s.items.number(e.Item), s.categories.number(e.Category)
 		r.pair = s.pairs.number(r.item, r.category)
 	}
 }
 
-// setMoney turns price and quantity into whole cents. The inner conversion keeps a compiler from fusing multiplication and
-// addition, which would round once instead of twice as Spark does.
+// setMoney converts price and quantity to whole cents. The explicit conversion prevents a fused multiply-add, which would
+// round once instead of twice as Spark does.
 func (r *row) setMoney(e *Event) {
 	r.quantity, r.counted = int64(e.Quantity), e.HasQuantity
-	if !e.HasPrice || !(math.Abs(e.Price) <= mostPrice) {
+	if !e.HasPrice || !(math.Abs(e.Price) <= maxPrice) {
 		return
 	}
 	r.cents, r.priced = int64(math.Floor(float64(e.Price*100)+0.5)), true
@@ -118,7 +118,7 @@ func (r *row) setMoney(e *Event) {
 	if e.HasQuantity {
 		quantity = r.quantity
 	}
-	if math.Abs(float64(r.cents)*float64(quantity)) <= mostAmount {
+	if math.Abs(float64(r.cents)*float64(quantity)) <= maxAmount {
 		r.amount, r.hasAmount = r.cents*quantity, true
 	}
 }

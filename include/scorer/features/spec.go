@@ -15,18 +15,18 @@ const (
 	maxWord         = 1 << 10 // bytes
 )
 
-// Spec is a feature spec, version 1.
+// Spec is a feature spec of version 1.
 type Spec struct {
 	Unit         string    // session or pair
 	Features     []Feature // the columns, in order
 	Vocabularies map[string][]string
 
-	markov chain
+	markov transitionTable
 }
 
 var namePattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 
-// Parse reads a spec, strictly. Its error is one line that names entry and field.
+// Parse parses a spec strictly. Its error is one line that contains the entry and the field.
 func Parse(data []byte) (*Spec, error) {
 	r := &reader{scan: jsonscan.New(data), spec: new(Spec)}
 	err := r.object("an object", map[string]func() error{
@@ -36,7 +36,7 @@ func Parse(data []byte) (*Spec, error) {
 		err = r.scan.End()
 	}
 	if err == nil {
-		err = r.spec.fitUnit()
+		err = r.spec.checkUnit()
 	}
 	if err != nil {
 		return nil, err
@@ -49,22 +49,22 @@ type reader struct {
 	spec *Spec
 }
 
-// object reads an object of known members, each at most once, the needed ones exactly once.
-func (r *reader) object(expected string, members map[string]func() error, needed ...string) error {
-	found := map[string]bool{}
+// object reads an object with the given members, each at most once; the required ones must be present.
+func (r *reader) object(expected string, members map[string]func() error, required ...string) error {
+	seen := map[string]bool{}
 	err := r.fields(expected, func(key string) error {
 		read := members[key]
 		switch {
 		case read == nil:
-			return fault("field "+key, "an unknown field", "only fields that are known")
-		case found[key]:
-			return fault("field "+key, "it twice", "every field once")
+			return fault("field "+key, "an unknown field", "a field of the specification")
+		case seen[key]:
+			return fault("field "+key, "a duplicate", "each field once")
 		}
-		found[key] = true
-		return within("field "+key, read())
+		seen[key] = true
+		return withPath("field "+key, read())
 	})
-	for _, key := range needed {
-		if err == nil && !found[key] {
+	for _, key := range required {
+		if err == nil && !seen[key] {
 			err = fault("field "+key, "nothing", "a value")
 		}
 	}
@@ -73,7 +73,7 @@ func (r *reader) object(expected string, members map[string]func() error, needed
 
 func (r *reader) fields(expected string, read func(key string) error) error {
 	if r.scan.Peek() != '{' {
-		return wrong(r.scan, expected)
+		return typeError(r.scan, expected)
 	}
 	if err := r.scan.Object(); err != nil {
 		return err
@@ -98,7 +98,7 @@ func (r *reader) version() error {
 }
 
 func (r *reader) unit() error {
-	i, err := oneOf(r.scan, units)
+	i, err := readOneOf(r.scan, units)
 	if err == nil {
 		r.spec.Unit = units[i]
 	}
@@ -109,7 +109,7 @@ var units = []string{"session", "pair"}
 
 func (r *reader) features() error {
 	names := map[string]bool{}
-	err := eachElement(r.scan, "an array of features", func() error {
+	err := readElements(r.scan, "an array of features", func() error {
 		n := len(r.spec.Features) + 1
 		if n > maxFeatures {
 			return fault("", "more", fmt.Sprintf("at most %d features", maxFeatures))
@@ -117,10 +117,10 @@ func (r *reader) features() error {
 		f := Feature{}
 		err := r.feature(&f)
 		if err == nil && names[f.Name] {
-			err = fault("field name", "the name of an entry before it", "names that are used once")
+			err = fault("field name", "the name of an earlier entry", "a unique name")
 		}
 		if err != nil {
-			return within(fmt.Sprintf("%d %s", n, quoted([]byte(f.Name))), err)
+			return withPath(fmt.Sprintf("%d %s", n, quoted([]byte(f.Name))), err)
 		}
 		names[f.Name] = true
 		r.spec.Features = append(r.spec.Features, f)
@@ -135,18 +135,18 @@ func (r *reader) features() error {
 func (r *reader) vocabularies() error {
 	r.spec.Vocabularies = map[string][]string{}
 	return r.fields("an object of lists", func(name string) error {
-		return within(quoted([]byte(name)), r.vocabulary(name))
+		return withPath(quoted([]byte(name)), r.vocabulary(name))
 	})
 }
 
 func (r *reader) vocabulary(name string) error {
-	if _, twice := r.spec.Vocabularies[name]; twice || !namePattern.MatchString(name) {
-		return fault("", "the name twice or with odd letters", "names of a-z, 0-9 and _, each once")
+	if _, duplicate := r.spec.Vocabularies[name]; duplicate || !namePattern.MatchString(name) {
+		return fault("", "a duplicate or invalid name", "a unique name of a-z, 0-9 and _")
 	}
 	words := []string{}
-	err := eachElement(r.scan, "an array of strings", func() error {
+	err := readElements(r.scan, "an array of strings", func() error {
 		if r.scan.Peek() != '"' {
-			return wrong(r.scan, "a string")
+			return typeError(r.scan, "a string")
 		}
 		word, err := r.scan.String()
 		if len(word) > maxWord || len(words) == maxWords {

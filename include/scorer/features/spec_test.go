@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// defaultSpec is the one that is shipped.
+// defaultSpec is the path of the default spec.
 const defaultSpec = "../../leapline/features/default_features.json"
 
-func shipped(t testing.TB) []byte {
+func readDefaultSpec(t testing.TB) []byte {
 	t.Helper()
 	text, err := os.ReadFile(defaultSpec)
 	if err != nil {
@@ -19,8 +19,8 @@ func shipped(t testing.TB) []byte {
 	return text
 }
 
-func TestTheShippedSpec(t *testing.T) {
-	spec, err := Parse(shipped(t))
+func TestParseDefaultSpec(t *testing.T) {
+	spec, err := Parse(readDefaultSpec(t))
 	if err != nil || len(spec.Features) < 20 {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestTheShippedSpec(t *testing.T) {
 	}
 }
 
-func TestVocabularies(t *testing.T) {
+func TestParseVocabularies(t *testing.T) {
 	text := strings.Replace(document(`"op": "count", "kinds": null`), `{}`, `{"top_items": ["é", "i2"], "none": []}`, 1)
 	spec, err := Parse([]byte(text))
 	if err != nil || len(spec.Vocabularies) != 2 || spec.Vocabularies["top_items"][0] != "é" {
@@ -39,27 +39,27 @@ func TestVocabularies(t *testing.T) {
 	}
 }
 
-// TestFaults: each is one line that says where, what was found and what was expected.
-func TestFaults(t *testing.T) {
-	whole := document(`"op": "count"`)
+// TestParseRejectsInvalidSpecs checks that each error is one line with the place, what was found and what was expected.
+func TestParseRejectsInvalidSpecs(t *testing.T) {
+	valid := document(`"op": "count"`)
 	for text, want := range map[string]string{
-		`{`:  "ends early",
+		`{`:  "unexpected end of input",
 		`[]`: ": found [], expected an object",
-		strings.Replace(whole, `"version": 1`, `"version": 2`, 1):      "field version: found 2, expected 1",
-		strings.Replace(whole, `"version": 1, `, ``, 1):                "field version: found nothing, expected a value",
-		strings.Replace(whole, `"session"`, `"visitor"`, 1):            `field unit: found "visitor", expected one of session`,
-		strings.Replace(whole, `"unit"`, `"units"`, 1):                 "field units: found an unknown field",
-		strings.Replace(whole, `"unit": "session"`, `"version": 1`, 1): "field version: found it twice, expected every field once",
-		strings.Replace(whole, `{}`, `[]`, 1):                          "field vocabularies: found [], expected an object of lists",
-		strings.Replace(whole, `{}`, `{"v": [1]}`, 1):                  `field vocabularies: "v": found 1, expected a string`,
-		strings.Replace(whole, `{}`, `{"V": []}`, 1):                   "names of a-z",
-		whole + `x`: "expected the end",
+		strings.Replace(valid, `"version": 1`, `"version": 2`, 1):      "field version: found 2, expected 1",
+		strings.Replace(valid, `"version": 1, `, ``, 1):                "field version: found nothing, expected a value",
+		strings.Replace(valid, `"session"`, `"visitor"`, 1):            `field unit: found "visitor", expected one of session`,
+		strings.Replace(valid, `"unit"`, `"units"`, 1):                 "field units: found an unknown field",
+		strings.Replace(valid, `"unit": "session"`, `"version": 1`, 1): "field version: found a duplicate, expected each field once",
+		strings.Replace(valid, `{}`, `[]`, 1):                          "field vocabularies: found [], expected an object of lists",
+		strings.Replace(valid, `{}`, `{"v": [1]}`, 1):                  `field vocabularies: "v": found 1, expected a string`,
+		strings.Replace(valid, `{}`, `{"V": []}`, 1):                   "a unique name of a-z",
+		valid + `x`: "expected end of input",
 		`{"version": 1, "unit": "session", "features": []}`:                       "field features: found [], expected at least one feature",
 		`{"version": 1, "unit": "session", "features": 1}`:                        "field features: found 1, expected an array of features",
 		`{"version": 1, "unit": "session", "features": [7]}`:                      `feature 1 "": found 7, expected an object`,
 		document(`"op": "count"`, `"op": "cuont"`):                                `feature 2 "f1": field op: found "cuont", expected one of attribute, cart_value, clicked_at_least, count`,
-		strings.Replace(whole, `"f0"`, `"F"`, 1):                                  `feature 1 "F": field name: found "F"`,
-		strings.Replace(document(`"op": "count"`, `"op": "span"`), "f1", "f0", 1): `feature 2 "f0": field name: found the name of an entry before it`,
+		strings.Replace(valid, `"f0"`, `"F"`, 1):                                  `feature 1 "F": field name: found "F"`,
+		strings.Replace(document(`"op": "count"`, `"op": "span"`), "f1", "f0", 1): `feature 2 "f0": field name: found the name of an earlier entry`,
 		document(`"op": "count", "k": 1`):                                         `feature 1 "f0": field k: found an unknown field`,
 		document(`"op": "count", "kinds": []`):                                    "field kinds: found [], expected at least one of page_view",
 		document(`"op": "count", "kinds": "search"`):                              `field kinds: found "search", expected an array of words`,
@@ -74,8 +74,8 @@ func TestFaults(t *testing.T) {
 		document(`"op": "top_k", "of": "item", "give": "id", "k": "1"`):           `field k: found "1"`,
 		document(`"op": "since", "missing": "x"`):                                 `field missing: found "x", expected a number`,
 		document(`"op": "followed", "negate": 1`):                                 "field negate: found 1, expected true or false",
-		document(`"op": "time_part", "at": "first", "part": "month_day"`):         "field categorical: found false, expected true, since month_day is no number",
-		document(`"op": "count", "op": "span"`):                                   "field op: found it twice",
+		document(`"op": "time_part", "at": "first", "part": "month_day"`):         "field categorical: found false, expected true, because month_day is not a number",
+		document(`"op": "count", "op": "span"`):                                   "field op: found a duplicate",
 	} {
 		_, err := Parse([]byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
@@ -85,7 +85,7 @@ func TestFaults(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add(shipped(f))
+	f.Add(readDefaultSpec(f))
 	f.Add([]byte(document(`"op": "top_k", "of": "item", "k": 3, "by": "dwell", "give": "price", "missing": 1e2`)))
 	f.Add([]byte(document(`"op": "time_part", "at": "last", "part": "month_day_hour", "categorical": true`)))
 	f.Add([]byte(`{"version": 1, "unit": "session", "features": [{"op": {}, "name": 1}], "vocabularies": {"a": ["\ud800"]}}`))
@@ -94,15 +94,15 @@ func FuzzParse(f *testing.F) {
 		spec, err := Parse(text)
 		if err != nil {
 			if err.Error() == "" {
-				t.Fatal("an error without words")
+				t.Fatal("an empty error")
 			}
 			return
 		}
 		if !json.Valid(text) {
-			t.Fatalf("took what is no JSON: %q", text)
+			t.Fatalf("accepted invalid JSON: %q", text)
 		}
 		s := Compile(spec).NewState()
-		s.Session = visit()
+		s.Session = sampleSession()
 		s.Evaluate()
 		for _, item := range s.AppendItems(nil) {
 			s.EvaluatePair(item)

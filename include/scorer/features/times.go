@@ -7,7 +7,7 @@ import (
 )
 
 func compileSpan(p *Program, f *Feature) evaluator {
-	v := p.chosen(f)
+	v := p.viewOf(f)
 	return number(func(s *State) float64 {
 		chosen := s.views[v]
 		if len(chosen) == 0 {
@@ -18,7 +18,7 @@ func compileSpan(p *Program, f *Feature) evaluator {
 }
 
 func compileSince(p *Program, f *Feature) evaluator {
-	v := p.chosen(f)
+	v := p.viewOf(f)
 	return number(func(s *State) float64 {
 		chosen := s.views[v]
 		if len(chosen) == 0 {
@@ -29,7 +29,7 @@ func compileSince(p *Program, f *Feature) evaluator {
 }
 
 func compileDwell(p *Program, f *Feature) evaluator {
-	v := p.chosen(f)
+	v := p.viewOf(f)
 	return number(func(s *State) float64 {
 		n, total, longest := int64(len(s.views[v])), int64(0), int64(0)
 		for _, i := range s.views[v] {
@@ -48,7 +48,7 @@ func compileDwell(p *Program, f *Feature) evaluator {
 	})
 }
 
-// parts of a moment, in UTC. What is no number is written by appendMoment alone.
+// parts are the numeric parts of a timestamp, in UTC; nil for those that only appendDate can represent.
 var parts = map[string]func(t time.Time) int{
 	"month":          func(t time.Time) int { return int(t.Month()) },
 	"day":            time.Time.Day,
@@ -62,7 +62,7 @@ var parts = map[string]func(t time.Time) int{
 }
 
 func compileTimePart(p *Program, f *Feature) evaluator {
-	v, part := p.chosen(f), parts[f.Part]
+	v, part := p.viewOf(f), parts[f.Part]
 	at := func(s *State) time.Time {
 		i := s.views[v][0]
 		if f.At == "last" {
@@ -84,17 +84,17 @@ func compileTimePart(p *Program, f *Feature) evaluator {
 		}
 		start := len(s.text)
 		if part == nil {
-			s.text = appendMoment(s.text, at(s), f.Part == "month_day_hour")
+			s.text = appendDate(s.text, at(s), f.Part == "month_day_hour")
 		} else {
 			s.text = strconv.AppendInt(s.text, int64(part(at(s))), 10)
 		}
-		made := s.text[start:]
-		return unsafe.String(unsafe.SliceData(made), len(made)) // a later append may move the buffer, the text stays
+		date := s.text[start:]
+		return unsafe.String(unsafe.SliceData(date), len(date)) // stays valid if a later append moves the buffer
 	})
 }
 
-// appendMoment writes 03-14 or 03-14-09.
-func appendMoment(b []byte, t time.Time, hour bool) []byte {
+// appendDate appends 03-14 or 03-14-09.
+func appendDate(b []byte, t time.Time, hour bool) []byte {
 	layout := "01-02"
 	if hour {
 		layout = "01-02-15"

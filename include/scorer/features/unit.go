@@ -5,33 +5,33 @@ import (
 	"slices"
 )
 
-// fitUnit holds the features against the unit, which may stand behind them, and against one another.
-func (s *Spec) fitUnit() error {
-	of := map[string]*Feature{}
+// checkUnit checks the features against the unit, which may follow them in the file, and against each other.
+func (s *Spec) checkUnit() error {
+	byVocabulary := map[string]*Feature{}
 	for i := range s.Features {
 		f := &s.Features[i]
-		err := f.fitUnit(s.Unit)
+		err := f.checkUnit(s.Unit)
 		if err == nil && f.Op == "popular" {
-			if of[f.Vocabulary] == nil {
-				of[f.Vocabulary] = f
+			if byVocabulary[f.Vocabulary] == nil {
+				byVocabulary[f.Vocabulary] = f
 			}
-			err = f.fitVocabulary(of[f.Vocabulary])
+			err = f.checkVocabulary(byVocabulary[f.Vocabulary])
 		}
 		if err != nil {
-			return within(fmt.Sprintf("feature %d %s", i+1, quoted([]byte(f.Name))), err)
+			return withPath(fmt.Sprintf("feature %d %s", i+1, quoted([]byte(f.Name))), err)
 		}
 	}
 	return nil
 }
 
-func (f *Feature) fitUnit(unit string) error {
+func (f *Feature) checkUnit(unit string) error {
 	op := operations[f.Op]
 	if unit == "session" {
 		switch {
 		case op.pairs:
 			return fault("field op", f.Op+" in a spec of unit session", "unit pair")
 		case f.scoped:
-			return fault("field scope", quoted([]byte(scopeNames[f.scope])), "no scope in a spec of sessions")
+			return fault("field scope", quoted([]byte(scopeNames[f.scope])), "no scope in a spec of unit session")
 		}
 		return nil
 	}
@@ -43,37 +43,38 @@ func (f *Feature) fitUnit(unit string) error {
 		for _, one := range op.scopes {
 			allowed = append(allowed, scopeNames[one])
 		}
-		return fault("field scope", quoted([]byte(scopeNames[f.scope])), "one of "+listed(allowed)+" for "+f.Op)
+		return fault("field scope", quoted([]byte(scopeNames[f.scope])), "one of "+joinNames(allowed)+" for "+f.Op)
 	}
 	return nil
 }
 
-func (f *Feature) fitVocabulary(first *Feature) error {
+func (f *Feature) checkVocabulary(first *Feature) error {
 	if f.Of != first.Of || f.kinds != first.kinds || f.pages != first.pages {
-		return fault("field vocabulary", quoted([]byte(f.Vocabulary))+" of others", "the same of, kinds and pages as "+first.Name)
+		return fault("field vocabulary", quoted([]byte(f.Vocabulary))+" with other events", "the same of, kinds and pages as "+first.Name)
 	}
 	return nil
 }
 
-// mostMillionths is the largest entry of a table, either way.
-const mostMillionths = 1_000_000_000
+// maxMillionths is the largest absolute value in a table.
+const maxMillionths = 1_000_000_000
 
-// tables reads what is known of the Markov chains; what is not there counts 0.
+// tables reads the transition table of the Markov chains; absent entries are 0.
 func (r *reader) tables() error {
 	return r.object("an object of tables", map[string]func() error{"markov": func() error {
 		rows := map[string]func() error{}
-		for b, before := range beforeNames {
-			rows[before] = func() error { return r.steps(b) }
+		for i, previous := range previousStateNames {
+			rows[previous] = func() error { return r.transitions(i) }
 		}
 		return r.object("an object of objects", rows)
 	}})
 }
 
-func (r *reader) steps(before int) error {
+// transitions reads a row of the transition table.
+func (r *reader) transitions(previous int) error {
 	columns := map[string]func() error{}
-	for a, after := range stateNames {
-		columns[after] = func() (err error) {
-			r.spec.markov[before][a], err = wholeBetween(r.scan, -mostMillionths, mostMillionths)
+	for i, next := range stateNames {
+		columns[next] = func() (err error) {
+			r.spec.markov[previous][i], err = readIntBetween(r.scan, -maxMillionths, maxMillionths)
 			return err
 		}
 	}

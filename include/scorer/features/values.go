@@ -1,8 +1,8 @@
 package features
 
-// measure reads a whole number of an event, and what it is to be divided by in the end.
+// measure reads a whole number from an event; the result is divided by scale.
 type measure struct {
-	of    func(r *row) (value int64, there bool)
+	of    func(r *row) (value int64, ok bool)
 	scale int64
 }
 
@@ -12,49 +12,49 @@ var measures = map[string]measure{
 	"amount":   {func(r *row) (int64, bool) { return r.amount, r.hasAmount }, 100},
 }
 
-// summary is what the values of a view come to.
-type summary struct{ n, sum, least, most, last int64 }
+// summary contains aggregates of a measure over a view.
+type summary struct{ n, sum, min, max, last int64 }
 
 func (s *State) summarise(v int, m *measure) summary {
-	var found summary
+	var result summary
 	for _, i := range s.views[v] {
-		value, there := m.of(&s.rows[i])
-		if !there {
+		value, ok := m.of(&s.rows[i])
+		if !ok {
 			continue
 		}
-		if found.n == 0 {
-			found.least, found.most = value, value
+		if result.n == 0 {
+			result.min, result.max = value, value
 		}
-		found.n++
-		found.sum += value
-		found.least, found.most, found.last = min(found.least, value), max(found.most, value), value
+		result.n++
+		result.sum += value
+		result.min, result.max, result.last = min(result.min, value), max(result.max, value), value
 	}
-	return found
+	return result
 }
 
 func compileValue(p *Program, f *Feature) evaluator {
-	v, m := p.chosen(f), measures[f.Of]
+	v, m := p.viewOf(f), measures[f.Of]
 	return number(func(s *State) float64 {
-		found := s.summarise(v, &m)
-		if found.n == 0 {
+		result := s.summarise(v, &m)
+		if result.n == 0 {
 			return f.Missing
 		}
 		switch f.Op {
 		case "sum":
-			return ratio(found.sum, m.scale, f.Missing)
+			return ratio(result.sum, m.scale, f.Missing)
 		case "min":
-			return ratio(found.least, m.scale, f.Missing)
+			return ratio(result.min, m.scale, f.Missing)
 		case "max":
-			return ratio(found.most, m.scale, f.Missing)
+			return ratio(result.max, m.scale, f.Missing)
 		case "last":
-			return ratio(found.last, m.scale, f.Missing)
+			return ratio(result.last, m.scale, f.Missing)
 		}
-		return ratio(found.sum, m.scale*found.n, f.Missing)
+		return ratio(result.sum, m.scale*result.n, f.Missing)
 	})
 }
 
 func compileCartValue(p *Program, f *Feature) evaluator {
-	added, removed := p.view(f.scope, 1<<CartAdd, everything), p.view(f.scope, 1<<CartRemove, everything)
+	added, removed := p.view(f.scope, 1<<CartAdd, allBits), p.view(f.scope, 1<<CartRemove, allBits)
 	amount := measures["amount"]
 	return number(func(s *State) float64 {
 		return ratio(s.summarise(added, &amount).sum-s.summarise(removed, &amount).sum, amount.scale, 0)

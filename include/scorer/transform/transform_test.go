@@ -87,13 +87,13 @@ func TestRejectsInvalidFrames(t *testing.T) {
 		return `{"schema":` + strings.Replace(plainSchema, `{"name":"x","type":"double"}`, f, 1) + `,"rows":[]}`
 	}
 	for body, want := range map[string]string{
-		``:                                      "byte 0: ends early, expected an object",
+		``:                                      "byte 0: unexpected end of input, expected an object",
 		`[]`:                                    "expected an object",
 		`{"schema":` + plainSchema:              "expected",
 		`{}`:                                    "requires a schema and rows",
 		`{"rows":[[]]}`:                         "requires a schema and rows",
 		`{"schema":{},"rows":[]}`:               "schema has no fields",
-		rows(good) + "x":                        "expected the end",
+		rows(good) + "x":                        "expected end of input",
 		rows(`[1,2]`):                           `row 1: column "colour": byte`,
 		rows(`["blue"]`):                        "row 1: byte 298: 1 values, expected 4",
 		rows(good[:len(good)-1] + `,1]`):        "more than 4 values",

@@ -6,7 +6,7 @@ import (
 	"os"
 )
 
-// predictBodies makes one /v1/predict request of each row of a leap frame.
+// predictBodies returns a body for /v1/predict for each row of a leap frame.
 func predictBodies(path string) ([][]byte, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// connection is a client as thin as can be, so that what is measured is the server: a request's bytes are made once,
-// and of an answer only the status and the length are looked at.
+// connection is a minimal HTTP client, so that the measurements show the server: requests are prepared byte slices, and of
+// a response only the status and the length are parsed.
 type connection struct {
 	net.Conn
 	in *bufio.Reader
@@ -26,13 +26,13 @@ func dial(address string) (*connection, error) {
 	return &connection{c, bufio.NewReaderSize(c, 16<<10)}, nil
 }
 
-// requestBytes is a POST of body as it goes over the wire.
+// requestBytes returns a POST request in wire format.
 func requestBytes(path string, body []byte) []byte {
 	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", path, len(body))
 	return append([]byte(head), body...)
 }
 
-// exchange sends one request and reads its answer away.
+// exchange sends one request and reads its response.
 func (c *connection) exchange(request []byte) error {
 	if _, err := c.Write(request); err != nil {
 		return err
@@ -42,7 +42,7 @@ func (c *connection) exchange(request []byte) error {
 		return err
 	}
 	if !bytes.HasPrefix(line, []byte("HTTP/1.1 200 ")) {
-		return fmt.Errorf("answered %s", bytes.TrimSpace(line))
+		return fmt.Errorf("status %s", bytes.TrimSpace(line))
 	}
 	length := -1
 	for {
@@ -60,22 +60,22 @@ func (c *connection) exchange(request []byte) error {
 		}
 	}
 	if length < 0 {
-		return fmt.Errorf("the answer has no Content-Length")
+		return fmt.Errorf("the response has no Content-Length")
 	}
 	_, err = c.in.Discard(length)
 	return err
 }
 
-// fetch posts a body the ordinary way and gives the answer's.
+// fetch posts a body with net/http and returns the response's body.
 func fetch(url string, body []byte) ([]byte, error) {
 	response, err := http.Post(url, "application/json", bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
 	defer response.Body.Close()
-	answer, err := io.ReadAll(response.Body)
+	content, err := io.ReadAll(response.Body)
 	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s answered %d: %s", url, response.StatusCode, answer)
+		err = fmt.Errorf("%s: status %d: %s", url, response.StatusCode, content)
 	}
-	return answer, err
+	return content, err
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// target is a server's address and the requests to send it in turn.
+// target is a server's address and the requests to send to it in turn.
 type target struct {
 	address  string
 	requests [][]byte
@@ -31,8 +31,8 @@ func quantiles(times []time.Duration) latencies {
 	return latencies{len(times), at(0.5), at(0.9), at(0.99), at(0.999), at(1)}
 }
 
-// oneConnection asks each target on one connection, one request after the other, in short turns, so that whatever else
-// the machine does falls on all alike.
+// oneConnection sends requests to each target sequentially over one connection. It alternates between the targets in short
+// turns, so that other load on the machine affects all of them.
 func oneConnection(targets []target, duration time.Duration) ([]latencies, error) {
 	const turn = 200
 	connections := make([]*connection, len(targets))
@@ -66,7 +66,8 @@ func oneConnection(targets []target, duration time.Duration) ([]latencies, error
 	return results, nil
 }
 
-// saturate asks as fast as n connections can, in turns of half a second a target, and gives requests a second.
+// saturate sends requests over n connections as fast as possible, in alternating turns of half a second per target, and
+// returns the requests per second.
 func saturate(targets []target, n int, duration time.Duration) ([]float64, error) {
 	const turn = 500 * time.Millisecond
 	counts := make([]int64, len(targets))
@@ -121,8 +122,8 @@ func burst(t target, n int, duration time.Duration) (int64, error) {
 	}
 }
 
-// constantRate sends rate requests a second whether or not earlier ones are answered, over n connections. A request's
-// time counts from when it was due, so that a stall shows in all that it delays (no coordinated omission).
+// constantRate sends rate requests per second over n connections, whether or not earlier ones are answered. A request's
+// latency is measured from the time it was due, so that a stall shows in every request it delays (no coordinated omission).
 func constantRate(t target, rate, n int, duration time.Duration) (latencies, error) {
 	total := int(duration.Seconds() * float64(rate))
 	due := make(chan time.Time, total)
@@ -168,7 +169,7 @@ func constantRate(t target, rate, n int, duration time.Duration) (latencies, err
 	return quantiles(times[min(len(times)-1, rate/5):]), nil // the first fifth of a second warms up
 }
 
-// waitUntil sleeps most of the way and spins the rest: a sleep alone comes up to a millisecond late.
+// waitUntil sleeps until shortly before at and spins for the rest, because a sleep may return a millisecond late.
 func waitUntil(at time.Time) {
 	if d := time.Until(at) - time.Millisecond; d > 0 {
 		time.Sleep(d)

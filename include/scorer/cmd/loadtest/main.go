@@ -1,11 +1,11 @@
-// Command loadtest measures the scorer's HTTP server against the bare handler that is its limit: one that reads the
-// body and answers fixed bytes of the same size, in the same process, under the same http.Server.
+// Command loadtest compares the scorer's HTTP server with a baseline: a handler that reads the body and returns a constant
+// response of the same size, in the same process, under the same http.Server.
 //
 //	go run ./cmd/loadtest [-seconds 5] [-rate 500] [-connections 16] [-scorer BINARY] [-only-start] BUNDLE FRAME
 //
-// FRAME is a leap frame; its rows become requests of one row to /v1/predict. The servers run in a process of their own,
-// a copy of this one. With -scorer it also starts that binary a few times, and tells how long it takes to be ready and
-// how much memory it has. The result is one JSON object on standard output.
+// FRAME is a leap frame; each of its rows becomes a request to /v1/predict. The servers run in a separate process, a copy
+// of this one. With -scorer it also starts that binary several times and reports the time until it is ready and its memory.
+// The result is one JSON object on standard output.
 package main
 
 import (
@@ -27,7 +27,7 @@ type options struct {
 	frame       string
 }
 
-// result is what is printed. Ratios are scorer over bare.
+// result is the output. Ratios are scorer divided by baseline ("bare").
 type result struct {
 	Bundle        string         `json:"bundle"`
 	RequestBytes  int            `json:"request_bytes"`
@@ -60,12 +60,12 @@ type saturated struct {
 
 func main() {
 	var o options
-	flag.IntVar(&o.seconds, "seconds", 5, "how long each of the measurements takes")
-	flag.IntVar(&o.rate, "rate", 500, "requests a second at the constant rate")
+	flag.IntVar(&o.seconds, "seconds", 5, "duration of each measurement")
+	flag.IntVar(&o.rate, "rate", 500, "requests per second at the constant rate")
 	flag.IntVar(&o.connections, "connections", 16, "connections at saturation and at the constant rate")
-	flag.StringVar(&o.scorer, "scorer", "", "a scorer binary, to measure its start and memory")
-	flag.BoolVar(&o.onlyStart, "only-start", false, "measure nothing but the start of -scorer")
-	flag.BoolVar(&o.child, "child", false, "be the servers (used by the program itself)")
+	flag.StringVar(&o.scorer, "scorer", "", "a scorer binary whose start and memory to measure")
+	flag.BoolVar(&o.onlyStart, "only-start", false, "measure only the start of -scorer")
+	flag.BoolVar(&o.child, "child", false, "run the servers (used internally)")
 	flag.Parse()
 	if flag.NArg() != 2 {
 		fmt.Fprintln(os.Stderr, "usage: loadtest [flags] BUNDLE FRAME")
@@ -115,11 +115,11 @@ func measure(o options, bodies [][]byte) (*result, error) {
 	}
 	defer servers.stop()
 	r := &result{Bundle: o.bundle, RequestBytes: len(bodies[0])}
-	answer, err := fetch("http://"+servers.Scorer+"/v1/predict", bodies[0])
+	response, err := fetch("http://"+servers.Scorer+"/v1/predict", bodies[0])
 	if err != nil {
 		return nil, err
 	}
-	r.AnswerBytes = len(answer)
+	r.AnswerBytes = len(response)
 	requests := requestsOf(bodies)
 	targets := []target{{servers.Bare, requests}, {servers.Scorer, requests}}
 	if err := r.load(o, targets, time.Duration(o.seconds)*time.Second); err != nil {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// TestMain lets this test binary be the servers too, as the program itself is.
+// TestMain lets the test binary run the servers, as the program does.
 func TestMain(m *testing.M) {
 	if slices.Contains(os.Args, "-child") {
 		main()
@@ -29,7 +29,7 @@ func TestQuantiles(t *testing.T) {
 	}
 }
 
-func TestMeasure(t *testing.T) {
+func TestMeasureReportsLatencies(t *testing.T) {
 	frame := filepath.Join(t.TempDir(), "frame.json")
 	text := `{"schema":{"fields":[{"name":"colour","type":"string"},{"name":"x0","type":"double"}]},"rows":[["red",1],["blue",-1]]}`
 	if err := os.WriteFile(frame, []byte(text), 0o600); err != nil {

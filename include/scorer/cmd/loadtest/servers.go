@@ -16,7 +16,7 @@ import (
 	"leapline/scorer/internal/server"
 )
 
-// serveChild runs both servers until standard input ends. It prints their addresses as one line of JSON.
+// serveChild runs both servers until standard input is closed. It prints their addresses as one line of JSON.
 func serveChild(bundle string, body []byte) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	model, err := server.Load(bundle)
@@ -29,11 +29,11 @@ func serveChild(bundle string, body []byte) error {
 	if addresses.Scorer, err = listen(server.NewHTTPServer(scorer, log)); err != nil {
 		return err
 	}
-	answer, err := fetch("http://"+addresses.Scorer+"/v1/predict", body)
+	response, err := fetch("http://"+addresses.Scorer+"/v1/predict", body)
 	if err != nil {
 		return err
 	}
-	if addresses.Bare, err = listen(server.NewHTTPServer(bare(answer), log)); err != nil {
+	if addresses.Bare, err = listen(server.NewHTTPServer(bare(response), log)); err != nil {
 		return err
 	}
 	server.TuneGC()
@@ -44,15 +44,15 @@ func serveChild(bundle string, body []byte) error {
 	return err
 }
 
-// bare is the least that an HTTP server can do for such a request.
-func bare(answer []byte) http.Handler {
+// bare returns the baseline: a handler that reads the body and writes a constant response.
+func bare(response []byte) http.Handler {
 	contentType := []string{"application/json"}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
 			return
 		}
 		w.Header()["Content-Type"] = contentType
-		_, _ = w.Write(answer) // a client that has gone away needs no answer
+		_, _ = w.Write(response) // fails only if the client has disconnected
 	})
 }
 
@@ -65,7 +65,7 @@ func listen(web *http.Server) (address string, err error) {
 	return listener.Addr().String(), nil
 }
 
-// children is the process of the servers.
+// children is the process that runs the servers.
 type children struct {
 	Scorer  string
 	Bare    string
@@ -107,23 +107,23 @@ func (c *children) pid() int { return c.command.Process.Pid }
 
 func (c *children) stop() {
 	_ = c.stdin.Close()
-	_ = c.command.Wait() // its complaints are on standard error
+	_ = c.command.Wait() // its errors are on standard error
 }
 
-// memory is a process's resident memory now and at its most, from /proc; empty where there is none.
+// memory returns a process's current and peak resident memory from /proc; nil on systems without it.
 func memory(pid int) map[string]int {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return nil
 	}
-	found := map[string]int{}
+	sizes := map[string]int{}
 	for name, key := range map[string]string{"VmRSS:": "resident", "VmHWM:": "peak"} {
 		_, rest, _ := strings.Cut(string(status), name)
 		if fields := strings.Fields(rest); len(fields) > 0 {
 			if kib, err := strconv.Atoi(fields[0]); err == nil {
-				found[key] = kib << 10
+				sizes[key] = kib << 10
 			}
 		}
 	}
-	return found
+	return sizes
 }

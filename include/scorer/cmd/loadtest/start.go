@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// startResult is how a scorer binary starts: milliseconds from the process's start to the first answer of /readyz, and
-// its memory then and after work.
+// startResult describes the start of a scorer binary: the milliseconds from the process's start to the first 200 of /readyz,
+// and its memory at that point and after requests.
 type startResult struct {
 	Runs        int            `json:"runs"`
 	ReadyMedian float64        `json:"ready_ms_median"`
@@ -21,11 +21,11 @@ type startResult struct {
 }
 
 func measureStart(o options, requests [][]byte) (*startResult, error) {
-	const runs, work = 11, 20_000
-	r := &startResult{Runs: runs, Requests: work}
+	const runs, requestCount = 11, 20_000
+	r := &startResult{Runs: runs, Requests: requestCount}
 	var ready []float64
 	for i := range runs {
-		took, err := r.startOnce(o, requests, i == runs-1, work)
+		took, err := r.startOnce(o, requests, i == runs-1, requestCount)
 		if err != nil {
 			return nil, err
 		}
@@ -36,7 +36,7 @@ func measureStart(o options, requests [][]byte) (*startResult, error) {
 	return r, nil
 }
 
-func (r *startResult) startOnce(o options, requests [][]byte, last bool, work int) (time.Duration, error) {
+func (r *startResult) startOnce(o options, requests [][]byte, last bool, requestCount int) (time.Duration, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return 0, err
@@ -59,9 +59,9 @@ func (r *startResult) startOnce(o options, requests [][]byte, last bool, work in
 	if !last {
 		return took, nil
 	}
-	time.Sleep(1500 * time.Millisecond) // the server has settled by then
+	time.Sleep(1500 * time.Millisecond) // the server has tuned its garbage collector by then
 	r.MemoryReady = memory(command.Process.Pid)
-	for i := range work {
+	for i := range requestCount {
 		if err := c.exchange(requests[i%len(requests)]); err != nil {
 			return 0, err
 		}
@@ -79,7 +79,7 @@ func freeAddress() (string, error) {
 	return listener.Addr().String(), nil
 }
 
-// awaitReady asks until the answer is 200.
+// awaitReady requests /readyz until its status is 200.
 func awaitReady(address string, start time.Time) (*connection, error) {
 	request := []byte("GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	for time.Since(start) < 10*time.Second {

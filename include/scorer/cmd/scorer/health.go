@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// health asks a running scorer on this machine whether it is ready: the health check of an image that has no shell and
-// no curl. Where it listens is found as serve finds it.
+// health checks whether a scorer on this machine is ready. It is the health check of an image without shell and curl. It
+// determines the scorer's address as serve does.
 func health(args []string) error {
 	address := "127.0.0.1:8080"
 	if port := os.Getenv("PORT"); port != "" {
@@ -23,14 +23,14 @@ func health(args []string) error {
 		return err
 	}
 	client := http.Client{Timeout: 2 * time.Second}
-	answer, err := client.Get("http://" + address + "/readyz")
+	response, err := client.Get("http://" + address + "/readyz")
 	if err != nil {
 		return err
 	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		body, _ := io.ReadAll(io.LimitReader(answer.Body, 500))
-		return fmt.Errorf("not ready: %s: %s", answer.Status, body)
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		body, _ := io.ReadAll(io.LimitReader(response.Body, 500))
+		return fmt.Errorf("not ready: %s: %s", response.Status, body)
 	}
 	return nil
 }

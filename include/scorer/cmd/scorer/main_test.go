@@ -105,7 +105,7 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"inspect", "nowhere.zip"}, 1, "nowhere.zip: cannot be opened"},
 		{[]string{"transform", empty}, 1, "is empty"},
 		{[]string{"bench", exampleBundle, "nowhere.json"}, 1, "nowhere.json"},
-		{[]string{"bench", exampleBundle, empty}, 1, "ends early"},
+		{[]string{"bench", exampleBundle, empty}, 1, "unexpected end of input"},
 		{nil, 2, "usage: scorer serve"},
 		{[]string{"fly"}, 2, `unknown command "fly"`},
 		{[]string{"inspect"}, 2, "usage"},

@@ -7,7 +7,7 @@ import (
 	"leapline/scorer/internal/server"
 )
 
-// runScore scores the sessions on stdin, and writes what POST /v1/score would answer.
+// runScore scores the sessions on stdin and writes the response of POST /v1/score.
 func runScore(args []string, stdin io.Reader, stdout io.Writer) error {
 	rest, err := parse(flag.NewFlagSet("score", flag.ContinueOnError), args, 1)
 	if err != nil {

@@ -1,9 +1,8 @@
 package main
 
-// The image's command is ENTRYPOINT ["/scorer", "serve", "/model.zip"] with PORT=8080 in its environment, and no CMD.
-// SageMaker starts it as `docker run IMAGE serve`, which puts one more "serve" at the end: it is taken and means nothing.
-// Cloud Run sets its own PORT; Kubernetes and `docker run` set nothing; Lambda sets AWS_LAMBDA_RUNTIME_API, and then no
-// port is opened.
+// The image has ENTRYPOINT ["/scorer", "serve", "/model.zip"], PORT=8080 in its environment, and no CMD. SageMaker starts
+// it with `docker run IMAGE serve`, which appends a second "serve" that is ignored. Cloud Run sets PORT, Kubernetes and
+// `docker run` set nothing, Lambda sets AWS_LAMBDA_RUNTIME_API and no port is opened.
 
 import (
 	"context"
@@ -20,15 +19,16 @@ import (
 	"leapline/scorer/internal/server"
 )
 
-// started is as near to the process's start as Go code gets.
+// started is when the process started, or shortly after.
 var started = time.Now()
 
-// usageError is a mistake in the arguments.
+// usageError is an error in the command line's arguments.
 type usageError struct{ text string }
 
+// Error returns the message, with the usage.
 func (e *usageError) Error() string { return e.text }
 
-// serve runs the HTTP server, or Lambda's loop where AWS_LAMBDA_RUNTIME_API is set, until SIGTERM or SIGINT.
+// serve runs the HTTP server, or the Lambda runtime if AWS_LAMBDA_RUNTIME_API is set, until SIGTERM or SIGINT.
 func serve(args []string, stderr io.Writer) error {
 	config, err := serveConfig(args, os.Getenv)
 	if err != nil {
@@ -45,7 +45,7 @@ func serve(args []string, stderr io.Writer) error {
 	return server.Run(ctx, config)
 }
 
-// serveConfig reads the arguments. The address is --addr, else every address at PORT, else loopback at 8080.
+// serveConfig parses the arguments. The address is --addr, or all interfaces at PORT, or loopback at port 8080.
 func serveConfig(args []string, getenv func(string) string) (server.Config, error) {
 	c := server.Config{Address: "127.0.0.1:8080"}
 	if port := getenv("PORT"); port != "" {
@@ -63,20 +63,20 @@ func serveConfig(args []string, getenv func(string) string) (server.Config, erro
 		return c, err
 	}
 	if c.MaxBody <= 0 || c.ShutdownTimeout <= 0 {
-		return c, &usageError{"--max-body and --shutdown-timeout must be more than 0\n" + usage}
+		return c, &usageError{"--max-body and --shutdown-timeout must be greater than 0\n" + usage}
 	}
 	c.Bundle = rest[0]
 	return c, nil
 }
 
-// serveLambda loads the model and answers invocations. A model that does not load is reported to Lambda first.
+// serveLambda loads the model and answers invocations. It reports a model that does not load to Lambda.
 func serveLambda(ctx context.Context, api string, c server.Config) error {
 	s := server.New(c.MaxBody, c.Log)
 	runtime := lambda.New(api, s, c.Log)
 	model, err := server.Load(c.Bundle)
 	if err != nil {
-		if reported := runtime.InitError(ctx, err); reported != nil {
-			c.Log.Error("the failure could not be reported to Lambda", "error", reported.Error())
+		if reportErr := runtime.InitError(ctx, err); reportErr != nil {
+			c.Log.Error("failed to report init error to Lambda", "error", reportErr.Error())
 		}
 		return err
 	}

@@ -54,18 +54,18 @@ func TestServeArguments(t *testing.T) {
 }
 
 func TestServeFailsWithOneLine(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	used, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
-	cut := filepath.Join(t.TempDir(), "cut.zip")
-	if err := os.WriteFile(cut, []byte("PK\x03\x04 and no more"), 0o600); err != nil {
+	defer used.Close()
+	truncated := filepath.Join(t.TempDir(), "truncated.zip")
+	if err := os.WriteFile(truncated, []byte("PK\x03\x04 truncated"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{
-		{"serve", "--addr", taken.Addr().String(), cut},
-		{"serve", "--addr", "127.0.0.1:0", cut},
+		{"serve", "--addr", used.Addr().String(), truncated},
+		{"serve", "--addr", "127.0.0.1:0", truncated},
 		{"serve", "--addr", "127.0.0.1:0", filepath.Join(t.TempDir(), "none.zip")},
 	} {
 		var out, errs bytes.Buffer
@@ -78,11 +78,11 @@ func TestServeFailsWithOneLine(t *testing.T) {
 	}
 }
 
-// lambdaAPI is as much of Lambda's Runtime API as one invocation needs; the lambda package's tests have all of it.
+// lambdaAPI is the part of Lambda's Runtime API that one invocation needs; the lambda package's tests cover all of it.
 func lambdaAPI(t *testing.T, event string) (address string, posted chan [2]string) {
 	t.Helper()
 	posted = make(chan [2]string, 10)
-	asked := make(chan bool, 1)
+	polled := make(chan bool, 1)
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
 			body, err := io.ReadAll(r.Body)
@@ -94,7 +94,7 @@ func lambdaAPI(t *testing.T, event string) (address string, posted chan [2]strin
 			return
 		}
 		select {
-		case asked <- true:
+		case polled <- true:
 			w.Header().Set("Lambda-Runtime-Aws-Request-Id", "one")
 			_, _ = io.WriteString(w, event)
 		default:
@@ -124,11 +124,11 @@ func TestServeOnLambda(t *testing.T) {
 	}
 }
 
-func TestServeOnLambdaReportsABrokenModel(t *testing.T) {
+func TestServeOnLambdaReportsLoadErrors(t *testing.T) {
 	api, posted := lambdaAPI(t, "")
 	config := server.Config{Bundle: "none.zip", MaxBody: 1, Log: slog.New(slog.DiscardHandler)}
 	if err := serveLambda(context.Background(), api, config); err == nil {
-		t.Error("a model that is not there is an error")
+		t.Error("expected an error for a missing model")
 	}
 	got := <-posted
 	if got[0] != "/2018-06-01/runtime/init/error" || !strings.Contains(got[1], "none.zip") {

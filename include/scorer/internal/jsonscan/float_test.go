@@ -13,7 +13,7 @@ func checkFloat(t *testing.T, text string) {
 	want, wantErr := strconv.ParseFloat(text, 64)
 	got, err := New([]byte(text)).Float()
 	if (err != nil) != (wantErr != nil) || (err == nil && math.Float64bits(got) != math.Float64bits(want)) {
-		t.Fatalf("%s is read as %v, %v; strconv has %v, %v", text, got, err, want, wantErr)
+		t.Fatalf("%s is parsed as %v, %v; strconv returns %v, %v", text, got, err, want, wantErr)
 	}
 }
 
@@ -32,7 +32,7 @@ func TestFloatEqualsStrconv(t *testing.T) {
 		checkFloat(t, strconv.FormatFloat(x, 'g', -1, 64))
 		checkFloat(t, fmt.Sprintf("%d.%0*d", r.IntN(1000), 1+r.IntN(16), r.Uint64N(1e9)))
 	}
-	// halfway between two doubles, and a digit beside it
+	// halfway between two doubles, and slightly above
 	for range 50_000 {
 		m := 1<<53 + 2*r.Uint64N(1<<51) + 1
 		text := strconv.FormatUint(m, 10)

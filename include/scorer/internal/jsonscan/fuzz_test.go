@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// FuzzScanner holds the scanner against encoding/json: it takes the same texts, but for those that are not UTF-8, nested
-// too deeply, or numbers beyond a double, and it reads the same values.
+// FuzzScanner compares the scanner with encoding/json: both accept the same texts, except for invalid UTF-8, deep nesting
+// and numbers outside a double's range, and read the same values.
 func FuzzScanner(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `[]`, `null`, ` [1, -0.5e+3, "a\u00e9\n\ud83d\ude00", true, false, null] `, `{"a":{"b":[[],{}]}}`, `"\ud800"`,
@@ -26,7 +26,7 @@ func FuzzScanner(f *testing.F) {
 		}
 		valid := json.Valid(text) && utf8.Valid(text)
 		if (err == nil) != valid && !errors.Is(err, errDepth) {
-			t.Fatalf("%q: %v, encoding/json says valid: %t", text, err, valid)
+			t.Fatalf("%q: %v, valid according to encoding/json: %t", text, err, valid)
 		}
 		if err == nil {
 			compare(t, text)
@@ -41,7 +41,7 @@ func compare(t *testing.T, text []byte) {
 		var want string
 		got, err := s.String()
 		if json.Unmarshal(text, &want) != nil || err != nil || string(got) != want {
-			t.Fatalf("%q is read as %q, %v; encoding/json has %q", text, got, err, want)
+			t.Fatalf("%q is read as %q, %v; encoding/json returns %q", text, got, err, want)
 		}
 		again, err := New(AppendString(nil, want)).String()
 		if err != nil || string(again) != want {
@@ -51,7 +51,7 @@ func compare(t *testing.T, text []byte) {
 		var want float64
 		got, err := s.Float()
 		if failed := json.Unmarshal(text, &want); (failed == nil) != (err == nil) || (err == nil && got != want) {
-			t.Fatalf("%q is read as %v, %v; encoding/json has %v, %v", text, got, err, want, failed)
+			t.Fatalf("%q is read as %v, %v; encoding/json returns %v, %v", text, got, err, want, failed)
 		}
 		if err == nil {
 			if again, err := New(AppendFloat(nil, got)).Float(); err != nil || again != got {

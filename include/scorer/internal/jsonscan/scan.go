@@ -1,6 +1,7 @@
-// Package jsonscan reads JSON by hand: a pull scanner over one byte slice, without reflection, and without allocation
-// for anything but strings with escapes. It refuses what RFC 8259 refuses (control characters in strings, leading
-// zeros, NaN, trailing commas, invalid UTF-8) and nesting deeper than MaxDepth. Numbers are exactly strconv's.
+// Package jsonscan is a pull scanner for JSON over one byte slice. It uses no reflection and allocates only for strings
+// with escapes. It is as strict as RFC 8259 (no control characters in strings, leading zeros, NaN, trailing commas or
+// invalid UTF-8) and rejects nesting deeper than MaxDepth. Numbers have exactly the values that strconv returns.
+// docs/decisions/0020-json-scanner.md compares it with encoding/json and others.
 package jsonscan
 
 import (
@@ -11,40 +12,40 @@ import (
 	"unsafe"
 )
 
-// MaxDepth is the deepest nesting of objects and arrays that Skip and Raw accept.
+// MaxDepth is the maximum nesting of objects and arrays that Skip and Raw accept.
 const MaxDepth = 64
 
 var errDepth = errors.New("nested too deeply")
 
-// Scanner is a cursor over one JSON text. The zero value is empty; Reset gives it a text.
+// Scanner is a cursor over one JSON text. The zero value has an empty text; set it with Reset.
 type Scanner struct {
 	buf     []byte
 	pos     int
 	scratch []byte
 }
 
-// New gives a scanner at the start of buf.
+// New returns a scanner at the start of buf.
 func New(buf []byte) *Scanner { return &Scanner{buf: buf} }
 
-// Reset puts the scanner at the start of buf, keeping its scratch memory.
+// Reset moves the scanner to the start of buf and keeps its scratch memory.
 func (s *Scanner) Reset(buf []byte) { s.buf, s.pos = buf, 0 }
 
-// Pos is the offset of the next byte to read.
+// Pos returns the offset of the next byte.
 func (s *Scanner) Pos() int { return s.pos }
 
-// Seek puts the cursor at an offset that Pos gave.
+// Seek moves the cursor to an offset that Pos has returned.
 func (s *Scanner) Seek(pos int) { s.pos = pos }
 
-// Rest is the text from the cursor on, From and Between are parts of it.
+// Rest returns the text from the cursor to the end.
 func (s *Scanner) Rest() []byte { return s.buf[s.pos:] }
 
-// From is the text from an offset up to the cursor.
+// From returns the text from an offset to the cursor.
 func (s *Scanner) From(start int) []byte { return s.buf[start:s.pos] }
 
-// Between is the text between two offsets.
+// Between returns the text between two offsets.
 func (s *Scanner) Between(start, end int) []byte { return s.buf[start:end] }
 
-// Peek skips white space and gives the next byte without taking it; 0 at the end.
+// Peek skips white space and returns the next byte without consuming it; 0 at the end.
 func (s *Scanner) Peek() byte {
 	for s.pos < len(s.buf) {
 		c := s.buf[s.pos]
@@ -56,7 +57,7 @@ func (s *Scanner) Peek() byte {
 	return 0
 }
 
-// Errorf makes an error that says where the scanner stands.
+// Errorf returns an error with the scanner's position.
 func (s *Scanner) Errorf(format string, args ...any) error {
 	return fmt.Errorf("byte %d: %s", s.pos, fmt.Sprintf(format, args...))
 }
@@ -64,12 +65,13 @@ func (s *Scanner) Errorf(format string, args ...any) error {
 func (s *Scanner) unexpected(want string) error {
 	c := s.Peek()
 	if s.pos >= len(s.buf) {
-		return s.Errorf("ends early, expected %s", want)
+		return s.Errorf("unexpected end of input, expected %s", want)
 	}
-	return s.Errorf("found %s, expected %s", what(c), want)
+	return s.Errorf("found %s, expected %s", describe(c), want)
 }
 
-func what(c byte) string {
+// describe returns the kind of value that starts with c.
+func describe(c byte) string {
 	switch c {
 	case '{':
 		return "an object"
@@ -87,15 +89,15 @@ func what(c byte) string {
 	return strconv.QuoteRune(rune(c))
 }
 
-// End refuses anything but white space up to the end.
+// End checks that only white space follows.
 func (s *Scanner) End() error {
 	if s.Peek() != 0 || s.pos < len(s.buf) {
-		return s.unexpected("the end")
+		return s.unexpected("end of input")
 	}
 	return nil
 }
 
-func (s *Scanner) take(c byte, want string) error {
+func (s *Scanner) consume(c byte, want string) error {
 	if s.Peek() != c {
 		return s.unexpected(want)
 	}
@@ -103,14 +105,14 @@ func (s *Scanner) take(c byte, want string) error {
 	return nil
 }
 
-// Object takes the opening brace.
-func (s *Scanner) Object() error { return s.take('{', "an object") }
+// Object consumes the opening brace of an object.
+func (s *Scanner) Object() error { return s.consume('{', "an object") }
 
-// Array takes the opening bracket.
-func (s *Scanner) Array() error { return s.take('[', "an array") }
+// Array consumes the opening bracket of an array.
+func (s *Scanner) Array() error { return s.consume('[', "an array") }
 
-// Key takes the next key of an object and its colon; more is false at the closing brace, which it takes too.
-// first says whether this is the object's first key. The key is valid until the next call that reads a string.
+// Key consumes the next key of an object and its colon; at the closing brace, which it consumes too, more is false. The
+// argument is true for the object's first key. The key is valid until the next call that reads a string.
 func (s *Scanner) Key(first bool) (key []byte, more bool, err error) {
 	if more, err = s.next(first, '}', "a key or }"); !more {
 		return nil, false, err
@@ -122,15 +124,16 @@ func (s *Scanner) Key(first bool) (key []byte, more bool, err error) {
 		s.pos++
 		return key, true, nil
 	}
-	return key, true, s.take(':', "a colon")
+	return key, true, s.consume(':', "a colon")
 }
 
-// Elem says whether an array has another element, and takes the comma or the closing bracket before it.
+// Elem reports whether an array has another element, and consumes the comma before it or the closing bracket. The argument
+// is true for the array's first element.
 func (s *Scanner) Elem(first bool) (more bool, err error) {
 	return s.next(first, ']', "an element or ]")
 }
 
-// Members takes an object, giving each key to read, which takes its value.
+// Members consumes an object. It calls read with each key; read consumes the value.
 func (s *Scanner) Members(read func(key string) error) error {
 	if err := s.Object(); err != nil {
 		return err
@@ -146,7 +149,7 @@ func (s *Scanner) Members(read func(key string) error) error {
 	}
 }
 
-// Elements takes an array of at most limit elements, each of which read takes.
+// Elements consumes an array of at most limit elements. It calls read for each; read consumes the element.
 func (s *Scanner) Elements(limit int, read func() error) error {
 	if err := s.Array(); err != nil {
 		return err
@@ -157,7 +160,7 @@ func (s *Scanner) Elements(limit int, read func() error) error {
 			return err
 		}
 		if n == limit {
-			return s.Errorf("a list of more than %d elements", limit)
+			return s.Errorf("array exceeds %d elements", limit)
 		}
 		if err := read(); err != nil {
 			return err
@@ -183,7 +186,7 @@ func (s *Scanner) next(first bool, closing byte, want string) (bool, error) {
 	return true, nil
 }
 
-// Null takes a null if one is next.
+// Null consumes a null and reports whether one was next.
 func (s *Scanner) Null() (bool, error) {
 	if s.Peek() != 'n' {
 		return false, nil
@@ -191,7 +194,7 @@ func (s *Scanner) Null() (bool, error) {
 	return true, s.literal("null")
 }
 
-// Bool takes true or false.
+// Bool consumes true or false.
 func (s *Scanner) Bool() (bool, error) {
 	switch s.Peek() {
 	case 't':
@@ -202,7 +205,7 @@ func (s *Scanner) Bool() (bool, error) {
 	return false, s.unexpected("a boolean")
 }
 
-// Literal takes a text if it stands exactly at the cursor.
+// Literal consumes text if it is exactly at the cursor, and reports whether it was.
 func (s *Scanner) Literal(text string) bool {
 	if len(s.buf)-s.pos < len(text) || string(s.buf[s.pos:s.pos+len(text)]) != text {
 		return false
@@ -219,7 +222,7 @@ func (s *Scanner) literal(word string) error {
 	return nil
 }
 
-// Float takes a number. One beyond float64's range is refused.
+// Float consumes a number. A number outside float64's range is an error.
 func (s *Scanner) Float() (float64, error) {
 	s.Peek()
 	if x, size := shortFloat(s.buf[s.pos:]); size > 0 {
@@ -234,12 +237,12 @@ func (s *Scanner) Float() (float64, error) {
 	x, err := ParseFloat(text)
 	if err != nil {
 		s.pos = start
-		return 0, s.Errorf("number %.40s does not fit a double", text)
+		return 0, s.Errorf("number %.40s is out of range for a double", text)
 	}
 	return x, nil
 }
 
-// FloatOrNull takes a number, or null as NaN.
+// FloatOrNull consumes a number or null; null gives NaN.
 func (s *Scanner) FloatOrNull() (float64, error) {
 	if s.Peek() == 'n' {
 		return math.NaN(), s.literal("null")
@@ -252,7 +255,7 @@ func ParseFloat(text []byte) (float64, error) {
 	return strconv.ParseFloat(unsafe.String(unsafe.SliceData(text), len(text)), 64)
 }
 
-// Int takes a whole number that fits an int64; 1.0 and 1e3 are not whole numbers here.
+// Int consumes a whole number in int64's range, without fraction and exponent: 1.0 and 1e3 are errors.
 func (s *Scanner) Int() (int64, error) {
 	start := s.pos
 	text, err := s.Number()
@@ -267,7 +270,7 @@ func (s *Scanner) Int() (int64, error) {
 	return n, nil
 }
 
-// Number takes a number and gives its text.
+// Number consumes a number and returns its text.
 func (s *Scanner) Number() ([]byte, error) {
 	s.Peek()
 	buf, start := s.buf, s.pos
@@ -283,7 +286,7 @@ func (s *Scanner) Number() ([]byte, error) {
 	if i < len(buf) && buf[i] == '.' {
 		j := skipDigits(buf, i+1)
 		if j == i+1 {
-			return nil, s.Errorf("a number without digits after its point")
+			return nil, s.Errorf("number has no digits after the decimal point")
 		}
 		i = j
 	}
@@ -293,7 +296,7 @@ func (s *Scanner) Number() ([]byte, error) {
 			j++
 		}
 		if i = skipDigits(buf, j); i == j {
-			return nil, s.Errorf("a number without digits in its exponent")
+			return nil, s.Errorf("number has no digits in the exponent")
 		}
 	}
 	s.pos = i
@@ -307,10 +310,10 @@ func skipDigits(buf []byte, i int) int {
 	return i
 }
 
-// Skip takes any one value.
+// Skip consumes one value of any kind.
 func (s *Scanner) Skip() error { return s.skip(0) }
 
-// Raw takes any one value and gives its text.
+// Raw consumes one value of any kind and returns its text.
 func (s *Scanner) Raw() ([]byte, error) {
 	s.Peek()
 	start := s.pos

@@ -10,37 +10,38 @@ import (
 	"unsafe"
 )
 
-// String takes a string and gives its unescaped bytes, which are valid until the next call that reads a string.
+// String consumes a string and returns its unescaped bytes, which are valid until the next call that reads a string.
 func (s *Scanner) String() ([]byte, error) {
 	if s.Peek() != '"' {
 		return nil, s.unexpected("a string")
 	}
 	buf, start := s.buf, s.pos+1
 	ascii := true
-	i := plainRun(buf, start)
+	i := skipPlainASCII(buf, start)
 	for ; i < len(buf); i++ {
 		switch c := buf[i]; {
 		case c == '"':
 			s.pos = i + 1
 			if !ascii && !utf8.Valid(buf[start:i]) {
-				return nil, s.Errorf("a string is not UTF-8")
+				return nil, s.Errorf("string is not valid UTF-8")
 			}
 			return buf[start:i], nil
 		case c == '\\':
-			return s.escaped(start, i)
+			return s.unescapeString(start, i)
 		case c < ' ':
 			s.pos = i
-			return nil, s.Errorf("a control character in a string")
+			return nil, s.Errorf("control character in string")
 		case c >= utf8.RuneSelf:
 			ascii = false
 		}
 	}
 	s.pos = len(buf)
-	return nil, s.Errorf("ends inside a string")
+	return nil, s.Errorf("unterminated string")
 }
 
-// plainRun skips, eight bytes at a time, over ASCII that needs no thought.
-func plainRun(buf []byte, i int) int {
+// skipPlainASCII returns the offset of the first byte, from i on, that may not be plain ASCII: it skips eight bytes at a time
+// without quotes, backslashes, control characters and bytes above 127.
+func skipPlainASCII(buf []byte, i int) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	for len(buf)-i >= 8 {
 		w := binary.LittleEndian.Uint64(buf[i:])
@@ -54,7 +55,8 @@ func plainRun(buf []byte, i int) int {
 	return i
 }
 
-func (s *Scanner) escaped(start, i int) ([]byte, error) {
+// unescapeString reads the rest of a string whose first backslash is at i.
+func (s *Scanner) unescapeString(start, i int) ([]byte, error) {
 	out := append(s.scratch[:0], s.buf[start:i]...)
 	for i < len(s.buf) {
 		c := s.buf[i]
@@ -62,12 +64,12 @@ func (s *Scanner) escaped(start, i int) ([]byte, error) {
 		case c == '"':
 			s.pos, s.scratch = i+1, out
 			if !utf8.Valid(out) {
-				return nil, s.Errorf("a string is not UTF-8")
+				return nil, s.Errorf("string is not valid UTF-8")
 			}
 			return out, nil
 		case c < ' ':
 			s.pos = i
-			return nil, s.Errorf("a control character in a string")
+			return nil, s.Errorf("control character in string")
 		case c != '\\':
 			out = append(out, c)
 			i++
@@ -76,16 +78,16 @@ func (s *Scanner) escaped(start, i int) ([]byte, error) {
 		r, size := unescape(s.buf[i:])
 		if size == 0 {
 			s.pos = i
-			return nil, s.Errorf("a bad escape in a string")
+			return nil, s.Errorf("invalid escape sequence in string")
 		}
 		out = utf8.AppendRune(out, r)
 		i += size
 	}
 	s.pos = len(s.buf)
-	return nil, s.Errorf("ends inside a string")
+	return nil, s.Errorf("unterminated string")
 }
 
-// unescape reads one escape at the start of b; size 0 says that it is none. A lone surrogate becomes U+FFFD.
+// unescape decodes the escape sequence at the start of b; size is 0 if it is invalid. An unpaired surrogate becomes U+FFFD.
 func unescape(b []byte) (r rune, size int) {
 	if len(b) < 2 {
 		return 0, 0
@@ -135,8 +137,8 @@ func hex4(b []byte) (rune, bool) {
 	return rune(n), err == nil
 }
 
-// AppendFloat writes a double as JSON: shortest digits that read back as the same double, always with a point or an
-// exponent so that it stays a double; NaN and the infinities, which JSON has not, as null.
+// AppendFloat appends a float as JSON: the shortest digits that parse to the same value, always with a decimal point or an
+// exponent; null for NaN and the infinities, which JSON cannot represent.
 func AppendFloat(dst []byte, x float64) []byte {
 	abs := math.Abs(x)
 	if abs < 1e15 && x == math.Trunc(x) {
@@ -167,7 +169,7 @@ func appendSmallWhole(dst []byte, x float64) []byte {
 	return strconv.AppendUint(dst, uint64(x), 10)
 }
 
-// AppendString writes a string as JSON, in quotes, escaping only what must be.
+// AppendString appends a string as JSON, in quotes, with only the required escapes.
 func AppendString(dst []byte, text string) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')
@@ -196,7 +198,7 @@ func AppendString(dst []byte, text string) []byte {
 	return append(dst, '"')
 }
 
-// Text takes a string; without escapes it is a view of the scanned bytes, which must then not change while it is used.
+// Text consumes a string. Without escapes the result refers to the scanned bytes, which must not change while it is in use.
 func (s *Scanner) Text() (string, error) {
 	b, err := s.String()
 	if err != nil || len(b) == 0 {

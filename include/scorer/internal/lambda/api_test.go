@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// fakeAPI is a Runtime API as AWS publishes it (version 2018-06-01): it hands out events in turn, enforces their
-// deadlines, refuses what the API refuses with the API's own bodies, and keeps what it was told.
+// fakeAPI implements the Runtime API as AWS documents it (version 2018-06-01): it returns queued events, enforces their
+// deadlines, rejects invalid requests with the API's own bodies, and records responses and errors.
 type fakeAPI struct {
 	t      *testing.T
 	server *httptest.Server
@@ -22,12 +22,12 @@ type fakeAPI struct {
 
 	mu        sync.Mutex
 	open      map[string]*fakeInvocation
-	asked     bool // whether "next" was ever asked: no init error after that
+	polled    bool // whether "next" was requested: init errors are rejected from then on
 	initError *fakeResult
 	broken    bool // answer everything with 500
 }
 
-// fakeInvocation is one event and how it ended.
+// fakeInvocation is one event and its result.
 type fakeInvocation struct {
 	id       string
 	event    string
@@ -56,7 +56,7 @@ func newFakeAPI(t *testing.T) *fakeAPI {
 
 func (a *fakeAPI) address() string { return strings.TrimPrefix(a.server.URL, "http://") }
 
-// invoke queues an event and waits for its end.
+// invoke queues an event and waits for its result.
 func (a *fakeAPI) invoke(event string, timeout time.Duration) fakeResult {
 	a.t.Helper()
 	call := a.queue(event, timeout)
@@ -64,7 +64,7 @@ func (a *fakeAPI) invoke(event string, timeout time.Duration) fakeResult {
 	case result := <-call.result:
 		return result
 	case <-time.After(20 * time.Second):
-		a.t.Fatal("the runtime never answered")
+		a.t.Fatal("the runtime did not answer")
 		return fakeResult{}
 	}
 }
@@ -85,8 +85,8 @@ func (a *fakeAPI) queue(event string, timeout time.Duration) *fakeInvocation {
 }
 
 func (a *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	path, found := strings.CutPrefix(r.URL.Path, "/2018-06-01/runtime/")
-	if !found {
+	path, ok := strings.CutPrefix(r.URL.Path, "/2018-06-01/runtime/")
+	if !ok {
 		a.t.Errorf("unknown path %s", r.URL.Path)
 		http.NotFound(w, r)
 		return
@@ -95,7 +95,7 @@ func (a *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	broken := a.broken
 	a.mu.Unlock()
 	if broken {
-		refuse(w, http.StatusInternalServerError, "InternalServerError", "Container error. Non-recoverable state.")
+		reject(w, http.StatusInternalServerError, "InternalServerError", "Container error. Non-recoverable state.")
 		return
 	}
 	parts := strings.Split(path, "/")
@@ -109,14 +109,14 @@ func (a *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodPost && len(parts) == 3 && parts[0] == "invocation" && parts[2] == "error":
 		a.takeError(w, r, parts[1])
 	default:
-		a.t.Errorf("%s %s is not of the API", r.Method, path)
+		a.t.Errorf("%s %s is not part of the API", r.Method, path)
 		http.NotFound(w, r)
 	}
 }
 
 func (a *fakeAPI) next(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
-	a.asked = true
+	a.polled = true
 	a.mu.Unlock()
 	var call *fakeInvocation
 	select {
@@ -138,44 +138,44 @@ func (a *fakeAPI) next(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, call.event)
 }
 
-// finish ends an open invocation; false when there is none of that id.
+// finish completes an open invocation and reports whether there was one with that id.
 func (a *fakeAPI) finish(id string, result fakeResult) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	call, found := a.open[id]
-	if found {
+	call, ok := a.open[id]
+	if ok {
 		delete(a.open, id)
 		call.result <- result
 	}
-	return found
+	return ok
 }
 
 func (a *fakeAPI) takeResponse(w http.ResponseWriter, r *http.Request, id string) {
 	body, _ := io.ReadAll(r.Body)
 	if len(body) > 6*1024*1024+100 {
 		a.finish(id, fakeResult{tooLarge: true})
-		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "Exceeded maximum allowed payload size (6291556 bytes).")
+		reject(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "Exceeded maximum allowed payload size (6291556 bytes).")
 		return
 	}
-	a.accept(w, a.finish(id, fakeResult{response: string(body)}))
+	a.acknowledge(w, a.finish(id, fakeResult{response: string(body)}))
 }
 
 func (a *fakeAPI) takeError(w http.ResponseWriter, r *http.Request, id string) {
 	result := a.readError(r)
-	a.accept(w, a.finish(id, result))
+	a.acknowledge(w, a.finish(id, result))
 }
 
 func (a *fakeAPI) takeInitError(w http.ResponseWriter, r *http.Request) {
 	result := a.readError(r)
 	a.mu.Lock()
-	asked := a.asked
+	polled := a.polled
 	a.initError = &result
 	a.mu.Unlock()
-	if asked {
-		refuse(w, http.StatusForbidden, "InvalidStateTransition", "State transition from Ready to InitError failed")
+	if polled {
+		reject(w, http.StatusForbidden, "InvalidStateTransition", "State transition from Ready to InitError failed")
 		return
 	}
-	a.accept(w, true)
+	a.acknowledge(w, true)
 }
 
 func (a *fakeAPI) readError(r *http.Request) fakeResult {
@@ -186,9 +186,9 @@ func (a *fakeAPI) readError(r *http.Request) fakeResult {
 	return result
 }
 
-func (a *fakeAPI) accept(w http.ResponseWriter, known bool) {
-	if !known {
-		refuse(w, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
+func (a *fakeAPI) acknowledge(w http.ResponseWriter, valid bool) {
+	if !valid {
+		reject(w, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -196,7 +196,7 @@ func (a *fakeAPI) accept(w http.ResponseWriter, known bool) {
 	_, _ = io.WriteString(w, `{"status":"OK"}`)
 }
 
-func refuse(w http.ResponseWriter, status int, kind, message string) {
+func reject(w http.ResponseWriter, status int, kind, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]string{"errorType": kind, "errorMessage": message})

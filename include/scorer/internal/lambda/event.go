@@ -12,11 +12,11 @@ import (
 	"unicode/utf8"
 )
 
-// event is what Lambda hands over, in one of three forms:
+// event is the payload of an invocation, in one of three forms:
 //
 //   - an HTTP request in payload format 2.0 (API Gateway's HTTP APIs, function URLs),
 //   - an HTTP request in payload format 1.0 (API Gateway's REST APIs, Application Load Balancers),
-//   - anything else: a direct invocation, whose JSON is the body itself.
+//   - anything else: a direct invocation, whose payload is the body itself.
 type event struct {
 	Version           string              `json:"version"`
 	RawPath           string              `json:"rawPath"`
@@ -40,7 +40,8 @@ type event struct {
 	direct []byte // the whole event, when it is a direct invocation
 }
 
-// parseEvent never fails: what is no HTTP event is a direct invocation, and the handler judges its body.
+// parseEvent parses an event. It never fails: a payload that is not an HTTP event is a direct invocation, whose body the
+// handler validates.
 func parseEvent(raw []byte) *event {
 	e := new(event)
 	err := json.Unmarshal(raw, e)
@@ -50,7 +51,7 @@ func parseEvent(raw []byte) *event {
 	return e
 }
 
-// method is the HTTP event's method, "" for a direct invocation.
+// method returns the HTTP event's method, "" for a direct invocation.
 func (e *event) method() string {
 	if e.Version == "2.0" {
 		return e.RequestContext.HTTP.Method
@@ -58,12 +59,12 @@ func (e *event) method() string {
 	return e.HTTPMethod
 }
 
-// request makes the HTTP request that the event stands for.
+// request returns the HTTP request that the event describes.
 func (e *event) request(ctx context.Context) (*http.Request, error) {
 	if e.direct != nil {
 		path := "/v1/predict"
 		switch {
-		case len(e.Schema) > 0: // rows of named values have none, a leap frame must
+		case len(e.Schema) > 0: // required in a leap frame, not allowed with rows
 			path = "/transform"
 		case len(e.Sessions) > 0 || len(e.Session) > 0:
 			path = "/v1/score"
@@ -89,12 +90,12 @@ func (e *event) request(ctx context.Context) (*http.Request, error) {
 	return newRequest(ctx, e.method(), &url.URL{Path: e.path(), RawQuery: e.RawQueryString}, header, body), nil
 }
 
-// path is the request's path; format 2.0 puts the stage's name before it.
+// path returns the request's path without the stage's name, which format 2.0 puts before it.
 func (e *event) path() string {
 	if e.Version != "2.0" {
 		return e.Path
 	}
-	if rest, found := strings.CutPrefix(e.RawPath, "/"+e.RequestContext.Stage+"/"); found {
+	if rest, ok := strings.CutPrefix(e.RawPath, "/"+e.RequestContext.Stage+"/"); ok {
 		return "/" + rest
 	}
 	return e.RawPath
@@ -112,8 +113,8 @@ type nopCloser struct{ *bytes.Reader }
 
 func (nopCloser) Close() error { return nil }
 
-// httpAnswer is an HTTP response as API Gateway, function URLs and load balancers want it.
-type httpAnswer struct {
+// httpResponse is an HTTP response in the format of API Gateway, function URLs and load balancers.
+type httpResponse struct {
 	StatusCode        int                 `json:"statusCode"`
 	Headers           map[string]string   `json:"headers,omitempty"`
 	MultiValueHeaders map[string][]string `json:"multiValueHeaders,omitempty"`
@@ -121,13 +122,13 @@ type httpAnswer struct {
 	IsBase64Encoded   bool                `json:"isBase64Encoded"`
 }
 
-// answer turns the handler's response into the event's kind of answer: an HTTP response, or for a direct invocation
-// the body alone, with an error for a status of 400 and above.
-func (e *event) answer(r *recorder) ([]byte, *failure) {
+// response converts the handler's response to the event's format: an HTTP response, or for a direct invocation the body
+// alone, with an error for a status of 400 and above.
+func (e *event) response(r *recorder) ([]byte, *failure) {
 	if e.direct == nil {
-		body, err := json.Marshal(e.httpAnswer(r))
+		body, err := json.Marshal(e.httpResponse(r))
 		if err != nil {
-			return nil, &failure{"Function.BadAnswer", err.Error()}
+			return nil, &failure{"Function.InvalidResponse", err.Error()}
 		}
 		return body, nil
 	}
@@ -144,23 +145,23 @@ func (e *event) answer(r *recorder) ([]byte, *failure) {
 	return nil, &failure{"Function." + kind, problem.Detail}
 }
 
-func (e *event) httpAnswer(r *recorder) httpAnswer {
-	answer := httpAnswer{StatusCode: r.status, Body: r.body.String()}
+func (e *event) httpResponse(r *recorder) httpResponse {
+	response := httpResponse{StatusCode: r.status, Body: r.body.String()}
 	if !utf8.Valid(r.body.Bytes()) {
-		answer.Body, answer.IsBase64Encoded = base64.StdEncoding.EncodeToString(r.body.Bytes()), true
+		response.Body, response.IsBase64Encoded = base64.StdEncoding.EncodeToString(r.body.Bytes()), true
 	}
 	if e.MultiValueHeaders != nil {
-		answer.MultiValueHeaders = r.header
-		return answer
+		response.MultiValueHeaders = r.header
+		return response
 	}
-	answer.Headers = map[string]string{}
+	response.Headers = map[string]string{}
 	for name, values := range r.header {
-		answer.Headers[name] = strings.Join(values, ", ")
+		response.Headers[name] = strings.Join(values, ", ")
 	}
-	return answer
+	return response
 }
 
-// recorder keeps a handler's response.
+// recorder is a response writer that records a handler's response.
 type recorder struct {
 	header http.Header
 	status int

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// FuzzEvent turns any event into a request and the handler's response into an answer: JSON, or a failure with a message.
+// FuzzEvent converts arbitrary events to requests, and the handler's responses to JSON or to a failure with a message.
 func FuzzEvent(f *testing.F) {
 	for _, event := range []string{
 		fmt.Sprintf(httpV2, "/prod/invocations", "prod", "1,2", false), fmt.Sprintf(httpV2, "/binary", "", "MSwy", true),
@@ -24,22 +24,22 @@ func FuzzEvent(f *testing.F) {
 			return
 		}
 		recorded := &recorder{header: http.Header{}, status: http.StatusOK}
-		http.HandlerFunc(quick).ServeHTTP(recorded, request)
-		answer, failed := event.answer(recorded)
+		http.HandlerFunc(echoFast).ServeHTTP(recorded, request)
+		response, failed := event.response(recorded)
 		if failed != nil {
 			if failed.kind == "" || failed.message == "" {
 				t.Fatalf("an empty failure for %q", raw)
 			}
 			return
 		}
-		if !json.Valid(answer) {
-			t.Fatalf("%q became %q", raw, answer)
+		if !json.Valid(response) {
+			t.Fatalf("%q became %q", raw, response)
 		}
 	})
 }
 
-// quick is echo without waiting: the fuzzer's requests have no deadline.
-func quick(w http.ResponseWriter, r *http.Request) {
+// echoFast is echo without waiting: the fuzzer's requests have no deadline.
+func echoFast(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodDelete {
 		w.WriteHeader(http.StatusInternalServerError)
 		return

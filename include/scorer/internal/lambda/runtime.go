@@ -1,12 +1,14 @@
 // Package lambda answers AWS Lambda's invocations with the scorer's HTTP handlers.
 //
-// It speaks the Lambda Runtime API, version 2018-06-01 (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html):
+// It is a client of the Lambda Runtime API, version 2018-06-01
+// (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html); docs/decisions/0024-lambda-runtime-client.md explains
+// why it does not use an SDK:
 //
 //	start --> GET next --> (an event) --> handler --> POST response --> GET next ...
 //	  |                                      '------> POST error -----> GET next ...
 //	  '-----> POST init/error, exit 1
 //
-// An answer of 500 from the API means that the environment is broken: the process is to exit.
+// A status of 500 from the API means that the environment is in a non-recoverable state: the process must exit.
 package lambda
 
 import (
@@ -23,13 +25,13 @@ import (
 
 const (
 	apiVersion = "2018-06-01"
-	// maxPayload is the most that Lambda takes as one answer.
+	// maxPayload is Lambda's limit on the size of a response, in bytes.
 	maxPayload = 6 << 20
-	// reportTime is left of an invocation's time to report that it was too short.
-	reportTime = 50 * time.Millisecond
+	// reportMargin is the part of an invocation's time that is reserved for reporting a timeout.
+	reportMargin = 50 * time.Millisecond
 )
 
-// Runtime is the Runtime API of one execution environment.
+// Runtime is a client of the Runtime API in one execution environment.
 type Runtime struct {
 	base    string
 	client  *http.Client
@@ -37,19 +39,19 @@ type Runtime struct {
 	log     *slog.Logger
 }
 
-// New makes a Runtime for the address in AWS_LAMBDA_RUNTIME_API.
+// New returns a Runtime for the address in AWS_LAMBDA_RUNTIME_API.
 func New(address string, handler http.Handler, log *slog.Logger) *Runtime {
 	return &Runtime{
 		base: "http://" + address + "/" + apiVersion + "/runtime/",
-		// No time limit: the answer to "next" comes when there is an event, and the process may be frozen meanwhile.
+		// No timeout: "next" returns when there is an event, and the process may be frozen until then.
 		client:  &http.Client{Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64}},
 		handler: handler,
 		log:     log,
 	}
 }
 
-// Run answers invocations, up to concurrency at once (more than one only on Lambda Managed Instances), until ctx ends
-// or the API says that the environment is broken.
+// Run answers invocations, up to concurrency at once (more than one only on Lambda Managed Instances), until ctx is done or
+// the API reports a non-recoverable state.
 func (r *Runtime) Run(ctx context.Context, concurrency int) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -58,7 +60,7 @@ func (r *Runtime) Run(ctx context.Context, concurrency int) error {
 		go func() {
 			defer func() { done <- struct{}{} }()
 			for ctx.Err() == nil {
-				if err := r.once(ctx); err != nil {
+				if err := r.handleNext(ctx); err != nil {
 					cancel(err)
 				}
 			}
@@ -73,12 +75,12 @@ func (r *Runtime) Run(ctx context.Context, concurrency int) error {
 	return nil
 }
 
-// InitError reports that the scorer could not start; Lambda then ends this environment.
+// InitError reports that the scorer could not start; Lambda then shuts down the environment.
 func (r *Runtime) InitError(ctx context.Context, cause error) error {
 	return r.post(ctx, "init/error", failure{"Runtime.InitFailed", cause.Error()})
 }
 
-// invocation is one event with what the API says about it.
+// invocation is one event with its metadata.
 type invocation struct {
 	id       string
 	deadline time.Time
@@ -86,27 +88,28 @@ type invocation struct {
 	event    []byte
 }
 
-// failure is an error as the Runtime API wants it.
+// failure is an error to report to the Runtime API.
 type failure struct {
 	kind    string
 	message string
 }
 
-func (r *Runtime) once(ctx context.Context) error {
+// handleNext waits for an event and answers it.
+func (r *Runtime) handleNext(ctx context.Context) error {
 	call, err := r.next(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil // told to stop while waiting
+			return nil // stopped while waiting
 		}
 		return err
 	}
-	answer, failed := r.answer(ctx, call)
+	response, failed := r.respond(ctx, call)
 	path := "invocation/" + call.id
 	if failed != nil {
 		r.log.Warn("invocation failed", "request_id", call.id, "error_type", failed.kind, "error", failed.message)
 		return r.post(ctx, path+"/error", *failed)
 	}
-	return r.send(ctx, path+"/response", "", answer)
+	return r.send(ctx, path+"/response", "", response)
 }
 
 // next waits for an event.
@@ -117,7 +120,7 @@ func (r *Runtime) next(ctx context.Context) (*invocation, error) {
 	}
 	response, err := r.client.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("asking Lambda for an event: %w", err)
+		return nil, fmt.Errorf("requesting the next event from Lambda: %w", err)
 	}
 	defer response.Body.Close()
 	event, err := io.ReadAll(response.Body)
@@ -125,7 +128,7 @@ func (r *Runtime) next(ctx context.Context) (*invocation, error) {
 		return nil, fmt.Errorf("reading an event from Lambda: %w", err)
 	}
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("asking Lambda for an event: status %d", response.StatusCode)
+		return nil, fmt.Errorf("requesting the next event from Lambda: status %d", response.StatusCode)
 	}
 	call := &invocation{
 		id:      response.Header.Get("Lambda-Runtime-Aws-Request-Id"),
@@ -133,7 +136,7 @@ func (r *Runtime) next(ctx context.Context) (*invocation, error) {
 		event:   event,
 	}
 	if call.id == "" {
-		return nil, fmt.Errorf("lambda's event has no Lambda-Runtime-Aws-Request-Id")
+		return nil, fmt.Errorf("the next event has no Lambda-Runtime-Aws-Request-Id header")
 	}
 	if ms, err := strconv.ParseInt(response.Header.Get("Lambda-Runtime-Deadline-Ms"), 10, 64); err == nil {
 		call.deadline = time.UnixMilli(ms)
@@ -141,11 +144,11 @@ func (r *Runtime) next(ctx context.Context) (*invocation, error) {
 	return call, nil
 }
 
-// answer runs the handler on one event, within its time.
-func (r *Runtime) answer(ctx context.Context, call *invocation) ([]byte, *failure) {
-	ctx = context.WithoutCancel(ctx) // an event taken is answered, also when told to stop
+// respond runs the handler on one event, within the event's deadline.
+func (r *Runtime) respond(ctx context.Context, call *invocation) ([]byte, *failure) {
+	ctx = context.WithoutCancel(ctx) // complete an event that was received before the stop
 	if !call.deadline.IsZero() {
-		limited, cancel := context.WithDeadline(ctx, call.deadline.Add(-reportTime))
+		limited, cancel := context.WithDeadline(ctx, call.deadline.Add(-reportMargin))
 		defer cancel()
 		ctx = limited
 	}
@@ -159,17 +162,17 @@ func (r *Runtime) answer(ctx context.Context, call *invocation) ([]byte, *failur
 	}
 	recorded := &recorder{header: http.Header{}, status: http.StatusOK}
 	r.handler.ServeHTTP(recorded, request)
-	answer, failed := event.answer(recorded)
+	response, failed := event.response(recorded)
 	if failed != nil && ctx.Err() != nil {
 		failed.kind = "Function.Timeout"
 	}
-	if failed == nil && len(answer) > maxPayload {
+	if failed == nil && len(response) > maxPayload {
 		return nil, &failure{
 			"Function.ResponseSizeTooLarge",
-			fmt.Sprintf("the answer has %d bytes, Lambda takes %d: send fewer rows at once", len(answer), maxPayload),
+			fmt.Sprintf("the response has %d bytes, Lambda's limit is %d; send fewer rows per invocation", len(response), maxPayload),
 		}
 	}
-	return answer, failed
+	return response, failed
 }
 
 // post reports an error.
@@ -181,8 +184,8 @@ func (r *Runtime) post(ctx context.Context, path string, f failure) error {
 	return r.send(ctx, path, f.kind, body)
 }
 
-// send posts an answer or an error. What the API refuses of one invocation is logged and done with; a broken
-// environment is an error.
+// send posts a response or an error. If the API rejects it, send logs that and returns nil, since only one invocation is
+// affected; it returns an error if the environment is in a non-recoverable state.
 func (r *Runtime) send(ctx context.Context, path, errorType string, body []byte) error {
 	ctx = context.WithoutCancel(ctx)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.base+path, bytes.NewReader(body))
@@ -195,16 +198,16 @@ func (r *Runtime) send(ctx context.Context, path, errorType string, body []byte)
 	}
 	response, err := r.client.Do(request)
 	if err != nil {
-		return fmt.Errorf("answering Lambda: %w", err)
+		return fmt.Errorf("sending a response to Lambda: %w", err)
 	}
 	defer response.Body.Close()
-	said, _ := io.ReadAll(io.LimitReader(response.Body, 4096)) // only to be logged
+	detail, _ := io.ReadAll(io.LimitReader(response.Body, 4096)) // for the log
 	switch {
 	case response.StatusCode == http.StatusAccepted:
 		return nil
 	case response.StatusCode >= http.StatusInternalServerError:
-		return fmt.Errorf("answering Lambda at %s: status %d: %s", path, response.StatusCode, said)
+		return fmt.Errorf("sending a response to Lambda at %s: status %d: %s", path, response.StatusCode, detail)
 	}
-	r.log.Error("lambda refused an answer", "path", path, "status", response.StatusCode, "said", string(said))
+	r.log.Error("Lambda rejected a response", "path", path, "status", response.StatusCode, "detail", string(detail))
 	return nil
 }

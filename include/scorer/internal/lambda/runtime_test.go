@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// echo answers with what it was asked, so that tests see the request that an event became.
+// echo returns the request in its response, so that tests see how an event was converted.
 func echo(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	switch r.URL.Path {
@@ -24,19 +24,19 @@ func echo(w http.ResponseWriter, r *http.Request) {
 		return
 	case "/slow":
 		<-r.Context().Done()
-		refuseAs(w, http.StatusServiceUnavailable, "out of time")
+		writeProblem(w, http.StatusServiceUnavailable, "request timed out")
 		return
 	case "/binary":
 		_, _ = w.Write([]byte{0xff, 0xfe})
 		return
 	}
 	if strings.Contains(string(body), "wrong") {
-		refuseAs(w, http.StatusUnprocessableEntity, "row 3: column x0 must be a number")
+		writeProblem(w, http.StatusUnprocessableEntity, "row 3: column x0 must be a number")
 		return
 	}
 	if strings.Contains(string(body), "sleep") {
 		<-r.Context().Done()
-		refuseAs(w, http.StatusServiceUnavailable, "out of time")
+		writeProblem(w, http.StatusServiceUnavailable, "request timed out")
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -47,20 +47,20 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func refuseAs(w http.ResponseWriter, status int, detail string) {
+func writeProblem(w http.ResponseWriter, status int, detail string) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
 	fmt.Fprintf(w, `{"status":%d,"detail":%q}`, status, detail)
 }
 
-func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+func discardLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// start runs a Runtime against a fake API; the returned function stops it and gives Run's error.
+// start runs a Runtime against a fake API; the returned function stops it and returns Run's error.
 func start(t *testing.T) (*fakeAPI, func() error) {
 	api := newFakeAPI(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- New(api.address(), http.HandlerFunc(echo), quiet()).Run(ctx, 1) }()
+	go func() { ended <- New(api.address(), http.HandlerFunc(echo), discardLog()).Run(ctx, 1) }()
 	return api, func() error {
 		cancel()
 		select {
@@ -81,7 +81,7 @@ func decode[T any](t *testing.T, text string) T {
 	return v
 }
 
-func TestDirectInvocations(t *testing.T) {
+func TestDirectInvocationsSelectPath(t *testing.T) {
 	api, stop := start(t)
 	for event, path := range map[string]string{
 		`{"rows":[{"x0":1}]}`:                        "/v1/predict",
@@ -118,7 +118,7 @@ const (
 		"path":"/healthz","queryStringParameters":{},"headers":{"host":"lb"},"body":"","isBase64Encoded":false}`
 )
 
-func TestHTTPEventForms(t *testing.T) {
+func TestHTTPEventsBecomeRequests(t *testing.T) {
 	api, stop := start(t)
 	defer func() { _ = stop() }()
 	cases := []struct {
@@ -131,17 +131,17 @@ func TestHTTPEventForms(t *testing.T) {
 		{"load balancer", loadBalancer, "/healthz", "", "", "GET"},
 	}
 	for _, c := range cases {
-		answer := decode[httpAnswer](t, api.invoke(c.event, time.Second).response)
-		got := decode[map[string]string](t, answer.Body)
-		if answer.StatusCode != 200 || got["path"] != c.path || got["query"] != c.query || got["body"] != c.body || got["method"] != c.method {
-			t.Errorf("%s: %+v", c.name, answer)
+		response := decode[httpResponse](t, api.invoke(c.event, time.Second).response)
+		got := decode[map[string]string](t, response.Body)
+		if response.StatusCode != 200 || got["path"] != c.path || got["query"] != c.query || got["body"] != c.body || got["method"] != c.method {
+			t.Errorf("%s: %+v", c.name, response)
 		}
-		header := answer.Headers["Content-Type"]
+		header := response.Headers["Content-Type"]
 		if c.name == "REST API" {
-			header = answer.MultiValueHeaders["Content-Type"][0]
+			header = response.MultiValueHeaders["Content-Type"][0]
 		}
 		if header != "application/json" {
-			t.Errorf("%s: headers %v %v", c.name, answer.Headers, answer.MultiValueHeaders)
+			t.Errorf("%s: headers %v %v", c.name, response.Headers, response.MultiValueHeaders)
 		}
 	}
 }
@@ -149,13 +149,13 @@ func TestHTTPEventForms(t *testing.T) {
 func TestErrorsOfHTTPEventsAreResponses(t *testing.T) {
 	api, stop := start(t)
 	defer func() { _ = stop() }()
-	answer := decode[httpAnswer](t, api.invoke(fmt.Sprintf(httpV2, "/x", "$default", "wrong", false), time.Second).response)
-	if answer.StatusCode != 422 || answer.Headers["Content-Type"] != "application/problem+json" {
-		t.Errorf("%+v", answer)
+	response := decode[httpResponse](t, api.invoke(fmt.Sprintf(httpV2, "/x", "$default", "wrong", false), time.Second).response)
+	if response.StatusCode != 422 || response.Headers["Content-Type"] != "application/problem+json" {
+		t.Errorf("%+v", response)
 	}
-	answer = decode[httpAnswer](t, api.invoke(fmt.Sprintf(httpV2, "/binary", "$default", "", false), time.Second).response)
-	if !answer.IsBase64Encoded || answer.Body != "//4=" {
-		t.Errorf("%+v", answer)
+	response = decode[httpResponse](t, api.invoke(fmt.Sprintf(httpV2, "/binary", "$default", "", false), time.Second).response)
+	if !response.IsBase64Encoded || response.Body != "//4=" {
+		t.Errorf("%+v", response)
 	}
 	result := api.invoke(fmt.Sprintf(httpV2, "/x", "$default", "?", true), time.Second)
 	if result.errorType != "Function.BadEvent" {
@@ -175,23 +175,23 @@ func TestErrorsOfDirectInvocationsAreReported(t *testing.T) {
 	}
 }
 
-func TestAnInvocationThatTakesTooLongIsReportedBeforeItsDeadline(t *testing.T) {
+func TestTimeoutIsReportedBeforeDeadline(t *testing.T) {
 	api, stop := start(t)
 	defer func() { _ = stop() }()
 	result := api.invoke(`{"rows":"sleep"}`, 500*time.Millisecond)
 	if result.timedOut || result.errorType != "Function.Timeout" {
 		t.Errorf("direct: %+v", result)
 	}
-	answer := decode[httpAnswer](t, api.invoke(fmt.Sprintf(httpV2, "/slow", "$default", "", false), 500*time.Millisecond).response)
-	if answer.StatusCode != 503 {
-		t.Errorf("HTTP: %+v", answer)
+	response := decode[httpResponse](t, api.invoke(fmt.Sprintf(httpV2, "/slow", "$default", "", false), 500*time.Millisecond).response)
+	if response.StatusCode != 503 {
+		t.Errorf("HTTP: %+v", response)
 	}
 	if got := api.invoke(`{"rows":[]}`, time.Second); got.response == "" {
 		t.Errorf("the next invocation: %+v", got)
 	}
 }
 
-func TestTooLargeAnAnswer(t *testing.T) {
+func TestOversizedResponseIsReported(t *testing.T) {
 	api, stop := start(t)
 	defer func() { _ = stop() }()
 	result := api.invoke(fmt.Sprintf(httpV2, "/large", "$default", "", false), 5*time.Second)
@@ -200,12 +200,12 @@ func TestTooLargeAnAnswer(t *testing.T) {
 	}
 }
 
-func TestRefusedAnswersDoNotEndTheRuntime(t *testing.T) {
+func TestRejectedResponsesDoNotStopRuntime(t *testing.T) {
 	api, stop := start(t)
 	defer func() { _ = stop() }()
-	late := api.queue(`{"rows":[]}`, 0) // over before it began: the API knows its id no more (400)
+	late := api.queue(`{"rows":[]}`, 0) // already expired: the API no longer accepts its id (400)
 	<-late.result
-	runtime := New(api.address(), http.HandlerFunc(echo), quiet())
+	runtime := New(api.address(), http.HandlerFunc(echo), discardLog())
 	if err := runtime.send(context.Background(), "invocation/none/response", "", bytes.Repeat([]byte("x"), maxPayload+1000)); err != nil {
 		t.Errorf("413: %v", err)
 	}
@@ -214,48 +214,48 @@ func TestRefusedAnswersDoNotEndTheRuntime(t *testing.T) {
 	}
 }
 
-func TestABrokenEnvironmentEndsTheRuntime(t *testing.T) {
+func TestNonRecoverableStateStopsRuntime(t *testing.T) {
 	api := newFakeAPI(t)
 	api.broken = true
-	err := New(api.address(), http.HandlerFunc(echo), quiet()).Run(context.Background(), 2)
+	err := New(api.address(), http.HandlerFunc(echo), discardLog()).Run(context.Background(), 2)
 	if err == nil || !strings.Contains(err.Error(), "500") {
 		t.Fatalf("got %v", err)
 	}
-	runtime := New(api.address(), http.HandlerFunc(echo), quiet())
+	runtime := New(api.address(), http.HandlerFunc(echo), discardLog())
 	if err := runtime.send(context.Background(), "invocation/x/response", "", nil); err == nil {
-		t.Fatal("a 500 to an answer must end the runtime")
+		t.Fatal("a status of 500 must stop the runtime")
 	}
 	api.server.Close()
 	if err := runtime.Run(context.Background(), 1); err == nil {
-		t.Fatal("without an API there is nothing to do")
+		t.Fatal("an unreachable API must stop the runtime")
 	}
 }
 
-func TestInitError(t *testing.T) {
+func TestInitErrorIsReported(t *testing.T) {
 	api := newFakeAPI(t)
-	runtime := New(api.address(), http.HandlerFunc(echo), quiet())
-	if err := runtime.InitError(context.Background(), errors.New("model.zip: root/model.json is cut")); err != nil {
+	runtime := New(api.address(), http.HandlerFunc(echo), discardLog())
+	if err := runtime.InitError(context.Background(), errors.New("model.zip: root/model.json is truncated")); err != nil {
 		t.Fatal(err)
 	}
 	got := api.initError
-	if got == nil || got.errorType != "Runtime.InitFailed" || got.errorBody["errorMessage"] != "model.zip: root/model.json is cut" {
+	if got == nil || got.errorType != "Runtime.InitFailed" || got.errorBody["errorMessage"] != "model.zip: root/model.json is truncated" {
 		t.Fatalf("%+v", got)
 	}
 }
 
-func TestSeveralInvocationsAtOnce(t *testing.T) {
+func TestRunHandlesInvocationsConcurrently(t *testing.T) {
 	const n = 4
 	var arrived sync.WaitGroup
 	arrived.Add(n)
 	together := func(w http.ResponseWriter, r *http.Request) {
 		arrived.Done()
-		arrived.Wait() // one after the other would never get past this
+		arrived.Wait() // never returns for one invocation at a time
 		echo(w, r)
 	}
 	api := newFakeAPI(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- New(api.address(), http.HandlerFunc(together), quiet()).Run(ctx, n) }()
+	go func() { ended <- New(api.address(), http.HandlerFunc(together), discardLog()).Run(ctx, n) }()
 	var calls []*fakeInvocation
 	for range n {
 		calls = append(calls, api.queue(`{"rows":[]}`, 10*time.Second))

@@ -94,7 +94,7 @@ func TestScoreRejectsInvalidRequests(t *testing.T) {
 		``:                             {400, "", "malformed JSON body"},
 		`[]`:                           {400, "", "malformed JSON body"},
 		`{}`:                           {400, "", `"sessions" is missing`},
-		`{"sessions":[]} x`:            {400, "", "expected the end"},
+		`{"sessions":[]} x`:            {400, "", "expected end of input"},
 		`{"sessions":{}}`:              {400, "/sessions", "must be an array"},
 		`{"sessions":[],"session":{}}`: {400, "", `exactly one of "sessions" and "session"`},
 		`{"sessions":[],"columns":[]}`: {400, "", `unknown member "columns"`},

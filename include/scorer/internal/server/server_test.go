@@ -191,9 +191,9 @@ func TestPredictRejectsInvalidRequests(t *testing.T) {
 		column string
 		detail string
 	}{
-		{``, 400, -1, "", "ends early"},
-		{`{"rows":[` + good, 400, -1, "", "ends early"},
-		{`{"rows":[` + good + `]} x`, 400, -1, "", "expected the end"},
+		{``, 400, -1, "", "unexpected end of input"},
+		{`{"rows":[` + good, 400, -1, "", "unexpected end of input"},
+		{`{"rows":[` + good + `]} x`, 400, -1, "", "expected end of input"},
 		{`{"rows":[` + good + `,]}`, 400, -1, "", "an element"},
 		{`{"rows":[{"colour":"red","x0":01}]}`, 400, -1, "", "number"},
 		{`{"rows":[{"colour":"red","x0":NaN}]}`, 400, -1, "", ""},

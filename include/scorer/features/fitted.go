@@ -1,19 +1,19 @@
 package features
 
-// states are those of the Markov chains; start is before the first.
+// stateNames are the states of the Markov chains. The previous state may also be start, before the first one.
 var (
 	stateNames = []string{
 		"home_page", "category_page", "item_page", "search_page", "cart_page", "other_page",
 		"item_view", "cart_add", "cart_remove", "search",
 	}
-	beforeNames = append([]string{"start"}, stateNames...)
+	previousStateNames = append([]string{"start"}, stateNames...)
 )
 
-// chain is a table of log-odds in whole millionths, by the state before (0 is the start) and the state after.
-type chain [11][10]int64
+// transitionTable contains log-odds in whole millionths, by the previous state (0 is start) and the next state.
+type transitionTable [11][10]int64
 
-// state gives the number of a row's state; false where it has none.
-func (r *row) state() (int, bool) {
+// state returns the index of a row's state; ok is false if it has none.
+func (r *row) state() (index int, ok bool) {
 	switch Kind(r.kind) {
 	case PageView:
 		return int(min(r.page, uint8(OtherPage))), true
@@ -32,11 +32,11 @@ func (r *row) state() (int, bool) {
 func compileMarkov(p *Program, _ *Feature) evaluator {
 	table := &p.Spec.markov
 	return number(func(s *State) float64 {
-		total, before := int64(0), 0
+		total, previous := int64(0), 0
 		for i := range s.rows {
-			if after, known := s.rows[i].state(); known {
-				total += table[before][after]
-				before = after + 1
+			if next, ok := s.rows[i].state(); ok {
+				total += table[previous][next]
+				previous = next + 1
 			}
 		}
 		return float64(total) / 1_000_000
@@ -61,7 +61,7 @@ func compilePopular(p *Program, f *Feature) evaluator {
 	})
 }
 
-// entityNamed finds an entity of a grouping, nil if it is not there.
+// entityNamed returns the entity of a grouping with a name, or nil.
 func (s *State) entityNamed(grouping int, of, name string) *entity {
 	names := &s.items
 	if of == "category" {

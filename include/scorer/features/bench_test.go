@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// busy is a session of 50 events on 12 items of 4 categories.
-func busy() Session {
+// longSession returns a session of 50 events on 12 items of 4 categories.
+func longSession() Session {
 	s := Session{Device: "Computer", Referrer: "search", Index: 3}
 	for i := range 50 {
 		e := Event{Micros: int64(1773480413+7*i) * second, ID: fmt.Sprintf("%04d", i), Kind: ItemView, Page: ItemPage}
@@ -23,13 +23,13 @@ func busy() Session {
 	return s
 }
 
-func TestASessionAllocatesNothing(t *testing.T) {
-	spec, err := Parse(shipped(t))
+func TestEvaluateDoesNotAllocate(t *testing.T) {
+	spec, err := Parse(readDefaultSpec(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := Compile(spec).NewState()
-	s.Session = busy()
+	s.Session = longSession()
 	s.Evaluate()
 	if got := testing.AllocsPerRun(200, func() { s.Session.Cut(); s.Evaluate() }); got != 0 {
 		t.Errorf("%v allocations", got)
@@ -37,12 +37,12 @@ func TestASessionAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkEvaluate50Events(b *testing.B) {
-	spec, err := Parse(shipped(b))
+	spec, err := Parse(readDefaultSpec(b))
 	if err != nil {
 		b.Fatal(err)
 	}
 	s := Compile(spec).NewState()
-	s.Session = busy()
+	s.Session = longSession()
 	b.ReportAllocs()
 	for b.Loop() {
 		s.Session.Cut()
