@@ -7,8 +7,8 @@ import (
 
 var (
 	errUnsafePath  = errors.New("leaves the archive or is not a plain path")
-	errNoOp        = errors.New("has no op")
-	errEmptySocket = errors.New("binds a port or a column without a name")
+	errNoOp        = errors.New("the model has no op")
+	errEmptySocket = errors.New("a port or column has no name")
 )
 
-func errDuplicatePort(port string) error { return fmt.Errorf("binds port %.200q twice", port) }
+func errDuplicatePort(port string) error { return fmt.Errorf("port %.200q is bound twice", port) }

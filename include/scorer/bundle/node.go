@@ -65,10 +65,10 @@ func (a *Archive) children(node *Node, nesting int) error {
 	}
 	for i, name := range names {
 		if err := checkSegment(name); err != nil {
-			return entryErrf(node.Model.Entry, "names the stage %.200q, which %w", name, err)
+			return entryErrf(node.Model.Entry, "lists the stage %.200q, which %w", name, err)
 		}
 		if slices.Contains(names[:i], name) {
-			return entryErrf(node.Model.Entry, "names the stage %.200q twice", name)
+			return entryErrf(node.Model.Entry, "lists the stage %.200q twice", name)
 		}
 		child, err := a.node(join(node.Dir, name+".node"), nesting+1)
 		if err != nil {

@@ -120,21 +120,21 @@ func TestRejectsInvalidFiles(t *testing.T) {
 		{"not json", "json", "root/model.json", `hello`, "root/model.json: byte 0: found 'h', expected an object"},
 		{"trailing", "json", "root/model.json", `{"op":"pipeline","attributes":{}}}`, "root/model.json: byte 33"},
 		{"no attributes", "json", "root/model.json", `{"op":"pipeline"}`, "root/model.json: has no attributes"},
-		{"no op", "json", "root/model.json", `{"attributes":{}}`, "root/model.json: has no op"},
+		{"no op", "json", "root/model.json", `{"attributes":{}}`, "root/model.json: the model has no op"},
 		{"no nodes", "json", "root/model.json", `{"op":"pipeline","attributes":{}}`, `root/model.json: op pipeline has no attribute "nodes"`},
 		{"nodes of another type", "json", "root/model.json", `{"op":"pipeline","attributes":{"nodes":{"type":"list","long":[1]}}}`, `root/model.json: attribute "nodes" is list of long, expected list of string`},
 		{"unknown kind", "json", "root/model.json", `{"op":"pipeline","attributes":{"nodes":{"type":"map"}}}`, `root/model.json: attribute "nodes": byte`},
-		{"itself", "json", "root/model.json", nodes("../root"), `root/model.json: names the stage "../root", which leaves the archive`},
+		{"itself", "json", "root/model.json", nodes("../root"), `root/model.json: lists the stage "../root", which leaves the archive`},
 		{"dot", "json", "root/model.json", nodes("."), `which leaves the archive`},
 		{"absolute", "json", "root/model.json", nodes("/etc"), `which leaves the archive`},
 		{"backslash", "json", "root/model.json", nodes(`a\\b`), `which leaves the archive`},
 		{"empty name", "json", "root/model.json", nodes(""), `which leaves the archive`},
-		{"duplicate stage", "json", "root/model.json", nodes(`assemble","assemble`), `names the stage "assemble" twice`},
+		{"duplicate stage", "json", "root/model.json", nodes(`assemble","assemble`), `lists the stage "assemble" twice`},
 		{"missing stage", "json", "root/model.json", nodes("nobody"), "root/nobody.node/model.json: is missing"},
 		{"no node file", "json", "root/node.json", "", "root/node.json: is missing"},
 		{"node without shape", "json", "root/node.json", `{"name":"x"}`, "root/node.json: a name and a shape are required"},
-		{"duplicate port", "json", "root/node.json", `{"name":"x","shape":{"inputs":[{"port":"a","name":"b"},{"port":"a","name":"c"}],"outputs":[]}}`, `root/node.json: binds port "a" twice`},
-		{"tree name leaves the archive", "json", forest, trees("../x"), forest + `: names the folder "../x", which leaves the archive`},
+		{"duplicate port", "json", "root/node.json", `{"name":"x","shape":{"inputs":[{"port":"a","name":"b"},{"port":"a","name":"c"}],"outputs":[]}}`, `root/node.json: port "a" is bound twice`},
+		{"tree name leaves the archive", "json", forest, trees("../x"), forest + `: lists the tree "../x", which leaves the archive`},
 		{"missing tree", "json", forest, trees("tree9"), "root/forest.node/tree9/model.json: is missing"},
 		{"trees are numbers", "json", forest, `{"op":"f","attributes":{"trees":{"type":"list","double":[1]}}}`, `attribute "trees" is list of double`},
 		{"empty tree", "json", tree0, "\n", tree0 + ": node 0: truncated within the tree"},
@@ -344,9 +344,9 @@ func withEntry(t *testing.T, header *zip.FileHeader, text string) []byte {
 }
 
 func TestRejectsInvalidZips(t *testing.T) {
-	good := bundletest.Zip(t, "json", nil, stages()...)
+	valid := bundletest.Zip(t, "json", nil, stages()...)
 	bomb := strings.Repeat("a", 20<<20)
-	corrupt := bytes.Clone(good)
+	corrupt := bytes.Clone(valid)
 	corrupt[bytes.Index(corrupt, []byte("PK\x03\x04"))+45] ^= 0xff
 	for name, c := range map[string]struct {
 		data []byte
@@ -354,11 +354,11 @@ func TestRejectsInvalidZips(t *testing.T) {
 	}{
 		"empty":     {nil, "model.zip: is empty"},
 		"text":      {[]byte("hello"), "model.zip: is not a complete zip"},
-		"truncated": {good[:len(good)-30], "model.zip: is not a complete zip"},
+		"truncated": {valid[:len(valid)-30], "model.zip: is not a complete zip"},
 		"escape":    {withEntry(t, &zip.FileHeader{Name: "../evil"}, "x"), `entry "../evil": leaves the archive`},
 		"absolute":  {withEntry(t, &zip.FileHeader{Name: "/evil"}, "x"), "leaves the archive"},
 		"backslash": {withEntry(t, &zip.FileHeader{Name: `a\b`}, "x"), "leaves the archive"},
-		"twice":     {withEntry(t, &zip.FileHeader{Name: "bundle.json"}, "x"), "bundle.json: is duplicated in the zip"},
+		"duplicate": {withEntry(t, &zip.FileHeader{Name: "bundle.json"}, "x"), "bundle.json: is duplicated in the zip"},
 		"bomb":      {withEntry(t, &zip.FileHeader{Name: "a", Method: zip.Deflate}, bomb), "a: expands"},
 		"corrupt":   {corrupt, "corrupt"},
 		"encrypted": {withEntry(t, &zip.FileHeader{Name: "a", Flags: 1}, "x"), "a: is encrypted"},

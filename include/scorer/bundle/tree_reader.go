@@ -17,7 +17,7 @@ func (n *Node) Trees() *TreeReader { return &TreeReader{node: n} }
 func (r *TreeReader) Read(name string) error {
 	n := r.node
 	if err := checkSegment(name); err != nil {
-		return entryErrf(n.Model.Entry, "names the folder %.200q, which %w", name, err)
+		return entryErrf(n.Model.Entry, "lists the tree %.200q, which %w", name, err)
 	}
 	dir := join(n.Dir, name)
 	if err := r.readModel(dir); err != nil {

@@ -49,11 +49,11 @@ func (p *Program) asText(c *column) *column {
 
 type formatStep struct {
 	from, to int
-	whole    bool
+	integer  bool
 }
 
 func (s formatStep) Run(r *Row) error {
-	if s.whole {
+	if s.integer {
 		r.texts[s.to] = r.longText(int64(r.numbers[s.from]))
 	} else {
 		r.texts[s.to] = r.doubleText(r.numbers[s.from], 64)

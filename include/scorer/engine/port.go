@@ -233,7 +233,7 @@ func (v Vector) Get(r *Row) ([]float64, error) {
 func (v Vector) SparseInSpark(r *Row) bool { return v.Sparse || r.sparseFlags[v.sparseFlag] }
 
 // SetSparseInSpark sets whether Spark would store the row's vector as indices and values. The default is false.
-func (o VectorOut) SetSparseInSpark(r *Row, thin bool) { r.sparseFlags[o.sparseFlag] = thin }
+func (o VectorOut) SetSparseInSpark(r *Row, sparse bool) { r.sparseFlags[o.sparseFlag] = sparse }
 
 // SetCompressed is SetSparseInSpark by the rule of Spark's Vector.compressed, which selects the smaller representation.
 func (o VectorOut) SetCompressed(r *Row) {

@@ -37,8 +37,8 @@ type Program struct {
 	steps        []step
 	columns      []*column
 	byName       map[string]*column
-	inputs       []int // columns that no stage makes, in order of first use
-	outputs      []int // columns that stages make, in stage order
+	inputs       []int // columns that no stage computes, in order of first use
+	outputs      []int // columns that stages compute, in stage order
 	finalOutputs []string
 	sizes        sizes
 	scratch      []func() any
@@ -52,7 +52,7 @@ type StageInfo struct {
 	Inputs      []string
 	Outputs     []string
 	Detail      string      // sizes in a few words, such as "100 trees, 42096 nodes"
-	SplitCounts map[int]int // how often a model's splits use each feature; nil where that means nothing
+	SplitCounts map[int]int // number of splits per feature, nil for models without trees
 }
 
 // maxDoubles limits the number of elements of a row's vectors.

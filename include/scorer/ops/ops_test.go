@@ -209,15 +209,15 @@ func TestRejectsInvalidModels(t *testing.T) {
 
 // TestReportsFirstInvalidTree reads trees concurrently, also trees whose model differs from that of the previous tree.
 func TestReportsFirstInvalidTree(t *testing.T) {
-	good, short, far := leaf(1, 1), leaf(1), &bt.Node{Feature: 7, Left: leaf(1, 1), Right: leaf(1, 1)}
+	valid, short, far := leaf(1, 1), leaf(1), &bt.Node{Feature: 7, Left: leaf(1, 1), Right: leaf(1, 1)}
 	forestOf := func(roots ...*bt.Node) []bt.Stage {
 		return ensembleOf("random_forest_classifier", "decision_tree_classifier", classPorts, twoClasses, roots...)
 	}
-	other := forestOf(good, good, good, good)
+	other := forestOf(valid, valid, valid, valid)
 	other[0].Trees[3].Attrs = attrs{"num_features": bt.Long(2), "num_classes": bt.Long(3)}
 	for want, stages := range map[string][]bt.Stage{
-		"tree1: node 0: leaf has 1 values":    forestOf(good, short, good, far),
-		"tree1: node 0: split on feature 7":   forestOf(good, far, short, good),
+		"tree1: node 0: leaf has 1 values":    forestOf(valid, short, valid, far),
+		"tree1: node 0: split on feature 7":   forestOf(valid, far, short, valid),
 		"tree3: num_classes is 3, expected 2": other,
 	} {
 		for _, format := range bt.Formats {

@@ -80,8 +80,8 @@ func TestCastsColumnsOfOtherTypes(t *testing.T) {
 }
 
 func TestRejectsInvalidFrames(t *testing.T) {
-	good := `["blue",1.5,2.0,{"values":[1,2,3],"dimensions":[3]}]`
-	rows := func(row string) string { return `{"schema":` + plainSchema + `,"rows":[` + good + `,` + row + `]}` }
+	valid := `["blue",1.5,2.0,{"values":[1,2,3],"dimensions":[3]}]`
+	rows := func(row string) string { return `{"schema":` + plainSchema + `,"rows":[` + valid + `,` + row + `]}` }
 	cell := func(v string) string { return rows(`["blue",1.5,2.0,` + v + `]`) }
 	field := func(f string) string {
 		return `{"schema":` + strings.Replace(plainSchema, `{"name":"x","type":"double"}`, f, 1) + `,"rows":[]}`
@@ -93,10 +93,10 @@ func TestRejectsInvalidFrames(t *testing.T) {
 		`{}`:                                    "requires a schema and rows",
 		`{"rows":[[]]}`:                         "requires a schema and rows",
 		`{"schema":{},"rows":[]}`:               "schema has no fields",
-		rows(good) + "x":                        "expected end of input",
+		rows(valid) + "x":                       "expected end of input",
 		rows(`[1,2]`):                           `row 1: column "colour": byte`,
 		rows(`["blue"]`):                        "row 1: byte 298: 1 values, expected 4",
-		rows(good[:len(good)-1] + `,1]`):        "more than 4 values",
+		rows(valid[:len(valid)-1] + `,1]`):      "more than 4 values",
 		rows(`{}`):                              "row 1: byte",
 		rows(`["blue","1.5",2,{}]`):             `row 1: column "x": byte`,
 		cell(`null`):                            `row 1: stage assemble (vector_assembler): column "v" is null`,
@@ -128,7 +128,7 @@ func TestRejectsInvalidFrames(t *testing.T) {
 			t.Errorf("%.200s: got %s, %v\nexpected %s", body, out, err, want)
 		}
 		// The transformer remains usable after an error.
-		if _, _, err := tr.Append(nil, []byte(rows(good))); err != nil {
+		if _, _, err := tr.Append(nil, []byte(rows(valid))); err != nil {
 			t.Errorf("after %.100s: %v", body, err)
 		}
 	}
