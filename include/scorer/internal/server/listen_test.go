@@ -121,9 +121,9 @@ func TestRunCompletesRequestsInProgress(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	answer, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode != 200 || !bytes.Contains(answer, []byte("probability")) {
-		t.Errorf("%d %s %v", response.StatusCode, answer, err)
+	content, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != 200 || !bytes.Contains(content, []byte("probability")) {
+		t.Errorf("%d %s %v", response.StatusCode, content, err)
 	}
 	if err := r.end(t); err != nil {
 		t.Error(err)

@@ -176,3 +176,26 @@ func TestCountersAreConcurrencySafe(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkObserve counts one request.
+func BenchmarkObserve(b *testing.B) {
+	var m metrics
+	r := m.route("x")
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			r.observe(200, 70*time.Microsecond)
+		}
+	})
+}
+
+// BenchmarkMetricsText renders the response to a scrape with a sample for every route.
+func BenchmarkMetricsText(b *testing.B) {
+	s, _ := serving(b)
+	for _, r := range s.metrics.routes {
+		r.observe(200, time.Millisecond)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		s.metrics.text(s.model.Load(), true)
+	}
+}

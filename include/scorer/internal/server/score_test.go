@@ -198,19 +198,19 @@ func TestInvocationsScoreSessions(t *testing.T) {
 
 func TestNamesAreNormalisedAsInTraining(t *testing.T) {
 	req := &request{}
-	for given, want := range map[string]string{
+	for name, want := range map[string]string{
 		"  a b ": "a b", "   ": "", "": "", strings.Repeat("é", 200): strings.Repeat("é", 200),
 		" " + strings.Repeat("é", 201): strings.Repeat("é", 200), strings.Repeat("x", 199) + " yz": strings.Repeat("x", 199),
 		"\ta": "\ta",
 	} {
-		text, err := json.Marshal(given)
+		text, err := json.Marshal(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		req.scan.Reset(text)
 		var got string
 		if err := (&sessionDecoder{req: req}).readName(&got); err != nil || got != want {
-			t.Errorf("%q became %q, expected %q (%v)", given, got, want, err)
+			t.Errorf("%q became %q, expected %q (%v)", name, got, want, err)
 		}
 	}
 }

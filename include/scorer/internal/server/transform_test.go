@@ -88,7 +88,7 @@ func packed(t testing.TB, frame, more string) string {
 func TestTransformPackedFrame(t *testing.T) {
 	_, url := serving(t)
 	frame := frameStart + `[[7,-1.5,"blue"]]}`
-	answer := func(more string) (packedFrame, leapFrame) {
+	transform := func(more string) (packedFrame, leapFrame) {
 		r := post(t, url+"/models/transform", packed(t, frame, more))
 		var p packedFrame
 		if err := json.Unmarshal([]byte(r.body), &p); err != nil || r.status != 200 {
@@ -96,15 +96,15 @@ func TestTransformPackedFrame(t *testing.T) {
 		}
 		return p, parseFrame(t, string(p.Frame))
 	}
-	p, f := answer(`,"tag":"12345678901234567890"`)
+	p, f := transform(`,"tag":"12345678901234567890"`)
 	if string(p.Tag) != `"12345678901234567890"` || p.Format != jsonFormat || f.cell(t, 0, "prediction") != "1.0" {
 		t.Errorf("%+v %+v", p, f)
 	}
-	_, f = answer(`,"options":{"select":["prediction","id"]}`)
+	_, f = transform(`,"options":{"select":["prediction","id"]}`)
 	if len(f.Schema.Fields) != 2 || f.cell(t, 0, "prediction") != "1.0" || string(f.Rows[0][1]) != "7" {
 		t.Errorf("selected: %+v", f)
 	}
-	_, f = answer(`,"options":{"select":["prediction","none"],"selectMode":"SELECT_MODE_RELAXED"}`)
+	_, f = transform(`,"options":{"select":["prediction","none"],"selectMode":"SELECT_MODE_RELAXED"}`)
 	if len(f.Schema.Fields) != 1 {
 		t.Errorf("relaxed: %+v", f)
 	}
