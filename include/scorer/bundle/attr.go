@@ -56,6 +56,7 @@ type Tensor struct {
 	Dims    []int
 	Doubles []float64 // elements of a numeric or boolean tensor
 	Texts   []string  // elements of a string tensor
+	hasNull bool      // whether an element is a JSON null
 }
 
 // Shape is the type of a column as a stage declares it.
@@ -84,6 +85,7 @@ type Value struct {
 	texts   []string
 	tensors []Tensor
 	shapes  []Shape
+	hasNull bool // whether a number is a JSON null
 }
 
 // String returns the kind and type, such as "list of double".
@@ -155,13 +157,27 @@ func (m *Model) Bool(name string) (bool, error) {
 	return scalar(v.longs) != 0, nil
 }
 
-// Double returns a scalar of type double. A JSON null is NaN.
+// Double returns a scalar of type double. A JSON null is rejected, because writers emit it for NaN and both infinities.
 func (m *Model) Double(name string) (float64, error) {
+	x, err := m.DoubleOrNull(name)
+	if err == nil && m.Attributes[name].hasNull {
+		err = m.nullError(name)
+	}
+	return x, err
+}
+
+// DoubleOrNull returns a scalar of type double. A JSON null is NaN.
+func (m *Model) DoubleOrNull(name string) (float64, error) {
 	v, err := m.get(name, Scalar, Double)
 	if err != nil {
 		return 0, err
 	}
 	return scalar(v.doubles), nil
+}
+
+func (m *Model) nullError(name string) error {
+	return entryErrf(m.Entry, "attribute %q contains null, which JSON writers emit for NaN and infinite numbers: "+
+		"write the bundle in the format protobuf", name)
 }
 
 // Text returns a scalar of type string.
@@ -191,8 +207,17 @@ func (m *Model) Ints(name string) ([]int64, error) {
 	return v.longs, nil
 }
 
-// Doubles returns a list of double. A JSON null is NaN.
+// Doubles returns a list of double. A JSON null is rejected like in Double.
 func (m *Model) Doubles(name string) ([]float64, error) {
+	values, err := m.DoublesOrNull(name)
+	if err == nil && m.Attributes[name].hasNull {
+		err = m.nullError(name)
+	}
+	return values, err
+}
+
+// DoublesOrNull returns a list of double. A JSON null is NaN.
+func (m *Model) DoublesOrNull(name string) ([]float64, error) {
 	v, err := m.get(name, List, Double)
 	if err != nil {
 		return nil, err
@@ -209,7 +234,7 @@ func (m *Model) Texts(name string) ([]string, error) {
 	return v.texts, nil
 }
 
-// Tensors returns a list of tensors of double.
+// Tensors returns a list of tensors of double. A JSON null is rejected like in Double.
 func (m *Model) Tensors(name string) ([]Tensor, error) {
 	v, err := m.get(name, List, TensorType)
 	if err != nil {
@@ -219,15 +244,21 @@ func (m *Model) Tensors(name string) ([]Tensor, error) {
 		if t.Type != Double && len(t.Dims) > 0 {
 			return nil, entryErrf(m.Entry, "attribute %q has tensors of %s, expected double", name, t.Type)
 		}
+		if t.hasNull {
+			return nil, m.nullError(name)
+		}
 	}
 	return v.tensors, nil
 }
 
-// Tensor returns a tensor of double.
+// Tensor returns a tensor of double. A JSON null is rejected like in Double.
 func (m *Model) Tensor(name string) (Tensor, error) {
 	v, err := m.get(name, TensorKind, Double)
 	if err != nil {
 		return Tensor{}, err
+	}
+	if v.tensors[0].hasNull {
+		return Tensor{}, m.nullError(name)
 	}
 	return v.tensors[0], nil
 }

@@ -168,6 +168,7 @@ func (v *Value) elementJSON(s *jsonscan.Scanner, lim Limits) (err error) {
 		v.longs = append(v.longs, n)
 	case Double, Float:
 		var x float64
+		v.hasNull = v.hasNull || s.Peek() == 'n'
 		x, err = s.FloatOrNull()
 		v.doubles = append(v.doubles, x)
 	case String, ByteString, BasicType:
@@ -233,6 +234,7 @@ func (t *Tensor) elementJSON(s *jsonscan.Scanner, lim Limits) error {
 		t.Doubles = append(t.Doubles, float64(b2i(b)))
 		return err
 	}
+	t.hasNull = t.hasNull || s.Peek() == 'n'
 	x, err := s.FloatOrNull()
 	t.Doubles = append(t.Doubles, x)
 	return err

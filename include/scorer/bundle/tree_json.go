@@ -159,7 +159,7 @@ func readIndex(s *jsonscan.Scanner, limit int) (int32, error) {
 // readFloats appends an array of at most limit numbers.
 func readFloats(s *jsonscan.Scanner, dst []float64, limit int) ([]float64, error) {
 	err := s.Elements(limit, func() error {
-		x, err := s.FloatOrNull()
+		x, err := s.Float()
 		dst = append(dst, x)
 		return err
 	})

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"strings"
+
 	"leapline/scorer/frame"
 )
 
@@ -32,6 +34,8 @@ func (p *Program) newColumn(name string, typ frame.Type, width int, computed boo
 	p.columns = append(p.columns, c)
 	if name != "" {
 		p.byName[name] = c
+		lower := strings.ToLower(name)
+		p.byLowerCase[lower] = append(p.byLowerCase[lower], c)
 	}
 	if !computed {
 		c.state = p.sizes.states

@@ -116,7 +116,7 @@ func (s *Stage) Dense(v Vector) Vector {
 
 // IsComputed reports whether a previous stage computes the column of an input port.
 func (s *Stage) IsComputed(port string) bool {
-	c := s.program.find(s.inputName(port))
+	c, _ := s.program.resolve(s.inputName(port))
 	return c != nil && c.computed
 }
 

@@ -14,7 +14,6 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -37,6 +36,7 @@ type Program struct {
 	steps        []step
 	columns      []*column
 	byName       map[string]*column
+	byLowerCase  map[string][]*column
 	inputs       []int // columns that no stage computes, in order of first use
 	outputs      []int // columns that stages compute, in stage order
 	finalOutputs []string
@@ -58,18 +58,15 @@ type StageInfo struct {
 // maxDoubles limits the number of elements of a row's vectors.
 const maxDoubles = 2 << 20
 
-// Compile returns the program of an archive's pipeline.
+// Compile returns the program of an archive's pipeline. A pipeline without stages has no inputs and outputs.
 func Compile(a *bundle.Archive) (*Program, error) {
 	root, err := a.Root()
 	if err != nil {
 		return nil, err
 	}
-	p := &Program{byName: map[string]*column{}}
+	p := &Program{byName: map[string]*column{}, byLowerCase: map[string][]*column{}}
 	if err := p.add(root, 0); err != nil {
 		return nil, err
-	}
-	if len(p.outputs) == 0 {
-		return nil, &bundle.Error{Entry: root.Dir, Err: errors.New("the pipeline has no output column")}
 	}
 	if p.sizes.doubles > maxDoubles {
 		return nil, &bundle.Error{Entry: root.Dir, Err: fmt.Errorf("requires %d doubles per row, the limit is %d", p.sizes.doubles, maxDoubles)}
@@ -102,7 +99,7 @@ func (p *Program) add(node *bundle.Node, depth int) error {
 
 // setFinalOutputs selects the columns of the last model and of all stages after it.
 func (p *Program) setFinalOutputs() {
-	from := len(p.steps) - 1
+	from := max(len(p.steps)-1, 0)
 	for i, s := range p.steps {
 		if s.predicts {
 			from = i
@@ -137,7 +134,24 @@ func (p *Program) pick(indices []int) []Column {
 	return columns
 }
 
+// find returns the column with a name, or nil.
 func (p *Program) find(name string) *column { return p.byName[name] }
+
+// resolve returns the column that a stage reads, or nil. Like Spark it ignores case if no column has exactly this name, and
+// rejects an ambiguous name.
+func (p *Program) resolve(name string) (*column, error) {
+	if c := p.byName[name]; c != nil {
+		return c, nil
+	}
+	switch list := p.byLowerCase[strings.ToLower(name)]; len(list) {
+	case 0:
+		return nil, nil
+	case 1:
+		return list[0], nil
+	default:
+		return nil, fmt.Errorf("column %q is ambiguous: %q and %q differ only in case", name, list[0].Name, list[1].Name)
+	}
+}
 
 // names returns the names of columns for an error message.
 func names(columns []Column) string {

@@ -76,7 +76,11 @@ func (s *Stage) finish(run Step) error {
 	p := s.program
 	p.steps = append(p.steps, step{Step: run, name: s.info.Name, op: s.info.Op, in: s.in, out: s.out, predicts: s.predicts})
 	for _, socket := range s.node.Inputs {
-		s.info.Inputs = append(s.info.Inputs, socket.Name)
+		name := socket.Name
+		if c, _ := p.resolve(name); c != nil {
+			name = c.Name
+		}
+		s.info.Inputs = append(s.info.Inputs, name)
 	}
 	for _, c := range s.out {
 		if name := p.columns[c].Name; name != "" {
@@ -113,8 +117,11 @@ func (s *Stage) Int(name string) int64 { return read(s, s.node.Model.Int, name) 
 // Bool returns a scalar attribute of type boolean.
 func (s *Stage) Bool(name string) bool { return read(s, s.node.Model.Bool, name) }
 
-// Float returns a scalar attribute of type double.
+// Float returns a scalar attribute of type double. A JSON null is an error.
 func (s *Stage) Float(name string) float64 { return read(s, s.node.Model.Double, name) }
+
+// FloatOrNull returns a scalar attribute of type double. A JSON null is NaN.
+func (s *Stage) FloatOrNull(name string) float64 { return read(s, s.node.Model.DoubleOrNull, name) }
 
 // String returns a scalar attribute of type string.
 func (s *Stage) String(name string) string { return read(s, s.node.Model.Text, name) }
@@ -125,8 +132,11 @@ func (s *Stage) Longs(name string) []int64 { return read(s, s.node.Model.Longs, 
 // Ints returns an attribute of type list of int.
 func (s *Stage) Ints(name string) []int64 { return read(s, s.node.Model.Ints, name) }
 
-// Floats returns an attribute of type list of double.
+// Floats returns an attribute of type list of double. A JSON null is an error.
 func (s *Stage) Floats(name string) []float64 { return read(s, s.node.Model.Doubles, name) }
+
+// FloatsOrNull returns an attribute of type list of double. A JSON null is NaN.
+func (s *Stage) FloatsOrNull(name string) []float64 { return read(s, s.node.Model.DoublesOrNull, name) }
 
 // Strings returns an attribute of type list of string.
 func (s *Stage) Strings(name string) []string { return read(s, s.node.Model.Texts, name) }
@@ -177,7 +187,11 @@ func (s *Stage) inputColumn(port string, typ frame.Type, width int) *column {
 		s.Fail("op %s requires a column on its input port %q", s.node.Model.Op, port)
 		return nil
 	}
-	c := s.program.find(name)
+	c, err := s.program.resolve(name)
+	if err != nil {
+		s.fail(err)
+		return nil
+	}
 	if c == nil {
 		c = s.program.newColumn(name, typ, width, false)
 	}

@@ -22,7 +22,7 @@ type bucketizer struct {
 func newBucketizer(s *engine.Stage) engine.Step {
 	t := bucketizer{
 		in: s.Number("input", false), out: s.NewNumber("output"),
-		splits: s.Floats("splits"), keep: handleInvalid(s, "error", "skip", "keep") == "keep",
+		splits: s.FloatsOrNull("splits"), keep: handleInvalid(s, "error", "skip", "keep") == "keep",
 	}
 	n := len(t.splits)
 	if n < 3 {

@@ -22,7 +22,7 @@ func newImputer(s *engine.Stage) engine.Step {
 		surrogate: s.Float("surrogate_value"), missing: math.NaN(),
 	}
 	if s.Has("missing_value") {
-		t.missing = s.Float("missing_value")
+		t.missing = s.FloatOrNull("missing_value")
 	}
 	s.Describe("%s %v", s.String("strategy"), t.surrogate)
 	return t

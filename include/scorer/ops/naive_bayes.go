@@ -10,8 +10,8 @@ import (
 
 // naive_bayes supports the four model types of Spark. The raw scores are log-likelihoods, the probabilities their softmax:
 //
-//	multinomial  pi + theta . x
-//	complement   theta . x - log(sum(exp(theta . x)))
+//	multinomial  pi + theta . x; x must not be negative
+//	complement   theta . x - log(sum(exp(theta . x))); x must not be negative
 //	bernoulli    pi + (theta - neg) . x + sum(neg), neg = log(1 - exp(theta)); x must be 0 or 1
 //	gaussian     pi - (sum((x - theta)^2 / sigma) + sum(log(sigma))) / 2
 func init() { engine.Register("naive_bayes", newNaiveBayes) }
@@ -80,13 +80,18 @@ func classRows(s *engine.Stage, name string, n, width int) [][]float64 {
 	return out
 }
 
+// check rejects the values that Spark rejects, including NaN.
 func (t *naiveBayes) check(x []float64) error {
-	if t.kind != "bernoulli" {
-		return nil
-	}
 	for i, v := range x {
-		if v != 0 && v != 1 {
-			return fmt.Errorf("feature %d is %v, expected 0 or 1", i, v)
+		switch t.kind {
+		case "bernoulli":
+			if v != 0 && v != 1 {
+				return fmt.Errorf("feature %d is %v, expected 0 or 1", i, v)
+			}
+		case "multinomial", "complement":
+			if !(v >= 0) {
+				return fmt.Errorf("feature %d is %v, expected 0 or more", i, v)
+			}
 		}
 	}
 	return nil

@@ -16,7 +16,7 @@ type normalizer struct {
 }
 
 func newNormalizer(s *engine.Stage) engine.Step {
-	t := normalizer{p: s.Float("p_norm")}
+	t := normalizer{p: s.FloatOrNull("p_norm")}
 	size := s.Int("input_size")
 	if math.IsNaN(t.p) {
 		t.p = math.Inf(1)

@@ -9,7 +9,8 @@ import (
 
 // one_hot_encoder returns a vector with a single 1 at the category. For c categories the vector has c elements, one more
 // with handle_invalid "keep", and one fewer with drop_last. With "keep" an invalid category has number c. A category that
-// exceeds the vector results in zeros. MLeap always declares c elements.
+// exceeds the vector results in zeros. MLeap always declares c elements. The old form has an attribute "size" for a single
+// column; without handle_invalid it means "keep" if drop_last is set, like in MLeap.
 func init() { engine.Register("one_hot_encoder", newOneHot) }
 
 // sparseFrom is the width from which one-hot vectors, and vectors assembled from them, are stored as indices and values.
@@ -37,6 +38,9 @@ func newOneHot(s *engine.Stage) engine.Step {
 	} else {
 		if s.Has("drop_last") {
 			dropLast = s.Bool("drop_last")
+		}
+		if !s.Has("handle_invalid") {
+			t.keep = dropLast
 		}
 		sizes = []int64{s.Long("size")}
 	}

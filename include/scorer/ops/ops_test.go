@@ -181,28 +181,56 @@ func TestRejectsInvalidModels(t *testing.T) {
 		"sigma is 0 x 0":                                     model("naive_bayes", classPorts, bayes("gaussian", 1, 1, 1, 1)),
 		`"cluster_centers" is empty`:                         model("k_means", ports{"prediction", "y"}, attrs{"num_features": bt.Long(1), "cluster_centers": []bt.Tensor{}}),
 		`"cluster_centers" has dimensions [2], expected [1]`: model("k_means", ports{"prediction", "y"}, attrs{"num_features": bt.Long(1), "cluster_centers": []bt.Tensor{tensor(1, 2)}}),
-		"is not a covariance":                                model("gaussian_mixture", classPorts, attrs{"weights": vec{1}, "means": []bt.Tensor{tensor(0)}, "covs": []bt.Tensor{matrix(1, 0)}}),
-		"exceeds the limit of 512":                           model("gaussian_mixture", classPorts, attrs{"weights": vec{1}, "means": []bt.Tensor{tensor(make(vec, 600)...)}, "covs": []bt.Tensor{matrix(1, 0)}}),
-		"split on feature 7, expected a feature below 2":     forestOf(nil, &bt.Node{Feature: 7, Left: leaf(1, 1), Right: leaf(1, 1)}),
-		"leaf has 1 values, expected 2":                      forestOf(nil, leaf(1)),
-		"has no trees":                                       model("random_forest_classifier", classPorts, with(twoClasses, attrs{"trees": []string{}})),
-		"op is \"decision_tree_regression\"":                 ensembleOf("random_forest_classifier", "decision_tree_regression", classPorts, twoClasses, leaf(1, 1)),
-		"num_features is 2, expected 3":                      forestOf(attrs{"num_features": bt.Long(3)}, leaf(1, 1)),
-		`no attribute "tree_weights"`:                        model("random_forest_classifier", classPorts, attrs{"num_classes": bt.Long(2)}),
-		"tree_weights has 1 values for 2 trees":              ensembleOf("gbt_regression", "decision_tree_regression", ports{"prediction", "y"}, twoClasses, leaf(1), leaf(2)),
-		"lossType is \"hinge\"":                              ensembleOf("gbt_classifier", "decision_tree_regression", classPorts, with(twoClasses, attrs{"lossType": "hinge"}), leaf(1)),
-		"num_classes is 1 and threshold":                     model("linear_svc", classPorts, attrs{"num_classes": bt.Long(1), "coefficients": tensor(1), "intercept": 0.0, "threshold": 0.0}),
-		"column \"v\" has 2 values, expected 1":              append(scalar("normalizer", attrs{"p_norm": 1.0, "input_size": bt.Int(2)})[:0:0], stage("standard_scaler", ports{"input", "v0"}, ports{"output", "v"}, attrs{"std": tensor(1, 1)}), stage("max_abs_scaler", ports{"input", "v"}, ports{"output", "w"}, attrs{"maxAbs": tensor(1)})),
-		"column \"y\" already exists":                        append(scalar("binarizer", attrs{"input_shapes": bt.Shape{}}), stage("imputer", ports{"input", "x"}, ports{"output", "y"}, attrs{"surrogate_value": 1.0, "strategy": "mean"})),
-		"column \"x\" already exists":                        {stage("binarizer", ports{"input", "x"}, ports{"output", "x"}, attrs{"input_shapes": bt.Shape{}})},
-		"expected a double":                                  append(scalar("standard_scaler", attrs{"std": tensor(1)}), stage("binarizer", ports{"input", "y"}, ports{"output", "z"}, attrs{"input_shapes": bt.Shape{}})),
-		"doubles per row, the limit":                         {stage("vector_assembler", ports{"input0", "a", "input1", "b", "input2", "c"}, ports{"output", "y"}, attrs{"input_shapes": []bt.Shape{{Width: 1 << 18}, {Width: 1 << 18}, {Width: 1<<19 - 5}}}), stage("normalizer", ports{"input", "y"}, ports{"output", "z"}, attrs{"p_norm": 1.0, "input_size": bt.Int(1<<20 - 5)})},
+		`distance_measure is "manhattan"`:                    model("k_means", ports{"prediction", "y"}, attrs{"num_features": bt.Long(1), "cluster_centers": []bt.Tensor{tensor(1)}, "distance_measure": "manhattan"}),
+		"cluster centre 0 is zero":                           model("k_means", ports{"prediction", "y"}, attrs{"num_features": bt.Long(1), "cluster_centers": []bt.Tensor{tensor(0)}, "distance_measure": "cosine"}),
+		`column "aB" is ambiguous: "AB" and "ab"`: {
+			stage("binarizer", ports{"input", "AB"}, ports{"output", "ab"}, attrs{"input_shapes": bt.Shape{}}),
+			stage("log1p_scaler", ports{"input", "aB"}, ports{"output", "y"}, attrs{"scale": 1.0}),
+		},
+		"is not a covariance":                            model("gaussian_mixture", classPorts, attrs{"weights": vec{1}, "means": []bt.Tensor{tensor(0)}, "covs": []bt.Tensor{matrix(1, 0)}}),
+		"exceeds the limit of 512":                       model("gaussian_mixture", classPorts, attrs{"weights": vec{1}, "means": []bt.Tensor{tensor(make(vec, 600)...)}, "covs": []bt.Tensor{matrix(1, 0)}}),
+		"split on feature 7, expected a feature below 2": forestOf(nil, &bt.Node{Feature: 7, Left: leaf(1, 1), Right: leaf(1, 1)}),
+		"leaf has 1 values, expected 2":                  forestOf(nil, leaf(1)),
+		"has no trees":                                   model("random_forest_classifier", classPorts, with(twoClasses, attrs{"trees": []string{}})),
+		"op is \"decision_tree_regression\"":             ensembleOf("random_forest_classifier", "decision_tree_regression", classPorts, twoClasses, leaf(1, 1)),
+		"num_features is 2, expected 3":                  forestOf(attrs{"num_features": bt.Long(3)}, leaf(1, 1)),
+		`no attribute "tree_weights"`:                    model("random_forest_classifier", classPorts, attrs{"num_classes": bt.Long(2)}),
+		"tree_weights has 1 values for 2 trees":          ensembleOf("gbt_regression", "decision_tree_regression", ports{"prediction", "y"}, twoClasses, leaf(1), leaf(2)),
+		"lossType is \"hinge\"":                          ensembleOf("gbt_classifier", "decision_tree_regression", classPorts, with(twoClasses, attrs{"lossType": "hinge"}), leaf(1)),
+		"num_classes is 1 and threshold":                 model("linear_svc", classPorts, attrs{"num_classes": bt.Long(1), "coefficients": tensor(1), "intercept": 0.0, "threshold": 0.0}),
+		"column \"v\" has 2 values, expected 1":          append(scalar("normalizer", attrs{"p_norm": 1.0, "input_size": bt.Int(2)})[:0:0], stage("standard_scaler", ports{"input", "v0"}, ports{"output", "v"}, attrs{"std": tensor(1, 1)}), stage("max_abs_scaler", ports{"input", "v"}, ports{"output", "w"}, attrs{"maxAbs": tensor(1)})),
+		"column \"y\" already exists":                    append(scalar("binarizer", attrs{"input_shapes": bt.Shape{}}), stage("imputer", ports{"input", "x"}, ports{"output", "y"}, attrs{"surrogate_value": 1.0, "strategy": "mean"})),
+		"column \"x\" already exists":                    {stage("binarizer", ports{"input", "x"}, ports{"output", "x"}, attrs{"input_shapes": bt.Shape{}})},
+		"expected a double":                              append(scalar("standard_scaler", attrs{"std": tensor(1)}), stage("binarizer", ports{"input", "y"}, ports{"output", "z"}, attrs{"input_shapes": bt.Shape{}})),
+		"doubles per row, the limit":                     {stage("vector_assembler", ports{"input0", "a", "input1", "b", "input2", "c"}, ports{"output", "y"}, attrs{"input_shapes": []bt.Shape{{Width: 1 << 18}, {Width: 1 << 18}, {Width: 1<<19 - 5}}}), stage("normalizer", ports{"input", "y"}, ports{"output", "z"}, attrs{"p_norm": 1.0, "input_size": bt.Int(1<<20 - 5)})},
 	} {
 		for _, format := range bt.Formats {
 			_, err := compileStages(format, t, stages...)
 			if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "root") {
 				t.Errorf("%s: got %v\nexpected %s", format, err, want)
 			}
+		}
+	}
+}
+
+// TestRejectsNullAttributes checks that a JSON null, which stands for NaN and both infinities, is rejected unless its meaning
+// follows from the attribute.
+func TestRejectsNullAttributes(t *testing.T) {
+	for name, stages := range map[string][]bt.Stage{
+		"intercept":            model("linear_regression", ports{"prediction", "y"}, attrs{"coefficients": tensor(1), "intercept": inf}),
+		"coefficients":         model("linear_regression", ports{"prediction", "y"}, attrs{"coefficients": tensor(inf), "intercept": 0.0}),
+		"surrogate_value":      scalar("imputer", attrs{"surrogate_value": nan, "strategy": "mean"}),
+		"max":                  scalar("min_max_scaler", attrs{"min": tensor(1), "max": tensor(inf)}),
+		"thresholds":           model("logistic_regression", classPorts, attrs{"num_classes": bt.Long(2), "coefficients": tensor(1), "intercept": 0.0, "thresholds": vec{1, inf}}),
+		"principal_components": scalar("pca", attrs{"principal_components": matrix(1, nan)}),
+		"cluster_centers":      model("k_means", ports{"prediction", "y"}, attrs{"num_features": bt.Long(1), "cluster_centers": []bt.Tensor{tensor(nan)}}),
+	} {
+		_, err := compileStages("json", t, stages...)
+		if want := fmt.Sprintf("attribute %q contains null", name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, expected %s", err, want)
+		}
+		if _, err := compileStages("protobuf", t, stages...); err != nil {
+			t.Errorf("%s in protobuf: %v", name, err)
 		}
 	}
 }

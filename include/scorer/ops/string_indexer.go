@@ -2,6 +2,9 @@ package ops
 
 import (
 	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
 
 	"leapline/scorer/engine"
 )
@@ -20,6 +23,7 @@ type labelColumn struct {
 	in     engine.Text
 	out    engine.NumberOut
 	labels map[string]float64
+	scale  int // number of decimals of all labels, if they come from a decimal column, else 0
 }
 
 func newStringIndexer(s *engine.Stage) engine.Step {
@@ -46,6 +50,7 @@ func newStringIndexer(s *engine.Stage) engine.Step {
 		for k, label := range labels {
 			column.labels[label] = float64(k)
 		}
+		column.scale = decimalScale(labels)
 		if len(column.labels) < len(labels) {
 			s.Fail("label list %d has a duplicate label", i)
 		}
@@ -94,7 +99,7 @@ func (t stringIndexer) Run(r *engine.Row) error {
 		if err != nil {
 			return err
 		}
-		index, ok := c.labels[label]
+		index, ok := c.index(label)
 		if null || !ok {
 			if !t.keep {
 				return c.unknownLabelError(label, null)
@@ -105,6 +110,48 @@ func (t stringIndexer) Run(r *engine.Row) error {
 	}
 	return nil
 }
+
+// index returns the position of a label. A label of a decimal column may have any number of decimals: Spark's labels of a
+// decimal(10,2) are strings like "1.50", but the number 1.5 in a request becomes "1.5".
+func (c *labelColumn) index(label string) (index float64, ok bool) {
+	if index, ok = c.labels[label]; ok || c.scale == 0 {
+		return index, ok
+	}
+	x, err := strconv.ParseFloat(label, 64)
+	if err != nil {
+		return 0, false
+	}
+	var buffer [64]byte
+	text := strconv.AppendFloat(buffer[:0], x, 'f', c.scale, 64)
+	if rounded, err := strconv.ParseFloat(string(text), 64); err != nil || rounded != x {
+		return 0, false
+	}
+	index, ok = c.labels[string(text)]
+	return index, ok
+}
+
+// decimalScale returns the number of decimals of labels that come from a decimal column: all have the same number of
+// decimals, and at least one is not the string of a double. Otherwise it returns 0.
+func decimalScale(labels []string) (scale int) {
+	double := true
+	for i, label := range labels {
+		if !decimal.MatchString(label) {
+			return 0
+		}
+		_, decimals, _ := strings.Cut(label, ".")
+		if i > 0 && len(decimals) != scale {
+			return 0
+		}
+		scale = len(decimals)
+		double = double && (scale == 1 || !strings.HasSuffix(label, "0"))
+	}
+	if double {
+		return 0
+	}
+	return scale
+}
+
+var decimal = regexp.MustCompile(`^-?[0-9]+\.[0-9]{1,38}$`)
 
 func (c *labelColumn) unknownLabelError(label string, null bool) error {
 	if null {

@@ -94,8 +94,34 @@ func (t *Transformer) readTensor(f *frame.Field, input int) error {
 	if t.tensor.Dims != 1 {
 		return t.scan.Errorf("tensor has %d dimensions, expected one", t.tensor.Dims)
 	}
+	if err := t.castElements(f.Type.Base); err != nil {
+		return err
+	}
 	if t.tensor.Sparse {
 		return t.row.SetSparse(input, t.tensor.Size, t.tensor.Index, t.tensor.Values)
 	}
 	return t.row.SetVector(input, t.tensor.Values)
+}
+
+// castElements checks the tensor's elements against its base type, and rounds floats to 32 bits as MLeap does.
+func (t *Transformer) castElements(base frame.Base) error {
+	switch base {
+	case frame.Double:
+	case frame.Float:
+		for i, x := range t.tensor.Values {
+			t.tensor.Values[i] = float64(float32(x))
+		}
+	default:
+		low, high := 0.0, 2.0 // of a boolean
+		if base != frame.Boolean {
+			high = math.Ldexp(1, int(integerBits[base])-1)
+			low = -high
+		}
+		for _, x := range t.tensor.Values {
+			if x != math.Trunc(x) || x < low || x >= high {
+				return t.scan.Errorf("tensor element %v does not fit %s", x, base)
+			}
+		}
+	}
+	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 
 	"leapline/scorer/engine"
 	"leapline/scorer/frame"
@@ -162,9 +163,9 @@ func (t *Transformer) bind(schema frame.Schema) error {
 		position[f.Name] = i
 	}
 	for i, c := range t.plan.Inputs() {
-		at, ok := position[c.Name]
-		if !ok {
-			return fmt.Errorf("column %q (%s) is missing", c.Name, c.Type)
+		at, err := findField(schema, position, c)
+		if err != nil {
+			return err
 		}
 		if err := checkCast(schema.Fields[at], c); err != nil {
 			return err
@@ -181,6 +182,28 @@ func (t *Transformer) bind(schema frame.Schema) error {
 	t.head = all.AppendJSON(append(t.head[:0], `{"schema":`...))
 	t.head = append(t.head, `,"rows":`...)
 	return nil
+}
+
+// findField returns the position of the field for an input of the model. Like Spark it ignores case if no field has exactly
+// the name of the input, and rejects an ambiguous name.
+func findField(schema frame.Schema, position map[string]int, c engine.Column) (at int, err error) {
+	if at, ok := position[c.Name]; ok {
+		return at, nil
+	}
+	at = -1
+	for i, f := range schema.Fields {
+		if !strings.EqualFold(f.Name, c.Name) {
+			continue
+		}
+		if at >= 0 {
+			return 0, fmt.Errorf("column %q is ambiguous: %q and %q differ only in case", c.Name, schema.Fields[at].Name, f.Name)
+		}
+		at = i
+	}
+	if at < 0 {
+		return 0, fmt.Errorf("column %q (%s) is missing", c.Name, c.Type)
+	}
+	return at, nil
 }
 
 // checkCast rejects a column whose type cannot be cast to the model's input type.

@@ -134,6 +134,47 @@ func TestRejectsInvalidFrames(t *testing.T) {
 	}
 }
 
+func TestBindsColumnsThatDifferInCase(t *testing.T) {
+	body := func(schema string) []byte {
+		return []byte(`{"schema":` + schema + `,"rows":[["blue",1.5,2.0,{"values":[1,2,3],"dimensions":[3]}]]}`)
+	}
+	renamed := strings.Replace(plainSchema, `"colour"`, `"Colour"`, 1)
+	if out, _, err := transformer(t).Append(nil, body(renamed)); err != nil || !strings.Contains(string(out), `"Colour"`) {
+		t.Errorf("%s, %v", out, err)
+	}
+	both := strings.Replace(renamed, `{"fields":[`, `{"fields":[{"name":"COLOUR","type":"string"},`, 1)
+	want := `column "colour" is ambiguous: "COLOUR" and "Colour" differ only in case`
+	if _, _, err := transformer(t).Append(nil, body(both)); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, expected %s", err, want)
+	}
+}
+
+func TestCastsTensorElements(t *testing.T) {
+	frame := func(base, values string) string {
+		schema := strings.Replace(plainSchema, `"tensor","base":"double"`, `"tensor","base":"`+base+`"`, 1)
+		return `{"schema":` + schema + `,"rows":[["blue",1.5,2.0,{"values":` + values + `,"dimensions":[3]}]]}`
+	}
+	for _, c := range []struct{ base, values, want string }{
+		{"float", "[0.1,0.2,16777217]", "0.10000000149011612,0.20000000298023224,16777216"},
+		{"double", "[0.1,0.2,16777217]", "0.1,0.2,16777217"},
+		{"byte", "[-128,0,127]", "-128.0,0.0,127.0"},
+		{"boolean", "[0,1,1]", "0.0,1.0,1.0"},
+	} {
+		out, _, err := transformer(t).Append(nil, []byte(frame(c.base, c.values)))
+		if err != nil || !strings.Contains(string(out), c.want) {
+			t.Errorf("%s as %s: %s, %v", c.values, c.base, out, err)
+		}
+	}
+	for _, c := range []struct{ base, values, want string }{
+		{"int", "[0.5,1,2]", "tensor element 0.5 does not fit integer"}, {"byte", "[128,1,2]", "element 128 does not fit byte"},
+		{"boolean", "[0,1,2]", "element 2 does not fit boolean"}, {"long", "[null,1,2]", "element NaN does not fit long"},
+	} {
+		if _, _, err := transformer(t).Append(nil, []byte(frame(c.base, c.values))); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s as %s: got %v, expected %s", c.values, c.base, err, c.want)
+		}
+	}
+}
+
 func TestChecksNullsAndIntegerRanges(t *testing.T) {
 	frame := func(typ, value string) string {
 		return `{"schema":{"fields":[{"name":"e","type":` + typ + `},` + strings.TrimPrefix(plainSchema, `{"fields":[`) +

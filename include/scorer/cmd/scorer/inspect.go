@@ -81,7 +81,7 @@ func runInspect(args []string, stdout io.Writer) error {
 func inspect(a *bundle.Archive, p *engine.Program) (*report, error) {
 	r := &report{
 		Name: a.Name, Format: a.Format, Version: a.Version, Timestamp: a.Timestamp, Bytes: a.Size, Entries: len(a.Names()),
-		Digest: a.Digest, Inputs: columns(p.Inputs()), Outputs: columns(p.Outputs()), Finals: p.FinalOutputs(),
+		Digest: a.Digest, Stages: []stageReport{}, Inputs: columns(p.Inputs()), Outputs: columns(p.Outputs()), Finals: nonNil(p.FinalOutputs()),
 	}
 	for _, s := range p.Stages() {
 		r.Stages = append(r.Stages, stageReport{s.Name, s.Op, s.Depth, nonNil(s.Inputs), nonNil(s.Outputs), s.Detail})
