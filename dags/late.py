@@ -1,4 +1,4 @@
-"""Which judged nights late events have changed, and, if asked, those nights once more."""
+"""Delayed labels: which evaluated days have changed labels, and on request another `retrain` run for each of them."""
 
 from datetime import UTC, datetime
 
@@ -11,6 +11,7 @@ from leapline.orchestration.params import LATE_PARAMS
 
 with DAG(
     dag_id="late",
+    dag_display_name="Delayed labels",
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     max_active_runs=1,
@@ -20,7 +21,7 @@ with DAG(
     tags=["leapline"],
 ):
     changed = ChangedDays()
-    chain(ResolveDay(known=LATE_PARAMS), SparkStep(step="late"), changed)
+    chain(ResolveDay(param_names=LATE_PARAMS), SparkStep(step="late"), changed)
     TriggerDagRunOperator.partial(
         task_id="judge_again", trigger_dag_id="retrain", doc_md=TASK_DOCS["judge_again"]
     ).expand(conf=changed.output)

@@ -1,4 +1,4 @@
-"""A published model made champion by hand."""
+"""Manual promotion of a published model."""
 
 from datetime import UTC, datetime
 
@@ -14,7 +14,9 @@ with DAG(
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     max_active_runs=1,
     params={
-        "model_id": Param(type="string", title="Model id", description="The published model to make the champion."),
+        "model_id": Param(
+            type="string", title="Model id", description="The published model that becomes the champion."
+        ),
         "reason": REASON,
     },
     doc_md=PROMOTE_DOC,

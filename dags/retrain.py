@@ -1,4 +1,4 @@
-"""Every night: events in, a measured scoring image out, or the reason why not. Order and retries only."""
+"""The nightly pipeline, from events to a published scoring image. This file defines order and retries only."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from leapline.orchestration.params import PARAMS
 
 SCORING_IMAGE = Asset(name="scoring-image", uri="leapline://scoring-image", group="leapline")
 
-# Where another try can help: a hiccup of Airflow's own, storage for a few minutes, a registry for an hour.
+# Retries where they can help: a transient Airflow error, storage for a few minutes, a registry for an hour.
 LIGHT: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=10)}
 STORAGE: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=30), "retry_exponential_backoff": 2}
 REGISTRY: dict[str, Any] = {
@@ -29,7 +29,7 @@ with DAG(
     schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
-    # Two, so that a run by hand need not wait for the night's; a backfill states its own limit.
+    # Two, so that a manual run does not wait for the nightly one; a backfill has its own limit.
     max_active_runs=2,
     params=PARAMS,
     doc_md=DAG_DOC,

@@ -1,4 +1,4 @@
-"""Back to an earlier model, in seconds."""
+"""Rollback to an earlier model, in seconds."""
 
 from datetime import UTC, datetime
 
@@ -18,7 +18,7 @@ with DAG(
             None,
             type=["null", "string"],
             title="Model id",
-            description="The published model to go back to. Empty: the champion before this one.",
+            description="The published model to return to. Empty: the previous champion.",
         ),
         "reason": REASON,
     },

@@ -1,17 +1,17 @@
-// The page's own addresses, and Airflow's: both with the login cookie of this browser.
+// Requests to the page's own API and to Airflow's REST API, both with this browser's login cookie.
 
-export class Refused extends Error {}
+export class RequestError extends Error {}
 
-async function ask(url, options) {
-  const answer = await fetch(url, options);
-  if (answer.status === 401) throw new Refused("You are no longer logged in: reload the page.");
-  if (answer.status === 403) throw new Refused("Airflow does not give you the right to do this.");
-  if (!answer.ok) throw new Refused(`${answer.status}: ${await reason(answer)}`);
-  return answer.json();
+async function request(url, options) {
+  const response = await fetch(url, options);
+  if (response.status === 401) throw new RequestError("You are no longer logged in. Reload the page.");
+  if (response.status === 403) throw new RequestError("You do not have permission to do this in Airflow.");
+  if (!response.ok) throw new RequestError(`${response.status}: ${await errorDetail(response)}`);
+  return response.json();
 }
 
-async function reason(answer) {
-  const text = await answer.text();
+async function errorDetail(response) {
+  const text = await response.text();
   try {
     const detail = JSON.parse(text).detail;
     return typeof detail === "string" ? detail : JSON.stringify(detail);
@@ -20,27 +20,27 @@ async function reason(answer) {
   }
 }
 
-const own = (path) => new URL(path, document.baseURI);
-const airflow = (path) => new URL(`../api/v2/${path}`, document.baseURI);
+const pageUrl = (path) => new URL(path, document.baseURI);
+const airflowUrl = (path) => new URL(`../api/v2/${path}`, document.baseURI);
 
-export const page = (run) => ask(own(run ? `api/page?run=${encodeURIComponent(run)}` : "api/page"));
-export const olderCandidates = (before) => ask(own(`api/candidates?before=${encodeURIComponent(before)}`));
-export const wholeLedger = () => ask(own("api/ledger"));
-export const serving = () => ask(own("api/serving"));
+export const pageData = (run) => request(pageUrl(run ? `api/page?run=${encodeURIComponent(run)}` : "api/page"));
+export const olderCandidates = (before) => request(pageUrl(`api/candidates?before=${encodeURIComponent(before)}`));
+export const fullLedger = () => request(pageUrl("api/ledger"));
+export const serving = () => request(pageUrl("api/serving"));
 
 export async function newestRun() {
-  const answer = await ask(airflow("dags/retrain/dagRuns?limit=1&order_by=-run_after"));
-  return answer.dag_runs[0] ?? null;
+  const response = await request(airflowUrl("dags/retrain/dagRuns?limit=1&order_by=-run_after"));
+  return response.dag_runs[0] ?? null;
 }
 
-export const state = async (dag, run) => (await ask(airflow(`dags/${dag}/dagRuns/${encodeURIComponent(run)}`))).state;
+export const state = async (dag, run) => (await request(airflowUrl(`dags/${dag}/dagRuns/${encodeURIComponent(run)}`))).state;
 
-// A JSON body: another site's page cannot send one with our cookie.
+// The JSON body protects against cross-site request forgery: other sites cannot send one with this cookie.
 export async function trigger(dag, conf) {
-  const answer = await ask(airflow(`dags/${dag}/dagRuns`), {
+  const response = await request(airflowUrl(`dags/${dag}/dagRuns`), {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ logical_date: null, conf }),
   });
-  return answer.dag_run_id;
+  return response.dag_run_id;
 }

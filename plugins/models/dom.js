@@ -1,4 +1,4 @@
-// Small tools to build the page. Text goes in as text nodes only: nothing that a file says is ever read as HTML.
+// Helpers to build the page. Text is inserted as text nodes only, so file content is never parsed as HTML.
 
 export function el(tag, props = {}, ...children) {
   const node = document.createElement(tag);
@@ -15,7 +15,7 @@ export function section(title, ...children) {
   return el("section", {}, el("h2", {}, title), ...children);
 }
 
-// A table whose rows become cards on a phone; the roles keep it a table for those who hear it.
+// A table whose rows become cards on narrow screens; the ARIA roles keep it a table for screen readers.
 export function table(caption, head, rows, kind = "") {
   const cell = (content, i) => {
     const props = { role: "cell", "data-label": head[i].label ?? null, class: head[i].number ? "number" : head[i].class };
@@ -25,13 +25,17 @@ export function table(caption, head, rows, kind = "") {
     el("caption", {}, caption),
     el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, head.map((column) => el("th", {
       role: "columnheader", scope: "col", class: column.number ? "number" : null,
-    }, column.label ? column.label : el("span", { class: "unseen" }, column.unseen))))),
+    }, column.label ? column.label : el("span", { class: "visually-hidden" }, column.hiddenLabel))))),
     el("tbody", { role: "rowgroup" }, rows.map((row) => el("tr", { role: "row", class: row.class }, row.cells.map(cell)))));
 }
 
-export const number = (value, digits = 4) =>
-  value === null || value === undefined ? "–" : Number.isInteger(value) ? value.toLocaleString("en")
-    : value.toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: digits });
+// 0.914, 8,011, 1.2 M
+export function number(value, digits = 3) {
+  if (value === null || value === undefined) return "–";
+  if (Math.abs(value) >= 1e6) return `${(value / 1e6).toFixed(1)} M`;
+  if (Number.isInteger(value)) return value.toLocaleString("en");
+  return value.toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: digits });
+}
 
 export const percent = (value, digits = 1) =>
   value === null || value === undefined ? "–" : `${(value * 100).toFixed(digits)} %`;
@@ -45,7 +49,7 @@ export function day(iso) {
   return date.toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
 }
 
-export const moment = (iso) => `${day(iso.slice(0, 10))}, ${iso.slice(11, 16)} UTC`;
+export const timestamp = (iso) => `${day(iso.slice(0, 10))}, ${iso.slice(11, 16)} UTC`;
 
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
@@ -57,7 +61,7 @@ export const words = (name) => name.replaceAll("_", " ");
 
 export const shortDigest = (digest) => digest.replace("sha256:", "").slice(0, 12);
 
-// The frame may not move the page around it, but the page's own document may: Airflow's links open in Airflow.
+// Airflow shows this page in a frame that may not navigate its parent. A link created in the parent's document may.
 export function airflowLink(path, text) {
   const href = new URL(`../${path}`, document.baseURI).href;
   const open = (event) => {
@@ -85,8 +89,8 @@ export function copyButton(text, name) {
 async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
-  } catch { // in a frame, or without TLS, the clipboard's own interface is closed
-    const field = el("textarea", { class: "unseen" });
+  } catch { // the clipboard API is not available in frames and without TLS
+    const field = el("textarea", { class: "visually-hidden" });
     field.value = text;
     document.body.append(field);
     field.select();

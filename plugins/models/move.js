@@ -1,57 +1,57 @@
-// Moving the champion: asked for, confirmed, done by a DAG run of Airflow's, followed until it ends.
+// Promotion and rollback: confirmed in a dialog, done by an Airflow DAG run, followed until the run ends.
 import * as api from "./api.js";
 import { airflowLink, el } from "./dom.js";
 
-const ENDED = ["success", "failed"];
-const pause = (ms) => new Promise((done) => { setTimeout(done, ms); });
+const FINAL_STATES = ["success", "failed"];
+const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
-// wanted: dag, text, row, champion; done: called after a move that succeeded.
-export function confirmMove(wanted, done) {
+// move: { dag, text, row, champion }; onSuccess: called after the champion has moved.
+export function confirmMove(move, onSuccess) {
   const dialog = document.getElementById("move");
-  const back = wanted.dag === "rollback";
+  const isRollback = move.dag === "rollback";
   const reason = el("input", { id: "move-reason", type: "text", maxlength: 300, autocomplete: "off" });
-  const told = el("p", { role: "status", class: "told" });
-  const go = el("button", { type: "button", class: "strong" }, back ? "Roll back" : "Promote");
+  const progress = el("p", { role: "status", class: "progress" });
+  const submit = el("button", { type: "button", class: "strong" }, isRollback ? "Roll back" : "Promote");
   const cancel = el("button", { type: "button", class: "plain", onclick: () => dialog.close() }, "Cancel");
-  go.addEventListener("click", () => carryOut(wanted, reason.value.trim(), { dialog, go, cancel, told, done }));
+  submit.addEventListener("click", () => execute(move, reason.value.trim(), { dialog, submit, cancel, progress, onSuccess }));
   dialog.replaceChildren(
-    el("h2", { id: "move-title" }, back ? "Roll back the champion?" : "Promote this model?"),
-    el("p", {}, el("code", {}, wanted.row.model_id), " becomes the champion",
-      wanted.champion ? [" in the place of ", el("code", {}, wanted.champion)] : "", "."),
-    el("p", { class: "quiet" }, "Only the registry's tag moves, nothing is rebuilt. The ledger keeps your name."),
-    el("label", { for: "move-reason" }, "Why (for the ledger, may be empty)"), reason, told,
-    el("div", { class: "buttons" }, cancel, go));
+    el("h2", { id: "move-title" }, isRollback ? "Roll back the champion?" : "Promote this model?"),
+    el("p", {}, el("code", {}, move.row.model_id), " becomes the champion",
+      move.champion ? [" instead of ", el("code", {}, move.champion)] : "", "."),
+    el("p", { class: "quiet" }, "Only the registry tag moves; nothing is rebuilt. The ledger records your user name."),
+    el("label", { for: "move-reason" }, "Reason (optional, recorded in the ledger)"), reason, progress,
+    el("div", { class: "buttons" }, cancel, submit));
   dialog.showModal();
 }
 
-async function carryOut(wanted, reason, { dialog, go, cancel, told, done }) {
-  go.disabled = true;
+async function execute(move, reason, { dialog, submit, cancel, progress, onSuccess }) {
+  submit.disabled = true;
   cancel.textContent = "Close";
-  told.className = "told";
+  progress.className = "progress";
   try {
-    told.replaceChildren("Asking Airflow…");
-    const run = await api.trigger(wanted.dag, { model_id: wanted.row.model_id, reason: reason || null });
-    const state = await follow(wanted.dag, run, (now) => told.replaceChildren(`The DAG run is ${now}…`));
+    progress.replaceChildren("Triggering the DAG run…");
+    const run = await api.trigger(move.dag, { model_id: move.row.model_id, reason: reason || null });
+    const state = await follow(move.dag, run, (current) => progress.replaceChildren(`The DAG run is ${current}…`));
     if (state !== "success") {
-      told.classList.add("bad");
-      told.replaceChildren(`The DAG run ${state}. Its log says why: `,
-        airflowLink(`dags/${wanted.dag}/runs/${encodeURIComponent(run)}`, "open it in Airflow"), ".");
+      progress.classList.add("bad");
+      progress.replaceChildren("The DAG run failed. See its log: ",
+        airflowLink(`dags/${move.dag}/runs/${encodeURIComponent(run)}`, "open it in Airflow"), ".");
       return;
     }
     dialog.close();
-    await done();
-  } catch (problem) {
-    told.classList.add("bad");
-    told.replaceChildren(problem.message);
-    go.disabled = false;
+    await onSuccess();
+  } catch (error) {
+    progress.classList.add("bad");
+    progress.replaceChildren(error.message);
+    submit.disabled = false;
   }
 }
 
-async function follow(dag, run, tell) {
+async function follow(dag, run, onState) {
   for (let tries = 0; ; tries += 1) {
     const state = await api.state(dag, run);
-    if (ENDED.includes(state)) return state;
-    tell(state);
+    if (FINAL_STATES.includes(state)) return state;
+    onState(state);
     await pause(Math.min(500 + tries * 100, 3000));
   }
 }

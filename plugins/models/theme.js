@@ -1,9 +1,9 @@
-// Airflow's own choice of light or dark, as it keeps it in this browser; else the system's. Runs before the first paint.
+// Applies the theme chosen in Airflow (stored by this browser), else the system's. Runs before the first paint.
 (() => {
   const apply = () => {
-    let chosen = null;
-    try { chosen = localStorage.getItem("theme"); } catch { /* storage is closed: the system's choice */ }
-    if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
+    let theme = null;
+    try { theme = localStorage.getItem("theme"); } catch { /* storage is blocked: use the system's theme */ }
+    if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
     else delete document.documentElement.dataset.theme;
     document.dispatchEvent(new Event("themechange"));
   };

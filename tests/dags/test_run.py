@@ -1,4 +1,4 @@
-"""The whole DAG under Airflow's own runner, its operators real, the steps' work stood in for."""
+"""The whole DAG under Airflow's runner with real operators and stub steps."""
 
 from collections.abc import Callable
 from datetime import date
@@ -14,7 +14,7 @@ from leapline.settings import Settings
 from tests.fakes.stub_steps import script_steps
 
 DAY = date(2026, 3, 1)
-Go = Callable[..., RunOutcome]
+RunRetrain = Callable[..., RunOutcome]
 
 
 @pytest.fixture
@@ -23,7 +23,9 @@ def settings(folder: Path) -> Settings:
 
 
 @pytest.fixture
-def go(folder: Path, stand_ins: dict[str, str], settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Go:
+def run_retrain(
+    folder: Path, stand_ins: dict[str, str], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> RunRetrain:
     for name, value in stand_ins.items():
         monkeypatch.setenv(name, value)
 
@@ -34,27 +36,29 @@ def go(folder: Path, stand_ins: dict[str, str], settings: Settings, monkeypatch:
     return run
 
 
-def test_a_good_night(go: Go, settings: Settings) -> None:
-    done = go({"roc_auc_threshold": 0.9, "promote": False})
-    assert (done.state, done.error) == ("success", "")
-    assert set(done.tasks.values()) == {"success"}
-    report = past_report(settings, done.run_id, "evaluate")
+def test_passed_model_runs_every_task_with_the_params(run_retrain: RunRetrain, settings: Settings) -> None:
+    outcome = run_retrain({"roc_auc_threshold": 0.9, "promote": False})
+    assert (outcome.state, outcome.error) == ("success", "")
+    assert set(outcome.tasks.values()) == {"success"}
+    report = past_report(settings, outcome.run_id, "evaluate")
     assert (
         report and report["summary"] | {"day": "2026-03-01", "threshold": 0.9, "backfill": False} == report["summary"]
     )
-    report = past_report(settings, done.run_id, "promote")
+    report = past_report(settings, outcome.run_id, "promote")
     assert report and report["summary"]["promoted"] is False
 
 
-def test_a_refused_model_ends_well_and_skips_the_rest(go: Go) -> None:
-    done = go(gate={"passed": False, "sentence": "Refused: ROC AUC 0.81 is under 0.88."})
-    assert (done.state, done.error) == ("success", "")
-    assert {t for t, state in done.tasks.items() if state == "skipped"} == {"package", "probe", "publish", "promote"}
-    assert "Refused: ROC AUC 0.81 is under 0.88." in done.log.read_text()
+def test_refused_model_skips_downstream_tasks_and_the_run_succeeds(run_retrain: RunRetrain) -> None:
+    outcome = run_retrain(gate={"passed": False, "sentence": "Refused: ROC AUC 0.81 is under 0.88."})
+    assert (outcome.state, outcome.error) == ("success", "")
+    assert {t for t, state in outcome.tasks.items() if state == "skipped"} == {"package", "probe", "publish", "promote"}
+    assert "Refused: ROC AUC 0.81 is under 0.88." in outcome.log.read_text()
 
 
-def test_a_spark_step_hands_its_reason_on(go: Go) -> None:
-    done = go(extract={"error": ["NoEventsError", "events of 2026-03-01", "none", "some", "Look at the collector."]})
-    assert done.state == "failed"
-    assert done.error == "extract: events of 2026-03-01: found none; expected some. Look at the collector."
-    assert done.tasks["check_events"] == "upstream_failed"
+def test_failed_spark_step_reports_its_own_error(run_retrain: RunRetrain) -> None:
+    outcome = run_retrain(
+        extract={"error": ["NoEventsError", "events of 2026-03-01", "none", "some", "Look at the collector."]}
+    )
+    assert outcome.state == "failed"
+    assert outcome.error == "extract: events of 2026-03-01: found none; expected some. Look at the collector."
+    assert outcome.tasks["check_events"] == "upstream_failed"

@@ -1,4 +1,4 @@
-"""The DAG files import at once and say what they should: order, retries, schedule, docs."""
+"""The DAG files: imports, order, retries, schedule, docs, params."""
 
 import json
 import subprocess
@@ -41,12 +41,12 @@ def dag(bag: Any) -> Any:
     return bag.dags["retrain"]
 
 
-def test_all_import(bag: Any) -> None:
+def test_every_dag_imports(bag: Any) -> None:
     assert bag.import_errors == {}
     assert set(bag.dags) == {"retrain", "rollback", "promote", "late"}
 
 
-def test_nothing_heavy_is_imported() -> None:
+def test_parsing_imports_no_heavy_library() -> None:
     code = (
         "import json, sys\n"
         "from airflow.dag_processing.dagbag import DagBag\n"
@@ -59,24 +59,24 @@ def test_nothing_heavy_is_imported() -> None:
     assert not loaded & HEAVY
 
 
-def test_files_only_wire() -> None:
+def test_dag_and_plugin_files_are_short() -> None:
     for path in [*(ROOT / "dags").glob("*.py"), *(ROOT / "plugins").glob("*.py")]:
         assert len(path.read_text().splitlines()) < 120, path
 
 
-def test_the_line_is_a_line(dag: Any) -> None:
+def test_retrain_tasks_form_a_chain(dag: Any) -> None:
     assert [task.task_id for task in dag.topological_sort()] == ORDER
     for before, after in pairwise(ORDER):
         assert dag.get_task(after).upstream_task_ids == {before}
 
 
-def test_retries_only_where_another_try_can_help(dag: Any) -> None:
+def test_only_tasks_that_can_recover_are_retried(dag: Any) -> None:
     light, patient = {"resolve": 2, "wait_for_tail": 2}, {"extract": 2, "publish": 6, "promote": 6}
     assert {t.task_id: t.retries for t in dag.tasks if t.retries} == light | patient
     assert all(dag.get_task(task).retry_exponential_backoff > 1 for task in patient)
 
 
-def test_nightly_on_data_intervals(dag: Any) -> None:
+def test_retrain_is_scheduled_nightly_without_catchup(dag: Any) -> None:
     from airflow.serialization.encoders import coerce_to_core_timetable
 
     timetable = coerce_to_core_timetable(dag.timetable)
@@ -85,14 +85,14 @@ def test_nightly_on_data_intervals(dag: Any) -> None:
     assert not dag.catchup
 
 
-def test_a_person_finds_words_everywhere(bag: Any) -> None:
+def test_every_dag_task_and_param_is_documented(bag: Any) -> None:
     for dag in bag.dags.values():
         assert "###" in dag.doc_md
         assert [t.task_id for t in dag.tasks if not t.doc_md] == []
         assert [k for k in dag.params if not dag.params.get_param(k).description] == []
 
 
-def test_only_publishing_tells_the_asset(dag: Any) -> None:
+def test_only_publish_emits_the_asset(dag: Any) -> None:
     assert {t.task_id: [a.name for a in t.outlets] for t in dag.tasks if t.outlets} == {"publish": ["scoring-image"]}
 
 
@@ -110,7 +110,7 @@ def test_only_publishing_tells_the_asset(dag: Any) -> None:
         {"promote": "maybe"},
     ],
 )
-def test_the_form_refuses(dag: Any, conf: dict[str, Any]) -> None:
+def test_form_rejects_invalid_values(dag: Any, conf: dict[str, Any]) -> None:
     from airflow.sdk.exceptions import ParamValidationError
 
     with pytest.raises(ParamValidationError):
@@ -126,12 +126,12 @@ def test_the_form_refuses(dag: Any, conf: dict[str, Any]) -> None:
         {"date": None, "training_days": None, "roc_auc_threshold": None},
     ],
 )
-def test_the_form_takes(dag: Any, conf: dict[str, Any]) -> None:
+def test_form_accepts_valid_values(dag: Any, conf: dict[str, Any]) -> None:
     for name, value in conf.items():
         assert dag.params.get_param(name).resolve(value) == value
 
 
-def test_the_spark_application_is_there(dag: Any) -> None:
+def test_spark_applications_exist(dag: Any) -> None:
     for step in ("extract", "featurize", "train", "evaluate"):
         assert Path(dag.get_task(step).application).name == f"{step}.py"
         assert Path(dag.get_task(step).application).exists()

@@ -1,4 +1,4 @@
-"""What an operator makes of the facts, and of an error."""
+"""The operators: waiting, step arguments, errors, changed days."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,89 +8,89 @@ import pytest
 from leapline.errors import RegistryError, SettingsError
 
 
-class Pulls:
-    """A task instance whose only deed is to hand out the facts."""
+class ResolvedTask:
+    """A task instance whose XCom contains a resolved run."""
 
-    def __init__(self, **facts: Any) -> None:
-        self.facts = {"day": "2026-03-01", "backfill": False, "ready_at": None, "overrides": {}} | facts
+    def __init__(self, **resolved: Any) -> None:
+        self.resolved = {"day": "2026-03-01", "backfill": False, "ready_at": None, "overrides": {}} | resolved
 
     def xcom_pull(self, task_ids: str) -> dict[str, Any]:
         assert task_ids == "resolve"
-        return self.facts
+        return self.resolved
 
 
-def test_a_night_waits_for_the_tail_without_a_worker() -> None:
+def test_nightly_run_defers_until_the_tail_is_complete() -> None:
     from airflow.sdk.exceptions import TaskDeferred
 
     from leapline.orchestration.operators import WaitForTail
 
     moment = datetime.now(UTC) + timedelta(hours=1)
     with pytest.raises(TaskDeferred) as deferred:
-        WaitForTail().execute({"ti": Pulls(ready_at=moment.isoformat())})
+        WaitForTail().execute({"ti": ResolvedTask(ready_at=moment.isoformat())})
     assert deferred.value.trigger.moment == moment
 
 
 @pytest.mark.parametrize("ready_at", [None, "2026-03-02T03:00:00+00:00"])
-def test_a_past_day_does_not_wait(ready_at: str | None) -> None:
+def test_past_day_does_not_wait(ready_at: str | None) -> None:
     from leapline.orchestration.operators import WaitForTail
 
-    WaitForTail().execute({"ti": Pulls(ready_at=ready_at)})
+    WaitForTail().execute({"ti": ResolvedTask(ready_at=ready_at)})
 
 
-def test_arguments_of_a_submitted_step() -> None:
-    from leapline.orchestration.operators import _arguments
+def test_step_arguments_contain_day_run_and_overrides() -> None:
+    from leapline.orchestration.operators import step_arguments
 
-    facts = Pulls(backfill=True, overrides={"training_days": 3, "promote": False}).facts
-    assert _arguments(facts, "backfill__x") == [  # type: ignore[arg-type]
+    resolved = ResolvedTask(backfill=True, overrides={"training_days": 3, "promote": False}).resolved
+    assert step_arguments(resolved, "backfill__x") == [  # type: ignore[arg-type]
         *("--date", "2026-03-01", "--run-id", "backfill__x", "--backfill"),
         *("--set", "promote=False", "--set", "training_days=3"),
     ]
 
 
-def test_arguments_come_back_as_settings() -> None:
-    from leapline.orchestration.operators import _arguments
+def test_step_arguments_parse_back_to_settings() -> None:
+    from leapline.orchestration.operators import step_arguments
     from leapline.runtime.step import parse_overrides
     from leapline.settings import Settings
 
-    pairs = _arguments(Pulls(overrides={"training_days": 3, "promote": False}).facts, "x")[5::2]  # type: ignore[arg-type]
+    pairs = step_arguments(ResolvedTask(overrides={"training_days": 3, "promote": False}).resolved, "x")[5::2]  # type: ignore[arg-type]
     settings = Settings.load(**parse_overrides(pairs))
     assert (settings.training_days, settings.promote) == (3, False)
 
 
-@pytest.mark.parametrize(("reopen", "asked"), [(True, [{"date": "2026-03-02", "promote": False}]), (False, [])])
-def test_days_that_have_changed_are_judged_again_if_asked(reopen: bool, asked: list[Any]) -> None:
+@pytest.mark.parametrize(("reopen", "expected"), [(True, [{"date": "2026-03-02", "promote": False}]), (False, [])])
+def test_changed_days_are_repeated_only_on_request(reopen: bool, expected: list[Any]) -> None:
     from leapline.orchestration.operators import ChangedDays
 
-    class Told:
+    class LateTask:
         def xcom_pull(self, task_ids: str) -> dict[str, Any]:
             days = {"2026-03-01": False, "2026-03-02": True}
             return {"days": [{"data_day": d, "changed": c, "sentence": d} for d, c in days.items()]}
 
-    assert ChangedDays().execute({"ti": Told(), "params": {"reopen": reopen}}) == asked
+    assert ChangedDays().execute({"ti": LateTask(), "params": {"reopen": reopen}}) == expected
 
 
-def test_a_reason_from_the_report_or_from_spark() -> None:
+def test_failure_comes_from_the_report_or_from_spark_submit() -> None:
     from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-    from leapline.orchestration.operators import _reason
+    from leapline.orchestration.operators import submit_failure
 
-    submit = AirflowException("Error code is: 1")
-    told = {"ok": False, "error": {"text": "the lake is full", "retriable": False}}
-    assert type(_reason(told, submit)) is AirflowFailException
-    assert str(_reason(told, submit)) == "the lake is full"
-    told["error"] = {"text": "busy", "retriable": True}
-    assert type(_reason(told, submit)) is AirflowException
-    assert _reason(None, submit) is submit
-    assert _reason({"ok": True}, submit) is submit
+    error = AirflowException("Error code is: 1")
+    report = {"ok": False, "error": {"text": "the lake is full", "retriable": False}}
+    assert type(submit_failure(report, error)) is AirflowFailException
+    assert str(submit_failure(report, error)) == "the lake is full"
+    report["error"] = {"text": "busy", "retriable": True}
+    assert type(submit_failure(report, error)) is AirflowException
+    assert submit_failure(None, error) is error
+    assert submit_failure({"ok": True}, error) is error
 
 
-def test_only_what_can_pass_is_tried_again() -> None:
+def test_only_retriable_errors_are_retried() -> None:
     from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-    from leapline.orchestration.failures import named_failures
+    from leapline.orchestration.failures import airflow_failures
 
     parts = {"found": "a", "expected": "b", "fix": "c."}
     for error, kind in ((RegistryError, AirflowException), (SettingsError, AirflowFailException)):
-        with pytest.raises(AirflowException, match="thing: found a; expected b. c.") as caught, named_failures():
+        with pytest.raises(AirflowException, match="thing: found a; expected b. c.") as caught, airflow_failures():
             raise error("thing", **parts)
         assert type(caught.value) is kind

@@ -1,4 +1,4 @@
-"""Which day a run works on, and with which settings."""
+"""The data day and the settings of a run."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from types import SimpleNamespace
@@ -12,8 +12,8 @@ from leapline.orchestration.params import data_day, resolve
 from leapline.settings import Settings
 
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
-NIGHT = {"data_interval_start": MIDNIGHT - timedelta(days=1), "run_after": MIDNIGHT, "conf": None}
-BY_HAND = {
+NIGHTLY = {"data_interval_start": MIDNIGHT - timedelta(days=1), "run_after": MIDNIGHT, "conf": None}
+MANUAL = {
     "run_type": DagRunType.MANUAL,
     "data_interval_start": None,
     "run_after": MIDNIGHT + timedelta(hours=15),
@@ -21,26 +21,28 @@ BY_HAND = {
 }
 
 
-def facts(params: dict[str, Any], **run: Any) -> dict[str, Any]:
+def resolved(params: dict[str, Any], **run: Any) -> dict[str, Any]:
     return dict(resolve(params, SimpleNamespace(**run), Settings.load(lookahead_hours=3)))
 
 
 @pytest.mark.parametrize(
     ("run", "params", "day", "backfill", "ready_at"),
     [
-        (NIGHT | {"run_type": DagRunType.SCHEDULED}, {}, "2026-03-01", False, "2026-03-02T03:00:00+00:00"),
-        (NIGHT | {"run_type": DagRunType.BACKFILL}, {}, "2026-03-01", True, "2026-03-02T03:00:00+00:00"),
-        (NIGHT | {"run_type": DagRunType.BACKFILL}, {"date": "2026-02-10"}, "2026-02-10", True, None),
-        (BY_HAND, {}, "2026-03-01", False, None),
-        (BY_HAND, {"date": "2026-02-10"}, "2026-02-10", False, None),
-        (BY_HAND | {"conf": None}, {"date": ""}, "2026-03-01", False, None),
+        (NIGHTLY | {"run_type": DagRunType.SCHEDULED}, {}, "2026-03-01", False, "2026-03-02T03:00:00+00:00"),
+        (NIGHTLY | {"run_type": DagRunType.BACKFILL}, {}, "2026-03-01", True, "2026-03-02T03:00:00+00:00"),
+        (NIGHTLY | {"run_type": DagRunType.BACKFILL}, {"date": "2026-02-10"}, "2026-02-10", True, None),
+        (MANUAL, {}, "2026-03-01", False, None),
+        (MANUAL, {"date": "2026-02-10"}, "2026-02-10", False, None),
+        (MANUAL | {"conf": None}, {"date": ""}, "2026-03-01", False, None),
     ],
 )
-def test_facts(run: dict[str, Any], params: dict[str, Any], day: str, backfill: bool, ready_at: str | None) -> None:
-    assert facts(params, **run) == {"day": day, "backfill": backfill, "ready_at": ready_at, "overrides": {}}
+def test_day_backfill_and_waiting_follow_the_run(
+    run: dict[str, Any], params: dict[str, Any], day: str, backfill: bool, ready_at: str | None
+) -> None:
+    assert resolved(params, **run) == {"day": day, "backfill": backfill, "ready_at": ready_at, "overrides": {}}
 
 
-def test_days_are_utc() -> None:
+def test_data_days_are_utc() -> None:
     east = timezone(timedelta(hours=9))
     assert data_day(None, datetime(2026, 3, 2, 3, tzinfo=east), MIDNIGHT) == date(2026, 3, 1)
     assert data_day(None, None, datetime(2026, 3, 2, 3, tzinfo=east)) == date(2026, 2, 28)
@@ -56,22 +58,22 @@ def test_days_are_utc() -> None:
         ({"training_days": 0, "roc_auc_threshold": 0.9}, {"training_days": 0, "roc_auc_threshold": 0.9}),
     ],
 )
-def test_only_what_was_asked_overrides(params: dict[str, Any], overrides: dict[str, Any]) -> None:
-    assert facts(params, **BY_HAND)["overrides"] == overrides
+def test_only_given_params_override_settings(params: dict[str, Any], overrides: dict[str, Any]) -> None:
+    assert resolved(params, **MANUAL)["overrides"] == overrides
 
 
 @pytest.mark.parametrize(
     ("params", "run", "text"),
     [
-        ({"date": "1 March"}, BY_HAND, "param date: found '1 March'"),
-        ({}, BY_HAND | {"conf": {"treshold": 0.9}}, "param treshold: found no param of that name"),
+        ({"date": "1 March"}, MANUAL, "param date: found '1 March'"),
+        ({}, MANUAL | {"conf": {"treshold": 0.9}}, "param treshold: found no param of that name"),
     ],
 )
-def test_wrong_params_are_named(params: dict[str, Any], run: dict[str, Any], text: str) -> None:
+def test_invalid_param_is_reported_by_name(params: dict[str, Any], run: dict[str, Any], text: str) -> None:
     with pytest.raises(SettingsError, match=text):
-        facts(params, **run)
+        resolved(params, **run)
 
 
-def test_values_out_of_range_are_refused_even_if_the_form_was_passed_by() -> None:
+def test_out_of_range_value_is_rejected_even_without_form_validation() -> None:
     with pytest.raises(SettingsError, match="roc_auc_threshold"):
-        resolve({"roc_auc_threshold": 0.2}, SimpleNamespace(**BY_HAND))
+        resolve({"roc_auc_threshold": 0.2}, SimpleNamespace(**MANUAL))

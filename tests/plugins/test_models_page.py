@@ -12,7 +12,7 @@ from leapline.runtime.context import STEPS
 from leapline.runtime.reports import report_path
 from leapline.settings import Settings
 from leapline.storage import Lake, write_json
-from tests.ui.lake import EVIL, Nights, days
+from tests.ui.lake import EVIL, PastRuns, days
 
 LAST = date(2026, 3, 30)
 
@@ -23,8 +23,8 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def nights(settings: Settings) -> Nights:
-    return Nights(settings)
+def past_runs(settings: Settings) -> PastRuns:
+    return PastRuns(settings)
 
 
 def test_no_run_yet(settings: Settings) -> None:
@@ -35,8 +35,8 @@ def test_no_run_yet(settings: Settings) -> None:
     assert models.ledger(settings) == {"rows": [], "total": 0, "problem": ""}
 
 
-def test_a_promoted_night(settings: Settings, nights: Nights) -> None:
-    digest = nights.night(LAST)
+def test_a_promoted_night(settings: Settings, past_runs: PastRuns) -> None:
+    digest = past_runs.add(LAST)
     run = runs.detail(settings)
     assert run
     assert (run["outcome"], run["day"]) == ("promoted", "2026-03-30")
@@ -53,8 +53,8 @@ def test_a_promoted_night(settings: Settings, nights: Nights) -> None:
     assert models.nights(settings)[0]["promoted"]
 
 
-def test_a_refused_night(settings: Settings, nights: Nights) -> None:
-    nights.night(LAST, skill=1.0)
+def test_a_refused_night(settings: Settings, past_runs: PastRuns) -> None:
+    past_runs.add(LAST, skill=1.0)
     run = runs.detail(settings)
     assert run
     assert (run["outcome"], run["published"]) == ("refused", None)
@@ -65,8 +65,8 @@ def test_a_refused_night(settings: Settings, nights: Nights) -> None:
     assert (row["model_id"], row["passed"], row["card"]) == (None, False, "days/2026-03-30/card")
 
 
-def test_a_failed_night(settings: Settings, nights: Nights) -> None:
-    nights.failed(LAST, DataCheckError("events", found="2 broken", expected="none", fix="Look."))
+def test_a_failed_night(settings: Settings, past_runs: PastRuns) -> None:
+    past_runs.add_failed(LAST, DataCheckError("events", found="2 broken", expected="none", fix="Look."))
     run = runs.detail(settings)
     assert run
     assert run["outcome"] == "failed"
@@ -74,11 +74,11 @@ def test_a_failed_night(settings: Settings, nights: Nights) -> None:
     assert (run["model"], run["rules"], run["data"]["events"]) == (None, [], 43706)
 
 
-def test_curves_of_a_later_run_are_not_shown_for_the_earlier(settings: Settings, nights: Nights) -> None:
-    nights.night(LAST)
+def test_curves_of_a_later_run_are_not_shown_for_the_earlier(settings: Settings, past_runs: PastRuns) -> None:
+    past_runs.add(LAST)
     first = runs.detail(settings)
     assert first
-    nights._evaluate(LAST, 1.2, 3400, False)
+    past_runs.evaluate(LAST, 1.2)
     again = runs.detail(settings, first["run_id"])
     assert again
     assert again["model"]["curves"] is None
@@ -86,18 +86,18 @@ def test_curves_of_a_later_run_are_not_shown_for_the_earlier(settings: Settings,
     assert again["model"]["metrics"]["roc_auc"] == first["model"]["metrics"]["roc_auc"]
 
 
-def test_runs_are_listed_newest_first_and_found_by_id(settings: Settings, nights: Nights) -> None:
+def test_runs_are_listed_newest_first_and_found_by_id(settings: Settings, past_runs: PastRuns) -> None:
     for day in days(LAST, 3):
-        nights.night(day)
+        past_runs.add(day)
     found = runs.listed(settings, most=2)
     assert [run["day"] for run in found] == ["2026-03-30", "2026-03-29"]
     assert runs.detail(settings, found[1]["run_id"])["day"] == "2026-03-29"  # type: ignore[index]
     assert runs.detail(settings, "../../etc") is None
 
 
-def test_the_last_night_is_neither_a_backfill_nor_at_work(settings: Settings, nights: Nights) -> None:
+def test_the_last_night_is_neither_a_backfill_nor_at_work(settings: Settings, past_runs: PastRuns) -> None:
     for day in days(LAST, 2):
-        nights.night(day)
+        past_runs.add(day)
     summary = {"passed": True, "sentence": "Passed."}
     for run_id, outcome in (("backfill__2026-02-01", "promoted"), ("manual__now", "unfinished")):
         write_json(report_path(settings, run_id, "gate"), _report("gate", run_id, summary))
@@ -114,8 +114,8 @@ def _report(step: str, run_id: str, summary: dict[str, object]) -> dict[str, obj
     return {"step": step, "day": "2026-02-01", "run_id": run_id, "ok": True, "summary": summary, "seconds": 1.0}
 
 
-def test_a_damaged_file_takes_only_itself_off_the_page(settings: Settings, nights: Nights) -> None:
-    nights.night(LAST)
+def test_a_damaged_file_takes_only_itself_off_the_page(settings: Settings, past_runs: PastRuns) -> None:
+    past_runs.add(LAST)
     lake = Lake(settings.home)
     (lake.current("evaluations", LAST) / "curves.json").write_text("{")
     (lake.current("checks", LAST) / "result.json").unlink()
@@ -128,9 +128,9 @@ def test_a_damaged_file_takes_only_itself_off_the_page(settings: Settings, night
     assert models.candidates(settings)["rows"]
 
 
-def test_four_hundred_candidates_come_in_pages(settings: Settings, nights: Nights) -> None:
+def test_four_hundred_candidates_come_in_pages(settings: Settings, past_runs: PastRuns) -> None:
     lake = Lake(settings.home)
-    nights.night(LAST)
+    past_runs.add(LAST)
     model_id = lake.keys("models")[0]
     for day in days(date(2026, 3, 29), 399):
         os.symlink(lake.folder("models", model_id), lake.folder("models", f"{day}-0123456789ab"))  # noqa: PTH211
@@ -144,8 +144,8 @@ def test_four_hundred_candidates_come_in_pages(settings: Settings, nights: Night
     assert len({row["key"] for row in seen}) == len(seen) == 400
 
 
-def test_a_card_shows_markup_as_text(settings: Settings, nights: Nights) -> None:
-    nights.night(LAST)
+def test_a_card_shows_markup_as_text(settings: Settings, past_runs: PastRuns) -> None:
+    past_runs.add(LAST)
     model_id = Lake(settings.home).keys("models")[0]
     page = documents.card(documents.model_folder(settings, model_id), "../../")
     assert page
@@ -159,8 +159,8 @@ def test_a_card_shows_markup_as_text(settings: Settings, nights: Nights) -> None
 @pytest.mark.parametrize(
     "name", ["../result.json", "/etc/passwd", "..%2fresult.json", "a\0b", "", "missing.html", "out"]
 )
-def test_nothing_outside_of_the_data_docs(settings: Settings, nights: Nights, name: str) -> None:
-    nights.night(LAST)
+def test_nothing_outside_of_the_data_docs(settings: Settings, past_runs: PastRuns, name: str) -> None:
+    past_runs.add(LAST)
     docs = Lake(settings.home).current("checks", LAST) / "data_docs"
     (docs / "out").symlink_to(docs.parent / "result.json")
     assert documents.data_doc(settings, "2026-03-30", "index.html") == docs / "index.html"

@@ -1,4 +1,4 @@
-"""One installation and one browser for all tests of the web UI; starting them costs half a minute."""
+"""One installation and one browser for all tests of the web UI, because starting them takes half a minute."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +24,7 @@ def browser(up: Site) -> Iterator[Any]:
 
 @pytest.fixture(scope="package")
 def login(up: Site, browser: Any) -> Any:
-    """The cookies of somebody who logged in as a person does."""
+    """Return the cookies after a login through the form."""
     page = browser.new_page()
     page.goto(f"{up.instance.url}/auth/login")
     page.fill("input[name=username]", "admin")

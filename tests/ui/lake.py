@@ -1,4 +1,4 @@
-"""A lake as many nights leave it, without the nights: for the Models page, which only reads."""
+"""Writes the lake that many past runs would have left, for the Models page, which only reads."""
 
 import os
 import shutil
@@ -29,8 +29,8 @@ SLICES = (
     Slice("visitor", "new", 1630, 72, 0.908, (0.87, 0.94)),
     Slice("visitor", "returning", 1770, 115, 0.917, (0.89, 0.94)),
 )
-AGAINST_CHAMPION = Comparison(0.0041, (-0.0032, 0.0117), 0.9188, 0.0067, (-0.0103, 0.0241))
-AGAINST_MARKOV = Comparison(0.0815, (0.0602, 0.1049), 0.8402, 0.1934, (0.1375, 0.2522))
+VERSUS_CHAMPION = Comparison(0.0041, (-0.0032, 0.0117), 0.9188, 0.0067, (-0.0103, 0.0241))
+VERSUS_MARKOV = Comparison(0.0815, (0.0602, 0.1049), 0.8402, 0.1934, (0.1375, 0.2522))
 CALIBRATION = {"kind": "odds", "factor": BUYERS / (1 - BUYERS)}
 IMPORTANCES = {
     "n_cart_adds": 0.176, "cart_value": 0.130, "n_item_views": 0.118, "length_s": 0.094, "n_clicks": 0.081,
@@ -39,44 +39,44 @@ IMPORTANCES = {
 }  # fmt: skip
 
 
-class Nights:
-    """Writes what nights leave in the lake of `settings`, one after the other."""
+class PastRuns:
+    """Writes the results of past runs into the lake of `settings`."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings, self.lake = settings, Lake(settings.home)
         self._ledger = Ledger(settings.ledger)
         self._champion: str | None = None
 
-    def night(self, day: date, *, skill: float = 2.0, examples: int = 3400, pictures: bool = False) -> str | None:
-        """A night that judges a model; the digest of what it promoted, None if it refused."""
-        measured = self._evaluate(day, skill, examples, pictures)
-        rival = self._rival()
-        verdict = self._decide(day, measured, rival)
-        told = {"evaluate": measured.as_dict() | {"champion": rival.as_dict()}, "gate": _gate(verdict)}
-        self._reports(day, SECONDS, self._summaries(day) | told)
+    def add(self, day: date, *, skill: float = 2.0, examples: int = 3400, with_plots: bool = False) -> str | None:
+        """Add a run that evaluates a model; return the digest of the promoted image, None if it was refused."""
+        measured = self.evaluate(day, skill, examples, with_plots)
+        champion = self._champion_comparison()
+        verdict = self._decide(day, measured, champion)
+        summaries = {"evaluate": measured.as_dict() | {"champion": champion.as_dict()}, "gate": _gate(verdict)}
+        self._reports(day, SECONDS, self._summaries(day) | summaries)
         if not verdict.passed:
             return None
         digest = self._publish(day, measured, verdict)
         self.promote(day, digest)
         return digest
 
-    def failed(self, day: date, error: Any, step: str = "check_events") -> None:
-        """A night that broke."""
-        done = {s: t for s, t in SECONDS.items() if list(SECONDS).index(s) < list(SECONDS).index(step)}
-        self._reports(day, done, self._summaries(day))
+    def add_failed(self, day: date, error: Any, step: str = "check_events") -> None:
+        """Add a run that failed in `step`."""
+        seconds = {s: t for s, t in SECONDS.items() if list(SECONDS).index(s) < list(SECONDS).index(step)}
+        self._reports(day, seconds, self._summaries(day))
         self._write(day, step, {"ok": False, "error": describe(error)})
 
     def promote(self, day: date, digest: str, model_id: str = "") -> None:
-        """An entry in the ledger, on the morning after."""
+        """Add an entry to the ledger, on the following morning."""
         when = datetime(day.year, day.month, day.day, 4, 12, tzinfo=UTC) + timedelta(days=1)
         name = model_id or f"{day}-{digest[7:19]}"
-        run, words = f"scheduled__{day}", "Passed all rules."
-        parts = (when.isoformat(), "leapline", words, run, "promote", "champion", name, self._champion, digest)
+        run, why = f"scheduled__{day}", "Passed all rules."
+        parts = (when.isoformat(), "leapline", why, run, "promote", "champion", name, self._champion, digest)
         self._ledger.append(Entry(*parts))
         self._champion = digest
 
     def forget_promotions(self, model_ids: list[str]) -> None:
-        """As if these had never been promoted."""
+        """Remove the promotions of these models from the ledger."""
         kept = [entry for entry in self._ledger.entries() if entry.model_id not in model_ids]
         self.settings.ledger.unlink()
         for entry in kept:
@@ -84,17 +84,18 @@ class Nights:
         self._champion = kept[-1].after
 
     def image_is(self, model_id: str, digest: str, image: str) -> None:
-        """Correct a model's papers: what a registry holds under its id."""
-        day, paper = date.fromisoformat(model_id[:10]), self.lake.current("models", model_id) / "publication.json"
-        write_json(paper, read_json(paper) | {"digest": digest, "image": image})
-        self._write(day, "publish", {"ok": True, "summary": read_json(paper), "seconds": LATER["publish"]})
+        """Set the digest and the image of a published model."""
+        day, path = date.fromisoformat(model_id[:10]), self.lake.current("models", model_id) / "publication.json"
+        write_json(path, read_json(path) | {"digest": digest, "image": image})
+        self._write(day, "publish", {"ok": True, "summary": read_json(path), "seconds": LATER["publish"]})
 
-    def _evaluate(self, day: date, skill: float, examples: int, pictures: bool) -> metrics.Metrics:
-        chance = np.random.default_rng(day.toordinal())
-        labels = (chance.random(examples) < BUYERS).astype(float)
-        # Two normal groups: the logistic of their log likelihood ratio is the true chance among equals.
-        seen = chance.normal(0, 1, examples) + skill * labels
-        scores = 1 / (1 + np.exp(-(skill * seen - skill**2 / 2)))
+    def evaluate(self, day: date, skill: float, examples: int = 3400, with_plots: bool = False) -> metrics.Metrics:
+        """Write a candidate, its evaluation and its data checks; return the metrics."""
+        generator = np.random.default_rng(day.toordinal())
+        labels = (generator.random(examples) < BUYERS).astype(float)
+        # Two normal distributions: the logistic of their log-likelihood ratio is the true probability for equal priors.
+        observed = generator.normal(0, 1, examples) + skill * labels
+        scores = 1 / (1 + np.exp(-(skill * observed - skill**2 / 2)))
         draws = metrics.Draws(np.arange(examples).astype(str), number=100)
         measured = metrics.measure(labels, scores, CALIBRATION, draws)
         curves = metrics.curves(labels, scores, CALIBRATION)
@@ -104,7 +105,7 @@ class Nights:
             write_json(out / "metrics.json", measured.as_dict() | {"slices": [asdict(s) for s in SLICES]})
             if curves:
                 write_json(out / "curves.json", curves.as_dict())
-            if pictures:
+            if with_plots:
                 plots.draw(out / "plots", f"Data day {day}", measured, curves, IMPORTANCES)
         self._check(day)
         return measured
@@ -119,11 +120,11 @@ class Nights:
             (out / "data_docs").mkdir()
             page = f"<html><body><h1>Events of {day}</h1><script>document.title='broken in'</script></body></html>"
             (out / "data_docs" / "index.html").write_text(page)
-            told = {"passed": True, "sentence": "All 3 expectations hold.", "outcomes": outcomes}
-            write_json(out / "result.json", told | {"docs": "data_docs/index.html", "source": "attempt-1"})
+            result = {"passed": True, "sentence": "All 3 expectations hold.", "outcomes": outcomes}
+            write_json(out / "result.json", result | {"docs": "data_docs/index.html", "source": "attempt-1"})
 
-    def _decide(self, day: date, measured: metrics.Metrics, rival: Rival) -> Verdict:
-        evidence = Evidence(measured, _training_days(day), 853, IMPORTANCES, SLICES, rival, AGAINST_MARKOV)
+    def _decide(self, day: date, measured: metrics.Metrics, champion: Rival) -> Verdict:
+        evidence = Evidence(measured, _training_days(day), 853, IMPORTANCES, SLICES, champion, VERSUS_MARKOV)
         verdict = decide(evidence, Limits())
         with self.lake.attempt("verdicts", day) as out:
             write_json(out / "verdict.json", verdict.as_dict())
@@ -135,17 +136,22 @@ class Nights:
         model_id = f"{day}-{digest[7:19]}"
         numbers = {k: v for k, v in measured.as_dict().items() if k in {"roc_auc", "roc_auc_interval"}}
         numbers |= {"average_precision": measured.average_precision}
-        paper = {"model_id": model_id, "data_day": day.isoformat(), "digest": digest, "image": self.settings.image}
+        publication = {
+            "model_id": model_id,
+            "data_day": day.isoformat(),
+            "digest": digest,
+            "image": self.settings.image,
+        }
         with self.lake.attempt("models", model_id) as out:
-            write_json(out / "publication.json", paper | {"metrics": numbers})
+            write_json(out / "publication.json", publication | {"metrics": numbers})
             write_json(out / "verdict.json", verdict.as_dict())
             (out / "card.md").write_text(_card(day, verdict.summary))
-            drawn = self.lake.current("evaluations", day) / "plots"
-            if drawn.is_dir():
-                shutil.copytree(drawn, out / "plots")
+            plots_folder = self.lake.current("evaluations", day) / "plots"
+            if plots_folder.is_dir():
+                shutil.copytree(plots_folder, out / "plots")
         probe = {"passed": True, "rows": 2000, "sentence": "The image gives Spark's probability on 2000 rows."}
         promoted = {"promoted": True, "model_id": model_id, "why": verdict.summary}
-        self._reports(day, LATER, {"package": {}, "probe": probe, "publish": paper, "promote": promoted})
+        self._reports(day, LATER, {"package": {}, "probe": probe, "publish": publication, "promote": promoted})
         return digest
 
     def _summaries(self, day: date) -> dict[str, Any]:
@@ -162,26 +168,26 @@ class Nights:
             "evaluate": {},
         }
 
-    def _rival(self) -> Rival:
+    def _champion_comparison(self) -> Rival:
         if self._champion is None:
             return Rival("none", "there is no champion yet")
         champion = self._ledger.entries()[-1]
-        return Rival("compared", "", champion.after, champion.model_id, AGAINST_CHAMPION)
+        return Rival("compared", "", champion.after, champion.model_id, VERSUS_CHAMPION)
 
     def _reports(self, day: date, seconds: dict[str, float], summaries: dict[str, Any]) -> None:
-        for step, took in seconds.items():
-            self._write(day, step, {"ok": True, "summary": summaries[step], "seconds": took})
+        for step, duration in seconds.items():
+            self._write(day, step, {"ok": True, "summary": summaries[step], "seconds": duration})
 
-    def _write(self, day: date, step: str, told: dict[str, Any]) -> None:
+    def _write(self, day: date, step: str, content: dict[str, Any]) -> None:
         run_id = f"scheduled__{day + timedelta(days=1)}T00:00:00+00:00"
         path = report_path(self.settings, run_id, step)
-        write_json(path, {"step": step, "day": day.isoformat(), "run_id": run_id} | told)
+        write_json(path, {"step": step, "day": day.isoformat(), "run_id": run_id} | content)
         ended = datetime(day.year, day.month, day.day, 4, 12, tzinfo=UTC) + timedelta(days=1)
         os.utime(path.parent, (ended.timestamp(), ended.timestamp()))
 
 
 def days(last: date, count: int) -> Iterable[date]:
-    """`count` days that end with `last`."""
+    """Return `count` consecutive days, the last of which is `last`."""
     return (last - timedelta(days=n) for n in range(count - 1, -1, -1))
 
 
@@ -190,13 +196,13 @@ def _training_days(day: date) -> list[str]:
 
 
 def _gate(verdict: Verdict) -> dict[str, Any]:
-    """What the gate tells of its run."""
-    told = verdict.as_dict()
-    return {"passed": told["passed"], "sentence": told["summary"], "rules": told["rules"]}
+    """Return the summary of the step `gate`."""
+    document = verdict.as_dict()
+    return {"passed": document["passed"], "sentence": document["summary"], "rules": document["rules"]}
 
 
 def _card(day: date, sentence: str) -> str:
     names = ("roc", "precision_recall", "scores", "importances")
-    pictures = "\n\n".join(f"![{name}](plots/{name}.png)" for name in names)
+    images = "\n\n".join(f"![{name}](plots/{name}.png)" for name in names)
     table = "| metric | value |\n| --- | --- |\n| ROC AUC | 0.91 |"
-    return f"# Model card: buy or defer, {day}\n\n**{sentence}**\n\n{EVIL}\n\n## Metrics\n\n{table}\n\n{pictures}\n"
+    return f"# Model card: buy or defer, {day}\n\n**{sentence}**\n\n{EVIL}\n\n## Metrics\n\n{table}\n\n{images}\n"

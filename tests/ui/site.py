@@ -1,4 +1,4 @@
-"""A whole installation for the browser: lake, registry, Airflow; the line's steps are stood in for."""
+"""A complete installation for the browser: lake, registry, Airflow with stub steps."""
 
 import json
 import os
@@ -26,7 +26,7 @@ from leapline.storage import Lake
 from tests.conftest import ROOT
 from tests.fakes.stub_steps import install_stub_steps
 from tests.ports import free_port
-from tests.ui.lake import Nights, days
+from tests.ui.lake import PastRuns, days
 
 LAST = date(2026, 3, 30)
 CHROMIUM = Path(shutil.which("chromium") or shutil.which("google-chrome") or "/usr/bin/chromium")
@@ -42,67 +42,73 @@ QUIET = (
 
 @dataclass(frozen=True)
 class Site:
-    """What is up: `models` are the champion's id and the one before; `line` is the folder of the stand-ins."""
+    """A running installation.
+
+    Attributes:
+        settings: its settings.
+        instance: its Airflow.
+        api: a client of that Airflow, logged in as `admin`.
+        stubs: the folder of the stub steps.
+        models: model ids of the champion and of the previous champion.
+    """
 
     settings: Settings
     instance: AirflowInstance
     api: AirflowApi
-    line: Path
+    stubs: Path
     models: tuple[str, str]
 
 
 @contextmanager
 def site(folder: Path) -> Iterator[Site]:
-    """Everything up, with 34 nights behind it; down again at the end."""
-    for needed in (ROOT / ".local/bin/registry", CHROMIUM):
-        if not needed.exists():
-            pytest.skip(f"TOOLS ABSENT: {needed} is not there, so no browser looked at the page")
+    """Start an installation with 34 past runs; stop it at the end."""
+    for tool in (ROOT / ".local/bin/registry", CHROMIUM):
+        if not tool.exists():
+            pytest.skip(f"TOOLS MISSING: {tool}, so the page was not tested in a browser")
     settings = Settings.load(home=folder / "lake", tools=ROOT / ".local", registry=f"127.0.0.1:{free_port()}")
     instance = AirflowInstance(folder / "airflow", free_port())
     local = local_registry(settings)
     local.start()
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in install_stub_steps(folder / "line").items():
+        for name, value in install_stub_steps(folder / "stubs").items():
             patch.setenv(name, value)
-        # The night that is due would come in between.
+        # The scheduled run of last night would interfere.
         patch.setenv("AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE", "False")
         try:
             models = _past(settings, folder)
-            yield Site(settings, instance, airflow.up(settings, instance, lambda _: None), folder / "line", models)
+            yield Site(settings, instance, airflow.up(settings, instance, lambda _: None), folder / "stubs", models)
         finally:
             airflow.down(instance, lambda _: None)
             local.stop()
 
 
 def viewer(site: Site) -> AirflowApi:
-    """The API as somebody who may look, but may not trigger: a token of this very Airflow's, for another role."""
-    site.api.get("dags")
-    token = jwt.decode(site.api._token, options={"verify_signature": False})
-    header = jwt.get_unverified_header(site.api._token)
+    """Return a client for a viewer (may read, may not trigger), with a token signed by this Airflow's key."""
+    claims = jwt.decode(site.api.token(), options={"verify_signature": False})
+    header = jwt.get_unverified_header(site.api.token())
     secret = json.loads((site.instance.folder / "secrets.json").read_text())["jwt"]
-    other = AirflowApi(site.instance.url, "vera", "")
-    other._token = jwt.encode({**token, "sub": "vera", "role": "viewer"}, secret, header["alg"], header)
-    return other
+    token = jwt.encode({**claims, "sub": "vera", "role": "viewer"}, secret, header["alg"], header)
+    return AirflowApi(site.instance.url, "vera", "", token)
 
 
 def _past(settings: Settings, folder: Path) -> tuple[str, str]:
-    nights = Nights(settings)
+    past_runs = PastRuns(settings)
     for number, day in enumerate(days(LAST, 34)):
         if number % 11 == 7:
             parts = {"found": "a share of duplicates of 0.31", "expected": "0 to 0.2", "fix": "Open the Data Docs."}
-            nights.failed(day, DataCheckError(f"events of {day}", **parts))
+            past_runs.add_failed(day, DataCheckError(f"events of {day}", **parts))
         else:
             skill = 1.5 if number % 7 == 3 else 2.0 + (number * 7 % 5 - 2) / 20
-            nights.night(day, skill=skill, pictures=day == LAST)
-    return _register(settings, nights, folder)
+            past_runs.add(day, skill=skill, with_plots=day == LAST)
+    return _register(settings, past_runs, folder)
 
 
-def _register(settings: Settings, nights: Nights, folder: Path) -> tuple[str, str]:
-    """Real images for the last two models, tagged, and the ledger to match; the newest model's id first."""
+def _register(settings: Settings, past_runs: PastRuns, folder: Path) -> tuple[str, str]:
+    """Push images for the last six models, tag the last two, and write the ledger; return the newest two model ids."""
     repository, lake = registry(settings), Lake(settings.home)
     (folder / "scorer").write_text("#!/bin/sh\n")
     ids = lake.keys("models")[-6:]
-    nights.forget_promotions(ids)
+    past_runs.forget_promotions(ids)
     for model_id in ids:
         (folder / "model.zip").write_text(model_id)
         day = date.fromisoformat(model_id[:10])
@@ -111,13 +117,13 @@ def _register(settings: Settings, nights: Nights, folder: Path) -> tuple[str, st
         layout = folder / "images" / model_id
         build(folder / "model.zip", scorers, layout, model_id=model_id, labels={}, created=created)
         repository.push(layout, model_id)
-        nights.image_is(model_id, index_digest(layout), settings.image)
-        nights.promote(day, index_digest(layout), model_id=model_id)
+        past_runs.image_is(model_id, index_digest(layout), settings.image)
+        past_runs.promote(day, index_digest(layout), model_id=model_id)
     for model_id, tag in zip(ids[-2:], (PREVIOUS, CHAMPION), strict=True):
         repository.tag(model_id, tag)
     return ids[-1], ids[-2]
 
 
-def pictures_wanted() -> bool:
-    """Whether the pictures in docs/ are to be taken anew."""
+def update_screenshots() -> bool:
+    """Return whether the screenshots in docs/ are to be updated."""
     return bool(os.environ.get("TEST_PICTURES"))

@@ -1,6 +1,6 @@
-"""The Models page in Airflow's web UI, looked at with a real browser.
+"""The Models page in Airflow's web UI, in a real browser.
 
-With TEST_PICTURES=1 the pictures in docs/ are taken anew.
+TEST_PICTURES=1 updates the screenshots in docs/.
 """
 
 import time
@@ -17,7 +17,7 @@ from leapline.serving.ledger import Ledger
 from tests.conftest import ROOT
 from tests.fakes.stub_steps import script_steps
 from tests.ui.lake import EVIL
-from tests.ui.site import Site, pictures_wanted, viewer
+from tests.ui.site import Site, update_screenshots, viewer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 AXE = Path(__file__).parent / "vendor" / "axe.min.js"
@@ -27,7 +27,7 @@ Open = Callable[..., Any]
 
 @pytest.fixture
 def models(up: Site, browser: Any, login: Any) -> Iterator[Open]:
-    """Opens the page from Airflow's navigation, or a part of it by its address; gives the window and the frame."""
+    """Return a function that opens the page, from the navigation or by path, and returns the window and the frame."""
     contexts, errors = [], list[str]()
 
     def open_page(path: str = "", viewport: dict[str, int] = WIDE, scheme: str = "light") -> tuple[Any, Any]:
@@ -47,33 +47,33 @@ def models(up: Site, browser: Any, login: Any) -> Iterator[Open]:
     assert errors == []
 
 
-def faults(frame: Any) -> list[str]:
-    """What axe finds that is serious."""
+def violations(frame: Any) -> list[str]:
+    """Return the serious accessibility violations that axe reports."""
     frame.evaluate(AXE.read_text())
-    found = frame.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
-    return [f"{v['id']}: {v['nodes'][0]['html']}" for v in found if v["impact"] in {"serious", "critical"}]
+    results = frame.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    return [f"{v['id']}: {v['nodes'][0]['html']}" for v in results if v["impact"] in {"serious", "critical"}]
 
 
-def until(frame: Any, holds: str) -> None:
-    """Wait for a condition of the page's; asked from outside, as the page's own policy forbids to evaluate text."""
+def until(frame: Any, condition: str) -> None:
+    """Wait until a JavaScript expression is true; polled from here, as the page's policy forbids `eval`."""
     deadline = time.monotonic() + 30
-    while not frame.evaluate(holds):
-        assert time.monotonic() < deadline, f"never: {holds}"
+    while not frame.evaluate(condition):
+        assert time.monotonic() < deadline, f"never: {condition}"
         frame.page.wait_for_timeout(100)
 
 
-def test_nothing_without_a_login(up: Site) -> None:
+def test_every_route_requires_a_login(up: Site) -> None:
     docs = "docs/2026-03-30/data_docs/index.html"
     for path in ("", "static/page.js", "api/page", "api/ledger", "api/serving", "models/x/card", docs, "openapi.json"):
-        with pytest.raises(urllib.error.HTTPError) as refused:
+        with pytest.raises(urllib.error.HTTPError) as rejected:
             urllib.request.urlopen(f"{up.instance.url}/leapline/{path}")  # noqa: S310
-        assert refused.value.code in ({401, 404} if path == "openapi.json" else {401}), path
+        assert rejected.value.code in ({401, 404} if path == "openapi.json" else {401}), path
 
 
-def test_a_viewer_looks_and_does_not_touch(up: Site) -> None:
+def test_viewer_may_read_but_not_promote(up: Site) -> None:
     vera = viewer(up)
-    page = vera._send("GET", "/leapline/api/page", None)
-    assert (page["run"]["outcome"], page["may_move"]) == ("promoted", False)
+    page = vera.send("GET", "/leapline/api/page")
+    assert (page["run"]["outcome"], page["may_promote"]) == ("promoted", False)
     with pytest.raises(LocalServiceError, match="403"):
         vera.trigger("rollback", {})
 
@@ -81,7 +81,7 @@ def test_a_viewer_looks_and_does_not_touch(up: Site) -> None:
 @pytest.mark.parametrize(
     ("name", "viewport", "scheme"), [("light", WIDE, "light"), ("dark", WIDE, "dark"), ("phone", PHONE, "light")]
 )
-def test_the_night_at_a_glance(models: Open, up: Site, name: str, viewport: dict[str, int], scheme: str) -> None:
+def test_overview_of_the_last_run(models: Open, up: Site, name: str, viewport: dict[str, int], scheme: str) -> None:
     window, frame = models(viewport=viewport, scheme=scheme) if name != "phone" else models("/leapline/", viewport)
     assert frame.locator("#headline").inner_text().startswith("Passed all 16 rules: ROC AUC: 0.9")
     assert frame.locator(".badge").inner_text() == "✓ Promoted"
@@ -89,29 +89,29 @@ def test_the_night_at_a_glance(models: Open, up: Site, name: str, viewport: dict
     assert frame.locator("canvas").count() == 5
     rows = frame.locator("#candidates tbody tr")
     assert [rows.nth(i).get_by_role("button", name="Roll back").count() for i in (0, 1)] == [0, 1]
-    assert frame.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing hangs out to the side"
-    assert faults(frame) == []
-    if pictures_wanted():
+    assert frame.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing overflows the page"
+    assert violations(frame) == []
+    if update_screenshots():
         window.wait_for_timeout(500)
         window.screenshot(path=str(ROOT / "docs" / f"models-{name}.png"))
 
 
-def test_airflows_own_theme_wins_over_the_systems(models: Open) -> None:
+def test_airflow_theme_overrides_the_system_theme(models: Open) -> None:
     window, frame = models("/leapline/", scheme="light")
-    paper = "getComputedStyle(document.body).backgroundColor"
-    assert frame.evaluate(paper) == "rgb(255, 255, 255)"
+    background = "getComputedStyle(document.body).backgroundColor"
+    assert frame.evaluate(background) == "rgb(255, 255, 255)"
     window.evaluate("localStorage.setItem('theme', 'dark')")
-    until(frame, f"{paper} === 'rgb(15, 20, 24)'")
+    until(frame, f"{background} === 'rgb(15, 20, 24)'")
 
 
-def test_card_and_data_docs_open_and_nothing_of_theirs_runs(models: Open) -> None:
+def test_card_and_data_docs_open_without_running_their_content(models: Open) -> None:
     _, frame = models("/leapline/")
     frame.get_by_role("link", name="Model card", exact=True).first.click()
     frame.get_by_role("heading", name="Model card: buy or defer, 2026-03-30").wait_for()
     assert EVIL in frame.inner_text("body")
     until(frame, "[...document.images].every(image => image.complete && image.naturalWidth > 0)")
     assert frame.locator("img").count() == 4
-    assert faults(frame) == []
+    assert violations(frame) == []
     frame.get_by_role("link", name="Models").click()
     frame.get_by_role("link", name="Data Docs").first.click()
     frame.get_by_role("heading", name="Events of 2026-03-30").wait_for()
@@ -120,27 +120,27 @@ def test_card_and_data_docs_open_and_nothing_of_theirs_runs(models: Open) -> Non
     frame.locator("#headline").wait_for()
 
 
-def test_an_earlier_run_that_failed(models: Open, up: Site) -> None:
+def test_failed_run_shows_its_error(models: Open, up: Site) -> None:
     _, frame = models("/leapline/")
     failed = frame.locator("#runs option", has_text="failed").first.get_attribute("value")
     frame.get_by_label("Run", exact=True).select_option(failed)
     frame.get_by_text("Failed in check_events.").wait_for()
     assert "a share of duplicates of 0.31" in frame.inner_text(".why")
-    assert faults(frame) == []
+    assert violations(frame) == []
 
 
-def test_no_run_yet(models: Open, up: Site) -> None:
+def test_empty_lake_shows_a_hint(models: Open, up: Site) -> None:
     home = up.settings.home
     home.rename(home.with_name("aside"))
     try:
         _, frame = models("/leapline/")
-        assert frame.locator("#headline").inner_text() == "No night has run yet."
-        assert faults(frame) == []
+        assert frame.locator("#headline").inner_text() == "There has been no run yet."
+        assert violations(frame) == []
     finally:
         home.with_name("aside").rename(home)
 
 
-def test_older_candidates_come_when_asked_for(models: Open) -> None:
+def test_older_candidates_load_on_demand(models: Open) -> None:
     _, frame = models("/leapline/")
     rows = frame.get_by_role("table", name="Candidates, newest first").get_by_role("row")
     assert rows.count() == 11
@@ -148,8 +148,8 @@ def test_older_candidates_come_when_asked_for(models: Open) -> None:
     until(frame, "document.querySelectorAll('#candidates tbody tr').length > 10")
 
 
-def test_a_run_is_triggered_and_its_verdict_read(models: Open, up: Site) -> None:
-    script_steps(up.line, gate={"passed": False, "sentence": "Refused: ROC AUC 0.81 is under 0.9."})
+def test_triggered_run_appears_with_its_verdict_and_links(models: Open, up: Site) -> None:
+    script_steps(up.stubs, gate={"passed": False, "sentence": "Refused: ROC AUC 0.81 is under 0.9."})
     window, frame = models("/leapline/")
     run = up.api.trigger("retrain", {"date": "2026-03-31", "roc_auc_threshold": 0.9})
     assert up.api.wait_for_run("retrain", run, 200) == "success"
@@ -164,19 +164,19 @@ def test_a_run_is_triggered_and_its_verdict_read(models: Open, up: Site) -> None
     window.frame_locator("iframe").get_by_text("ROC AUC 0.81 is under 0.9.").first.wait_for()
 
 
-def test_rolling_back_is_asked_twice_and_told_in_the_ledger(models: Open, up: Site) -> None:
+def test_rollback_needs_confirmation_and_is_recorded_in_the_ledger(models: Open, up: Site) -> None:
     champion, before = up.models
     window, frame = models("/leapline/")
     frame.get_by_role("button", name=f"Roll back to this: {before}").click()
     dialog = frame.get_by_role("dialog", name="Roll back the champion?")
     assert champion in dialog.inner_text()
-    assert faults(frame) == []
+    assert violations(frame) == []
     window.keyboard.press("Escape")
     assert not dialog.is_visible()
     assert Ledger(up.settings.ledger).entries()[-1].action == "promote"
 
     frame.get_by_role("button", name=f"Roll back to this: {before}").press("Enter")
-    dialog.get_by_label("Why").fill("it recommends umbrellas")
+    dialog.get_by_label("Reason").fill("it recommends umbrellas")
     dialog.get_by_role("button", name="Roll back").click()
     row = frame.get_by_role("row", name="it recommends umbrellas")
     row.wait_for(timeout=90_000)

@@ -1,10 +1,11 @@
-"""Runs that a person starts from the forms of Airflow's own pages, in a real browser."""
+"""Runs triggered from the forms of Airflow's web UI, in a real browser."""
 
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from leapline.settings import Settings
 from tests.fakes.stub_steps import script_steps
 from tests.ui.site import Site
 
@@ -12,7 +13,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 
 def opened(up: Site, browser: Any, login: Any, dag_id: str) -> tuple[Any, Any]:
-    """The DAG's page and its trigger form."""
+    """Open the DAG's page and its trigger form."""
     page = browser.new_context(storage_state=login).new_page()
     page.set_default_timeout(30_000)
     page.goto(f"{up.instance.url}/dags/{dag_id}")
@@ -23,40 +24,40 @@ def opened(up: Site, browser: Any, login: Any, dag_id: str) -> tuple[Any, Any]:
 
 
 def newest(up: Site, dag_id: str) -> dict[str, Any]:
-    """The run that was asked for last, ended."""
-    found: dict[str, Any] = up.api.get(f"dags/{dag_id}/dagRuns?order_by=-run_after&limit=1")["dag_runs"][0]
-    assert up.api.wait_for_run(dag_id, found["dag_run_id"], 200) == "success"
-    return found
+    """Return the newest run, after it has succeeded."""
+    run: dict[str, Any] = up.api.get(f"dags/{dag_id}/dagRuns?order_by=-run_after&limit=1")["dag_runs"][0]
+    assert up.api.wait_for_run(dag_id, run["dag_run_id"], 200) == "success"
+    return run
 
 
 def submit(page: Any, form: Any) -> None:
-    """Press the form's own button; it closes once Airflow has taken the run."""
+    """Submit the form; it closes when Airflow has accepted the run."""
     form.get_by_test_id("trigger-dag-submit").click()
     form.wait_for(state="hidden")
 
 
-def test_the_forms_values_reach_the_steps(up: Site, browser: Any, login: Any) -> None:
-    script_steps(up.line, gate={"passed": False, "sentence": "Refused: ROC AUC 0.85 is under 0.93."})
+def test_form_values_reach_the_steps(up: Site, browser: Any, login: Any) -> None:
+    script_steps(up.stubs, gate={"passed": False, "sentence": "Refused: ROC AUC 0.85 is under 0.93."})
     page, form = opened(up, browser, login, "retrain")
-    assert "The gate: the least ROC AUC on the holdout." in form.inner_text()
+    assert Settings.model_fields["roc_auc_threshold"].description in form.inner_text()
     form.locator("input[name=element_date]").fill("2026-03-29")
     form.get_by_role("spinbutton").nth(1).fill("0.93")
     form.get_by_role("spinbutton").nth(1).press("Tab")
     form.locator("input[name=element_promote]").press("Space")
     submit(page, form)
     run = newest(up, "retrain")
-    asked = {name: run["conf"][name] for name in ("date", "roc_auc_threshold", "promote")}
-    assert asked == {"date": "2026-03-29", "roc_auc_threshold": 0.93, "promote": False}
+    conf = {name: run["conf"][name] for name in ("date", "roc_auc_threshold", "promote")}
+    assert conf == {"date": "2026-03-29", "roc_auc_threshold": 0.93, "promote": False}
     page.goto(f"{up.instance.url}/plugin/models/leapline/?run={quote(run['dag_run_id'], safe='')}")
     page.frame_locator("iframe").get_by_text("ROC AUC 0.85 is under 0.93.").first.wait_for()
 
 
-def test_late_truth_is_told_and_its_days_judged_again(up: Site, browser: Any, login: Any) -> None:
+def test_delayed_labels_trigger_another_run_for_changed_days(up: Site, browser: Any, login: Any) -> None:
     rows = [
-        {"data_day": "2026-03-26", "changed": True, "sentence": "2026-03-26: 4 have another label."},
-        {"data_day": "2026-03-27", "changed": False, "sentence": "2026-03-27: as it was."},
+        {"data_day": "2026-03-26", "changed": True, "sentence": "2026-03-26: 4 labels changed."},
+        {"data_day": "2026-03-27", "changed": False, "sentence": "2026-03-27: no change."},
     ]
-    script_steps(up.line, late={"days": rows})
+    script_steps(up.stubs, late={"days": rows})
     before = up.api.get("dags/retrain/dagRuns?limit=1")["total_entries"]
     page, form = opened(up, browser, login, "late")
     form.locator("input[name=element_reopen]").press("Space")

@@ -1,1 +1,1 @@
-"""What Airflow needs to run the line: params, operators, task docs. The only package that imports Airflow."""
+"""The Airflow side of the pipeline: params, operators, task docs. The only package that imports Airflow."""

@@ -1,4 +1,4 @@
-"""A step's error in Airflow's terms: the text that an operator reads, and whether another try can help."""
+"""Converts a step's error to an Airflow exception: same text, and retried only if a retry can help."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +9,11 @@ from leapline.errors import LeaplineError
 
 
 @contextmanager
-def named_failures() -> Iterator[None]:
-    """Turn a LeaplineError into Airflow's own, its text unchanged.
+def airflow_failures() -> Iterator[None]:
+    """Convert a LeaplineError raised in the block to Airflow's exception, with the same text.
 
     Raises:
-        AirflowFailException: another try cannot help; the task fails at once.
+        AirflowFailException: a retry cannot help; the task fails at once.
         AirflowException: the task's retries apply.
     """
     try:
@@ -23,5 +23,5 @@ def named_failures() -> Iterator[None]:
 
 
 def as_failure(text: str, retriable: bool) -> AirflowException:
-    """The exception that makes Airflow retry, or not."""
+    """Return the exception that makes Airflow retry the task, or fail it at once."""
     return AirflowException(text) if retriable else AirflowFailException(text)

@@ -1,6 +1,6 @@
-"""The trigger form of the `retrain` DAG, and what a run makes of it.
+"""The params of the DAGs (their trigger forms), and how a run's data day and settings are resolved from them.
 
-A param that is left empty means "as this installation is set". Ranges and help texts come from the settings themselves.
+An empty param means the installation's setting. Ranges and help texts come from the settings themselves.
 """
 
 from collections.abc import Collection
@@ -16,11 +16,15 @@ _FIELDS: dict[str, dict[str, Any]] = Settings.model_json_schema()["properties"]
 _RANGE = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
 
-class Facts(TypedDict):
-    """What `resolve` finds out once and every later task works with; plain JSON.
+class ResolvedRun(TypedDict):
+    """What every task of a run works with; plain JSON.
 
-    day: the data day, ISO. backfill: whether the run rebuilds the past. ready_at: when the tails of the day's sessions
-    are in, ISO with zone; None when nobody waits. overrides: settings of this run alone.
+    Attributes:
+        day: the data day, ISO 8601.
+        backfill: whether the run belongs to a backfill.
+        ready_at: when the last events of the day's sessions have arrived, ISO 8601 with time zone; None if the run
+            does not wait.
+        overrides: settings that apply to this run only.
     """
 
     day: str
@@ -35,7 +39,7 @@ def _optional(setting: str, title: str) -> Param:
         None,
         type=["null", field["type"]],
         title=title,
-        description=f"{field['description']} Empty: as installed ({field['default']} by default).",
+        description=f"{field['description']} Empty: the installation's setting (default {field['default']}).",
         **{key: field[key] for key in _RANGE if key in field},
     )
 
@@ -47,7 +51,7 @@ def _day(title: str, description: str) -> Param:
 PARAMS: dict[str, Param] = {
     "date": _day(
         "Data day",
-        "Whose events to judge on (UTC). Empty: the day of the data interval, else the day before the run.",
+        "The day whose events are evaluated (UTC). Empty: the day of the data interval, else the day before the run.",
     ),
     "training_days": _optional("training_days", "Training days"),
     "roc_auc_threshold": _optional("roc_auc_threshold", "ROC AUC threshold"),
@@ -55,102 +59,109 @@ PARAMS: dict[str, Param] = {
         True,
         type="boolean",
         title="Promote",
-        description="Move the `champion` tag if the model passes. Off: publish it under its own tag only.",
+        description="Move the tag `champion` if the model passes. Off: publish the model under its own tag only.",
     ),
     "promote_backfills": Param(
         False,
         type="boolean",
         title="Promote backfills",
-        description="Let this backfill move the `champion` tag, even to a model of an older data day.",
+        description="Let this backfill move the tag `champion`, even to a model of an older data day.",
     ),
 }
+"""Params of the DAG `retrain`."""
 
 LATE_PARAMS: dict[str, Param] = {
     "date": _day(
-        "Landed until",
-        "The last day that has landed (UTC); the judged days before it are looked at. Empty: yesterday.",
+        "Last landed day",
+        "The last day whose events have landed (UTC); evaluated days before it are checked. Empty: yesterday.",
     ),
     "reopen": Param(
         False,
         type="boolean",
-        title="Judge again",
-        description="Run the days whose labels have changed once more, without promoting any of them.",
+        title="Evaluate again",
+        description="Run `retrain` for the days whose labels have changed, without promoting.",
     ),
 }
-"""Of the DAG that looks for late truth."""
+"""Params of the DAG `late` (delayed labels)."""
 
 REASON = Param(
-    None, type=["null", "string"], title="Why", description="For the ledger. Empty: the name of whoever triggered it."
+    None,
+    type=["null", "string"],
+    title="Reason",
+    description="Recorded in the ledger. Empty: the name of the user who triggered the run.",
 )
-"""Of the DAGs that move the champion by hand."""
+"""Param of the DAGs that move the champion manually."""
 
 
 def resolve(
-    params: dict[str, Any], run: Any, settings: Settings | None = None, known: Collection[str] = tuple(PARAMS)
-) -> Facts:
-    """Settle what a run works on.
+    params: dict[str, Any], run: Any, settings: Settings | None = None, param_names: Collection[str] = tuple(PARAMS)
+) -> ResolvedRun:
+    """Resolve the data day and the settings of a run.
 
     Args:
         params: the run's params.
         run: Airflow's DAG run: `run_type`, `data_interval_start`, `run_after`, `conf`.
-        settings: the installation's settings; loaded if not given.
-        known: names of the params that the DAG has.
+        settings: the installation's settings; loaded if None.
+        param_names: names of the DAG's params.
 
     Raises:
-        SettingsError: an unknown param, or one out of range.
+        SettingsError: an unknown param, or a value out of range.
     """
-    _refuse_unknown(run.conf or {}, known)
+    _reject_unknown(run.conf or {}, param_names)
     overrides = _overrides(params)
     loaded = settings or Settings.load(**overrides)
     day = data_day(params.get("date"), run.data_interval_start, run.run_after)
-    on_schedule = run.run_type in ("scheduled", "backfill") and not params.get("date")
+    waits = run.run_type in ("scheduled", "backfill") and not params.get("date")
     return {
         "day": day.isoformat(),
         "backfill": run.run_type == "backfill",
-        "ready_at": tail_is_in(day, loaded.lookahead_hours).isoformat() if on_schedule else None,
+        "ready_at": tail_complete_at(day, loaded.lookahead_hours).isoformat() if waits else None,
         "overrides": overrides,
     }
 
 
-def data_day(asked: str | None, interval_start: datetime | None, run_after: datetime) -> date:
-    """The data day (UTC): as asked, else the data interval's, else the last whole day before the run was due.
+def data_day(requested: str | None, interval_start: datetime | None, run_after: datetime) -> date:
+    """Return the data day (UTC): the requested one, else the data interval's, else the day before the run.
 
-    A run triggered without a date has no interval; `run_after` is written down with the run, so that a retry or a
-    cleared task still works on the same day.
+    A run triggered without a date has no interval. `run_after` is stored with the run, so a retry or a cleared task
+    works on the same day.
 
     Raises:
-        SettingsError: what was asked for is not a date.
+        SettingsError: `requested` is not a date.
     """
-    if asked:
+    if requested:
         try:
-            return date.fromisoformat(asked)
+            return date.fromisoformat(requested)
         except ValueError as exc:
             raise SettingsError(
-                "param date", found=repr(asked), expected="a day as YYYY-MM-DD", fix="Correct it in the trigger form."
+                "param date",
+                found=repr(requested),
+                expected="a day as YYYY-MM-DD",
+                fix="Correct it in the trigger form.",
             ) from exc
     if interval_start is not None:
         return interval_start.astimezone(UTC).date()
     return run_after.astimezone(UTC).date() - timedelta(days=1)
 
 
-def tail_is_in(day: date, lookahead_hours: int) -> datetime:
-    """When the tails of the day's last sessions are in: `lookahead_hours` past the midnight that ends the day."""
+def tail_complete_at(day: date, lookahead_hours: int) -> datetime:
+    """Return when the day's last sessions are complete: `lookahead_hours` after the midnight that ends the day."""
     return datetime.combine(day, time(), UTC) + timedelta(days=1, hours=lookahead_hours)
 
 
 def _overrides(params: dict[str, Any]) -> dict[str, Any]:
-    asked = {k: params.get(k) for k in ("training_days", "roc_auc_threshold")}
-    given = {k: v for k, v in asked.items() if v is not None}
-    # The form's defaults must not overrule an installation that never promotes, or that promotes backfills.
+    optional = {name: params.get(name) for name in ("training_days", "roc_auc_threshold")}
+    given = {name: value for name, value in optional.items() if value is not None}
+    # The form's defaults must not override an installation that never promotes, or that promotes backfills.
     switches = {"promote": False} if not params.get("promote", True) else {}
     return given | switches | ({"promote_backfills": True} if params.get("promote_backfills") else {})
 
 
-def _refuse_unknown(conf: dict[str, Any], known: Collection[str]) -> None:
-    if unknown := sorted(set(conf) - set(known)):
+def _reject_unknown(conf: dict[str, Any], param_names: Collection[str]) -> None:
+    if unknown := sorted(set(conf) - set(param_names)):
         raise SettingsError(
             f"param {unknown[0]}",
             found="no param of that name",
-            expected=f"one of {', '.join(known)}",
-            fix="Correct it in the run's configuration.",
+            expected=f"one of {', '.join(param_names)}",
+            fix="Correct the run's configuration.",
         )

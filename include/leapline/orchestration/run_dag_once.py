@@ -1,8 +1,8 @@
-"""One run of the `retrain` DAG in this process, task after task, no scheduler: the demo's way, and the tests'.
+"""Runs the `retrain` DAG once in this process, task after task, without a scheduler; used by the demo and the tests.
 
     python -m leapline.orchestration.run_dag_once --conf '{"date": "2026-03-01"}' --progress FD
 
-Writes a JSON line to the file descriptor for each thing that happens, `{"task", "state", "seconds"}`, and at the end
+Writes one JSON line to the file descriptor per event, `{"task", "state", "seconds"}`, and a last one with
 `{"run_id", "state", "tasks": {task: state}, "error"}`.
 """
 
@@ -21,62 +21,66 @@ DAG_ID = "retrain"
 
 
 class Progress:
-    """Airflow's listener of task states: says each one, and keeps the last error."""
+    """An Airflow listener that writes every task's state and keeps the last error.
+
+    Args:
+        out: receives one JSON line per event.
+    """
 
     def __init__(self, out: IO[str]) -> None:
         self._out = out
-        self._began = time.monotonic()
+        self._started = time.monotonic()
         self.error = ""
 
-    def say(self, **event: Any) -> None:
-        """One line, at once."""
+    def write(self, **event: Any) -> None:
+        """Write one event and flush."""
         print(json.dumps(event), file=self._out, flush=True)
 
     @hookimpl
     def on_task_instance_running(self, task_instance: Any) -> None:
-        """A task begins."""
-        self._began = time.monotonic()
-        self.say(task=task_instance.task_id, state="running", seconds=0.0)
+        """Write that a task has started."""
+        self._started = time.monotonic()
+        self.write(task=task_instance.task_id, state="running", seconds=0.0)
 
     @hookimpl
     def on_task_instance_success(self, task_instance: Any) -> None:
-        """A task is done."""
+        """Write that a task has succeeded."""
         self._end(task_instance.task_id, "success")
 
     @hookimpl
     def on_task_instance_failed(self, task_instance: Any, error: Any) -> None:
-        """A task failed."""
+        """Write that a task has failed; keep its error."""
         self.error = f"{task_instance.task_id}: {error}"
         self._end(task_instance.task_id, "failed")
 
     def _end(self, task: str, state: str) -> None:
-        self.say(task=task, state=state, seconds=round(time.monotonic() - self._began, 3))
+        self.write(task=task, state=state, seconds=round(time.monotonic() - self._started, 3))
 
 
 def main() -> None:
-    """Run the DAG with the configuration of the command line."""
+    """Run the DAG with the configuration from the command line."""
     parser = argparse.ArgumentParser(prog="leapline.orchestration.run_dag_once")
     parser.add_argument("--conf", type=json.loads, default={}, help="the run's params, JSON")
-    parser.add_argument("--progress", type=int, default=1, metavar="FD", help="where the progress lines go")
+    parser.add_argument("--progress", type=int, default=1, metavar="FD", help="file descriptor for the events")
     args = parser.parse_args()
     with os.fdopen(args.progress, "w") as out:
-        run(args.conf, Progress(out))
+        run_dag(args.conf, Progress(out))
 
 
-def run(conf: dict[str, Any], progress: Progress) -> None:
-    """Run it, and say how it ended."""
+def run_dag(conf: dict[str, Any], progress: Progress) -> None:
+    """Run the DAG and write its final state."""
     bag = DagBag()
     if bag.import_errors:
-        progress.say(run_id="", state="failed", tasks={}, error=next(iter(bag.import_errors.values())))
+        progress.write(run_id="", state="failed", tasks={}, error=next(iter(bag.import_errors.values())))
         return
     dag = bag.dags[DAG_ID]
     for task in dag.tasks:
-        # Whoever waits before the screen is told at once, and decides.
+        # The caller waits for the result and decides whether to run again.
         task.retries = 0
     get_listener_manager().add_listener(progress)
-    done = dag.test(run_conf=conf, logical_date=datetime.now(UTC))
-    tasks = {ti.task_id: str(ti.state) for ti in done.get_task_instances()}
-    progress.say(run_id=done.run_id, state=str(done.state), tasks=tasks, error=progress.error)
+    run = dag.test(run_conf=conf, logical_date=datetime.now(UTC))
+    tasks = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
+    progress.write(run_id=run.run_id, state=str(run.state), tasks=tasks, error=progress.error)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The Models page in Airflow's web UI: what it tells, read from the lake's files, and how it is served."""
+"""The Models page in Airflow's web UI: its data, read from the lake's files, and the web app that serves it."""

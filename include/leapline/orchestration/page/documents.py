@@ -1,4 +1,4 @@
-"""Cards, plots and Data Docs: files of the lake as pages, nothing outside of the folder that was meant."""
+"""Model cards, plots and Data Docs: files of the lake as web pages, restricted to the folders they belong to."""
 
 import re
 from html import escape
@@ -9,18 +9,18 @@ from leapline.quality.check import DOCS
 from leapline.settings import Settings
 from leapline.storage import Lake
 
-# A card has links and pictures beside it, and is a page of its own in the frame: it needs a way back.
+# A card opens as a page of its own inside Airflow's frame, so it needs a link back.
 _CARD = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
-<script src="{up}static/theme.js"></script>
-<link rel="stylesheet" href="{up}static/page.css">
+<script src="{base}static/theme.js"></script>
+<link rel="stylesheet" href="{base}static/page.css">
 </head>
 <body class="card-page">
-<nav><a href="{up}">&larr; Models</a></nav>
+<nav><a href="{base}">&larr; Models</a></nav>
 <main>
 {body}
 </main>
@@ -30,18 +30,21 @@ _CARD = """<!doctype html>
 
 
 def model_folder(settings: Settings, model_id: str) -> Path | None:
-    """The papers of a published model."""
+    """Return the folder of a published model, or None if there is no such model."""
     lake = Lake(settings.home)
-    # Looked up among the names there are: what is asked for never becomes a path.
+    # Compared with the existing names: user input never becomes a path.
     return lake.current("models", model_id) if model_id in lake.keys("models") else None
 
 
-def card(folder: Path | None, up: str) -> str | None:
-    """The model card as HTML; text of the card that looks like HTML stays text.
+def card(folder: Path | None, base: str) -> str | None:
+    """Return the model card as an HTML page; HTML markup in the card's text is escaped.
 
     Args:
-        folder: where `card.md` is.
-        up: the way from the card's address to the Models page.
+        folder: the folder that contains `card.md`.
+        base: relative URL from the card to the Models page.
+
+    Returns:
+        None if there is no card.
     """
     from markdown_it import MarkdownIt
 
@@ -50,38 +53,38 @@ def card(folder: Path | None, up: str) -> str | None:
         return None
     text = path.read_text(encoding="utf-8")
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
-    # Wide tables scroll by themselves, and by keyboard too.
+    # Wide tables scroll on their own, also by keyboard.
     body = body.replace("<table>", '<div class="scroll" tabindex="0" role="region" aria-label="table"><table>')
     body = body.replace("</table>", "</table></div>")
-    return _CARD.format(title=escape(text.splitlines()[0].lstrip("# ") if text else "Model card"), up=up, body=body)
+    return _CARD.format(title=escape(text.splitlines()[0].lstrip("# ") if text else "Model card"), base=base, body=body)
 
 
 def verdict_folder(settings: Settings, day: str) -> Path | None:
-    """Where a day's verdict and card are."""
+    """Return the folder of a day's verdict and card."""
     return current(Lake(settings.home), "verdicts", day)
 
 
 def day_plot(settings: Settings, day: str, name: str) -> Path | None:
-    """A picture of a day's evaluation."""
+    """Return a plot of a day's evaluation."""
     folder = current(Lake(settings.home), "evaluations", day)
     return below(folder / "plots", name) if folder else None
 
 
 def data_doc(settings: Settings, day: str, name: str) -> Path | None:
-    """A file of the day's Data Docs."""
+    """Return a file of the day's Data Docs."""
     folder = current(Lake(settings.home), "checks", day)
     return below(folder / DOCS, name) if folder else None
 
 
-def with_way_back(page: str, up: str) -> str:
-    """A page of the Data Docs with a link to the Models page on top; inside Airflow's frame there is no other one."""
-    return re.sub(r"<body[^>]*>", lambda body: f'{body[0]}<p><a href="{up}">&larr; Models</a></p>', page, count=1)
+def with_back_link(page: str, base: str) -> str:
+    """Return a Data Docs page with a link to the Models page on top; Airflow's frame offers no other way back."""
+    return re.sub(r"<body[^>]*>", lambda body: f'{body[0]}<p><a href="{base}">&larr; Models</a></p>', page, count=1)
 
 
 def below(folder: Path, name: str) -> Path | None:
-    """The file `name` if it truly lies in `folder`, links and dots resolved."""
+    """Return the file `name` if it lies inside `folder` after resolving links and dots."""
     try:
         path = (folder / name).resolve()
         return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
-    except (OSError, ValueError):  # a name that no file can have
+    except (OSError, ValueError):  # not a valid file name
         return None
