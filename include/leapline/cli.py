@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import date, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -25,6 +25,9 @@ from leapline.runtime.context import STEP_DESCRIPTIONS, STEPS, RunContext, new_r
 from leapline.runtime.step import parse_overrides, perform
 from leapline.settings import PREFIX, Settings
 from leapline.storage import Lake
+
+if TYPE_CHECKING:
+    from leapline.records.candidates import Candidate
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -122,23 +125,39 @@ def run(
 
 @app.command()
 def models(as_json: AsJson = False) -> None:
-    """The candidates that were judged, their verdicts, and what serves."""
-    from leapline.records.candidates import listing
+    """The judged candidates, their verdicts, and what is serving."""
+    from leapline.records.candidates import candidates
+    from leapline.records.serving_state import serving_state
 
-    rows = listing(Settings.load())
+    settings = Settings.load()
+    serving = serving_state(settings)
+    rows = [_candidate_row(row, serving.tags_of(row.digest)) for row in candidates(Lake(settings.home))][::-1]
     if as_json:
         print(json.dumps(rows, indent=1))
         return
-    # What one copies is never cut, however narrow the terminal.
+    # Values that people copy are never truncated, however narrow the terminal.
     table = Table(whole("model"), whole("data day"), "ROC AUC", "average precision", "tags", "verdict", title="Models")
     for row in rows:
         shown = [row[k] for k in ("model_id", "data_day", "roc_auc", "average_precision", "tags", "verdict")]
         table.add_row(*map(_cell, shown))
-    out.print(table if rows else "No model was judged yet. `make demo` makes and publishes one.")
-    if any(row["tags"] == "?" for row in rows):
+    out.print(table if rows else "No model has been judged yet. `make demo` trains and publishes one.")
+    if serving.problem:
         err.print(
-            "What serves is not known: the registry does not answer. `leapline registry start` starts a local one."
+            "The registry does not answer, so what is serving is unknown. `leapline registry start` starts a local one."
         )
+
+
+def _candidate_row(row: "Candidate", tags: str) -> dict[str, Any]:
+    return {
+        "model_id": row.model_id,
+        "data_day": row.data_day,
+        "roc_auc": row.roc_auc,
+        "average_precision": row.average_precision,
+        "verdict": row.summary,
+        "result": row.result,
+        "tags": tags,
+        "digest": row.digest,
+    }
 
 
 @app.command()
@@ -204,7 +223,7 @@ def rollback(
 @app.command()
 def ledger(as_json: AsJson = False) -> None:
     """Who moved which tag when and why."""
-    from leapline.records.candidates import ledger_rows
+    from leapline.records.serving_state import ledger_rows
 
     rows = ledger_rows(Settings.load())
     if as_json:

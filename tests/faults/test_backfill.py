@@ -11,7 +11,8 @@ import pytest
 from leapline.deployment.factory import registry
 from leapline.local.registry_service import LocalRegistry
 from leapline.records import history
-from leapline.records.candidates import ledger_rows, listing
+from leapline.records.candidates import candidates
+from leapline.records.serving_state import ledger_rows
 from leapline.runtime.spark_cds import FEW_EVENTS
 from leapline.settings import Settings
 from leapline.storage import Lake
@@ -62,8 +63,8 @@ def process(settings: Settings, kind: str, *days: date) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-def digests(settings: Settings) -> dict[str, str]:
-    return {row["data_day"]: row["digest"] for row in listing(settings)}
+def digests(settings: Settings) -> dict[str, str | None]:
+    return {row.data_day: row.digest for row in candidates(Lake(settings.home))}
 
 
 def test_two_at_a_time_beside_a_nightly_run(tmp_path: Path) -> None:

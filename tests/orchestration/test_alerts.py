@@ -1,4 +1,4 @@
-"""Who is told of what: the alerts of real DAG runs, in the log, by mail and on Slack, and the rules behind them."""
+"""Alerts of real DAG runs, in the log, by mail and on Slack, and the rules that choose them."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import pytest
 from leapline.errors import SettingsError
 from leapline.local.airflow_env import AirflowInstance
 from leapline.local.airflow_run import RunOutcome, run_dag
-from leapline.orchestration.alerts import Message, _channel, _mail, messages, stale
+from leapline.orchestration.alerts import Message, channel_for, messages, send_mail, stale_champion
 from leapline.runtime.reports import report_path
 from leapline.serving.ledger import Entry, Ledger
 from leapline.settings import Settings
@@ -26,7 +26,7 @@ REFUSED = "Refused: ROC AUC 0.81 is under {{ 0.88 }}."
 
 @pytest.fixture
 def mail(stand_ins: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[MailServer]:
-    """A mail server, and the connection `post` to it; the line's steps are stood in for."""
+    """A mail server, and the connection `post` to it; the DAG runs stub steps."""
     with mail_server() as server:
         plain = {"disable_ssl": True, "disable_tls": True, "from_email": "leapline@shop.example"}
         connection = {"conn_type": "smtp", "host": "127.0.0.1", "port": server.port, "extra": plain}
@@ -51,24 +51,24 @@ def promoted(settings: Settings, model_id: str) -> None:
     )
 
 
-def test_a_refusal_and_an_old_champion_are_told_by_mail(folder: Path, mail: MailServer) -> None:
+def test_refusal_and_stale_champion_are_mailed(folder: Path, mail: MailServer) -> None:
     settings = settings_of(folder / "lake", alert_connections="post, nowhere")
     promoted(settings, "2026-02-01-0123456789ab")
     done = run(folder, settings, gate={"passed": False, "sentence": REFUSED})
     assert (done.state, done.error) == ("success", "")
-    refused, old = mail.letters
+    refused, stale = mail.letters
     assert refused["To"] == "night@shop.example"
     assert refused["Subject"] == "Leapline: Model refused, data of 2026-03-01"
-    text = refused.get_body(("html",)).get_content()  # type: ignore[union-attr]
-    assert REFUSED in text
-    assert "/plugin/models/leapline/?run=manual__" in text
-    assert old["Subject"] == "Leapline: Champion is old, data of 2026-03-01"
+    body = refused.get_body(("html",)).get_content()  # type: ignore[union-attr]
+    assert REFUSED in body
+    assert "/plugin/models/leapline/?run=manual__" in body
+    assert stale["Subject"] == "Leapline: Champion is stale, data of 2026-03-01"
     log = done.log.read_text()
     assert f"ALERT Model refused, data of 2026-03-01. {REFUSED} http" in log
     assert "Alert not sent to connection nowhere" in log
 
 
-def test_a_failed_check_is_told_by_mail_and_on_slack(
+def test_failed_data_check_is_mailed_and_sent_to_slack(
     folder: Path, mail: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = settings_of(folder / "lake2", alert_connections="team, post")
@@ -83,8 +83,8 @@ def test_a_failed_check_is_told_by_mail_and_on_slack(
     assert sentence in letter.get_body(("html",)).get_content()  # type: ignore[union-attr]
     [(path, posted)] = hook.posts
     assert path == "/services/T1/B2/secret"
-    title, told, link = posted["text"].split("\n")
-    assert (title, told) == ("*Leapline: Data check failed, data of 2026-03-01*", sentence)
+    title, text, link = posted["text"].split("\n")
+    assert (title, text) == ("*Leapline: Data check failed, data of 2026-03-01*", sentence)
     assert "/plugin/models/leapline/?run=manual__" in link
     log = done.log.read_text()
     assert "Alert not sent" not in log
@@ -92,7 +92,7 @@ def test_a_failed_check_is_told_by_mail_and_on_slack(
 
 
 class Ended:
-    """A task instance of which only its name and the run's facts are asked."""
+    """A task instance with its task id and the facts of its run."""
 
     def __init__(self, task_id: str, facts: dict[str, Any] | None) -> None:
         self.task_id, self._facts = task_id, facts
@@ -109,36 +109,37 @@ FACTS = {"day": "2026-03-01", "backfill": False}
     ("task", "facts", "summary", "exception", "titles"),
     [
         ("gate", FACTS, {"passed": True, "sentence": "Passed."}, None, []),
-        ("promote", FACTS, {"promoted": True}, None, []),
-        ("promote", FACTS, {"promoted": False}, None, ["Champion is old"]),
-        ("probe", FACTS, {"passed": False, "sentence": "Refused."}, None, ["Model refused", "Champion is old"]),
+        ("promote", FACTS, {"promoted": True, "why": "better"}, None, []),
+        ("promote", FACTS, {"promoted": False, "why": "older"}, None, ["Champion is stale"]),
+        ("probe", FACTS, {"passed": False, "sentence": "Refused."}, None, ["Model refused", "Champion is stale"]),
         ("gate", FACTS | {"backfill": True}, {"passed": False, "sentence": "Refused."}, None, ["Model refused"]),
-        ("train", FACTS, None, "no memory", ["Step train failed", "Champion is old"]),
+        ("train", FACTS, None, "no memory", ["Step train failed", "Champion is stale"]),
         ("resolve", None, None, "no such day", ["Step resolve failed"]),
     ],
 )
-def test_what_is_told(
+def test_messages_follow_from_the_end_of_a_task(
     tmp_path: Path, task: str, facts: Any, summary: Any, exception: str | None, titles: list[str]
 ) -> None:
     settings = Settings.load(home=tmp_path)
     promoted(settings, "2026-02-22-0123456789ab")
     if summary:
-        write_json(report_path(settings, "night", task), {"step": task, "ok": True, "summary": summary})
-    context = {"ti": Ended(task, facts), "run_id": "night", "exception": exception}
+        report = {"step": task, "run_id": "run", "ok": True, "summary": summary}
+        write_json(report_path(settings, "run", task), report)
+    context = {"ti": Ended(task, facts), "run_id": "run", "exception": exception}
     assert [message.title.split(",")[0] for message in messages(settings, context)] == titles
 
 
-@pytest.mark.parametrize(("days", "told"), [(7, True), (8, False)])
-def test_old_is_a_setting(tmp_path: Path, days: int, told: bool) -> None:
+@pytest.mark.parametrize(("days", "alerted"), [(7, True), (8, False)])
+def test_stale_champion_days_is_a_setting(tmp_path: Path, days: int, alerted: bool) -> None:
     settings = Settings.load(home=tmp_path, stale_champion_days=days)
-    assert stale(settings, DAY) == ""
+    assert stale_champion(settings, DAY) == ""
     promoted(settings, "2026-02-22-0123456789ab")
-    assert bool(stale(settings, DAY)) is told
+    assert bool(stale_champion(settings, DAY)) is alerted
 
 
-def test_a_way_that_is_not_open_is_named(tmp_path: Path) -> None:
+def test_unusable_channel_is_rejected_by_name(tmp_path: Path) -> None:
     settings, message = Settings.load(home=tmp_path), Message("a", "b", "c")
     with pytest.raises(SettingsError, match=r"connection x: found type 'http'; expected one of smtp, slackwebhook"):
-        _channel("x", "http")
-    with pytest.raises(SettingsError, match="LEAPLINE_ALERT_MAIL_TO: found nothing"):
-        _mail(settings, "post", message)
+        channel_for("x", "http")
+    with pytest.raises(SettingsError, match="LEAPLINE_ALERT_MAIL_TO: found no value"):
+        send_mail(settings, "post", message)

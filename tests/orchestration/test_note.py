@@ -1,4 +1,4 @@
-"""A run's outcome in one sentence."""
+"""The note on a run: how it ended, in one sentence."""
 
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,26 @@ ERROR = str(NoEventsError("events", found="none", expected="some", fix="Look."))
         ({"extract": {"lines": 3}}, ""),
         ({"gate": {"passed": False, "sentence": "Refused: too low."}}, "Refused: too low."),
         ({"gate": PASSED, "probe": {"passed": False, "sentence": "Refused: row 7."}}, "Refused: row 7."),
-        ({"gate": PASSED, "promote": {"promoted": True, "model_id": "m1", "why": "0.9."}}, "Champion: m1. 0.9."),
-        ({"promote": {"promoted": False, "model_id": "m1", "why": "old"}}, "Published, not promoted: m1. old"),
-        ({"extract": ERROR}, f"extract failed: {ERROR}"),
+        (
+            {"gate": PASSED, "promote": {"promoted": True, "model_id": "m1", "why": "Passed: 0.9."}},
+            "Promoted: Passed: 0.9.",
+        ),
+        ({"gate": PASSED}, ""),
+        (
+            {"promote": {"promoted": False, "model_id": "m1", "why": "it is older", "verdict": "Passed."}},
+            "Published: Passed. Not promoted: it is older.",
+        ),
+        (
+            {"promote": {"promoted": False, "is_champion": True, "why": "same image", "verdict": "Passed."}},
+            "Champion reproduced: Passed. This image is already the champion.",
+        ),
+        ({"extract": ERROR}, f"Failed in extract: {ERROR}"),
     ],
 )
-def test_note(tmp_path: Path, reports: dict[str, Any], note: str) -> None:
+def test_note_states_how_the_run_ended(tmp_path: Path, reports: dict[str, Any], note: str) -> None:
     settings = Settings.load(home=tmp_path)
-    for step, told in reports.items():
-        bad = {"ok": False, "error": {"text": told}} if isinstance(told, str) else {"ok": True, "summary": told}
-        write_json(report_path(settings, "night", step), bad)
-    assert run_note(settings, "night") == note
+    for step, content in reports.items():
+        failed = isinstance(content, str)
+        report = {"ok": False, "error": {"text": content}} if failed else {"ok": True, "summary": content}
+        write_json(report_path(settings, "run", step), {"step": step, "run_id": "run", **report})
+    assert run_note(settings, "run") == note

@@ -1,4 +1,4 @@
-"""What the Models page tells of a lake, in all its states."""
+"""The data of the Models page, for a lake in each of its states."""
 
 import os
 from datetime import date
@@ -27,15 +27,15 @@ def past_runs(settings: Settings) -> PastRuns:
     return PastRuns(settings)
 
 
-def test_no_run_yet(settings: Settings) -> None:
+def test_lake_without_runs_gives_an_empty_page(settings: Settings) -> None:
     assert runs.listed(settings) == []
     assert runs.detail(settings) is None
     assert models.candidates(settings) == {"rows": [], "more": False}
-    assert models.nights(settings) == []
+    assert models.days(settings) == []
     assert models.ledger(settings) == {"rows": [], "total": 0, "problem": ""}
 
 
-def test_a_promoted_night(settings: Settings, past_runs: PastRuns) -> None:
+def test_promoted_run_has_curves_rules_and_image(settings: Settings, past_runs: PastRuns) -> None:
     digest = past_runs.add(LAST)
     run = runs.detail(settings)
     assert run
@@ -50,10 +50,10 @@ def test_a_promoted_night(settings: Settings, past_runs: PastRuns) -> None:
     assert run["model"]["importances"]["n_cart_adds"] == 0.176
     [row] = models.candidates(settings)["rows"]
     assert (row["digest"], row["card"]) == (digest, f"models/{row['model_id']}/card")
-    assert models.nights(settings)[0]["promoted"]
+    assert models.days(settings)[0]["promoted"]
 
 
-def test_a_refused_night(settings: Settings, past_runs: PastRuns) -> None:
+def test_refused_run_has_its_reason_and_no_image(settings: Settings, past_runs: PastRuns) -> None:
     past_runs.add(LAST, skill=1.0)
     run = runs.detail(settings)
     assert run
@@ -65,7 +65,7 @@ def test_a_refused_night(settings: Settings, past_runs: PastRuns) -> None:
     assert (row["model_id"], row["passed"], row["card"]) == (None, False, "days/2026-03-30/card")
 
 
-def test_a_failed_night(settings: Settings, past_runs: PastRuns) -> None:
+def test_failed_run_has_its_error(settings: Settings, past_runs: PastRuns) -> None:
     past_runs.add_failed(LAST, DataCheckError("events", found="2 broken", expected="none", fix="Look."))
     run = runs.detail(settings)
     assert run
@@ -74,7 +74,7 @@ def test_a_failed_night(settings: Settings, past_runs: PastRuns) -> None:
     assert (run["model"], run["rules"], run["data"]["events"]) == (None, [], 43706)
 
 
-def test_curves_of_a_later_run_are_not_shown_for_the_earlier(settings: Settings, past_runs: PastRuns) -> None:
+def test_curves_of_a_later_run_are_not_shown_for_the_earlier_one(settings: Settings, past_runs: PastRuns) -> None:
     past_runs.add(LAST)
     first = runs.detail(settings)
     assert first
@@ -95,7 +95,7 @@ def test_runs_are_listed_newest_first_and_found_by_id(settings: Settings, past_r
     assert runs.detail(settings, "../../etc") is None
 
 
-def test_the_last_night_is_neither_a_backfill_nor_at_work(settings: Settings, past_runs: PastRuns) -> None:
+def test_last_run_is_neither_a_backfill_nor_unfinished(settings: Settings, past_runs: PastRuns) -> None:
     for day in days(LAST, 2):
         past_runs.add(day)
     summary = {"passed": True, "sentence": "Passed."}
@@ -114,7 +114,7 @@ def _report(step: str, run_id: str, summary: dict[str, object]) -> dict[str, obj
     return {"step": step, "day": "2026-02-01", "run_id": run_id, "ok": True, "summary": summary, "seconds": 1.0}
 
 
-def test_a_damaged_file_takes_only_itself_off_the_page(settings: Settings, past_runs: PastRuns) -> None:
+def test_damaged_file_removes_only_itself_from_the_page(settings: Settings, past_runs: PastRuns) -> None:
     past_runs.add(LAST)
     lake = Lake(settings.home)
     (lake.current("evaluations", LAST) / "curves.json").write_text("{")
@@ -128,7 +128,7 @@ def test_a_damaged_file_takes_only_itself_off_the_page(settings: Settings, past_
     assert models.candidates(settings)["rows"]
 
 
-def test_four_hundred_candidates_come_in_pages(settings: Settings, past_runs: PastRuns) -> None:
+def test_four_hundred_candidates_are_paged(settings: Settings, past_runs: PastRuns) -> None:
     lake = Lake(settings.home)
     past_runs.add(LAST)
     model_id = lake.keys("models")[0]
@@ -144,7 +144,7 @@ def test_four_hundred_candidates_come_in_pages(settings: Settings, past_runs: Pa
     assert len({row["key"] for row in seen}) == len(seen) == 400
 
 
-def test_a_card_shows_markup_as_text(settings: Settings, past_runs: PastRuns) -> None:
+def test_card_shows_markup_as_text(settings: Settings, past_runs: PastRuns) -> None:
     past_runs.add(LAST)
     model_id = Lake(settings.home).keys("models")[0]
     page = documents.card(documents.model_folder(settings, model_id), "../../")
@@ -159,7 +159,7 @@ def test_a_card_shows_markup_as_text(settings: Settings, past_runs: PastRuns) ->
 @pytest.mark.parametrize(
     "name", ["../result.json", "/etc/passwd", "..%2fresult.json", "a\0b", "", "missing.html", "out"]
 )
-def test_nothing_outside_of_the_data_docs(settings: Settings, past_runs: PastRuns, name: str) -> None:
+def test_files_outside_of_the_data_docs_are_not_served(settings: Settings, past_runs: PastRuns, name: str) -> None:
     past_runs.add(LAST)
     docs = Lake(settings.home).current("checks", LAST) / "data_docs"
     (docs / "out").symlink_to(docs.parent / "result.json")

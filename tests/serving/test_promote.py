@@ -13,29 +13,29 @@ import pytest
 
 from leapline.errors import RegistryError, StorageError
 from leapline.serving.ledger import Ledger
-from leapline.serving.promote import CHAMPION, PREVIOUS, Champion, Order
+from leapline.serving.promote import CHAMPION_TAG, PREVIOUS_TAG, ChampionTags, PromotionRequest
 from leapline.serving.registry import Registry
 from tests.fakes.registry_proxy import Fault, RegistryProxy
 from tests.serving.conftest import MakeImage
 
-ORDER = Order(who="airflow", why="it passed", run_id="r1", when=datetime(2026, 3, 2, 1, tzinfo=UTC))
+REQUEST = PromotionRequest(who="airflow", why="it passed", run_id="r1", when=datetime(2026, 3, 2, 1, tzinfo=UTC))
 Publish = Callable[[str], str]
 
 
 @pytest.fixture
-def champion(registry: Registry, tmp_path: Path) -> Champion:
-    return Champion(registry, Ledger(tmp_path / "ledger" / "ledger.jsonl"))
+def champion(registry: Registry, tmp_path: Path) -> ChampionTags:
+    return ChampionTags(registry, Ledger(tmp_path / "ledger" / "ledger.jsonl"))
 
 
-def run(number: int) -> Order:
-    return replace(ORDER, run_id=f"r{number}")
+def run(number: int) -> PromotionRequest:
+    return replace(REQUEST, run_id=f"r{number}")
 
 
 def tags(registry: Registry) -> tuple[str | None, str | None]:
-    return registry.digest(CHAMPION), registry.digest(PREVIOUS)
+    return registry.digest(CHAMPION_TAG), registry.digest(PREVIOUS_TAG)
 
 
-def test_first_second_and_rollback(champion: Champion, registry: Registry, published: Publish) -> None:
+def test_first_second_and_rollback(champion: ChampionTags, registry: Registry, published: Publish) -> None:
     one, two = published("2026-03-01"), published("2026-03-02")
     assert champion.promote(one, run(1), expected_current=None).moved
     assert tags(registry) == (one, None)
@@ -54,7 +54,7 @@ def test_first_second_and_rollback(champion: Champion, registry: Registry, publi
     ]
 
 
-def test_a_repeated_task_changes_nothing(champion: Champion, registry: Registry, published: Publish) -> None:
+def test_a_repeated_task_changes_nothing(champion: ChampionTags, registry: Registry, published: Publish) -> None:
     one, two = published("2026-03-01"), published("2026-03-02")
     champion.promote(one, run(1), expected_current=None)
     for _ in range(2):
@@ -67,7 +67,7 @@ def test_a_repeated_task_changes_nothing(champion: Champion, registry: Registry,
 
 
 def test_not_against_another_champion_than_the_verdicts(
-    champion: Champion, registry: Registry, published: Publish
+    champion: ChampionTags, registry: Registry, published: Publish
 ) -> None:
     one, two, three = (published(f"2026-03-0{day}") for day in (1, 2, 3))
     champion.promote(two, run(1), expected_current=None)
@@ -79,7 +79,7 @@ def test_not_against_another_champion_than_the_verdicts(
     assert tags(registry) == (two, None)
 
 
-def test_never_to_an_older_data_day_unless_told(champion: Champion, registry: Registry, published: Publish) -> None:
+def test_never_to_an_older_data_day_unless_told(champion: ChampionTags, registry: Registry, published: Publish) -> None:
     old, new = published("2026-02-01"), published("2026-03-02")
     champion.promote(new, run(1), expected_current=None)
     refused = champion.promote(old, run(2), expected_current=new)
@@ -91,7 +91,7 @@ def test_never_to_an_older_data_day_unless_told(champion: Champion, registry: Re
 
 
 def test_an_image_without_a_data_day_is_not_promoted_over_one(
-    champion: Champion, registry: Registry, published: Publish, make_image: MakeImage
+    champion: ChampionTags, registry: Registry, published: Publish, make_image: MakeImage
 ) -> None:
     one = published("2026-03-01")
     champion.promote(one, run(1), expected_current=None)
@@ -101,13 +101,13 @@ def test_an_image_without_a_data_day_is_not_promoted_over_one(
     assert "unknown" in champion.promote(unknown, run(2), expected_current=one).why
 
 
-def test_rollback_without_a_previous_one(champion: Champion, published: Publish) -> None:
+def test_rollback_without_a_previous_one(champion: ChampionTags, published: Publish) -> None:
     champion.promote(published("2026-03-01"), run(1), expected_current=None)
     with pytest.raises(RegistryError, match=r"previous.*--to MODEL_ID"):
         champion.rollback(run(2))
 
 
-def test_a_damaged_ledger_stops_the_move(champion: Champion, registry: Registry, published: Publish) -> None:
+def test_a_damaged_ledger_stops_the_move(champion: ChampionTags, registry: Registry, published: Publish) -> None:
     champion.ledger.path.parent.mkdir()
     champion.ledger.path.write_text("?\n")
     with pytest.raises(StorageError):
@@ -123,15 +123,15 @@ STEPS = {
 }
 CODE = """
 import sys; from datetime import datetime, UTC; from pathlib import Path
-from leapline.serving.ledger import Ledger; from leapline.serving.promote import Champion, Order
+from leapline.serving.ledger import Ledger; from leapline.serving.promote import ChampionTags, PromotionRequest
 from leapline.serving.registry import Registry
 image, crane, ledger, action, digest, current, run = sys.argv[1:]
-champion = Champion(Registry(image, Path(crane)), Ledger(Path(ledger)))
-order = Order("airflow", "it passed", run, datetime(2026, 3, 2, tzinfo=UTC))
+champion = ChampionTags(Registry(image, Path(crane)), Ledger(Path(ledger)))
+request = PromotionRequest("airflow", "it passed", run, datetime(2026, 3, 2, tzinfo=UTC))
 if action == "promote":
-    champion.promote(digest, order, expected_current=current)
+    champion.promote(digest, request, expected_current=current)
 else:
-    champion.rollback(order)
+    champion.rollback(request)
 """
 
 
@@ -139,7 +139,7 @@ else:
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("same_run", [True, False], ids=["retried task", "new run"])
 def test_kill_at_every_step(
-    champion: Champion, registry: Registry, published: Publish, registry_address: str, crane: Path,
+    champion: ChampionTags, registry: Registry, published: Publish, registry_address: str, crane: Path,
     action: str, step: str, same_run: bool,
 ) -> None:  # fmt: skip
     one, two, three = (published(f"2026-03-0{day}") for day in (1, 2, 3))
@@ -155,19 +155,19 @@ def test_kill_at_every_step(
         assert fault.held.wait(20)
         subprocess.run(["kill", "-9", "--", f"-{process.pid}"], check=True)
         assert process.wait(10) == -signal.SIGKILL
-    assert registry.digest(CHAMPION) in (two, wanted[0])
+    assert registry.digest(CHAMPION_TAG) in (two, wanted[0])
 
-    order = run(3) if same_run else run(4)
+    request = run(3) if same_run else run(4)
     if action == "promote":
-        champion.promote(three, order, expected_current=two)
+        champion.promote(three, request, expected_current=two)
     else:
-        champion.rollback(order)
+        champion.rollback(request)
     assert tags(registry) == wanted
     assert [(e.before, e.after, e.run_id) for e in champion.ledger.entries()[2:]] == [(two, wanted[0], "r3")]
 
 
 def test_an_interrupted_move_yields_to_a_later_hand(
-    champion: Champion, registry: Registry, published: Publish, registry_address: str, crane: Path
+    champion: ChampionTags, registry: Registry, published: Publish, registry_address: str, crane: Path
 ) -> None:
     """Someone without this lake moved the tag after the kill: his move stands."""
     one, two, three = (published(f"2026-03-0{day}") for day in (1, 2, 3))
@@ -176,15 +176,15 @@ def test_an_interrupted_move_yields_to_a_later_hand(
         proxy.faults.append(Fault("PUT", "/manifests/champion", status=503, times=10**6))
         image = registry.image.replace(registry_address, proxy.address)
         with pytest.raises(RegistryError):
-            Champion(Registry(image, crane, budget_s=1), champion.ledger).promote(two, run(2), expected_current=one)
-    registry.tag(three, CHAMPION)
+            ChampionTags(Registry(image, crane, budget_s=1), champion.ledger).promote(two, run(2), expected_current=one)
+    registry.tag(three, CHAMPION_TAG)
     assert not champion.promote(two, run(3), expected_current=one).moved
-    assert registry.digest(CHAMPION) == three
+    assert registry.digest(CHAMPION_TAG) == three
     assert [e.run_id for e in champion.ledger.entries()] == ["r1"]
 
 
 def test_two_runs_at_once_give_one_winner(
-    champion: Champion, registry: Registry, published: Publish, crane: Path
+    champion: ChampionTags, registry: Registry, published: Publish, crane: Path
 ) -> None:
     one, two, three = (published(f"2026-03-0{day}") for day in (1, 2, 3))
     champion.promote(one, run(1), expected_current=None)

@@ -16,7 +16,8 @@ from leapline.features import spec as specs
 from leapline.local.registry_service import LocalRegistry
 from leapline.modelling import delayed_labels
 from leapline.records import history, verdicts
-from leapline.records.candidates import ledger_rows, listing
+from leapline.records.candidates import candidates
+from leapline.records.serving_state import ledger_rows
 from leapline.runtime.context import RunContext
 from leapline.serving.image import build
 from leapline.settings import Settings
@@ -91,7 +92,7 @@ def test_the_first_champion_is_judged_by_absolute_rules(
     assert first_night["gate"]["champion_state"] == "none: there is no champion yet"
     assert "champion" not in {rule["name"] for rule in first_night["gate"]["rules"]}
     assert first_night["promote"]["promoted"], first_night["promote"]
-    verdict = verdicts.final(lake, SECOND)
+    verdict = verdicts.effective_verdict(lake, SECOND)
     names = [rule["name"] for rule in verdict["rules"]]
     assert names[-2:] == ["probe_parity", "probe_latency"]
     assert verdict["passed"]
@@ -173,9 +174,9 @@ def test_a_skew_between_spark_and_the_image(settings: Settings, lake: Lake, fift
     probed = do(settings, FIFTH, "probe")["probe"]
     assert not probed["passed"]
     assert "1 rows differ from Spark" in probed["sentence"]
-    verdict = verdicts.final(lake, FIFTH)
+    verdict = verdicts.effective_verdict(lake, FIFTH)
     assert [rule["name"] for rule in verdict["rules"] if not rule["passed"]] == ["probe_parity"]
-    assert {row["result"] for row in listing(settings) if row["data_day"] == "2026-03-05"} == {"refused"}
+    assert {row.result for row in candidates(lake) if row.data_day == "2026-03-05"} == {"refused"}
 
 
 def test_an_image_that_answers_too_late(settings: Settings, lake: Lake, fifth: dict[str, Any]) -> None:

@@ -14,6 +14,8 @@ from leapline.evaluation.bootstrap import Comparison
 from leapline.evaluation.champion import Rival
 from leapline.evaluation.slices import Slice
 from leapline.evaluation.verdict import Evidence, Limits, Verdict, decide
+from leapline.records.verdicts import TO_BE_PROBED, effective_verdict, verdict_document
+from leapline.runtime.context import RunContext
 from leapline.runtime.reports import describe, report_path
 from leapline.serving.ledger import Entry, Ledger
 from leapline.settings import Settings
@@ -127,8 +129,13 @@ class PastRuns:
         evidence = Evidence(measured, _training_days(day), 853, IMPORTANCES, SLICES, champion, VERSUS_MARKOV)
         verdict = decide(evidence, Limits())
         with self.lake.attempt("verdicts", day) as out:
-            write_json(out / "verdict.json", verdict.as_dict())
+            result = TO_BE_PROBED if verdict.passed else "refused"
+            write_json(out / "verdict.json", verdict_document(verdict, RunContext(day, "run"), champion, result))
             (out / "card.md").write_text(_card(day, verdict.summary))
+        if verdict.passed:
+            final = verdict_document(verdict, RunContext(day, "run"), champion, "published") | {"gate": out.name}
+            with self.lake.attempt("probes", day) as probed:
+                write_json(probed / "verdict.json", final)
         return verdict
 
     def _publish(self, day: date, measured: metrics.Metrics, verdict: Verdict) -> str:
@@ -144,7 +151,7 @@ class PastRuns:
         }
         with self.lake.attempt("models", model_id) as out:
             write_json(out / "publication.json", publication | {"metrics": numbers})
-            write_json(out / "verdict.json", verdict.as_dict())
+            write_json(out / "verdict.json", effective_verdict(self.lake, day))
             (out / "card.md").write_text(_card(day, verdict.summary))
             plots_folder = self.lake.current("evaluations", day) / "plots"
             if plots_folder.is_dir():

@@ -20,7 +20,7 @@ from leapline.local.airflow_env import AirflowInstance
 from leapline.local.registry_service import local_registry
 from leapline.serving.image import build
 from leapline.serving.layout import index_digest
-from leapline.serving.promote import CHAMPION, PREVIOUS
+from leapline.serving.promote import CHAMPION_TAG, PREVIOUS_TAG
 from leapline.settings import Settings
 from leapline.storage import Lake
 from tests.conftest import ROOT
@@ -119,7 +119,7 @@ def _register(settings: Settings, past_runs: PastRuns, folder: Path) -> tuple[st
         repository.push(layout, model_id)
         past_runs.image_is(model_id, index_digest(layout), settings.image)
         past_runs.promote(day, index_digest(layout), model_id=model_id)
-    for model_id, tag in zip(ids[-2:], (PREVIOUS, CHAMPION), strict=True):
+    for model_id, tag in zip(ids[-2:], (PREVIOUS_TAG, CHAMPION_TAG), strict=True):
         repository.tag(model_id, tag)
     return ids[-1], ids[-2]
 

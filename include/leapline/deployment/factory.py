@@ -1,40 +1,40 @@
-"""Where a run finds the registry and the tools that make images."""
+"""The registry and the champion's tags of an installation, made from its settings."""
 
 import getpass
 from datetime import UTC, datetime
 
 from leapline.serving.ledger import Ledger
-from leapline.serving.promote import Champion, Order
+from leapline.serving.promote import ChampionTags, PromotionRequest
 from leapline.serving.registry import Registry
 from leapline.settings import Settings
 
 
 def registry(settings: Settings) -> Registry:
-    """The image's repository.
+    """Return the repository of the scoring image.
 
     Raises:
-        RegistryError: nothing answers there.
+        RegistryError: the registry does not answer.
     """
-    found = Registry(settings.image, settings.tools / "bin" / "crane")
-    found.ping()
-    return found
+    repository = Registry(settings.image, settings.tools / "bin" / "crane")
+    repository.ping()
+    return repository
 
 
-def champion(settings: Settings) -> Champion:
-    """The tags `champion` and `previous`, with their ledger.
+def champion_tags(settings: Settings) -> ChampionTags:
+    """Return the tags `champion` and `previous` with their ledger.
 
     Raises:
-        RegistryError: nothing answers there.
+        RegistryError: the registry does not answer.
     """
-    return Champion(registry(settings), Ledger(settings.ledger))
+    return ChampionTags(registry(settings), Ledger(settings.ledger))
 
 
-def order(run_id: str, why: str, who: str = "") -> Order:
-    """A move of a tag, as the ledger will tell it; its time is the clock's, for it happens now.
+def promotion_request(run_id: str, why: str, who: str = "") -> PromotionRequest:
+    """Return a request to move the champion, as the ledger records it, with the present time.
 
     Args:
-        run_id: the run that moves it.
+        run_id: of the run that moves it.
         why: one sentence.
-        who: the person who asked for it; the process's own user if nobody is named.
+        who: the person who asked for it; the user of this process if empty.
     """
-    return Order(who or getpass.getuser(), why, run_id, datetime.now(UTC))
+    return PromotionRequest(who or getpass.getuser(), why, run_id, datetime.now(UTC))

@@ -15,7 +15,7 @@ from leapline.evaluation.rules import Rule, above, at_least, below, refuse, shor
 from leapline.evaluation.slices import Slice
 
 MIN_DISTINCT_SCORES = 10
-CHAMPION = "champion"
+CHAMPION_RULE = "champion"
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def conclude(rules: Sequence[Rule]) -> Verdict:
 
 def without_champion(verdict: Verdict) -> Verdict:
     """What the verdict is by the model alone: the part that the same days, settings and code always give again."""
-    return conclude([rule for rule in verdict.rules if rule.name != CHAMPION])
+    return conclude([rule for rule in verdict.rules if rule.name != CHAMPION_RULE])
 
 
 def _good_enough(metrics: Metrics, limits: Limits) -> list[Rule]:
@@ -165,16 +165,16 @@ def _champion(champion: Rival, margin: float) -> Rule:
     limit = f"above -{short(margin)}"
     compared = champion.comparison
     if champion.state == "unknown":
-        return refuse(CHAMPION, limit, f"the champion could not be compared with: {champion.why}")
+        return refuse(CHAMPION_RULE, limit, f"the champion could not be compared with: {champion.why}")
     if compared is None or compared.interval is None:
-        return refuse(CHAMPION, limit, "the difference from the champion has no interval")
+        return refuse(CHAMPION_RULE, limit, "the difference from the champion has no interval")
     low, high = compared.interval
     found = f"ROC AUC minus champion {champion.model_id}'s: {compared.difference:+.4f} ({low:+.4f} to {high:+.4f})"
     if low > -margin:
         word = "better" if low > 0 else "not worse"
-        return Rule(CHAMPION, low, limit, True, f"{found}, {word} by the whole interval (limit: {limit})")
+        return Rule(CHAMPION_RULE, low, limit, True, f"{found}, {word} by the whole interval (limit: {limit})")
     word = "worse" if high < 0 else "perhaps worse"
-    return Rule(CHAMPION, low, limit, False, f"{found}: {word}, the interval must lie {limit}")
+    return Rule(CHAMPION_RULE, low, limit, False, f"{found}: {word}, the interval must lie {limit}")
 
 
 def _enough_data(evidence: Evidence, limits: Limits) -> list[Rule]:

@@ -82,7 +82,7 @@ def run_demo(settings: Settings, day: date, days: int, sessions_per_day: int, co
     with _step(console, f"The retrain DAG for {day}"):
         run = run_dag(settings, AirflowInstance(settings.tools / "airflow"), day, on_task=_task_printer(console))
         _require_success(run)
-    verdict = verdicts.final(Lake(settings.home), day)
+    verdict = verdicts.effective_verdict(Lake(settings.home), day)
     if not verdict["passed"]:
         console.print(f"\n[bold yellow]{verdict['summary']}[/]\nNothing was published. This is a normal outcome.")
         return

@@ -22,7 +22,7 @@ from leapline.modelling.examples import finished, read
 from leapline.serving.image import LABEL
 from leapline.serving.layout import unpack
 from leapline.serving.probe import host_architecture, probabilities, running
-from leapline.serving.promote import CHAMPION
+from leapline.serving.promote import CHAMPION_TAG
 from leapline.settings import Settings
 from leapline.storage import Lake
 
@@ -104,7 +104,7 @@ def _scored(
 @contextmanager
 def _pulled(settings: Settings) -> Iterator[Incumbent | None]:
     target = registry(settings)
-    digest = target.digest(CHAMPION)
+    digest = target.digest(CHAMPION_TAG)
     if digest is None:
         yield None
         return

@@ -109,5 +109,5 @@ def _judged_again(lake: Lake, settings: Settings, day: date, known: "pd.DataFram
         champion=compare_with_champion(settings, known, found.champion),
         baseline=compare_scores(settings, known, BASELINE),
     )
-    verdict = decide(evidence, verdicts.limits(settings))
+    verdict = decide(evidence, verdicts.gate_limits(settings))
     return {"roc_auc_now": evidence.metrics.roc_auc, "passed_now": verdict.passed, "verdict_now": verdict.summary}

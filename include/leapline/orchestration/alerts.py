@@ -1,7 +1,7 @@
-"""Who has to know: a refused model, a failed step, a champion that has grown old.
+"""Alerts: a refused model, a failed step, a stale champion.
 
-A notifier of Airflow's, called when a task ends. The task log always has the alert; the connections that the setting
-`alert_connections` names get it too. An alert that cannot be sent is told in the log and changes nothing else.
+An Airflow notifier that is called when a task ends. The alert is always written to the task log, and sent to the
+connections in the setting `alert_connections`. An alert that cannot be sent is logged as an error and changes nothing.
 """
 
 from collections.abc import Callable
@@ -12,10 +12,10 @@ from typing import Any
 
 from airflow.sdk import BaseHook, BaseNotifier, Context
 
-from leapline.errors import LeaplineError, SettingsError
+from leapline.errors import SettingsError
 from leapline.orchestration.links import page_url
-from leapline.runtime.reports import past_report
-from leapline.serving.ledger import Ledger
+from leapline.records.runs import run_outcome
+from leapline.records.serving_state import serving_state
 from leapline.settings import Settings
 
 
@@ -32,10 +32,10 @@ class Message:
 
 
 class Alert(BaseNotifier):
-    """For `on_failure_callback` of every task, and `on_success_callback` of those that judge or promote."""
+    """The `on_failure_callback` of every task, and the `on_success_callback` of gate, probe and promote."""
 
     def notify(self, context: Context) -> None:
-        """Look at how the task ended, and tell whoever has to know."""
+        """Log and send the messages that the end of a task calls for."""
         settings = Settings.load()
         for message in messages(settings, context):
             self.log.warning("ALERT %s", message)
@@ -45,51 +45,54 @@ class Alert(BaseNotifier):
     def _send(self, settings: Settings, name: str, message: Message) -> None:
         try:
             connection = BaseHook.get_connection(name)
-            _channel(name, connection.conn_type)(settings, name, message)
-        except Exception as exc:  # whatever a mail server or a web hook can do wrong: the night goes on
+            channel_for(name, connection.conn_type)(settings, name, message)
+        except Exception as exc:  # a mail server or web hook that fails must not fail the run
             self.log.error("Alert not sent to connection %s: %s", name, exc)
 
 
 def messages(settings: Settings, context: Any) -> list[Message]:
-    """What a task's end gives cause to say.
+    """Return the messages that the end of a task calls for.
 
     Args:
-        settings: the installation's.
-        context: Airflow's context of a callback; `exception` is there after a failure.
+        settings: of the installation.
+        context: Airflow's callback context; it has an `exception` after a failure.
     """
     task, run_id = context["ti"].task_id, context["run_id"]
     facts = context["ti"].xcom_pull(task_ids="resolve") or {}
-    day = facts.get("day", "an unknown day")
-    report = past_report(settings, run_id, task)
-    summary = (report or {}).get("summary") or {}
-    link, found = page_url(run_id), []
+    day, link = facts.get("day", "an unknown day"), page_url(run_id)
+    alerts = []
+    outcome = run_outcome(settings, run_id)
     if context.get("exception"):
         what = "Data check failed" if task == "check_events" else f"Step {task} failed"
-        found.append(Message(f"{what}, data of {day}", str(context["exception"]), link))
-    elif summary.get("passed") is False:
-        found.append(Message(f"Model refused, data of {day}", str(summary["sentence"]), link))
-    elif summary.get("promoted", True):
+        alerts.append(Message(f"{what}, data of {day}", str(context["exception"]), link))
+    elif outcome and outcome.state == "refused":
+        alerts.append(Message(f"Model refused, data of {day}", outcome.sentence, link))
+    elif outcome is None or outcome.state not in ("published", "reproduced"):
         return []
-    if facts and not facts["backfill"] and (sentence := stale(settings, date.fromisoformat(day))):
-        found.append(Message(f"Champion is old, data of {day}", sentence, link))
-    return found
+    if facts and not facts["backfill"] and (sentence := stale_champion(settings, date.fromisoformat(day))):
+        alerts.append(Message(f"Champion is stale, data of {day}", sentence, link))
+    return alerts
 
 
-def stale(settings: Settings, day: date) -> str:
-    """Says how old the champion is for a run on `day`; "" while it is young enough, or if there never was one."""
-    try:
-        entries = Ledger(settings.ledger).entries()
-        model_id = entries[-1].model_id
-        age = (day - date.fromisoformat(model_id[:10])).days
-    except (LeaplineError, IndexError, ValueError):
+def stale_champion(settings: Settings, day: date) -> str:
+    """Return a sentence on the champion's age if it is stale on a data day; empty if it is not, or if there is none."""
+    serving = serving_state(settings)
+    if serving.data_day is None:
         return ""
+    age = (day - serving.data_day).days
     if age < settings.stale_champion_days:
         return ""
-    return f"Model {model_id} serves since {age} days of data; no newer one was promoted."
+    limit = settings.stale_champion_days
+    return f"Champion {serving.model_id} is {age} data days old (limit: {limit}); no newer model was promoted."
 
 
-def _channel(name: str, kind: str) -> Callable[[Settings, str, Message], None]:
-    channels = {"smtp": _mail, "slackwebhook": _slack}
+def channel_for(name: str, kind: str) -> Callable[[Settings, str, Message], None]:
+    """Return the function that sends a message to a connection of that type.
+
+    Raises:
+        SettingsError: alerts cannot be sent to this type of connection.
+    """
+    channels = {"smtp": send_mail, "slackwebhook": send_to_slack}
     if kind not in channels:
         raise SettingsError(
             f"connection {name}",
@@ -100,16 +103,22 @@ def _channel(name: str, kind: str) -> Callable[[Settings, str, Message], None]:
     return channels[kind]
 
 
-def _mail(settings: Settings, name: str, message: Message) -> None:
-    """By the hook rather than the provider's notifier, which would take braces in the text for a template."""
+def send_mail(settings: Settings, name: str, message: Message) -> None:
+    """Send a message by mail.
+
+    The hook is used rather than the provider's notifier, which renders braces in the text as a template.
+
+    Raises:
+        SettingsError: no recipient is set.
+    """
     from airflow.providers.smtp.hooks.smtp import SmtpHook
 
     if not settings.alert_mail_to:
         raise SettingsError(
             "LEAPLINE_ALERT_MAIL_TO",
-            found="nothing",
+            found="no value",
             expected="a mail address",
-            fix=f"Set it, as {name} is a mail server.",
+            fix=f"Set it, because connection {name} is a mail server.",
         )
     body = f'<p>{escape(message.sentence)}</p><p><a href="{escape(message.link)}">{escape(message.link)}</a></p>'
     with SmtpHook(smtp_conn_id=name) as hook:
@@ -119,9 +128,10 @@ def _mail(settings: Settings, name: str, message: Message) -> None:
         )
 
 
-def _slack(settings: Settings, name: str, message: Message) -> None:
+def send_to_slack(settings: Settings, name: str, message: Message) -> None:
+    """Send a message to a Slack web hook."""
     from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook
 
-    # Slack takes &, < and > for its own marks, as HTML does.
+    # Slack uses &, < and > for markup, as HTML does.
     title, sentence, link = (escape(text, quote=False) for text in (message.title, message.sentence, message.link))
     SlackWebhookHook(slack_webhook_conn_id=name).send(text=f"*Leapline: {title}*\n{sentence}\n{link}")

@@ -1,4 +1,4 @@
-"""Where a task's results are to be looked at: buttons on its page in Airflow, and the link in an alert."""
+"""Links to the results of a task: buttons on its page in Airflow, and the link in an alert."""
 
 from typing import Any
 from urllib.parse import quote
@@ -14,12 +14,12 @@ WITH_IMAGE = frozenset({"publish", "promote"})
 
 
 def page_url(run_id: str, part: str = "") -> str:
-    """The Models page inside Airflow's web UI, at a run; `part` is an element's name on it."""
+    """Return the address of a run on the Models page inside Airflow's web UI; `part` is the id of an element there."""
     return f"{_base()}?run={quote(run_id, safe='')}" + (f"#{part}" if part else "")
 
 
 def links(step: str) -> tuple[BaseOperatorLink, ...]:
-    """The buttons of a step's task."""
+    """Return the buttons of a step's task."""
     card = (CardLink(),) if step in WITH_CARD else ()
     image = (ImageLink(),) if step in WITH_IMAGE else ()
     return (ReportLink(), *card, *image)
@@ -31,17 +31,17 @@ class ReportLink(BaseOperatorLink):
     name = "Report"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Always there."""
+        """Return the link; every task has it."""
         return page_url(ti_key.run_id)
 
 
 class CardLink(BaseOperatorLink):
-    """The model card of the run's day; a published model's own one, where there is one."""
+    """The model card: of the published model if there is one, otherwise of the data day."""
 
     name = "Model card"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Nothing, and so no button, for a step without a report."""
+        """Return the link; empty, and so no button, for a step without a report."""
         report = _report(ti_key)
         if report is None:
             return ""
@@ -50,18 +50,18 @@ class CardLink(BaseOperatorLink):
 
 
 class ImageLink(BaseOperatorLink):
-    """The image's reference, to be copied from the Models page; a registry has no page of its own."""
+    """The image's reference on the Models page, where it can be copied; a registry has no web page."""
 
     name = "Image"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Nothing for a step that did not end well."""
+        """Return the link; empty for a step that did not succeed."""
         report = _report(ti_key)
         return page_url(ti_key.run_id, "image") if report and report["ok"] else ""
 
 
 def _base() -> str:
-    """The Models page as Airflow's web UI addresses it: its own address follows the plugin's route."""
+    """Return the address of the Models page, under the plugin's route in Airflow's web UI."""
     url = conf.get("api", "base_url", fallback="http://localhost:8080").rstrip("/")
     return f"{url}/plugin/models/leapline/"
 

@@ -1,11 +1,11 @@
-"""The days that were judged, side by side: how good each one's model was, and what became of it.
+"""The judged days in order: how good each day's model was, and what was decided.
 
-    history/history.csv    a row a day, newest attempt of each: the columns of `COLUMNS`
-    history/history.md     the same as a table to read
+    history/history.csv    one row per day with the verdict in force: the columns of `COLUMNS`
+    history/history.md     the same as a table
     history/roc_auc.svg    ROC AUC by day with its intervals, and roc_auc.png
 
-Written again by whoever has the last word on a day, backfills and nightly runs alike: each file is swapped in whole, so
-the last writer's has all days.
+Rewritten completely whenever a verdict becomes final, by nightly runs and backfills alike. Each file is replaced as a
+whole, so the last writer's version has all days.
 """
 
 import csv
@@ -14,6 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from leapline.errors import LeaplineError
 from leapline.evaluation.document import Heading, Table, to_markdown
 from leapline.records import verdicts
 from leapline.settings import Settings
@@ -38,26 +39,41 @@ COLUMNS = (
 
 
 def rows(lake: Lake, first: date | None = None, last: date | None = None) -> list[dict[str, Any]]:
-    """One row a judged day of the range, in order; the keys of `COLUMNS`."""
+    """Return one row per judged day of the range, in order, with the keys of `COLUMNS`."""
     days = [d for d in verdicts.judged_days(lake) if (first is None or d >= first) and (last is None or d <= last)]
     return [_row(lake, day) for day in days]
 
 
+def newest_rows(lake: Lake, count: int) -> list[dict[str, Any]]:
+    """Return the rows of the newest judged days, in order; days whose files cannot be read are left out."""
+    found = []
+    for day in verdicts.judged_days(lake, newest=count):
+        try:
+            found.append(_row(lake, day))
+        except LeaplineError:
+            continue
+    return found
+
+
 def write(settings: Settings) -> Path:
-    """Write table and plot over all judged days; gives their folder."""
+    """Write table and plot of all judged days.
+
+    Returns:
+        Their folder.
+    """
     from leapline.evaluation.plots import draw_history
 
     lake = Lake(settings.home)
-    found, folder = rows(lake), settings.home / FOLDER
-    write_bytes(folder / "history.csv", _csv(found).encode())
-    write_bytes(folder / "history.md", to_markdown([Heading("Judged days", 1), table(found)]).encode())
-    for name, content in draw_history(found).items():
+    days, folder = rows(lake), settings.home / FOLDER
+    write_bytes(folder / "history.csv", _csv(days).encode())
+    write_bytes(folder / "history.md", to_markdown([Heading("Judged days", 1), table(days)]).encode())
+    for name, content in draw_history(days).items():
         write_bytes(folder / name, content)
     return folder
 
 
-def table(found: list[dict[str, Any]]) -> Table:
-    """The rows to read."""
+def table(days: list[dict[str, Any]]) -> Table:
+    """Return the rows as a table for people."""
     lines = [
         (
             row["data_day"],
@@ -67,16 +83,16 @@ def table(found: list[dict[str, Any]]) -> Table:
             row["result"],
             row["verdict"],
         )
-        for row in found
+        for row in days
     ]
     return Table(("data day", "ROC AUC", "average precision", "buyers", "result", "verdict"), lines)
 
 
 def _row(lake: Lake, day: date) -> dict[str, Any]:
     metrics = read_json(lake.current("evaluations", day) / "metrics.json")
-    verdict = verdicts.final(lake, day)
+    verdict = verdicts.effective_verdict(lake, day)
     champion = verdict["champion"]
-    compared = champion["comparison"] or {"difference": None}
+    comparison = champion["comparison"] or {"difference": None}
     row = {"data_day": day.isoformat(), "examples": metrics["examples"], "positives": metrics["positives"]}
     for name in ("roc_auc", "average_precision"):
         low, high = metrics[f"{name}_interval"] or (None, None)
@@ -84,16 +100,16 @@ def _row(lake: Lake, day: date) -> dict[str, Any]:
     return row | {
         "result": verdict["result"],
         "champion": champion["model_id"],
-        "champion_difference": compared["difference"],
+        "champion_difference": comparison["difference"],
         "verdict": verdict["summary"],
     }
 
 
-def _csv(found: list[dict[str, Any]]) -> str:
+def _csv(days: list[dict[str, Any]]) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(found)
+    writer.writerows(days)
     return out.getvalue()
 
 
@@ -101,4 +117,4 @@ def _with_interval(row: dict[str, Any], name: str) -> str:
     if row[name] is None:
         return "-"
     low, high = row[f"{name}_low"], row[f"{name}_high"]
-    return f"{row[name]:.4f}" + ("" if low is None else f" ({low:.4f} to {high:.4f})")
+    return f"{row[name]:.3f}" + ("" if low is None else f" ({low:.3f} to {high:.3f})")

@@ -1,4 +1,4 @@
-"""A model's papers: what was found on its holdout, read back from the lake, and its card."""
+"""The record of a candidate: its evaluation, read back from the lake, and its model card."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -21,13 +21,13 @@ CARD, CARD_HTML = "card.md", "card.html"
 
 
 @dataclass(frozen=True)
-class Papers:
-    """What a day's candidate was found to be.
+class CandidateRecord:
+    """The evaluation of a day's candidate.
 
     Attributes:
-        evidence: what the rules look at.
-        subject: what the card tells beside metrics and verdict; the same days, settings and code give the same.
-        plots: the folder of pictures.
+        evidence: the input of the verdict's rules.
+        subject: what the card contains besides metrics and verdict; equal for equal days, settings and code.
+        plots: the folder of plots.
     """
 
     evidence: Evidence
@@ -36,15 +36,15 @@ class Papers:
 
     @property
     def champion(self) -> Rival:
-        """The champion that the candidate was held against."""
+        """The champion that the candidate was compared with."""
         return self.evidence.champion or Rival("none", "there is no champion yet")
 
 
-def read(lake: Lake, day: date) -> Papers:
-    """The papers of a day's candidate.
+def read(lake: Lake, day: date) -> CandidateRecord:
+    """Return the record of a day's candidate.
 
     Raises:
-        NotInLakeError: no candidate or no evaluation of that day, or those of an earlier version.
+        NotInLakeError: no candidate or no evaluation of that day, or files of an earlier version.
     """
     candidate, evaluation = lake.current("candidates", day), lake.current("evaluations", day)
     try:
@@ -53,28 +53,28 @@ def read(lake: Lake, day: date) -> Papers:
         raise NotInLakeError(
             f"candidate and evaluation of {day}",
             found=f"files of an earlier version, without {exc}",
-            expected="those of this version",
+            expected="files of this version",
             fix=f"Run `leapline train --date {day}` and `leapline evaluate --date {day}` again.",
         ) from exc
 
 
-def _read(day: date, candidate: Path, evaluation: Path) -> Papers:
-    training, found = read_json(candidate / "training.json"), read_json(evaluation / "metrics.json")
-    slices = [Slice.from_dict(part) for part in found["slices"]]
+def _read(day: date, candidate: Path, evaluation: Path) -> CandidateRecord:
+    training, metrics = read_json(candidate / "training.json"), read_json(evaluation / "metrics.json")
+    slices = [Slice.from_dict(part) for part in metrics["slices"]]
     evidence = Evidence(
-        metrics=Metrics.from_dict(found),
+        metrics=Metrics.from_dict(metrics),
         training_days=training["days"],
-        largest_tree=found["largest_tree"],
+        largest_tree=metrics["largest_tree"],
         importances=training["importances"],
         slices=slices,
         champion=Rival.from_dict(read_json(evaluation / "champion.json")),
-        baseline=comparison_from(found["baseline"]),
+        baseline=comparison_from(metrics["baseline"]),
     )
-    return Papers(evidence, _subject(day, candidate, training, found, slices), evaluation / "plots")
+    return CandidateRecord(evidence, _subject(day, candidate, training, metrics, slices), evaluation / "plots")
 
 
 def _subject(
-    day: date, candidate: Path, training: dict[str, Any], found: dict[str, Any], slices: list[Slice]
+    day: date, candidate: Path, training: dict[str, Any], metrics: dict[str, Any], slices: list[Slice]
 ) -> card.Subject:
     spec = specs.load(candidate / "features.json")
     return card.Subject(
@@ -86,42 +86,44 @@ def _subject(
         lineage={
             "code": code_version(),
             "training examples": training["digest"],
-            "holdout": found["digest"],
+            "holdout": metrics["digest"],
             **{name.replace("_", " "): str(value) for name, value in training["forest"].items()},
             **libraries(),
         },
-        permutation=found["permutation"],
+        permutation=metrics["permutation"],
         slices=slices,
         beside=Companions(
             chains=read_json(candidate / "markov.json")["millionths"],
-            baseline={name: found[f"baseline_{name}"] for name in ("roc_auc", "average_precision")},
-            moments=found["moments"],
-            items=found["items"] or {},
+            baseline={name: metrics[f"baseline_{name}"] for name in ("roc_auc", "average_precision")},
+            moments=metrics["moments"],
+            items=metrics["items"] or {},
         ),
     )
 
 
-def cards(papers: Papers, verdict: Verdict, *, links: bool, lineage: dict[str, str] | None = None) -> dict[str, bytes]:
-    """The card in both forms, by file name.
+def cards(
+    record: CandidateRecord, verdict: Verdict, *, links: bool, lineage: dict[str, str] | None = None
+) -> dict[str, bytes]:
+    """Return the model card as Markdown and as HTML, by file name.
 
     Args:
-        papers: of the model.
+        record: of the model.
         verdict: to show.
         links: whether the Markdown links to pictures under `plots/`.
-        lineage: more of where the model comes from, such as its parent.
+        lineage: further lineage, such as the parent model.
     """
-    subject = card.with_lineage(papers.subject, lineage or {})
-    drawn = [name for name in NAMES if (papers.plots / f"{name}.png").exists()]
+    subject = card.with_lineage(record.subject, lineage or {})
+    drawn = [name for name in NAMES if (record.plots / f"{name}.png").exists()]
     pictures = {name: f"plots/{name}.png" for name in drawn} if links else {}
-    metrics = papers.evidence.metrics
+    metrics = record.evidence.metrics
     return {
         CARD: card.render(subject, metrics, verdict, pictures).encode(),
-        CARD_HTML: card.render_html(subject, metrics, verdict, papers.plots).encode(),
+        CARD_HTML: card.render_html(subject, metrics, verdict, record.plots).encode(),
     }
 
 
-def write_cards(folder: Path, papers: Papers, verdict: Verdict) -> None:
-    """The card with all that is known by now: beside the model, and not in the archive."""
-    parent = {"parent": papers.champion.model_id or "none"}
-    for name, content in cards(papers, verdict, links=True, lineage=parent).items():
+def write_cards(folder: Path, record: CandidateRecord, verdict: Verdict) -> None:
+    """Write the complete card. The archive has a shorter one, which does not depend on the champion."""
+    parent = {"parent": record.champion.model_id or "none"}
+    for name, content in cards(record, verdict, links=True, lineage=parent).items():
         write_bytes(folder / name, content)

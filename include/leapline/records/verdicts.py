@@ -1,10 +1,11 @@
-"""The verdict's document: the gate writes it, the probe adds its own rules, and that of the probe is the last word.
+"""Verdict documents, and which of them is in force for a day.
 
-    verdicts/date=D/verdict.json   {"passed", "summary", "rules", "data_day", "result", "champion"}
-    probes/date=D/verdict.json     the same with the probe's rules, and "gate": the attempt that it belongs to
+    verdicts/date=D/verdict.json   the gate's verdict: passed, summary, rules, data_day, result, champion
+    probes/date=D/verdict.json     the final verdict: the gate's rules and those of the image, and `gate`: the
+                                   attempt of `verdicts` that it completes
 
-`champion` is the champion that the verdict was given against (`leapline.evaluation.champion.Rival`): promotion moves
-the tag only while it still names that digest.
+`champion` is the champion that the candidate was compared with: promotion moves the tag only while the tag still names
+that digest.
 """
 
 from datetime import date
@@ -18,11 +19,11 @@ from leapline.storage import Lake, read_json
 
 FILE = "verdict.json"
 TO_BE_PROBED = "to be probed"
-"""The result of what the gate let pass, until the probe has had its word."""
+"""The result of a candidate that passed the gate, until the probe has judged its image."""
 
 
-def limits(settings: Settings) -> Limits:
-    """The gate's limits, as set."""
+def gate_limits(settings: Settings) -> Limits:
+    """Return the gate's limits from the settings."""
     return Limits(
         roc_auc=settings.roc_auc_threshold,
         max_roc_auc=settings.max_roc_auc,
@@ -37,37 +38,62 @@ def limits(settings: Settings) -> Limits:
     )
 
 
-def document(verdict: Verdict, run: RunContext, champion: Rival, result: str) -> dict[str, Any]:
-    """The verdict as the lake keeps it."""
+def verdict_document(verdict: Verdict, context: RunContext, champion: Rival, result: str) -> dict[str, Any]:
+    """Return the content of `verdict.json`."""
     return verdict.as_dict() | {
-        "data_day": run.day.isoformat(),
+        "data_day": context.day.isoformat(),
         "result": result,
         "champion": champion.as_dict(),
     }
 
 
-def result(passed: bool, backfill: bool) -> str:
-    """What the verdict comes to: a backfill tells what would have been."""
-    word = "published" if passed else "refused"
-    return f"would have been {word}" if backfill else word
+def result_of(passed: bool, backfill: bool) -> str:
+    """Return the result that a final verdict leads to; for a backfill, what would have happened."""
+    result = "published" if passed else "refused"
+    return f"would have been {result}" if backfill else result
 
 
-def judged_days(lake: Lake) -> list[date]:
-    """The days with a verdict of this form, in order; what earlier versions wrote is left alone."""
-    return [day for day in lake.days("verdicts") if "result" in read_json(lake.current("verdicts", day) / FILE)]
+def judged_days(lake: Lake, newest: int | None = None) -> list[date]:
+    """Return the days with a verdict, in order; documents of versions before results were recorded are left out.
+
+    Args:
+        lake: to look in.
+        newest: return at most this many, the newest ones.
+    """
+    days: list[date] = []
+    for day in reversed(lake.days("verdicts")):
+        if newest is not None and len(days) == newest:
+            break
+        if has_result(gate_verdict(lake, day)):
+            days.append(day)
+    return days[::-1]
 
 
-def final(lake: Lake, day: date) -> dict[str, Any]:
-    """The last word on a day's candidate: the probe's, if it has probed what the gate let pass, else the gate's.
+def has_result(verdict: dict[str, Any]) -> bool:
+    """Whether a verdict document has a result; those of the first versions have none."""
+    return "result" in verdict
+
+
+def gate_verdict(lake: Lake, day: date) -> dict[str, Any]:
+    """Return the gate's newest verdict on a day, before the probe.
+
+    Raises:
+        NotInLakeError: the day was not judged.
+    """
+    verdict: dict[str, Any] = read_json(lake.current("verdicts", day) / FILE)
+    return verdict
+
+
+def effective_verdict(lake: Lake, day: date) -> dict[str, Any]:
+    """Return the verdict in force for a day's candidate.
+
+    This is the probe's verdict if it completes the gate's newest one, otherwise the gate's. A probe of an earlier
+    attempt of the gate no longer counts, whatever it decided: that candidate is "to be probed" again.
 
     Raises:
         NotInLakeError: the day was not judged.
     """
     gate = lake.current("verdicts", day)
-    probe = lake.current("probes", day) / FILE if lake.has("probes", day) else None
-    if probe and probe.exists():
-        probed: dict[str, Any] = read_json(probe)
-        if probed["gate"] == gate.name:
-            return probed
-    judged: dict[str, Any] = read_json(gate / FILE)
-    return judged
+    path = lake.current("probes", day) / FILE if lake.has("probes", day) else None
+    final: dict[str, Any] = read_json(path) if path and path.exists() else {}
+    return final if final.get("gate") == gate.name else gate_verdict(lake, day)

@@ -1,11 +1,14 @@
-"""Moving `champion`, so that a kill at any point leaves a valid one and the next run repairs the rest.
+"""Moving the tag `champion` so that a kill at any point leaves a valid champion, and the next run repairs the rest.
 
-    lock -> finish what a killed run began -> checks -> intent on disk -> `previous` = old -> `champion` = new -> ledger
+    lock -> finish an interrupted move -> checks -> intent on disk -> `champion` = new -> `previous` = old -> ledger
                                                                                           -> intent removed
 
-OCI has no conditional tag update: a lock on a file beside the ledger (it goes with the process) keeps runs apart that
-share the lake, and `champion` is asked for again under the lock. The intent is what lets a repeated run know the
-champion before the kill: without it a half-done rollback would make `previous` and `champion` the same and lose one.
+OCI has no conditional tag update. A lock on a file next to the ledger, released with the process, serialises the runs
+that share the lake, and `champion` is read again under the lock. The intent records the champion before the move:
+without it, repeating a half-done rollback would point `previous` and `champion` to the same image and lose the other.
+
+A registry that declares a tag immutable refuses the move. Then the tags are put back and the intent is removed, so that
+nothing is left half done, and the error names the tags that have to be mutable.
 """
 
 import fcntl
@@ -14,17 +17,17 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 
-from leapline.errors import RegistryError
+from leapline.errors import RegistryError, TagConflictError
 from leapline.serving.image import LABEL
 from leapline.serving.ledger import Entry, Ledger
 from leapline.serving.registry import Registry
 from leapline.storage import read_json, write_json
 
-CHAMPION, PREVIOUS = "champion", "previous"
+CHAMPION_TAG, PREVIOUS_TAG = "champion", "previous"
 
 
 @dataclass(frozen=True)
-class Order:
+class PromotionRequest:
     """Who moves the tag, why, in which run, and when (with a time zone)."""
 
     who: str
@@ -35,20 +38,29 @@ class Order:
 
 @dataclass(frozen=True)
 class Promotion:
-    """What became of it: `champion` and `previous` as they are now, `moved` if this call moved them, else `why` not."""
+    """The result of a requested move.
+
+    Attributes:
+        moved: whether this call moved the tag.
+        champion: digest that `champion` names now.
+        previous: digest that `previous` names now.
+        why: why the tag was not moved; empty if it was.
+        is_champion: whether the requested image is the champion now.
+    """
 
     moved: bool
     champion: str | None
     previous: str | None
     why: str = ""
+    is_champion: bool = True
 
 
-class Champion:
+class ChampionTags:
     """The two moving tags of a repository, with their ledger.
 
     Args:
         registry: the repository.
-        ledger: its file's folder also holds the lock and the intent.
+        ledger: the folder of its file also holds the lock and the intent.
     """
 
     def __init__(self, registry: Registry, ledger: Ledger) -> None:
@@ -56,70 +68,84 @@ class Champion:
         self._intent = ledger.path.with_name("promotion.json")
 
     def promote(
-        self, digest: str, order: Order, *, expected_current: str | None, allow_older: bool = False
+        self, digest: str, request: PromotionRequest, *, expected_current: str | None, allow_older: bool = False
     ) -> Promotion:
         """Make `digest` the champion.
 
         Args:
-            digest: an image that is in the repository.
-            order: who, why, in which run, when.
-            expected_current: the champion that the verdict was given against, None if there was none; if `champion`
-                names another by now, nothing moves.
+            digest: an image in the repository.
+            request: who, why, in which run, when.
+            expected_current: the champion that the verdict was given against, None if there was none. If `champion`
+                names another image now, nothing is moved.
             allow_older: allow a model of an older data day than the champion's.
 
+        Returns:
+            What was moved, or why nothing was.
+
         Raises:
+            TagConflictError: the registry does not allow a tag to move; both tags are unchanged.
             RegistryError: no clear answer from the registry; `champion` names the old or the new image.
-            StorageError: the ledger is damaged; nothing moved.
+            StorageError: the ledger is damaged; nothing was moved.
         """
         with self._locked():
-            current = self.registry.digest(CHAMPION)
-            why = "" if current == digest else self._objection(digest, current, expected_current, allow_older)
-            if why:
-                return self._unmoved(why)
-            return self._move("promote", digest, current, order)
+            current = self.registry.digest(CHAMPION_TAG)
+            if current == digest and self._has_moved(request.run_id):  # a retried task
+                return Promotion(True, current, self.registry.digest(PREVIOUS_TAG))
+            blocker = (
+                "" if current == digest else self._promotion_blocker(digest, current, expected_current, allow_older)
+            )
+            if blocker:
+                return self._unmoved(blocker, is_champion=False)
+            return self._move("promote", digest, current, request)
 
-    def rollback(self, order: Order, *, to: str | None = None) -> Promotion:
+    def rollback(self, request: PromotionRequest, *, to: str | None = None) -> Promotion:
         """Make an earlier model the champion again: `previous`, or the model id `to`.
 
         Raises:
+            TagConflictError: the registry does not allow a tag to move; both tags are unchanged.
             RegistryError: no such model in the registry, or no clear answer.
-            StorageError: the ledger is damaged; nothing moved.
+            StorageError: the ledger is damaged; nothing was moved.
         """
         with self._locked() as finished:
             if to is None and finished and finished.action == "rollback":
                 return Promotion(True, finished.after, finished.before)
-            if to is None and self._has_moved(order.run_id):
-                return self._unmoved("this run has moved it already")
-            digest, current = self.registry.digest(to or PREVIOUS), self.registry.digest(CHAMPION)
+            if to is None and self._has_moved(request.run_id):
+                return self._unmoved("this run has already moved the tag", is_champion=True)
+            digest, current = self.registry.digest(to or PREVIOUS_TAG), self.registry.digest(CHAMPION_TAG)
             if digest is None:
                 raise RegistryError(
-                    f"tag {self.registry.ref(to or PREVIOUS)}",
+                    f"tag {self.registry.ref(to or PREVIOUS_TAG)}",
                     found="no such tag",
                     expected="an earlier model to go back to",
-                    fix="Name one of `leapline models`: `leapline rollback --to MODEL_ID`. "
-                    "A second promotion makes the first model the one to go back to.",
+                    fix="Choose one from `leapline models`: `leapline rollback --to MODEL_ID`. "
+                    "The tag `previous` exists from the second promotion on.",
                 )
-            return self._move("rollback", digest, current, order)
+            return self._move("rollback", digest, current, request)
 
     def _has_moved(self, run_id: str) -> bool:
-        return any(entry.run_id == run_id and entry.tag == CHAMPION for entry in self.ledger.entries())
+        return any(entry.run_id == run_id and entry.tag == CHAMPION_TAG for entry in self.ledger.entries())
 
-    def _objection(self, digest: str, current: str | None, expected: str | None, allow_older: bool) -> str:
+    def _promotion_blocker(self, digest: str, current: str | None, expected: str | None, allow_older: bool) -> str:
+        """Return why the champion must not be replaced; empty if it may."""
         if current != expected:
-            return f"champion is {current or 'absent'} by now, the verdict was given against {expected or 'none'}"
+            return f"the champion is now {current or 'absent'}, but the verdict compares with {expected or 'none'}"
         if current is None or allow_older:
             return ""
         new, old = self._data_day(digest), self._data_day(current)
         if new is None or old is None or new < old:
-            return f"its data day is {new or 'unknown'}, the champion's is {old or 'unknown'}: never to an older one"
+            return (
+                f"its data day is {new or 'unknown'}, the champion's is {old or 'unknown'}: "
+                "older models are never promoted automatically"
+            )
         return ""
 
-    def _move(self, action: str, digest: str, current: str | None, order: Order) -> Promotion:
+    def _move(self, action: str, digest: str, current: str | None, request: PromotionRequest) -> Promotion:
         if current == digest:
-            return self._unmoved("it is the champion already")
+            return self._unmoved("it is already the champion", is_champion=True)
         entry = Entry(
-            when=order.when.isoformat(), who=order.who, why=order.why, run_id=order.run_id, action=action, tag=CHAMPION,
-            model_id=self.registry.annotations(digest).get(LABEL + "version", ""), before=current, after=digest,
+            when=request.when.isoformat(), who=request.who, why=request.why, run_id=request.run_id, action=action,
+            tag=CHAMPION_TAG, model_id=self.registry.annotations(digest).get(LABEL + "version", ""),
+            before=current, after=digest,
         )  # fmt: skip
         self.ledger.entries()  # a damaged ledger stops the move before it begins
         write_json(self._intent, asdict(entry))
@@ -127,26 +153,45 @@ class Champion:
         return Promotion(True, digest, current)
 
     def _carry_out(self, entry: Entry) -> None:
-        """Every step can be repeated; the ledger takes an entry once."""
-        if entry.before is not None:
-            self.registry.tag(entry.before, PREVIOUS)
-        self.registry.tag(entry.after, CHAMPION)
+        """Move both tags and record it. Each part can be repeated; the ledger accepts an entry once."""
+        try:
+            self._point_tags(entry)
+        except TagConflictError:
+            self._intent.unlink()
+            raise
         self.ledger.append(entry)
         self._intent.unlink()
 
+    def _point_tags(self, entry: Entry) -> None:
+        self._point(CHAMPION_TAG, entry.after)
+        if entry.before is None:
+            return
+        try:
+            self._point(PREVIOUS_TAG, entry.before)
+        except TagConflictError:
+            self._point(CHAMPION_TAG, entry.before)
+            raise
+
+    def _point(self, tag: str, digest: str) -> None:
+        """Move a tag. Some registries reject a tag that already names the image, so that case is not sent at all."""
+        if self.registry.digest(tag) != digest:
+            self.registry.tag(digest, tag)
+
     def _finish_interrupted(self) -> Entry | None:
-        """Carry out what a killed run had begun; the entry, if there was one and it still made sense."""
+        """Finish the move of a killed run; the entry if there was one and it still applied."""
         if not self._intent.exists():
             return None
         entry = Entry(**read_json(self._intent))
-        if self.registry.digest(CHAMPION) not in (entry.before, entry.after) or not self.registry.digest(entry.after):
-            self._intent.unlink()  # someone without this lake's lock moved or removed it since: theirs is the last word
+        champion = self.registry.digest(CHAMPION_TAG)
+        if champion not in (entry.before, entry.after) or not self.registry.digest(entry.after):
+            self._intent.unlink()  # the tag was moved from elsewhere since; that move is the later one and stays
             return None
         self._carry_out(replace(entry, why=f"{entry.why} (finished by a later run)"))
         return entry
 
-    def _unmoved(self, why: str) -> Promotion:
-        return Promotion(False, self.registry.digest(CHAMPION), self.registry.digest(PREVIOUS), why)
+    def _unmoved(self, why: str, *, is_champion: bool) -> Promotion:
+        champion, previous = self.registry.digest(CHAMPION_TAG), self.registry.digest(PREVIOUS_TAG)
+        return Promotion(False, champion, previous, why, is_champion)
 
     def _data_day(self, digest: str) -> date | None:
         """The first part of the model id that an image is labelled with."""
@@ -157,7 +202,7 @@ class Champion:
 
     @contextmanager
     def _locked(self) -> Iterator[Entry | None]:
-        """Hold the lock; gives the interrupted move that was finished first, if any."""
+        """Hold the lock; yields the interrupted move that was finished first, if any."""
         self.ledger.path.parent.mkdir(parents=True, exist_ok=True)
         with self.ledger.path.with_name("promotion.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""The verdict: may this model be published, and why. A refusal is data, not an error."""
+"""Decide whether the candidate may be published, and why. A refusal is a result, not an error."""
 
 from typing import Any
 
@@ -11,33 +11,33 @@ from leapline.storage import Lake, write_json
 
 
 def run(settings: Settings, context: RunContext) -> dict[str, Any]:
-    """Judge the day's evaluation, and write verdict and model card.
+    """Judge the day's evaluation, and write the verdict and the model card.
 
     Raises:
         NotInLakeError: no evaluation of that day.
     """
     lake = Lake(settings.home)
-    found = model_record.read(lake, context.day)
-    verdict = decide(found.evidence, verdicts.limits(settings))
-    result = verdicts.TO_BE_PROBED if verdict.passed else verdicts.result(passed=False, backfill=context.backfill)
-    document = verdicts.document(verdict, context, found.champion, result)
+    record = model_record.read(lake, context.day)
+    verdict = decide(record.evidence, verdicts.gate_limits(settings))
+    result = verdicts.TO_BE_PROBED if verdict.passed else verdicts.result_of(passed=False, backfill=context.backfill)
+    document = verdicts.verdict_document(verdict, context, record.champion, result)
     with lake.attempt("verdicts", context.day) as out:
         write_json(out / verdicts.FILE, document)
-        model_record.write_cards(out, found, verdict)
+        model_record.write_cards(out, record, verdict)
     if not verdict.passed:
-        # The probe has the last word on the others, and writes it down.
+        # For a candidate that passed, the probe writes the history, after the final verdict.
         history.write(settings)
-    return _summary(verdict, found, document) | {"card": str(out / model_record.CARD), "plots": str(found.plots)}
+    return _summary(verdict, record, document) | {"card": str(out / model_record.CARD), "plots": str(record.plots)}
 
 
-def _summary(verdict: Verdict, found: model_record.Papers, document: dict[str, Any]) -> dict[str, Any]:
-    metrics = found.evidence.metrics
+def _summary(verdict: Verdict, record: model_record.CandidateRecord, document: dict[str, Any]) -> dict[str, Any]:
+    metrics = record.evidence.metrics
     return {
         "passed": verdict.passed,
         "sentence": verdict.summary,
         "result": document["result"],
-        "champion": found.champion.model_id,
-        "champion_state": f"{found.champion.state}: {found.champion.why}",
+        "champion": record.champion.model_id,
+        "champion_state": f"{record.champion.state}: {record.champion.why}",
         "rules": document["rules"],
         "roc_auc": metrics.roc_auc,
         "average_precision": metrics.average_precision,

@@ -31,8 +31,8 @@ MANIFEST, FEATURES, FOLDER = "leapline/manifest.json", "leapline/features.json",
 def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     """Build archive and image; the same days, settings and code give the same bytes.
 
-    What depends on anything else, such as the champion of the hour, stays out of the archive: the papers beside the
-    model have it.
+    Everything else, such as the comparison with the present champion, stays out of the archive; it is in the files next
+    to the published model.
 
     Raises:
         NotInLakeError: no candidate, evaluation or verdict of that day.
@@ -41,9 +41,9 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     lake = Lake(settings.home)
     candidate, evaluation = lake.current("candidates", context.day), lake.current("evaluations", context.day)
     verdict = without_champion(Verdict.from_dict(read_json(lake.current("verdicts", context.day) / "verdict.json")))
-    found = read_json(evaluation / "metrics.json")
-    document = manifest(context.day, read_json(candidate / "training.json"), found, verdict.as_dict())
-    document |= {"items": _items_manifest(candidate / "items", found["items"])}
+    metrics = read_json(evaluation / "metrics.json")
+    document = manifest(context.day, read_json(candidate / "training.json"), metrics, verdict.as_dict())
+    document |= {"items": _items_manifest(candidate / "items", metrics["items"])}
     cards = model_record.cards(model_record.read(lake, context.day), verdict, links=False)
     with lake.attempt("packages", context.day) as out:
         entries = read_entries(candidate / "model.zip") | {
@@ -70,7 +70,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
 
 
 def manifest(day: date, training: dict[str, Any], metrics: dict[str, Any], verdict: dict[str, Any]) -> dict[str, Any]:
-    """What the archive says of its model; plain data, no clock, no path, no person."""
+    """Return the archive's manifest: plain data without the present time, paths or personal data."""
     return {
         "manifest_version": 1,
         "label": "buy",
@@ -87,16 +87,16 @@ def manifest(day: date, training: dict[str, Any], metrics: dict[str, Any], verdi
 
 
 def _items_manifest(folder: Path, metrics: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What the archive says of the model of items; None if there is none, or it ranks no better than chance."""
+    """Return the manifest of the item model; None if there is none, or if it ranks no better than chance."""
     if not metrics or (metrics["roc_auc"] or 0) <= 0.5:
         return None
     training = read_json(folder / "training.json")
-    kept = {name: metrics[name] for name in (*METRICS, "first_is_bought")}
-    return {"metrics": kept, "threshold": training["threshold"], "calibration": training["calibration"]}
+    numbers = {name: metrics[name] for name in (*METRICS, "first_is_bought")}
+    return {"metrics": numbers, "threshold": training["threshold"], "calibration": training["calibration"]}
 
 
 def _items(folder: Path) -> dict[str, bytes]:
-    """The archive's entries of the model of items: a bundle of its own, and its features."""
+    """Return the archive entries of the item model: a bundle and its feature spec."""
     entries = read_entries(folder / "model.zip") | {"features.json": (folder / "features.json").read_bytes()}
     return {f"{FOLDER}items/{name}": content for name, content in entries.items()}
 
@@ -104,8 +104,8 @@ def _items(folder: Path) -> dict[str, bytes]:
 def _build_image(settings: Settings, out: Path, model_id: str, day: date) -> image.ImageInfo:
     labels = {image.LABEL + "revision": code_version(), image.LABEL + "licenses": "Apache-2.0"}
     scorers = {a: settings.tools / "scorer" / f"linux-{a}" / "scorer" for a in ("amd64", "arm64")}
-    ended = datetime.combine(day + timedelta(days=1), time(), UTC)
-    return image.build(out / "model.zip", scorers, out / "image", model_id=model_id, labels=labels, created=ended)
+    end_of_day = datetime.combine(day + timedelta(days=1), time(), UTC)
+    return image.build(out / "model.zip", scorers, out / "image", model_id=model_id, labels=labels, created=end_of_day)
 
 
 if __name__ == "__main__":

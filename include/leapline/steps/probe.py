@@ -1,4 +1,4 @@
-"""Start the very image that would be pushed, hold its answers against Spark's, and close the verdict."""
+"""Start the packaged image, compare its answers with Spark's, and write the final verdict."""
 
 import tempfile
 from pathlib import Path
@@ -17,7 +17,7 @@ from leapline.storage import Lake, read_json, write_json
 
 
 def run(settings: Settings, context: RunContext) -> dict[str, Any]:
-    """Send holdout rows and sessions through the image; a difference or a crash is a refusal, told in the summary.
+    """Send holdout rows and sessions to the image; a difference or a crash refuses the candidate.
 
     Raises:
         NotInLakeError: nothing was packaged for that day.
@@ -39,8 +39,8 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         )
     gate = lake.current("verdicts", context.day)
     verdict = conclude([*Verdict.from_dict(read_json(gate / verdicts.FILE)).rules, *_rules(settings, report)])
-    found = model_record.read(lake, context.day)
-    result = verdicts.result(verdict.passed, context.backfill)
+    record = model_record.read(lake, context.day)
+    result = verdicts.result_of(verdict.passed, context.backfill)
     summary = report.to_dict() | {
         "passed": verdict.passed,
         "sentence": _sentence(report, verdict),
@@ -49,37 +49,37 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     }
     with lake.attempt("probes", context.day) as out:
         write_json(out / "probe.json", summary)
-        document = verdicts.document(verdict, context, found.champion, result) | {"gate": gate.name}
+        document = verdicts.verdict_document(verdict, context, record.champion, result) | {"gate": gate.name}
         write_json(out / verdicts.FILE, document)
-        model_record.write_cards(out, found, verdict)
+        model_record.write_cards(out, record, verdict)
     history.write(settings)
     return summary
 
 
 def _rules(settings: Settings, report: ProbeReport) -> list[Rule]:
-    """What the image itself has to hold."""
-    same = f"the image's greatest difference from Spark on {report.rows} rows and {_sessions(report)}"
+    """Return the rules of the image."""
+    noun = f"greatest difference between image and Spark on {report.rows} rows and {_sessions(report)}"
     if report.passed:
-        parity = at_most("probe_parity", report.max_difference, settings.probe_tolerance, same)
+        parity = at_most("probe_parity", report.max_difference, settings.probe_tolerance, noun)
     else:
         parity = refuse("probe_parity", f"at most {settings.probe_tolerance:g}", report.reason)
     p99 = report.p99_us / 1e3 if report.p99_us is not None else None
-    noun = "p99 of one-row answers of the image, milliseconds"
-    return [parity, below("probe_latency", p99, settings.max_latency_ms, noun, "it answers too late", report.reason)]
+    latency = "p99 latency of one-row requests to the image, ms"
+    return [parity, below("probe_latency", p99, settings.max_latency_ms, latency, "it is too slow", report.reason)]
 
 
 def _sentence(report: ProbeReport, verdict: Verdict) -> str:
     if not verdict.passed:
         return f"{verdict.summary} Nothing was pushed."
     return (
-        f"The image gives Spark's probability on {report.rows} rows, and its features on {_sessions(report)} "
-        f"(greatest difference {report.max_difference:.1e}); first answer after {report.start_ms:.0f} ms, "
-        f"p99 {report.p99_us:.0f} us."
+        f"The image reproduces Spark's probabilities on {report.rows:,} rows, and Spark's features on "
+        f"{_sessions(report)} (greatest difference {report.max_difference:.1e}); it starts in "
+        f"{report.start_ms:.0f} ms, p99 latency {(report.p99_us or 0) / 1e3:.2f} ms."
     )
 
 
 def _sessions(report: ProbeReport) -> str:
-    return f"{report.sessions} sessions" + (f" with {report.items} items" if report.items else "")
+    return f"{report.sessions:,} sessions" + (f" with {report.items:,} items" if report.items else "")
 
 
 if __name__ == "__main__":

@@ -2,19 +2,20 @@
 
 from typing import Any
 
-from leapline.deployment.factory import champion, order
+from leapline.deployment.factory import champion_tags, promotion_request
 from leapline.records import verdicts
 from leapline.runtime.context import RunContext
 from leapline.runtime.step import main
-from leapline.serving.promote import CHAMPION
+from leapline.serving.promote import CHAMPION_TAG
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json
 
 
 def run(settings: Settings, context: RunContext) -> dict[str, Any]:
-    """Promote, if `champion` still names what the verdict was given against.
+    """Promote the model if `champion` still names the image that the verdict compares with.
 
-    Not at all if the run was asked not to; a backfill only if the settings let it, and it then may go to an older day.
+    Nothing is moved if the run was started without promotion. A backfill is promoted only if the settings allow it, and
+    may then replace a model of a later data day.
 
     Raises:
         NotInLakeError: nothing was published for that day.
@@ -23,29 +24,37 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     lake = Lake(settings.home)
     model_id = read_json(lake.current("packages", context.day) / "package.json")["model_id"]
     digest = read_json(lake.current("models", model_id) / "publication.json")["digest"]
-    verdict = verdicts.final(lake, context.day)
-    tags = champion(settings)
-    about = {"model_id": model_id, "result": verdict["result"]}
-    if stay := _why_not(settings, context, verdict):
-        return {"promoted": False, "champion": tags.registry.digest(CHAMPION), "why": stay} | about
-    moved = tags.promote(
+    verdict = verdicts.effective_verdict(lake, context.day)
+    tags = champion_tags(settings)
+    summary = {"model_id": model_id, "result": verdict["result"], "verdict": verdict["summary"]}
+    if blocker := _blocker(settings, context, verdict):
+        current = tags.registry.digest(CHAMPION_TAG)
+        return summary | {
+            "promoted": False, "champion": current, "is_champion": current == digest, "why": blocker,
+        }  # fmt: skip
+    promotion = tags.promote(
         digest,
-        order(context.run_id, verdict["summary"]),
+        promotion_request(context.run_id, verdict["summary"]),
         expected_current=verdict["champion"]["digest"],
         allow_older=context.backfill and settings.promote_backfills,
     )
-    why = moved.why or verdict["summary"]
-    return {"promoted": moved.moved, "champion": moved.champion, "previous": moved.previous, "why": why} | about
+    return summary | {
+        "promoted": promotion.moved,
+        "champion": promotion.champion,
+        "previous": promotion.previous,
+        "is_champion": promotion.is_champion,
+        "why": promotion.why or verdict["summary"],
+    }
 
 
-def _why_not(settings: Settings, context: RunContext, verdict: dict[str, Any]) -> str:
-    """Why `champion` is left alone whatever it names; empty if nothing forbids the move."""
+def _blocker(settings: Settings, context: RunContext, verdict: dict[str, Any]) -> str:
+    """Return why `champion` stays whatever it names; empty if nothing forbids the move."""
     if not verdict["passed"]:
-        return f"the last word on that day is a refusal: {verdict['summary']}"
+        return f"the verdict in force refuses it: {verdict['summary']}"
     if not settings.promote:
-        return "the run was asked not to promote"
+        return "this run was started without promotion"
     if context.backfill and not settings.promote_backfills:
-        return f"a backfill leaves the champion; the model would have been published: {verdict['summary']}"
+        return f"a backfill does not replace the champion; it would have been published: {verdict['summary']}"
     if verdict["champion"]["state"] == "off" and verdict["champion"]["digest"] is None:
         return "the verdict was given without knowing the champion"
     return ""

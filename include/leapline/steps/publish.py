@@ -1,4 +1,4 @@
-"""Push the probed image under its model id, compare what the registry gives back, and keep the model's papers."""
+"""Push the probed image under its model id, verify what the registry returns, and keep the model's files."""
 
 import shutil
 import tempfile
@@ -16,16 +16,16 @@ from leapline.storage import Lake, read_json, write_json
 
 
 def run(settings: Settings, context: RunContext) -> dict[str, Any]:
-    """Push; pushing an image that is there already sends nothing.
+    """Push the image; one that the registry already has is not sent again.
 
     Raises:
-        ProbeError: the image was not probed, or refused.
-        RegistryError: not pushed, or the registry gives something else back; no tag was moved.
+        ProbeError: the image was not probed, or was refused.
+        RegistryError: not pushed, or the registry returns another image; no tag was moved.
     """
     lake = Lake(settings.home)
     package = lake.current("packages", context.day)
     packed = read_json(package / "package.json")
-    _must_have_passed(lake, context.day, packed["image_digest"])
+    _require_passed_probe(lake, context.day, packed["image_digest"])
     target = registry(settings)
     pushed = target.push(package / "image", packed["model_id"])
     with tempfile.TemporaryDirectory(prefix="leapline-pull-") as work:
@@ -42,30 +42,30 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         "metrics": metrics,
         "parent": read_json(lake.current("probes", context.day) / "verdict.json")["champion"]["model_id"],
     }
-    _keep_papers(lake, context.day, package, summary)
+    _keep_files(lake, context.day, package, summary)
     return summary
 
 
-def _must_have_passed(lake: Lake, day: date, digest: str) -> None:
-    """What is pushed is what was probed, not a later build, and nobody has refused it since."""
-    report, verdict = read_json(lake.current("probes", day) / "probe.json"), verdicts.final(lake, day)
+def _require_passed_probe(lake: Lake, day: date, digest: str) -> None:
+    """Reject an image other than the probed one, and one that the verdict in force refuses."""
+    report, verdict = read_json(lake.current("probes", day) / "probe.json"), verdicts.effective_verdict(lake, day)
     if not verdict["passed"]:
         raise ProbeError(
             f"image {digest}",
             found=verdict["summary"],
-            expected="a verdict that lets it pass",
-            fix=f"Nothing was pushed. `leapline gate --date {day}` tells each rule.",
+            expected="a verdict that passes it",
+            fix=f"Nothing was pushed. `leapline gate --date {day}` lists each rule.",
         )
     if not report["passed"] or report["image_digest"] != digest:
         raise ProbeError(
             f"image {digest}",
             found=report["sentence"] if not report["passed"] else f"a probe of {report['image_digest']}",
-            expected="a passed probe of this very image",
+            expected="a passed probe of this image",
             fix=f"Run `leapline probe --date {day}` and read its verdict.",
         )
 
 
-def _keep_papers(lake: Lake, day: date, package: Path, summary: dict[str, Any]) -> None:
+def _keep_files(lake: Lake, day: date, package: Path, summary: dict[str, Any]) -> None:
     evaluation, probed = lake.current("evaluations", day), lake.current("probes", day)
     with lake.attempt("models", summary["model_id"]) as out:
         for folder, names in (

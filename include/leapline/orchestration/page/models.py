@@ -1,133 +1,88 @@
-"""Every candidate, the nights' ROC AUC, and who moved the champion: the lower half of the Models page.
+"""The lower half of the Models page: candidates, ROC AUC of the last days, what is serving, and the ledger.
 
-Lists are cut to pages before a file is opened, so that years of nights cost no more than a month.
+Every decision shown here comes from `leapline.records`; this module only gives it the page's form.
 """
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from leapline.deployment.factory import registry
 from leapline.errors import LeaplineError
-from leapline.orchestration.page.runs import Json, current, read_or
-from leapline.serving.ledger import Ledger
-from leapline.serving.promote import CHAMPION, PREVIOUS
+from leapline.records import history
+from leapline.records.candidates import Candidate, candidate_page
+from leapline.records.serving_state import ledger_rows, serving_state
 from leapline.settings import Settings
 from leapline.storage import Lake
 
+Json = dict[str, Any]
 PAGE = 25
-NIGHTS = 30
+"""Candidates of a page."""
+DAYS = 30
+"""Data days in the chart of ROC AUC."""
 
 
 def candidates(settings: Settings, before: str | None = None, most: int = PAGE) -> Json:
-    """A page of models, newest data day first.
-
-    A published model is a row of its own; a day whose candidate was not published is one too.
+    """Return a page of candidates, newest data day first.
 
     Args:
         settings: where the lake is.
-        before: the key that the page before ended with; None for the first.
-        most: rows.
+        before: the key of the last row of the page before; None for the first page.
+        most: rows of a page.
 
     Returns:
-        `{"rows": [{key, model_id, day, roc_auc, interval, average_precision, passed, sentence, digest, image, card}],
-        "more": whether older ones follow}`.
+        `{"rows": [{key, model_id, day, roc_auc, interval, average_precision, passed, result, sentence, digest, image,
+        card}], "more": whether older ones follow}`.
     """
-    lake = Lake(settings.home)
-    published = lake.keys("models")
-    keys = sorted({*published, *(day.isoformat() for day in lake.days("verdicts"))}, reverse=True)
-    with_models = {key[:10] for key in published}
-    rows = _rows(lake, (key for key in keys if before is None or key < before), with_models)
-    taken = [row for row, _ in zip(rows, range(most + 1), strict=False)]
-    return {"rows": taken[:most], "more": len(taken) > most}
+    rows, more = candidate_page(Lake(settings.home), before, most)
+    return {"rows": [_row(row) for row in rows], "more": more}
 
 
-def _rows(lake: Lake, keys: Iterator[str], with_models: set[str]) -> Iterator[Json]:
-    for key in keys:
-        row = _published(lake, key) if len(key) > 10 else _unpublished(lake, key, key in with_models)
-        if row:
-            yield row
-
-
-def _published(lake: Lake, model_id: str) -> Json | None:
-    try:
-        folder = lake.current("models", model_id)
-    except LeaplineError:
-        return None
-    paper, verdict = read_or(folder / "publication.json", {}), read_or(folder / "verdict.json", {})
-    return _numbers(paper.get("metrics", {})) | {
-        "key": model_id,
-        "model_id": model_id,
-        "day": paper.get("data_day", model_id[:10]),
-        "passed": verdict.get("passed"),
-        "sentence": verdict.get("summary", ""),
-        "digest": paper.get("digest"),
-        "image": paper.get("image"),
-        "card": f"models/{model_id}/card" if (folder / "card.md").exists() else None,
-    }
-
-
-def _unpublished(lake: Lake, day: str, has_model: bool) -> Json | None:
-    """A refused candidate's row; None for a day whose candidate is, or will be, a row of its own."""
-    folder = current(lake, "verdicts", day)
-    verdict = read_or(folder / "verdict.json", {}) if folder else {}
-    if not folder or not verdict or (verdict["passed"] and has_model):
-        return None
-    probe_folder = current(lake, "probes", day) if verdict["passed"] else None
-    probe = read_or(probe_folder / "probe.json", {}) if probe_folder else {}
-    evaluation = current(lake, "evaluations", day)
-    return _numbers(read_or(evaluation / "metrics.json", {}) if evaluation else {}) | {
-        "key": day,
-        "model_id": None,
-        "day": day,
-        "passed": bool(verdict["passed"] and probe.get("passed", True)),
-        "sentence": probe["sentence"] if probe and not probe.get("passed") else verdict["summary"],
-        "digest": None,
-        "image": None,
-        "card": f"days/{day}/card" if (folder / "card.md").exists() else None,
-    }
-
-
-def _numbers(metrics: Json) -> Json:
-    return {
-        "roc_auc": metrics.get("roc_auc"),
-        "interval": metrics.get("roc_auc_interval"),
-        "average_precision": metrics.get("average_precision"),
-    }
-
-
-def nights(settings: Settings, most: int = NIGHTS) -> list[Json]:
-    """ROC AUC of the last data days, oldest first: `day, roc_auc, interval, passed, promoted`."""
-    lake = Lake(settings.home)
+def days(settings: Settings, most: int = DAYS) -> list[Json]:
+    """Return ROC AUC of the newest judged days, oldest first: `day, roc_auc, interval, passed, promoted`."""
     promoted = {entry["model_id"][:10] for entry in ledger(settings)["rows"] if entry["action"] == "promote"}
-    found = []
-    for day in (day.isoformat() for day in lake.days("evaluations")[-most:]):
-        evaluation, verdict = current(lake, "evaluations", day), current(lake, "verdicts", day)
-        metrics = read_or(evaluation / "metrics.json", {}) if evaluation else {}
-        passed = read_or(verdict / "verdict.json", {}).get("passed") if verdict else None
-        numbers = {"roc_auc": metrics.get("roc_auc"), "interval": metrics.get("roc_auc_interval")}
-        found.append({"day": day, **numbers, "passed": passed, "promoted": day in promoted})
-    return found
+    return [
+        {
+            "day": row["data_day"],
+            "roc_auc": row["roc_auc"],
+            "interval": None if row["roc_auc_low"] is None else [row["roc_auc_low"], row["roc_auc_high"]],
+            "passed": "refused" not in row["result"],
+            "promoted": row["data_day"] in promoted,
+        }
+        for row in history.newest_rows(Lake(settings.home), most)
+    ]
 
 
 def rollbacks(settings: Settings, most: int = 100) -> list[str]:
-    """When the champion was rolled back, newest first, ISO 8601."""
+    """Return when the champion was rolled back, newest first, ISO 8601."""
     return [entry["when"] for entry in ledger(settings)["rows"] if entry["action"] == "rollback"][:most]
 
 
 def ledger(settings: Settings, most: int | None = None) -> Json:
-    """Who moved the champion, newest first: `{"rows", "total", "problem"}`; `problem` says why it cannot be read."""
+    """Return the ledger, newest first: `{"rows", "total", "problem"}`; `problem` is why it cannot be read."""
     try:
-        entries = [asdict(entry) for entry in reversed(Ledger(settings.ledger).entries())]
+        entries = ledger_rows(settings)[::-1]
     except LeaplineError as exc:
         return {"rows": [], "total": 0, "problem": str(exc)}
     return {"rows": entries[:most], "total": len(entries), "problem": ""}
 
 
-def serving(settings: Settings) -> dict[str, Any]:
-    """The digests that `champion` and `previous` name in the registry; `problem` says why they are not known."""
-    try:
-        repository = registry(settings)
-        return {tag: repository.digest(tag) for tag in (CHAMPION, PREVIOUS)} | {"problem": ""}
-    except LeaplineError as exc:
-        return {CHAMPION: None, PREVIOUS: None, "problem": str(exc)}
+def serving(settings: Settings) -> Json:
+    """Return what is serving: `{champion, previous, model_id, since, problem}`."""
+    return asdict(serving_state(settings))
+
+
+def _row(candidate: Candidate) -> Json:
+    folder = f"models/{candidate.model_id}" if candidate.model_id else f"days/{candidate.data_day}"
+    return {
+        "key": candidate.key,
+        "model_id": candidate.model_id,
+        "day": candidate.data_day,
+        "roc_auc": candidate.roc_auc,
+        "interval": candidate.roc_auc_interval,
+        "average_precision": candidate.average_precision,
+        "passed": candidate.passed,
+        "result": candidate.result,
+        "sentence": candidate.summary,
+        "digest": candidate.digest,
+        "image": candidate.image,
+        "card": f"{folder}/card" if candidate.has_card else None,
+    }

@@ -89,7 +89,7 @@ def _add_data(web_app: FastAPI) -> None:
             "run": runs.detail(settings, run),
             "requested": run,
             "runs": runs.listed(settings),
-            "days": models.nights(settings),
+            "days": models.days(settings),
             "rollbacks": models.rollbacks(settings),
             "candidates": models.candidates(settings, most=FIRST),
             "ledger": models.ledger(settings, FIRST),

@@ -1,0 +1,144 @@
+"""How runs ended, from the reports that their steps left: one answer for the Models page, run notes and alerts."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+from leapline.errors import LeaplineError
+from leapline.runtime.context import STEPS
+from leapline.runtime.reports import report_path
+from leapline.settings import Settings
+from leapline.storage import read_json
+
+State = Literal["failed", "refused", "promoted", "reproduced", "published", "unfinished"]
+RECENT = 30
+"""Runs among which the last finished one is looked for."""
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run ended.
+
+    Attributes:
+        run_id: Airflow's run id, or that of a command.
+        day: the data day, ISO date.
+        state: "failed"; "refused"; "promoted"; "reproduced": the image is byte for byte the champion's; "published"
+            without being promoted; "unfinished".
+        step: the last step with a report; the one that failed or refused, where one did.
+        sentence: the reason in one sentence.
+        ended: when the last report was written, UTC, ISO 8601.
+    """
+
+    run_id: str
+    day: str
+    state: State
+    step: str
+    sentence: str
+    ended: str
+
+
+Reports = dict[str, dict[str, Any]]
+"""The reports of a run by step, in the order of the steps."""
+
+
+def run_folders(settings: Settings) -> list[Path]:
+    """Return the folders of the runs that left a report, the one written last first."""
+    root = settings.home / "runs"
+    runs = sorted(((path.stat().st_mtime, path) for path in root.iterdir()), reverse=True) if root.is_dir() else []
+    return [path for _, path in runs if any((path / f"{step}.json").exists() for step in STEPS)]
+
+
+def read_reports(folder: Path) -> Reports:
+    """Return a run's reports; a report that cannot be read counts as missing."""
+    return dict(_readable_reports(folder))
+
+
+def outcome_of(folder: Path, reports: Reports | None = None) -> RunOutcome:
+    """Return how a run ended.
+
+    Args:
+        folder: the run's, as `run_folders` returns it.
+        reports: the run's, if they were read already.
+    """
+    reports = read_reports(folder) if reports is None else reports
+    first = next(iter(reports.values()), {})
+    state, step, sentence = _conclude(reports)
+    ended = datetime.fromtimestamp(folder.stat().st_mtime, UTC).isoformat(timespec="seconds")
+    return RunOutcome(first.get("run_id", folder.name), first.get("day", ""), state, step, sentence, ended)
+
+
+def run_outcome(settings: Settings, run_id: str) -> RunOutcome | None:
+    """Return how the run of that id ended; None if it left no report."""
+    folder = report_path(settings, run_id, STEPS[0]).parent
+    reports = read_reports(folder)
+    return outcome_of(folder, reports) if reports else None
+
+
+def list_outcomes(settings: Settings, limit: int = RECENT) -> list[RunOutcome]:
+    """Return the outcomes of the newest runs, the newest first."""
+    return [outcome_of(folder) for folder in run_folders(settings)[:limit]]
+
+
+def find_run(settings: Settings, run_id: str | None) -> Path | None:
+    """Return a run's folder; None if there is no such run.
+
+    Args:
+        settings: where the lake is.
+        run_id: compared with the ids of the runs in the lake, so that it never becomes a path; None for the newest
+            finished run that is not a backfill, or the newest of all if there is none.
+    """
+    folders = run_folders(settings)
+    if run_id is not None:
+        return next((folder for folder in folders if _run_id(folder) == run_id), None)
+    finished = (folder for folder in folders[:RECENT] if _is_finished_nightly_run(outcome_of(folder)))
+    return next(finished, folders[0] if folders else None)
+
+
+def summary_of(reports: Reports, step: str) -> dict[str, Any]:
+    """Return a step's summary; empty if it did not end well."""
+    return reports.get(step, {}).get("summary") or {}
+
+
+def _is_finished_nightly_run(outcome: RunOutcome) -> bool:
+    return outcome.state != "unfinished" and not outcome.run_id.startswith("backfill__")
+
+
+def _run_id(folder: Path) -> str | None:
+    return next((report.get("run_id") for _, report in islice(_readable_reports(folder), 1)), None)
+
+
+def _readable_reports(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for step in STEPS:
+        path = folder / f"{step}.json"
+        if path.exists():
+            try:
+                yield step, read_json(path)
+            except LeaplineError:
+                continue
+
+
+def _conclude(reports: Reports) -> tuple[State, str, str]:
+    for step, report in reports.items():
+        if not report["ok"]:
+            return "failed", step, f"Failed in {step}: {report['error']['text']}"
+    for step in ("gate", "probe"):
+        summary = summary_of(reports, step)
+        if summary and not summary["passed"]:
+            return "refused", step, str(summary["sentence"])
+    if "promote" not in reports:
+        last = next(reversed(reports), "")
+        return "unfinished", last, f"Not finished: the last completed step is {last}." if last else "Not started."
+    return _conclude_promotion(summary_of(reports, "promote"))
+
+
+def _conclude_promotion(promotion: dict[str, Any]) -> tuple[State, str, str]:
+    """The sentence of a promoted model is that of the verdict in force."""
+    verdict = str(promotion.get("verdict") or promotion["why"])
+    if promotion["promoted"]:
+        return "promoted", "promote", verdict
+    if promotion.get("is_champion"):
+        return "reproduced", "promote", f"{verdict} This image is already the champion."
+    return "published", "promote", f"{promotion.get('verdict', '')} Not promoted: {promotion['why']}.".strip()

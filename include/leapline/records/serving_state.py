@@ -1,0 +1,95 @@
+"""What is serving, and since when.
+
+The registry's tags are the truth; the ledger says when and by whom they were moved. Where the registry does not answer,
+the ledger's last entry is the best that is known, and `problem` says so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+from leapline.deployment.factory import registry
+from leapline.errors import LeaplineError, RegistryError
+from leapline.records.candidates import candidates
+from leapline.serving.ledger import Entry, Ledger
+from leapline.serving.promote import CHAMPION_TAG, PREVIOUS_TAG
+from leapline.settings import Settings
+from leapline.storage import Lake
+
+
+@dataclass(frozen=True)
+class ServingState:
+    """The two moving tags, and the history of the first.
+
+    Attributes:
+        champion: digest of the image tagged `champion`; None if there is none.
+        previous: digest of the image tagged `previous`; None if there is none.
+        model_id: of the champion; None if neither ledger nor lake knows the digest.
+        since: when the tag was moved to it, UTC, ISO 8601; None if another installation moved it.
+        problem: why the registry could not be asked; empty if it answered.
+    """
+
+    champion: str | None = None
+    previous: str | None = None
+    model_id: str | None = None
+    since: str | None = None
+    problem: str = ""
+
+    @property
+    def data_day(self) -> date | None:
+        """The champion's data day, the first part of its model id."""
+        try:
+            return date.fromisoformat((self.model_id or "")[:10])
+        except ValueError:
+            return None
+
+    def tags_of(self, digest: str | None) -> str:
+        """Return the moving tags of an image, separated by spaces; `?` if the registry could not be asked."""
+        if digest is None:
+            return ""
+        if self.problem:
+            return "?"
+        tags = {CHAMPION_TAG: self.champion, PREVIOUS_TAG: self.previous}
+        return " ".join(tag for tag, named in tags.items() if named == digest)
+
+
+def serving_state(settings: Settings) -> ServingState:
+    """Return what is serving; never raises for a registry or a ledger that cannot be read."""
+    entries = _ledger_entries(settings)
+    try:
+        repository = registry(settings)
+        champion, previous = repository.digest(CHAMPION_TAG), repository.digest(PREVIOUS_TAG)
+    except RegistryError as exc:
+        return recorded_state(entries, problem=str(exc))
+    entry = next((entry for entry in reversed(entries) if entry.after == champion), None)
+    if entry:
+        return ServingState(champion, previous, entry.model_id, entry.when)
+    if champion is None:
+        return ServingState(None, previous)
+    published = (row.model_id for row in candidates(Lake(settings.home)) if row.digest == champion)
+    return ServingState(champion, previous, next(published, None))
+
+
+def recorded_state(entries: Sequence[Entry], problem: str = "") -> ServingState:
+    """Return what the ledger's last entry says, without asking the registry."""
+    if not entries:
+        return ServingState(problem=problem)
+    last = entries[-1]
+    return ServingState(last.after, last.before, last.model_id, last.when, problem)
+
+
+def ledger_rows(settings: Settings) -> list[dict[str, Any]]:
+    """Return the ledger's entries, oldest first.
+
+    Raises:
+        StorageError: the ledger is damaged.
+    """
+    return [asdict(entry) for entry in Ledger(settings.ledger).entries()]
+
+
+def _ledger_entries(settings: Settings) -> list[Entry]:
+    try:
+        return Ledger(settings.ledger).entries()
+    except LeaplineError:
+        return []
