@@ -26,7 +26,7 @@ COPY --from=tools /out tools
 COPY dags dags
 COPY plugins plugins
 
-# Named volumes take the owner of the folder that they are mounted on.
+# A new named volume takes its owner from the folder on which it is mounted.
 RUN useradd --uid 50000 --create-home leapline \
     && install -d -o leapline /lake /landing /opt/airflow /opt/airflow/logs
 USER leapline

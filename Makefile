@@ -1,52 +1,52 @@
-# `make` alone lists what there is.
+# `make` without a target lists the targets.
 SHELL := /bin/bash
 UV := $(shell command -v uv || echo .venv/bin/uv)
 PORT ?= 8080
-# Two, each with Spark sessions of 2 GB: half of a test's time is waiting.
+# Each worker has Spark sessions of 2 GB.
 TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lock demo up down check test bench bench-go bench-scale
 
-help: ## this list
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## .venv, the scorer and the registry's tools in .local, a JRE where there is none
+setup: ## install .venv, the tools in .local, and a JRE if there is none
 	@scripts/setup.sh
 
-lock: setup ## compile requirements.in and requirements-dev.in into pinned files, newest versions that fit
+lock: setup ## compile the requirements*.in files into pinned files, with the newest compatible versions
 	$(UV) pip compile -q --upgrade --universal --python-version 3.11 requirements.in -o requirements.txt
 	$(UV) pip compile -q --upgrade --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 	$(UV) pip compile -q --upgrade --universal --python-version 3.11 requirements-bench.in -o requirements-bench.txt
 
-demo: setup ## the whole line on generated events: from Snowplow lines to a scored session (DEMO_ARGS="--days 7")
+demo: setup ## run the whole pipeline on generated events, up to a scored session (DEMO_ARGS="--days 7")
 	@.venv/bin/leapline demo $(DEMO_ARGS)
 
-up: setup ## Airflow's web UI with the nightly schedule, on loopback (PORT=8080)
+up: setup ## start Airflow's web UI with the nightly schedule, on loopback (PORT=8080)
 	@.venv/bin/leapline up --port $(PORT)
 
 down: ## stop what `make up` started
 	@.venv/bin/leapline down --port $(PORT)
 
-check: setup ## format, lint, types, layers, Go vet
+check: setup ## check format, lint, types, layers, Go vet
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@PYTHONPATH=include .venv/bin/lint-imports
 	@cd include/scorer && PATH="$(CURDIR)/.venv/bin:$$PATH" && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && go -C benchmarks vet ./...
 
-test: check ## everything that continuous integration runs
+test: check ## run everything that continuous integration runs
 	@scripts/setup.sh browser
 	@cd include/scorer && PATH="$(CURDIR)/.venv/bin:$$PATH" go test ./...
 	@.venv/bin/pytest -q -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
-bench: setup ## the benchmarks, as JSON, a table and a plot (BENCH_ARGS="--out docs/benchmarks")
+bench: setup ## run the scoring benchmarks: JSON, table and plot (BENCH_ARGS="--out docs/benchmarks")
 	@$(UV) pip install -q --python .venv/bin/python -r requirements-bench.txt
 	@.venv/bin/python -m benchmarks.scoring $(BENCH_ARGS)
 
 bench-go: setup ## the scorer's inflate, protobuf and tree code compared with libraries (BENCH_ARGS="-bench Inflate")
 	@cd include/scorer/benchmarks && PATH="$(CURDIR)/.venv/bin:$$PATH" go test -bench . -count 3 $(BENCH_ARGS) .
 
-bench-scale: setup ## events to features at 1, 4, ... million events a day (BENCH_ARGS="--events 1000000 23000000")
+bench-scale: setup ## run events to features at 1, 4, ... million events per day (BENCH_ARGS="--events 1000000 23000000")
 	@$(UV) pip install -q --python .venv/bin/python -r requirements-bench.txt
 	@.venv/bin/python -m benchmarks.scale $(BENCH_ARGS)

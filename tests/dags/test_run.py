@@ -24,9 +24,9 @@ def settings(folder: Path) -> Settings:
 
 @pytest.fixture
 def run_retrain(
-    folder: Path, stand_ins: dict[str, str], settings: Settings, monkeypatch: pytest.MonkeyPatch
+    folder: Path, stub_environment: dict[str, str], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> RunRetrain:
-    for name, value in stand_ins.items():
+    for name, value in stub_environment.items():
         monkeypatch.setenv(name, value)
 
     def run(conf: dict[str, Any] | None = None, **steps: Any) -> RunOutcome:

@@ -1,9 +1,9 @@
-"""Takes docs/grid.png: the grid after a night, a refused run by hand and a backfill of three days, all real.
+"""Takes docs/grid.png: Airflow's grid after a nightly run, a refused manual run and a backfill of three days.
 
     .venv/bin/python -m tests.e2e.screenshot_grid --folder /tmp/grid --sessions 3000
 
-Generates a shop's events up to yesterday, starts the local Airflow and registry, lets the scheduler work, looks, stops.
-Needs Chromium (`apt-get install chromium`).
+Generates a shop's events up to yesterday, starts the local Airflow and registry, waits for the runs, takes the
+screenshot and stops everything. Needs Chromium (`apt-get install chromium`).
 """
 
 import argparse
@@ -36,12 +36,12 @@ TRAINING_DAYS, BACKFILLED = 2, 3
 
 
 def main() -> None:
-    """Do all of it."""
+    """Generate, run, take the screenshot."""
     parser = argparse.ArgumentParser(prog="screenshot_grid", description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="where lake, registry and Airflow live meanwhile")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "grid.png", help="the picture")
-    parser.add_argument("--sessions", type=int, default=3000, help="visitors' sessions a day")
-    parser.add_argument("--port", type=int, default=8085, help="Airflow's port; the registry takes the next")
+    parser.add_argument("--folder", type=Path, required=True, help="folder for lake, registry and Airflow")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "grid.png", help="the screenshot")
+    parser.add_argument("--sessions", type=int, default=3000, help="sessions per day")
+    parser.add_argument("--port", type=int, default=8085, help="Airflow's port; the registry uses the next one")
     args = parser.parse_args()
     instance = AirflowInstance(args.folder / "airflow", args.port)
     settings = Settings.load(
@@ -53,16 +53,16 @@ def main() -> None:
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     first = yesterday - timedelta(days=BACKFILLED + TRAINING_DAYS)
     spec = GeneratorSpec(start=first, days=(yesterday - first).days + 1, sessions_per_day=args.sessions)
-    if not settings.landing_dir.exists():  # what was begun goes on
+    if not settings.landing_dir.exists():
         generate(settings.landing_dir, spec)
     with services(settings, instance) as api:
-        work(api, yesterday)
-        take(instance, args.out)
+        run_dags(api, yesterday)
+        take_screenshot(instance, args.out)
 
 
 @contextmanager
 def services(settings: Settings, instance: AirflowInstance) -> Iterator[AirflowApi]:
-    """Registry and Airflow, as long as the block lasts."""
+    """Run registry and Airflow for the duration of the block."""
     local_registry(settings).start()
     try:
         yield up(settings, instance)
@@ -71,19 +71,19 @@ def services(settings: Settings, instance: AirflowInstance) -> Iterator[AirflowA
         local_registry(settings).stop()
 
 
-def work(api: AirflowApi, yesterday: date) -> None:
-    """The night that the scheduler starts by itself, a run by hand that the gate refuses, and the backfill."""
+def run_dags(api: AirflowApi, yesterday: date) -> None:
+    """Wait for the scheduled run, then trigger a manual run that the gate refuses, and a backfill."""
     wait(api, 1)
     api.trigger("retrain", {"date": yesterday.isoformat(), "roc_auc_threshold": 0.999})
     wait(api, 2)
     span = {"from_date": yesterday - timedelta(days=BACKFILLED), "to_date": yesterday - timedelta(days=1)}
     days = {name: f"{day}T00:00:00Z" for name, day in span.items()}
-    ask(api, {"dag_id": "retrain", "max_active_runs": 2, **days})
+    create_backfill(api, {"dag_id": "retrain", "max_active_runs": 2, **days})
     wait(api, 2 + BACKFILLED)
 
 
-def ask(api: AirflowApi, backfill: dict[str, Any], tries: int = 20) -> None:
-    """Create the backfill; on SQLite Airflow answers 503 while anything else writes, and means "again"."""
+def create_backfill(api: AirflowApi, backfill: dict[str, Any], tries: int = 20) -> None:
+    """Create the backfill; on SQLite Airflow answers 503 while the database is locked, so try again."""
     for left in reversed(range(tries)):
         try:
             api.call("POST", "backfills", backfill)
@@ -96,20 +96,20 @@ def ask(api: AirflowApi, backfill: dict[str, Any], tries: int = 20) -> None:
 
 
 def wait(api: AirflowApi, runs: int) -> None:
-    """Until so many runs have ended; says how each did."""
+    """Wait until `runs` runs have ended, and print how each ended."""
     ended: dict[str, dict[str, Any]] = {}
     while len(ended) < runs:
         time.sleep(2)
-        # A busy machine may answer late.
+        # A busy machine may answer too late.
         with suppress(LocalServiceError):
-            found = api.get("dags/retrain/dagRuns?limit=100")["dag_runs"]
-            ended = {run["dag_run_id"]: run for run in found if run["state"] in {"success", "failed"}}
+            listed = api.get("dags/retrain/dagRuns?limit=100")["dag_runs"]
+            ended = {run["dag_run_id"]: run for run in listed if run["state"] in {"success", "failed"}}
     for run_id, run in ended.items():
         print(run_id, run["state"], f"{run['duration']:.0f} s", run["note"] or "", flush=True)
 
 
-def take(instance: AirflowInstance, out: Path) -> None:
-    """Log in as a person does, open the grid, make room for it, take the picture."""
+def take_screenshot(instance: AirflowInstance, out: Path) -> None:
+    """Log in, open the grid, widen it and take the screenshot."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
@@ -132,13 +132,13 @@ def take(instance: AirflowInstance, out: Path) -> None:
 
 
 def widen_grid(page: Any) -> None:
-    """Drag the bar between grid and details, so that all runs are seen."""
+    """Drag the bar between grid and details, so that all runs are visible."""
     bar = page.locator("[data-panel-resize-handle-id], [role=separator]").first.bounding_box()
     page.mouse.move(bar["x"] + bar["width"] / 2, 600)
     page.mouse.down()
     page.mouse.move(520, 600, steps=5)
     page.mouse.up()
-    page.mouse.move(300, 690)  # where nothing explains itself
+    page.mouse.move(300, 690)  # away from tooltips
 
 
 if __name__ == "__main__":

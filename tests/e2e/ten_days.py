@@ -1,10 +1,10 @@
-"""Ten days backfilled two at a time while the night's run is under way, then the same days one after another: the same
-archives and images, and the champion is the night's throughout.
+"""Compares a parallel backfill of ten days, during the nightly run, with the same days run one after another: archives
+and images must be equal, and the champion must be the nightly run's.
 
     .venv/bin/python -m tests.e2e.ten_days --folder /tmp/ten --sessions 3000
 
-Everything is real: a generated shop, the local Airflow with its scheduler, registries of their own. It takes as long as
-twenty-one runs do, and is ended by an exit status of 1 if anything differs.
+Uses a generated shop, the local Airflow with its scheduler, and two registries. Takes as long as twenty-one runs; exits
+with status 1 if anything differs.
 """
 
 import argparse
@@ -23,48 +23,48 @@ from leapline.runtime.spark_cds import FEW_EVENTS
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json
 from leapline.synthetic import GeneratorSpec, generate
-from tests.e2e.screenshot_grid import ask, services, wait
+from tests.e2e.screenshot_grid import create_backfill, services, wait
 
 TRAINING_DAYS, BACKFILLED = 2, 10
 
 
 def main() -> None:
-    """Do both, and compare."""
+    """Run both and compare."""
     parser = argparse.ArgumentParser(prog="ten_days", description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="where lakes, registries and Airflow live")
-    parser.add_argument("--sessions", type=int, default=3000, help="visitors' sessions a day")
-    parser.add_argument("--port", type=int, default=8090, help="Airflow's port; the registries take the next two")
+    parser.add_argument("--folder", type=Path, required=True, help="folder for lakes, registries and Airflow")
+    parser.add_argument("--sessions", type=int, default=3000, help="sessions per day")
+    parser.add_argument("--port", type=int, default=8090, help="Airflow's port; the registries use the next two")
     args = parser.parse_args()
     night = datetime.now(UTC).date() - timedelta(days=1)
     days = [night - timedelta(days=n) for n in range(BACKFILLED, 0, -1)]
     key, landing = secrets.token_hex(32), args.folder / "landing"
-    together, alone = (
-        _settings(args.folder / name, landing, key, args.port + n) for n, name in ((1, "together"), (2, "alone"))
+    parallel, serial = (
+        _settings(args.folder / name, landing, key, args.port + n) for n, name in ((1, "parallel"), (2, "serial"))
     )
     first = days[0] - timedelta(days=TRAINING_DAYS)
     generate(landing, GeneratorSpec(start=first, days=(night - first).days + 1, sessions_per_day=args.sessions))
 
-    with services(together, AirflowInstance(args.folder / "airflow", args.port)) as api:
-        _beside_the_night(api, days)
-        champion, nightly = registry(together).digest("champion"), _published(together, night)
-    local_registry(alone).start()
+    with services(parallel, AirflowInstance(args.folder / "airflow", args.port)) as api:
+        _backfill_during_nightly_run(api, days)
+        champion, nightly = registry(parallel).digest("champion"), _published(parallel, night)
+    local_registry(serial).start()
     try:
         for day in days:
-            outcome = run_dag(alone, AirflowInstance(args.folder / "once", args.port), day)
-            print(f"alone {day} {outcome.state} {outcome.error}", flush=True)
+            outcome = run_dag(serial, AirflowInstance(args.folder / "once", args.port), day)
+            print(f"serial {day} {outcome.state} {outcome.error}", flush=True)
     finally:
-        local_registry(alone).stop()
+        local_registry(serial).stop()
 
-    results = [(day, _published(together, day), _published(alone, day)) for day in days]
+    results = [(day, _published(parallel, day), _published(serial, day)) for day in days]
     for day, one, other in results:
-        print(f"{day}  {one[0]:.12}  {one[1]:.19}  {'the same' if one == other else f'alone: {other}'}")
-    stayed = champion == nightly[1]
-    print(f"champion is the night's: {stayed} ({champion})")
-    sys.exit(not (stayed and all(one == other for _, one, other in results)))
+        print(f"{day}  {one[0]:.12}  {one[1]:.19}  {'equal' if one == other else f'serial: {other}'}")
+    unchanged = champion == nightly[1]
+    print(f"champion is the nightly run's: {unchanged} ({champion})")
+    sys.exit(not (unchanged and all(one == other for _, one, other in results)))
 
 
 def _settings(home: Path, landing: Path, key: str, port: int) -> Settings:
-    """Small forests of small days, and limits that every day meets: what is compared is what comes out."""
+    """Return settings with small forests and limits that every day meets, because only the outputs are compared."""
     return Settings.load(
         home=home, landing=landing, registry=f"127.0.0.1:{port}", tools=ROOT / ".local", pseudonym_key=key,
         training_days=TRAINING_DAYS, spark_driver_memory="2g", spark_driver_options=FEW_EVENTS, roc_auc_threshold=0.6,
@@ -72,20 +72,20 @@ def _settings(home: Path, landing: Path, key: str, port: int) -> Settings:
     )  # fmt: skip
 
 
-def _beside_the_night(api: AirflowApi, days: list[date]) -> None:
-    """Ask for the backfill as soon as the scheduler has started the night's run; until all have ended."""
+def _backfill_during_nightly_run(api: AirflowApi, days: list[date]) -> None:
+    """Create the backfill as soon as the nightly run has started; wait until all runs have ended."""
     while not api.get("dags/retrain/dagRuns?limit=100&state=running")["dag_runs"]:
         time.sleep(1)
     span = {"from_date": f"{days[0]}T00:00:00Z", "to_date": f"{days[-1]}T00:00:00Z"}
-    ask(api, {"dag_id": "retrain", "max_active_runs": 2, **span})
+    create_backfill(api, {"dag_id": "retrain", "max_active_runs": 2, **span})
     wait(api, len(days) + 1)
 
 
 def _published(settings: Settings, day: date) -> tuple[str, str]:
-    """Digests of the day's archive and of its image."""
-    packed = read_json(Lake(settings.home).current("packages", day) / "package.json")
-    published = read_json(Lake(settings.home).current("models", packed["model_id"]) / "publication.json")
-    return packed["archive_sha256"], published["digest"]
+    """Return the digests of the day's archive and image."""
+    package = read_json(Lake(settings.home).current("packages", day) / "package.json")
+    published = read_json(Lake(settings.home).current("models", package["model_id"]) / "publication.json")
+    return package["archive_sha256"], published["digest"]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The whole line, for real: the DAG on generated events, and the same steps on public ones."""
+"""The whole pipeline: the DAG on generated events, and the same steps on public click data."""
 
 import gzip
 import json
@@ -38,9 +38,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.timeout(900)]
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A fresh installation, with a lake, an Airflow and a registry of its own."""
+    """A new installation with its own lake, Airflow and registry."""
     if not (ROOT / ".local/bin/registry").exists():
-        pytest.skip("TOOLS ABSENT: `make setup` puts the registry, crane and the scorer into .local")
+        pytest.skip("TOOLS MISSING: `make setup` installs the registry, crane and the scorer into .local")
     home, tools = tmp_path_factory.mktemp("lake"), tmp_path_factory.mktemp("tools")
     for tool in ("bin", "scorer", "spark.jsa"):
         (tools / tool).symlink_to(ROOT / ".local" / tool)
@@ -52,8 +52,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def told(settings: Settings) -> Iterator[str]:
-    """What `make demo` says, on two small days."""
+def demo_output(settings: Settings) -> Iterator[str]:
+    """The output of `make demo` on two small days."""
     argv = ["make", "demo", f"DEMO_ARGS=--date {DAY} --days 2 --sessions-per-day 1800"]
     env = os.environ | environment(settings)
     done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=800)
@@ -63,8 +63,8 @@ def told(settings: Settings) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def run_id(settings: Settings, told: str) -> str:
-    """The one run there is."""
+def run_id(settings: Settings, demo_output: str) -> str:
+    """The id of the only run."""
     (report,) = settings.home.glob("runs/*/publish.json")
     return report.parent.name
 
@@ -73,28 +73,28 @@ def summary(settings: Settings, run_id: str, step: str) -> dict[str, Any]:
     report = past_report(settings, run_id, step)
     assert report is not None, step
     assert report["ok"], report
-    found: dict[str, Any] = report["summary"]
-    return found
+    content: dict[str, Any] = report["summary"]
+    return content
 
 
-def test_the_dag_publishes_and_promotes(settings: Settings, run_id: str, told: str) -> None:
-    tasks = dict(re.findall(r"^ {4}(\w+) +(\w+) +[\d.]+ s$", told, re.MULTILINE))
+def test_dag_publishes_and_promotes(settings: Settings, run_id: str, demo_output: str) -> None:
+    tasks = dict(re.findall(r"^ {4}(\w+) +(\w+) +[\d.]+ s$", demo_output, re.MULTILINE))
     assert tasks.keys() >= set(STEPS)
     assert set(tasks.values()) == {"success"}
     published = summary(settings, run_id, "publish")
     assert registry(settings).digest("champion") == published["digest"]
     assert summary(settings, run_id, "promote")["promoted"] is True
     assert summary(settings, run_id, "gate")["roc_auc"] > 0.7
-    probed = summary(settings, run_id, "probe")
-    assert probed["rows"] >= 1000
-    assert probed["sessions"] == probed["rows"]
-    assert probed["items"] > probed["sessions"] / 2
-    assert probed["max_difference"] <= settings.probe_tolerance
+    probe = summary(settings, run_id, "probe")
+    assert probe["rows"] >= 1000
+    assert probe["sessions"] == probe["rows"]
+    assert probe["items"] > probe["sessions"] / 2
+    assert probe["max_difference"] <= settings.probe_tolerance
 
 
-def test_the_demo_tells_what_came_of_it(settings: Settings, run_id: str, told: str) -> None:
+def test_demo_prints_a_summary(settings: Settings, run_id: str, demo_output: str) -> None:
     published = summary(settings, run_id, "publish")
-    rows = dict(re.findall(r"^  ([A-Za-z]+(?: [A-Za-z]+)?)  +(.+)$", told, re.MULTILINE))
+    rows = dict(re.findall(r"^  ([A-Za-z]+(?: [A-Za-z]+)?)  +(.+)$", demo_output, re.MULTILINE))
     assert rows["verdict"].startswith("Passed all ")
     assert rows["ROC AUC"].startswith(f"{published['metrics']['roc_auc']:.3f} (95 % CI ")
     assert rows["model"] == published["model_id"]
@@ -106,7 +106,7 @@ def test_the_demo_tells_what_came_of_it(settings: Settings, run_id: str, told: s
     assert len(read_json(settings.home / "session.json")["session"]["events"]) > 0
 
 
-def test_the_image_that_comes_back_scores_a_session(settings: Settings, run_id: str, tmp_path: Path) -> None:
+def test_pulled_image_scores_like_spark(settings: Settings, run_id: str, tmp_path: Path) -> None:
     layout = registry(settings).pull(summary(settings, run_id, "publish")["digest"], tmp_path / "image")
     sample = read_json(Lake(settings.home).current("evaluations", DAY) / "probe_rows.json")
     with running(layout, tmp_path) as client:
@@ -116,30 +116,30 @@ def test_the_image_that_comes_back_scores_a_session(settings: Settings, run_id: 
 
 
 @pytest.mark.parametrize("form", ["onnx", "pmml"])
-def test_the_model_in_another_form(settings: Settings, run_id: str, tmp_path: Path, form: str) -> None:
+def test_export_gives_the_same_probabilities(settings: Settings, run_id: str, tmp_path: Path, form: str) -> None:
     target = tmp_path / f"model.{form}"
     argv = [ROOT / ".venv/bin/leapline", "bundle", "export", target, "--date", str(DAY), "--to", form, "--json"]
     env = os.environ | environment(settings)
     done = subprocess.run([*map(str, argv)], env=env, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
-    assert said["rows"] >= 1000
-    assert said["max_difference"] <= 1e-12
-    assert said["bytes"] == target.stat().st_size
+    result = json.loads(done.stdout)
+    assert result["rows"] >= 1000
+    assert result["max_difference"] <= 1e-12
+    assert result["bytes"] == target.stat().st_size
 
 
-def test_the_same_day_again_gives_the_same_image(settings: Settings, run_id: str, spark: "SparkSession") -> None:
+def test_repeated_day_gives_the_same_image(settings: Settings, run_id: str, spark: "SparkSession") -> None:
     first = summary(settings, run_id, "package")
-    again = {step: do(settings, step) for step in ("featurize", "train", "evaluate", "gate", "package")}["package"]
-    assert again["archive_sha256"] == first["archive_sha256"]
-    assert again["image_digest"] == first["image_digest"]
+    repeated = {step: do(settings, step) for step in ("featurize", "train", "evaluate", "gate", "package")}["package"]
+    assert repeated["archive_sha256"] == first["archive_sha256"]
+    assert repeated["image_digest"] == first["image_digest"]
     do(settings, "probe")
     assert do(settings, "publish")["pushed"] is False
     assert do(settings, "promote")["promoted"] is False
 
 
 def contents(path: Path) -> bytes:
-    """What a file says: parquet and archives are compressed, so their raw bytes would hide what is looked for."""
+    """Return a file's content, decompressed, so that it can be searched."""
     if path.suffix == ".parquet":
         return json.dumps(pq.read_table(path).to_pylist(), default=str).encode()
     if path.suffix == ".zip":
@@ -150,27 +150,27 @@ def contents(path: Path) -> bytes:
 
 
 def leaks(files: list[Path], texts: list[str]) -> list[tuple[Path, str]]:
-    found = []
+    matches = []
     for path in files:
         content = contents(path)
-        found += [(path, text) for text in texts if text.encode() in content]
-    return found
+        matches += [(path, text) for text in texts if text.encode() in content]
+    return matches
 
 
-def test_nothing_personal_is_kept(settings: Settings, run_id: str) -> None:
-    kept = [
+def test_no_personal_data_is_stored(settings: Settings, run_id: str) -> None:
+    stored = [
         path
         for folder in (settings.home, settings.tools / "airflow")
         for path in folder.rglob("*")
         if path.is_file() and "landing" not in path.parts and "registry" not in path.parts
     ]
-    kinds = {p.suffix for p in kept}
-    assert {".parquet", ".zip", ".json", ".log"} <= kinds, "the lake, the archive and the logs are looked through"
-    assert leaks(kept, [*PLANTED, KEY]) == []
+    kinds = {p.suffix for p in stored}
+    assert {".parquet", ".zip", ".json", ".log"} <= kinds, "the search covers the lake, the archive and the logs"
+    assert leaks(stored, [*PLANTED, KEY]) == []
 
 
-def test_the_search_for_personal_data_finds_it(tmp_path: Path) -> None:
-    """A search that can find nothing proves nothing."""
+def test_search_for_personal_data_finds_it(tmp_path: Path) -> None:
+    """Proves that the search above can find something."""
     secret = PLANTED[0]
     pq.write_table(pa.table({"item": [secret]}), tmp_path / "a.parquet")
     with zipfile.ZipFile(tmp_path / "b.zip", "w", zipfile.ZIP_DEFLATED) as archive:
@@ -181,19 +181,19 @@ def test_the_search_for_personal_data_finds_it(tmp_path: Path) -> None:
     assert [path for path, _ in leaks(files, [secret])] == files
 
 
-def test_public_clicks_go_through_the_same_line(shared: Path, tmp_path: Path, spark: "SparkSession") -> None:
+def test_public_clicks_run_through_the_same_steps(shared: Path, tmp_path: Path, spark: "SparkSession") -> None:
     clicks = Settings(home=tmp_path, pseudonym_key=KEY, forest_trees=10, forest_depth=5)
     report = leapline(clicks, "import", "rees46", str(shared / "clicks" / "rees46-2019-10-01.csv"))
-    assert report["malformed"] == 1, "the file's last line is cut"
-    done = leapline(clicks, "run", "--date", "2019-10-01", "--set", "training_days=0")
-    assert done["extract"]["2019-10-01"]["quarantined_share"] == 0
-    assert not done["gate"]["passed"], "few buyers and thin sessions: a refusal is the right answer"
-    assert done["gate"]["sentence"].startswith("Refused: ")
-    card = Path(done["gate"]["card"]).read_text()
-    assert done["gate"]["sentence"] in card
-    assert json.dumps(done["gate"]["rules"])
+    assert report["malformed"] == 1, "the file's last line is truncated"
+    summaries = leapline(clicks, "run", "--date", "2019-10-01", "--set", "training_days=0")
+    assert summaries["extract"]["2019-10-01"]["quarantined_share"] == 0
+    assert not summaries["gate"]["passed"], "few buyers and short sessions: the model must be refused"
+    assert summaries["gate"]["sentence"].startswith("Refused: ")
+    card = Path(summaries["gate"]["card"]).read_text()
+    assert summaries["gate"]["sentence"] in card
+    assert json.dumps(summaries["gate"]["rules"])
 
 
 def do(settings: Settings, step: str) -> dict[str, Any]:
-    """The step by hand, as README shows it."""
+    """Run a step from the command line."""
     return dict(leapline(settings, step.replace("_", "-"), "--date", str(DAY)))

@@ -1,4 +1,4 @@
-"""A real HTTP proxy before a real registry, which misbehaves on demand.
+"""An HTTP proxy in front of a real registry that injects faults.
 
 with RegistryProxy(upstream="127.0.0.1:5055") as proxy:
     proxy.faults.append(Fault(method="PUT", path="/manifests/", status=503, times=2))
@@ -21,10 +21,10 @@ HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "content-length"}
 
 @dataclass
 class Fault:
-    """What happens to the next `times` requests of that method whose path holds `path`.
+    """A fault for the next `times` requests with this method whose path contains `path`, after `skip` such requests.
 
-    `status` answers in the registry's place; `reset` reads half the body and resets the connection; `hold` stops the
-    request for ever, before it reaches the registry, or after it with `after=True`, and sets `held`.
+    `status` answers instead of the registry; `reset` reads half the body and resets the connection; `hold` blocks the
+    request before it reaches the registry (with `after=True` afterwards) and sets `held`.
     """
 
     method: str
@@ -62,7 +62,7 @@ class RegistryProxy:
         self._server.server_close()
 
     def fault_for(self, method: str, path: str) -> Fault | None:
-        """The first fault that wants this request; counts it."""
+        """Return the first fault that applies to this request, and count it."""
         with self._lock:
             self.seen.append(f"{method} {path}")
             for fault in self.faults:
@@ -75,12 +75,12 @@ class RegistryProxy:
         return None
 
     def count(self, method: str, part: str) -> int:
-        """How many requests of that method had `part` in their path."""
+        """Return the number of requests with this method whose path contains `part`."""
         return sum(line.startswith(method + " ") and part in line for line in self.seen)
 
 
 def _problem(status: int) -> bytes:
-    """An error body as the OCI distribution spec has it."""
+    """Return an error body in the form of the OCI distribution specification."""
     code = {401: "UNAUTHORIZED", 403: "DENIED", 429: "TOOMANYREQUESTS"}.get(status, "UNAVAILABLE")
     return json.dumps({"errors": [{"code": code, "message": f"injected {status}"}]}).encode()
 
@@ -88,7 +88,7 @@ def _problem(status: int) -> bytes:
 class _Handler(BaseHTTPRequestHandler):
     proxy: RegistryProxy
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # one packet an answer: no wait for a delayed acknowledgement
+    wbufsize = -1  # one packet per response, to avoid waiting for a delayed acknowledgement
 
     def _serve(self) -> None:
         fault = self.proxy.fault_for(self.command, self.path)
@@ -122,7 +122,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _forward(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
         upstream = http.client.HTTPConnection(self.proxy.upstream, timeout=30)
         headers = {k: v for k, v in self.headers.items() if k.lower() not in HOP_BY_HOP}
-        upstream.request(self.command, self.path, body, headers)  # Host stays: Location then leads back through us
+        upstream.request(
+            self.command, self.path, body, headers
+        )  # the Host header stays, so that Location points to this proxy
         response = upstream.getresponse()
         content = response.read()
         kept = {k: v for k, v in response.getheaders() if k.lower() not in HOP_BY_HOP}
@@ -154,4 +156,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:
-        """Quiet."""
+        """Discard log messages."""

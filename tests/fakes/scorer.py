@@ -1,6 +1,6 @@
-"""A scorer in Python that answers like the real one, or wrongly in a chosen way.
+"""A scorer in Python that answers like the real one, or with a chosen fault.
 
-`write(path, mode)` makes it an executable file. Its model is no model: `probability` is `x / 1000` of each row's `x`.
+`write(path, mode)` writes it as an executable file. It has no model: a row's `probability` is `x / 1000`.
 Modes: good, skew (row 700 is off), nan, missing (one row short), no_probability, crash (dies at row 700), silent (never
 ready), dead (ends at once), stranger (names another model), slow_to_start (takes 0.3 s).
 """
@@ -29,7 +29,7 @@ def row(features):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # one packet an answer: no wait for a delayed acknowledgement
+    wbufsize = -1  # one packet per response
     def answer(self, value, status=200):
         body = json.dumps(value).encode()
         self.send_response_only(status)
@@ -55,7 +55,7 @@ HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
 
 
 def write(path: Path, mode: str = "good") -> Path:
-    """Write the scorer; returns `path`."""
+    """Write the scorer and return `path`."""
     path.write_text(_SOURCE.format(python=sys.executable, mode=mode, model=MODEL_ID))
     path.chmod(0o755)
     return path

@@ -1,4 +1,4 @@
-"""Servers of a test's own, up as long as a block lasts."""
+"""Runs a test's servers for the duration of a block."""
 
 import socketserver
 import threading
@@ -11,7 +11,7 @@ Server = TypeVar("Server", bound=socketserver.BaseServer)
 
 @contextmanager
 def up(server: Server) -> Iterator[Server]:
-    """Let a server that listens answer, in a thread; closed at the end."""
+    """Serve in a thread for the duration of the block; then close the server."""
     with server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         yield server

@@ -1,4 +1,4 @@
-"""A web hook on a loopback port that takes what is posted to it, as Slack's incoming web hooks do."""
+"""A web hook on a loopback port that accepts posts in the form of Slack's incoming web hooks."""
 
 import json
 from contextlib import AbstractContextManager
@@ -17,11 +17,11 @@ class _Hook(BaseHTTPRequestHandler):
         self.wfile.write(b"ok")
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Quiet: a test's output is for what fails."""
+        """Discard log messages."""
 
 
 class WebHook(ThreadingHTTPServer):
-    """Runs while `web_hook` does; `posts` are paths and bodies in the order of their coming."""
+    """The server; `posts` contains the received paths and bodies in order."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Hook)
@@ -29,10 +29,10 @@ class WebHook(ThreadingHTTPServer):
 
     @property
     def address(self) -> str:
-        """Where it listens."""
+        """Return the base URL."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
 
 def web_hook() -> AbstractContextManager[WebHook]:
-    """A hook that is up as long as the block lasts."""
+    """Provide a web hook for the duration of the block."""
     return up(WebHook())

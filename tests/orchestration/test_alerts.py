@@ -25,12 +25,12 @@ REFUSED = "Refused: ROC AUC 0.81 is under {{ 0.88 }}."
 
 
 @pytest.fixture
-def mail(stand_ins: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[MailServer]:
+def mail(stub_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[MailServer]:
     """A mail server, and the connection `post` to it; the DAG runs stub steps."""
     with mail_server() as server:
         plain = {"disable_ssl": True, "disable_tls": True, "from_email": "leapline@shop.example"}
         connection = {"conn_type": "smtp", "host": "127.0.0.1", "port": server.port, "extra": plain}
-        for name, value in stand_ins.items():
+        for name, value in stub_environment.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("AIRFLOW_CONN_POST", json.dumps(connection))
         yield server
@@ -56,7 +56,7 @@ def test_refusal_and_stale_champion_are_mailed(folder: Path, mail: MailServer) -
     promoted(settings, "2026-02-01-0123456789ab")
     done = run(folder, settings, gate={"passed": False, "sentence": REFUSED})
     assert (done.state, done.error) == ("success", "")
-    refused, stale = mail.letters
+    refused, stale = mail.messages
     assert refused["To"] == "night@shop.example"
     assert refused["Subject"] == "Leapline: Model refused, data of 2026-03-01"
     body = refused.get_body(("html",)).get_content()  # type: ignore[union-attr]
@@ -78,7 +78,7 @@ def test_failed_data_check_is_mailed_and_sent_to_slack(
         done = run(folder, settings, check_events={"error": ["DataCheckError", "events", "2 < 3 & 4", "none", "Look."]})
     assert done.state == "failed"
     sentence = "events: found 2 &lt; 3 &amp; 4; expected none. Look."
-    [letter] = mail.letters
+    [letter] = mail.messages
     assert letter["Subject"] == "Leapline: Data check failed, data of 2026-03-01"
     assert sentence in letter.get_body(("html",)).get_content()  # type: ignore[union-attr]
     [(path, posted)] = hook.posts

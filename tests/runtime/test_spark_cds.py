@@ -1,4 +1,4 @@
-"""What a Spark driver's JVM is told, and that this suite's own was told it."""
+"""The JVM options of a Spark driver, and whether this suite's driver received them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-def test_an_archive_is_used_where_there_is_one(tmp_path: Path) -> None:
+def test_options_name_an_existing_archive(tmp_path: Path) -> None:
     settings = Settings(tools=tmp_path, spark_driver_options="-Xint")
     assert driver_options(settings) == "-Xint"
     (tmp_path / ARCHIVE).touch()
@@ -22,7 +22,7 @@ def test_an_archive_is_used_where_there_is_one(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_a_path_that_options_cannot_hold_is_left_out(tmp_path: Path) -> None:
+def test_archive_in_a_path_with_spaces_is_ignored(tmp_path: Path) -> None:
     tools = tmp_path / "my tools"
     tools.mkdir()
     (tools / ARCHIVE).touch()
@@ -30,14 +30,14 @@ def test_a_path_that_options_cannot_hold_is_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.spark
-def test_a_driver_maps_the_archive_of_setup(spark: "SparkSession") -> None:
+def test_driver_maps_the_archive(spark: "SparkSession") -> None:
     beans = spark.sparkContext._jvm.java.lang.management.ManagementFactory  # type: ignore[union-attr]
-    told = list(beans.getRuntimeMXBean().getInputArguments())
-    assert FEW_EVENTS in told
+    arguments = list(beans.getRuntimeMXBean().getInputArguments())
+    assert FEW_EVENTS in arguments
     archive = ROOT / ".local" / ARCHIVE
     if not archive.exists():
-        pytest.skip(f"NO ARCHIVE: {archive} is not there; `make setup` writes it")
-    assert f"-XX:SharedArchiveFile={archive}" in told
-    mapped = Path(f"/proc/{beans.getRuntimeMXBean().getPid()}/maps")
-    if mapped.exists():
-        assert str(archive) in mapped.read_text()
+        pytest.skip(f"ARCHIVE MISSING: {archive}; `make setup` writes it")
+    assert f"-XX:SharedArchiveFile={archive}" in arguments
+    maps = Path(f"/proc/{beans.getRuntimeMXBean().getPid()}/maps")
+    if maps.exists():
+        assert str(archive) in maps.read_text()

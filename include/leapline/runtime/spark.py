@@ -1,10 +1,10 @@
-"""The Spark session of a job: the same under `spark-submit` and by hand."""
+"""The Spark session of a step, under `spark-submit` and from the command line."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from leapline.runtime.spark_cds import OPTIONS, driver_options, quiet_options, stay_here
+from leapline.runtime.spark_cds import OPTIONS, driver_options, quiet_options, set_spark_environment
 from leapline.settings import Settings
 
 if TYPE_CHECKING:
@@ -12,26 +12,30 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def spark_session(settings: Settings, name: str, more: Mapping[str, str] | None = None) -> Iterator["SparkSession"]:
-    """A session that ends with the block, unless one was running before (a notebook's, a test's).
+def spark_session(settings: Settings, name: str, extra: Mapping[str, str] | None = None) -> Iterator["SparkSession"]:
+    """Provide a Spark session for the block; a session that was active before is used and left running.
 
-    Under `spark-submit` master and memory are those of the Airflow connection; by hand those of the settings.
-    `more` is Spark configuration on top, for a session that this call starts.
+    Under `spark-submit` master and memory come from the Airflow connection, otherwise from the settings.
+
+    Args:
+        settings: the installation's settings.
+        name: part of the application's name.
+        extra: further Spark configuration for a session that this call starts.
     """
-    stay_here()
+    set_spark_environment()
     from pyspark.sql import SparkSession
 
-    running = SparkSession.getActiveSession()
-    session = running or _build(settings, name, more or {})
+    active = SparkSession.getActiveSession()
+    session = active or _build(settings, name, extra or {})
     session.sparkContext.setLogLevel("ERROR")
     try:
         yield session
     finally:
-        if running is None:
+        if active is None:
             session.stop()
 
 
-def _build(settings: Settings, name: str, more: Mapping[str, str]) -> "SparkSession":
+def _build(settings: Settings, name: str, extra: Mapping[str, str]) -> "SparkSession":
     from pyspark import SparkConf
     from pyspark.sql import SparkSession
 
@@ -43,7 +47,7 @@ def _build(settings: Settings, name: str, more: Mapping[str, str]) -> "SparkSess
         builder = (
             builder.config("spark.driver.host", "127.0.0.1") if settings.spark_master.startswith("local") else builder
         )
-    for key, value in (_session_settings(settings) | dict(more)).items():
+    for key, value in (_session_settings(settings) | dict(extra)).items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
 
@@ -55,12 +59,12 @@ def _session_settings(settings: Settings) -> dict[str, str]:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.ansi.enabled": "true",
-        # Up to so many files are listed by the driver itself: a night's few hundred are seen sooner than a job starts.
+        # The driver lists up to this many files itself: for a few hundred files that is faster than a Spark job.
         "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
-        # The other nights' files are many and small; two large shares of them are never equal work.
+        # Days consist of many small files; more partitions balance the work.
         "spark.sql.files.minPartitionNum": str(settings.spark_shuffle_partitions),
-        # Case is only mapped in hexadecimal digits, where Unicode's rules cost seconds to load.
+        # Only hexadecimal digits are case-mapped; loading ICU's tables would take seconds.
         "spark.sql.icu.caseMappings.enabled": "false",
-        # The committer that renames last; the lake swaps whole folders anyway, so no _SUCCESS marks.
+        # The lake commits whole folders, so `_SUCCESS` markers are not needed.
         "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
     }

@@ -1,10 +1,10 @@
-"""The options of a Spark driver's JVM, and the archive of Spark's classes that lets it start sooner.
+"""JVM options of the Spark driver, and the class-data-sharing (CDS) archive that shortens its start.
 
     python -m leapline.runtime.spark_cds FILE
 
-Most of the seconds that a driver takes to start go into finding and checking the same twelve thousand classes. A JVM
-can write them into an archive once and map it afterwards (JEP 350: Dynamic CDS Archives). One whose version or jars are
-others leaves the archive alone and starts as it would without.
+A driver spends most of its start loading and verifying the same 12,000 classes. A JVM can write them to an archive once
+and map it at later starts (JEP 350: Dynamic CDS Archives). A JVM of another version, or with other jars, ignores the
+archive and starts as it would without one.
 """
 
 import argparse
@@ -21,61 +21,61 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 OPTIONS: Final = "spark.driver.defaultJavaOptions"
-"""Which Spark puts before the extra ones of a site's own configuration instead of in their place."""
+"""The Spark option for default JVM options: Spark adds them to `extraJavaOptions`, which stay free for the site."""
 ARCHIVE: Final = "spark.jsa"
 FEW_EVENTS: Final = "-XX:TieredStopAtLevel=1"
-"""For days of some 100,000 events and fewer, which are done before the time that goes into optimising code comes back.
-At a million a day it doubles the time."""
+"""JVM option for days of up to about 100,000 events: the optimising compiler takes longer than it saves there. With a
+million events per day this option doubles the duration."""
 
-# That an archive does not fit is no news to whoever waits for a model.
+# Do not log that an archive does not match this JVM.
 _QUIET: Final = "-Xlog:cds=off -Xlog:cds+dynamic=off"
 
 
 def driver_options(settings: Settings) -> str:
-    """JVM options for a driver on this machine: the archive of `make setup`, where there is one, and the site's own."""
+    """Return the JVM options of a driver on this machine: the CDS archive, if there is one, and the site's options."""
     archive = settings.tools.absolute() / ARCHIVE
     shared = f"-XX:SharedArchiveFile={archive} {_QUIET}" if archive.exists() and " " not in str(archive) else ""
     return f"{shared} {settings.spark_driver_options}".strip()
 
 
 def quiet_options() -> str:
-    """JVM options for a step by hand: errors are told, and not how Spark starts."""
+    """Return the JVM options of a step started from the command line: log errors only."""
     file = Path(__file__).with_name("log4j2.properties")
     return "" if " " in str(file) else f"-Dlog4j2.configurationFile=file:{file}"
 
 
-def stay_here() -> None:
-    """Spark's own environment: this interpreter and loopback, unless somebody said otherwise."""
+def set_spark_environment() -> None:
+    """Set Spark's environment variables (this interpreter, loopback) unless they are set already."""
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
 
 
 def write_archive(file: Path) -> None:
-    """Run a little of everything that a night does in Spark, and keep the classes that it took; replaces the file.
+    """Run a small sample of what the steps do in Spark and write the classes it loaded to `file`, replacing it.
 
     Raises:
-        LocalServiceError: the JVM wrote none.
+        LocalServiceError: the JVM did not write an archive.
     """
-    stay_here()
+    set_spark_environment()
     from pyspark.sql import SparkSession
 
-    made = file.with_suffix(".tmp").absolute()
-    made.unlink(missing_ok=True)
+    temporary = file.with_suffix(".tmp").absolute()
+    temporary.unlink(missing_ok=True)
     builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
-    spark = builder.config(OPTIONS, f"-XX:ArchiveClassesAtExit={made} {_QUIET}").getOrCreate()
+    spark = builder.config(OPTIONS, f"-XX:ArchiveClassesAtExit={temporary} {_QUIET}").getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     jvm = spark.sparkContext._gateway.proc  # type: ignore[union-attr]
     with tempfile.TemporaryDirectory(prefix="leapline-classes-") as work:
         _exercise(spark, Path(work))
         spark.stop()
-    # The JVM ends when its input does, and writes the archive then.
+    # The JVM exits when its standard input is closed, and writes the archive at exit.
     jvm.stdin.close()
-    if jvm.wait() or not made.exists():
+    if jvm.wait() or not temporary.exists():
         raise LocalServiceError(
-            str(file), found=f"no archive, and exit status {jvm.returncode}", expected="an archive of Spark's classes",
-            fix="Make room on the disk (about 200 MB), then run `make setup` again.",
+            str(file), found=f"no archive; exit status {jvm.returncode}", expected="a CDS archive of Spark's classes",
+            fix="Free about 200 MB of disk space, then run `make setup` again.",
         )  # fmt: skip
-    made.replace(file)
+    temporary.replace(file)
 
 
 def _exercise(spark: "SparkSession", work: Path) -> None:
@@ -112,7 +112,7 @@ def _exercise(spark: "SparkSession", work: Path) -> None:
 def main() -> None:
     """Write the archive."""
     parser = argparse.ArgumentParser(prog="leapline.runtime.spark_cds", description=__doc__.splitlines()[0])
-    parser.add_argument("file", type=Path, help="where the archive goes")
+    parser.add_argument("file", type=Path, help="the archive to write")
     write_archive(parser.parse_args().file)
 
 
