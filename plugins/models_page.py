@@ -1,4 +1,4 @@
-"""The Models page: last night's verdict, the candidates, who moved the champion, and the way back."""
+"""Registers the Models page: the last verdict, the candidates, the ledger, promotion and rollback."""
 
 from pathlib import Path
 from typing import Any
@@ -9,21 +9,21 @@ from airflow.sdk import conf
 
 STATIC = Path(__file__).parent / "models"
 PREFIX = "/leapline"
-# Airflow may itself be served below a path.
+# Airflow may be served below a path of its own.
 BASE = f"{urlsplit(conf.get('api', 'base_url', fallback='')).path.rstrip('/')}{PREFIX}/"
 
 
-class WhenAsked:
-    """The page's web app, made at the first request.
+class LazyApp:
+    """The page's ASGI app, created at the first request.
 
-    Airflow loads its plugins in every process, tasks included; only the API server needs the web framework.
+    Airflow loads plugins in every process, including tasks; only the API server needs the web framework.
     """
 
     def __init__(self) -> None:
         self._app: Any = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """One request (ASGI)."""
+        """Handle one ASGI request."""
         if self._app is None:
             from leapline.orchestration.page.web import app
 
@@ -32,10 +32,10 @@ class WhenAsked:
 
 
 class ModelsPagePlugin(AirflowPlugin):
-    """Registers the page and its entry in the navigation."""
+    """Registers the page and its navigation entry."""
 
     name = "leapline_models"
-    fastapi_apps = ({"app": WhenAsked(), "url_prefix": PREFIX, "name": "Leapline models"},)
+    fastapi_apps = ({"app": LazyApp(), "url_prefix": PREFIX, "name": "Leapline models"},)
     external_views = (
         {
             "name": "Models",

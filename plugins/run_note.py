@@ -1,4 +1,4 @@
-"""Writes each `retrain` run's outcome as its note: a person reads the verdict without opening a log."""
+"""Writes the outcome of each `retrain` run into its note, so that the verdict is visible without opening a log."""
 
 import sys
 from typing import Any
@@ -12,20 +12,20 @@ from leapline.settings import Settings
 
 @hookimpl
 def on_dag_run_success(dag_run: Any) -> None:
-    """A night that published, or that refused its model."""
+    """Write the note of a run that published or refused its model."""
     _write(dag_run)
 
 
 @hookimpl
 def on_dag_run_failed(dag_run: Any) -> None:
-    """A night that broke."""
+    """Write the note of a failed run."""
     _write(dag_run)
 
 
 def _write(dag_run: Any) -> None:
-    """Runs in the scheduler, on its own session, which keeps the note. A note that a person wrote stays."""
-    by_hand = dag_run.dag_run_note is not None and dag_run.dag_run_note.user_id is not None
-    if dag_run.dag_id == "retrain" and not by_hand and (note := run_note(Settings.load(), dag_run.run_id)):
+    """Set the note, unless a user wrote one; runs in the scheduler, whose database session commits it."""
+    written_by_user = dag_run.dag_run_note is not None and dag_run.dag_run_note.user_id is not None
+    if dag_run.dag_id == "retrain" and not written_by_user and (note := run_note(Settings.load(), dag_run.run_id)):
         dag_run.note = note
 
 

@@ -124,14 +124,14 @@ def test_scorer_is_optional(model: dict[str, Any]) -> None:
 def test_variables_exist_in_airflow_and_in_the_settings(model: dict[str, Any]) -> None:
     from airflow.configuration import retrieve_configuration_description
 
-    known = {
+    options = {
         f"AIRFLOW__{section.upper()}__{option.upper()}"
         for section, content in retrieve_configuration_description().items()
         for option in content["options"]
     }
     dockerfile = re.findall(r"\b((?:AIRFLOW__|LEAPLINE_)\w+)=", (ROOT / "Dockerfile").read_text())
     used = {n for s in model["services"].values() for n in s.get("environment") or {}} | set(dockerfile)
-    assert {n for n in used if n.startswith("AIRFLOW__")} - known == {"AIRFLOW__LEAPLINE__SPARK_POOL"}
+    assert {n for n in used if n.startswith("AIRFLOW__")} - options == {"AIRFLOW__LEAPLINE__SPARK_POOL"}
     settings = {f"LEAPLINE_{field.upper()}" for field in Settings.model_fields}
     assert {n for n in used if n.startswith("LEAPLINE_")} <= settings
 

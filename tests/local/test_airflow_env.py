@@ -65,10 +65,10 @@ def test_spark_uses_this_interpreter_and_a_configured_connection(
 def test_every_airflow_option_exists(instance: AirflowInstance) -> None:
     from airflow.configuration import retrieve_configuration_description
 
-    known = {
+    options = {
         f"AIRFLOW__{section.upper()}__{option.upper()}"
         for section, content in retrieve_configuration_description().items()
         for option in content["options"]
     }
     used = {name for name in environment(Settings.load(), instance) if name.startswith("AIRFLOW__")}
-    assert used - known == {"AIRFLOW__LEAPLINE__SPARK_POOL"}
+    assert used - options == {"AIRFLOW__LEAPLINE__SPARK_POOL"}
