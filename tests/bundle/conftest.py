@@ -1,4 +1,4 @@
-"""Golden bundles, small Spark frames, fitted pipelines (each fitted once a run) and the scorer."""
+"""Fixtures: golden bundles, small data frames, fitted pipelines (fitted once per test run) and the scorer."""
 
 import os
 import platform
@@ -22,25 +22,25 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="session")
 def goldens(shared: Path) -> Path:
-    """The folder of bundles that MLeap wrote."""
+    """The folder with the bundles written by MLeap."""
     return shared / "bundle-ml" / "golden"
 
 
 @pytest.fixture(scope="session")
 def frame(spark: "SparkSession") -> "DataFrame":
-    """Rows to fit on."""
+    """Training rows."""
     return pipelines.training_frame(spark).cache()
 
 
 @pytest.fixture(scope="session")
 def rows(spark: "SparkSession") -> "DataFrame":
-    """Rows to score: unseen and null categories, other numbers."""
+    """Rows to score, with unseen and null categories."""
     return pipelines.scoring_frame(spark).cache()
 
 
 @pytest.fixture(scope="session")
 def fitted(frame: "DataFrame") -> Callable[[str], "PipelineModel"]:
-    """A pipeline of the catalogue, fitted."""
+    """Return a function that fits a pipeline of the catalogue."""
     from pyspark.ml import Pipeline
 
     models: dict[str, Any] = {}
@@ -55,17 +55,17 @@ def fitted(frame: "DataFrame") -> Callable[[str], "PipelineModel"]:
 
 @pytest.fixture(scope="session")
 def scorer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The scorer of this checkout, so that both sides of the format are of one commit."""
+    """The scorer, compiled from this checkout."""
     go = shutil.which("go") or str(ROOT / ".venv" / "bin" / "go")
     if not Path(go).exists():
-        pytest.skip("NO GO: there is no Go toolchain on PATH or in .venv, so no bundle was scored")
+        pytest.skip("NO GO: there is no Go toolchain on PATH or in .venv, so no bundle is scored")
     binary = tmp_path_factory.mktemp("scorer") / "scorer"
-    done = subprocess.run(
+    process = subprocess.run(
         [go, "build", "-o", binary, "./cmd/scorer"],
         cwd=ROOT / "include" / "scorer",
         env={**os.environ, "CGO_ENABLED": "0"},
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, f"{platform.machine()}: {done.stderr}"
+    assert process.returncode == 0, f"{platform.machine()}: {process.stderr}"
     yield binary

@@ -1,4 +1,4 @@
-"""Small frames, and a catalogue of pipelines over them: the golden cases, and one for each option of each stage."""
+"""Small data frames and a catalogue of pipelines: the golden cases, and one pipeline for each option of each stage."""
 
 import math
 import random
@@ -19,34 +19,34 @@ COLOURS, COUNTRIES = ["red", "blue", "green", "violet"], ["nl", "fr", "de"]
 
 
 def training_frame(spark: "SparkSession", rows: int = 240) -> "DataFrame":
-    """Every category; nulls where an Imputer is meant to see them (x, f, n), NaN nowhere."""
+    """Rows with every category, and with nulls in the columns for an Imputer (x, f, n); without NaN."""
     draw = random.Random(7)
     return spark.createDataFrame([_row(draw, i, False) for i in range(rows)], SCHEMA).coalesce(1)
 
 
 def scoring_frame(spark: "SparkSession", rows: int = 60) -> "DataFrame":
-    """Unseen and null categories too, and null or NaN in m, k and w."""
+    """Rows with unseen and null categories, and with null or NaN in m, k and w."""
     draw = random.Random(8)
     return spark.createDataFrame([_row(draw, i, True) for i in range(rows)], SCHEMA).coalesce(1)
 
 
-def _row(draw: random.Random, i: int, strange: bool) -> tuple[Any, ...]:
+def _row(draw: random.Random, i: int, unusual: bool) -> tuple[Any, ...]:
     x = [draw.gauss(0, 1) for _ in X]
     texts = [COLOURS[i % 4], COUNTRIES[i % 3], ["blue", "Ünï", "green", "red"][i % 4], "abcde"[i % 5]]
-    if strange:
+    if unusual:
         texts = [draw.choice([t, t, "unseen", None]) for t in texts]
     missing = draw.random() < 0.2
     label = float(x[0] + 0.5 * x[1] + draw.gauss(0, 0.5) + (i % 4 == 0) > 0)
     label3 = float((i % 3 + (x[2] > 1)) % 3)
     numbers = [None if missing else x[3] * 10, x[4], x[5] + 5, None if missing else x[1], None if missing else i % 7]
-    m = draw.choice([None, math.nan, -1.0, x[2]]) if strange else draw.choice([x[2], -1.0])
-    k = draw.choice([None, i % 5]) if strange else i % 5
-    w = draw.choice([math.nan, x[2]]) if strange else x[2]
+    m = draw.choice([None, math.nan, -1.0, x[2]]) if unusual else draw.choice([x[2], -1.0])
+    k = draw.choice([None, i % 5]) if unusual else i % 5
+    w = draw.choice([math.nan, x[2]]) if unusual else x[2]
     return (*texts, *numbers, m, k, w, *x, label, label3, 2 * x[0] - x[1] + draw.gauss(0, 0.1))
 
 
 def stages(name: str) -> list[Any]:
-    """The unfitted stages of one pipeline."""
+    """Return the unfitted stages of a pipeline."""
     if name.startswith("random"):
         return random_stages(random.Random(name))
     return CATALOGUE[name]() if name in CATALOGUE else GOLDEN[name]()
@@ -164,8 +164,8 @@ def _model(kind: str, columns: list[str] = X, **options: Any) -> Callable[[], li
 
         estimator = next(getattr(m, kind) for m in (classification, regression, clustering) if hasattr(m, kind))
         thresholds = options.get("thresholds")
-        made = estimator(**{key: value for key, value in options.items() if key != "thresholds"})
-        return [assembled(columns), made.setThresholds(thresholds) if thresholds else made]
+        model = estimator(**{key: value for key, value in options.items() if key != "thresholds"})
+        return [assembled(columns), model.setThresholds(thresholds) if thresholds else model]
 
     return build
 
@@ -254,7 +254,7 @@ def _several_columns() -> list[Any]:
 
 
 def _bucket_forest() -> list[Any]:
-    """A tree that splits a bucket's index as a category meets NaN's bucket, which is none of its categories."""
+    """A tree with a categorical split on a bucket index, where NaN has a bucket outside the categories."""
     from pyspark.ml.classification import RandomForestClassifier
     from pyspark.ml.feature import Bucketizer
 
@@ -371,7 +371,7 @@ CATALOGUE: dict[str, Callable[[], list[Any]]] = {
 
 
 def random_stages(draw: random.Random) -> list[Any]:
-    """Some categories, some numbers, one vector through some scalers, one model: each with options drawn."""
+    """Return random stages: categories, numbers, scalers of one vector and a model, with random options."""
     from pyspark.ml.feature import OneHotEncoder, StringIndexer
 
     texts = draw.sample(["colour", "country", "color", "grp"], draw.randint(1, 4))
@@ -406,7 +406,7 @@ def _numbers(draw: random.Random) -> list[Any]:
 
 
 def _chain(draw: random.Random) -> list[Any]:
-    """Stages from v0 to features."""
+    """Return random stages from column v0 to column features."""
     from pyspark.ml.feature import PCA, MaxAbsScaler, MinMaxScaler, Normalizer, StandardScaler, VectorIndexer
 
     with_mean, with_std = draw.random() < 0.5, draw.random() < 0.5

@@ -1,4 +1,4 @@
-"""Spark frames as leap frames, and Spark's answers beside the scorer's."""
+"""Conversion of Spark data frames to leap frames and expected outputs."""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ TYPES = {"string": "string", "double": "double", "float": "float", "int": "integ
 
 
 def leap_frame(rows: "DataFrame") -> dict[str, Any]:
-    """The rows as a leap frame. JSON has no NaN: null is NaN in a column that is not nullable."""
+    """Convert rows to a leap frame. NaN becomes null, which means NaN in a column that is not nullable."""
     fields = [{"name": f.name, "type": _type(f)} for f in rows.schema.fields]
     return {"schema": {"fields": fields}, "rows": [[_plain(cell) for cell in row] for row in rows.collect()]}
 
@@ -21,7 +21,7 @@ def _type(field: Any) -> Any:
 
 
 def answers(transformed: "DataFrame", columns: list[str]) -> list[dict[str, Any]]:
-    """Spark's output columns, vectors dense, NaN as null."""
+    """Return output columns of Spark, with dense vectors and null for NaN."""
     return [{c: _plain(row[c]) for c in columns} for row in transformed.select(columns).collect()]
 
 

@@ -1,4 +1,4 @@
-"""Against MLeap's own bundles: what is read is what was written; our bundle of a like pipeline has the same form."""
+"""Comparison with bundles written by MLeap: a lossless round trip, and the same structure for equal pipelines."""
 
 import json
 import math
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     from pyspark.ml import PipelineModel
     from pyspark.sql import DataFrame
 
-FORMS: dict[Format, str] = {"json": "json", "protobuf": "pb"}
+EXTENSIONS: dict[Format, str] = {"json": "json", "protobuf": "pb"}
 DETERMINED = {
     *("num_features", "num_classes", "handle_invalid", "drop_last", "labels_length", "input_shape", "input_shapes"),
     *("model_type", "p_norm", "input_size", "threshold", "minValue", "maxValue", "nullable_input", "strategy"),
     *("splits", "keys", "sigma"),
 }
-"""Attributes whose values follow from the pipeline's shape, not from its data."""
-ANY_DATA = {("rf_categorical", "input_shapes"), ("bucketizer_logistic", "splits")}
+"""Attributes whose values depend on the structure of the pipeline, not on its data."""
+DATA_DEPENDENT = {("rf_categorical", "input_shapes"), ("bucketizer_logistic", "splits")}
 
 
 def _archives(goldens: Path) -> Iterator[Path]:
     yield from sorted(goldens.glob("*/bundle.*.zip"))
 
 
-def test_mleaps_json_is_reproduced_value_by_value(goldens: Path) -> None:
+def test_reproduces_json_of_mleap(goldens: Path) -> None:
     for path in goldens.glob("*/bundle.json.zip"):
         ours = to_files(read(path))
         with zipfile.ZipFile(path) as archive:
@@ -51,7 +51,7 @@ def _documents(name: str, data: bytes) -> list[bytes]:
     return data.splitlines() if name.endswith("tree.json") else [data]
 
 
-def test_mleaps_protobuf_is_reproduced_but_for_the_order_of_attributes(goldens: Path) -> None:
+def test_reproduces_protobuf_of_mleap_up_to_attribute_order(goldens: Path) -> None:
     for path in goldens.glob("*/bundle.pb.zip"):
         ours = to_files(read(path))
         with zipfile.ZipFile(path) as archive:
@@ -63,7 +63,7 @@ def test_mleaps_protobuf_is_reproduced_but_for_the_order_of_attributes(goldens: 
                     assert sorted(ours[name]) == sorted(theirs), name
 
 
-def test_both_forms_hold_the_same(goldens: Path) -> None:
+def test_conversion_between_formats_is_lossless(goldens: Path) -> None:
     other: dict[Format, Format] = {"json": "protobuf", "protobuf": "json"}
     for path in _archives(goldens):
         bundle = read(path)
@@ -72,43 +72,43 @@ def test_both_forms_hold_the_same(goldens: Path) -> None:
         assert to_files(replace(converted, format=bundle.format)) == files, path
 
 
-def test_every_op_and_attribute_of_the_goldens_is_in_the_table(goldens: Path) -> None:
+def test_op_table_contains_ops_of_mleap(goldens: Path) -> None:
     for path in _archives(goldens):
         assert {node.op for node in read(path).root.walk()} <= OPS.keys()
 
 
 @pytest.mark.spark
 @pytest.mark.parametrize("name", pipelines.GOLDEN)
-def test_our_bundle_has_the_form_of_mleaps(
+def test_writes_same_structure_as_mleap(
     name: str, goldens: Path, fitted: Callable[[str], "PipelineModel"], frame: "DataFrame"
 ) -> None:
     bundle = to_bundle(fitted(name), frame, name="p", timestamp="2026-11-24T00:00:00")
-    for form, ending in FORMS.items():
-        golden = read(goldens / name / f"bundle.{ending}.zip")
-        files = to_files(replace(bundle, format=form, uid=golden.uid))
+    for format, extension in EXTENSIONS.items():
+        golden = read(goldens / name / f"bundle.{extension}.zip")
+        files = to_files(replace(bundle, format=format, uid=golden.uid))
         ours = from_files(files, Path("ours.zip"))
-        for theirs, made in zip(golden.root.walk(), ours.root.walk(), strict=True):
-            assert made.op == theirs.op
-            _same_ports(name, theirs, made)
-            _same_attributes(name, theirs, made)
-            _same_trees(theirs, made)
+        for golden_node, written in zip(golden.root.walk(), ours.root.walk(), strict=True):
+            assert written.op == golden_node.op
+            _assert_same_ports(name, golden_node, written)
+            _assert_same_attributes(name, golden_node, written)
+            _assert_same_trees(golden_node, written)
 
 
-def _same_ports(case: str, theirs: Node, made: Node) -> None:
-    assert made.inputs == theirs.inputs, case
-    assert made.outputs == theirs.outputs, case
+def _assert_same_ports(case: str, golden_node: Node, written: Node) -> None:
+    assert written.inputs == golden_node.inputs, case
+    assert written.outputs == golden_node.outputs, case
 
 
-def _same_attributes(case: str, theirs: Node, made: Node) -> None:
-    old, new = theirs.model.attributes, made.model.attributes
+def _assert_same_attributes(case: str, golden_node: Node, written: Node) -> None:
+    old, new = golden_node.model.attributes, written.model.attributes
     stable = {k for k in old if not k.startswith("key_")}
-    assert {k for k in new if not k.startswith("key_")} == stable, (case, made.name)
+    assert {k for k in new if not k.startswith("key_")} == stable, (case, written.name)
     for key in stable:
-        assert describe(new[key]) == describe(old[key]), (case, made.name, key)
+        assert describe(new[key]) == describe(old[key]), (case, written.name, key)
         if isinstance(old[key], Tensor):
             assert len(new[key].dims) == len(old[key].dims)  # type: ignore[union-attr]
-        if key in DETERMINED and (case, key) not in ANY_DATA:
-            assert _plain(new[key]) == _plain(old[key]), (case, made.name, key)
+        if key in DETERMINED and (case, key) not in DATA_DEPENDENT:
+            assert _plain(new[key]) == _plain(old[key]), (case, written.name, key)
 
 
 def _plain(value: Any) -> Any:
@@ -119,9 +119,9 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _same_trees(theirs: Node, made: Node) -> None:
-    assert (made.tree is None, made.clusters is None) == (theirs.tree is None, theirs.clusters is None)
-    assert bool(made.members) == bool(theirs.members)
-    for (model, tree), (golden, leaves) in zip(made.members.values(), theirs.members.values(), strict=False):
+def _assert_same_trees(golden_node: Node, written: Node) -> None:
+    assert (written.tree is None, written.clusters is None) == (golden_node.tree is None, golden_node.clusters is None)
+    assert bool(written.members) == bool(golden_node.members)
+    for (model, tree), (golden, leaves) in zip(written.members.values(), golden_node.members.values(), strict=False):
         assert model == golden
         assert len(tree[-1].values) == len(leaves[-1].values)  # type: ignore[union-attr]

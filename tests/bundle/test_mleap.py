@@ -1,4 +1,4 @@
-"""What MLeap wrote, made canonical."""
+"""Canonical form of bundles written by MLeap."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,9 +8,9 @@ from leapline.bundle.mleap import canonical
 from leapline.bundle.writer import save
 
 
-def test_mleaps_bundle_becomes_canonical_and_keeps_its_model(goldens: Path, tmp_path: Path) -> None:
-    for ending in ("json", "pb"):
-        golden = goldens / "rf_imputer" / f"bundle.{ending}.zip"
+def test_canonical_bundle_keeps_the_model(goldens: Path, tmp_path: Path) -> None:
+    for extension in ("json", "pb"):
+        golden = goldens / "rf_imputer" / f"bundle.{extension}.zip"
         bundle = canonical(
             read(golden),
             format="protobuf",
@@ -18,7 +18,7 @@ def test_mleaps_bundle_becomes_canonical_and_keeps_its_model(goldens: Path, tmp_
             timestamp="2026-11-24T00:00:00",
             extra={"leapline/x.json": b"1"},
         )
-        ours = tmp_path / f"{ending}.zip"
+        ours = tmp_path / f"{extension}.zip"
         save(bundle, ours)
         assert diff(golden, ours)["stages"] == []
     names = [n.name for n in read(ours).root.walk()]
@@ -27,7 +27,7 @@ def test_mleaps_bundle_becomes_canonical_and_keeps_its_model(goldens: Path, tmp_
     assert (tmp_path / "json.zip").read_bytes() == (tmp_path / "pb.zip").read_bytes()
 
 
-def test_two_writings_of_one_model_become_the_same_bytes(goldens: Path, tmp_path: Path) -> None:
+def test_canonical_bytes_do_not_depend_on_uid_and_time(goldens: Path, tmp_path: Path) -> None:
     once = read(goldens / "gbt_classifier" / "bundle.pb.zip")
     again = replace(
         once, uid="e110f3db-7d09-47d9-90e8-504645f5d52d", timestamp="2031-01-01T00:00:00", name="PipelineModel_1"

@@ -1,4 +1,4 @@
-"""A bundle as ONNX: ONNX Runtime gives Spark's numbers."""
+"""Export to ONNX: ONNX Runtime returns the same results as Spark."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +27,11 @@ def bundle_of(model: "PipelineModel", frame: "DataFrame", folder: Path) -> Bundl
 
 
 def onnx_answers(bundle: Bundle, rows: list[Any]) -> tuple[Any, Any]:
-    """Probability and prediction; an absent category is an empty text."""
+    """Score rows with ONNX Runtime; a missing category is an empty string.
+
+    Returns:
+        Probabilities and predictions.
+    """
     from onnxruntime import InferenceSession
 
     session = InferenceSession(to_onnx(bundle).SerializeToString(), providers=["CPUExecutionProvider"])
@@ -44,9 +48,7 @@ def onnx_answers(bundle: Bundle, rows: list[Any]) -> tuple[Any, Any]:
 @pytest.mark.parametrize(
     "name", ["rf_plain", "rf_categories", "tree_classifier", "tree_thresholds", "forest_thresholds"]
 )
-def test_the_numbers_are_sparks(
-    fitted: Fitted, frame: "DataFrame", rows: "DataFrame", tmp_path: Path, name: str
-) -> None:
+def test_results_equal_spark(fitted: Fitted, frame: "DataFrame", rows: "DataFrame", tmp_path: Path, name: str) -> None:
     model = fitted(name)
     expected = model.transform(rows).collect()
     probability, prediction = onnx_answers(bundle_of(model, frame, tmp_path), expected)
@@ -55,7 +57,7 @@ def test_the_numbers_are_sparks(
     assert len({tuple(p) for p in probability}) > 3
 
 
-def test_a_model_that_writes_its_prediction_alone(
+def test_exports_model_with_only_a_prediction_column(
     fitted: Fitted, frame: "DataFrame", rows: "DataFrame", tmp_path: Path
 ) -> None:
     model = fitted("prediction_only")
@@ -64,20 +66,20 @@ def test_a_model_that_writes_its_prediction_alone(
     assert prediction.tolist() == [row.prediction for row in expected]
 
 
-def test_stages_without_a_model_are_refused() -> None:
+def test_rejects_pipeline_without_model() -> None:
     assembler = Node("a", Model("vector_assembler"), (Socket("input0", "x"),), (Socket("output", "o"),))
-    with pytest.raises(UnsupportedStageError, match="no model, only stages before one"):
+    with pytest.raises(UnsupportedStageError, match="no model"):
         to_onnx(Bundle("u", "n", "t", assembler, "json"))
 
 
-def test_sets_of_categories_are_in_the_test(fitted: Fitted, frame: "DataFrame", tmp_path: Path) -> None:
+def test_forest_of_the_test_has_category_sets_on_both_sides(fitted: Fitted, frame: "DataFrame", tmp_path: Path) -> None:
     [forest] = [n for n in bundle_of(fitted("rf_categories"), frame, tmp_path).root.walk() if n.trees()]
     splits = [r for tree in forest.trees() for r in tree if hasattr(r, "categories")]
     assert {r.is_left for r in splits} == {True, False}
     assert max(len(r.categories) for r in splits) > 1
 
 
-def test_a_tree_that_is_one_leaf(frame: "DataFrame", tmp_path: Path) -> None:
+def test_exports_tree_of_one_leaf(frame: "DataFrame", tmp_path: Path) -> None:
     from pyspark.ml import Pipeline
     from pyspark.ml.classification import DecisionTreeClassifier
     from pyspark.ml.feature import VectorAssembler
@@ -90,15 +92,13 @@ def test_a_tree_that_is_one_leaf(frame: "DataFrame", tmp_path: Path) -> None:
     assert probability[0].tolist() == pytest.approx(expected.probability.toArray().tolist(), abs=1e-15)
 
 
-@pytest.mark.parametrize(("name", "said"), [("kmeans", "op k_means"), ("rf_mixed", "op one_hot_encoder")])
-def test_other_stages_are_refused_by_name(
-    fitted: Fitted, frame: "DataFrame", tmp_path: Path, name: str, said: str
-) -> None:
-    with pytest.raises(UnsupportedStageError, match=f"{said}; expected one of string_indexer, vector_assembler, "):
+@pytest.mark.parametrize(("name", "message"), [("kmeans", "op k_means"), ("rf_mixed", "op one_hot_encoder")])
+def test_names_unsupported_stage(fitted: Fitted, frame: "DataFrame", tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(UnsupportedStageError, match=f"{message}; expected one of string_indexer, vector_assembler, "):
         to_onnx(bundle_of(fitted(name), frame, tmp_path))
 
 
-def test_an_indexer_that_fails_has_no_form() -> None:
+def test_rejects_indexer_that_fails_on_unseen_values() -> None:
     indexer = Node("i", Model("string_indexer"), (Socket("input", COLOURS[0]),), (Socket("output", "o"),))
     with pytest.raises(UnsupportedStageError, match='expected handleInvalid="keep"'):
         to_onnx(Bundle("u", "n", "t", indexer, "json"))

@@ -1,4 +1,4 @@
-"""Numbers on the wire, and every kind of value through both forms."""
+"""Protobuf wire format, and a round trip of every value type in both formats."""
 
 import math
 from typing import Any
@@ -40,29 +40,29 @@ VALUES = st.one_of(
 )
 
 
-def _same(value: Value, again: Value) -> bool:
+def _equal(value: Value, again: Value) -> bool:
     if isinstance(value, Scalar) and again == Scalar("", None):
         return not value.value
     return repr(again) == repr(value)
 
 
 @given(VALUES)
-def test_a_value_survives_protobuf(value: Value) -> None:
-    assert _same(value, protobuf_codec.decode_value(protobuf_codec.encode_value(value)))
+def test_protobuf_round_trip(value: Value) -> None:
+    assert _equal(value, protobuf_codec.decode_value(protobuf_codec.encode_value(value)))
 
 
 @given(VALUES)
-def test_a_value_survives_json(value: Value) -> None:
-    assert _same(value, json_codec.decode_value(json_codec.loads(json_codec.dumps(json_codec.encode_value(value)))))
+def test_json_round_trip(value: Value) -> None:
+    assert _equal(value, json_codec.decode_value(json_codec.loads(json_codec.dumps(json_codec.encode_value(value)))))
 
 
 @given(st.integers(-(1 << 63), (1 << 63) - 1))
-def test_varints(number: int) -> None:
+def test_varint_round_trip(number: int) -> None:
     value, end = wire.read_varint(wire.varint(number), 0)
     assert (wire.signed(value), end) == (number, len(wire.varint(number)))
 
 
-def test_the_format_pages_examples() -> None:
+def test_encodes_examples_of_the_format_specification() -> None:
     model = protobuf_codec.encode_model(Model("", {"num_features": scalar("long", 14)}))
     assert model.hex() == "1216" + "0a14" + "0a0c" + b"num_features".hex() + "12040a02200e"
     assert protobuf_codec.encode_value(scalar("double", 0.0)) == b"\x0a\x00"
@@ -72,7 +72,7 @@ def test_the_format_pages_examples() -> None:
 
 
 @given(st.binary(max_size=40))
-def test_noise_is_a_value_or_a_value_error(noise: bytes) -> None:
+def test_random_bytes_raise_only_value_error(noise: bytes) -> None:
     for decode in (protobuf_codec.decode_model, protobuf_codec.decode_node, protobuf_codec.decode_value):
         try:
             decode(noise)
@@ -80,18 +80,18 @@ def test_noise_is_a_value_or_a_value_error(noise: bytes) -> None:
             continue
 
 
-def test_cluster_numbers_may_be_negative() -> None:
+def test_cluster_numbers_can_be_negative() -> None:
     tree = [Cluster(-1, 0.5, 2, (1.0,)), Cluster(0, 0.0, 0, (2.0,)), Cluster(7, 1.0, 0, (3.0,))]
-    for form in ("json", "protobuf"):
-        assert decode_clusters(encode_clusters(tree, form), form) == tree  # type: ignore[arg-type]
+    for format in ("json", "protobuf"):
+        assert decode_clusters(encode_clusters(tree, format), format) == tree  # type: ignore[arg-type]
 
 
-def test_float32() -> None:
+def test_float32_rounds_and_overflows() -> None:
     assert float32(0.1) == 0.10000000149011612
     assert float32(1e300) == math.inf
 
 
 @pytest.mark.parametrize("bad", ['{"a": NaN}', '{"a": 1, "a": 2}', "[" * 100_000, "{"])
-def test_json_that_is_refused(bad: str) -> None:
+def test_rejects_invalid_json(bad: str) -> None:
     with pytest.raises(ValueError):
         json_codec.loads(bad.encode())

@@ -1,4 +1,4 @@
-"""Bundle.ML: written straight from fitted PySpark stages, read, shown, converted, compared and verified.
+"""Bundle.ML archives: write them from fitted PySpark pipelines, read, inspect, convert, compare and verify them.
 
 Writing needs a Spark session; everything else is plain Python.
 """

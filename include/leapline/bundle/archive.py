@@ -1,4 +1,4 @@
-"""The zip: read with limits, written canonically (same content, same bytes)."""
+"""Zip archives: read within limits, written canonically (the same content gives the same bytes)."""
 
 import hashlib
 import io
@@ -11,31 +11,35 @@ from pathlib import Path
 from leapline.errors import BundleError
 from leapline.storage import write_bytes
 
-# The scorer's own limits, so that what is written here is read there.
+# These are the scorer's limits: it can read every archive that is written here.
 MAX_ARCHIVE = 256 << 20
 MAX_ENTRIES = 100_000
 MAX_ENTRY = 64 << 20
 MAX_BYTES = 1 << 30
 MAX_RATIO = 500
-"""Unpacked to packed size of one entry above a mebibyte."""
+"""Maximum ratio of uncompressed to compressed size, for entries larger than 1 MiB."""
 
-# The latter is what zipfile raises for a version or a compression that it does not know.
-_DAMAGE = (zipfile.BadZipFile, NotImplementedError)
+# zipfile raises NotImplementedError for an unknown zip version or compression method.
+_ZIP_ERRORS = (zipfile.BadZipFile, NotImplementedError)
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _LEVEL = 6
 _UNIX = 3
 
 
 def read_entries(path: Path) -> dict[str, bytes]:
-    """Every file in the zip at `path`, by name; folders are left out.
+    """Read all files of the zip archive at `path`.
+
+    Returns:
+        File name -> content, without folders.
 
     Raises:
-        BundleError: not a zip, cut, encrypted, beyond the limits, or an entry whose name leaves the archive.
+        BundleError: the file is not a zip archive, is truncated or encrypted, or exceeds a limit; or the name of an
+            entry points outside the archive.
     """
     try:
         size = path.stat().st_size
         if size > MAX_ARCHIVE:
-            raise damaged(path, "the zip file", f"{size} bytes, more than {MAX_ARCHIVE}")
+            raise invalid_archive(path, "the zip file", f"{size} bytes, the limit is {MAX_ARCHIVE}")
         with zipfile.ZipFile(path) as archive:
             infos = [i for i in archive.infolist() if not i.is_dir()]
             _check_directory(path, infos)
@@ -44,15 +48,18 @@ def read_entries(path: Path) -> dict[str, bytes]:
         raise BundleError(
             f"bundle {path}", found=exc.strerror or str(exc), expected="a readable zip file", fix="Correct the path."
         ) from exc
-    except (*_DAMAGE, ValueError) as exc:
-        raise damaged(path, "the zip directory", str(exc)) from exc
+    except (*_ZIP_ERRORS, ValueError) as exc:
+        raise invalid_archive(path, "the zip directory", str(exc)) from exc
 
 
 def write_entries(path: Path, entries: Mapping[str, bytes]) -> str:
-    """Writes the zip beside `path` and swaps it in. Gives its SHA-256, hex.
+    """Write a canonical zip archive to a temporary file, then rename it to `path`.
+
+    Returns:
+        The SHA-256 of the archive, in hexadecimal digits.
 
     Raises:
-        DiskFullError: no space; nothing is left behind.
+        DiskFullError: the disk is full; no partial file remains.
         StorageError: `path` cannot be written.
     """
     data = pack(entries)
@@ -61,7 +68,7 @@ def write_entries(path: Path, entries: Mapping[str, bytes]) -> str:
 
 
 def pack(entries: Mapping[str, bytes]) -> bytes:
-    """The canonical zip: names sorted, 1980-01-01, one deflate level, no extra fields, no folders."""
+    """Return a canonical zip archive: sorted names, dated 1980-01-01, one deflate level, no extra fields or folders."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
         for name in sorted(entries):
@@ -74,49 +81,51 @@ def pack(entries: Mapping[str, bytes]) -> bytes:
 
 
 def is_safe_name(name: str) -> bool:
-    """Whether an entry's name stays within the archive on every platform."""
+    """Return whether the name of an entry stays inside the archive on every platform."""
     parts = name.split("/")
     return not any(part in ("", ".", "..") for part in parts) and not set(name) & set("\\:\0")
 
 
-def damaged(path: Path | str, entry: str, found: str) -> BundleError:
-    """The error for one unusable entry."""
+def invalid_archive(path: Path | str, entry: str, found: str) -> BundleError:
+    """Return the error for an entry that cannot be used."""
     return BundleError(
         f"bundle {path}, {entry}",
         found=found,
-        expected="a whole Bundle.ML archive within the reader's limits",
-        fix="Write the bundle again, or fetch it again if it was copied.",
+        expected="a complete Bundle.ML archive within the reader's limits",
+        fix="Write the bundle again; if it was copied, copy it again.",
     )
 
 
 def _check_directory(path: Path, infos: list[zipfile.ZipInfo]) -> None:
     if len(infos) > MAX_ENTRIES:
-        raise damaged(path, "the zip directory", f"{len(infos)} entries, more than {MAX_ENTRIES}")
+        raise invalid_archive(path, "the zip directory", f"{len(infos)} entries, the limit is {MAX_ENTRIES}")
     total = sum(i.file_size for i in infos)
     if total > MAX_BYTES:
-        raise damaged(path, "the zip directory", f"{total} bytes unpacked, more than {MAX_BYTES}")
+        raise invalid_archive(path, "the zip directory", f"{total} bytes uncompressed, the limit is {MAX_BYTES}")
     seen = set[str]()
     for info in infos:
         if not is_safe_name(info.orig_filename):
-            raise damaged(path, f"entry {info.orig_filename!r}", "a name that leaves the archive")
+            raise invalid_archive(path, f"entry {info.orig_filename!r}", "a name that points outside the archive")
         if info.filename in seen:
-            raise damaged(path, f"entry {info.filename}", "the same name twice")
+            raise invalid_archive(path, f"entry {info.filename}", "a duplicate name")
         seen.add(info.filename)
         if info.flag_bits & 1:
-            raise damaged(path, f"entry {info.filename}", "an encrypted entry")
+            raise invalid_archive(path, f"entry {info.filename}", "an encrypted entry")
         if info.file_size > MAX_ENTRY or info.file_size > max(1 << 20, MAX_RATIO * info.compress_size):
-            raise damaged(path, f"entry {info.filename}", f"{info.compress_size} bytes that unpack to {info.file_size}")
+            raise invalid_archive(
+                path, f"entry {info.filename}", f"{info.compress_size} bytes that decompress to {info.file_size}"
+            )
 
 
 def _read(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     try:
         with archive.open(info) as stream:
-            # The directory's size is only a claim: stop one byte past it, whatever the stream still holds.
+            # The size in the directory may be wrong: read at most one byte more than that.
             data = stream.read(info.file_size + 1)
-    except (*_DAMAGE, zlib.error, EOFError) as exc:
-        raise damaged(path, f"entry {info.filename}", str(exc) or "cut") from exc
+    except (*_ZIP_ERRORS, zlib.error, EOFError) as exc:
+        raise invalid_archive(path, f"entry {info.filename}", str(exc) or "truncated") from exc
     if len(data) != info.file_size:
-        raise damaged(
-            path, f"entry {info.filename}", f"{len(data)} bytes or more where {info.file_size} were announced"
+        raise invalid_archive(
+            path, f"entry {info.filename}", f"at least {len(data)} bytes, the zip directory lists {info.file_size}"
         )
     return data

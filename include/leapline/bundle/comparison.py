@@ -1,11 +1,11 @@
-"""What differs between two bundles, as plain data."""
+"""Comparison of two bundles."""
 
 from collections.abc import Callable, Iterator, Mapping
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any, TypeVar
 
-from leapline.bundle.inspection import short, tree_sizes
+from leapline.bundle.inspection import short_value, tree_sizes
 from leapline.bundle.model import Bundle, Node
 from leapline.bundle.protobuf_codec import encode_value
 from leapline.bundle.reader import read
@@ -16,16 +16,24 @@ _INFO = ("name", "uid", "format", "version", "timestamp")
 
 
 def diff(before: Path, after: Path) -> dict[str, Any]:
-    """Changes from one archive to the other, ready for JSON; stages are matched by op and output columns, not by name.
+    """Compare two archives. Stages are matched by op and output columns, not by name.
+
+    Returns:
+        A document for JSON, as `compare` describes.
 
     Raises:
-        BundleError: one of them is not a whole bundle.
+        BundleError: one of the archives is not a valid bundle.
     """
     return compare(read(before), read(after))
 
 
 def compare(before: Bundle, after: Bundle) -> dict[str, Any]:
-    """As `diff`, for bundles in memory. `same` ignores bundle.json's own fields and the stages' names."""
+    """Compare two bundles.
+
+    Returns:
+        `same`: whether the models are equal, apart from bundle.json and the names of stages; `info`: changed fields of
+        bundle.json; `stages`: added, removed and changed stages; `extra`: changed entries outside the model.
+    """
     stages = list(_stages(before.root, after.root))
     extra = _changes(before.extra, after.extra, lambda a, b: a == b, lambda data: f"{len(data)} bytes")
     info = {
@@ -48,12 +56,12 @@ def _stages(before: Node, after: Node) -> Iterator[dict[str, Any]]:
 
 def _stage(before: Node, after: Node) -> Iterator[dict[str, Any]]:
     old, new = ({k: v for k, v in n.model.attributes.items() if k != "nodes"} for n in (before, after))
-    attributes = _changes(old, new, lambda a, b: encode_value(a) == encode_value(b), short)
+    attributes = _changes(old, new, lambda a, b: encode_value(a) == encode_value(b), short_value)
     ports = [] if before.inputs == after.inputs and before.outputs == after.outputs else _ports(before, after)
     trees = _trees(before, after)
     if attributes or ports or trees:
-        found = {"attributes": attributes, "ports": ports, "trees": trees}
-        yield {"change": "changed", **_title(after), **{key: value for key, value in found.items() if value}}
+        changes = {"attributes": attributes, "ports": ports, "trees": trees}
+        yield {"change": "changed", **_title(after), **{key: value for key, value in changes.items() if value}}
 
 
 def _changes(
@@ -83,7 +91,7 @@ def _ports(before: Node, after: Node) -> list[dict[str, str]]:
 
 
 def _trees(before: Node, after: Node) -> dict[str, Any] | None:
-    """Sizes of both, and how many member trees differ."""
+    """Return the tree sizes of both stages and the number of trees that differ; None if all are equal."""
     old, new = _members(before), _members(after)
     changed = sum(repr(old[name]) != repr(new[name]) for name in old.keys() & new.keys())
     if not changed and old.keys() == new.keys():
@@ -99,8 +107,8 @@ def _trees(before: Node, after: Node) -> dict[str, Any] | None:
 def _members(node: Node) -> dict[str, Any]:
     if node.members:
         return {name: list(tree) for name, (_, tree) in node.members.items()}
-    own = node.tree if node.tree is not None else node.clusters
-    return {} if own is None else {"tree": list(own)}
+    tree = node.tree if node.tree is not None else node.clusters
+    return {} if tree is None else {"tree": list(tree)}
 
 
 def _key(node: Node) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""JSON to protobuf and back."""
+"""Conversion between the JSON and the protobuf format."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +10,12 @@ from leapline.bundle.reader import read
 
 
 def convert(source: Path, target: Path, format: Format) -> str:
-    """Writes the bundle at `source` to `target` in `format`, canonically, extra entries and all names kept.
+    """Write the bundle at `source` to `target` in `format`; extra entries and all names are kept.
 
-    Gives the new archive's SHA-256, hex.
+    Returns:
+        The SHA-256 of the new archive, in hexadecimal digits.
 
     Raises:
-        BundleError: `source` is not a whole bundle, or JSON cannot hold one of its values.
+        BundleError: `source` is not a valid bundle, or JSON cannot represent one of its values.
     """
     return write_entries(target, to_files(replace(read(source), format=format)))

@@ -1,10 +1,10 @@
-"""A bundle as a set of named files, and back, in either form.
+"""Conversion between bundles and the named files of an archive, in both formats.
 
 bundle.json                          always JSON
 root/model.{json|pb}, node.{json|pb}
-root/<child>.node/...                one folder a pipeline's child
-root/<child>.node/tree0/...          one folder a member tree: model and tree, no node
-root/<child>.node/tree.{json|pb}     the tree of a single tree or of a bisecting k-means
+root/<child>.node/...                one folder per child of a pipeline
+root/<child>.node/tree0/...          one folder per tree of an ensemble: model and tree, no node
+root/<child>.node/tree.{json|pb}     the tree of a single tree model or of a bisecting k-means
 """
 
 import math
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from leapline.bundle import json_codec, ops, protobuf_codec, trees
-from leapline.bundle.archive import damaged, is_safe_name
+from leapline.bundle.archive import invalid_archive, is_safe_name
 from leapline.bundle.model import EXTENSIONS, Bundle, Format, ListOf, Model, Node, Tree
 from leapline.errors import BundleError
 
@@ -24,16 +24,19 @@ ENSEMBLES = {"random_forest_classifier", "random_forest_regression", "gbt_classi
 SINGLE_TREES = {"decision_tree_classifier", "decision_tree_regression"}
 CLUSTER_TREES = {"bisecting_k_means"}
 MAX_PIPELINES = 16
-"""Pipelines within pipelines."""
+"""Maximum nesting depth of pipelines."""
 
 T = TypeVar("T")
 
 
 def to_files(bundle: Bundle) -> dict[str, bytes]:
-    """Every file of the bundle, extra entries included, in `bundle.format`.
+    """Encode the bundle in `bundle.format`.
+
+    Returns:
+        File name -> content, including the extra entries.
 
     Raises:
-        BundleError: JSON cannot hold a value, or an extra entry's name is taken or unsafe.
+        BundleError: JSON cannot represent a value, or the name of an extra entry is reserved or unsafe.
     """
     out = _node_files(bundle.root, "root", bundle.format)
     out[INFO] = info_file(bundle)
@@ -41,71 +44,75 @@ def to_files(bundle: Bundle) -> dict[str, bytes]:
         if name in out or not is_safe_name(name):
             raise BundleError(
                 f"extra entry {name!r}",
-                found="a name that is taken or unsafe",
-                expected="a relative path",
-                fix="Rename it.",
+                found="a reserved or unsafe name",
+                expected="a relative path that the bundle does not use",
+                fix="Rename the entry.",
             )
         out[name] = data
     return out
 
 
 def info_file(bundle: Bundle) -> bytes:
-    """bundle.json."""
+    """Encode bundle.json."""
     info = {"uid": bundle.uid, "name": bundle.name, "format": bundle.format, "version": bundle.version}
     meta = {"meta": {k: json_codec.encode_value(v) for k, v in bundle.meta.items()}} if bundle.meta else {}
     return json_codec.dumps({**info, "timestamp": bundle.timestamp, **meta})
 
 
 def from_files(entries: Mapping[str, bytes], path: Path) -> Bundle:
-    """The bundle in `entries`; `path` is for messages.
+    """Decode a bundle.
+
+    Args:
+        entries: file name -> content.
+        path: the archive, for error messages.
 
     Raises:
-        BundleError: names the entry that is missing, cut, or wrong.
+        BundleError: an entry is missing, truncated or invalid; the error names it.
     """
-    files = _Files(entries, path)
+    files = _Entries(entries, path)
     info = files.parse(INFO, _info)
-    files.form = info["format"]
+    files.format = info["format"]
     root = _read_node(files, "root", 0)
     extra = {name: data for name, data in entries.items() if name not in files.used}
     return Bundle(root=root, extra=extra, **info)
 
 
-def _node_files(node: Node, folder: str, form: Format) -> dict[str, bytes]:
-    end = EXTENSIONS[form]
-    coder = json_codec if form == "json" else protobuf_codec
+def _node_files(node: Node, folder: str, format: Format) -> dict[str, bytes]:
+    extension = EXTENSIONS[format]
+    codec = json_codec if format == "json" else protobuf_codec
     try:
         out = {
-            f"{folder}/node.{end}": coder.encode_node(node),
-            f"{folder}/model.{end}": coder.encode_model(_outgoing(node, form)),
+            f"{folder}/node.{extension}": codec.encode_node(node),
+            f"{folder}/model.{extension}": codec.encode_model(_outgoing(node, format)),
         }
         if node.tree is not None:
-            out[f"{folder}/tree.{end}"] = trees.encode_tree(node.tree, form)
+            out[f"{folder}/tree.{extension}"] = trees.encode_tree(node.tree, format)
         if node.clusters is not None:
-            out[f"{folder}/tree.{end}"] = trees.encode_clusters(node.clusters, form)
+            out[f"{folder}/tree.{extension}"] = trees.encode_clusters(node.clusters, format)
         for name, (model, tree) in node.members.items():
-            out[f"{folder}/{name}/model.{end}"] = coder.encode_model(model)
-            out[f"{folder}/{name}/tree.{end}"] = trees.encode_tree(tree, form)
+            out[f"{folder}/{name}/model.{extension}"] = codec.encode_model(model)
+            out[f"{folder}/{name}/tree.{extension}"] = trees.encode_tree(tree, format)
     except ValueError as exc:
         raise BundleError(
             f"stage {node.name}",
             found=str(exc),
-            expected=f"values that the {form} form holds",
+            expected=f"values that the {format} format can represent",
             fix='Use format="protobuf".',
         ) from exc
     for child in node.children:
-        out |= _node_files(child, f"{folder}/{child.name}.node", form)
+        out |= _node_files(child, f"{folder}/{child.name}.node", format)
     return out
 
 
-def _outgoing(node: Node, form: Format) -> Model:
-    """JSON says a bucketizer's infinite outer splits as null."""
-    if form == "json" and node.op == "bucketizer":
+def _outgoing(node: Node, format: Format) -> Model:
+    """Return the model to encode: JSON represents the infinite outer splits of a bucketizer as null."""
+    if format == "json" and node.op == "bucketizer":
         return _with_outer_splits(node.model, lambda v, _: math.nan if math.isinf(v) else v)
     return node.model
 
 
-def _incoming(model: Model, form: Format) -> Model:
-    if form == "json" and model.op == "bucketizer":
+def _incoming(model: Model, format: Format) -> Model:
+    if format == "json" and model.op == "bucketizer":
         return _with_outer_splits(model, lambda v, side: side if math.isnan(v) else v)
     return model
 
@@ -120,89 +127,94 @@ def _with_outer_splits(model: Model, change: Callable[[float, float], float]) ->
 
 
 @dataclass
-class _Files:
-    """The entries, and which of them were Bundle.ML's."""
+class _Entries:
+    """The entries of an archive; `used` collects those that belong to Bundle.ML."""
 
     entries: Mapping[str, bytes]
     path: Path
-    form: Format = "json"
+    format: Format = "json"
     used: set[str] = field(default_factory=set)
 
     def parse(self, name: str, decode: Callable[[bytes], T]) -> T:
         if name not in self.entries:
-            raise damaged(self.path, f"entry {name}", "no such entry")
+            raise invalid_archive(self.path, f"entry {name}", "missing")
         self.used.add(name)
         try:
             return decode(self.entries[name])
         except ValueError as exc:
-            raise damaged(self.path, f"entry {name}", str(exc)) from exc
+            raise invalid_archive(self.path, f"entry {name}", str(exc)) from exc
 
 
 def _info(data: bytes) -> dict[str, Any]:
     raw = json_codec.loads(data)
     if not isinstance(raw, dict):
-        raise ValueError("no JSON object")
+        raise ValueError("expected a JSON object")
     keys = ("uid", "name", "format", "version", "timestamp")
     for key in keys:
         if not isinstance(raw.get(key), str):
-            raise ValueError(f"no text {key!r}")
+            raise ValueError(f"missing or invalid field {key!r}, expected a string")
     if raw["format"] not in EXTENSIONS:
-        raise ValueError(f"format {raw['format']!r}, neither json nor protobuf")
+        raise ValueError(f"unknown format {raw['format']!r}, expected json or protobuf")
     uuid.UUID(raw["uid"])
     meta = raw.get("meta") or {}
     if not isinstance(meta, dict):
-        raise ValueError("meta that is no object")
+        raise ValueError("expected an object for meta")
     return {**{key: raw[key] for key in keys}, "meta": {k: json_codec.decode_value(v) for k, v in meta.items()}}
 
 
-def _read_node(files: _Files, folder: str, depth: int) -> Node:
-    end = EXTENSIONS[files.form]
-    coder = json_codec if files.form == "json" else protobuf_codec
-    name, inputs, outputs = files.parse(f"{folder}/node.{end}", coder.decode_node)
-    model = _read_model(files, f"{folder}/model.{end}")
+def _read_node(files: _Entries, folder: str, depth: int) -> Node:
+    extension = EXTENSIONS[files.format]
+    codec = json_codec if files.format == "json" else protobuf_codec
+    name, inputs, outputs = files.parse(f"{folder}/node.{extension}", codec.decode_node)
+    model = _read_model(files, f"{folder}/model.{extension}")
     node = Node(name, model, inputs, outputs)
     if model.op == "pipeline":
         return replace(node, children=_read_children(files, folder, model, depth))
     if model.op in ENSEMBLES:
         return replace(node, members=_read_members(files, folder, model))
-    tree = f"{folder}/tree.{end}"
+    tree = f"{folder}/tree.{extension}"
     if model.op in SINGLE_TREES:
-        return replace(node, tree=files.parse(tree, lambda data: trees.decode_tree(data, files.form)))
+        return replace(node, tree=files.parse(tree, lambda data: trees.decode_tree(data, files.format)))
     if model.op in CLUSTER_TREES:
-        return replace(node, clusters=files.parse(tree, lambda data: trees.decode_clusters(data, files.form)))
+        return replace(node, clusters=files.parse(tree, lambda data: trees.decode_clusters(data, files.format)))
     return node
 
 
-def _read_model(files: _Files, name: str) -> Model:
-    coder = json_codec if files.form == "json" else protobuf_codec
-    return files.parse(name, lambda data: _incoming(ops.typed(coder.decode_model(data)), files.form))
+def _read_model(files: _Entries, name: str) -> Model:
+    codec = json_codec if files.format == "json" else protobuf_codec
+    return files.parse(name, lambda data: _incoming(ops.with_types(codec.decode_model(data)), files.format))
 
 
-def _read_children(files: _Files, folder: str, model: Model, depth: int) -> tuple[Node, ...]:
+def _read_children(files: _Entries, folder: str, model: Model, depth: int) -> tuple[Node, ...]:
     if depth > MAX_PIPELINES:
-        raise damaged(files.path, f"entry {folder}", f"pipelines within pipelines deeper than {MAX_PIPELINES}")
+        raise invalid_archive(files.path, f"entry {folder}", f"pipelines nested deeper than {MAX_PIPELINES} levels")
     names = _folder_names(files, folder, model, "nodes")
     children = [_read_node(files, f"{folder}/{name}.node", depth + 1) for name in names]
-    # The folder's name is what the parent's list says; the node's own name may differ from it.
+    # The parent's list defines the folder names; the name in the node file may differ.
     return tuple(replace(child, name=name) for child, name in zip(children, names, strict=True))
 
 
-def _read_members(files: _Files, folder: str, model: Model) -> dict[str, tuple[Model, Tree]]:
-    end = EXTENSIONS[files.form]
+def _read_members(files: _Entries, folder: str, model: Model) -> dict[str, tuple[Model, Tree]]:
+    extension = EXTENSIONS[files.format]
     out = {}
     for name in _folder_names(files, folder, model, "trees"):
-        member = _read_model(files, f"{folder}/{name}/model.{end}")
+        member = _read_model(files, f"{folder}/{name}/model.{extension}")
         if member.op not in SINGLE_TREES:
-            raise damaged(files.path, f"entry {folder}/{name}/model.{end}", f"op {member.op} where a tree belongs")
-        out[name] = (member, files.parse(f"{folder}/{name}/tree.{end}", lambda d: trees.decode_tree(d, files.form)))
+            raise invalid_archive(
+                files.path, f"entry {folder}/{name}/model.{extension}", f"expected a decision tree, got op {member.op}"
+            )
+        out[name] = (
+            member,
+            files.parse(f"{folder}/{name}/tree.{extension}", lambda d: trees.decode_tree(d, files.format)),
+        )
     return out
 
 
-def _folder_names(files: _Files, folder: str, model: Model, key: str) -> list[str]:
+def _folder_names(files: _Entries, folder: str, model: Model, key: str) -> list[str]:
     names = [str(n) for n in model.attributes[key].values]  # type: ignore[union-attr]
     bad = next((n for n in names if not is_safe_name(n) or "/" in n or names.count(n) > 1), None)
     if bad is not None:
-        raise damaged(
-            files.path, f"entry {folder}/model.{EXTENSIONS[files.form]}", f"a child named {bad!r}, unsafe or twice"
+        raise invalid_archive(
+            files.path, f"entry {folder}/model.{EXTENSIONS[files.format]}", f"unsafe or duplicate child name {bad!r}"
         )
     return names

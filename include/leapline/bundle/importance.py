@@ -1,4 +1,4 @@
-"""Where a model's features come from, and which of them weigh most, read off the bundle alone."""
+"""Feature names and feature importances, computed from the bundle alone."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,79 +6,89 @@ from dataclasses import dataclass
 from leapline.bundle.model import Bundle, Leaf, Node, Shape, Tensor, Tree
 from leapline.bundle.ops import attribute
 
-_SAME_PLACES = {"standard_scaler", "min_max_scaler", "max_abs_scaler", "normalizer", "vector_indexer"}
+_ELEMENTWISE = {"standard_scaler", "min_max_scaler", "max_abs_scaler", "normalizer", "vector_indexer"}
 _WITH_CLASS_WEIGHTS = {"decision_tree_classifier", "random_forest_classifier"}
-_SAME_MEANING = {"string_indexer", "imputer"}
+_SAME_COLUMN = {"string_indexer", "imputer"}
 
 
 @dataclass(frozen=True)
-class Weights:
-    """Shares of the features, largest first, summing to 1; `kind` says of what."""
+class FeatureImportances:
+    """The share of each feature, in descending order; the shares add up to 1.
+
+    Attributes:
+        kind: what the shares are computed from: "gini", "splits" or "coefficients".
+        shares: (feature name, share).
+    """
 
     kind: str
     shares: tuple[tuple[str, float], ...]
 
 
-def weights(bundle: Bundle) -> Weights | None:
-    """The last model's feature weights: Gini importance as Spark computes it for classification trees, the share of
-    splits for regression trees, the share of absolute coefficients for linear models; None for other models.
+def feature_importances(bundle: Bundle) -> FeatureImportances | None:
+    """Return the feature importances of the last model.
+
+    Classification trees use the Gini importance as Spark computes it, regression trees the share of splits, linear
+    models the share of absolute coefficients.
+
+    Returns:
+        None for other models.
     """
     for node in reversed(list(bundle.root.walk())):
-        found = _of_node(node)
-        if found:
-            kind, values = found
+        importances = _of_node(node)
+        if importances:
+            kind, values = importances
             names = feature_names(bundle, node.inputs[0].column, len(values))
             total = sum(values) or 1.0
             shares = sorted(zip(names, (v / total for v in values), strict=True), key=lambda s: (-s[1], s[0]))
-            return Weights(kind, tuple(shares))
+            return FeatureImportances(kind, tuple(shares))
     return None
 
 
 def feature_names(bundle: Bundle, column: str, size: int) -> list[str]:
-    """A readable name for each place of a vector column, traced back to the columns that the pipeline reads."""
-    makers = {socket.column: node for node in bundle.root.walk() for socket in node.outputs}
-    names = _vector_names(makers, column, size, frozenset())
+    """Return a name for each element of a vector column, derived from the input columns of the pipeline."""
+    producers = {socket.column: node for node in bundle.root.walk() for socket in node.outputs}
+    names = _vector_names(producers, column, size, frozenset())
     return names if len(names) == size else [f"{column}[{i}]" for i in range(size)]
 
 
-def _vector_names(makers: dict[str, Node], column: str, size: int, seen: frozenset[str]) -> list[str]:
-    node = makers.get(column)
+def _vector_names(producers: dict[str, Node], column: str, size: int, seen: frozenset[str]) -> list[str]:
+    node = producers.get(column)
     if node is not None and column not in seen:
-        if node.op in _SAME_PLACES:
-            return _vector_names(makers, node.inputs[0].column, size, seen | {column})
+        if node.op in _ELEMENTWISE:
+            return _vector_names(producers, node.inputs[0].column, size, seen | {column})
         if node.op == "vector_assembler":
-            return _assembled(makers, node, seen | {column})
+            return _assembled(producers, node, seen | {column})
         if node.op == "one_hot_encoder":
-            return _one_hot(makers, node, column, size)
+            return _one_hot(producers, node, column, size)
     return [f"{column}[{i}]" for i in range(size)]
 
 
-def _assembled(makers: dict[str, Node], node: Node, seen: frozenset[str]) -> list[str]:
+def _assembled(producers: dict[str, Node], node: Node, seen: frozenset[str]) -> list[str]:
     shapes = attribute(node.model.attributes, "input_shapes", ())
     names: list[str] = []
     for socket, shape in zip(node.inputs, shapes if isinstance(shapes, tuple) else (), strict=False):
         if isinstance(shape, Shape) and shape.dims:
-            names += _vector_names(makers, socket.column, shape.dims[0].size, seen)
+            names += _vector_names(producers, socket.column, shape.dims[0].size, seen)
         else:
-            names.append(_source(makers, socket.column))
+            names.append(_source(producers, socket.column))
     return names
 
 
-def _one_hot(makers: dict[str, Node], node: Node, column: str, size: int) -> list[str]:
+def _one_hot(producers: dict[str, Node], node: Node, column: str, size: int) -> list[str]:
     place = [s.column for s in node.outputs].index(column)
     indexed = node.inputs[place].column
-    indexer = makers.get(indexed)
+    indexer = producers.get(indexed)
     if indexer is None or indexer.op != "string_indexer":
         return [f"{indexed}={i}" for i in range(size)]
     of_column = [s.column for s in indexer.outputs].index(indexed)
     labels = attribute(indexer.model.attributes, f"labels_array_{of_column}", ())
-    known = [str(label) for label in labels] if isinstance(labels, tuple) else []
-    return [f"{indexer.inputs[of_column].column}={label}" for label in (*known, "(unknown)", "(invalid)")[:size]]
+    texts = [str(label) for label in labels] if isinstance(labels, tuple) else []
+    return [f"{indexer.inputs[of_column].column}={label}" for label in (*texts, "(unknown)", "(invalid)")[:size]]
 
 
-def _source(makers: dict[str, Node], column: str) -> str:
-    node = makers.get(column)
-    if node is None or node.op not in _SAME_MEANING:
+def _source(producers: dict[str, Node], column: str) -> str:
+    node = producers.get(column)
+    if node is None or node.op not in _SAME_COLUMN:
         return column
     return node.inputs[[s.column for s in node.outputs].index(column)].column
 
@@ -99,7 +109,7 @@ def _of_node(node: Node) -> tuple[str, list[float]] | None:
 
 
 def _summed(trees: Sequence[Tree], size: int, of_tree: Callable[[Tree, int], list[float]]) -> list[float]:
-    """Each tree counts the same, as in Spark's featureImportances."""
+    """Sum over the trees. Each tree has the same weight, as in Spark's featureImportances."""
     sums = [0.0] * size
     for tree in trees:
         values = of_tree(tree, size)
@@ -110,7 +120,7 @@ def _summed(trees: Sequence[Tree], size: int, of_tree: Callable[[Tree, int], lis
 
 
 def splits(tree: Tree, size: int) -> list[float]:
-    """How often the tree splits on each feature."""
+    """Return the number of splits on each feature."""
     counts = [0.0] * size
     for record in tree:
         if not isinstance(record, Leaf):
@@ -119,10 +129,10 @@ def splits(tree: Tree, size: int) -> list[float]:
 
 
 def gini(tree: Tree, size: int) -> list[float]:
-    """By feature the decrease of weight times Gini impurity that its splits bring, from the leaves' class weights."""
+    """Return the decrease of weighted Gini impurity by the splits on each feature."""
     gains = [0.0] * size
     stack: list[tuple[float, ...]] = []
-    # Pre-order backwards meets both children before their parent: the left one last, so it lies on top.
+    # In reverse pre-order both children precede their parent, the left one last: it is on top of the stack.
     for record in reversed(tree):
         if isinstance(record, Leaf):
             stack.append(record.values)
@@ -135,6 +145,6 @@ def gini(tree: Tree, size: int) -> list[float]:
 
 
 def _impurity(values: Sequence[float]) -> float:
-    """Weight times Gini impurity."""
+    """Return the Gini impurity times the total weight."""
     total = sum(values)
     return total - sum(v * v for v in values) / total if total > 0 else 0.0

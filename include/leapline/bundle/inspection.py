@@ -1,4 +1,4 @@
-"""What is in a bundle: stages, sizes, columns and the features that weigh most, as plain data."""
+"""Summary of a bundle: stages, sizes, columns and the most important features."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 from leapline.bundle.archive import read_entries
 from leapline.bundle.files import from_files
-from leapline.bundle.importance import weights
+from leapline.bundle.importance import feature_importances
 from leapline.bundle.model import Bundle, Leaf, ListOf, Node, Scalar, Shape, Tensor, Value
 from leapline.bundle.trees import depth_of
 
@@ -15,14 +15,21 @@ _LISTED = 8
 
 
 def inspect(path: Path, top: int = 10) -> dict[str, Any]:
-    """Everything worth a look in the archive at `path`, ready for JSON.
+    """Summarize the archive at `path`.
+
+    Args:
+        path: the archive.
+        top: the number of features to list.
+
+    Returns:
+        A document for JSON.
 
     Raises:
-        BundleError: it is not a whole bundle.
+        BundleError: not a valid bundle.
     """
     entries = read_entries(path)
     bundle = from_files(entries, path)
-    found = weights(bundle)
+    importances = feature_importances(bundle)
     return {
         "name": bundle.name,
         "uid": bundle.uid,
@@ -32,42 +39,45 @@ def inspect(path: Path, top: int = 10) -> dict[str, Any]:
         "bytes": path.stat().st_size,
         "bytes_unpacked": sum(map(len, entries.values())),
         "entries": len(entries),
-        "inputs": inputs(bundle),
-        "outputs": outputs(bundle),
-        "stages": [stage(child) for child in _stages(bundle.root)],
+        "inputs": input_columns(bundle),
+        "outputs": output_columns(bundle),
+        "stages": [describe_stage(child) for child in _stages(bundle.root)],
         "top_features": None
-        if found is None
-        else {"kind": found.kind, "features": [{"name": n, "share": s} for n, s in found.shares[:top] if s > 0]},
+        if importances is None
+        else {
+            "kind": importances.kind,
+            "features": [{"name": n, "share": s} for n, s in importances.shares[:top] if s > 0],
+        },
         "extra": {name: len(data) for name, data in sorted(bundle.extra.items())},
     }
 
 
-def inputs(bundle: Bundle) -> list[dict[str, Any]]:
-    """The columns that a caller must give, in the order in which the pipeline first reads them."""
-    made = {s.column for node in bundle.root.walk() for s in node.outputs}
+def input_columns(bundle: Bundle) -> list[dict[str, Any]]:
+    """Return name and type of the columns that a caller has to supply, in the order of their first use."""
+    computed = {s.column for node in bundle.root.walk() for s in node.outputs}
     out: dict[str, str] = {}
     for node in bundle.root.walk():
-        for place, socket in enumerate(node.inputs):
-            if socket.column not in made:
-                out.setdefault(socket.column, _input_type(node, place))
+        for position, socket in enumerate(node.inputs):
+            if socket.column not in computed:
+                out.setdefault(socket.column, _input_type(node, position))
     return [{"name": name, "type": kind} for name, kind in out.items()]
 
 
-def outputs(bundle: Bundle) -> list[str]:
-    """The columns that no later stage reads."""
+def output_columns(bundle: Bundle) -> list[str]:
+    """Return the columns that no later stage reads."""
     read = {s.column for node in bundle.root.walk() for s in node.inputs}
     return [s.column for node in bundle.root.walk() for s in node.outputs if s.column not in read]
 
 
-def stage(node: Node) -> dict[str, Any]:
-    """One stage and those below it."""
+def describe_stage(node: Node) -> dict[str, Any]:
+    """Describe a stage and the stages below it."""
     out: dict[str, Any] = {
         "name": node.name,
         "op": node.op,
         "inputs": [s.column for s in node.inputs],
         "outputs": [s.column for s in node.outputs],
         "attributes": {
-            name: short(value)
+            name: short_value(value)
             for name, value in sorted(node.model.attributes.items())
             if name not in ("nodes", "trees")
         },
@@ -76,12 +86,12 @@ def stage(node: Node) -> dict[str, Any]:
     if sizes:
         out["trees"] = sizes
     if node.children:
-        out["stages"] = [stage(child) for child in node.children]
+        out["stages"] = [describe_stage(child) for child in node.children]
     return out
 
 
 def tree_sizes(node: Node) -> dict[str, int] | None:
-    """How many trees, nodes and leaves, and the greatest depth; None for a stage without trees."""
+    """Return the number of trees, nodes and leaves, and the maximum depth; None for a stage without trees."""
     trees = node.trees()
     if node.clusters is not None:
         leaves = sum(c.num_children == 0 for c in node.clusters)
@@ -96,8 +106,8 @@ def tree_sizes(node: Node) -> dict[str, int] | None:
     }
 
 
-def short(value: Value) -> Any:
-    """A value for people: scalars and short lists as they are, longer ones by their size."""
+def short_value(value: Value) -> Any:
+    """Return scalars and short lists unchanged, and the type and size of longer ones."""
     if isinstance(value, Tensor):
         shape = " x ".join(str(d.size) for d in value.dims)
         return list(value.values) if len(value.values) <= _LISTED else f"{value.base} tensor {shape}"
@@ -113,7 +123,7 @@ def _summary(value: ListOf) -> str:
 
 
 def _counted(items: Sequence[Any]) -> list[str]:
-    """`scalar, scalar, scalar` as `3 x scalar`."""
+    """Abbreviate `scalar, scalar, scalar` to `3 x scalar`."""
     out: list[list[Any]] = []
     for item in items:
         if out and out[-1][1] == item:
@@ -138,14 +148,14 @@ def _stages(root: Node) -> Sequence[Node]:
     return root.children if root.op == "pipeline" else (root,)
 
 
-def _input_type(node: Node, place: int) -> str:
+def _input_type(node: Node, position: int) -> str:
     if node.op in _TEXT_INPUTS:
         return "string"
     shapes = node.model.attributes.get("input_shapes") or node.model.attributes.get("input_shape")
-    if isinstance(shapes, ListOf) and place < len(shapes.values):
-        return _typed(shapes.values[place])
+    if isinstance(shapes, ListOf) and position < len(shapes.values):
+        return _shape_type(shapes.values[position])
     if isinstance(shapes, Scalar):
-        return _typed(shapes.value)
+        return _shape_type(shapes.value)
     if node.op in ("imputer", "bucketizer", "one_hot_encoder"):
         return "double"
     size = node.model.attributes.get("num_features")
@@ -153,12 +163,12 @@ def _input_type(node: Node, place: int) -> str:
         f"tensor({size.value})"
         if isinstance(size, Scalar)
         else "double"
-        if node.inputs[place].port == "input"
+        if node.inputs[position].port == "input"
         else "tensor"
     )
 
 
-def _typed(shape: Any) -> str:
+def _shape_type(shape: Any) -> str:
     if isinstance(shape, Shape) and shape.dims:
         return f"tensor({shape.dims[0].size})"
     return "double"

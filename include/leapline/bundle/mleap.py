@@ -1,4 +1,4 @@
-"""The other way to write: MLeap's own serializer, where its jars are on Spark's class path."""
+"""The alternative writer: MLeap's serializer, which needs MLeap's jars on Spark's class path."""
 
 import uuid as uuids
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from leapline.bundle.model import VERSION, Bundle, Format
 from leapline.bundle.reader import read
-from leapline.bundle.writer import named, save
+from leapline.bundle.writer import save, with_stage_names
 from leapline.errors import BundleError
 
 if TYPE_CHECKING:
@@ -31,13 +31,23 @@ def write_with_mleap(
     timestamp: str,
     extra: Mapping[str, bytes] | None = None,
 ) -> str:
-    """As `leapline.bundle.write`, but MLeap chooses nodes and attributes; names, time and zip become canonical.
+    """Write `model` with MLeap's serializer; stage names, timestamp and zip are then made canonical.
 
     Args:
-        sample: the pipeline's input, with at least one row.
+        model: the fitted pipeline.
+        sample: input of the pipeline, with at least one row.
+        path: the archive.
+        format: the format of the files in the archive.
+        name: the name of the bundle.
+        uid: default: derived from the content.
+        timestamp: ISO date and time without a time zone.
+        extra: additional entries, path -> content.
+
+    Returns:
+        The SHA-256 of the archive, in hexadecimal digits.
 
     Raises:
-        BundleError: MLeap's jars are not there, or MLeap cannot write the pipeline.
+        BundleError: MLeap's jars are missing, or MLeap cannot write the pipeline.
     """
     from py4j.protocol import Py4JJavaError
 
@@ -50,7 +60,7 @@ def write_with_mleap(
             raise BundleError(
                 "MLeap's writer",
                 found=str(exc.java_exception),
-                expected="a pipeline of stages that MLeap knows",
+                expected="a pipeline of stages that MLeap supports",
                 fix="Replace the stage, or set LEAPLINE_BUNDLE_WRITER=leapline.",
             ) from exc
         bundle = read(written)
@@ -60,8 +70,8 @@ def write_with_mleap(
 def canonical(
     bundle: Bundle, *, format: Format, name: str, timestamp: str, extra: Mapping[str, bytes] | None = None
 ) -> Bundle:
-    """`bundle` with what differs from one writing to the next taken out: uids as names, the clock."""
-    root = named(bundle.root, name)
+    """Replace what differs between two runs of MLeap's serializer: stage names with uids, and the timestamp."""
+    root = with_stage_names(bundle.root, name)
     return replace(
         bundle, name=name, root=root, format=format, timestamp=timestamp, extra={**bundle.extra, **(extra or {})}
     )
@@ -73,10 +83,10 @@ def _serializer() -> Any:
     try:
         return SimpleSparkSerializer()
     except TypeError as exc:
-        # py4j takes an unknown class for a package, and a package cannot be called.
+        # py4j treats an unknown class as a package, and a package is not callable.
         raise BundleError(
             "LEAPLINE_BUNDLE_WRITER=mleap",
-            found="no MLeap on Spark's class path",
-            expected=f"its jars, {COORDINATES}",
+            found="MLeap is not on Spark's class path",
+            expected=f"the jars {COORDINATES}",
             fix=f"Start Spark with spark.jars.packages={COORDINATES}, or set LEAPLINE_BUNDLE_WRITER=leapline.",
         ) from exc

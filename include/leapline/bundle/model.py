@@ -1,7 +1,7 @@
-"""Bundle.ML as plain data: what a bundle says, apart from the form in which it is written.
+"""The data model of Bundle.ML, independent of the JSON and the protobuf format.
 
-The names are the format's own: a bundle has a root node; a node has an op, attributes, input and output ports, and,
-by op, child nodes (pipeline), member trees (ensembles) or a tree of its own.
+The names are those of the format. A bundle has a root node. A node has an op, attributes, and input and output ports.
+Depending on its op it also has child nodes (pipelines), member trees (ensembles) or one tree.
 """
 
 import math
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Format = Literal["json", "protobuf"]
 EXTENSIONS: dict[Format, str] = {"json": "json", "protobuf": "pb"}
 VERSION = "0.25.2"
-"""The MLeap release whose files ours equal; readers never compare it."""
+"""The MLeap version in bundle.json. The writer follows this release; readers ignore the field."""
 
 BASES = {
     "boolean": 1,
@@ -29,7 +29,7 @@ BASES = {
     "string": 100,
     "byte_string": 101,
 }
-"""Basic types and their protobuf numbers."""
+"""Basic types and their numbers in the protobuf format."""
 
 DEFAULTS: dict[str, Any] = {
     "boolean": False,
@@ -51,7 +51,7 @@ class Dim(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A dense tensor; a matrix's values are column-major."""
+    """A dense tensor; the values of a matrix are in column-major order."""
 
     base: str
     dims: tuple[Dim, ...]
@@ -60,7 +60,7 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A data shape: `scalar`, `list` or `tensor`; `dims` only for tensors."""
+    """A data shape: `scalar`, `list` or `tensor`. Only tensors have `dims`."""
 
     base: str
     nullable: bool = False
@@ -69,7 +69,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """One value. `kind` is its type key, or "" for a default value that was read without one."""
+    """One value. `kind` is its type key, or "" for a default value that was decoded without a type key."""
 
     kind: str
     value: Any
@@ -77,7 +77,7 @@ class Scalar:
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
-    """Values of one type. `kind` is "" for an empty list that was read without a type."""
+    """Values of one type. `kind` is "" for an empty list that was decoded without a type key."""
 
     kind: str
     values: tuple[Any, ...]
@@ -96,20 +96,20 @@ class Model:
 
 
 class Leaf(NamedTuple):
-    """Class weights (classification) or the one prediction (regression)."""
+    """A leaf: one weight per class (classification), or a single prediction (regression)."""
 
     values: tuple[float, ...]
 
 
 class Continuous(NamedTuple):
-    """Left if x <= threshold."""
+    """A split on a number: left if x <= threshold."""
 
     feature: int
     threshold: float
 
 
 class Categorical(NamedTuple):
-    """Left if (x in categories) == is_left."""
+    """A split on a category: left if (x in categories) == is_left."""
 
     feature: int
     is_left: bool
@@ -118,7 +118,7 @@ class Categorical(NamedTuple):
 
 
 class Cluster(NamedTuple):
-    """One node of a bisecting k-means tree; inner nodes may have negative numbers."""
+    """One node of a bisecting k-means tree. The numbers of inner nodes can be negative."""
 
     number: int
     norm: float
@@ -128,11 +128,11 @@ class Cluster(NamedTuple):
 
 Record = Leaf | Continuous | Categorical
 Tree = Sequence[Record]
-"""Records in pre-order: node, left subtree, right subtree."""
+"""The records of a tree in pre-order: node, left subtree, right subtree."""
 
 
 class Socket(NamedTuple):
-    """The op's own slot name, and the column joined to it."""
+    """A port of the op, and the data frame column that is connected to it."""
 
     port: str
     column: str
@@ -140,7 +140,7 @@ class Socket(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One stage. `members` are an ensemble's trees by folder name, each with its own model."""
+    """One stage. `members` maps folder names to the trees of an ensemble, each with its model."""
 
     name: str
     model: Model
@@ -153,15 +153,15 @@ class Node:
 
     @property
     def op(self) -> str:
-        """The op's name."""
+        """The name of the op."""
         return self.model.op
 
     def trees(self) -> list[Tree]:
-        """The members' trees, or its own."""
+        """Return the trees of the members, or the single tree of this node."""
         return [tree for _, tree in self.members.values()] or ([self.tree] if self.tree is not None else [])
 
     def walk(self) -> Iterator["Node"]:
-        """This node and all below it, in pipeline order."""
+        """Iterate over this node and all nodes below it, in pipeline order."""
         yield self
         for child in self.children:
             yield from child.walk()
@@ -169,7 +169,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A whole bundle: bundle.json's fields, the nodes, and the entries that are not Bundle.ML's own."""
+    """A bundle: the fields of bundle.json, the root node, and archive entries that do not belong to Bundle.ML."""
 
     uid: str
     name: str
@@ -182,36 +182,36 @@ class Bundle:
 
 
 def scalar(kind: str, value: Any) -> Value:
-    """A typed value."""
+    """Return an attribute with one value."""
     return Scalar(kind, value)
 
 
 def list_of(kind: str, values: Iterable[Any]) -> Value:
-    """A typed list."""
+    """Return an attribute with a list of values."""
     return ListOf(kind, tuple(values))
 
 
 def vector(values: Iterable[float]) -> Value:
-    """A 1-D double tensor."""
+    """Return a one-dimensional tensor of doubles."""
     flat = tuple(map(float, values))
     return Tensor("double", (Dim(len(flat)),), flat)
 
 
 def matrix(values: "NDArray[Any]") -> Value:
-    """A double tensor of a 2-D array [rows, cols], its values column-major."""
+    """Return a tensor of doubles for an array of shape [rows, columns], in column-major order."""
     rows, cols = values.shape
     return Tensor("double", (Dim(rows), Dim(cols)), tuple(map(float, values.ravel(order="F"))))
 
 
 def is_default(kind: str, value: Any) -> bool:
-    """Whether proto3 drops this value; the negative zero is kept, its bits are not the default's."""
+    """Return whether proto3 omits this value. Negative zero is not a default: its bits differ from those of zero."""
     if kind not in DEFAULTS:
         return kind == ""
     return bool(value == DEFAULTS[kind]) and not (kind in ("float", "double") and math.copysign(1, value) < 0)
 
 
 def float32(value: float) -> float:
-    """The nearest value that a 4-byte float holds; infinite beyond its range."""
+    """Round to the nearest 4-byte float; values outside its range become infinite."""
     try:
         return float(struct.unpack("<f", struct.pack("<f", value))[0])
     except OverflowError:

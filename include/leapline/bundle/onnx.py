@@ -1,7 +1,7 @@
-"""A bundle as an ONNX graph in double precision, for who serves with ONNX Runtime.
+"""Export of bundles as ONNX graphs in double precision, for ONNX Runtime.
 
-Written from the bundle and not by `onnxmltools`, whose trees keep one category of a categorical split and whose
-indexers cannot stand beside numbers. `TreeEnsemble` of ai.onnx.ml 5 has both sets of categories and doubles.
+`onnxmltools` is not used: its trees keep only one category of a categorical split, and its indexers cannot be combined
+with numeric columns. The `TreeEnsemble` op of ai.onnx.ml 5 supports sets of categories and doubles.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 ML = "ai.onnx.ml"
 OPSETS: Final = {"": 20, ML: 5}
-IR_VERSION: Final = 10  # what these opsets came with; newer ones shut older runtimes out for nothing
-LESS_OR_EQUAL, MEMBER = 0, 6  # numbers of TreeEnsemble's nodes_modes
+IR_VERSION: Final = 10  # the version of these opsets; a newer one would exclude older runtimes without need
+LESS_OR_EQUAL, MEMBER = 0, 6  # values of nodes_modes in TreeEnsemble
 BATCH: Final = "rows"
 
 
 @dataclass
 class _Graph:
-    """Nodes so far, and the columns that the pipeline reads: name -> ONNX element type."""
+    """The nodes so far, the input columns of the pipeline (name -> ONNX element type), and the computed columns."""
 
     nodes: list["NodeProto"] = field(default_factory=list)
     inputs: dict[str, int] = field(default_factory=dict)
-    made: set[str] = field(default_factory=set)
+    computed: set[str] = field(default_factory=set)
 
     def read(self, column: str, kind: int) -> str:
-        if column not in self.made:
+        if column not in self.computed:
             self.inputs[column] = kind
         return column
 
@@ -39,16 +39,19 @@ class _Graph:
         from onnx import helper
 
         self.nodes.append(helper.make_node(op, list(inputs), [output], domain=domain, **attributes))
-        self.made.add(output)
+        self.computed.add(output)
         return output
 
 
 def to_onnx(bundle: Bundle) -> "ModelProto":
-    """The pipeline as a graph: each column a [rows, 1] tensor (double or string), out the last stage's `probability`
-    [rows, classes] and `prediction` [rows], doubles.
+    """Convert a pipeline to an ONNX graph.
+
+    Returns:
+        A model whose inputs are the columns, tensors of shape [rows, 1] (double or string). Its outputs are
+        `probability`, shape [rows, classes], and `prediction`, shape [rows], of the last stage, as doubles.
 
     Raises:
-        UnsupportedStageError: a stage that has no form here, or one that refuses unseen categories.
+        UnsupportedStageError: a stage cannot be exported, or fails on unseen categories.
     """
     from onnx import helper
 
@@ -61,7 +64,7 @@ def to_onnx(bundle: Bundle) -> "ModelProto":
             raise _unsupported(f"stage {node.name}", f"op {node.op}", f"one of {', '.join(_STAGES)}")
         outputs = _STAGES[node.op](graph, node) or outputs
     if not outputs:
-        raise _unsupported(f"bundle {bundle.name}", "no model, only stages before one", "trees or a forest")
+        raise _unsupported(f"bundle {bundle.name}", "no model", "a decision tree or a random forest")
     inputs = [helper.make_tensor_value_info(name, kind, [BATCH, 1]) for name, kind in graph.inputs.items()]
     opsets = [helper.make_opsetid(domain, version) for domain, version in OPSETS.items()]
     return helper.make_model(
@@ -73,28 +76,30 @@ def to_onnx(bundle: Bundle) -> "ModelProto":
 
 
 def _unsupported(thing: str, found: str, expected: str) -> UnsupportedStageError:
-    fix = "Serve the bundle itself, or export a pipeline of these stages."
+    fix = "Serve the bundle itself, or use only these stages."
     return UnsupportedStageError(thing, found=found, expected=expected, fix=fix)
 
 
 def _index(graph: _Graph, node: Node) -> list["ValueInfoProto"]:
-    """Every column: label -> its place; any other -> the place after the last."""
+    """Encode each column: a label as its position, any other value as the position after the last label."""
     from onnx import TensorProto
 
     if attribute(node.model.attributes, "handle_invalid") != "keep":
-        raise _unsupported(f"stage {node.name}", "an indexer that fails on unseen values", 'handleInvalid="keep"')
-    for place, (source, target) in enumerate(zip(node.inputs, node.outputs, strict=True)):
-        labels = attribute(node.model.attributes, f"labels_array_{place}") or attribute(node.model.attributes, "labels")
-        known = [str(label) for label in labels] if isinstance(labels, tuple) else []
+        raise _unsupported(f"stage {node.name}", "an indexer that rejects unseen values", 'handleInvalid="keep"')
+    for position, (source, target) in enumerate(zip(node.inputs, node.outputs, strict=True)):
+        labels = attribute(node.model.attributes, f"labels_array_{position}") or attribute(
+            node.model.attributes, "labels"
+        )
+        texts = [str(label) for label in labels] if isinstance(labels, tuple) else []
         column = graph.read(source.column, TensorProto.STRING)
         encoded = graph.add(
             "LabelEncoder",
             [column],
             f"{target.column}:long",
             ML,
-            keys_strings=known,
-            values_int64s=list(range(len(known))),
-            default_int64=len(known),
+            keys_strings=texts,
+            values_int64s=list(range(len(texts))),
+            default_int64=len(texts),
         )
         graph.add("Cast", [encoded], target.column, to=TensorProto.DOUBLE)
     return []
@@ -109,23 +114,23 @@ def _assemble(graph: _Graph, node: Node) -> list["ValueInfoProto"]:
 
 
 def _forest(graph: _Graph, node: Node) -> list["ValueInfoProto"]:
-    """Every class's share of the trees' votes; a leaf votes with its classes' shares."""
+    """Sum the class shares of the leaves over the trees, and normalize the sums."""
     from onnx import TensorProto, helper
 
-    own = f"{node.name}:"  # of what is between; a pipeline may have several forests
-    # A column that Spark was told not to write still has its place in the graph.
+    prefix = f"{node.name}:"  # of intermediate values; a pipeline may contain several forests
+    # A disabled output column of Spark is still a value of the graph.
     columns = {port: port for port in OPS[node.op].outputs} | {socket.port: socket.column for socket in node.outputs}
     features = node.inputs[0].column
     classes = int(str(attribute(node.model.attributes, "num_classes")))
     votes = [
-        graph.add("TreeEnsemble", [features], f"{own}votes:{k}", ML, **_ensemble(node.trees(), k))
+        graph.add("TreeEnsemble", [features], f"{prefix}votes:{k}", ML, **_ensemble(node.trees(), k))
         for k in range(classes)
     ]
     raw = graph.add("Concat", votes, columns["raw_prediction"], axis=1)
-    axes = graph.add("Constant", [], f"{own}axes", value=helper.make_tensor("axes", TensorProto.INT64, [1], [1]))
-    total = graph.add("ReduceSum", [raw, axes], f"{own}total", keepdims=1)
+    axes = graph.add("Constant", [], f"{prefix}axes", value=helper.make_tensor("axes", TensorProto.INT64, [1], [1]))
+    total = graph.add("ReduceSum", [raw, axes], f"{prefix}total", keepdims=1)
     probability = graph.add("Div", [raw, total], columns["probability"])
-    best = graph.add("ArgMax", [_scaled(graph, node, probability)], f"{own}best", axis=1, keepdims=0)
+    best = graph.add("ArgMax", [_scaled(graph, node, probability)], f"{prefix}best", axis=1, keepdims=0)
     graph.add("Cast", [best], columns["prediction"], to=TensorProto.DOUBLE)
     return [
         helper.make_tensor_value_info(probability, TensorProto.DOUBLE, [BATCH, classes]),
@@ -134,7 +139,7 @@ def _forest(graph: _Graph, node: Node) -> list["ValueInfoProto"]:
 
 
 def _scaled(graph: _Graph, node: Node, probability: str) -> str:
-    """Probabilities over their classes' thresholds, where the model has them."""
+    """Divide the probabilities by the thresholds of the classes, if the model has thresholds."""
     thresholds = attribute(node.model.attributes, "thresholds")
     if not thresholds or not isinstance(thresholds, tuple):
         return probability
@@ -145,7 +150,7 @@ def _scaled(graph: _Graph, node: Node, probability: str) -> str:
 
 
 def _ensemble(trees: Sequence[Tree], of_class: int) -> dict[str, Any]:
-    """`TreeEnsemble`'s attributes for one class's votes."""
+    """Return the attributes of a `TreeEnsemble` that sums the votes for one class."""
     from onnx import TensorProto, helper
 
     out = _Arrays()
@@ -171,7 +176,7 @@ def _ensemble(trees: Sequence[Tree], of_class: int) -> dict[str, Any]:
 
 @dataclass
 class _Arrays:
-    """Inner nodes and leaves, each numbered; a branch is (number, 1 for a leaf or 0 for an inner node)."""
+    """The arrays of inner nodes and leaves. A branch is (index, 1 for a leaf or 0 for an inner node)."""
 
     roots: list[int] = field(default_factory=list)
     features: list[int] = field(default_factory=list)
@@ -183,13 +188,13 @@ class _Arrays:
     leaves: list[float] = field(default_factory=list)
 
     def add(self, tree: Tree, of_class: int) -> None:
-        waiting: list[tuple[list[tuple[int, int]], int]] = []  # branches that are yet to be told their target
+        pending: list[tuple[list[tuple[int, int]], int]] = []  # branches without a target
         for record in tree:
             target = self._leaf(record, of_class) if isinstance(record, Leaf) else (len(self.features), 0)
-            if waiting:
-                branches, at = waiting.pop()
+            if pending:
+                branches, at = pending.pop()
                 branches[at] = target
-            elif isinstance(record, Leaf):  # the whole tree: a node whose branches both are that leaf
+            elif isinstance(record, Leaf):  # a tree of one leaf: a node with that leaf in both branches
                 self._split(0, LESS_OR_EQUAL, 0.0, target)
             if isinstance(record, Leaf):
                 continue
@@ -202,7 +207,7 @@ class _Arrays:
                     left, right = right, left
             else:
                 self._split(record.feature, LESS_OR_EQUAL, record.threshold)
-            waiting += [(right, at), (left, at)]  # the left subtree comes first
+            pending += [(right, at), (left, at)]  # the left subtree comes first
 
     def _leaf(self, leaf: Leaf, of_class: int) -> tuple[int, int]:
         total = sum(leaf.values)

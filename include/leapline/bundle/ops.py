@@ -1,6 +1,6 @@
-"""What each op carries: attribute names and types, ports. One table for the writer's own check and for the reader.
+"""The ops of Bundle.ML: attribute names, attribute types and ports, for the writer and the reader.
 
-MLeap reads a wrong numeric type key as zero without an error; here it is refused.
+MLeap silently reads an attribute with the wrong numeric type key as zero; here it is an error.
 """
 
 import math
@@ -13,7 +13,13 @@ from leapline.bundle.model import DEFAULTS, Attributes, ListOf, Model, Scalar, T
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """An op's attributes (`name: type`, a trailing "?" = may be absent; names are patterns) and its ports."""
+    """An op: its attributes and ports.
+
+    Attributes:
+        attributes: attribute name (a regular expression) -> type; a trailing "?" marks an optional attribute.
+        inputs: a regular expression for the input ports.
+        outputs: regular expressions for the output ports.
+    """
 
     attributes: Mapping[str, str]
     inputs: str = "features"
@@ -21,7 +27,7 @@ class Op:
 
 
 def _column_op(attributes: Mapping[str, str]) -> Op:
-    """From one column to one column."""
+    """Return an op with one input column and one output column."""
     return Op(attributes, "input", ("output",))
 
 
@@ -121,23 +127,23 @@ OPS: dict[str, Op] = {
 }
 
 
-def typed(model: Model) -> Model:
-    """`model` with its default values given their types back, checked.
+def with_types(model: Model) -> Model:
+    """Check the attributes of `model`, and add the types of default values, which the formats omit.
 
     Raises:
-        ValueError: an attribute is missing, of the wrong type, or a tensor whose shape and values disagree.
+        ValueError: an attribute is missing or has the wrong type, or the shape of a tensor does not match its values.
     """
     op = OPS.get(model.op)
     out = {}
     for name, value in model.attributes.items():
-        wanted = _type_of(op, name) if op else None
-        out[name] = _cast(name, value, wanted) if wanted else value
+        expected = _type_of(op, name) if op else None
+        out[name] = _cast(name, value, expected) if expected else value
         _check_tensor(name, value)
     missing = [
         name for name, kind in (op.attributes if op else {}).items() if name not in out and not kind.endswith("?")
     ]
     if missing:
-        raise ValueError(f"op {model.op} without attribute {missing[0]}")
+        raise ValueError(f"missing attribute {missing[0]} of op {model.op}")
     return Model(model.op, out)
 
 
@@ -149,19 +155,19 @@ def _type_of(op: Op, name: str) -> str | None:
     )
 
 
-def _cast(name: str, value: Value, wanted: str) -> Value:
-    form, _, kind = wanted.rpartition(" ")
-    if isinstance(value, Scalar) and not form and value.kind == "" and kind in DEFAULTS:
+def _cast(name: str, value: Value, expected: str) -> Value:
+    container, _, kind = expected.rpartition(" ")
+    if isinstance(value, Scalar) and not container and value.kind == "" and kind in DEFAULTS:
         return Scalar(kind, DEFAULTS[kind])
-    if isinstance(value, ListOf) and form == "list" and value.kind == "":
+    if isinstance(value, ListOf) and container == "list" and value.kind == "":
         return ListOf(kind, ())
-    if describe(value) != wanted:
-        raise ValueError(f"attribute {name} is {describe(value) or 'an untyped default'}, not {wanted}")
+    if describe(value) != expected:
+        raise ValueError(f"attribute {name}: expected {expected}, got {describe(value) or 'an untyped default'}")
     return value
 
 
 def describe(value: Value) -> str:
-    """The value's type in the table's words."""
+    """Return the type of a value as in `Op.attributes`, such as "list double"."""
     if isinstance(value, Tensor):
         return f"tensor {value.base}"
     return value.kind if isinstance(value, Scalar) else f"list {value.kind}"
@@ -172,7 +178,7 @@ def _check_tensor(name: str, value: Value) -> None:
     for tensor in tensors:
         if math.prod(d.size for d in tensor.dims) != len(tensor.values):
             shape = [d.size for d in tensor.dims]
-            raise ValueError(f"attribute {name} is a tensor of shape {shape} with {len(tensor.values)} values")
+            raise ValueError(f"attribute {name}: tensor of shape {shape} with {len(tensor.values)} values")
 
 
 def _items(value: Scalar | ListOf) -> tuple[object, ...]:
@@ -180,7 +186,7 @@ def _items(value: Scalar | ListOf) -> tuple[object, ...]:
 
 
 def attribute(attributes: Attributes, name: str, default: object = None) -> object:
-    """A scalar's value or a list's values, `default` where absent."""
+    """Return the value of a scalar, or the values of a list or tensor; `default` if the attribute is absent."""
     value = attributes.get(name)
     if value is None:
         return default

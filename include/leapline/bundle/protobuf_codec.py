@@ -1,4 +1,4 @@
-"""Nodes, models and attribute values in the protobuf form. Decoders raise ValueError on anything that is not one."""
+"""Codec of nodes, models and attribute values in the protobuf format. Decoders raise ValueError on invalid input."""
 
 import struct
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ _MAX_DEPTH = 16
 
 
 def encode_node(node: Node) -> bytes:
-    """node.pb: the name and the ports."""
+    """Encode node.pb: the name and the ports."""
     shape = b"".join(
         wire.bytes_field(number, wire.text_field(1, s.port) + wire.text_field(2, s.column))
         for number, sockets in ((1, node.inputs), (2, node.outputs))
@@ -38,7 +38,11 @@ def encode_node(node: Node) -> bytes:
 
 
 def decode_node(data: bytes) -> tuple[str, tuple[Socket, ...], tuple[Socket, ...]]:
-    """Name, inputs, outputs."""
+    """Decode node.pb.
+
+    Returns:
+        The name, the input ports and the output ports.
+    """
     name, shape = "", b""
     for number, payload in wire.fields(data):
         if number == 1:
@@ -53,7 +57,7 @@ def decode_node(data: bytes) -> tuple[str, tuple[Socket, ...], tuple[Socket, ...
 
 
 def encode_model(model: Model) -> bytes:
-    """model.pb: the op and its attributes, keys sorted."""
+    """Encode model.pb: the op and its attributes, sorted by name."""
     entries = b"".join(
         wire.bytes_field(1, wire.text_field(1, key) + wire.bytes_field(2, encode_value(model.attributes[key])))
         for key in sorted(model.attributes)
@@ -62,9 +66,9 @@ def encode_model(model: Model) -> bytes:
 
 
 def decode_model(data: bytes, depth: int = 0) -> Model:
-    """The model in a model.pb."""
+    """Decode model.pb."""
     if depth > _MAX_DEPTH:
-        raise ValueError(f"models within models deeper than {_MAX_DEPTH}")
+        raise ValueError(f"models nested deeper than {_MAX_DEPTH} levels")
     op, entries = "", b""
     for number, payload in wire.fields(data):
         if number == 1:
@@ -80,7 +84,7 @@ def decode_model(data: bytes, depth: int = 0) -> Model:
 
 
 def encode_value(value: Value) -> bytes:
-    """An attribute's Value message."""
+    """Encode an attribute as a Value message."""
     if isinstance(value, Tensor):
         return wire.bytes_field(3, _encode_tensor(value))
     if isinstance(value, ListOf):
@@ -91,18 +95,18 @@ def encode_value(value: Value) -> bytes:
 
 
 def decode_value(data: bytes, depth: int = 0) -> Value:
-    """The value in a Value message; the last of several wins, as protobuf has it for a oneof."""
-    found = list(wire.fields(data))
-    if not found:
-        raise ValueError("an attribute without a value")
-    number, payload = found[-1]
+    """Decode a Value message. Of several members of a oneof the last one counts, as protobuf defines."""
+    members = list(wire.fields(data))
+    if not members:
+        raise ValueError("attribute without a value")
+    number, payload = members[-1]
     if number == 1:
         return _decode_scalar(_payload(payload), depth)
     if number == 2:
         return _decode_list(_payload(payload), depth)
     if number == 3:
         return _decode_tensor(_payload(payload))
-    raise ValueError(f"unknown kind of value {number}")
+    raise ValueError(f"unknown field {number} in Value")
 
 
 def _encode_item(kind: str, value: Any) -> bytes:
@@ -165,10 +169,10 @@ def _encode_shape(shape: Shape) -> bytes:
 
 
 def _decode_scalar(data: bytes, depth: int) -> Scalar:
-    found = list(wire.fields(data))
-    if not found:
+    members = list(wire.fields(data))
+    if not members:
         return Scalar("", None)
-    number, payload = found[-1]
+    number, payload = members[-1]
     kind = _kind(number)
     return Scalar(kind, _decode_item(kind, payload, depth))
 
@@ -177,7 +181,7 @@ def _decode_list(data: bytes, depth: int) -> ListOf:
     kind, values = "", list[Any]()
     for number, payload in wire.fields(data):
         if kind and _kind(number) != kind:
-            raise ValueError(f"a list of both {kind} and {_kind(number)}")
+            raise ValueError(f"list with elements of types {kind} and {_kind(number)}")
         kind = _kind(number)
         if isinstance(payload, bytes) and kind in _PACKED:
             values += _PACKED[kind](payload)
@@ -193,7 +197,7 @@ def _base(number: int) -> str:
 
 
 def _floats(payload: bytes) -> tuple[float, ...]:
-    # A single unpacked element has the same bytes as a packed list of one.
+    # One unpacked element has the same bytes as a packed list of one element.
     return wire.unpacked(payload, "f")
 
 
@@ -233,7 +237,7 @@ def _decode_dims(data: bytes) -> tuple[Dim, ...]:
             parts = dict(wire.fields(_payload(payload)))
             size = wire.signed(_number(parts.get(1, 0)), 32)
             if size < 0:
-                raise ValueError(f"a dimension of size {size}")
+                raise ValueError(f"negative dimension {size}")
             dims.append(Dim(size, _text(parts.get(2, b""))))
     return tuple(dims)
 
@@ -246,7 +250,7 @@ def _decode_tensor(data: bytes) -> Tensor:
     if base in _ELEMENTS:
         size = struct.calcsize(_ELEMENTS[base])
         if len(raw) % size:
-            raise ValueError(f"{len(raw)} bytes are no whole number of {base}s")
+            raise ValueError(f"tensor of {len(raw)} bytes, not a multiple of the size of {base}")
         values = struct.unpack(f">{len(raw) // size}{_ELEMENTS[base]}", raw)
     else:
         values = tuple(_decode_texts(raw, base))
@@ -259,7 +263,7 @@ def _decode_texts(raw: bytes, base: str) -> list[Any]:
         size = int.from_bytes(raw[at : at + 4], "big", signed=True)
         at += 4
         if not 0 <= size <= len(raw) - at:
-            raise ValueError(f"a tensor element of {size} bytes, {len(raw) - at} are left")
+            raise ValueError(f"tensor element of {size} bytes, but {len(raw) - at} bytes remain")
         piece = raw[at : at + size]
         out.append(piece.decode() if base == "string" else piece)
         at += size
@@ -283,13 +287,13 @@ def _kind(number: int) -> str:
 
 def _number(value: int | bytes) -> int:
     if not isinstance(value, int):
-        raise ValueError("bytes where a number belongs")
+        raise ValueError("expected a number, got bytes")
     return value
 
 
 def _payload(value: int | bytes) -> bytes:
     if not isinstance(value, bytes):
-        raise ValueError("a number where bytes belong")
+        raise ValueError("expected bytes, got a number")
     return value
 
 

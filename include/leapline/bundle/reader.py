@@ -1,4 +1,4 @@
-"""Reads a Bundle.ML archive, strictly and within limits."""
+"""Reading of Bundle.ML archives: strict, and within limits."""
 
 from pathlib import Path
 
@@ -8,9 +8,9 @@ from leapline.bundle.model import Bundle
 
 
 def read(path: Path) -> Bundle:
-    """The bundle in the zip at `path`, whoever wrote it: us, MLeap or `mleap.sklearn`, JSON or protobuf.
+    """Read the archive at `path`, written by Leapline, MLeap or `mleap.sklearn`, in JSON or protobuf.
 
     Raises:
-        BundleError: names the entry that is missing, cut, hostile or wrong.
+        BundleError: an entry is missing, truncated, malicious or invalid; the error names it.
     """
     return from_files(read_entries(path), path)

@@ -1,6 +1,6 @@
-"""Which function writes which stage, and what a writer is given.
+"""Registry of stage writers: the functions that convert fitted Spark stages to Bundle.ML nodes.
 
-A writer of a stage of one's own is one decorated function; importing its module registers it:
+The writer of a custom stage is one decorated function. Importing its module registers it:
 
     @writes(Log1pScaler)
     def log1p_scaler(stage: Log1pScaler, columns: Columns) -> Node:
@@ -27,9 +27,9 @@ _WRITERS: dict[type, StageWriter] = {}
 
 
 def writes(*stages: type) -> Callable[[F], F]:
-    """Registers the decorated function as the writer of fitted stages of exactly these classes.
+    """Register the decorated function as the writer of fitted stages of exactly these classes.
 
-    The function gives one node, or several where one stage becomes a row of them; names are filled in by the caller.
+    The function returns a node, or a list of nodes that replace the stage in the pipeline. Node names are set later.
     """
 
     def register(function: F) -> F:
@@ -41,31 +41,40 @@ def writes(*stages: type) -> Callable[[F], F]:
 
 
 def writer_of(stage: "Transformer") -> StageWriter:
-    """The registered writer.
+    """Return the writer that is registered for the class of `stage`.
 
     Raises:
-        UnsupportedStageError: names the stage's class and column, and what is supported.
+        UnsupportedStageError: there is none.
     """
-    # A subclass may compute something else, so it needs a registration of its own.
+    # A subclass may compute something else, so it needs its own registration.
     if type(stage) in _WRITERS:
         return _WRITERS[type(stage)]
     supported = ", ".join(sorted(cls.__name__ for cls in _WRITERS))
     raise UnsupportedStageError(
-        f"stage {type(stage).__name__} ({stage.uid}) making column {', '.join(outputs_of(stage)) or 'unknown'}",
-        found="no Bundle.ML writer for it",
+        f"stage {type(stage).__name__} ({stage.uid}) with output column {', '.join(outputs_of(stage)) or 'unknown'}",
+        found="no Bundle.ML writer for this class",
         expected=f"one of PipelineModel, {supported}",
         fix="Replace the stage, or register a writer with @leapline.bundle.writes (docs/custom-transformers.md).",
     )
 
 
-def refusal(stage: "Transformer", option: str, found: object, expected: str, fix: str) -> UnsupportedStageError:
-    """The error for an option that Bundle.ML cannot express."""
-    thing = f"{option} of stage {type(stage).__name__} making column {', '.join(outputs_of(stage)) or 'unknown'}"
+def unsupported_option(
+    stage: "Transformer", option: str, found: object, expected: str, fix: str
+) -> UnsupportedStageError:
+    """Return the error for an option that Bundle.ML cannot represent."""
+    thing = f"{option} of stage {type(stage).__name__} with output column {', '.join(outputs_of(stage)) or 'unknown'}"
     return UnsupportedStageError(thing, found=repr(found), expected=expected, fix=fix)
 
 
 def node(op: str, attributes: Mapping[str, Value], inputs: "Ports", outputs: "Ports") -> Node:
-    """A node without a name yet. Ports: one column (`input`, `output`), several (`input0`, ...), or port -> column."""
+    """Return a node without a name.
+
+    Args:
+        op: the op.
+        attributes: attribute name -> value.
+        inputs: one column (port `input`), several columns (ports `input0`, `input1`, ...), or port -> column.
+        outputs: likewise, with `output`.
+    """
     return Node("", Model(op, attributes), _sockets(inputs, "input"), _sockets(outputs, "output"))
 
 
@@ -74,82 +83,82 @@ Ports = str | Sequence[str] | Mapping[str, str]
 
 @dataclass
 class Columns:
-    """What is known of the columns once the pipeline has run over the sample."""
+    """The columns of the sample after the pipeline has transformed it."""
 
     frame: "DataFrame"
     out_of_domain: bool = False
-    """Whether a categorical feature may hold a value outside its categories without Spark failing."""
+    """Whether a categorical feature can have a value outside its categories without an error in Spark."""
     nan_passes: frozenset[str] = frozenset()
-    """Columns whose NaN reaches a model or the output without Spark failing."""
+    """Columns in which NaN reaches a model or the output without an error in Spark."""
     _sizes: dict[str, int] = field(default_factory=dict)
 
     def field(self, column: str) -> "StructField":
-        """The column's Spark field.
+        """Return the Spark field of a column.
 
         Raises:
             BundleError: the sample has no such column.
         """
         if column not in self.frame.columns:
             raise BundleError(
-                f"sample of the pipeline's input, column {column}",
+                f"column {column} of the sample of the pipeline's input",
                 found=f"columns {', '.join(self.frame.columns)}",
                 expected="every input column of the pipeline",
-                fix="Pass the frame that the pipeline was fitted on.",
+                fix="Pass the data frame that the pipeline was fitted on.",
             )
         return self.frame.schema[column]
 
     def is_vector(self, column: str) -> bool:
-        """Whether the column holds vectors."""
+        """Return whether the column contains vectors."""
         from pyspark.ml.linalg import VectorUDT
 
         return isinstance(self.field(column).dataType, VectorUDT)
 
     def shape(self, column: str) -> Shape:
-        """The column's data shape, nullable as Spark's field is."""
+        """Return the data shape of a column, nullable if the Spark field is."""
         nullable = self.field(column).nullable
         if self.is_vector(column):
             return Shape("tensor", nullable, (Dim(self.size(column)),))
         return Shape("scalar", nullable)
 
     def size(self, column: str) -> int:
-        """A vector column's length: from its ML attributes, else from the sample's first row.
+        """Return the length of a vector column, from its ML attributes or from the first row of the sample.
 
         Raises:
-            BundleError: neither is there.
+            BundleError: the column has no attributes and the sample has no row.
         """
-        known = self.field(column).metadata.get("ml_attr", {}).get("num_attrs")
-        if known is None and column not in self._sizes:
+        size = self.field(column).metadata.get("ml_attr", {}).get("num_attrs")
+        if size is None and column not in self._sizes:
             row = self.frame.select(column).first()
             if row is None or row[0] is None:
                 raise BundleError(
                     f"vector column {column}",
                     found="no size in its metadata and no row in the sample",
                     expected="a size",
-                    fix="Pass a sample frame with at least one row.",
+                    fix="Pass a sample with at least one row.",
                 )
             self._sizes[column] = len(row[0])
-        return int(known) if known is not None else self._sizes[column]
+        return int(size) if size is not None else self._sizes[column]
 
     def labels(self, column: str) -> list[str] | None:
-        """A nominal column's labels, None where its metadata has none."""
+        """Return the labels of a nominal column; None if its metadata contains none."""
         labels = self.field(column).metadata.get("ml_attr", {}).get("vals")
         return None if labels is None else list(map(str, labels))
 
 
 def outputs_of(stage: "Transformer") -> list[str]:
-    """The columns that the stage makes, as far as its parameters say."""
+    """Return the output columns in the parameters of the stage."""
     return _columns_of(stage, ("outputCol", "predictionCol", "probabilityCol", "rawPredictionCol"))
 
 
 def inputs_of(stage: "Transformer") -> list[str]:
-    """The columns that the stage reads, as far as its parameters say."""
+    """Return the input columns in the parameters of the stage."""
     return _columns_of(stage, ("inputCol", "featuresCol"))
 
 
 def _columns_of(stage: "Transformer", params: Iterable[str]) -> list[str]:
     out: list[str] = []
     for param in params:
-        # A stage of several columns still has the default name of the single one.
+        # A stage of several columns also has the default name of the single column.
         for name in (f"{param}s", param):
             if stage.hasParam(name) and stage.isDefined(name):
                 value = stage.getOrDefault(name)

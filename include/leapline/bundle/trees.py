@@ -1,6 +1,6 @@
-"""Tree files: records in pre-order, one JSON object a line, or length-prefixed protobuf messages.
+"""Codec of tree files: records in pre-order, as one JSON object per line or as length-prefixed protobuf messages.
 
-Decoders raise ValueError on a cut, over-long or malformed file.
+Decoders raise ValueError on a truncated, too long or malformed file.
 """
 
 import struct
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from leapline.bundle import json_codec, wire
 from leapline.bundle.model import Categorical, Cluster, Continuous, Format, Leaf, Record, Tree, is_default
 
-# The scorer's own limits; Spark's greatest depth is 30.
+# These are the scorer's limits; Spark limits the depth to 30.
 MAX_NODES = 16 << 20
 MAX_DEPTH = 64
 
@@ -18,23 +18,23 @@ T = TypeVar("T", bound=Record | Cluster)
 
 
 def encode_tree(tree: Tree, form: Format) -> bytes:
-    """A tree file's content."""
+    """Encode a tree file."""
     if form == "protobuf":
         return b"".join(_framed(_proto(record)) for record in tree)
     return b"".join(json_codec.dumps(_json(record)) + b"\n" for record in tree)
 
 
 def decode_tree(data: bytes, form: Format) -> Tree:
-    """The records in a tree file, checked to be one whole tree."""
+    """Decode a tree file and check that it contains exactly one complete tree."""
     records = (
         list(map(_from_proto, _frames(data))) if form == "protobuf" else [_from_json(line) for line in _lines(data)]
     )
-    _check_whole(records, lambda r: 0 if isinstance(r, Leaf) else 2)
+    _check_complete(records, lambda r: 0 if isinstance(r, Leaf) else 2)
     return records
 
 
 def encode_clusters(tree: Sequence[Cluster], form: Format) -> bytes:
-    """A bisecting k-means tree file's content."""
+    """Encode the tree file of a bisecting k-means."""
     if form == "protobuf":
         return b"".join(_framed(_cluster_proto(c)) for c in tree)
     return b"".join(
@@ -44,36 +44,36 @@ def encode_clusters(tree: Sequence[Cluster], form: Format) -> bytes:
 
 
 def decode_clusters(data: bytes, form: Format) -> Sequence[Cluster]:
-    """The records in a cluster tree file, checked to be one whole tree."""
+    """Decode the tree file of a bisecting k-means and check that it contains exactly one complete tree."""
     records = (
         list(map(_cluster_from_proto, _frames(data)))
         if form == "protobuf"
         else [_cluster_from_json(line) for line in _lines(data)]
     )
-    _check_whole(records, lambda c: c.num_children)
+    _check_complete(records, lambda c: c.num_children)
     return records
 
 
 def depth_of(tree: Tree) -> int:
-    """Levels below the root."""
-    return _check_whole(tree, lambda r: 0 if isinstance(r, Leaf) else 2)
+    """Return the number of levels below the root."""
+    return _check_complete(tree, lambda r: 0 if isinstance(r, Leaf) else 2)
 
 
-def _check_whole(records: Sequence[T], children: Callable[[T], int]) -> int:
-    """Walks the pre-order once; gives the depth."""
+def _check_complete(records: Sequence[T], children: Callable[[T], int]) -> int:
+    """Check that the records are exactly one tree, and return its depth."""
     open_children, deepest = [1], 0
     for at, record in enumerate(records):
         while open_children and not open_children[-1]:
             open_children.pop()
         if not open_children:
-            raise ValueError(f"the tree ends at record {at}, {len(records) - at} more follow")
+            raise ValueError(f"tree is complete at record {at}, but {len(records) - at} records remain")
         open_children[-1] -= 1
         deepest = max(deepest, len(open_children) - 1)
         if deepest > MAX_DEPTH:
-            raise ValueError(f"deeper than {MAX_DEPTH}")
+            raise ValueError(f"tree deeper than {MAX_DEPTH} levels")
         open_children.append(children(record))
     if any(open_children) or not records:
-        raise ValueError(f"cut after {len(records)} records, within the tree")
+        raise ValueError(f"truncated after {len(records)} records")
     return deepest
 
 
@@ -86,7 +86,7 @@ def _frames(data: bytes) -> Iterator[bytes]:
     while at < len(data):
         size = int.from_bytes(data[at : at + 4], "big", signed=True)
         if not 0 <= size <= len(data) - at - 4:
-            raise ValueError(f"a record of {size} bytes, {max(0, len(data) - at - 4)} are left")
+            raise ValueError(f"record of {size} bytes, but {max(0, len(data) - at - 4)} bytes remain")
         count += 1
         if count > MAX_NODES:
             raise ValueError(f"more than {MAX_NODES} records")
@@ -101,7 +101,7 @@ def _lines(data: bytes) -> Iterator[dict[str, Any]]:
     for line in lines:
         record = json_codec.loads(line)
         if not isinstance(record, dict):
-            raise ValueError(f"{type(record).__name__} where a record belongs")
+            raise ValueError(f"expected an object for tree record, got {type(record).__name__}")
         yield record
 
 
@@ -123,9 +123,9 @@ def _proto(record: Record) -> bytes:
 
 def _json(record: Record) -> dict[str, Any]:
     if isinstance(record, Leaf):
-        return {"type": "leaf", "values": [json_codec.number(v) for v in record.values]}
+        return {"type": "leaf", "values": [json_codec.encode_double(v) for v in record.values]}
     if isinstance(record, Continuous):
-        threshold = json_codec.number(record.threshold)
+        threshold = json_codec.encode_double(record.threshold)
         return {
             "type": "internal",
             "split": {"type": "continuous", "featureIndex": record.feature, "threshold": threshold},
@@ -141,45 +141,47 @@ def _json(record: Record) -> dict[str, Any]:
 
 
 def _from_proto(message: bytes) -> Record:
-    kind, body = _only(message, "a tree record")
+    kind, body = _single_field(message, "tree record")
     if kind == 2:
         return Leaf(_doubles(wire.fields(body), 1))
     if kind != 1:
         raise ValueError(f"unknown tree record {kind}")
-    _, split = _only(body, "an internal node")
-    kind, body = _only(split, "a split")
+    _, split = _single_field(body, "internal node")
+    kind, body = _single_field(split, "split")
     if kind not in (1, 2):
         raise ValueError(f"unknown split {kind}")
-    found = list(wire.fields(body))
-    parts = dict(found)
+    fields = list(wire.fields(body))
+    parts = dict(fields)
     feature = _feature(wire.signed(_int(parts.get(1, 0)), 32))
     if kind == 2:
-        return Continuous(feature, (_doubles(found, 2) or (0.0,))[-1])
-    return Categorical(feature, bool(_int(parts.get(2, 0))), _int(parts.get(3, 0)), _doubles(found, 4))
+        return Continuous(feature, (_doubles(fields, 2) or (0.0,))[-1])
+    return Categorical(feature, bool(_int(parts.get(2, 0))), _int(parts.get(3, 0)), _doubles(fields, 4))
 
 
 def _from_json(record: dict[str, Any]) -> Record:
     try:
         return _record_from_json(record)
     except KeyError as exc:
-        raise ValueError(f"a tree record without {exc}") from exc
+        raise ValueError(f"missing key {exc} in tree record") from exc
     except TypeError as exc:
-        raise ValueError(f"a malformed tree record: {exc}") from exc
+        raise ValueError(f"malformed tree record: {exc}") from exc
 
 
 def _record_from_json(record: dict[str, Any]) -> Record:
     if record["type"] == "leaf":
-        return Leaf(tuple(map(json_codec.double, record["values"])))
+        return Leaf(tuple(map(json_codec.decode_double, record["values"])))
     if record["type"] != "internal":
         raise ValueError(f"unknown tree record {record['type']!r}")
     split = record["split"]
-    feature = _feature(json_codec.integer(split["featureIndex"], "int"))
+    feature = _feature(json_codec.decode_integer(split["featureIndex"], "int"))
     if split["type"] == "continuous":
-        return Continuous(feature, json_codec.double(split["threshold"]))
+        return Continuous(feature, json_codec.decode_double(split["threshold"]))
     if split["type"] != "categorical":
         raise ValueError(f"unknown split {split['type']!r}")
-    categories = tuple(map(json_codec.double, split["categories"]))
-    return Categorical(feature, split["isLeft"] is True, json_codec.integer(split["numCategories"], "int"), categories)
+    categories = tuple(map(json_codec.decode_double, split["categories"]))
+    return Categorical(
+        feature, split["isLeft"] is True, json_codec.decode_integer(split["numCategories"], "int"), categories
+    )
 
 
 def _cluster_proto(cluster: Cluster) -> bytes:
@@ -192,52 +194,57 @@ def _cluster_proto(cluster: Cluster) -> bytes:
 
 
 def _cluster_from_proto(message: bytes) -> Cluster:
-    found = list(wire.fields(message))
-    parts = dict(found)
-    norm = (_doubles(found, 2) or (0.0,))[-1]
+    fields = list(wire.fields(message))
+    parts = dict(fields)
+    norm = (_doubles(fields, 2) or (0.0,))[-1]
     children = _int(parts.get(4, 0))
-    return Cluster(wire.signed(_int(parts.get(1, 0)), 32), norm, _children(children), _doubles(found, 3))
+    return Cluster(wire.signed(_int(parts.get(1, 0)), 32), norm, _children(children), _doubles(fields, 3))
 
 
 def _cluster_from_json(record: dict[str, Any]) -> Cluster:
     try:
-        children = _children(json_codec.integer(record["numChildren"], "int"))
-        centre = tuple(map(json_codec.double, record["values"]))
-        return Cluster(json_codec.integer(record["index"], "int"), json_codec.double(record["norm"]), children, centre)
+        children = _children(json_codec.decode_integer(record["numChildren"], "int"))
+        centre = tuple(map(json_codec.decode_double, record["values"]))
+        return Cluster(
+            json_codec.decode_integer(record["index"], "int"),
+            json_codec.decode_double(record["norm"]),
+            children,
+            centre,
+        )
     except KeyError as exc:
-        raise ValueError(f"a cluster record without {exc}") from exc
+        raise ValueError(f"missing key {exc} in cluster record") from exc
     except TypeError as exc:
-        raise ValueError(f"a malformed cluster record: {exc}") from exc
+        raise ValueError(f"malformed cluster record: {exc}") from exc
 
 
 def _children(count: int) -> int:
     if not 0 <= count <= MAX_NODES:
-        raise ValueError(f"{count} children")
+        raise ValueError(f"invalid number of children {count}")
     return count
 
 
 def _feature(index: int) -> int:
     if index < 0:
-        raise ValueError(f"feature {index}")
+        raise ValueError(f"negative feature index {index}")
     return index
 
 
-def _only(message: bytes, what: str) -> tuple[int, bytes]:
-    found = list(wire.fields(message))
-    if not found:
-        raise ValueError(f"{what} that is empty")
-    number, body = found[-1]
+def _single_field(message: bytes, what: str) -> tuple[int, bytes]:
+    fields = list(wire.fields(message))
+    if not fields:
+        raise ValueError(f"empty {what}")
+    number, body = fields[-1]
     if not isinstance(body, bytes):
-        raise ValueError(f"{what} that is a number")
+        raise ValueError(f"expected a message for {what}, got a number")
     return number, body
 
 
-def _doubles(found: Iterable[tuple[int, int | bytes]], number: int) -> tuple[float, ...]:
-    """A repeated double, packed or not: one unpacked value has the same bytes as a packed list of one."""
-    return wire.merged(wire.unpacked(body) for n, body in found if n == number and isinstance(body, bytes))
+def _doubles(fields: Iterable[tuple[int, int | bytes]], number: int) -> tuple[float, ...]:
+    """Decode a repeated double, packed or not: one unpacked value has the same bytes as a packed list of one value."""
+    return wire.concatenated(wire.unpacked(body) for n, body in fields if n == number and isinstance(body, bytes))
 
 
 def _int(value: int | bytes) -> int:
     if not isinstance(value, int):
-        raise ValueError("bytes where a number belongs")
+        raise ValueError("expected a number, got bytes")
     return value

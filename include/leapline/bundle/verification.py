@@ -1,4 +1,4 @@
-"""Does a bundle still answer as it did when its rows were saved? Runs the scorer over them and compares."""
+"""Verification of a bundle: score saved rows and compare with the expected outputs."""
 
 import json
 import math
@@ -10,47 +10,55 @@ from typing import Any
 from leapline.errors import InputError, ScorerError, ToolMissingError
 
 _TIMEOUT_S = 600
-_SHOWN = 5
+_MAX_EXAMPLES = 5
 
 
 def verify(
     bundle: Path, rows: Path, *, expected: Path | None = None, scorer: Path, tolerance: float = 1e-9
 ) -> dict[str, Any]:
-    """Scores the rows and compares every expected column, cell by cell.
+    """Score the rows and compare every expected column, cell by cell.
 
     Args:
-        rows: a leap frame as JSON, with the expected outputs under `expected` or in the file of that name: a list of
-            objects {column: number, text, list of numbers or null}, one a row.
-        tolerance: greatest |difference| / max(1, |expected|) of a number.
+        bundle: the archive.
+        rows: a leap frame (JSON). It contains the expected outputs under `expected`, unless the argument `expected` is
+            given: a list with one object per row, column -> number, string, list of numbers or null.
+        expected: a JSON file with the expected outputs.
+        scorer: the scorer binary.
+        tolerance: maximum of |difference| / max(1, |expected|) for a number.
 
     Returns:
-        `passed`, `rows`, `tolerance`, and by column `worst` (greatest difference, infinite for another text or length),
-        `wrong` (cells beyond the tolerance) and `examples` of them.
+        `passed`, `rows`, `tolerance` and `columns`: per column `worst` (the maximum difference; infinite for another
+        string or length), `wrong` (the number of cells that exceed the tolerance) and `examples` of these.
 
     Raises:
-        InputError: the rows or the expected outputs cannot be used.
-        ToolMissingError: no scorer at `scorer`.
-        ScorerError: the scorer refused the bundle or the rows.
+        InputError: the rows or the expected outputs are invalid.
+        ToolMissingError: there is no scorer at `scorer`.
+        ScorerError: the scorer rejected the bundle or the rows.
     """
-    frame, wanted = _load(rows, expected)
+    frame, expected_rows = _load(rows, expected)
     answers = transform(bundle, frame, scorer)
-    if len(answers) != len(wanted):
-        raise ScorerError("scorer", found=f"{len(answers)} rows", expected=f"{len(wanted)} rows", fix="Report this.")
-    columns = list(dict.fromkeys(column for row in wanted for column in row))
-    results = {column: _column(column, answers, wanted, tolerance) for column in columns}
-    passed = bool(results) and bool(wanted) and not any(r["wrong"] for r in results.values())
-    return {"passed": passed, "rows": len(wanted), "tolerance": tolerance, "columns": results}
+    if len(answers) != len(expected_rows):
+        raise ScorerError(
+            "scorer", found=f"{len(answers)} rows", expected=f"{len(expected_rows)} rows", fix="Report this."
+        )
+    columns = list(dict.fromkeys(column for row in expected_rows for column in row))
+    results = {column: _column(column, answers, expected_rows, tolerance) for column in columns}
+    passed = bool(results) and bool(expected_rows) and not any(r["wrong"] for r in results.values())
+    return {"passed": passed, "rows": len(expected_rows), "tolerance": tolerance, "columns": results}
 
 
 def transform(bundle: Path, frame: Mapping[str, Any], scorer: Path) -> list[dict[str, Any]]:
-    """The scorer's output for a leap frame: one object a row, vectors dense.
+    """Score a leap frame.
+
+    Returns:
+        One object per row, with dense vectors.
 
     Raises:
-        ToolMissingError: no scorer at `scorer`.
-        ScorerError: the scorer refused the bundle or the rows.
+        ToolMissingError: there is no scorer at `scorer`.
+        ScorerError: the scorer rejected the bundle or the rows.
     """
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [scorer, "transform", bundle], input=json.dumps(frame).encode(), capture_output=True, timeout=_TIMEOUT_S
         )
     except FileNotFoundError as exc:
@@ -59,14 +67,14 @@ def transform(bundle: Path, frame: Mapping[str, Any], scorer: Path) -> list[dict
         ) from exc
     except subprocess.TimeoutExpired as exc:
         raise ScorerError(
-            f"scorer on {bundle}", found=f"no answer in {_TIMEOUT_S} s", expected="an answer", fix="Send fewer rows."
+            f"scorer on {bundle}", found=f"no result after {_TIMEOUT_S} s", expected="a result", fix="Score fewer rows."
         ) from exc
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
+    if process.returncode:
+        message = process.stderr.decode(errors="replace").strip() or f"exit code {process.returncode}"
         raise ScorerError(
-            f"scorer on {bundle}", found=said, expected="a leap frame", fix="Correct the bundle or the rows."
+            f"scorer on {bundle}", found=message, expected="a leap frame", fix="Correct the bundle or the rows."
         )
-    out = json.loads(done.stdout)
+    out = json.loads(process.stdout)
     names = [f["name"] for f in out["schema"]["fields"]]
     return [dict(zip(names, map(_dense, row), strict=True)) for row in out["rows"]]
 
@@ -75,17 +83,20 @@ def _load(rows: Path, expected: Path | None) -> tuple[dict[str, Any], list[dict[
     frame = _json(rows)
     if not isinstance(frame, dict) or not {"schema", "rows"} <= frame.keys():
         raise InputError(
-            f"rows {rows}", found="no leap frame", expected='{"schema": ..., "rows": ...}', fix="Correct it."
+            f"rows {rows}",
+            found="something else",
+            expected='a leap frame, {"schema": ..., "rows": ...}',
+            fix="Correct the file.",
         )
-    wanted = _json(expected) if expected else frame.pop("expected", None)
-    if not isinstance(wanted, list) or not all(isinstance(row, dict) for row in wanted):
+    expected_rows = _json(expected) if expected else frame.pop("expected", None)
+    if not isinstance(expected_rows, list) or not all(isinstance(row, dict) for row in expected_rows):
         raise InputError(
-            f"expected outputs of {rows}",
-            found="none" if wanted is None else "something else",
-            expected="a list of objects, one a row, under `expected` or in a file of its own",
+            f"expected outputs for {rows}",
+            found="none" if expected_rows is None else "something else",
+            expected="a list with one object per row, under `expected` or in a separate file",
             fix="Save them with the rows, or pass --expected FILE.",
         )
-    return {"schema": frame["schema"], "rows": frame["rows"]}, wanted
+    return {"schema": frame["schema"], "rows": frame["rows"]}, expected_rows
 
 
 def _json(path: Path) -> Any:
@@ -101,36 +112,36 @@ def _dense(cell: Any) -> Any:
     if "indices" not in cell:
         return cell["values"]
     out = [0.0] * math.prod(cell["dimensions"])
-    for (place,), value in zip(cell["indices"], cell["values"], strict=True):
-        out[place] = value
+    for (position,), value in zip(cell["indices"], cell["values"], strict=True):
+        out[position] = value
     return out
 
 
 def _column(
-    name: str, answers: Sequence[Mapping[str, Any]], wanted: Sequence[Mapping[str, Any]], tolerance: float
+    name: str, answers: Sequence[Mapping[str, Any]], expected_rows: Sequence[Mapping[str, Any]], tolerance: float
 ) -> dict[str, Any]:
     worst, wrong, examples = 0.0, 0, []
-    for place, (answer, want) in enumerate(zip(answers, wanted, strict=True)):
-        if name not in want:
+    for index, (answer, expected) in enumerate(zip(answers, expected_rows, strict=True)):
+        if name not in expected:
             continue
-        difference = _difference(answer.get(name), want[name])
+        difference = _difference(answer.get(name), expected[name])
         worst = max(worst, difference)
         if not difference <= tolerance:
             wrong += 1
-            examples.append({"row": place, "expected": want[name], "found": answer.get(name)})
-    return {"worst": worst, "wrong": wrong, "examples": examples[:_SHOWN]}
+            examples.append({"row": index, "expected": expected[name], "found": answer.get(name)})
+    return {"worst": worst, "wrong": wrong, "examples": examples[:_MAX_EXAMPLES]}
 
 
-def _difference(found: Any, wanted: Any) -> float:
-    if isinstance(found, list) and isinstance(wanted, list):
-        if len(found) != len(wanted):
+def _difference(actual: Any, expected: Any) -> float:
+    if isinstance(actual, list) and isinstance(expected, list):
+        if len(actual) != len(expected):
             return math.inf
-        return max(map(_difference, found, wanted), default=0.0)
-    if _is_number(found) and _is_number(wanted):
-        if math.isnan(wanted) or math.isnan(found):
-            return 0.0 if math.isnan(wanted) and math.isnan(found) else math.inf
-        return 0.0 if found == wanted else abs(found - wanted) / max(1.0, abs(wanted))
-    return 0.0 if found == wanted else math.inf
+        return max(map(_difference, actual, expected), default=0.0)
+    if _is_number(actual) and _is_number(expected):
+        if math.isnan(expected) or math.isnan(actual):
+            return 0.0 if math.isnan(expected) and math.isnan(actual) else math.inf
+        return 0.0 if actual == expected else abs(actual - expected) / max(1.0, abs(expected))
+    return 0.0 if actual == expected else math.inf
 
 
 def _is_number(value: Any) -> bool:

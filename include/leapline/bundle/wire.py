@@ -1,7 +1,6 @@
-"""The protobuf wire format, as far as Bundle.ML needs it.
+"""The parts of the protobuf wire format that Bundle.ML uses. Decoders raise ValueError on invalid input.
 
-Written by hand: the `protobuf` runtime would need generated code locked to its version, promises no order of
-map entries across versions, and accepts what we must refuse. Decoders raise ValueError on a cut or malformed message.
+docs/decisions/0041-python-protobuf-codec.md explains why the `protobuf` package is not used.
 """
 
 import struct
@@ -14,7 +13,7 @@ _ONE_BYTE = [bytes((value,)) for value in range(128)]
 
 
 def varint(value: int) -> bytes:
-    """`value` (negative ones as 64-bit two's complement) in base 128."""
+    """Encode an integer as a varint; a negative one as 64-bit two's complement."""
     if 0 <= value < 128:
         return _ONE_BYTE[value]
     value &= _MASK64
@@ -27,11 +26,15 @@ def varint(value: int) -> bytes:
 
 
 def read_varint(data: bytes, at: int) -> tuple[int, int]:
-    """The varint at `at`, and where it ends."""
+    """Decode the varint at position `at`.
+
+    Returns:
+        The value, and the position after it.
+    """
     value = shift = 0
     while True:
         if at >= len(data):
-            raise ValueError("cut within a number")
+            raise ValueError("truncated varint")
         byte = data[at]
         at += 1
         value |= (byte & 127) << shift
@@ -39,61 +42,61 @@ def read_varint(data: bytes, at: int) -> tuple[int, int]:
             return value & _MASK64, at
         shift += 7
         if shift > 63:
-            raise ValueError("number longer than 10 bytes")
+            raise ValueError("varint longer than 10 bytes")
 
 
 def signed(value: int, bits: int = 64) -> int:
-    """A decoded varint as a signed number of `bits`."""
+    """Interpret a decoded varint as a signed integer of `bits` bits."""
     value &= (1 << bits) - 1
     return value - (1 << bits) if value >> (bits - 1) else value
 
 
 def tag(number: int, wire_type: int) -> bytes:
-    """A field's key."""
+    """Encode the key of a field."""
     return varint(number << 3 | wire_type)
 
 
 def number_field(number: int, value: int) -> bytes:
-    """An int, long, bool or enum field, written even when 0."""
+    """Encode an int, long, bool or enum field, even if the value is 0."""
     return tag(number, VARINT) + varint(value)
 
 
 def bytes_field(number: int, payload: bytes) -> bytes:
-    """A string, bytes or message field."""
+    """Encode a string, bytes or message field."""
     return tag(number, BYTES) + varint(len(payload)) + payload
 
 
 def double_field(number: int, value: float) -> bytes:
-    """A double field, written even when 0."""
+    """Encode a double field, even if the value is 0."""
     return tag(number, FIXED64) + struct.pack("<d", value)
 
 
 def float_field(number: int, value: float) -> bytes:
-    """A float field, written even when 0."""
+    """Encode a float field, even if the value is 0."""
     return tag(number, FIXED32) + struct.pack("<f", value)
 
 
 def text_field(number: int, text: str) -> bytes:
-    """A string field, left out when empty."""
+    """Encode a string field; nothing for an empty string."""
     return bytes_field(number, text.encode()) if text else b""
 
 
 def packed(values: Iterable[float], code: str = "d") -> bytes:
-    """Packed little-endian doubles ("d") or floats ("f")."""
+    """Encode packed little-endian doubles ("d") or floats ("f")."""
     items = tuple(values)
     return struct.pack(f"<{len(items)}{code}", *items)
 
 
 def unpacked(payload: bytes, code: str = "d") -> tuple[float, ...]:
-    """The doubles or floats in a packed field."""
+    """Decode a packed field of doubles ("d") or floats ("f")."""
     size = struct.calcsize(code)
     if len(payload) % size:
-        raise ValueError(f"{len(payload)} bytes are no whole number of {size}-byte values")
+        raise ValueError(f"packed field of {len(payload)} bytes, not a multiple of {size}")
     return struct.unpack(f"<{len(payload) // size}{code}", payload)
 
 
 def unpacked_varints(payload: bytes, bits: int = 64) -> tuple[int, ...]:
-    """The signed numbers in a packed field."""
+    """Decode a packed field of signed integers."""
     out, at = [], 0
     while at < len(payload):
         value, at = read_varint(payload, at)
@@ -102,7 +105,11 @@ def unpacked_varints(payload: bytes, bits: int = 64) -> tuple[int, ...]:
 
 
 def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Each field of a message: its number and a varint, 8 or 4 raw bytes, or a payload."""
+    """Iterate over the fields of a message.
+
+    Yields:
+        The field number, and the value: an int for a varint, otherwise bytes.
+    """
     at, end = 0, len(data)
     while at < end:
         key, at = read_varint(data, at)
@@ -118,11 +125,11 @@ def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
         else:
             raise ValueError(f"unknown wire type {wire_type}")
         if size > end - at:
-            raise ValueError(f"field {number} says {size} bytes, {end - at} are left")
+            raise ValueError(f"field {number} of {size} bytes, but {end - at} bytes remain")
         yield number, data[at : at + size]
         at += size
 
 
-def merged(parts: Iterable[tuple[float, ...]]) -> tuple[float, ...]:
-    """A repeated field may come in several pieces."""
+def concatenated(parts: Iterable[tuple[float, ...]]) -> tuple[float, ...]:
+    """Join the pieces of a repeated field; an encoder may split it."""
     return tuple(chain.from_iterable(parts))

@@ -1,4 +1,7 @@
-"""Writes a fitted PySpark pipeline as Bundle.ML, as MLeap 0.25.2 would, without MLeap."""
+"""Writing of fitted PySpark pipelines as Bundle.ML archives, compatible with MLeap, without MLeap's jars.
+
+docs/decisions/0040-bundle-writer-without-mleap-jars.md explains why.
+"""
 
 import hashlib
 import uuid as uuids
@@ -10,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from leapline.bundle.archive import write_entries
 from leapline.bundle.files import INFO, info_file, to_files
 from leapline.bundle.model import Bundle, Format, Model, Node, list_of
-from leapline.bundle.ops import typed
+from leapline.bundle.ops import with_types
 from leapline.bundle.stage_writers import Columns, inputs_of, outputs_of, writer_of
 from leapline.errors import BundleError
 
@@ -31,20 +34,25 @@ def write(
     timestamp: str,
     extra: Mapping[str, bytes] | None = None,
 ) -> str:
-    """Writes `model` as a canonical archive at `path`; gives the archive's SHA-256, hex.
+    """Write `model` as a canonical archive at `path`.
 
     Args:
-        sample: the pipeline's input, or its output. A schema is enough, unless the pipeline reads vectors whose columns
-            carry no ML attributes: then a frame with at least one row. No more than its first row is computed.
-        format: the form of the files within the archive.
-        name: the bundle's name.
-        uid: default: made from the content.
-        timestamp: ISO date and time without a zone, e.g. the end of the data interval.
-        extra: entries beside the model, by path ("leapline/manifest.json"); MLeap ignores them.
+        model: the fitted pipeline.
+        sample: input or output of the pipeline. A schema is sufficient, unless the pipeline reads vector columns
+            without ML attributes; then a data frame with at least one row. At most its first row is computed.
+        path: the archive.
+        format: the format of the files in the archive.
+        name: the name of the bundle.
+        uid: default: derived from the content.
+        timestamp: ISO date and time without a time zone, such as the end of the data interval.
+        extra: additional entries, path ("leapline/manifest.json") -> content; MLeap ignores them.
+
+    Returns:
+        The SHA-256 of the archive, in hexadecimal digits.
 
     Raises:
-        UnsupportedStageError: a stage, or an option of one, has no Bundle.ML form.
-        BundleError: the sample does not fit the pipeline, or the form cannot hold a value.
+        UnsupportedStageError: Bundle.ML cannot represent a stage or one of its options.
+        BundleError: the sample does not match the pipeline, or the format cannot represent a value.
     """
     return save(to_bundle(model, sample, format=format, name=name, timestamp=timestamp, extra=extra), path, uid)
 
@@ -58,19 +66,27 @@ def to_bundle(
     timestamp: str,
     extra: Mapping[str, bytes] | None = None,
 ) -> Bundle:
-    """`model` as a bundle in memory, its uid still empty; arguments and errors as for `write`."""
-    import leapline.bundle.stages  # noqa: F401  registers the writers of Spark's own stages
+    """Convert `model` to a bundle with an empty uid. Arguments and errors are those of `write`."""
+    import leapline.bundle.stages  # noqa: F401  registers the writers of Spark's stages
 
     columns = _columns(model, sample)
     root = replace(_pipeline(model, columns), name=name)
-    return Bundle("", name, timestamp, named(root, name), format, extra=dict(extra or {}))
+    return Bundle("", name, timestamp, with_stage_names(root, name), format, extra=dict(extra or {}))
 
 
 def save(bundle: Bundle, path: Path, uid: uuids.UUID | None = None) -> str:
-    """Writes `bundle` canonically; gives the archive's SHA-256, hex. `uid` defaults to one made from the content.
+    """Write `bundle` as a canonical archive.
+
+    Args:
+        bundle: its uid is replaced.
+        path: the archive.
+        uid: default: derived from the content.
+
+    Returns:
+        The SHA-256 of the archive, in hexadecimal digits.
 
     Raises:
-        BundleError: its form cannot hold a value.
+        BundleError: the format cannot represent a value.
     """
     entries = to_files(replace(bundle, uid=str(uid or "")))
     if not uid:
@@ -78,14 +94,14 @@ def save(bundle: Bundle, path: Path, uid: uuids.UUID | None = None) -> str:
     return write_entries(path, entries)
 
 
-def named(root: Node, name: str) -> Node:
-    """`root` with every node named by op and place: `string_indexer_0`, within a nested pipeline `imputer_2_0`."""
-    return _named(replace(root, name=name), ())
+def with_stage_names(root: Node, name: str) -> Node:
+    """Name every node by op and position: `string_indexer_0`; in a nested pipeline `imputer_2_0`."""
+    return _renamed(replace(root, name=name), ())
 
 
-def _named(node: Node, place: tuple[int, ...]) -> Node:
-    name = "_".join([node.op, *map(str, place)]) if place else node.name
-    children = tuple(_named(child, (*place, i)) for i, child in enumerate(node.children))
+def _renamed(node: Node, position: tuple[int, ...]) -> Node:
+    name = "_".join([node.op, *map(str, position)]) if position else node.name
+    children = tuple(_renamed(child, (*position, i)) for i, child in enumerate(node.children))
     model = (
         Model(node.op, {**node.model.attributes, "nodes": list_of("string", [c.name for c in children])})
         if node.op == "pipeline"
@@ -106,18 +122,21 @@ def _pipeline(model: "PipelineModel", columns: Columns) -> Node:
 
     children: list[Node] = []
     for stage in model.stages:
-        made = _pipeline(stage, columns) if isinstance(stage, PipelineModel) else writer_of(stage)(stage, columns)
-        children += [made] if isinstance(made, Node) else made
+        nodes = _pipeline(stage, columns) if isinstance(stage, PipelineModel) else writer_of(stage)(stage, columns)
+        children += [nodes] if isinstance(nodes, Node) else nodes
     return Node("", Model("pipeline", {"nodes": list_of("string", [])}), children=tuple(map(_checked, children)))
 
 
 def _checked(node: Node) -> Node:
-    """A writer's mistake must not become a bundle that MLeap reads as zeros."""
+    """Check a writer's attributes: MLeap would silently read those of a wrong type as zero."""
     try:
-        return replace(node, model=typed(node.model))
+        return replace(node, model=with_types(node.model))
     except ValueError as exc:
         raise BundleError(
-            f"writer of op {node.op}", found=str(exc), expected="the op's attributes", fix="Correct it."
+            f"writer of op {node.op}",
+            found=str(exc),
+            expected="the attributes of the op",
+            fix="Correct the stage writer.",
         ) from exc
 
 
@@ -126,28 +145,28 @@ def _columns(model: "PipelineModel", sample: "StructType | DataFrame") -> Column
     from pyspark.errors import PySparkException
 
     stages = list(_stages(model))
-    made = {column for stage in stages for column in outputs_of(stage)}
+    computed = {column for stage in stages for column in outputs_of(stage)}
     frame = _frame(sample)
     try:
-        frame = model.transform(frame.drop(*(made & set(frame.columns))))
+        frame = model.transform(frame.drop(*(computed & set(frame.columns))))
     except (PySparkException, Py4JJavaError) as exc:
         raise BundleError(
             "sample of the pipeline's input",
             found=str(exc).strip().splitlines()[0],
             expected="every input column, of the types that the pipeline was fitted on",
-            fix="Pass the frame that the pipeline was fitted on, with a row where vectors carry no ML attributes.",
+            fix="Pass the data frame that the pipeline was fitted on, with a row if vectors have no ML attributes.",
         ) from exc
-    keep = [s for s in stages if s.hasParam("handleInvalid") and s.getOrDefault("handleInvalid") == "keep"]
+    keeping = [s for s in stages if s.hasParam("handleInvalid") and s.getOrDefault("handleInvalid") == "keep"]
     lenient = {"Bucketizer", "VectorAssembler", "VectorIndexerModel"}
     return Columns(
         frame,
-        out_of_domain=any(type(s).__name__ in lenient for s in keep),
-        nan_passes=frozenset(made - _guarded(stages)),
+        out_of_domain=any(type(s).__name__ in lenient for s in keeping),
+        nan_passes=frozenset(computed - _guarded(stages)),
     )
 
 
 def _guarded(stages: Sequence["Transformer"]) -> set[str]:
-    """Columns of which Spark's assembler refuses NaN."""
+    """Return the columns in which a VectorAssembler rejects NaN."""
     assemblers = [
         s for s in stages if type(s).__name__ == "VectorAssembler" and s.getOrDefault("handleInvalid") == "error"
     ]
@@ -155,7 +174,7 @@ def _guarded(stages: Sequence["Transformer"]) -> set[str]:
 
 
 def _stages(model: Any) -> Iterator[Any]:
-    """The stages, those of nested pipelines in their place."""
+    """Iterate over the stages, including those of nested pipelines."""
     for stage in model.stages:
         yield from _stages(stage) if type(stage).__name__ == "PipelineModel" else (stage,)
 

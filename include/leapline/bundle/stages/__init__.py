@@ -1,4 +1,4 @@
-"""Writers of Spark's own stages; importing this package registers them."""
+"""Writers of Spark's stages; importing this package registers them."""
 
 from leapline.bundle.stages import clusters, features, linear, trees
 

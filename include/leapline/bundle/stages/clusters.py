@@ -1,4 +1,4 @@
-"""Writers of clusterers."""
+"""Writers of clustering models."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,14 +7,14 @@ from typing import Any
 from pyspark.ml.clustering import BisectingKMeansModel, GaussianMixtureModel, KMeansModel
 
 from leapline.bundle.model import Cluster, Node, list_of, matrix, scalar, vector
-from leapline.bundle.stage_writers import Columns, refusal, writes
+from leapline.bundle.stage_writers import Columns, unsupported_option, writes
 from leapline.bundle.stages.models import model_node
 
 
 @writes(KMeansModel)
 def k_means(stage: KMeansModel, _: Columns) -> Node:
-    """The centres."""
-    _refuse_cosine(stage)
+    """Write the cluster centres."""
+    _require_euclidean(stage)
     centres = stage.clusterCenters()
     attributes = {
         "cluster_centers": list_of("tensor", map(vector, centres)),
@@ -25,7 +25,7 @@ def k_means(stage: KMeansModel, _: Columns) -> Node:
 
 @writes(GaussianMixtureModel)
 def gaussian_mixture(stage: GaussianMixtureModel, _: Columns) -> Node:
-    """Means, covariances and weights."""
+    """Write means, covariances and weights."""
     attributes = {
         "means": list_of("tensor", [vector(g.mean.toArray()) for g in stage.gaussians]),
         "covs": list_of("tensor", [matrix(g.cov.toArray()) for g in stage.gaussians]),
@@ -36,8 +36,8 @@ def gaussian_mixture(stage: GaussianMixtureModel, _: Columns) -> Node:
 
 @writes(BisectingKMeansModel)
 def bisecting_k_means(stage: BisectingKMeansModel, _: Columns) -> Node:
-    """The tree of centres, which Spark's public API does not show."""
-    _refuse_cosine(stage)
+    """Write the tree of centres, which Spark's public API does not expose."""
+    _require_euclidean(stage)
     model: Any = stage._java_obj
     parent = next(f for f in model.getClass().getDeclaredFields() if f.getName().endswith("parentModel"))
     parent.setAccessible(True)
@@ -55,9 +55,13 @@ def _clusters(java_node: Any) -> Iterator[Cluster]:
         yield from _clusters(child)
 
 
-def _refuse_cosine(stage: Any) -> None:
+def _require_euclidean(stage: Any) -> None:
     measure = stage.getDistanceMeasure()
     if measure != "euclidean":
-        raise refusal(
-            stage, "distanceMeasure", measure, "'euclidean', all that MLeap holds", "Normalise, then use 'euclidean'."
+        raise unsupported_option(
+            stage,
+            "distanceMeasure",
+            measure,
+            "'euclidean', the only distance measure of Bundle.ML",
+            "Add a Normalizer, then use 'euclidean'.",
         )

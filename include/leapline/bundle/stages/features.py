@@ -1,8 +1,8 @@
-"""Writers of the feature stages."""
+"""Writers of feature transformers."""
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyspark.ml.feature import (
     Binarizer,
@@ -21,15 +21,12 @@ from pyspark.ml.feature import (
 )
 
 from leapline.bundle.model import Node, float32, list_of, matrix, scalar, vector
-from leapline.bundle.stage_writers import Columns, node, refusal, writes
-
-if TYPE_CHECKING:
-    pass
+from leapline.bundle.stage_writers import Columns, node, unsupported_option, writes
 
 
 @writes(StringIndexerModel)
 def string_indexer(stage: StringIndexerModel, _: Columns) -> Node:
-    """One or several columns."""
+    """Write the labels of one or several columns."""
     labels = [list(map(str, column)) for column in stage.labelsArray]
     attributes = {
         "labels_length": scalar("int", len(labels)),
@@ -41,7 +38,7 @@ def string_indexer(stage: StringIndexerModel, _: Columns) -> Node:
 
 @writes(OneHotEncoderModel)
 def one_hot_encoder(stage: OneHotEncoderModel, _: Columns) -> Node:
-    """One or several columns."""
+    """Write the category sizes of one or several columns."""
     attributes = {
         "category_sizes": list_of("int", list(map(int, stage.categorySizes))),
         "drop_last": scalar("boolean", stage.getDropLast()),
@@ -52,10 +49,10 @@ def one_hot_encoder(stage: OneHotEncoderModel, _: Columns) -> Node:
 
 @writes(VectorAssembler)
 def vector_assembler(stage: VectorAssembler, columns: Columns) -> list[Node]:
-    """Bundle.ML's assembler lets NaN pass and refuses null, whatever the mode.
+    """Write an assembler. Bundle.ML's assembler accepts NaN and rejects null, in every mode.
 
-    So under "keep", where Spark makes NaN of null, an imputer that does the same goes before each nullable number.
-    Under "error" Spark fails on NaN; there is no row to agree on.
+    With "keep" Spark replaces null by NaN, so an imputer that does the same is inserted before each nullable number.
+    With "error" Spark fails on NaN, so there is no result to reproduce.
     """
     inputs, before = [], []
     keep = _handle_invalid(stage) == "keep"
@@ -71,7 +68,7 @@ def vector_assembler(stage: VectorAssembler, columns: Columns) -> list[Node]:
 
 @writes(VectorIndexerModel)
 def vector_indexer(stage: VectorIndexerModel, _: Columns) -> Node:
-    """Category values and their indices, feature by feature, in ascending order."""
+    """Write the category values and their indices per feature, in ascending order."""
     maps = {int(k): {float(v): int(i) for v, i in stage.categoryMaps[k].items()} for k in stage.categoryMaps}
     attributes = {
         "num_features": scalar("long", stage.numFeatures),
@@ -86,22 +83,22 @@ def vector_indexer(stage: VectorIndexerModel, _: Columns) -> Node:
 
 @writes(ImputerModel)
 def imputer(stage: ImputerModel, columns: Columns) -> list[Node]:
-    """One MLeap imputer a column.
+    """Write one MLeap imputer per column.
 
-    Spark casts the surrogate to the column's type, so that is what is written. MLeap also replaces NaN where another
-    value is the missing one; such a stage is refused where Spark would let that NaN through.
+    Spark casts the surrogate to the type of the column, and so does this writer. MLeap replaces NaN even if
+    `missingValue` is another number; such a stage is rejected where Spark would keep NaN.
     """
     surrogates = stage.surrogateDF.collect()[0]
     missing, nodes = stage.getMissingValue(), []
     for source, target in zip(_as_list(_in(stage)), _as_list(_out(stage)), strict=True):
         kind = columns.field(source).dataType.typeName()
         if not math.isnan(missing) and kind in ("double", "float") and target in columns.nan_passes:
-            raise refusal(
+            raise unsupported_option(
                 stage,
                 "missingValue",
                 missing,
-                "NaN, as MLeap's imputer replaces NaN in any case and Spark here does not",
-                f"Leave missingValue at NaN, or let a VectorAssembler with handleInvalid='error' read {target}.",
+                "NaN: MLeap's imputer always replaces NaN, but here Spark does not",
+                f"Use NaN as missingValue, or assemble {target} with a VectorAssembler with handleInvalid='error'.",
             )
         nodes.append(_imputer(source, target, _as_type(float(surrogates[source]), kind), missing, stage.getStrategy()))
     return nodes
@@ -109,7 +106,7 @@ def imputer(stage: ImputerModel, columns: Columns) -> list[Node]:
 
 @writes(StandardScalerModel)
 def standard_scaler(stage: StandardScalerModel, _: Columns) -> Node:
-    """mean present = centre, std present = scale; for neither a scale of one, as MLeap needs at least one of them."""
+    """Write `mean` to centre and `std` to scale. Without both a scale of 1, since MLeap requires one of them."""
     attributes = {}
     if stage.getWithMean():
         attributes["mean"] = vector(stage.mean.toArray())
@@ -122,7 +119,7 @@ def standard_scaler(stage: StandardScalerModel, _: Columns) -> Node:
 
 @writes(MinMaxScalerModel)
 def min_max_scaler(stage: MinMaxScalerModel, _: Columns) -> Node:
-    """The data's range and the wanted one."""
+    """Write the range of the data and the target range."""
     attributes = {
         "min": vector(stage.originalMin.toArray()),
         "max": vector(stage.originalMax.toArray()),
@@ -134,13 +131,13 @@ def min_max_scaler(stage: MinMaxScalerModel, _: Columns) -> Node:
 
 @writes(MaxAbsScalerModel)
 def max_abs_scaler(stage: MaxAbsScalerModel, _: Columns) -> Node:
-    """MLeap clips its result to [-1, 1], Spark and our scorer do not."""
+    """Write the maximum absolute values. MLeap clips the result to [-1, 1]; Spark and the scorer do not."""
     return node("max_abs_scaler", {"maxAbs": vector(stage.maxAbs.toArray())}, stage.getInputCol(), stage.getOutputCol())
 
 
 @writes(Normalizer)
 def normalizer(stage: Normalizer, columns: Columns) -> Node:
-    """The p-norm and the vector's length."""
+    """Write the norm and the length of the vector."""
     attributes = {
         "p_norm": scalar("double", stage.getP()),
         "input_size": scalar("int", columns.size(stage.getInputCol())),
@@ -150,14 +147,14 @@ def normalizer(stage: Normalizer, columns: Columns) -> Node:
 
 @writes(PCAModel)
 def pca(stage: PCAModel, _: Columns) -> Node:
-    """Components as a [features, k] matrix."""
+    """Write the components as a matrix of shape [features, k]."""
     attributes = {"principal_components": matrix(stage.pc.toArray())}
     return node("pca", attributes, stage.getInputCol(), stage.getOutputCol())
 
 
 @writes(Bucketizer)
 def bucketizer(stage: Bucketizer, _: Columns) -> list[Node]:
-    """One node a column; Bundle.ML's bucketizer has one."""
+    """Write one node per column, since Bundle.ML's bucketizer has a single column."""
     several = stage.isSet("inputCols")
     all_splits = stage.getSplitsArray() if several else [stage.getSplits()]
     attributes = {"handle_invalid": scalar("string", _handle_invalid(stage))}
@@ -169,7 +166,7 @@ def bucketizer(stage: Bucketizer, _: Columns) -> list[Node]:
 
 @writes(Binarizer)
 def binarizer(stage: Binarizer, columns: Columns) -> list[Node]:
-    """One node a column: MLeap cannot load its own multi-column form."""
+    """Write one node per column, since MLeap cannot load its multi-column form."""
     sources, targets = _as_list(_in(stage)), _as_list(_out(stage))
     thresholds = stage.getThresholds() if stage.isSet("thresholds") else [stage.getThreshold()] * len(sources)
     return [
@@ -185,11 +182,13 @@ def binarizer(stage: Binarizer, columns: Columns) -> list[Node]:
 
 @writes(IndexToString)
 def index_to_string(stage: IndexToString, columns: Columns) -> Node:
-    """Labels from the parameter, else from the input column's metadata, as Spark has it."""
+    """Write the labels from the parameter or, like Spark, from the metadata of the input column."""
     source = stage.getInputCol()
     labels = list(stage.getLabels()) if stage.isSet("labels") and stage.getLabels() else columns.labels(source)
     if labels is None:
-        raise refusal(stage, "labels", None, f"labels in the stage or in the metadata of {source}", "Set labels.")
+        raise unsupported_option(
+            stage, "labels", None, f"labels in the stage or in the metadata of {source}", "Set the parameter labels."
+        )
     attributes = {"labels": list_of("string", labels), "input_shape": scalar("data_shape", columns.shape(source))}
     return node("reverse_string_indexer", attributes, source, stage.getOutputCol())
 
@@ -211,14 +210,14 @@ def _as_type(surrogate: float, kind: str) -> float:
 
 
 def _handle_invalid(stage: Any) -> str:
-    """Skipping drops the row, which no Bundle.ML op can do."""
+    """Return the mode. "skip" is rejected: it drops rows, which no Bundle.ML op can do."""
     mode = str(stage.getHandleInvalid())
     if mode == "skip":
-        raise refusal(
+        raise unsupported_option(
             stage,
             "handleInvalid",
             mode,
-            "'error' or 'keep': a scorer answers every row",
+            "'error' or 'keep': the scorer returns a result for every row",
             "Set handleInvalid to 'error' or 'keep' and fit again, or filter the rows before the pipeline.",
         )
     return mode

@@ -6,13 +6,13 @@ from pyspark.ml.classification import LinearSVCModel, LogisticRegressionModel, N
 from pyspark.ml.regression import LinearRegressionModel
 
 from leapline.bundle.model import Node, Value, matrix, scalar, vector
-from leapline.bundle.stage_writers import Columns, refusal, writes
+from leapline.bundle.stage_writers import Columns, unsupported_option, writes
 from leapline.bundle.stages.models import classifier_node, model_node, thresholds_of
 
 
 @writes(LogisticRegressionModel)
 def logistic_regression(stage: LogisticRegressionModel, _: Columns) -> Node:
-    """Binary or multinomial."""
+    """Write a binary or multinomial model."""
     if stage.coefficientMatrix.numRows == 1:
         attributes = _attributes(stage.coefficients.toArray(), stage.intercept, stage.getThreshold())
         return classifier_node(stage, "logistic_regression", attributes)
@@ -37,9 +37,10 @@ def _attributes(coefficients: Iterable[float], intercept: float, threshold: floa
 
 
 def _two_class_softmax(stage: LogisticRegressionModel) -> Node:
-    """MLeap reads two classes in the binary form only: the softmax of two margins is the sigmoid of their difference.
+    """Write a multinomial model of two classes as the equivalent binary model, the only form that MLeap reads.
 
-    Probability and prediction are the same; Spark's two margins cannot be given, so that output is left out.
+    The softmax of two margins is the sigmoid of their difference, so probability and prediction are equal. Spark's two
+    margins cannot be represented, so the raw prediction is omitted.
     """
     weights, intercepts = stage.coefficientMatrix.toArray(), stage.interceptVector.toArray()
     threshold = 0.5
@@ -52,18 +53,18 @@ def _two_class_softmax(stage: LogisticRegressionModel) -> Node:
 
 @writes(LinearSVCModel)
 def linear_svc(stage: LinearSVCModel, _: Columns) -> Node:
-    """A margin and its threshold."""
+    """Write coefficients, intercept and threshold."""
     attributes = _attributes(stage.coefficients.toArray(), stage.intercept, stage.getThreshold())
     return model_node(stage, "linear_svc", attributes, "raw_prediction", "prediction")
 
 
 @writes(NaiveBayesModel)
 def naive_bayes(stage: NaiveBayesModel, _: Columns) -> Node:
-    """Multinomial and Bernoulli; MLeap does not read the variances that the Gaussian model needs."""
+    """Write a multinomial or Bernoulli model; MLeap does not read the variances of the Gaussian model."""
     kind = stage.getModelType()
     if kind not in ("multinomial", "bernoulli"):
-        raise refusal(
-            stage, "modelType", kind, "'multinomial' or 'bernoulli', all that MLeap holds", "Fit one of those."
+        raise unsupported_option(
+            stage, "modelType", kind, "'multinomial' or 'bernoulli', the model types of Bundle.ML", "Use one of these."
         )
     attributes = {
         "num_features": scalar("long", stage.numFeatures),
@@ -79,6 +80,6 @@ def naive_bayes(stage: NaiveBayesModel, _: Columns) -> Node:
 
 @writes(LinearRegressionModel)
 def linear_regression(stage: LinearRegressionModel, _: Columns) -> Node:
-    """Coefficients and intercept."""
+    """Write coefficients and intercept."""
     attributes = {"coefficients": vector(stage.coefficients.toArray()), "intercept": scalar("double", stage.intercept)}
     return model_node(stage, "linear_regression", attributes, "prediction")
