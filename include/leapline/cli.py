@@ -60,10 +60,10 @@ def main() -> None:
         sys.exit(1)
 
 
-def _do(step: str, day: date, pairs: list[str] | None, run_id: str, backfill: bool = False) -> dict[str, Any]:
+def _do(step: str, context: RunContext, pairs: list[str] | None, report_failure: bool = False) -> dict[str, Any]:
     settings = Settings.load(**parse_overrides(pairs or []))
-    work = import_module(f"leapline.steps.{step}").run
-    return perform(step, work, settings, RunContext(day, run_id, backfill))
+    step_function = import_module(f"leapline.steps.{step}").run
+    return perform(step, step_function, settings, context, report_failure)
 
 
 def _print(summary: Mapping[str, Any], as_json: bool) -> None:
@@ -81,7 +81,7 @@ def whole(name: str) -> Column:
 
 def _add_step(step: str, own: Callable[..., None] | None = None) -> None:
     def command(day: Day, set_: Overrides = None, as_json: AsJson = False) -> None:
-        _print(_do(step, day.date(), set_, new_run_id()), as_json)
+        _print(_do(step, RunContext(day.date(), new_run_id()), set_), as_json)
 
     app.command(step.replace("_", "-"), help=STEP_DESCRIPTIONS[step], rich_help_panel="Steps of a run, in order")(
         own or command
@@ -95,7 +95,7 @@ def _train(
     as_json: AsJson = False,
 ) -> None:
     pairs = [*(set_ or []), *(["search=false"] if fast else [])]
-    _print(_do("train", day.date(), pairs, new_run_id()), as_json)
+    _print(_do("train", RunContext(day.date(), new_run_id()), pairs), as_json)
 
 
 for _step in STEPS:
@@ -110,11 +110,12 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """All steps for one day, in order, without Airflow."""
-    run_id = new_run_id()
+    context = RunContext(day.date(), new_run_id(), backfill)
     summaries: dict[str, Any] = {}
     for step in STEPS:
         err.print(f"[bold]{step}[/] ...")
-        summaries[step] = _do(step, day.date(), set_, run_id, backfill)
+        # A run that stops at its first step has done nothing: most likely its date is wrong.
+        summaries[step] = _do(step, context, set_, bool(summaries))
         if summaries[step].get("passed") is False:
             err.print(summaries[step]["sentence"], style="bold yellow", markup=False, highlight=False, soft_wrap=True)
             break

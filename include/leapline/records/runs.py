@@ -15,7 +15,9 @@ from leapline.storage import read_json
 
 State = Literal["failed", "refused", "promoted", "reproduced", "published", "unfinished"]
 RECENT = 30
-"""Runs among which the last finished one is looked for."""
+"""Runs that a list contains by default."""
+HEADLINE_ORDER = ("scheduled__", "manual__", "manual-")
+"""Prefixes of run ids: the scheduler's, Airflow's manual runs, commands. A backfill is never the headline."""
 
 
 @dataclass(frozen=True)
@@ -87,23 +89,20 @@ def find_run(settings: Settings, run_id: str | None) -> Path | None:
 
     Args:
         settings: where the lake is.
-        run_id: compared with the ids of the runs in the lake, so that it never becomes a path; None for the newest
-            finished run that is not a backfill, or the newest of all if there is none.
+        run_id: compared with the ids of the runs in the lake, so that it never becomes a path; None for the run of the
+            headline: the last finished nightly run. Only without one, the last finished manual run, or the newest run.
     """
     folders = run_folders(settings)
     if run_id is not None:
         return next((folder for folder in folders if _run_id(folder) == run_id), None)
-    finished = (folder for folder in folders[:RECENT] if _is_finished_nightly_run(outcome_of(folder)))
+    candidates = (folder for prefix in HEADLINE_ORDER for folder in folders if folder.name.startswith(prefix))
+    finished = (folder for folder in candidates if outcome_of(folder).state != "unfinished")
     return next(finished, folders[0] if folders else None)
 
 
 def summary_of(reports: Reports, step: str) -> dict[str, Any]:
     """Return a step's summary; empty if it did not end well."""
     return reports.get(step, {}).get("summary") or {}
-
-
-def _is_finished_nightly_run(outcome: RunOutcome) -> bool:
-    return outcome.state != "unfinished" and not outcome.run_id.startswith("backfill__")
 
 
 def _run_id(folder: Path) -> str | None:

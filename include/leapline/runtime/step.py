@@ -23,8 +23,18 @@ from leapline.storage import Lake, write_json
 Step = Callable[[Settings, RunContext], dict[str, Any]]
 
 
-def perform(step: str, step_function: Step, settings: Settings, context: RunContext) -> dict[str, Any]:
-    """Run a step and write its report, whether it succeeds or fails.
+def perform(
+    step: str, step_function: Step, settings: Settings, context: RunContext, report_failure: bool = True
+) -> dict[str, Any]:
+    """Run a step and write its report.
+
+    Args:
+        step: the step's name.
+        step_function: the step.
+        settings: the settings of this run.
+        context: the run.
+        report_failure: whether a failure is reported too. A single step started from the command line leaves no
+            failure report, because its user reads the error, and a mistyped date is not a failed run.
 
     Returns:
         The step's summary.
@@ -39,7 +49,8 @@ def perform(step: str, step_function: Step, settings: Settings, context: RunCont
     try:
         summary = step_function(settings, context)
     except LeaplineError as exc:
-        write_json(path, base | {"ok": False, "error": describe(exc)})
+        if report_failure:
+            write_json(path, base | {"ok": False, "error": describe(exc)})
         raise
     seconds = round(time.monotonic() - started, 3)
     outputs = measure_outputs(Lake(settings.home), step, context.day)
