@@ -1,4 +1,4 @@
-"""REES46's shop logs as Snowplow events."""
+"""Import of REES46 shop logs."""
 
 import gzip
 import json
@@ -45,7 +45,7 @@ def entities(event: dict[str, str]) -> dict[str, dict[str, object]]:
     return {e["schema"].split("/")[1]: e["data"] for e in json.loads(event["contexts"])["data"]}
 
 
-def test_each_kind_of_row(tmp_path: Path) -> None:
+def test_converts_each_kind_of_row(tmp_path: Path) -> None:
     report, events = imported(tmp_path, HEADER, VIEW, CART, BACK, SOLD, NO_PRICE)
     assert (report.rows, report.events, report.sessions, report.malformed) == (5, 6, 3, 0)
     assert report.kinds == {"view": 2, "add": 1, "remove": 1, "purchase": 1}
@@ -72,12 +72,12 @@ def test_each_kind_of_row(tmp_path: Path) -> None:
         assert "Public data set" in str(entities(event)["gdpr"]["documentDescription"])
 
 
-def test_rows_that_are_alike_stay_two_events(tmp_path: Path) -> None:
+def test_identical_rows_become_two_events(tmp_path: Path) -> None:
     _, events = imported(tmp_path, HEADER, VIEW, VIEW)
     assert len({e["event_id"] for e in events}) == 2
 
 
-def test_the_same_file_gives_the_same_bytes(tmp_path: Path) -> None:
+def test_same_file_gives_same_bytes(tmp_path: Path) -> None:
     parts = []
     for _ in range(2):
         imported(tmp_path, HEADER, VIEW, CART, SOLD)
@@ -85,7 +85,7 @@ def test_the_same_file_gives_the_same_bytes(tmp_path: Path) -> None:
     assert parts[0] == parts[1]
 
 
-def test_malformed_lines_are_counted_and_the_first_few_named(tmp_path: Path) -> None:
+def test_malformed_lines_are_counted_and_the_first_are_reported(tmp_path: Path) -> None:
     bad: list[str | bytes] = [
         VIEW.replace("view", "glance"),
         VIEW + ",more",
@@ -110,7 +110,7 @@ def test_malformed_lines_are_counted_and_the_first_few_named(tmp_path: Path) -> 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.one_of(st.binary(max_size=60).filter(lambda b: b"\n" not in b), st.sampled_from([VIEW.encode()]))))
-def test_no_line_crashes_the_import(lines: list[bytes]) -> None:
+def test_import_survives_any_line(lines: list[bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         report, events = imported(Path(folder), HEADER, CART, *lines)
     assert report.rows + report.malformed == 1 + len(lines)
@@ -118,7 +118,7 @@ def test_no_line_crashes_the_import(lines: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         (b"", "header of .*: found an empty file"),
         (b"a,b\n1,2\n", r"found 2 columns: a, b; expected REES46's 9: event_time, event_type"),
@@ -126,25 +126,25 @@ def test_no_line_crashes_the_import(lines: list[bytes]) -> None:
         (HEADER.encode() + b"\nnonsense\n", r"no usable line, 1 malformed \[\(2, '1 columns instead of 9'\)\]"),
     ],
 )
-def test_a_file_of_another_form_is_refused(tmp_path: Path, content: bytes, says: str) -> None:
+def test_rejects_file_in_another_format(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "x.csv").write_bytes(content)
-    with pytest.raises(InputError, match=says):
+    with pytest.raises(InputError, match=message):
         import_rees46(tmp_path / "x.csv", tmp_path / "landing")
     assert not list(tmp_path.glob("landing/run=*"))
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_error_names_the_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere\.csv: found No such file"):
         import_rees46(tmp_path / "nowhere.csv", tmp_path / "landing")
 
 
-def test_generated_events_are_not_mixed_with_imported_ones(tmp_path: Path) -> None:
+def test_rejects_import_into_a_folder_of_generated_events(tmp_path: Path) -> None:
     generate(tmp_path / "landing", GeneratorSpec(days=1, sessions_per_day=5))
     with pytest.raises(InputError, match="source 'generator' instead of 'rees46'"):
         imported(tmp_path, HEADER, VIEW)
 
 
-def test_the_real_file(shared: Path, tmp_path: Path) -> None:
+def test_imports_the_real_file(shared: Path, tmp_path: Path) -> None:
     """Counted by hand: `grep -c ',view,'` 17056, `',cart,'` 165, `',purchase,'` 214; the last line, a view, is cut.
 
     Without it and the header, `cut -d, -f9 | sort -u | wc -l` gives 5066 sessions, 200 of the lines with ',purchase,'.

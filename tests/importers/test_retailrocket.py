@@ -1,4 +1,4 @@
-"""RetailRocket's log as Snowplow events."""
+"""Import of RetailRocket's log."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def imported(folder: Path, *lines: str) -> tuple[ImportReport, list[dict[str, st
     return import_retailrocket(folder / "events.csv", folder / "landing"), events_in(folder / "landing")
 
 
-def test_each_kind_of_line_and_sessions_by_silence(tmp_path: Path) -> None:
+def test_converts_each_kind_of_line_and_splits_sessions_at_gaps(tmp_path: Path) -> None:
     report, events = imported(
         tmp_path,
         HEADER,
@@ -39,7 +39,7 @@ def test_each_kind_of_line_and_sessions_by_silence(tmp_path: Path) -> None:
     assert sorted(actions) == ["add_to_cart", "product_view", "product_view"]
 
 
-def test_sessions_keep_to_their_lines_when_some_are_malformed(tmp_path: Path) -> None:
+def test_malformed_lines_do_not_shift_sessions(tmp_path: Path) -> None:
     bad = ["1,2,view", f"{T},x,view,1,", f"{T},1,stare,1,", f"{T}0000,1,view,1,", f"{T},{'9' * 30},view,1,", ""]
     lines = [line for number, wrong in enumerate(bad) for line in (wrong, f"{T + number},{number},view,7,")]
     report, events = imported(tmp_path, HEADER, *lines)
@@ -51,13 +51,13 @@ def test_sessions_keep_to_their_lines_when_some_are_malformed(tmp_path: Path) ->
         assert event["domain_sessionid"] == f"{event['domain_userid']}-{T + int(event['domain_userid'])}"
 
 
-def test_a_gap_of_just_thirty_minutes_ends_nothing() -> None:
+def test_gap_of_exactly_thirty_minutes_does_not_end_a_session() -> None:
     visitor, at = np.array([1, 1, 2, 1]), np.array([GAP_MS, 0, 5, 2 * GAP_MS + 1])
     assert session_starts(visitor, at).tolist() == [0, 0, 5, 2 * GAP_MS + 1]
     assert session_starts(visitor[:0], at[:0]).tolist() == []
 
 
-def test_files_that_cannot_be_used(tmp_path: Path) -> None:
+def test_rejects_unusable_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="RetailRocket's 5: timestamp, visitorid"):
         imported(tmp_path, "a,b")
     with pytest.raises(InputError, match="no usable line, 1 malformed"):

@@ -1,4 +1,4 @@
-"""The RecSys Challenge 2015's files as Snowplow events."""
+"""Import of the RecSys Challenge 2015 files."""
 
 import contextlib
 import json
@@ -29,7 +29,7 @@ def imported(folder: Path, clicks: list[str], buys: list[str]) -> tuple[ImportRe
     return report, events_in(folder / "landing")
 
 
-def test_each_kind_of_line(tmp_path: Path) -> None:
+def test_converts_each_kind_of_line(tmp_path: Path) -> None:
     report, events = imported(tmp_path, [CLICK, OFFER, SHELF, BRAND], [BUY, UNKNOWN])
     assert (report.rows, report.events, report.sessions, report.malformed) == (6, 8, 2, 0)
     assert report.kinds == {"view": 4, "purchase": 2}
@@ -45,7 +45,7 @@ def test_each_kind_of_line(tmp_path: Path) -> None:
     assert len({e["event_id"] for e in events}) == len(events)
 
 
-def test_malformed_lines_of_both_files_are_named(tmp_path: Path) -> None:
+def test_malformed_lines_of_both_files_are_reported(tmp_path: Path) -> None:
     clicks = [CLICK, f"{CLICK},1", CLICK.replace(",0", ",X"), CLICK.replace("2014-04", "2014-14")]
     buys = [BUY, CLICK, BUY.replace("12462", "-1")]
     report, _ = imported(tmp_path, clicks, buys)
@@ -60,13 +60,13 @@ def test_malformed_lines_of_both_files_are_named(tmp_path: Path) -> None:
 
 
 @given(st.text(max_size=80))
-def test_no_line_does_worse_than_being_malformed(line: str) -> None:
+def test_any_line_is_either_parsed_or_malformed(line: str) -> None:
     for parse in (parse_click, parse_buy):
         with contextlib.suppress(MalformedLine):
             assert parse(line).item
 
 
-def test_files_that_cannot_be_used(tmp_path: Path) -> None:
+def test_rejects_unusable_files(tmp_path: Path) -> None:
     (tmp_path / "clicks").write_text(f"{CLICK}\n")
     with pytest.raises(InputError, match=r"nowhere: found No such file"):
         import_yoochoose(tmp_path / "clicks", tmp_path / "nowhere", tmp_path / "landing")

@@ -1,4 +1,4 @@
-"""Lines, folders and bytes of landed events."""
+"""Rendering of enriched events: columns, batches and part files."""
 
 import gzip
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ from leapline.snowplow.enriched import FIELDS
 from leapline.snowplow.tsv import LINE_END, SPAN, hex_strings, join_fields, timestamps, uuids
 
 
-def test_columns_stand_in_their_places() -> None:
+def test_columns_are_in_the_order_of_the_format() -> None:
     columns = {
         "platform": "web",
         "event_id": pa.array(["a", "b"]),
@@ -33,18 +33,18 @@ def test_columns_stand_in_their_places() -> None:
         }  # fmt: skip
 
 
-def test_constant_columns_join_to_text() -> None:
+def test_constant_columns_are_joined_to_text() -> None:
     assert join_fields({"event_vendor": "v", "event_version": "1"}, "event_vendor", "event_version") == "v\t\t\t1"
 
 
 @given(st.lists(st.binary(min_size=16, max_size=16), min_size=1, max_size=20))
-def test_ids(raw: list[bytes]) -> None:
+def test_uuids_and_hex_strings_are_well_formed(raw: list[bytes]) -> None:
     bytes_ = np.frombuffer(b"".join(raw), dtype=np.uint8).reshape(-1, 16)
     assert hex_strings(bytes_).to_pylist() == [r.hex() for r in raw]
     assert uuids(bytes_).to_pylist() == [str(UUID(bytes=r, version=4)) for r in raw]
 
 
-def test_timestamps() -> None:
+def test_timestamps_have_snowplows_format() -> None:
     assert timestamps(np.array([0, 1_772_410_031_078])).to_pylist() == [
         "1970-01-01 00:00:00.000",
         "2026-03-02 00:07:11.078",
@@ -52,13 +52,13 @@ def test_timestamps() -> None:
 
 
 @given(st.integers(0, 4 * 10**12), st.sampled_from([1, 2, 3, 4, 6, 8, 12, 24]))
-def test_a_run_takes_what_was_collected_since_the_run_before(at_ms: int, runs: int) -> None:
+def test_run_takes_events_collected_since_the_previous_run(at_ms: int, runs: int) -> None:
     run_ms, etl_ms = (int(x[0]) for x in runs_of(np.array([at_ms]), runs))
     assert 0 < run_ms - at_ms <= 86_400_000 // runs
     assert run_ms <= etl_ms < run_ms + 300_000
 
 
-def test_parts_go_to_their_runs_and_bear_no_time(tmp_path: Path) -> None:
+def test_parts_are_in_their_runs_and_contain_no_time(tmp_path: Path) -> None:
     day = datetime(2026, 3, 2, 0, 20, tzinfo=UTC)
     run_ms = np.array([round((day + timedelta(days=d)).timestamp() * 1000) for d in (0, 0, 1)])
     lines = pa.array(["a\n", "b\n", "c\n"])
@@ -72,18 +72,18 @@ def test_parts_go_to_their_runs_and_bear_no_time(tmp_path: Path) -> None:
     assert [p.read_bytes() for p in write[0]] == [p.read_bytes() for p in write[1]]
 
 
-def test_groups() -> None:
+def test_firsts_marks_the_start_of_each_group() -> None:
     assert firsts(np.array([3, 3, 1, 3])).tolist() == [True, False, True, True]
     assert firsts(np.array([], dtype=np.int64)).tolist() == []
 
 
-def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_error_names_the_unwritable_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="a folder that can be written"):
         claim(tmp_path / "file", {"source": "x"})
 
 
-def test_entities_are_one_line_of_json_as_trackers_write_it() -> None:
+def test_entities_are_compact_json_on_one_line() -> None:
     assert sd.product("7", "chairs", 1050, "EUR", quantity=2) == (
         '{"schema":"iglu:com.snowplowanalytics.snowplow.ecommerce/product/jsonschema/1-0-0",'
         '"data":{"id":"7","category":"chairs","price":10.5,"quantity":2,"currency":"EUR"}}'

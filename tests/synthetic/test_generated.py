@@ -1,4 +1,4 @@
-"""The generator's shop through the cleaner: its sessions, its buyers, none of its personal data."""
+"""Generated events after cleaning: sessions and buyers are kept, personal data is not."""
 
 import hashlib
 import hmac
@@ -20,7 +20,7 @@ DAY = date(2026, 3, 2)
 
 
 @pytest.mark.spark
-def test_a_generated_day(spark: "SparkSession", tmp_path: Path) -> None:
+def test_cleaning_keeps_sessions_and_buyers_and_drops_personal_data(spark: "SparkSession", tmp_path: Path) -> None:
     landing, lake = tmp_path / "landing", tmp_path / "lake"
     # Without what loses an order on its way: then every cleaned session's fate is its true one.
     generate(landing, GeneratorSpec(start=DAY, days=1, sessions_per_day=400, late_beyond=0, conflicts=0, broken=0.01))
@@ -34,7 +34,7 @@ def test_a_generated_day(spark: "SparkSession", tmp_path: Path) -> None:
     kinds = {row["session"]: set(row[1]) for row in found}
     human = kinds.keys() & bought.keys()
     assert 0.7 * len(bought) < len(human) < 0.95 * len(bought)  # 85 % consent
-    assert len(kinds) - len(human) <= 2  # robots that behave as if they were none
+    assert len(kinds) - len(human) <= 2  # bots that behave as if they were none
     assert {s: "purchase" in kinds[s] for s in human} == {s: bought[s] for s in human}
     assert all("purchase_item" in k for k in kinds.values() if "purchase" in k)
 

@@ -1,4 +1,4 @@
-"""The generated events as a reader finds them: lines, times, people, mess."""
+"""Generated events: lines, times, visitors and anomalies."""
 
 import gzip
 import json
@@ -77,11 +77,11 @@ def by_session(landed: Landed) -> dict[str, list[dict[str, str]]]:
     return sessions
 
 
-def test_fields_are_snowplows(shared: Path) -> None:
+def test_field_names_match_snowplow(shared: Path) -> None:
     assert list(FIELDS) == (shared / "snowplow" / "enriched_fields.txt").read_text().split()
 
 
-def test_all_lines_but_the_broken_ones_are_whole(landed: Landed) -> None:
+def test_only_broken_lines_are_damaged(landed: Landed) -> None:
     assert len(landed.lines) == landed.report.lines
     assert len(landed.lines) - len(landed.events) == landed.report.mishaps["broken"] > 0
     for event in landed.events:
@@ -92,7 +92,7 @@ def test_all_lines_but_the_broken_ones_are_whole(landed: Landed) -> None:
             )
 
 
-def test_every_kind_of_event_is_there(landed: Landed) -> None:
+def test_generates_every_kind_of_event(landed: Landed) -> None:
     actions = {
         json.loads(e["unstruct_event"])["data"]["data"].get("type") for e in landed.events if e["unstruct_event"]
     }
@@ -105,7 +105,7 @@ def test_every_kind_of_event_is_there(landed: Landed) -> None:
     assert sum(landed.report.kinds.values()) == landed.report.events
 
 
-def test_the_times_hang_together(landed: Landed) -> None:
+def test_timestamps_are_consistent(landed: Landed) -> None:
     for event in landed.events:
         collector = at(event["collector_tstamp"])
         waited = at(event["dvce_sent_tstamp"]) - at(event["dvce_created_tstamp"])
@@ -114,7 +114,7 @@ def test_the_times_hang_together(landed: Landed) -> None:
         assert run - PERIOD <= collector < run <= at(event["etl_tstamp"]) <= run + timedelta(minutes=5)
 
 
-def test_duplicates_and_conflicts(landed: Landed) -> None:
+def test_duplicates_and_conflicts_have_the_requested_shares(landed: Landed) -> None:
     copies: dict[str, list[dict[str, str]]] = defaultdict(list)
     for event in landed.events:
         copies[event["event_id"]].append(event)
@@ -131,7 +131,7 @@ def test_duplicates_and_conflicts(landed: Landed) -> None:
     assert again > 50 and different > 10
 
 
-def test_late_events_lie_in_later_runs(landed: Landed) -> None:
+def test_late_events_are_in_later_runs(landed: Landed) -> None:
     days = [(at(e["collector_tstamp"]) - at(e["derived_tstamp"])) / timedelta(days=1) for e in landed.events]
     late = [d for d in days if 0.9 < d < 10]
     assert min(late) >= 1 and max(late) <= 6 and sum(d > 3 for d in late) > 3
@@ -139,7 +139,7 @@ def test_late_events_lie_in_later_runs(landed: Landed) -> None:
     assert len(late) == pytest.approx(landed.report.mishaps["late"], rel=0.05)
 
 
-def test_wrong_clocks_do_not_move_the_event_unless_they_jump(landed: Landed) -> None:
+def test_wrong_clock_moves_an_event_only_if_it_jumps(landed: Landed) -> None:
     off = [
         e for e in landed.events if abs(at(e["dvce_created_tstamp"]) - at(e["collector_tstamp"])) > timedelta(days=300)
     ]
@@ -147,7 +147,7 @@ def test_wrong_clocks_do_not_move_the_event_unless_they_jump(landed: Landed) -> 
     assert 0 < len(right) < len(off)
 
 
-def test_sessions_cross_midnight_and_belong_to_the_day_of_their_start(landed: Landed) -> None:
+def test_session_across_midnight_belongs_to_its_start_day(landed: Landed) -> None:
     truth = {d: set(read_truth(landed.folder / TRUTH_FOLDER, [d]).sessions) for d in days_of(SPEC)}
     crossing = 0
     for session, events in by_session(landed).items():
@@ -155,7 +155,7 @@ def test_sessions_cross_midnight_and_belong_to_the_day_of_their_start(landed: La
         if not in_time(events):
             continue
         home = [d for d, sessions in truth.items() if session in sessions]
-        assert home in ([times[0].date()], [])  # robots have no truth
+        assert home in ([times[0].date()], [])  # bots have no truth
         crossing += bool(home) and times[-1].date() > times[0].date()
     assert crossing
 
@@ -170,7 +170,7 @@ def days_of(spec: GeneratorSpec) -> list[date]:
     return [spec.start + timedelta(days=d) for d in range(spec.days)]
 
 
-def test_visitors_come_back_with_a_growing_session_index(landed: Landed) -> None:
+def test_returning_visitors_have_an_increasing_session_index(landed: Landed) -> None:
     visits: dict[str, set[tuple[int, str]]] = defaultdict(set)
     start = {s: min(e["derived_tstamp"] for e in events) for s, events in by_session(landed).items() if in_time(events)}
     for event in landed.events:
@@ -186,7 +186,7 @@ def test_visitors_come_back_with_a_growing_session_index(landed: Landed) -> None
     assert any(min(v)[0] > 1 for v in visits.values()), "nobody was known before the first day"
 
 
-def test_consent_is_the_visitors(landed: Landed) -> None:
+def test_consent_is_constant_per_visitor(landed: Landed) -> None:
     consents: dict[str, set[bool]] = defaultdict(set)
     for event in landed.events:
         given = '"basisForProcessing":"consent"' in event["contexts"]
@@ -197,7 +197,7 @@ def test_consent_is_the_visitors(landed: Landed) -> None:
     assert sum(c == {True} for c in consents.values()) / len(consents) == pytest.approx(SPEC.consent, abs=0.05)
 
 
-def test_missing_ids_miss_on_the_whole_session(landed: Landed) -> None:
+def test_missing_ids_are_missing_in_the_whole_session(landed: Landed) -> None:
     for event in landed.events:
         empty = [
             not event[name] for name in ("domain_userid", "domain_sessionid", "domain_sessionidx", "network_userid")
@@ -207,7 +207,7 @@ def test_missing_ids_miss_on_the_whole_session(landed: Landed) -> None:
     assert 0.005 < share < 0.05
 
 
-def test_robots_are_many_paged_and_two_of_three_sorts_are_told(landed: Landed) -> None:
+def test_bots_view_many_pages_and_two_of_three_kinds_are_marked(landed: Landed) -> None:
     sessions = by_session(landed)
     listed = {s for s, events in sessions.items() if '"spiderOrRobot":true' in events[0]["derived_contexts"]}
     named = {s for s, events in sessions.items() if "bot/" in events[0]["useragent"]}
@@ -217,7 +217,7 @@ def test_robots_are_many_paged_and_two_of_three_sorts_are_told(landed: Landed) -
     assert not any(e["event"].startswith("transaction") for s in named for e in sessions[s])
 
 
-def test_truth_names_the_buyers(landed: Landed) -> None:
+def test_ground_truth_lists_the_buyers(landed: Landed) -> None:
     truth = read_truth(landed.folder / TRUTH_FOLDER, days_of(SPEC))
     buyers = {s for s, events in by_session(landed).items() if any(e["event"] == "transaction" for e in events)}
     assert {s for s, bought in zip(truth.sessions, truth.bought.tolist(), strict=True) if bought} == buyers
@@ -227,7 +227,7 @@ def test_truth_names_the_buyers(landed: Landed) -> None:
     assert ((truth.chance >= 0) & (truth.chance < 1)).all()
 
 
-def test_orders_add_up_and_follow_a_checkout(landed: Landed) -> None:
+def test_order_totals_match_items_and_follow_a_checkout(landed: Landed) -> None:
     checked = 0
     for events in by_session(landed).values():
         whole = list({e["event_id"]: e for e in events}.values())
@@ -244,7 +244,7 @@ def test_orders_add_up_and_follow_a_checkout(landed: Landed) -> None:
     assert checked > 60
 
 
-def test_an_abandoned_checkout_is_no_rarity(landed: Landed) -> None:
+def test_abandoned_checkouts_are_frequent(landed: Landed) -> None:
     started = {
         s for s, events in by_session(landed).items() if any("checkout_step" in e["unstruct_event"] for e in events)
     }
@@ -252,7 +252,7 @@ def test_an_abandoned_checkout_is_no_rarity(landed: Landed) -> None:
     assert bought < started and len(started - bought) > 0.05 * len(started)
 
 
-def test_popular_items_take_most_views(landed: Landed) -> None:
+def test_popular_items_get_most_views(landed: Landed) -> None:
     views: dict[str, int] = defaultdict(int)
     for event in landed.events:
         if '"type":"product_view"' in event["unstruct_event"] and event["br_type"] == "Browser":
@@ -262,7 +262,7 @@ def test_popular_items_take_most_views(landed: Landed) -> None:
     assert sum(c <= 5 for c in counts) > 30
 
 
-def test_personal_data_is_planted_everywhere(landed: Landed) -> None:
+def test_every_personal_column_has_planted_data(landed: Landed) -> None:
     text = b"\n".join(landed.lines).decode(errors="replace")
     assert all(mark in text for mark in PLANTED)
     mail = PLANTED[0]
@@ -272,12 +272,12 @@ def test_personal_data_is_planted_everywhere(landed: Landed) -> None:
     assert all(event["user_ipaddress"].startswith("203.0.113.") for event in landed.events)
 
 
-def test_the_same_spec_gives_the_same_bytes_on_any_number_of_processes(landed: Landed, tmp_path: Path) -> None:
+def test_same_spec_gives_same_bytes_with_any_number_of_processes(landed: Landed, tmp_path: Path) -> None:
     generate(tmp_path, SPEC, workers=2)
     assert files(tmp_path) == files(landed.folder)
 
 
-def test_a_day_does_not_depend_on_the_days_around_it(landed: Landed, tmp_path: Path) -> None:
+def test_day_does_not_depend_on_other_days(landed: Landed, tmp_path: Path) -> None:
     alone = SPEC.model_copy(update={"start": SPEC.start + timedelta(days=2), "days": 1})
     generate(tmp_path, alone)
     among = files(landed.folder)
@@ -286,7 +286,7 @@ def test_a_day_does_not_depend_on_the_days_around_it(landed: Landed, tmp_path: P
     assert all(among[name] == data for name, data in found.items())
 
 
-def test_days_can_be_added_to_a_folder_but_no_other_shop(tmp_path: Path) -> None:
+def test_adds_days_but_rejects_another_shop_in_the_same_folder(tmp_path: Path) -> None:
     small = GeneratorSpec(days=1, sessions_per_day=20)
     generate(tmp_path, small)
     before = files(tmp_path)
@@ -298,13 +298,13 @@ def test_days_can_be_added_to_a_folder_but_no_other_shop(tmp_path: Path) -> None
     assert files(tmp_path) == after
 
 
-def test_a_folder_with_foreign_events_is_left_alone(tmp_path: Path) -> None:
+def test_does_not_touch_folder_with_other_events(tmp_path: Path) -> None:
     (tmp_path / "run=2026-01-01-00-00-00").mkdir()
-    with pytest.raises(InputError, match="events from elsewhere"):
+    with pytest.raises(InputError, match="events of an unknown source"):
         generate(tmp_path, GeneratorSpec(days=1, sessions_per_day=5))
 
 
-def test_progress_is_told_to_the_end(tmp_path: Path) -> None:
+def test_progress_is_reported_up_to_the_end(tmp_path: Path) -> None:
     told: list[tuple[int, int, int]] = []
     report = generate(tmp_path, GeneratorSpec(days=3, sessions_per_day=5), progress=lambda *state: told.append(state))
     assert [t[:2] for t in told] == [(1, 3), (2, 3), (3, 3)]

@@ -1,4 +1,4 @@
-"""The generator's settings, and that each rate does what it says."""
+"""Generator settings: validation, and the effect of each rate."""
 
 import tempfile
 from pathlib import Path
@@ -21,7 +21,7 @@ def generated(**values: object) -> tuple[GeneratorReport, dict[str, bytes]]:
 
 
 @pytest.mark.parametrize(
-    ("values", "says"),
+    ("values", "message"),
     [
         ({"days": 0}, r"generator setting days: found 0; expected greater than or equal to 1"),
         ({"broken": 1.5}, r"generator setting broken: found 1\.5; expected less than or equal to 1"),
@@ -31,8 +31,8 @@ def generated(**values: object) -> tuple[GeneratorReport, dict[str, bytes]]:
         ({"items": 5}, r"generator setting items"),
     ],
 )
-def test_a_wrong_setting_is_named(values: dict[str, object], says: str) -> None:
-    with pytest.raises(SettingsError, match=says):
+def test_error_names_the_invalid_setting(values: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
         GeneratorSpec(**values)
 
 
@@ -44,14 +44,12 @@ def test_a_wrong_setting_is_named(values: dict[str, object], says: str) -> None:
     categories=st.integers(1, 80),
     runs=st.sampled_from([1, 4, 24]),
 )
-def test_any_small_shop_can_be_generated_twice_alike(
-    seed: int, sessions: int, items: int, categories: int, runs: int
-) -> None:
+def test_any_small_shop_is_reproducible(seed: int, sessions: int, items: int, categories: int, runs: int) -> None:
     spec = {"seed": seed, "sessions_per_day": sessions, "items": items, "categories": categories, "runs_per_day": runs}
     assert generated(days=2, **spec) == generated(days=2, **spec)
 
 
-def test_without_mess_nothing_goes_wrong() -> None:
+def test_no_anomalies_when_all_rates_are_zero() -> None:
     report, _ = generated(days=1, sessions_per_day=300, consent=1.0, **CLEAN)
     assert set(report.mishaps.values()) == {0}
     assert report.lines == report.events
@@ -59,7 +57,7 @@ def test_without_mess_nothing_goes_wrong() -> None:
 
 @settings(max_examples=5, deadline=None)
 @given(name=st.sampled_from(["duplicates", "conflicts", "late", "broken"]), rate=st.floats(0.01, 0.5))
-def test_a_rate_of_lines_is_met(name: str, rate: float) -> None:
+def test_rate_per_line_is_met(name: str, rate: float) -> None:
     report, _ = generated(days=1, sessions_per_day=150, **{**CLEAN, name: rate})
     spread = 5 * (report.events * rate * (1 - rate)) ** 0.5
     assert abs(report.mishaps[name] - rate * report.events) < spread
@@ -68,12 +66,12 @@ def test_a_rate_of_lines_is_met(name: str, rate: float) -> None:
 @pytest.mark.parametrize(
     ("name", "rate", "counted"), [("missing_ids", 0.3, 0.3), ("bots", 0.1, 0.1), ("consent", 0.4, 0.6)]
 )
-def test_a_rate_of_sessions_is_met(name: str, rate: float, counted: float) -> None:
+def test_rate_per_session_is_met(name: str, rate: float, counted: float) -> None:
     report, _ = generated(days=1, sessions_per_day=400, **{**CLEAN, name: rate})
     found = report.mishaps["no_consent" if name == "consent" else name] / report.sessions
     assert found == pytest.approx(counted, abs=0.1)
 
 
-def test_the_number_of_sessions_and_the_rhythm_of_the_week() -> None:
+def test_session_count_follows_the_weekly_pattern() -> None:
     report, _ = generated(days=7, sessions_per_day=300)
     assert report.sessions == pytest.approx(2100, rel=0.1)

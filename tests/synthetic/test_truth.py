@@ -1,4 +1,4 @@
-"""The truth: calibrated, with a known ceiling that a good model comes close to and a weak one does not."""
+"""The ground truth: calibrated, with a known best ROC AUC that good models approach and weak models do not."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ from leapline.errors import InputError
 from leapline.synthetic import TRUTH_FOLDER, GeneratorSpec, Truth, best_roc_auc, generate, read_truth
 from leapline.synthetic.behaviour import ADD, CATEGORY, ITEM, REMOVE, SEARCH, Clicks, go_shopping
 from leapline.synthetic.catalogue import make_catalogue
-from leapline.synthetic.chance import chance_to_buy
-from leapline.synthetic.outcome import toss
+from leapline.synthetic.outcome import draw_outcomes
+from leapline.synthetic.purchase_probability import purchase_probability
 from leapline.synthetic.truth import add_truth
 from leapline.synthetic.visitors import Visits, visits_of
 
@@ -39,8 +39,8 @@ def simulated(days: int) -> Iterator[Sample]:
     for day in (SPEC.start + timedelta(days=d) for d in range(days)):
         visits, rng, shop = visits_of(SPEC, day, 0), SPEC.rng("test", day.toordinal()), make_catalogue(SPEC)
         shopping = go_shopping(rng, shop, visits)
-        chance = chance_to_buy(SPEC, visits, shopping.clicks)
-        bought, _, _ = toss(rng, SPEC, chance, shopping)
+        chance = purchase_probability(SPEC, visits, shopping.clicks)
+        bought, _, _ = draw_outcomes(rng, SPEC, chance, shopping)
         yield Sample(features_of(visits, shopping.clicks, shop.price_cents), chance, bought)
 
 
@@ -86,7 +86,7 @@ def expected_roc_auc(chance: Floats, score: Floats) -> float:
     return float(roc_auc_score(label, np.tile(score, 2), sample_weight=np.concatenate([chance, 1 - chance])))
 
 
-def test_the_coin_is_fair(sample: Sample) -> None:
+def test_purchases_match_the_probabilities(sample: Sample) -> None:
     order = np.argsort(sample.chance)
     for part in np.array_split(order, 5):
         spread = np.sqrt((sample.chance[part] * (1 - sample.chance[part])).sum())
@@ -95,18 +95,18 @@ def test_the_coin_is_fair(sample: Sample) -> None:
 
 
 @pytest.mark.parametrize("buyers", [0.01, 0.15])
-def test_the_wanted_share_buys(buyers: float) -> None:
+def test_requested_share_of_sessions_buys(buyers: float) -> None:
     spec = GeneratorSpec(buyers=buyers, seed=5)
     visits = visits_of(spec, spec.start, 0)
     shopping = go_shopping(spec.rng("test"), make_catalogue(spec), visits)
-    assert chance_to_buy(spec, visits, shopping.clicks).mean() == pytest.approx(buyers, rel=0.12)
+    assert purchase_probability(spec, visits, shopping.clicks).mean() == pytest.approx(buyers, rel=0.12)
 
 
-def test_the_default_ceiling(sample: Sample) -> None:
+def test_best_possible_roc_auc_of_the_default_shop(sample: Sample) -> None:
     assert 0.925 < expected_roc_auc(sample.chance, sample.chance) < 0.945
 
 
-def test_nobody_buys_unseen_and_no_single_deed_decides(sample: Sample) -> None:
+def test_no_purchase_without_a_view_and_no_single_feature_decides(sample: Sample) -> None:
     looked, added = sample.features[:, 4], sample.features[:, 2]
     assert (sample.chance[looked == 0] == 0).all()
     assert sample.chance[added > 0].mean() < 0.5
@@ -116,7 +116,7 @@ def test_nobody_buys_unseen_and_no_single_deed_decides(sample: Sample) -> None:
         assert max(one, 1 - one) < 0.9
 
 
-def test_a_forest_comes_close_to_the_ceiling_and_a_weak_model_fails_the_gate(sample: Sample) -> None:
+def test_forest_comes_close_to_the_best_and_a_weak_model_fails_the_gate(sample: Sample) -> None:
     train = np.arange(len(sample.chance)) < 40_000
     best = expected_roc_auc(sample.chance[~train], sample.chance[~train])
     reached = {}
@@ -133,7 +133,7 @@ def test_a_forest_comes_close_to_the_ceiling_and_a_weak_model_fails_the_gate(sam
 
 @settings(max_examples=60, deadline=None)
 @given(rows=st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=1, max_size=40))
-def test_roc_auc_is_sklearns(rows: list[tuple[int, bool]], tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_roc_auc_equals_scikit_learn(rows: list[tuple[int, bool]], tmp_path_factory: pytest.TempPathFactory) -> None:
     folder, day = tmp_path_factory.mktemp("truth"), date(2026, 1, 1)
     chance, bought = np.array([r[0] / 7 for r in rows]), np.array([r[1] for r in rows])
     add_truth(folder, day, Truth([f"s{i}" for i in range(len(rows))], chance, bought), first=True)
@@ -144,7 +144,7 @@ def test_roc_auc_is_sklearns(rows: list[tuple[int, bool]], tmp_path_factory: pyt
         assert found == pytest.approx(roc_auc_score(bought, chance), abs=1e-12)
 
 
-def test_the_ceiling_of_chosen_sessions_under_pseudonyms(tmp_path: Path) -> None:
+def test_best_roc_auc_of_selected_sessions_with_pseudonyms(tmp_path: Path) -> None:
     spec = GeneratorSpec(days=2, sessions_per_day=1500)
     generate(tmp_path, spec)
     folder, days = tmp_path / TRUTH_FOLDER, [spec.start, spec.start + timedelta(days=1)]
@@ -156,6 +156,6 @@ def test_the_ceiling_of_chosen_sessions_under_pseudonyms(tmp_path: Path) -> None
     assert best_roc_auc(folder, days, sessions=truth.sessions) == best_roc_auc(folder, days)
 
 
-def test_a_day_without_truth_is_named(tmp_path: Path) -> None:
+def test_error_names_the_day_without_ground_truth(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="truth of 2026-01-05"):
         best_roc_auc(tmp_path, [date(2026, 1, 5)])

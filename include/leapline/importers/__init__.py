@@ -1,1 +1,1 @@
-"""Importers of public click data, so that anyone can try Leapline on real sessions."""
+"""Importers of public click data, to try Leapline on real sessions."""

@@ -1,9 +1,9 @@
-"""REES46's public shop logs ("eCommerce behavior data from multi category store"): one CSV a month.
+"""REES46's public shop logs ("eCommerce behavior data from multi category store"): one CSV per month.
 
     event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session
     2019-10-01 00:00:00 UTC,view,3900821,2053013552326770905,appliances.kitchen.kettle,aqua,33.20,554748717,9333dfbd-...
 
-`category_code` and `brand` may be empty (then the category is its id), and so may the price.
+`category_code` and `brand` may be empty (then the category is its id), as may the price.
 Source: https://rees46.com/en/datasets.
 """
 
@@ -32,24 +32,23 @@ SOURCE: Final = Source(
     note="Public data set by REES46, published for research; its ids are pseudonyms and nobody's consent is known.",
 )
 _KINDS: Final[dict[str, Kind]] = {"view": "view", "cart": "add", "remove_from_cart": "remove", "purchase": "purchase"}
-_DEAREST: Final = 9_999_999
-"""Snowplow's schema allows no higher price."""
+_MAX_PRICE: Final = 9_999_999
+"""The highest price that Snowplow's schema allows."""
 
 
 def import_rees46(csv: Path, out: Path) -> ImportReport:
     """Turn a REES46 CSV into Snowplow enriched events in the landing layout.
 
     A view becomes a `product_view` action, cart and remove_from_cart become cart actions, a purchase becomes a
-    transaction with one item. The events carry the GDPR context that a strict reader asks for, with a note that this is
-    public data.
-    User and session ids are handed on as `domain_userid` and `domain_sessionid`.
+    transaction with one item. The events carry a GDPR context, with a note that this is public data. User and session
+    ids are passed on as `domain_userid` and `domain_sessionid`.
 
     Args:
-        csv: the file, with its header; a cut last line and other malformed lines are counted and reported.
-        out: the landing folder; new, empty, or holding an import of the same file.
+        csv: the file, with its header; a truncated last line and other malformed lines are counted and reported.
+        out: the landing folder: new, empty, or with an import of the same file.
 
     Raises:
-        InputError: no such file, another header, no usable line, or `out` holds other events.
+        InputError: a missing file, a different header, no usable line, or `out` contains other events.
         StorageError: `out` cannot be written, or no space is left.
     """
     lines = open_lines(csv, "REES46")
@@ -59,10 +58,10 @@ def import_rees46(csv: Path, out: Path) -> ImportReport:
 
 
 def parse(line: str) -> Row:
-    """One line.
+    """Parse one line.
 
     Raises:
-        MalformedLine: with what is wrong.
+        MalformedLine: the line is not in the expected form.
     """
     cells = line.split(",")
     if len(cells) != len(COLUMNS):
@@ -91,6 +90,6 @@ def _cents(text: str) -> int | None:
         price = float(text)
     except ValueError as exc:
         raise MalformedLine(f"price {text!r}") from exc
-    if not 0 <= price <= _DEAREST:
+    if not 0 <= price <= _MAX_PRICE:
         raise MalformedLine(f"price {text!r}")
     return round(price * 100)

@@ -4,9 +4,9 @@
     1433221332117,257597,view,355908,
     1433222276276,599528,transaction,356475,4000
 
-Timestamps are milliseconds since 1970, events `view`, `addtocart` or `transaction`; the lines are in no order. The data
-set knows visitors, not sessions: as a tracker would, a visitor's session is taken to end with 30 minutes without an
-event. It says nothing of prices or, in this file, of categories.
+Timestamps are milliseconds since 1970, events `view`, `addtocart` or `transaction`; the lines are not sorted. The
+data set has visitors but no sessions: like a tracker, the importer ends a session after 30 minutes without an event. It
+contains no prices and, in this file, no categories.
 Source: https://www.kaggle.com/datasets/retailrocket/ecommerce-dataset.
 """
 
@@ -41,7 +41,7 @@ SOURCE: Final = Source(
 GAP_MS: Final = 30 * 60_000
 _KINDS: Final[dict[str, Kind]] = {"view": "view", "addtocart": "add", "transaction": "purchase"}
 _LATEST_MS: Final = 4_102_444_800_000
-"""The year 2100: a later moment is no timestamp in milliseconds."""
+"""The year 2100; a later value is not a timestamp in milliseconds."""
 _LARGEST: Final = 2**63 - 1
 
 Ints = npt.NDArray[np.int64]
@@ -51,17 +51,17 @@ def import_retailrocket(csv: Path, out: Path) -> ImportReport:
     """Turn RetailRocket's events into Snowplow enriched events in the landing layout.
 
     A view becomes a `product_view` action, addtocart a cart action, a transaction an order of one item. The file is
-    read twice: first for the moments of each visitor, 16 bytes a line in memory, which make the sessions.
+    read twice: first for the times of each visitor, which determine the sessions (16 bytes per line in memory).
 
     Args:
         csv: `events.csv`, with its header; malformed lines are counted and reported.
-        out: the landing folder; new, empty, or holding an import of the same file.
+        out: the landing folder: new, empty, or with an import of the same file.
 
     Raises:
-        InputError: no such file, another header, no usable line, or `out` holds other events.
+        InputError: a missing file, a different header, no usable line, or `out` contains other events.
         StorageError: `out` cannot be written, or no space is left.
     """
-    starts = iter(session_starts(*_moments(_lines(csv))))
+    starts = iter(session_starts(*_visitor_times(_lines(csv))))
     claim(out, {"source": SOURCE.name, "file": csv.name})
 
     def in_session(line: str) -> Row:
@@ -72,10 +72,10 @@ def import_retailrocket(csv: Path, out: Path) -> ImportReport:
 
 
 def parse(line: str) -> Row:
-    """One line; the session is not known yet.
+    """Parse one line, without its session.
 
     Raises:
-        MalformedLine: with what is wrong.
+        MalformedLine: the line is not in the expected form.
     """
     cells = line.split(",")
     if len(cells) != len(COLUMNS):
@@ -91,11 +91,11 @@ def parse(line: str) -> Row:
 
 
 def session_starts(visitor: Ints, at_ms: Ints) -> Ints:
-    """The first moment of each event's session, in the order of the events given.
+    """Return the start of each event's session, in the order of the given events.
 
     Args:
-        visitor: who, shape (n,).
-        at_ms: when, shape (n,).
+        visitor: visitor ids, shape (n,).
+        at_ms: times in milliseconds since 1970, shape (n,).
     """
     order = np.lexsort((at_ms, visitor))
     who, when = visitor[order], at_ms[order]
@@ -112,8 +112,8 @@ def _lines(csv: Path) -> Iterator[tuple[int, bytes]]:
     return lines
 
 
-def _moments(lines: Iterator[tuple[int, bytes]]) -> tuple[Ints, Ints]:
-    """Visitor and moment of each usable line."""
+def _visitor_times(lines: Iterator[tuple[int, bytes]]) -> tuple[Ints, Ints]:
+    """Return visitor and time of each usable line."""
 
     def usable() -> Iterator[int]:
         for _, raw in lines:

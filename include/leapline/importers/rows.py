@@ -1,7 +1,8 @@
-"""What all importers of public click data share: rows of a shop's log in, landed Snowplow events out.
+"""Shared by all importers of public click data: rows of a shop's log in, landed Snowplow events out.
 
-An importer knows its file's form and yields `Row`s; here they become product views, cart actions and orders, batch by
-batch, so that a file of any size is read in constant memory. Malformed lines are counted and named, never fatal.
+An importer parses its file format into `Row`s; this module turns them into product views, cart actions and orders,
+batch by batch, so that a file of any size is read in constant memory. Malformed lines are counted and reported, never
+fatal.
 """
 
 import hashlib
@@ -39,23 +40,23 @@ class Row(NamedTuple):
     item: str
     category: str
     cents: int | None
-    """Price of one piece; None where the source does not say."""
+    """Unit price; None if the source does not contain it."""
     quantity: int = 1
     brand: str | None = None
 
 
-class MalformedLine(ValueError):  # noqa: N818 (caught here at once; what the caller of an importer sees are LeaplineErrors)
-    """A line that is not in the file's form; counted, and the first few are reported."""
+class MalformedLine(ValueError):  # noqa: N818 (caught in this module; callers of an importer see LeaplineErrors)
+    """A line that is not in the expected form; counted, and the first few are reported."""
 
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What came in and what went out."""
+    """The number of rows read and events written."""
 
     rows: int
-    """Whole lines, the header not counted."""
+    """Usable lines, without the header."""
     events: int
-    """Snowplow lines written; a purchase makes two, the order and its item."""
+    """Snowplow lines written; a purchase produces two, the order and its item."""
     sessions: int
     parts: int
     malformed: int
@@ -64,12 +65,12 @@ class ImportReport:
     days: dict[str, int] = field(default_factory=dict)
     """Rows by day (UTC), the day as YYYY-MM-DD."""
     first_malformed: tuple[tuple[int, str], ...] = ()
-    """Line number (the file's first line is 1) and what is wrong, of the first few."""
+    """Line number (the file's first line is 1) and problem of the first malformed lines."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A public data set's name, currency and the note that goes into each event's consent context."""
+    """A public data set: its name, its currency, and the note in each event's consent context."""
 
     name: str
     currency: str
@@ -77,17 +78,17 @@ class Source:
 
 
 class Log(NamedTuple):
-    """One file's lines and how to read one."""
+    """The lines of one file, and the function that parses one."""
 
     lines: Iterator[tuple[int, bytes]]
-    """Numbered, the header already taken."""
+    """Numbered lines, after the header."""
     parse: Callable[[str], Row]
     name: str = ""
-    """What tells it from the data set's other files; "" where there is only one."""
+    """Distinguishes it from the data set's other files; "" if there is only one."""
 
 
-class _Reading:
-    """Reads rows and keeps count of what cannot be read."""
+class _RowReader:
+    """Reads rows, and counts the lines that cannot be parsed."""
 
     def __init__(self, logs: Sequence[Log]) -> None:
         self.logs = logs
@@ -95,7 +96,7 @@ class _Reading:
         self.first: list[tuple[int, str]] = []
 
     def rows(self) -> Iterator[tuple[str, Row]]:
-        """Each row, and a name for its line that no other line has."""
+        """Yield each row with a unique name of its line."""
         for log in self.logs:
             for number, raw in log.lines:
                 try:
@@ -107,7 +108,7 @@ class _Reading:
 
 
 def text_of_line(raw: bytes) -> str:
-    """A line as text.
+    """Decode a line.
 
     Raises:
         MalformedLine: not UTF-8, or with a character that separates Snowplow's fields.
@@ -117,15 +118,15 @@ def text_of_line(raw: bytes) -> str:
     except UnicodeDecodeError as exc:
         raise MalformedLine(f"not UTF-8 at byte {exc.start}") from exc
     if "\t" in text or "\0" in text:
-        raise MalformedLine("a tab or NUL inside")
+        raise MalformedLine("contains a tab or NUL")
     return text
 
 
 def open_lines(path: Path, what: str) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file with their numbers from 1, without line ends.
+    """Yield the lines of a file with their numbers from 1, without line ends.
 
     Raises:
-        InputError: the file is not there or cannot be read.
+        InputError: the file is missing or cannot be read.
     """
     try:
         with path.open("rb") as file:
@@ -141,7 +142,7 @@ def open_lines(path: Path, what: str) -> Iterator[tuple[int, bytes]]:
 
 
 def import_logs(logs: Sequence[Log], out: Path, source: Source) -> ImportReport:
-    """Land all rows of a data set's files as Snowplow events.
+    """Write all rows of a data set's files as Snowplow events into a landing folder.
 
     Args:
         logs: the files, one after another.
@@ -151,7 +152,7 @@ def import_logs(logs: Sequence[Log], out: Path, source: Source) -> ImportReport:
     Raises:
         InputError: there is no usable line.
     """
-    reading = _Reading(logs)
+    reading = _RowReader(logs)
     rows, kinds, days, sessions = reading.rows(), Counter[str](), Counter[str](), set[bytes]()
     events = 0
     parts: list[Path] = []
@@ -167,7 +168,7 @@ def import_logs(logs: Sequence[Log], out: Path, source: Source) -> ImportReport:
             f"{source.name} import",
             found=f"no usable line, {reading.malformed} malformed {reading.first}",
             expected="at least one event",
-            fix="Check the files; the data set has one event a line.",
+            fix="Check the files; the data set has one event per line.",
         )
     return ImportReport(
         rows=kinds.total(),
@@ -182,7 +183,7 @@ def import_logs(logs: Sequence[Log], out: Path, source: Source) -> ImportReport:
 
 
 def _land(batch: list[tuple[str, Row]], out: Path, first_part: int, source: Source) -> tuple[int, list[Path]]:
-    """Write one batch; returns the number of lines and the parts."""
+    """Write one batch; return the number of lines and the part files."""
     lines = [(line, row, form) for line, row in batch for form in _forms(row)]
     lines.sort(key=lambda entry: entry[1].at_ms)
     at_ms = np.array([row.at_ms for _, row, _ in lines], dtype=np.int64)
@@ -219,7 +220,7 @@ def _columns(lines: list[tuple[Row, str]], source: Source) -> dict[str, Any]:
 
 
 def _cells(row: Row, form: str, consent: str, currency: str) -> dict[str, str]:
-    """The columns that differ from row to row."""
+    """Return the columns that differ from row to row."""
     event, vendor, name, how, version = sd.EVENT_COLUMNS[form]
     cells = {
         "event": event,
@@ -251,27 +252,27 @@ def _cells(row: Row, form: str, consent: str, currency: str) -> dict[str, str]:
 
 
 def expect_header(lines: Iterator[tuple[int, bytes]], csv: Path, name: str, columns: tuple[str, ...]) -> None:
-    """Take the header line of a CSV.
+    """Consume the header line of a CSV.
 
     Raises:
-        InputError: it is another one.
+        InputError: the header is a different one.
     """
     _, header = next(lines, (1, b""))
-    found = header.decode(errors="replace").removeprefix("\ufeff").split(",")
-    if tuple(found) != columns:
+    names = header.decode(errors="replace").removeprefix("\ufeff").split(",")
+    if tuple(names) != columns:
         raise InputError(
             f"header of {csv}",
-            found=f"{len(found)} columns: {', '.join(found)[:200]}" if header else "an empty file",
+            found=f"{len(names)} columns: {', '.join(names)[:200]}" if header else "an empty file",
             expected=f"{name}'s {len(columns)}: {', '.join(columns)}",
             fix=f"Name a {name} CSV, unpacked and with its header line.",
         )
 
 
 def whole_number(name: str, text: str) -> int:
-    """A number of digits alone.
+    """Parse a non-negative whole number.
 
     Raises:
-        MalformedLine: it is something else.
+        MalformedLine: the text has other characters than digits.
     """
     if not (text.isascii() and text.isdigit()):
         raise MalformedLine(f"{name} {text[:40]!r}")

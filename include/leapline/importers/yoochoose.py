@@ -3,9 +3,9 @@
     clicks: session,timestamp,item,category            1,2014-04-07T10:51:09.277Z,214536502,0
     buys:   session,timestamp,item,price,quantity      420374,2014-04-06T18:44:58.314Z,214537888,12462,1
 
-Neither has a header. A category is "S" (a special offer), "0" (not known), 1 to 12 (a department) or a longer number
-(a brand); all but "0" are taken as they are. A price or quantity of 0 is not known. The data set names no visitors, so
-each session is its own, and no currency.
+Neither has a header. A category is "S" (a special offer), "0" (unknown), 1 to 12 (a department) or a longer number (a
+brand); all but "0" are kept unchanged. A price or quantity of 0 is unknown. The data set has no visitors, so each
+session counts as its own visitor, and no currency.
 Source: https://recsys.acm.org/recsys15/challenge/.
 """
 
@@ -32,23 +32,23 @@ SOURCE: Final = Source(
 )
 _UNKNOWN: Final = "0"
 _SPECIAL: Final = "S"
-_DEAREST: Final = 9_999_999
-"""Snowplow's schema allows no higher price."""
+_MAX_PRICE: Final = 9_999_999
+"""The highest price that Snowplow's schema allows."""
 
 
 def import_yoochoose(clicks: Path, buys: Path, out: Path) -> ImportReport:
     """Turn the challenge's files into Snowplow enriched events in the landing layout.
 
-    A click becomes a `product_view` action, a buy a transaction with one item. The events carry the GDPR context that a
-    strict reader asks for, with a note that this is public data.
+    A click becomes a `product_view` action, a buy a transaction with one item. The events carry a GDPR context,
+    with a note that this is public data.
 
     Args:
         clicks: the clicks; malformed lines are counted and reported.
         buys: the purchases.
-        out: the landing folder; new, empty, or holding an import of the same files.
+        out: the landing folder: new, empty, or with an import of the same files.
 
     Raises:
-        InputError: a file is not there, no line is usable, or `out` holds other events.
+        InputError: a missing file, no usable line, or `out` contains other events.
         StorageError: `out` cannot be written, or no space is left.
     """
     logs = [
@@ -56,34 +56,33 @@ def import_yoochoose(clicks: Path, buys: Path, out: Path) -> ImportReport:
         Log(open_lines(buys, "YooChoose buys"), parse_buy, "buys"),
     ]
     for path in (clicks, buys):
-        # A file that is not there is told before the first event is written.
+        # A missing file is reported before the first event is written.
         next(open_lines(path, "YooChoose"), None)
     claim(out, {"source": SOURCE.name, "file": f"{clicks.name}, {buys.name}"})
     return import_logs(logs, out, SOURCE)
 
 
 def parse_click(line: str) -> Row:
-    """One line of the clicks.
+    """Parse one line of the clicks.
 
     Raises:
-        MalformedLine: with what is wrong.
+        MalformedLine: the line is not in the expected form.
     """
     session, when, item, category = _cells(line, 4)
     if category != _SPECIAL:
         whole_number("category", category)
-    known = "" if category == _UNKNOWN else category
-    return Row(_time(when), "view", session, session, item, known, None)
+    return Row(_time(when), "view", session, session, item, "" if category == _UNKNOWN else category, None)
 
 
 def parse_buy(line: str) -> Row:
-    """One line of the buys.
+    """Parse one line of the buys.
 
     Raises:
-        MalformedLine: with what is wrong.
+        MalformedLine: the line is not in the expected form.
     """
     session, when, item, price, quantity = _cells(line, 5)
     cost, pieces = whole_number("price", price), whole_number("quantity", quantity)
-    if cost > _DEAREST:
+    if cost > _MAX_PRICE:
         raise MalformedLine(f"price {price!r}")
     return Row(_time(when), "purchase", session, session, item, "", cost * 100 or None, quantity=pieces or 1)
 

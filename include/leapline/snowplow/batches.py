@@ -1,6 +1,6 @@
-"""Landing events as Snowplow does: lines of 131 tab-separated columns in gzip parts under `run=YYYY-MM-DD-HH-MM-SS/`.
+"""Write enriched events as Snowplow does: tab-separated lines in gzip parts under `run=YYYY-MM-DD-HH-MM-SS/`.
 
-Used by whatever makes events: the generator and the importers. Source: Snowplow's canonical event and batch layout
+Used by the generator and the importers. Source: Snowplow's canonical event and batch layout
 (https://docs.snowplow.io/docs/fundamentals/canonical-event/).
 """
 
@@ -21,24 +21,24 @@ from leapline.storage import write_bytes
 Ints = npt.NDArray[np.int64]
 
 SOURCE_MARK: Final = "_source.json"
-"""In a landing folder that Leapline filled: what its events are."""
+"""The file that describes the source of the events in a landing folder written by Leapline."""
 
 DAY_MS: Final = 86_400_000
 _RUN_MINUTE_MS: Final = 20 * 60_000
-"""Batches start at twenty past."""
+"""Batches start 20 minutes past the hour."""
 _ENRICHING_MS: Final = 240_000
 _GZIP_LEVEL: Final = 1
 
 
 def firsts(groups: Ints) -> npt.NDArray[np.bool_]:
-    """True where a new group of equal neighbours begins."""
+    """Return True where a new group of equal neighbours begins, shape (n,)."""
     return np.append(True, groups[1:] != groups[:-1])[: len(groups)]
 
 
 def runs_of(collector_ms: Ints, runs_per_day: int) -> tuple[Ints, Ints]:
-    """For events received at these times: the start of the batch that enriches each, and when it has its turn in it.
+    """Return, per event, the start of the batch that enriches it and the time of its enrichment.
 
-    A batch takes what was collected since the batch before. Milliseconds since 1970.
+    A batch takes what was collected since the previous batch. All times are milliseconds since 1970, shape (events,).
     """
     period = DAY_MS // runs_per_day
     run = (collector_ms - _RUN_MINUTE_MS) // period + 1
@@ -50,16 +50,16 @@ def runs_of(collector_ms: Ints, runs_per_day: int) -> tuple[Ints, Ints]:
 def write_runs(
     landing: Path, run_ms: Ints, part: Callable[[datetime], int], body: Callable[[int, int], Iterable[Any]]
 ) -> list[Path]:
-    """Write lines into the folders of their runs, one part a run.
+    """Write lines into the folders of their runs, one part file per run.
 
     Args:
         landing: the landing folder.
-        run_ms: for each line, the start of its run; ascending.
-        part: the part's number in a run of that time.
-        body: the text of the lines first..last-1, as bytes-like pieces, line ends included.
+        run_ms: the start of each line's run, ascending, shape (lines,).
+        part: maps a run's time to the number of its part.
+        body: maps (first, last) to the text of the lines first..last-1, as bytes-like pieces with line ends.
 
     Returns:
-        The parts.
+        The paths of the part files.
     """
     bounds = np.append(np.flatnonzero(firsts(run_ms)), len(run_ms)).tolist()
     written = []
@@ -72,35 +72,39 @@ def write_runs(
 
 
 def text_of(lines: Any, first: int, last: int) -> Any:
-    """The bytes of the lines first..last-1 of a pyarrow string array, not copied."""
+    """Return the bytes of the lines first..last-1 of a pyarrow string array, without a copy."""
     offsets = np.frombuffer(lines.buffers()[1], dtype=np.int32)
     return lines.buffers()[2][int(offsets[first]) : int(offsets[last])]
 
 
 def gzip_bytes(pieces: Iterable[Any]) -> bytes:
-    """One gzip member of all pieces; without name and time, so the same text gives the same bytes."""
+    """Compress all pieces into one gzip member without name and time: the same text gives the same bytes."""
     packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, 31)
     return b"".join([*map(packer.compress, pieces), packer.flush()])
 
 
 def claim(landing: Path, source: Mapping[str, Any]) -> None:
-    """Mark a landing folder as holding the events of one source; two in one folder would be one data set to a reader.
+    """Record the source of a landing folder's events; two sources in one folder would be read as one data set.
 
     Args:
-        source: what the events are, as plain JSON values.
+        source: description of the source, as JSON values.
 
     Raises:
-        InputError: the folder holds events of another source.
+        InputError: the folder contains events of another source.
     """
     mark = landing / SOURCE_MARK
-    found = json.loads(mark.read_text()) if mark.is_file() else {}
-    if found != source and (found or any(landing.glob("run=*"))):
+    existing = json.loads(mark.read_text()) if mark.is_file() else {}
+    if existing != source and (existing or any(landing.glob("run=*"))):
         differing = [
-            f"{key} {found.get(key)!r} instead of {value!r}" for key, value in source.items() if found.get(key) != value
+            f"{key} {existing.get(key)!r} instead of {value!r}"
+            for key, value in source.items()
+            if existing.get(key) != value
         ]
         raise InputError(
             f"landing folder {landing}",
-            found=f"events of another source ({', '.join(differing[:3])})" if found else "events from elsewhere",
+            found=f"events of another source ({', '.join(differing[:3])})"
+            if existing
+            else "events of an unknown source",
             expected="a new or empty folder, or one with events of the same source",
             fix="Name another folder, or delete this one.",
         )

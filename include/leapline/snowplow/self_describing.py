@@ -1,4 +1,4 @@
-"""Self-describing JSON as Snowplow's trackers write it: the schemas that the generator and the importers use."""
+"""Self-describing JSON as Snowplow's trackers write it, with the schemas used by the generator and the importers."""
 
 import json
 from functools import lru_cache
@@ -38,33 +38,33 @@ EVENT_COLUMNS: Final[dict[str, tuple[str, str, str, str, str]]] = {
         "1-0-2",
     ),
 }
-"""`event`, then `event_vendor`, `event_name`, `event_format`, `event_version`, by what is tracked."""
+"""Tracker method -> `event`, `event_vendor`, `event_name`, `event_format`, `event_version`."""
 
 
 def entity(schema: str, **data: Any) -> str:
-    """One self-describing JSON object on one line, without spaces; keys that are None are left out."""
+    """Return a self-describing JSON object on one line, without spaces; keys with None are left out."""
     kept = {key: value for key, value in data.items() if value is not None}
     return json.dumps({"schema": schema, "data": kept}, separators=(",", ":"), ensure_ascii=False)
 
 
 def unstruct(schema: str, **data: Any) -> str:
-    """The `unstruct_event` column of a self-describing event."""
+    """Return the `unstruct_event` column of a self-describing event."""
     return f'{{"schema":"{_SNOWPLOW}/unstruct_event/jsonschema/1-0-0","data":{entity(schema, **data)}}}'
 
 
 def contexts(*entities: str) -> str:
-    """The `contexts` column with these entities; empty without any."""
+    """Return the `contexts` column with these entities; empty without any."""
     return CONTEXTS_OPEN + ",".join(entities) + CONTEXTS_CLOSE if entities else ""
 
 
 def consent_given() -> str:
-    """The GDPR context that says: processed on the basis of consent."""
+    """Return a GDPR context that states processing on the basis of consent."""
     return entity(CONSENT, basisForProcessing="consent", documentId="consent-banner", documentVersion="2.0")
 
 
 @lru_cache
 def action(kind: str) -> str:
-    """The `unstruct_event` of an e-commerce action: `product_view`, `add_to_cart`, `remove_from_cart`, ..."""
+    """Return the `unstruct_event` of an e-commerce action: `product_view`, `add_to_cart`, `remove_from_cart`, ..."""
     return unstruct(ACTION, type=kind)
 
 
@@ -78,7 +78,7 @@ def product(
     quantity: int | None = None,
     brand: str | None = None,
 ) -> str:
-    """A product entity; the price in whole cents, None where it is not known."""
+    """Return a product entity; the price is in cents, None if it is unknown."""
     price = None if cents is None else cents / 100
     return entity(
         PRODUCT, id=sku, name=name, category=category, price=price, quantity=quantity, brand=brand, currency=currency

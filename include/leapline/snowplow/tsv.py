@@ -1,4 +1,4 @@
-"""Whole columns as text: many thousand lines of an enriched event at a time."""
+"""Render columns of enriched events as text, thousands of lines at a time."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -13,12 +13,12 @@ from leapline.snowplow.enriched import FIELDS
 Ints = npt.NDArray[np.int64]
 Raw = npt.NDArray[np.uint8]
 Column = Any
-"""A pyarrow string array, one value a row, or one `str` for all rows."""
+"""A pyarrow string array with one value per row, or one `str` for all rows."""
 
 SPAN: Final = ":"
-"""In a column's key, `first:last` names neighbouring fields whose values are already joined by tabs."""
+"""In a column's key, `first:last` names adjacent fields whose values are already joined by tabs."""
 LINE_END: Final = {FIELDS[-1]: "\n"}
-"""The last field empty, and the line's end: a column to add where whole lines are joined."""
+"""The last field, empty, with the line end: a column to add when complete lines are joined."""
 
 _HEX = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
 _UUID_PLACES = np.array([i for i in range(36) if i not in (8, 13, 18, 23)])
@@ -28,10 +28,10 @@ def join_fields(columns: Mapping[str, Column], first: str = FIELDS[0], last: str
     """Join columns into tab-separated text, in the order of the fields from `first` to `last`.
 
     Args:
-        columns: field name, or `first:last` for a span of fields, to its column; fields that are not named stay empty.
+        columns: field name, or `first:last` for a span of fields -> column; other fields stay empty.
 
     Returns:
-        pyarrow string array of n rows, or a `str` where every column is constant.
+        pyarrow string array of n rows, or a `str` if every column is constant.
     """
     spans = {key.split(SPAN)[0]: (key.split(SPAN)[-1], value) for key, value in columns.items()}
     pieces: list[Column] = []
@@ -43,23 +43,23 @@ def join_fields(columns: Mapping[str, Column], first: str = FIELDS[0], last: str
         else:
             pieces.append(value)
         at = FIELDS.index(span_end) + 1
-    # A column made of no rows has no type yet.
+    # A column without rows has no type yet.
     typed = [piece if isinstance(piece, str) else piece.cast(pa.string()) for piece in pieces]
     return typed[0] if len(typed) == 1 else pc.binary_join_element_wise(*typed, "\t")
 
 
 def timestamps(ms: Ints) -> Column:
-    """Milliseconds since 1970 as Snowplow writes them, `yyyy-MM-dd HH:mm:ss.SSS`, UTC."""
+    """Format milliseconds since 1970 as Snowplow does: `yyyy-MM-dd HH:mm:ss.SSS`, UTC."""
     return pa.array(ms).cast(pa.timestamp("ms")).cast(pa.string())
 
 
 def hex_strings(raw: Raw) -> Column:
-    """Rows of k bytes as 2k lower-case hex digits."""
+    """Format rows of k bytes as 2k lower-case hexadecimal digits."""
     return _fixed_width(_hex_digits(raw))
 
 
 def uuids(raw: Raw) -> Column:
-    """Rows of 16 random bytes as version 4 UUIDs in their 36-character form."""
+    """Format rows of 16 random bytes as version 4 UUIDs of 36 characters."""
     raw = raw.copy()
     raw[:, 6] = (raw[:, 6] & 0x0F) | 0x40
     raw[:, 8] = (raw[:, 8] & 0x3F) | 0x80

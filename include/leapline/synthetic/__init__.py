@@ -1,4 +1,7 @@
-"""A made-up shop's Snowplow events, with the truth about who buys: for demonstrations, tests and benchmarks."""
+"""A generator of Snowplow events of a synthetic shop, with the true purchase probability of each session.
+
+For demonstrations, tests and benchmarks.
+"""
 
 from leapline.synthetic.planted import PLANTED
 from leapline.synthetic.run import GeneratorReport, generate

@@ -1,10 +1,11 @@
-"""What a visitor does: clicks, one after another, for all sessions of a chunk at once.
+"""Simulate what visitors do: click by click, for all sessions of a chunk at once.
 
     landing -> home | category | search | item -> ... -> leave
                                   item: look again, add to cart, remove, see the cart
 
 Each session has a mood (bounce, browse, search, compare, mission) which sets how likely each next step is. The mood
-shapes only what is done; the chance to buy is computed from the deeds (`chance`), never from the mood.
+shapes only the actions; the probability of a purchase is computed from the actions (`purchase_probability`), never
+from the mood.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 HOME, CATEGORY, SEARCH, ITEM, AGAIN, ADD, REMOVE, CART, LEAVE, CHECKOUT, THANKS = range(11)
-"""Steps. AGAIN (an item seen before in the session) is recorded as ITEM; CHECKOUT and THANKS follow the coin's toss."""
+"""Steps. AGAIN (an item seen before in the session) is recorded as ITEM; CHECKOUT and THANKS follow the outcome."""
 
 MAX_CLICKS: Final = 90
 MAX_DWELL_MS: Final = 25 * 60_000
@@ -63,14 +64,14 @@ _CART_ROOM = 10
 
 @dataclass(frozen=True)
 class Clicks:
-    """One row a click, a session's clicks together and in order; `session` is the row in the visits."""
+    """One row per click, grouped by session and in order; `session` is the row in `Visits`."""
 
     session: Ints
     step: Ints
     item: Ints
-    """-1 where the step is about no item."""
+    """-1 if the step concerns no item."""
     detail: Ints
-    """The category of a category page, the number of a checkout step; else -1."""
+    """The category of a category page or the number of a checkout step; otherwise -1."""
     quantity: Ints
     dwell_ms: Ints
     cart_cents: Ints
@@ -78,7 +79,7 @@ class Clicks:
 
 
 class _Shoppers:
-    """The state of all sessions of a chunk while they walk; arrays by session."""
+    """The state of all simulated sessions of a chunk, as arrays with one entry per session."""
 
     def __init__(self, rng: np.random.Generator, shop: Catalogue, visits: Visits) -> None:
         n = len(visits)
@@ -100,7 +101,7 @@ class _Shoppers:
         self.cart_cents = np.zeros(n, dtype=np.int64)
 
     def choose(self, who: Ints, first: bool) -> Ints:
-        """The next step of each session in `who`, impossible ones replaced."""
+        """Return the next step of each session in `who`; impossible steps are replaced."""
         u = self.rng.random(len(who))
         if first:
             return np.searchsorted(_LANDING, u)
@@ -127,7 +128,7 @@ class _Shoppers:
         self.n_viewed[who] += 1
 
     def add(self, who: Ints) -> Ints:
-        """Put the current item into the cart; returns the quantities."""
+        """Put the current item into the cart and return the quantities."""
         quantity = 1 + (self.rng.random(len(who)) < 0.08)
         self.cart[who, self.n_cart[who]] = self.item[who]
         self.cart_quantity[who, self.n_cart[who]] = quantity
@@ -136,14 +137,14 @@ class _Shoppers:
         return quantity
 
     def remove(self, who: Ints) -> tuple[Ints, Ints]:
-        """Take what was added last out of the cart; returns items and quantities."""
+        """Remove the item that was added last from the cart; return items and quantities."""
         self.n_cart[who] -= 1
         item, quantity = self.cart[who, self.n_cart[who]], self.cart_quantity[who, self.n_cart[who]]
         self.cart_cents[who] -= quantity * self.shop.price_cents[item]
         return item, quantity
 
     def dwell(self, who: Ints, step: Ints) -> Ints:
-        """Milliseconds until the next step: log-normal around the step's median, longer on what is liked."""
+        """Return the milliseconds until the next step: log-normal around the step's median, longer on liked items."""
         on_item = (step == ITEM) | (step == AGAIN)
         mean = _LOG_DWELL_S[step] + self.pace[who] + 0.4 * on_item * self.liking[who]
         seconds = np.exp(self.rng.normal(mean, 0.75))
@@ -152,18 +153,18 @@ class _Shoppers:
 
 @dataclass(frozen=True)
 class Shopping:
-    """All clicks of a chunk up to the moment of decision, and what stands in each cart then."""
+    """All clicks of a chunk up to the purchase decision, and the content of each cart at that point."""
 
     clicks: Clicks
     cart: Ints
-    """(sessions, room) items, -1 = empty."""
+    """Items, shape (sessions, slots); -1 means empty."""
     cart_quantity: Ints
     last_item: Ints
-    """The item seen last, -1 = none."""
+    """The item viewed last; -1 means none."""
 
 
 def go_shopping(rng: np.random.Generator, shop: Catalogue, visits: Visits) -> Shopping:
-    """Let every session walk until it leaves or decides."""
+    """Simulate every session until the visitor leaves or decides."""
     shoppers = _Shoppers(rng, shop, visits)
     who = np.arange(len(visits))
     rounds: list[Clicks] = []
@@ -176,7 +177,7 @@ def go_shopping(rng: np.random.Generator, shop: Catalogue, visits: Visits) -> Sh
 
 
 def in_order(parts: Sequence[Clicks]) -> Clicks:
-    """One table of several: a session's clicks together, in the order of the parts."""
+    """Merge several tables into one, grouped by session, in the order of the parts."""
     names = Clicks.__dataclass_fields__
     order = np.argsort(np.concatenate([part.session for part in parts]), kind="stable")
     return Clicks(**{name: np.concatenate([getattr(part, name) for part in parts])[order] for name in names})

@@ -12,11 +12,11 @@ KINDS: Final = ("truncated", "narrow", "wide", "not_utf8", "nul", "garbage")
 
 
 def with_damage(rng: np.random.Generator, lines: Any, broken: npt.NDArray[np.bool_]) -> Iterator[Any]:
-    """The bytes of lines, the broken ones among them damaged.
+    """Yield the bytes of lines, with some of them damaged.
 
     Args:
         lines: pyarrow string array, line ends included.
-        broken: for each line, whether to damage it.
+        broken: whether to damage the line, shape (lines,).
     """
     begin = 0
     for row in np.flatnonzero(broken).tolist():
@@ -27,7 +27,7 @@ def with_damage(rng: np.random.Generator, lines: Any, broken: npt.NDArray[np.boo
 
 
 def damage(rng: np.random.Generator, line: bytes) -> bytes:
-    """A damaged copy of a line, in one of `KINDS`, without line ends."""
+    """Return a copy of a line, damaged in one of the ways of `KINDS`, without line ends."""
     kind = KINDS[int(rng.integers(len(KINDS)))]
     columns = line.split(b"\t")
     if kind == "truncated":

@@ -1,4 +1,4 @@
-"""The shop: items in categories, with prices, and how popular each is."""
+"""The catalogue of the shop: items in categories, with prices and popularity."""
 
 import json
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 ZIPF_EXPONENT: Final = 1.05
-"""Views of the r-th most popular item fall as r^-1.05: a few items take most views, the tail is long."""
+"""Views of the r-th most popular item are proportional to r^-1.05: few items take most views, with a long tail."""
 
 _WORDS = json.loads(Path(__file__).with_name("words.json").read_text())
 SEARCH_TERMS: Final = tuple(f"{a} {b}" for a in _WORDS["search_adjectives"] for b in _WORDS["search_nouns"])
@@ -23,22 +23,22 @@ SEARCH_TERMS: Final = tuple(f"{a} {b}" for a in _WORDS["search_adjectives"] for 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Items sorted by category; index = position in every array."""
+    """Items sorted by category; an item's number is its position in every array."""
 
     category: Ints
     price_cents: Ints
     median_cents: Floats
-    """Per category: the median price."""
+    """Median price of each category."""
     cumulative: Floats
-    """Popularity summed up to and with each item; the last is 1."""
+    """Cumulative popularity, including each item; the last is 1."""
     bounds: Floats
-    """Popularity before each category's first item; one more entry than categories."""
+    """Cumulative popularity before each category's first item; one entry more than categories."""
     category_names: list[str]
     skus: list[str]
     names: list[str]
 
     def draw(self, rng: np.random.Generator, category: Ints) -> Ints:
-        """One item for each entry: by popularity within the given category, or of the whole shop where it is -1."""
+        """Draw one item per entry by popularity, within the given category, or from the whole shop where it is -1."""
         anywhere = category < 0
         low = np.where(anywhere, 0.0, self.bounds[category])
         high = np.where(anywhere, 1.0, self.bounds[category + 1])
@@ -46,14 +46,14 @@ class Catalogue:
         return np.asarray(np.minimum(np.searchsorted(self.cumulative, place, side="right"), len(self.cumulative) - 1))
 
     def draw_category(self, rng: np.random.Generator, n: int) -> Ints:
-        """Categories by the popularity of their items."""
-        found = np.searchsorted(self.bounds, rng.random(n), side="right") - 1
-        return np.minimum(found, len(self.category_names) - 1)
+        """Draw `n` categories by the popularity of their items."""
+        drawn = np.searchsorted(self.bounds, rng.random(n), side="right") - 1
+        return np.minimum(drawn, len(self.category_names) - 1)
 
 
 @lru_cache(maxsize=4)
 def make_catalogue(spec: GeneratorSpec) -> Catalogue:
-    """The shop of a spec; the same for all its days."""
+    """Return the catalogue of a spec; it is the same on all days."""
     rng = spec.rng("catalogue")
     sizes = 1 / np.arange(1, spec.categories + 1) ** 0.6
     every_one = np.arange(min(spec.categories, spec.items))

@@ -1,7 +1,7 @@
-"""From event to line: clocks, the way to the collector, and what goes wrong on it.
+"""Turn events into lines: clocks, transport to the collector, and its anomalies.
 
-Snowplow's times hang together as `derived = collector - (sent - created)`: the collector's clock, less how long the
-device waited before sending, whatever the device's own clock says.
+Snowplow derives an event's time as `derived = collector - (sent - created)`: the collector's clock minus the time that
+the event waited on the device, which does not depend on the device's clock.
 """
 
 from dataclasses import dataclass, fields
@@ -30,7 +30,7 @@ _CLOCK_JUMP_MS = 60_000
 
 @dataclass(frozen=True)
 class Lines:
-    """One row a line to be written; `event` is the row in the events."""
+    """One row per line to be written; `event` is the row in `Events`."""
 
     event: Ints
     created_ms: Ints
@@ -45,17 +45,17 @@ class Lines:
         return len(self.event)
 
     def take(self, rows: Ints) -> "Lines":
-        """Some of the rows, in that order."""
+        """Return the given rows, in that order."""
         return Lines(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
 
 def deliver(
     rng: np.random.Generator, spec: GeneratorSpec, visits: Visits, session: Ints, events: Events
 ) -> tuple[Lines, dict[str, int]]:
-    """The lines that the events end in, and how often each mishap befell them.
+    """Return the lines of the events, and the number of lines per anomaly.
 
     Args:
-        session: for each event, its row in the visits.
+        session: the row in `Visits` of each event, shape (events,).
     """
     n = len(events)
     late, beyond = rng.random(n) < spec.late, rng.random(n) < spec.late_beyond
@@ -65,7 +65,7 @@ def deliver(
     collector = events.at_ms + waits
     jumped = visits.clock_jumped[session] & (events.at_ms - visits.start_ms[session] < _CLOCK_JUMP_MS)
     sent = np.where(jumped, events.at_ms - travel, created) + waits
-    plain = Lines(
+    original = Lines(
         event=np.arange(n),
         created_ms=created,
         sent_ms=sent,
@@ -75,20 +75,20 @@ def deliver(
         fingerprint=rng.integers(0, 256, (n, 16), dtype=np.uint8),
         broken=np.zeros(n, dtype=bool),
     )
-    again, other, broken = (
-        _repeated(rng, plain, spec.duplicates),
-        _conflicting(rng, plain, spec),
-        _broken(rng, plain, spec),
+    repeated, conflicting, broken = (
+        _repeated(rng, original, spec.duplicates),
+        _conflicting(rng, original, spec),
+        _broken(rng, original, spec),
     )
     counts = {
-        DUPLICATE: len(again),
-        CONFLICT: len(other),
+        DUPLICATE: len(repeated),
+        CONFLICT: len(conflicting),
         LATE: int(late.sum()),
         LATE_BEYOND: int((late & beyond).sum()),
         BROKEN: len(broken),
         CLOCK: int((np.abs(visits.clock_ms[session]) > DAY_MS // 2).sum()),
     }
-    parts = [plain, again, other, broken]
+    parts = [original, repeated, conflicting, broken]
     return Lines(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Lines)}), counts
 
 
@@ -96,27 +96,27 @@ def _days_late(rng: np.random.Generator, n: int, beyond: npt.NDArray[np.bool_]) 
     return np.where(beyond, rng.uniform(3.2, 6, n), rng.uniform(1, 2.9, n)) * DAY_MS
 
 
-def _some(rng: np.random.Generator, lines: Lines, share: float) -> Lines:
+def _sample(rng: np.random.Generator, lines: Lines, share: float) -> Lines:
     return lines.take(np.flatnonzero(rng.random(len(lines)) < share))
 
 
 def _repeated(rng: np.random.Generator, lines: Lines, share: float) -> Lines:
-    """Sent again by a client that saw no answer: all the same, but received later."""
-    some = _some(rng, lines, share)
-    wait = np.exp(rng.normal(8.5, 1.5, len(some))).astype(np.int64) + 1
-    return Lines(**{**vars(some), "collector_ms": some.collector_ms + wait, "sent_ms": some.sent_ms + wait})
+    """Events sent again by a client that got no response: identical, but received later."""
+    sample = _sample(rng, lines, share)
+    wait = np.exp(rng.normal(8.5, 1.5, len(sample))).astype(np.int64) + 1
+    return Lines(**{**vars(sample), "collector_ms": sample.collector_ms + wait, "sent_ms": sample.sent_ms + wait})
 
 
 def _conflicting(rng: np.random.Generator, lines: Lines, spec: GeneratorSpec) -> Lines:
-    """Another event under the same id, as robots and bad random numbers make them."""
-    some = _some(rng, lines, spec.conflicts)
-    later = rng.integers(1000, 60_000, len(some))
-    moved = {name: getattr(some, name) + later for name in ("created_ms", "sent_ms", "collector_ms", "derived_ms")}
-    return Lines(**{**vars(some), **moved, "fingerprint": rng.integers(0, 256, (len(some), 16), dtype=np.uint8)})
+    """Different events with the same id, as bots and weak random number generators produce them."""
+    sample = _sample(rng, lines, spec.conflicts)
+    later = rng.integers(1000, 60_000, len(sample))
+    moved = {name: getattr(sample, name) + later for name in ("created_ms", "sent_ms", "collector_ms", "derived_ms")}
+    return Lines(**{**vars(sample), **moved, "fingerprint": rng.integers(0, 256, (len(sample), 16), dtype=np.uint8)})
 
 
 def _broken(rng: np.random.Generator, lines: Lines, spec: GeneratorSpec) -> Lines:
-    """Lines to be damaged when they are written; under ids of their own, so that no whole line is lost."""
-    some = _some(rng, lines, spec.broken)
-    fresh = {name: rng.integers(0, 256, (len(some), 16), dtype=np.uint8) for name in ("event_id", "fingerprint")}
-    return Lines(**{**vars(some), **fresh, "broken": np.ones(len(some), dtype=bool)})
+    """Lines that are damaged when written; with their own ids, so that no intact line is lost."""
+    sample = _sample(rng, lines, spec.broken)
+    fresh = {name: rng.integers(0, 256, (len(sample), 16), dtype=np.uint8) for name in ("event_id", "fingerprint")}
+    return Lines(**{**vars(sample), **fresh, "broken": np.ones(len(sample), dtype=bool)})

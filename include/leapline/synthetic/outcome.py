@@ -1,4 +1,4 @@
-"""The coin is tossed: who buys, who leaves in the checkout, and what both still click. And robots, who only look."""
+"""Draw the outcome of each session: purchase, abandoned checkout or neither. And bot sessions, which only view."""
 
 from dataclasses import dataclass
 
@@ -21,33 +21,33 @@ _BOT_CLICKS_TAIL = 1.3
 
 @dataclass(frozen=True)
 class Orders:
-    """One row an ordered item; `click` is the row of the thank-you page in the clicks."""
+    """One row per ordered item; `click` is the row of the thank-you page in `Clicks`."""
 
     click: Ints
     item: Ints
     quantity: Ints
 
 
-def toss(
-    rng: np.random.Generator, spec: GeneratorSpec, chance: Floats, shopping: Shopping
+def draw_outcomes(
+    rng: np.random.Generator, spec: GeneratorSpec, probability: Floats, shopping: Shopping
 ) -> tuple[Bools, Clicks, Orders]:
-    """Toss each session's coin and let it end accordingly.
+    """Draw whether each session buys, and add the clicks that follow from it.
 
-    Whoever buys goes through the whole checkout. Of the others with something in the cart, a share that has nothing to
-    do with the chance starts the checkout and leaves it: a started checkout does not give the outcome away.
+    Buyers go through the complete checkout. Of the other sessions with a filled cart, a share that does not depend on
+    the probability starts the checkout and abandons it, so that a started checkout does not reveal the outcome.
 
     Returns:
-        bought (one a session), all clicks with the ends, the ordered items.
+        Whether each session bought, shape (sessions,); all clicks including the checkout; the ordered items.
     """
-    bought = rng.random(len(chance)) < chance
-    full = shopping.cart[:, 0] >= 0
-    leaves = ~bought & full & (rng.random(len(chance)) < spec.abandoned)
-    got_to = np.where(
-        bought, len(CHECKOUT_STEPS), np.where(leaves, rng.integers(1, len(CHECKOUT_STEPS) + 1, len(chance)), 0)
+    bought = rng.random(len(probability)) < probability
+    has_cart = shopping.cart[:, 0] >= 0
+    abandons = ~bought & has_cart & (rng.random(len(probability)) < spec.abandoned)
+    steps_done = np.where(
+        bought, len(CHECKOUT_STEPS), np.where(abandons, rng.integers(1, len(CHECKOUT_STEPS) + 1, len(probability)), 0)
     )
-    ends = [_page(rng, np.flatnonzero(got_to > k), CHECKOUT, k, 35.0) for k in range(len(CHECKOUT_STEPS))]
-    ends.append(_page(rng, np.flatnonzero(bought), THANKS, -1, 15.0))
-    clicks = in_order([shopping.clicks, *ends])
+    checkout = [_page(rng, np.flatnonzero(steps_done > k), CHECKOUT, k, 35.0) for k in range(len(CHECKOUT_STEPS))]
+    checkout.append(_page(rng, np.flatnonzero(bought), THANKS, -1, 15.0))
+    clicks = in_order([shopping.clicks, *checkout])
     return bought, clicks, _orders(clicks, shopping)
 
 
@@ -58,18 +58,20 @@ def _page(rng: np.random.Generator, who: Ints, step: int, detail: int, seconds: 
 
 
 def _orders(clicks: Clicks, shopping: Shopping) -> Orders:
-    """The cart's content; with an empty cart the item seen last, bought at once."""
+    """Return the cart's content; with an empty cart, the item viewed last, bought directly."""
     thanks = np.flatnonzero(clicks.step == THANKS)
     who = clicks.session[thanks]
     cart, quantity = shopping.cart[who].copy(), shopping.cart_quantity[who].copy()
-    at_once = cart[:, 0] < 0
-    cart[at_once, 0], quantity[at_once, 0] = shopping.last_item[who][at_once], 1
+    direct = cart[:, 0] < 0
+    cart[direct, 0], quantity[direct, 0] = shopping.last_item[who][direct], 1
     row, slot = np.nonzero(cart >= 0)
     return Orders(thanks[row], cart[row, slot], quantity[row, slot])
 
 
-def robots(rng: np.random.Generator, spec: GeneratorSpec, shop: Catalogue, humans: Visits) -> tuple[Visits, Clicks]:
-    """Robot sessions: many pages at a machine's pace, a few almost without end; numbered after the human ones."""
+def bot_sessions(
+    rng: np.random.Generator, spec: GeneratorSpec, shop: Catalogue, humans: Visits
+) -> tuple[Visits, Clicks]:
+    """Return bot sessions: many pages at machine speed, a few of them almost endless; numbered after the human ones."""
     n = int(rng.binomial(len(humans), spec.bots))
     visits = humans.take(rng.choice(len(humans), n, replace=False) if n else np.zeros(0, dtype=np.int64))
     kind = rng.choice([BOT_KNOWN, BOT_AGENT, BOT_HIDDEN], n, p=[0.5, 0.35, 0.15])

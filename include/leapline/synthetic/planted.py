@@ -1,14 +1,14 @@
-"""Personal data that is planted on purpose, so that later steps can prove that none of it gets through.
+"""Fake personal data, planted so that tests can prove that none of it leaves the source.
 
-Every column that carries personal data in real life is filled. Whatever the lake, logs, bundle or image of a run over
-generated events contains, none of `PLANTED` may be in it.
+Every column that carries personal data in production is filled. The lake, logs, bundles and images of a run over
+generated events must not contain any of `PLANTED`.
 """
 
 from typing import Final
 
 EMAIL_DOMAIN: Final = "planted-personal-data.example"
 IP_PREFIX: Final = "203.0.113."
-"""TEST-NET-3 (RFC 5737): nobody's addresses."""
+"""TEST-NET-3 (RFC 5737): addresses reserved for documentation."""
 TOWN: Final = "Plantedborough"
 ZIP: Final = "PL4 NT3D"
 AGENT: Final = "planted-agent"
@@ -22,5 +22,5 @@ PLANTED: Final[tuple[str, ...]] = (EMAIL_DOMAIN, IP_PREFIX, TOWN, ZIP, AGENT, CL
 
 
 def email(customer: int) -> str:
-    """The e-mail address of a customer."""
+    """Return the e-mail address of a customer."""
     return f"customer{customer}@{EMAIL_DOMAIN}"

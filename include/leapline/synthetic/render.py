@@ -1,4 +1,4 @@
-"""From numbers to text: the 131 columns of the lines of a chunk, a slice at a time, in passes over whole columns."""
+"""Render the 131 columns of a chunk's lines as text, slice by slice, column by column."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -10,17 +10,17 @@ import pyarrow.compute as pc
 
 from leapline.snowplow import self_describing as sd
 from leapline.snowplow.tsv import LINE_END, SPAN, hex_strings, join_fields, timestamps, uuids
-from leapline.synthetic import content
+from leapline.synthetic import event_columns
 from leapline.synthetic.behaviour import ADD, REMOVE, Clicks
-from leapline.synthetic.content import Chunk, Lookup
 from leapline.synthetic.delivery import Lines
-from leapline.synthetic.pages import TERMS, page_columns
-from leapline.synthetic.people import person_columns
+from leapline.synthetic.event_columns import Chunk, Lookup
+from leapline.synthetic.page_columns import TERMS, page_columns
+from leapline.synthetic.session_columns import session_columns
 
 Ints = npt.NDArray[np.int64]
 
 _SLICE: Final = 25_000
-"""Lines whose text is in memory at once."""
+"""Number of lines whose text is in memory at the same time."""
 _CONSTANT: Final = {
     f"app_id{SPAN}platform": "shop\tweb",
     f"name_tracker{SPAN}v_etl": "sp\tjs-3.24.0\tssc-3.2.0-kinesis\tsnowplow-enrich-kinesis-5.1.0",
@@ -30,11 +30,11 @@ _CONSTANT: Final = {
 
 
 class Renderer:
-    """Writes the lines of one chunk.
+    """Renders the lines of one chunk.
 
     Args:
-        rng: draws what has no meaning: page view ids, search terms, scrolling.
-        chunk: what happened.
+        rng: draws values without influence on the outcome: page view ids, search terms, scrolling.
+        chunk: the simulated sessions and events.
     """
 
     def __init__(self, rng: np.random.Generator, chunk: Chunk) -> None:
@@ -47,29 +47,29 @@ class Renderer:
         of_page = page_columns(rng, chunk.shop, chunk.visits, pages, terms[opens])
         session, event_page = clicks.session[events.click], page[events.click]
         self._columns = {
-            **{name: Lookup(values, session) for name, values in person_columns(chunk.visits).items()},
+            **{name: Lookup(values, session) for name, values in session_columns(chunk.visits).items()},
             **{name: Lookup(values, event_page) for name, values in of_page.items()},
-            **content.kind_columns(events),
-            "unstruct_event": content.unstruct_events(events, terms),
-            f"tr_orderid{SPAN}ti_quantity": content.order_columns(chunk),
-            f"tr_currency{SPAN}base_currency": content.currencies(events),
-            f"pp_xoffset_min{SPAN}pp_yoffset_max": content.scrolls(rng, events),
+            **event_columns.kind_columns(events),
+            "unstruct_event": event_columns.unstruct_events(events, terms),
+            f"tr_orderid{SPAN}ti_quantity": event_columns.order_columns(chunk),
+            f"tr_currency{SPAN}base_currency": event_columns.currencies(events),
+            f"pp_xoffset_min{SPAN}pp_yoffset_max": event_columns.scrolls(rng, events),
         }
         web_page = f'{sd.CONTEXTS_OPEN}{{"schema":"{sd.WEB_PAGE}","data":{{"id":"'
         self._contexts = (
             Lookup(pc.binary_join_element_wise(web_page, view_id, '"}}', ""), event_page),
             Lookup(pa.array(["", "," + sd.consent_given()]), chunk.visits.consent.astype(np.int64)[session]),
-            content.entities(chunk),
+            event_columns.entities(chunk),
         )
 
     def slices(self, lines: Lines, etl_ms: Ints, first: int, last: int) -> Iterator[tuple[int, Any]]:
-        """The text of the lines first..last-1, line ends included, slice by slice.
+        """Yield the text of the lines first..last-1, line ends included, slice by slice.
 
         Args:
-            etl_ms: for each line, when it was enriched.
+            etl_ms: when each line was enriched, milliseconds since 1970, shape (lines,).
 
         Yields:
-            the slice's first line and a pyarrow string array.
+            The number of the slice's first line, and a pyarrow string array.
         """
         for begin in range(first, last, _SLICE):
             rows = np.arange(begin, min(begin + _SLICE, last))

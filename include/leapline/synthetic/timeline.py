@@ -1,4 +1,4 @@
-"""From clicks to events: what the tracker sends at each click, and when."""
+"""Turn clicks into events: what the tracker sends at each click, and when."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -17,23 +17,23 @@ PAGE_VIEW, PAGE_PING, PRODUCT_VIEW, ADD_TO_CART, REMOVE_FROM_CART = range(5)
 SITE_SEARCH, CHECKOUT_STEP, TRANSACTION, TRANSACTION_ITEM, FILTER = range(5, 10)
 NAMES: Final = ("page_view", "page_ping", "product_view", "add_to_cart", "remove_from_cart",
                 "site_search", "checkout_step", "transaction", "transaction_item", "filter")  # fmt: skip
-"""The kinds of events, by number."""
+"""The names of the kinds of events, by number."""
 
 PING_MS: Final = 30_000
-"""The tracker's heartbeat on a page that is being read."""
+"""The interval of the tracker's page pings."""
 _MOST_PINGS = 8
 _FILTER_SHARE = 0.12
 
 
 @dataclass(frozen=True)
 class Events:
-    """One row an event."""
+    """One row per event."""
 
     kind: Ints
     click: Ints
-    """Row in the clicks."""
+    """The row in `Clicks`."""
     at_ms: Ints
-    """True time, milliseconds since 1970."""
+    """The true time, milliseconds since 1970."""
     item: Ints
     quantity: Ints
 
@@ -42,7 +42,7 @@ class Events:
 
 
 def events_of(rng: np.random.Generator, visits: Visits, clicks: Clicks, orders: Orders) -> Events:
-    """All events of the clicks; a session's first one is the page view at the visit's start."""
+    """Return all events of the clicks; the first event of a session is the page view at its start."""
     start = _click_times(visits, clicks)
     step, every = clicks.step, np.arange(len(clicks.step))
     is_page = (step != ADD) & (step != REMOVE)
@@ -79,12 +79,12 @@ def events_of(rng: np.random.Generator, visits: Visits, clicks: Clicks, orders: 
 
 
 def _soon(rng: np.random.Generator, start: Ints, least_ms: int) -> Ints:
-    """The page has loaded: a little after its view."""
+    """Return times shortly after the page views, when the page has loaded."""
     return start + least_ms + rng.integers(0, 200, len(start))
 
 
 def _click_times(visits: Visits, clicks: Clicks) -> Ints:
-    """When each click happens: the visit's start plus the dwell of the clicks before."""
+    """Return the time of each click: the start of the session plus the dwell times of the clicks before."""
     before = np.cumsum(clicks.dwell_ms) - clicks.dwell_ms
     first = firsts(clicks.session)
     return np.asarray(visits.start_ms[clicks.session] + before - before[first][np.cumsum(first) - 1])

@@ -1,4 +1,4 @@
-"""The truth beside the events: what each session's chance was, and whether it bought. Nothing in the line reads it."""
+"""The ground truth of generated events: each session's purchase probability and outcome. No pipeline step reads it."""
 
 import csv
 import gzip
@@ -21,25 +21,25 @@ HEADER: Final = ("domain_sessionid", "start_day", "chance", "bought")
 
 @dataclass(frozen=True)
 class Truth:
-    """One row a session."""
+    """One row per session."""
 
     sessions: list[str]
     chance: npt.NDArray[np.float64]
     bought: npt.NDArray[np.bool_]
 
     def csv(self, day: date) -> str:
-        """The rows as CSV without header."""
+        """Return the rows as CSV without a header."""
         rows = zip(self.sessions, self.chance.tolist(), self.bought.tolist(), strict=True)
         return "".join(f"{session},{day},{chance!r},{int(bought)}\n" for session, chance, bought in rows)
 
 
 def truth_path(truth_dir: Path, day: date) -> Path:
-    """Where one day's truth lies."""
+    """Return the path of a day's ground truth."""
     return truth_dir / f"date={day}.csv.gz"
 
 
 def add_truth(landing: Path, day: date, truth: Truth, first: bool) -> None:
-    """Write the first rows of a day's truth, or append further ones: gzip members may follow one another in a file."""
+    """Write the first rows of a day's ground truth, or append more as another gzip member."""
     path = truth_path(landing / FOLDER, day)
     rows = truth.csv(day)
     if first:
@@ -50,10 +50,10 @@ def add_truth(landing: Path, day: date, truth: Truth, first: bool) -> None:
 
 
 def read_truth(truth_dir: Path, days: Iterable[date]) -> Truth:
-    """The truth of some days.
+    """Read the ground truth of the given days.
 
     Raises:
-        InputError: a day's truth is not there.
+        InputError: a day's ground truth is missing.
     """
     sessions: list[str] = []
     chance: list[float] = []
@@ -62,9 +62,9 @@ def read_truth(truth_dir: Path, days: Iterable[date]) -> Truth:
         path = truth_path(truth_dir, day)
         if not path.is_file():
             raise InputError(
-                f"truth of {day}",
+                f"ground truth of {day}",
                 found=f"no file {path}",
-                expected="the truth that the generator writes beside its events",
+                expected="the ground truth that the generator writes next to its events",
                 fix="Generate that day, or name the `_truth` folder of generated data.",
             )
         with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
@@ -81,31 +81,31 @@ def best_roc_auc(
     sessions: Collection[str] | None = None,
     pseudonym: Callable[[str], str] | None = None,
 ) -> float:
-    """The ROC AUC of the true chance against the outcomes: what the best possible model would reach.
+    """Return the ROC AUC of the true probabilities against the outcomes: the best that any model can reach.
 
     Args:
         truth_dir: the `_truth` folder.
         days: days on which the sessions start.
-        sessions: judge only these sessions; None = all.
-        pseudonym: turns a `domain_sessionid` into the name used in `sessions`; None = they are the ids themselves.
+        sessions: evaluate only these sessions; None means all.
+        pseudonym: maps a `domain_sessionid` to the name used in `sessions`; None means that these are the ids.
 
     Returns:
-        ROC AUC; NaN where there are no buyers or only buyers.
+        ROC AUC; NaN if there are no buyers or only buyers.
 
     Raises:
-        InputError: a day's truth is not there.
+        InputError: a day's ground truth is missing.
     """
     truth = read_truth(truth_dir, days)
     if sessions is None:
         return _roc_auc(truth.chance, truth.bought)
-    wanted = frozenset(sessions)
+    selected = frozenset(sessions)
     names = truth.sessions if pseudonym is None else map(pseudonym, truth.sessions)
-    kept = np.fromiter((name in wanted for name in names), dtype=bool, count=len(truth.sessions))
+    kept = np.fromiter((name in selected for name in names), dtype=bool, count=len(truth.sessions))
     return _roc_auc(truth.chance[kept], truth.bought[kept])
 
 
 def _roc_auc(score: npt.NDArray[np.float64], outcome: npt.NDArray[np.bool_]) -> float:
-    """The share of (buyer, other) pairs in which the buyer has the higher score, ties counted half (Mann-Whitney)."""
+    """Return the share of (buyer, other) pairs in which the buyer scores higher; ties count half (Mann-Whitney)."""
     positives = int(outcome.sum())
     negatives = len(outcome) - positives
     if not positives or not negatives:

@@ -1,8 +1,8 @@
-"""Who comes, when, for the how-manieth time.
+"""Which visitors come, when, and for which time.
 
-A day can be generated alone, so nobody's history is simulated. Visitors are born in daily cohorts; a cohort's random
-numbers give each of its visitors all the days on which he comes within `LIFE_DAYS`. A day collects its visits from the
-cohorts that can still be alive.
+A day can be generated alone, so no visitor's history is simulated. Visitors belong to daily cohorts; a cohort's random
+numbers determine all days within `LIFE_DAYS` on which each of its visitors returns. A day collects its sessions from
+the cohorts that can still be active.
 """
 
 from dataclasses import dataclass, fields
@@ -22,7 +22,7 @@ Raw = npt.NDArray[np.uint8]
 
 LIFE_DAYS: Final = 28
 HUMAN, BOT_KNOWN, BOT_AGENT, BOT_HIDDEN = range(4)
-"""A bot is known to the IAB list, betrayed by its user agent only, or hidden (a browser's agent, a machine's pace)."""
+"""A bot is on the IAB list, recognisable only by its user agent, or hidden (a browser's user agent at bot speed)."""
 
 _MAX_VISITS = 8
 _COMES_BACK = 0.36
@@ -36,20 +36,20 @@ _HOUR = np.array(
 DEVICE_SHARES: Final = np.array([0.46, 0.47, 0.07])
 """Computer, Mobile, Tablet."""
 REFERRER_SHARES: Final = np.array([0.33, 0.34, 0.12, 0.08, 0.13])
-"""Typed in, search, social, e-mail, paid."""
+"""Direct, search, social, e-mail, paid."""
 TOWNS: Final = 12
 
 
 @dataclass(frozen=True)
 class Visits:
-    """One row a session."""
+    """One row per session."""
 
     visitor_id: Raw
-    """(n, 16) random bytes, the same at every visit."""
+    """Random bytes, shape (n, 16), the same in every session of a visitor."""
     session_id: Raw
     session_index: Ints
     gap_days: Floats
-    """Days since the visit before; infinite at the first."""
+    """Days since the previous session; infinite for the first one."""
     start_ms: Ints
     """Milliseconds since 1970."""
     device: Ints
@@ -57,36 +57,36 @@ class Visits:
     town: Ints
     octet: Ints
     login: Ints
-    """Customer number, -1 where not logged in."""
+    """Customer number; -1 if not logged in."""
     consent: Bools
     referrer: Ints
     anonymous: Bools
-    """Tracked without cookie ids."""
+    """Whether tracked without cookie ids."""
     bot: Ints
     clock_ms: Ints
-    """How far the device's clock is ahead."""
+    """How far the device's clock is ahead, in milliseconds."""
     clock_jumped: Bools
-    """The clock was set right between recording and sending the first events."""
+    """Whether the clock was corrected between recording and sending the first events."""
 
     def __len__(self) -> int:
         return len(self.start_ms)
 
     def take(self, rows: Ints | Bools) -> "Visits":
-        """Some of the rows, in that order."""
+        """Return the given rows, in that order."""
         return Visits(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
     def followed_by(self, other: "Visits") -> "Visits":
-        """These rows, then the other's."""
+        """Return these rows followed by the other's."""
         return Visits(**{f.name: np.concatenate([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self)})
 
 
 def visits_of(spec: GeneratorSpec, day: date, chunk: int) -> Visits:
-    """The human sessions that start on `day` in one chunk, in order of their start."""
+    """Return the human sessions of one chunk that start on `day`, in order of their start."""
     parts = [_from_cohort(spec, day, age, chunk) for age in range(LIFE_DAYS)]
-    known = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    sessions = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     rng = spec.rng("visits", day.toordinal(), chunk)
-    n = len(known["session_index"])
-    known["start_ms"] = _starts(rng, day, known)
+    n = len(sessions["session_index"])
+    sessions["start_ms"] = _starts(rng, day, sessions)
     wrong = rng.random(n) < spec.clock_wrong
     visits = Visits(
         session_id=rng.integers(0, 256, (n, 16), dtype=np.uint8),
@@ -95,13 +95,13 @@ def visits_of(spec: GeneratorSpec, day: date, chunk: int) -> Visits:
         bot=np.full(n, HUMAN),
         clock_ms=np.where(wrong, _wrong_clock(rng, n), rng.normal(0, 2000, n)).astype(np.int64),
         clock_jumped=wrong & (rng.random(n) < 0.25),
-        **known,
+        **sessions,
     )
     return visits.take(np.argsort(visits.start_ms, kind="stable"))
 
 
 def _from_cohort(spec: GeneratorSpec, day: date, age: int, chunk: int) -> dict[str, npt.NDArray[Any]]:
-    """Visits on `day` by visitors who first came `age` days before."""
+    """Return sessions on `day` of visitors who first came `age` days before."""
     born = day.toordinal() - age
     rng = spec.rng("cohort", born, chunk)
     visits_each = (1 - _COMES_BACK**_MAX_VISITS) / (1 - _COMES_BACK)
@@ -128,12 +128,12 @@ def _from_cohort(spec: GeneratorSpec, day: date, age: int, chunk: int) -> dict[s
     }
 
 
-def _starts(rng: np.random.Generator, day: date, known: dict[str, npt.NDArray[Any]]) -> Ints:
-    """Start times by the hour's traffic; a visitor's sessions of one day in their order, with a pause between."""
-    n = len(known["session_index"])
+def _starts(rng: np.random.Generator, day: date, sessions: dict[str, npt.NDArray[Any]]) -> Ints:
+    """Return start times that follow the hourly traffic; a visitor's sessions of a day are in order, with pauses."""
+    n = len(sessions["session_index"])
     in_day = (rng.choice(24, n, p=_HOUR / _HOUR.sum()) * 3_600_000 + rng.integers(0, 3_600_000, n)).astype(np.int64)
-    keys = np.ascontiguousarray(known["visitor_id"]).view("V16").ravel().view(np.uint64).reshape(-1, 2)[:, 0]
-    by_index = np.lexsort((known["session_index"], keys))
+    keys = np.ascontiguousarray(sessions["visitor_id"]).view("V16").ravel().view(np.uint64).reshape(-1, 2)[:, 0]
+    by_index = np.lexsort((sessions["session_index"], keys))
     by_time = np.lexsort((in_day, keys))
     ordered = in_day[by_time]
     again = keys[by_index][1:] == keys[by_index][:-1]
@@ -143,6 +143,6 @@ def _starts(rng: np.random.Generator, day: date, known: dict[str, npt.NDArray[An
 
 
 def _wrong_clock(rng: np.random.Generator, n: int) -> Ints:
-    """Offsets of clocks that are far off: at 1970, in 2038, a day ahead."""
+    """Return offsets of wrong clocks: at 1970, in 2038, a day ahead."""
     years = rng.choice([-56 * 365, 12 * 365, 1], n)
     return (years * DAY_MS + rng.integers(-3_600_000, 3_600_000, n)).astype(np.int64)

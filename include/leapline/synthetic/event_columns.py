@@ -1,7 +1,7 @@
 """The columns that differ from event to event: entities, actions, searches, orders, scrolling.
 
-Most events have one of few values, so a column is a table of values and, for each event, which of them it has; the text
-of an event is put together only when its line is written.
+Most events have one of few values, so a column is a table of distinct values plus, for each event, the index of its
+value; the text of an event is assembled only when its line is written.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from leapline.synthetic import planted, timeline
 from leapline.synthetic.behaviour import Clicks
 from leapline.synthetic.catalogue import Catalogue
 from leapline.synthetic.outcome import Orders
-from leapline.synthetic.pages import TERMS
+from leapline.synthetic.page_columns import TERMS
 from leapline.synthetic.timeline import Events
 from leapline.synthetic.visitors import Visits
 
@@ -32,7 +32,7 @@ _ACTIONS: Final = (
 )
 _TRACKED: Final = ("page_view", "page_ping", "action", "action", "action", "site_search", "action", "transaction",
                    "transaction_item", "struct")  # fmt: skip
-"""What is tracked, by kind of event."""
+"""The tracker method of each kind of event."""
 _SHIPPING_CENTS, _FREE_SHIPPING_FROM_CENTS = 495, 5000
 _NO_ORDER: Final = "\t" * 13
 _NO_STRUCT: Final = "\t" * 4
@@ -40,7 +40,7 @@ _NO_STRUCT: Final = "\t" * 4
 
 @dataclass(frozen=True)
 class Chunk:
-    """All that happened in one chunk of a day."""
+    """Everything simulated for one chunk of a day."""
 
     shop: Catalogue
     visits: Visits
@@ -51,18 +51,18 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Lookup:
-    """A column: the values in use, and for each event the number of its own."""
+    """A dictionary-encoded column: its distinct values, and for each event the index of its value."""
 
     values: Any
     number: Ints
 
     def of(self, events: Ints) -> Any:
-        """The values of some events, as a pyarrow array."""
+        """Return the values of the given events as a pyarrow array."""
         return self.values.take(pa.array(self.number[events]))
 
 
 def kind_columns(events: Events) -> dict[str, Lookup]:
-    """`event`, the four `event_*` columns and the structured event's, by kind."""
+    """Return `event`, the four `event_*` columns and those of structured events."""
     tracked = [sd.EVENT_COLUMNS[name] for name in _TRACKED]
     filtered = pa.array([_NO_STRUCT, f"list\tfilter\tby {planted.email(3)}\t\t"])
     return {
@@ -73,28 +73,28 @@ def kind_columns(events: Events) -> dict[str, Lookup]:
 
 
 def entities(chunk: Chunk) -> Lookup:
-    """Each event's entities beside page and consent: product, cart, checkout step, customer; led by a comma."""
+    """Return each event's entities besides page and consent (product, cart, checkout step, customer), after a comma."""
     shop, events, clicks = chunk.shop, chunk.events, chunk.clicks
     names, cents = shop.category_names, shop.price_cents.tolist()
-    things = zip(shop.skus, shop.category.tolist(), cents, shop.names, strict=True)
-    known = ["", *("," + sd.product(sku, names[c], price, CURRENCY, name) for sku, c, price, name in things)]
+    products = zip(shop.skus, shop.category.tolist(), cents, shop.names, strict=True)
+    values = ["", *("," + sd.product(sku, names[c], price, CURRENCY, name) for sku, c, price, name in products)]
     number = np.where(events.kind == timeline.PRODUCT_VIEW, 1 + events.item, 0)
-    carted = np.flatnonzero((events.kind == timeline.ADD_TO_CART) | (events.kind == timeline.REMOVE_FROM_CART))
-    number[carted] = len(known) + np.arange(len(carted))
-    value = clicks.cart_cents[events.click[carted]].tolist()
+    cart_events = np.flatnonzero((events.kind == timeline.ADD_TO_CART) | (events.kind == timeline.REMOVE_FROM_CART))
+    number[cart_events] = len(values) + np.arange(len(cart_events))
+    value = clicks.cart_cents[events.click[cart_events]].tolist()
     for item, quantity, total in zip(
-        events.item[carted].tolist(), events.quantity[carted].tolist(), value, strict=True
+        events.item[cart_events].tolist(), events.quantity[cart_events].tolist(), value, strict=True
     ):
-        thing = sd.product(
+        product = sd.product(
             shop.skus[item], names[shop.category[item]], cents[item], CURRENCY, shop.names[item], quantity
         )
-        known.append(f",{thing},{sd.entity(sd.CART, total_value=total / 100, currency=CURRENCY)}")
+        values.append(f",{product},{sd.entity(sd.CART, total_value=total / 100, currency=CURRENCY)}")
     steps = np.flatnonzero(events.kind == timeline.CHECKOUT_STEP)
-    number[steps] = len(known) + np.arange(len(steps))
+    number[steps] = len(values) + np.arange(len(steps))
     detail, login = clicks.detail[events.click[steps]], chunk.visits.login[clicks.session[events.click[steps]]]
     for step, customer in zip(detail.tolist(), login.tolist(), strict=True):
-        known.append(f",{sd.entity(sd.CHECKOUT_STEP, step=step + 1)}{_customer(customer)}")
-    return Lookup(pa.array(known), number)
+        values.append(f",{sd.entity(sd.CHECKOUT_STEP, step=step + 1)}{_customer(customer)}")
+    return Lookup(pa.array(values), number)
 
 
 def _customer(number: int) -> str:
@@ -102,22 +102,22 @@ def _customer(number: int) -> str:
 
 
 def unstruct_events(events: Events, terms: Ints) -> Lookup:
-    """`unstruct_event`: the action, or the search with its terms.
+    """Return `unstruct_event`: the action, or the search with its terms.
 
     Args:
-        terms: for each click, the number of its search term.
+        terms: the number of each click's search term, shape (clicks,).
     """
-    known = ["", *(sd.action(name) for _, name in _ACTIONS)]
-    number = np.select([events.kind == kind for kind, _ in _ACTIONS], range(1, len(known)), 0)
-    number = np.where(events.kind == timeline.SITE_SEARCH, len(known) + terms[events.click], number)
-    known += [sd.unstruct(sd.SITE_SEARCH, terms=term.split()) for term in TERMS]
-    return Lookup(pa.array(known), number)
+    values = ["", *(sd.action(name) for _, name in _ACTIONS)]
+    number = np.select([events.kind == kind for kind, _ in _ACTIONS], range(1, len(values)), 0)
+    number = np.where(events.kind == timeline.SITE_SEARCH, len(values) + terms[events.click], number)
+    values += [sd.unstruct(sd.SITE_SEARCH, terms=term.split()) for term in TERMS]
+    return Lookup(pa.array(values), number)
 
 
 def order_columns(chunk: Chunk) -> Lookup:
-    """`tr_orderid` to `ti_quantity`: filled on a purchase's transaction and its items."""
+    """Return `tr_orderid` to `ti_quantity`, filled on transactions and their items."""
     shop, events, orders = chunk.shop, chunk.events, chunk.orders
-    known, number = [_NO_ORDER], np.zeros(len(events), dtype=np.int64)
+    values, number = [_NO_ORDER], np.zeros(len(events), dtype=np.int64)
     total = np.zeros(len(chunk.clicks.step), dtype=np.int64)
     np.add.at(total, orders.click, orders.quantity * shop.price_cents[orders.item])
     rows = np.flatnonzero((events.kind == timeline.TRANSACTION) | (events.kind == timeline.TRANSACTION_ITEM))
@@ -126,9 +126,9 @@ def order_columns(chunk: Chunk) -> Lookup:
     for row, at in zip(rows.tolist(), start, strict=True):
         click, item = int(events.click[row]), int(events.item[row])
         order = f"{planted.ORDER}{at}-{click}"
-        known.append(_transaction(order, int(total[click])) if events.kind[row] == timeline.TRANSACTION
+        values.append(_transaction(order, int(total[click])) if events.kind[row] == timeline.TRANSACTION
                      else _transaction_item(shop, order, item, int(events.quantity[row])))  # fmt: skip
-    return Lookup(pa.array(known), number)
+    return Lookup(pa.array(values), number)
 
 
 def _transaction(order: str, cents: int) -> str:
@@ -146,14 +146,14 @@ def _transaction_item(shop: Catalogue, order: str, item: int, quantity: int) -> 
 
 
 def scrolls(rng: np.random.Generator, events: Events) -> Lookup:
-    """`pp_xoffset_min` to `pp_yoffset_max`: how far was scrolled since the last ping."""
-    known = ["\t\t\t", *(f"0\t0\t{low}\t{low + far}" for low in range(0, 1200, 150) for far in (0, 120, 700))]
-    number = np.where(events.kind == timeline.PAGE_PING, rng.integers(1, len(known), len(events)), 0)
-    return Lookup(pa.array(known), number)
+    """Return `pp_xoffset_min` to `pp_yoffset_max`: the scroll offsets since the last ping."""
+    values = ["\t\t\t", *(f"0\t0\t{low}\t{low + far}" for low in range(0, 1200, 150) for far in (0, 120, 700))]
+    number = np.where(events.kind == timeline.PAGE_PING, rng.integers(1, len(values), len(events)), 0)
+    return Lookup(pa.array(values), number)
 
 
 def currencies(events: Events) -> Lookup:
-    """`tr_currency` to `base_currency`, on orders and their items."""
-    known = ["\t" * 6, f"{CURRENCY}" + "\t" * 6, "\t" * 4 + f"{CURRENCY}" + "\t" * 2]
+    """Return `tr_currency` to `base_currency`, filled on orders and their items."""
+    values = ["\t" * 6, f"{CURRENCY}" + "\t" * 6, "\t" * 4 + f"{CURRENCY}" + "\t" * 2]
     number = np.select([events.kind == timeline.TRANSACTION, events.kind == timeline.TRANSACTION_ITEM], [1, 2], 0)
-    return Lookup(pa.array(known), number)
+    return Lookup(pa.array(values), number)

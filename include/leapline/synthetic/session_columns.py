@@ -1,4 +1,4 @@
-"""The columns that are the same for all events of a session: who, where, on what device."""
+"""The columns shared by all events of a session: visitor, place and device."""
 
 import json
 from pathlib import Path
@@ -24,19 +24,19 @@ _BROWSER = _IAB.format("false", "BROWSER", "PASSED_ALL", "NONE")
 _SPIDER = _IAB.format("true", "SPIDER_OR_ROBOT", "FAILED_UA_INCLUDE", "PAGE_AND_AD_IMPRESSIONS")
 
 _DEVICES: Final = json.loads(Path(__file__).with_name("devices.json").read_text())
-"""Four of each kind: computers, phones, tablets."""
+"""Four devices of each kind: computers, phones, tablets."""
 _BOT_AGENT: Final = "Mozilla/5.0 (compatible; Examplebot/2.1; +http://bots.example/about)"
 
 
-def person_columns(visits: Visits) -> dict[str, Any]:
-    """Columns and spans of columns by session.
+def session_columns(visits: Visits) -> dict[str, Any]:
+    """Return the columns of sessions.
 
     Returns:
-        field or `first:last` to a pyarrow string array with one value a session.
+        Field or `first:last` -> pyarrow string array with one value per session.
     """
     anonymous = pa.array(visits.anonymous)
     user = pc.if_else(anonymous, "", uuids(visits.visitor_id))
-    who = {
+    visitor = {
         "user_id": pa.array(["" if c < 0 else planted.email(c) for c in visits.login.tolist()]),
         "user_ipaddress": pa.array([f"{planted.IP_PREFIX}{o}" for o in visits.octet.tolist()]),
         "user_fingerprint": pa.array([f"{planted.FINGERPRINT}{o:02d}" for o in (visits.octet % 100).tolist()]),
@@ -48,7 +48,7 @@ def person_columns(visits: Visits) -> dict[str, Any]:
     spider = np.isin(visits.bot, (BOT_KNOWN, BOT_AGENT))
     agent = np.where(spider, len(_DEVICES), visits.agent)
     return {
-        f"user_id{SPAN}ip_netspeed": join_fields(who, "user_id", "ip_netspeed"),
+        f"user_id{SPAN}ip_netspeed": join_fields(visitor, "user_id", "ip_netspeed"),
         f"useragent{SPAN}doc_height": pa.array([*map(_device, _DEVICES), _bot()]).take(pa.array(agent)),
         "domain_sessionid": pc.if_else(anonymous, "", uuids(visits.session_id)),
         "derived_contexts": pa.array([_BROWSER, _SPIDER]).take(pa.array((visits.bot == BOT_KNOWN).astype(np.int64))),
@@ -56,7 +56,7 @@ def person_columns(visits: Visits) -> dict[str, Any]:
 
 
 def session_ids(visits: Visits) -> list[str]:
-    """Each session's `domain_sessionid`, as in its events."""
+    """Return each session's `domain_sessionid`, as in its events."""
     ids: list[str] = uuids(visits.session_id).to_pylist()
     return ids
 

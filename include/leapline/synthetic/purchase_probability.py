@@ -1,7 +1,8 @@
-"""The true chance to buy: a formula over what the visitor did, when, and what it costs.
+"""The true probability of a purchase: a formula over what the visitor did, when, and at which price.
 
-It is no feature of any list and no sum of counts: smooth, saturating and partly turning functions of deeds that only
-the whole event sequence shows. A model that knows the session's events can come close; one that counts clicks cannot.
+It is no feature of any list and no sum of counts, but a smooth, saturating and partly non-monotonic function of actions
+that only the complete event sequence shows. A model that sees the session's events can come close; one that counts
+clicks cannot.
 """
 
 from datetime import date
@@ -21,20 +22,23 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 GAIN: Final = 0.77
-"""Steepness; with the weights below it sets the best possible ROC AUC of the default data (about 0.93)."""
+"""Slope; with the weights below it determines the best possible ROC AUC of the default data (about 0.93)."""
 _PILOT_DAY: Final = date(2001, 1, 3)
 _PILOT_SESSIONS: Final = 8000
 
 
-def chance_to_buy(spec: GeneratorSpec, visits: Visits, clicks: Clicks) -> Floats:
-    """Each session's chance in [0, 1); 0 where no item was looked at. Over many sessions the mean is `spec.buyers`."""
+def purchase_probability(spec: GeneratorSpec, visits: Visits, clicks: Clicks) -> Floats:
+    """Return each session's probability of a purchase, in [0, 1); 0 if no item was viewed.
+
+    Over many sessions the mean is `spec.buyers`.
+    """
     score = _score(make_catalogue(spec), visits, clicks)
     return _logistic(score + _level(spec))
 
 
 @lru_cache(maxsize=4)
 def _level(spec: GeneratorSpec) -> float:
-    """What to add to the score so that the spec's share of sessions buys; found on a pilot day of the same shop."""
+    """Return the intercept with which the spec's share of sessions buys, estimated on a pilot day of the same shop."""
     pilot = spec.model_copy(update={"sessions_per_day": _PILOT_SESSIONS, "start": _PILOT_DAY})
     visits, shop = visits_of(pilot, _PILOT_DAY, 0), make_catalogue(spec)
     score = _score(shop, visits, go_shopping(pilot.rng("pilot"), shop, visits).clicks)
@@ -50,7 +54,7 @@ def _logistic(score: Floats) -> Floats:
 
 
 def _score(shop: Catalogue, visits: Visits, clicks: Clicks) -> Floats:
-    """The log-odds up to a constant; minus infinity where no item was looked at."""
+    """Return the log-odds up to a constant; minus infinity if no item was viewed."""
     n = len(visits)
     item, looks, dwell_s = _focus(n, clicks)
     focus = np.maximum(item, 0)
@@ -61,18 +65,18 @@ def _score(shop: Catalogue, visits: Visits, clicks: Clicks) -> Floats:
         - 0.3 * (relative + 0.25) ** 2
         - _fruitless_searches(n, clicks)
         + _tempo(n, clicks)
-        + _moment(visits)
+        + _time(visits)
     )
     return np.where(item >= 0, score, -np.inf)
 
 
 def _attention(looks: Ints, dwell_s: Floats) -> Floats:
-    """Coming back to one item and staying there; both saturate."""
+    """The effect of returning to one item and of dwelling on it; both saturate."""
     return np.asarray(1.2 * np.log1p(dwell_s / 25) * (1 - np.exp(-0.7 * looks)))
 
 
 def _cart(n: int, clicks: Clicks) -> Floats:
-    """The cart's value: wanting grows with it, then hesitation; taking things out is a bad sign of its own."""
+    """The effect of the cart's value: intent grows with it, then hesitation does; removals lower it separately."""
     last = np.zeros(n, dtype=np.int64)
     last[clicks.session] = clicks.cart_cents  # the last assignment of a session wins
     value = np.log1p(last / 2000)
@@ -81,30 +85,30 @@ def _cart(n: int, clicks: Clicks) -> Floats:
 
 
 def _fruitless_searches(n: int, clicks: Clicks) -> Floats:
-    """Searches that are not followed by a look at an item."""
+    """The effect of searches that are not followed by an item view."""
     last = firsts(clicks.session[::-1])[::-1]
     next_step = np.append(clicks.step[1:], -1)[: len(last)]
-    vain = (clicks.step == SEARCH) & (last | (next_step != ITEM))
-    return 0.6 * np.log1p(np.bincount(clicks.session[vain], minlength=n))
+    fruitless = (clicks.step == SEARCH) & (last | (next_step != ITEM))
+    return 0.6 * np.log1p(np.bincount(clicks.session[fruitless], minlength=n))
 
 
 def _tempo(n: int, clicks: Clicks) -> Floats:
-    """Neither hurried nor absent: best at about half a minute a click. Wandering through categories costs."""
+    """The effect of pace: best at about half a minute per click. Category pages lower the odds."""
     count = np.bincount(clicks.session, minlength=n)
     mean_log = np.bincount(clicks.session, np.log(clicks.dwell_ms / 30_000), minlength=n) / np.maximum(count, 1)
     listed = np.bincount(clicks.session[clicks.step == CATEGORY], minlength=n) / np.maximum(count, 1)
     return -0.35 * mean_log**2 - listed
 
 
-def _moment(visits: Visits) -> Floats:
-    """Evenings buy more, more so at a desk; who was here a few days ago comes back to buy."""
+def _time(visits: Visits) -> Floats:
+    """The effect of time: more purchases in the evening, more so on computers, and after a visit a few days ago."""
     hour = (visits.start_ms % DAY_MS) / 3_600_000
     evening = np.cos((hour - 20.5) / 24 * 2 * np.pi)
     return np.asarray((0.3 + 0.2 * (visits.device == 0)) * evening + 0.7 * np.exp(-visits.gap_days / 6))
 
 
 def _focus(n: int, clicks: Clicks) -> tuple[Ints, Ints, Floats]:
-    """The item that each session came back to most (the longest looked at among equals), its looks and seconds."""
+    """Return the item that each session viewed most often (ties: the longest), its views and its seconds."""
     looks = clicks.step == ITEM
     session, item, dwell = clicks.session[looks], clicks.item[looks], clicks.dwell_ms[looks]
     pair, index = np.unique(session * (1 << 32) + item, return_inverse=True)
@@ -113,8 +117,8 @@ def _focus(n: int, clicks: Clicks) -> tuple[Ints, Ints, Floats]:
     owner = pair >> 32
     best = np.lexsort((-seconds, -times, owner))
     first = best[firsts(owner[best])]
-    found = np.full(n, -1), np.zeros(n, dtype=np.int64), np.zeros(n)
-    found[0][owner[first]] = pair[first] & 0xFFFFFFFF
-    found[1][owner[first]] = times[first]
-    found[2][owner[first]] = seconds[first]
-    return found
+    result = np.full(n, -1), np.zeros(n, dtype=np.int64), np.zeros(n)
+    result[0][owner[first]] = pair[first] & 0xFFFFFFFF
+    result[1][owner[first]] = times[first]
+    result[2][owner[first]] = seconds[first]
+    return result

@@ -1,4 +1,4 @@
-"""The columns that are the same for all events on one page: its URL and title, the referrer, the campaign."""
+"""The columns shared by all events on one page: URL, title, referrer, campaign."""
 
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ Bools = npt.NDArray[np.bool_]
 
 HOST: Final = "shop.example"
 TERMS: Final = (*SEARCH_TERMS, f"gift for {planted.email(7)}")
-"""What visitors search for; one of them types an e-mail address."""
+"""Search terms; one of them contains an e-mail address."""
 
 _FIXED = (("/", "Home"), ("/search", "Search"), ("/cart", "Your cart"), ("/thanks", "Thank you"),
           *((f"/checkout/{step}", f"Checkout: {step}") for step in CHECKOUT_STEPS))  # fmt: skip
@@ -33,14 +33,14 @@ _TYPED, _EMAIL, _PAID = 0, 3, 4
 def page_columns(
     rng: np.random.Generator, shop: Catalogue, visits: Visits, pages: Clicks, terms: Ints
 ) -> dict[str, Any]:
-    """Columns by page, for the clicks that open a page.
+    """Return the columns of the pages that clicks open.
 
     Args:
-        pages: page-opening clicks, a session's together and in order.
-        terms: for each page the number of the search term (of search pages).
+        pages: page-opening clicks, grouped by session and in order.
+        terms: the number of each page's search term (for search pages), shape (pages,).
 
     Returns:
-        field or `first:last` to a pyarrow string array with one value a page.
+        Field or `first:last` -> pyarrow string array with one value per page.
     """
     landing = firsts(pages.session)
     number = _path_numbers(shop, pages)
@@ -51,7 +51,7 @@ def page_columns(
     query = queries.take(pa.array(query_number))
     mark = pa.array(["", "?"]).take(pa.array((query_number > 0).astype(np.int64)))
     url = pc.binary_join_element_wise(f"https://{HOST}", path, mark, query, "")
-    here = {
+    page = {
         "page_url": url,
         "page_title": title,
         "page_urlscheme": "https",
@@ -60,8 +60,8 @@ def page_columns(
         "page_urlpath": path,
         "page_urlquery": query,
     }
-    before = {"page_referrer": url, "refr_urlpath": path, "refr_urlquery": query}
-    columns = here | _referrers(landing, medium, before) | _campaigns(visits, pages, medium)
+    previous = {"page_referrer": url, "refr_urlpath": path, "refr_urlquery": query}
+    columns = page | _referrers(landing, medium, previous) | _campaigns(visits, pages, medium)
     span = {f"page_url{SPAN}mkt_campaign": join_fields(columns, "page_url", "mkt_campaign")}
     return span | {"mkt_clickid": columns["mkt_clickid"]}
 
@@ -87,40 +87,40 @@ def _paths(shop: Catalogue) -> tuple[Any, Any]:
 
 
 def _queries(visits: Visits, pages: Clicks, medium: Ints, terms: Ints) -> tuple[Any, Ints]:
-    """The queries in use, the first of them empty, and which one each page has."""
-    known = ["", *(f"q={term.replace(' ', '+')}" for term in TERMS)]
+    """Return the distinct queries, the first of them empty, and the index of each page's query."""
+    queries = ["", *(f"q={term.replace(' ', '+')}" for term in TERMS)]
     number = np.where(pages.step == SEARCH, 1 + terms, 0)
     tagged = np.flatnonzero((medium == _EMAIL) | (medium == _PAID))
-    number[tagged] = len(known) + np.arange(len(tagged))
+    number[tagged] = len(queries) + np.arange(len(tagged))
     customer = visits.login[pages.session[tagged]] % 10_000_000
     for page, who in zip(tagged.tolist(), customer.tolist(), strict=True):
-        letter = f"utm_source=newsletter&utm_medium=email&email={planted.email(who)}"
+        newsletter = f"utm_source=newsletter&utm_medium=email&email={planted.email(who)}"
         advert = f"utm_source=google&utm_medium=cpc&utm_campaign=spring&gclid={planted.CLICK_ID}{page}"
-        known.append(letter if medium[page] == _EMAIL else advert)
-    return pa.array(known), number
+        queries.append(newsletter if medium[page] == _EMAIL else advert)
+    return pa.array(queries), number
 
 
-def _referrers(landing: Bools, medium: Ints, before: dict[str, Any]) -> dict[str, Any]:
-    """Where each page was reached from: the page before, or at the landing the outer world."""
-    first, outer = pa.array(landing), pa.array(np.where(landing, medium, _TYPED))
-    previous = pa.array(np.maximum(np.arange(len(landing)) - 1, 0))
+def _referrers(landing: Bools, medium: Ints, previous: dict[str, Any]) -> dict[str, Any]:
+    """Return the referrer of each page: the page before or, for landing pages, an external site."""
+    first, external = pa.array(landing), pa.array(np.where(landing, medium, _TYPED))
+    row_before = pa.array(np.maximum(np.arange(len(landing)) - 1, 0))
     typed = pa.array(landing & (medium == _TYPED))
-    host = pa.array(_REFERRER_HOST).take(outer)
+    host = pa.array(_REFERRER_HOST).take(external)
 
-    def either(outside: Any, inside: Any) -> Any:
-        return pc.if_else(typed, "", pc.if_else(first, outside, inside))
+    def referrer(landing_value: Any, internal: Any) -> Any:
+        return pc.if_else(typed, "", pc.if_else(first, landing_value, internal))
 
     return {
-        "page_referrer": either(
-            pc.binary_join_element_wise("https://", host, "/", ""), before["page_referrer"].take(previous)
+        "page_referrer": referrer(
+            pc.binary_join_element_wise("https://", host, "/", ""), previous["page_referrer"].take(row_before)
         ),
-        "refr_urlscheme": either("https", "https"),
-        "refr_urlhost": either(host, HOST),
-        "refr_urlport": either("443", "443"),
-        "refr_urlpath": either("/", before["refr_urlpath"].take(previous)),
-        "refr_urlquery": either("", before["refr_urlquery"].take(previous)),
-        "refr_medium": either(pa.array(_MEDIUM).take(outer), "internal"),
-        "refr_source": either(pa.array(_SOURCE).take(outer), ""),
+        "refr_urlscheme": referrer("https", "https"),
+        "refr_urlhost": referrer(host, HOST),
+        "refr_urlport": referrer("443", "443"),
+        "refr_urlpath": referrer("/", previous["refr_urlpath"].take(row_before)),
+        "refr_urlquery": referrer("", previous["refr_urlquery"].take(row_before)),
+        "refr_medium": referrer(pa.array(_MEDIUM).take(external), "internal"),
+        "refr_source": referrer(pa.array(_SOURCE).take(external), ""),
     }
 
 
