@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from leapline.errors import SettingsError
 from leapline.settings import Settings
+from tests.conftest import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +21,7 @@ def test_defaults_are_the_documented_ones() -> None:
     assert (settings.roc_auc_threshold, settings.promote, settings.landing_dir) == (
         0.88,
         True,
-        Path(".leapline/landing"),
+        ROOT / ".leapline/landing",
     )
     assert settings.image == "127.0.0.1:5055/leapline/scorer"
 

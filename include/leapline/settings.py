@@ -11,10 +11,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from leapline.errors import SettingsError
+from leapline.installation import find_installation
 
 PREFIX = "LEAPLINE_"
 
@@ -24,14 +25,15 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
-        env_file=".env",
         frozen=True,
         extra="forbid",
         env_ignore_empty=True,
         hide_input_in_errors=True,
     )
 
-    home: Path = Field(Path(".leapline"), description="The lake: events, features, models, reports.")
+    home: Path = Field(
+        Path(".leapline"), validate_default=True, description="The lake: events, features, models, reports."
+    )
     landing: Path | None = Field(None, description="Where Snowplow's enriched events land; `<home>/landing` if empty.")
     pseudonym_key: SecretStr | None = Field(
         None,
@@ -160,7 +162,7 @@ class Settings(BaseSettings):
         7, ge=1, le=365, description="Alert when the champion's data day is this many days old, or more."
     )
 
-    tools: Path = Field(Path(".local"), description="Where `make setup` put its tools.")
+    tools: Path = Field(Path(".local"), validate_default=True, description="Where `make setup` put its tools.")
 
     spark_master: str = Field(
         "local[*]", description="Spark master for steps started by hand; Airflow uses `spark_default`."
@@ -195,11 +197,16 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """`.env` is docker compose's file too: only our own keys are read from it."""
-        if isinstance(dotenv_settings, DotEnvSettingsSource):
-            ours = {k: v for k, v in dotenv_settings.env_vars.items() if k.upper().startswith(PREFIX)}
-            dotenv_settings.env_vars = ours
-        return init_settings, env_settings, dotenv_settings
+        """Read the installation's `.env`; docker compose uses this file too, so other variables are ignored."""
+        env_file = DotEnvSettingsSource(settings_cls, env_file=find_installation().env_file)
+        env_file.env_vars = {k: v for k, v in env_file.env_vars.items() if k.upper().startswith(PREFIX)}
+        return init_settings, env_settings, env_file
+
+    @field_validator("home", "landing", "event_mapping", "features", "item_features", "tools")
+    @classmethod
+    def _resolve_path(cls, path: Path | None) -> Path | None:
+        """Relative paths are relative to the installation's folder, whatever the working directory."""
+        return path and find_installation().resolve(path)
 
     @property
     def landing_dir(self) -> Path:

@@ -41,6 +41,7 @@ def test_everything_listens_on_loopback_at_the_configured_port(instance: Airflow
 def test_settings_reach_processes_in_other_working_directories(
     instance: AirflowInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / ".env").write_text("LEAPLINE_SEED=4")
     monkeypatch.chdir(tmp_path)
     env = environment(Settings.load(home=Path("lake"), seed=5, promote=False, pseudonym_key="k" * 32), instance)
     for name in (n for n in env if n.startswith("LEAPLINE_")):
