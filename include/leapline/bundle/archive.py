@@ -17,7 +17,9 @@ MAX_ENTRIES = 100_000
 MAX_ENTRY = 64 << 20
 MAX_BYTES = 1 << 30
 MAX_RATIO = 500
-"""Maximum ratio of uncompressed to compressed size, for entries larger than 1 MiB."""
+"""Maximum ratio of uncompressed to compressed size, for entries larger than `RATIO_EXEMPT`."""
+RATIO_EXEMPT = 16 << 20
+"""Size in bytes up to which an entry may have any ratio: the coefficients of a sparse model compress well."""
 
 # zipfile raises NotImplementedError for an unknown zip version or compression method.
 _ZIP_ERRORS = (zipfile.BadZipFile, NotImplementedError)
@@ -111,7 +113,7 @@ def _check_directory(path: Path, infos: list[zipfile.ZipInfo]) -> None:
         seen.add(info.filename)
         if info.flag_bits & 1:
             raise invalid_archive(path, f"entry {info.filename}", "an encrypted entry")
-        if info.file_size > MAX_ENTRY or info.file_size > max(1 << 20, MAX_RATIO * info.compress_size):
+        if info.file_size > MAX_ENTRY or info.file_size > max(RATIO_EXEMPT, MAX_RATIO * info.compress_size):
             raise invalid_archive(
                 path, f"entry {info.filename}", f"{info.compress_size} bytes that decompress to {info.file_size}"
             )

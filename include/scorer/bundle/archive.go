@@ -105,11 +105,14 @@ func (a *Archive) checkSize(name string, size, stored int64) error {
 	if size > a.lim.Entry {
 		return entryErrf(name, "has %d bytes, the limit per entry is %d", size, a.lim.Entry)
 	}
-	if size > 1<<20 && size/a.lim.Ratio > stored {
+	if size > ratioExempt && size/a.lim.Ratio > stored {
 		return entryErrf(name, "expands %d bytes to %d, the limit is %d to 1", stored, size, a.lim.Ratio)
 	}
 	return nil
 }
+
+// ratioExempt is the size up to which a file may have any compression ratio. The coefficients of a sparse model compress well.
+const ratioExempt = 16 << 20
 
 // checkPath rejects all but slash-separated relative paths without empty, "." or ".." segments, backslashes or NULs.
 func checkPath(name string) error {

@@ -234,6 +234,15 @@ func (m *Model) Texts(name string) ([]string, error) {
 	return v.texts, nil
 }
 
+// BasicTypes returns the names of a list of basic_type.
+func (m *Model) BasicTypes(name string) ([]string, error) {
+	v, err := m.get(name, List, BasicType)
+	if err != nil {
+		return nil, err
+	}
+	return v.texts, nil
+}
+
 // Tensors returns a list of tensors of double. A JSON null is rejected like in Double.
 func (m *Model) Tensors(name string) ([]Tensor, error) {
 	v, err := m.get(name, List, TensorType)

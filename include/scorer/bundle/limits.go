@@ -7,7 +7,7 @@ type Limits struct {
 	Entries int   // number of files
 	Entry   int64 // decompressed bytes of one file
 	Total   int64 // decompressed bytes of all files
-	Ratio   int64 // decompressed bytes per compressed byte of one file; files smaller than 1 MiB are exempt
+	Ratio   int64 // decompressed bytes per compressed byte of one file; files up to 16 MiB are exempt
 	Nesting int   // pipelines within pipelines, and models within models
 	Stages  int   // stages of all pipelines
 	Depth   int   // splits above a leaf

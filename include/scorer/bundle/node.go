@@ -79,6 +79,19 @@ func (a *Archive) children(node *Node, nesting int) error {
 	return nil
 }
 
+// Submodel reads the model in a folder below the node's and returns it as a node with the same inputs, and without outputs.
+func (n *Node) Submodel(folder string) (*Node, error) {
+	if err := checkSegment(folder); err != nil {
+		return nil, entryErrf(n.Model.Entry, "lists the model %.200q, which %w", folder, err)
+	}
+	dir := join(n.Dir, folder)
+	model, err := n.archive.Model(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Node{Dir: dir, Name: n.Name + "/" + folder, Inputs: n.Inputs, Model: model, archive: n.archive}, nil
+}
+
 // checkSegment rejects a name that is not a single path segment.
 func checkSegment(name string) error {
 	if strings.Contains(name, "/") {

@@ -166,6 +166,13 @@ func (v *Value) elementProto(w *protoReader, lim Limits, limit int) (err error) 
 		t, err = w.text(lim.Text)
 		v.texts = append(v.texts, t)
 		err = errors.Join(err, checkList(len(v.texts), limit))
+	case BasicType:
+		var numbers []int64
+		numbers, err = w.longs(nil, limit)
+		for _, n := range numbers {
+			v.texts = append(v.texts, protoBases[uint64(n)].typ.String())
+		}
+		err = errors.Join(err, checkList(len(v.texts), limit))
 	case TensorType:
 		var t Tensor
 		t, err = tensorProto(w, lim)

@@ -13,6 +13,7 @@ type column struct {
 	computed      bool // whether a stage computes it
 	number        int  // slot in Row.numbers
 	text          int  // slot in Row.texts
+	list          int  // slot in Row.lists
 	dense         int  // slot of the first element in Row.doubles
 	sparseInSpark int  // slot in Row.sparseFlags, of a dense vector
 	sparse        int  // slot in Row.sparse
@@ -22,14 +23,14 @@ type column struct {
 
 // sizes are the numbers of slots of a row.
 type sizes struct {
-	numbers, texts, doubles, states, sparseFlags int
-	sparseBounds                                 []int // of sparse vectors: maximum number of non-zero elements
+	numbers, texts, lists, doubles, states, sparseFlags int
+	sparseBounds                                        []int // of sparse vectors: maximum number of non-zero elements
 }
 
 func (p *Program) newColumn(name string, typ frame.Type, width int, computed bool) *column {
 	c := &column{
 		Column: Column{Name: name, Type: typ, Width: width}, index: len(p.columns), computed: computed,
-		number: -1, text: -1, dense: -1, sparseInSpark: -1, sparse: -1, state: -1,
+		number: -1, text: -1, list: -1, dense: -1, sparseInSpark: -1, sparse: -1, state: -1,
 	}
 	p.columns = append(p.columns, c)
 	if name != "" {
@@ -61,6 +62,14 @@ func (p *Program) textSlot(c *column) int {
 		p.sizes.texts++
 	}
 	return c.text
+}
+
+func (p *Program) listSlot(c *column) int {
+	if c.list < 0 {
+		c.list = p.sizes.lists
+		p.sizes.lists++
+	}
+	return c.list
 }
 
 func (p *Program) denseSlot(c *column) int {

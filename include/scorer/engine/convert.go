@@ -54,9 +54,9 @@ type formatStep struct {
 
 func (s formatStep) Run(r *Row) error {
 	if s.integer {
-		r.texts[s.to] = r.longText(int64(r.numbers[s.from]))
+		r.texts[s.to] = r.FormatLong(int64(r.numbers[s.from]))
 	} else {
-		r.texts[s.to] = r.doubleText(r.numbers[s.from], 64)
+		r.texts[s.to] = r.FormatDouble(r.numbers[s.from], 64)
 	}
 	return nil
 }

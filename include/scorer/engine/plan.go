@@ -70,6 +70,7 @@ func (pl *Plan) NewRow() *Row {
 	r := &Row{
 		plan:        pl,
 		numbers:     make([]float64, size.numbers),
+		lists:       make([][]string, size.lists),
 		texts:       make([]string, size.texts),
 		doubles:     make([]float64, size.doubles),
 		inputStates: make([]byte, size.states),

@@ -29,11 +29,21 @@ type Vector struct {
 	state      int
 }
 
+// TextList is an input port that reads a list of strings.
+type TextList struct {
+	column *column
+	slot   int
+	state  int
+}
+
 // NumberOut is an output port of a double.
 type NumberOut struct{ slot int }
 
 // TextOut is an output port of a string.
 type TextOut struct{ slot int }
+
+// TextListOut is an output port of a list of strings.
+type TextListOut struct{ slot int }
 
 // VectorOut is an output port of a vector, in the representation with which it was created.
 type VectorOut struct {
@@ -71,6 +81,18 @@ func (s *Stage) Text(port string) Text {
 	s.in = append(s.in, c.index)
 	return Text{column: c, slot: s.program.textSlot(c), state: c.state}
 }
+
+// TextList binds an input port to a column of lists of strings.
+func (s *Stage) TextList(port string) TextList {
+	c := s.inputColumn(port, textListType, 0)
+	if c == nil {
+		return TextList{}
+	}
+	s.in = append(s.in, c.index)
+	return TextList{column: c, slot: s.program.listSlot(c), state: c.state}
+}
+
+var textListType = frame.Type{Kind: frame.List, Base: frame.String, Nullable: true}
 
 // Vector binds an input port to a column of vectors, read as an array. Width 0 accepts the width of the computed column.
 func (s *Stage) Vector(port string, width int) Vector {
@@ -159,6 +181,15 @@ func (s *Stage) NewText(port string) TextOut {
 	return TextOut{slot: s.program.textSlot(c)}
 }
 
+// NewTextList creates the column of lists of strings of an output port.
+func (s *Stage) NewTextList(port string) TextListOut {
+	c := s.outputColumn(port, textListType, 0)
+	if c == nil {
+		return TextListOut{}
+	}
+	return TextListOut{slot: s.program.listSlot(c)}
+}
+
 // NewVector creates the column of vectors of an output port, stored as an array.
 func (s *Stage) NewVector(port string, width int) VectorOut {
 	return s.NewDeclaredVector(port, width, frame.VectorOf(width))
@@ -220,6 +251,22 @@ func (t Text) GetNullable(r *Row) (text string, null bool, err error) {
 	return r.texts[t.slot], false, nil
 }
 
+// Get returns the row's string. A null or a missing input is an error.
+func (t Text) Get(r *Row) (string, error) {
+	if t.state >= 0 && r.inputStates[t.state] != statePresent {
+		return "", r.missingError(t.column)
+	}
+	return r.texts[t.slot], nil
+}
+
+// Get returns the row's list, which the op must not modify. A null or a missing input is an error.
+func (t TextList) Get(r *Row) ([]string, error) {
+	if t.state >= 0 && r.inputStates[t.state] != statePresent {
+		return nil, r.missingError(t.column)
+	}
+	return r.lists[t.slot], nil
+}
+
 // Get returns the row's vector as an array, which the op must not modify.
 func (v Vector) Get(r *Row) ([]float64, error) {
 	if v.state >= 0 && r.inputStates[v.state] != statePresent {
@@ -263,11 +310,20 @@ func (n Number) Name() string { return n.column.Name }
 // Name returns the name of the column that the port reads.
 func (t Text) Name() string { return t.column.Name }
 
+// Name returns the name of the column that the port reads.
+func (v Vector) Name() string { return v.column.Name }
+
 // Set stores the row's double.
 func (o NumberOut) Set(r *Row, x float64) { r.numbers[o.slot] = x }
 
 // Set stores the row's string.
 func (o TextOut) Set(r *Row, text string) { r.texts[o.slot] = text }
+
+// Buffer returns the row's emptied list for the op to append to. The op must call Set with the result.
+func (o TextListOut) Buffer(r *Row) []string { return r.lists[o.slot][:0] }
+
+// Set stores the row's list.
+func (o TextListOut) Set(r *Row, list []string) { r.lists[o.slot] = list }
 
 // Buffer returns the row's array for the op to fill. It contains the values of the previous row.
 func (o VectorOut) Buffer(r *Row) []float64 {

@@ -13,6 +13,7 @@ type Row struct {
 	plan        *Plan
 	numbers     []float64
 	texts       []string
+	lists       [][]string
 	doubles     []float64
 	sparse      []SparseVector
 	inputStates []byte
@@ -58,7 +59,7 @@ func (r *Row) SetDouble(i int, x float64) error {
 		r.numbers[c.number] = x
 	}
 	if c.text >= 0 {
-		r.texts[c.text] = r.doubleText(x, 64)
+		r.texts[c.text] = r.FormatDouble(x, 64)
 	}
 	return r.setScalar(c, "a number")
 }
@@ -70,7 +71,7 @@ func (r *Row) SetFloat(i int, x float32) error {
 		r.numbers[c.number] = float64(x)
 	}
 	if c.text >= 0 {
-		r.texts[c.text] = r.doubleText(float64(x), 32)
+		r.texts[c.text] = r.FormatDouble(float64(x), 32)
 	}
 	return r.setScalar(c, "a number")
 }
@@ -82,7 +83,7 @@ func (r *Row) SetLong(i int, n int64) error {
 		r.numbers[c.number] = float64(n)
 	}
 	if c.text >= 0 {
-		r.texts[c.text] = r.longText(n)
+		r.texts[c.text] = r.FormatLong(n)
 	}
 	return r.setScalar(c, "a number")
 }
@@ -120,9 +121,20 @@ func (r *Row) SetText(i int, text string) error {
 }
 
 func (r *Row) setScalar(c *column, description string) error {
-	if c.Type.Kind == frame.Tensor {
+	if c.Type.Kind != frame.Scalar {
 		return c.typeError(description)
 	}
+	r.inputStates[c.state] = statePresent
+	return nil
+}
+
+// SetTextList sets the plan's input i from a copy of a list of strings, whose memory must not change until the row has run.
+func (r *Row) SetTextList(i int, list []string) error {
+	c := r.plan.inputs[i]
+	if c.Type.Kind != frame.List {
+		return c.typeError("a list of strings")
+	}
+	r.lists[c.list] = append(r.lists[c.list][:0], list...)
 	r.inputStates[c.state] = statePresent
 	return nil
 }
@@ -201,6 +213,9 @@ func (r *Row) Double(k int) float64 { return r.numbers[r.plan.outputs[k].number]
 // Text returns the plan's output k, a string.
 func (r *Row) Text(k int) string { return r.texts[r.plan.outputs[k].text] }
 
+// TextList returns the plan's output k, a list of strings. It is valid until the row runs again.
+func (r *Row) TextList(k int) []string { return r.lists[r.plan.outputs[k].list] }
+
 // Vector returns the plan's output k, a vector stored as an array (see IsSparse). It is valid until the row runs again.
 func (r *Row) Vector(k int) []float64 {
 	c := r.plan.outputs[k]
@@ -219,6 +234,8 @@ func (r *Row) AppendJSON(dst []byte, k int) []byte {
 	switch {
 	case c.text >= 0:
 		return jsonscan.AppendString(dst, r.texts[c.text])
+	case c.list >= 0:
+		return appendTextList(dst, r.lists[c.list])
 	case c.number >= 0 && c.Type.Base == frame.Integer:
 		return strconv.AppendInt(dst, int64(r.numbers[c.number]), 10)
 	case c.number >= 0:
@@ -228,4 +245,15 @@ func (r *Row) AppendJSON(dst []byte, k int) []byte {
 		return frame.AppendSparse(dst, c.Width, v.Index, v.Value)
 	}
 	return frame.AppendVector(dst, r.doubles[c.dense:c.dense+c.Width], r.sparseFlags[c.sparseInSpark])
+}
+
+func appendTextList(dst []byte, list []string) []byte {
+	dst = append(dst, '[')
+	for i, text := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = jsonscan.AppendString(dst, text)
+	}
+	return append(dst, ']')
 }

@@ -1,11 +1,15 @@
 package engine
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // SavedInputs is a copy of a row's inputs. Row.Save creates it, Row.Load restores it.
 type SavedInputs struct {
 	numbers []float64
 	texts   []string
+	lists   [][]string
 	states  []byte
 	vectors []savedVector
 }
@@ -25,7 +29,10 @@ func (r *Row) Save() *SavedInputs {
 			s.numbers = append(s.numbers, r.numbers[c.number])
 		}
 		if c.text >= 0 {
-			s.texts = append(s.texts, string(slices.Clone([]byte(r.texts[c.text]))))
+			s.texts = append(s.texts, strings.Clone(r.texts[c.text]))
+		}
+		if c.list >= 0 {
+			s.lists = append(s.lists, cloneTexts(r.lists[c.list]))
 		}
 		var v savedVector
 		if c.dense >= 0 {
@@ -40,10 +47,18 @@ func (r *Row) Save() *SavedInputs {
 	return s
 }
 
+func cloneTexts(list []string) []string {
+	out := make([]string, len(list))
+	for i, text := range list {
+		out[i] = strings.Clone(text)
+	}
+	return out
+}
+
 // Load sets the inputs from a copy that a row of the same plan has saved.
 func (r *Row) Load(s *SavedInputs) {
 	r.Reset()
-	numbers, texts := s.numbers, s.texts
+	numbers, texts, lists := s.numbers, s.texts, s.lists
 	for i, c := range r.plan.inputs {
 		r.inputStates[c.state] = s.states[i]
 		if c.number >= 0 {
@@ -51,6 +66,9 @@ func (r *Row) Load(s *SavedInputs) {
 		}
 		if c.text >= 0 {
 			r.texts[c.text], texts = texts[0], texts[1:]
+		}
+		if c.list >= 0 {
+			r.lists[c.list], lists = append(r.lists[c.list][:0], lists[0]...), lists[1:]
 		}
 		if c.dense >= 0 {
 			copy(r.doubles[c.dense:c.dense+c.Width], s.vectors[i].dense)

@@ -16,7 +16,8 @@ type Stage struct {
 	node       *bundle.Node
 	info       StageInfo
 	in, out    []int // columns that the stage reads and computes
-	nextSocket int   // input socket to look up first
+	outPorts   map[string]*column
+	nextSocket int // input socket to look up first
 	predicts   bool
 	err        error
 }
@@ -65,16 +66,42 @@ func (s *Stage) Scratch(make func() any) (id int) {
 	return len(s.program.scratch) - 1
 }
 
-// finish adds the stage to the program.
-func (s *Stage) finish(run Step) error {
-	if s.err == nil && run == nil {
-		s.Fail("the builder of op %s returned no step", s.node.Model.Op)
-	}
+// Submodel compiles the model in a folder of the stage's node, which reads the same input columns, and returns a port that
+// reads its output port of vectors.
+func (s *Stage) Submodel(folder, port string) Vector {
 	if s.err != nil {
-		return s.err
+		return Vector{}
+	}
+	node, err := s.node.Submodel(folder)
+	if err != nil {
+		s.fail(err)
+		return Vector{}
+	}
+	build, err := lookup(node.Model)
+	if err != nil {
+		s.fail(err)
+		return Vector{}
+	}
+	sub := &Stage{program: s.program, node: node, info: StageInfo{Name: node.Name, Op: node.Model.Op}}
+	if err := sub.addStep(build(sub)); err != nil {
+		s.fail(err)
+		return Vector{}
+	}
+	c := sub.outPorts[port]
+	if c == nil || c.dense < 0 {
+		s.fail(&bundle.Error{Entry: node.Model.Entry, Err: fmt.Errorf("op %s has no output %q", node.Model.Op, port)})
+		return Vector{}
+	}
+	s.in = append(s.in, c.index)
+	return s.program.denseIn(c)
+}
+
+// finish adds the stage and its description to the program.
+func (s *Stage) finish(run Step) error {
+	if err := s.addStep(run); err != nil {
+		return err
 	}
 	p := s.program
-	p.steps = append(p.steps, step{Step: run, name: s.info.Name, op: s.info.Op, in: s.in, out: s.out, predicts: s.predicts})
 	for _, socket := range s.node.Inputs {
 		name := socket.Name
 		if c, _ := p.resolve(name); c != nil {
@@ -88,6 +115,19 @@ func (s *Stage) finish(run Step) error {
 		}
 	}
 	p.stages = append(p.stages, s.info)
+	return nil
+}
+
+// addStep adds the stage's step to the program.
+func (s *Stage) addStep(run Step) error {
+	if s.err == nil && run == nil {
+		s.Fail("the builder of op %s returned no step", s.node.Model.Op)
+	}
+	if s.err != nil {
+		return s.err
+	}
+	s.program.steps = append(s.program.steps,
+		step{Step: run, name: s.info.Name, op: s.info.Op, in: s.in, out: s.out, predicts: s.predicts})
 	return nil
 }
 
@@ -140,6 +180,9 @@ func (s *Stage) FloatsOrNull(name string) []float64 { return read(s, s.node.Mode
 
 // Strings returns an attribute of type list of string.
 func (s *Stage) Strings(name string) []string { return read(s, s.node.Model.Texts, name) }
+
+// BasicTypes returns the names in an attribute of type list of basic_type.
+func (s *Stage) BasicTypes(name string) []string { return read(s, s.node.Model.BasicTypes, name) }
 
 // Tensor returns the values of a tensor of double with one dimension.
 func (s *Stage) Tensor(name string) []float64 { return read(s, s.node.Model.Vector, name) }
@@ -195,7 +238,7 @@ func (s *Stage) inputColumn(port string, typ frame.Type, width int) *column {
 	if c == nil {
 		c = s.program.newColumn(name, typ, width, false)
 	}
-	if (typ.Kind == frame.Tensor) != (c.Type.Kind == frame.Tensor) {
+	if typ.Kind != c.Type.Kind {
 		s.Fail("column %q is a %s, expected a %s", name, c.Type, typ)
 		return nil
 	}
@@ -247,5 +290,9 @@ func (s *Stage) outputColumn(port string, typ frame.Type, width int) *column {
 	}
 	c := s.program.newColumn(name, typ, width, true)
 	s.out = append(s.out, c.index)
+	if s.outPorts == nil {
+		s.outPorts = map[string]*column{}
+	}
+	s.outPorts[port] = c
 	return c
 }

@@ -58,7 +58,9 @@ func FuzzZip(f *testing.F) {
 func set(t *testing.T, row *engine.Row, i int, c engine.Column, x float64) {
 	t.Helper()
 	var err error
-	if c.Type.Kind == frame.Tensor {
+	if c.Type.Kind == frame.List {
+		err = row.SetTextList(i, []string{"a", "b c", ""})
+	} else if c.Type.Kind == frame.Tensor {
 		v := make([]float64, c.Width)
 		for k := range v {
 			v[k] = x * float64(k)

@@ -3,11 +3,13 @@ package ops_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
 	"leapline/scorer/bundle"
 	"leapline/scorer/engine"
+	"leapline/scorer/frame"
 	bt "leapline/scorer/internal/bundletest"
 )
 
@@ -42,6 +44,8 @@ func run(row *engine.Row, plan *engine.Plan, in cells) error {
 			err = row.SetText(i, v)
 		case vec:
 			err = row.SetVector(i, v)
+		case []string:
+			err = row.SetTextList(i, v)
 		default:
 			err = fmt.Errorf("no setter for %T", value)
 		}
@@ -63,7 +67,9 @@ func output(row *engine.Row, plan *engine.Plan, name string) any {
 				out[i] = row.Sparse(k).Value[n]
 			}
 			return out
-		case c.Type.Kind != 0:
+		case c.Type.Kind == frame.List:
+			return slices.Clone(row.TextList(k))
+		case c.Type.Kind == frame.Tensor:
 			return append(vec{}, row.Vector(k)...)
 		case c.Type.Base.Numeric():
 			return row.Double(k)
@@ -91,6 +97,9 @@ func approximatelyEqual(a, b any) bool {
 			}
 		}
 		return true
+	case []string:
+		y, ok := b.([]string)
+		return ok && slices.Equal(x, y)
 	}
 	return a == b
 }
@@ -187,22 +196,50 @@ func TestRejectsInvalidModels(t *testing.T) {
 			stage("binarizer", ports{"input", "AB"}, ports{"output", "ab"}, attrs{"input_shapes": bt.Shape{}}),
 			stage("log1p_scaler", ports{"input", "aB"}, ports{"output", "y"}, attrs{"scale": 1.0}),
 		},
-		"is not a covariance":                            model("gaussian_mixture", classPorts, attrs{"weights": vec{1}, "means": []bt.Tensor{tensor(0)}, "covs": []bt.Tensor{matrix(1, 0)}}),
-		"exceeds the limit of 512":                       model("gaussian_mixture", classPorts, attrs{"weights": vec{1}, "means": []bt.Tensor{tensor(make(vec, 600)...)}, "covs": []bt.Tensor{matrix(1, 0)}}),
-		"split on feature 7, expected a feature below 2": forestOf(nil, &bt.Node{Feature: 7, Left: leaf(1, 1), Right: leaf(1, 1)}),
-		"leaf has 1 values, expected 2":                  forestOf(nil, leaf(1)),
-		"has no trees":                                   model("random_forest_classifier", classPorts, with(twoClasses, attrs{"trees": []string{}})),
-		"op is \"decision_tree_regression\"":             ensembleOf("random_forest_classifier", "decision_tree_regression", classPorts, twoClasses, leaf(1, 1)),
-		"num_features is 2, expected 3":                  forestOf(attrs{"num_features": bt.Long(3)}, leaf(1, 1)),
-		`no attribute "tree_weights"`:                    model("random_forest_classifier", classPorts, attrs{"num_classes": bt.Long(2)}),
-		"tree_weights has 1 values for 2 trees":          ensembleOf("gbt_regression", "decision_tree_regression", ports{"prediction", "y"}, twoClasses, leaf(1), leaf(2)),
-		"lossType is \"hinge\"":                          ensembleOf("gbt_classifier", "decision_tree_regression", classPorts, with(twoClasses, attrs{"lossType": "hinge"}), leaf(1)),
-		"num_classes is 1 and threshold":                 model("linear_svc", classPorts, attrs{"num_classes": bt.Long(1), "coefficients": tensor(1), "intercept": 0.0, "threshold": 0.0}),
-		"column \"v\" has 2 values, expected 1":          append(scalar("normalizer", attrs{"p_norm": 1.0, "input_size": bt.Int(2)})[:0:0], stage("standard_scaler", ports{"input", "v0"}, ports{"output", "v"}, attrs{"std": tensor(1, 1)}), stage("max_abs_scaler", ports{"input", "v"}, ports{"output", "w"}, attrs{"maxAbs": tensor(1)})),
-		"column \"y\" already exists":                    append(scalar("binarizer", attrs{"input_shapes": bt.Shape{}}), stage("imputer", ports{"input", "x"}, ports{"output", "y"}, attrs{"surrogate_value": 1.0, "strategy": "mean"})),
-		"column \"x\" already exists":                    {stage("binarizer", ports{"input", "x"}, ports{"output", "x"}, attrs{"input_shapes": bt.Shape{}})},
-		"expected a double":                              append(scalar("standard_scaler", attrs{"std": tensor(1)}), stage("binarizer", ports{"input", "y"}, ports{"output", "z"}, attrs{"input_shapes": bt.Shape{}})),
-		"doubles per row, the limit":                     {stage("vector_assembler", ports{"input0", "a", "input1", "b", "input2", "c"}, ports{"output", "y"}, attrs{"input_shapes": []bt.Shape{{Width: 1 << 18}, {Width: 1 << 18}, {Width: 1<<19 - 5}}}), stage("normalizer", ports{"input", "y"}, ports{"output", "z"}, attrs{"p_norm": 1.0, "input_size": bt.Int(1<<20 - 5)})},
+		`does not support look-around`:                                  scalar("regex_tokenizer", regex(`(?<=a)b`, true, 1, true)),
+		`does not support this escape in a regular expression (at "\\b`: scalar("regex_tokenizer", regex(`\bx`, true, 1, true)),
+		`does not support ^ and $`:                                      scalar("regex_tokenizer", regex(`a$`, true, 1, true)),
+		`does not support nested classes`:                               scalar("regex_tokenizer", regex(`[a-z&&[^b]]`, true, 1, true)),
+		`matches the empty string`:                                      scalar("regex_tokenizer", regex(`x*`, true, 1, true)),
+		"unsupported regular expression":                                scalar("regex_tokenizer", regex(`a++`, true, 1, true)),
+		`"vocabulary" has a duplicate term`:                             scalar("count_vectorizer", attrs{"vocabulary": texts{"a", "a"}, "binary": false, "min_tf": 1.0}),
+		"hashUnsafeBytesVersion is 3":                                   scalar("hashing_term_frequency", attrs{"num_features": bt.Long(8), "binary": false, "hashUnsafeBytesVersion": bt.Int(3)}),
+		"2 words, 2 indices and 3 values":                               scalar("word_to_vector", attrs{"words": texts{"a", "b"}, "word_vectors": vec{1, 2, 3}}),
+		`word "b" has index 2`:                                          scalar("word_to_vector", attrs{"words": texts{"a", "b"}, "indices": []int64{0, 2}, "word_vectors": vec{1, 2}}),
+		`kernel is "cube"`:                                              scalar("word_to_vector", attrs{"words": texts{"a"}, "word_vectors": vec{1}, "kernel": "cube"}),
+		`"idf" is empty`:                                                scalar("idf", attrs{"idf": tensor()}),
+		"selects element 3":                                             scalar("vector_slicer", slicer(3, nil, 3)),
+		"selects element 1":                                             scalar("vector_slicer", slicer(3, bt.Ints{1}, 1)),
+		`"filter_indices" must be ascending`:                            scalar("chi_sq_selector", attrs{"filter_indices": []int64{1, 0}, "input_size": bt.Int(3)}),
+		"expansion of 1000 values to degree 9":                          scalar("polynomial_expansion", attrs{"degree": bt.Long(9), "input_size": bt.Long(1000)}),
+		"input_size is 5000, expected 1 to 4096":                        scalar("dct", attrs{"inverse": false, "input_size": bt.Int(5000)}),
+		"num_inputs is 2, but there are 1":                              {stage("interaction", ports{"input0", "a"}, ports{"output", "y"}, attrs{"num_inputs": bt.Int(2), "input_shapes": []bt.Shape{{}}})},
+		`"num_features0" has 2 values for 1`:                            {stage("interaction", ports{"input0", "a"}, ports{"output", "y"}, attrs{"num_inputs": bt.Int(1), "input_shapes": []bt.Shape{{}}, "num_features0": bt.Ints{1, 1}})},
+		"3 input_names, 3 basic_types":                                  {stage("feature_hasher", ports{"input0", "n"}, ports{"output", "y"}, hasher(9))},
+		`"weights" has 1 values in excess`:                              model("multi_layer_perceptron_classifier", classPorts, attrs{"layers": []int64{1, 2}, "weights": tensor(1, 2, 3, 4, 5)}),
+		`"weights" has too few values`:                                  model("multi_layer_perceptron_classifier", classPorts, attrs{"layers": []int64{1, 2}, "weights": tensor(1, 2, 3)}),
+		"model0/model":                                                  {{Name: "r", Op: "one_vs_rest", In: ports{"features", "x"}, Out: ports{"prediction", "y"}, Attrs: attrs{"num_classes": bt.Long(1), "num_features": bt.Long(1)}}},
+		`op linear_regression has no output`:                            {{Name: "r", Op: "one_vs_rest", In: ports{"features", "x"}, Out: ports{"prediction", "y"}, Attrs: attrs{"num_classes": bt.Long(1), "num_features": bt.Long(1)}, Models: []bt.Stage{{Op: "linear_regression", Attrs: attrs{"coefficients": tensor(1), "intercept": 0.0}}}}},
+		"2 boundaries and 1 predictions":                                model("isotonic_regression", ports{"prediction", "y"}, attrs{"boundaries": vec{0, 1}, "predictions": vec{2}, "isotonic": true}),
+		"width of the input vector is not known":                        model("isotonic_regression", ports{"prediction", "y"}, attrs{"boundaries": vec{0}, "predictions": vec{2}, "isotonic": true, "feature_index": bt.Long(0)}),
+		`family is "cauchy"`:                                            model("generalized_linear_regression", ports{"prediction", "y"}, attrs{"coefficients": tensor(1), "intercept": 0.5, "family": "cauchy"}),
+		`link is "cubic"`:                                               model("generalized_linear_regression", ports{"prediction", "y"}, attrs{"coefficients": tensor(1), "intercept": 0.5, "family": "gamma", "link": "cubic"}),
+		"is not a covariance":                                           model("gaussian_mixture", classPorts, attrs{"weights": vec{1}, "means": []bt.Tensor{tensor(0)}, "covs": []bt.Tensor{matrix(1, 0)}}),
+		"exceeds the limit of 512":                                      model("gaussian_mixture", classPorts, attrs{"weights": vec{1}, "means": []bt.Tensor{tensor(make(vec, 600)...)}, "covs": []bt.Tensor{matrix(1, 0)}}),
+		"split on feature 7, expected a feature below 2":                forestOf(nil, &bt.Node{Feature: 7, Left: leaf(1, 1), Right: leaf(1, 1)}),
+		"leaf has 1 values, expected 2":                                 forestOf(nil, leaf(1)),
+		"has no trees":                                                  model("random_forest_classifier", classPorts, with(twoClasses, attrs{"trees": []string{}})),
+		"op is \"decision_tree_regression\"":                            ensembleOf("random_forest_classifier", "decision_tree_regression", classPorts, twoClasses, leaf(1, 1)),
+		"num_features is 2, expected 3":                                 forestOf(attrs{"num_features": bt.Long(3)}, leaf(1, 1)),
+		`no attribute "tree_weights"`:                                   model("random_forest_classifier", classPorts, attrs{"num_classes": bt.Long(2)}),
+		"tree_weights has 1 values for 2 trees":                         ensembleOf("gbt_regression", "decision_tree_regression", ports{"prediction", "y"}, twoClasses, leaf(1), leaf(2)),
+		"lossType is \"hinge\"":                                         ensembleOf("gbt_classifier", "decision_tree_regression", classPorts, with(twoClasses, attrs{"lossType": "hinge"}), leaf(1)),
+		"num_classes is 1 and threshold":                                model("linear_svc", classPorts, attrs{"num_classes": bt.Long(1), "coefficients": tensor(1), "intercept": 0.0, "threshold": 0.0}),
+		"column \"v\" has 2 values, expected 1":                         append(scalar("normalizer", attrs{"p_norm": 1.0, "input_size": bt.Int(2)})[:0:0], stage("standard_scaler", ports{"input", "v0"}, ports{"output", "v"}, attrs{"std": tensor(1, 1)}), stage("max_abs_scaler", ports{"input", "v"}, ports{"output", "w"}, attrs{"maxAbs": tensor(1)})),
+		"column \"y\" already exists":                                   append(scalar("binarizer", attrs{"input_shapes": bt.Shape{}}), stage("imputer", ports{"input", "x"}, ports{"output", "y"}, attrs{"surrogate_value": 1.0, "strategy": "mean"})),
+		"column \"x\" already exists":                                   {stage("binarizer", ports{"input", "x"}, ports{"output", "x"}, attrs{"input_shapes": bt.Shape{}})},
+		"expected a double":                                             append(scalar("standard_scaler", attrs{"std": tensor(1)}), stage("binarizer", ports{"input", "y"}, ports{"output", "z"}, attrs{"input_shapes": bt.Shape{}})),
+		"doubles per row, the limit":                                    {stage("vector_assembler", ports{"input0", "a", "input1", "b", "input2", "c"}, ports{"output", "y"}, attrs{"input_shapes": []bt.Shape{{Width: 1 << 18}, {Width: 1 << 18}, {Width: 1<<19 - 5}}}), stage("normalizer", ports{"input", "y"}, ports{"output", "z"}, attrs{"p_norm": 1.0, "input_size": bt.Int(1<<20 - 5)})},
 	} {
 		for _, format := range bt.Formats {
 			_, err := compileStages(format, t, stages...)

@@ -9,7 +9,12 @@ import (
 //	standard_scaler  (x - mean) * (1/std), with 0 for 1/0; mean and std are optional
 //	min_max_scaler   (x - min) * ((maxValue-minValue) / (max-min)) + minValue; the middle for a constant column; NaN for NaN
 //	max_abs_scaler   x * (1/maxAbs), with 1 for 1/0; MLeap clamps the result to [-1, 1], Spark does not
+//	elementwise_product, idf   x * factor
+//
+// A RobustScaler is a standard_scaler with the medians as mean and the quantile ranges as std.
 func init() {
+	engine.Register("elementwise_product", func(s *engine.Stage) engine.Step { return newProduct(s, "scaling_vec") })
+	engine.Register("idf", func(s *engine.Stage) engine.Step { return newProduct(s, "idf") })
 	engine.Register("standard_scaler", newStandardScaler)
 	engine.Register("min_max_scaler", newMinMaxScaler)
 	engine.Register("max_abs_scaler", newMaxAbsScaler)
@@ -25,6 +30,19 @@ type factors struct {
 func newFactors(s *engine.Stage, factor []float64) engine.Step {
 	in := s.AnyVector("input", len(factor))
 	return factors{in: in, out: outputLike(s, in), factor: factor}
+}
+
+// newProduct multiplies by the factors in an attribute.
+func newProduct(s *engine.Stage, attribute string) engine.Step {
+	factor := s.Tensor(attribute)
+	if !s.Failed() && len(factor) == 0 {
+		s.Fail("attribute %q is empty", attribute)
+	}
+	s.Describe("%s", plural(len(factor), "value"))
+	if s.Failed() {
+		return nil
+	}
+	return newFactors(s, factor)
 }
 
 // outputLike creates the output column in the representation of the input column.

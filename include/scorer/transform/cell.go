@@ -19,6 +19,9 @@ func (t *Transformer) readCell(f *frame.Field, input int) error {
 	case frame.Tensor:
 		return t.readTensor(f, input)
 	case frame.List, frame.Map:
+		if input >= 0 {
+			return t.readTextList(input)
+		}
 		if c := s.Peek(); (c == '[') != (f.Type.Kind == frame.List) || (c == '{') != (f.Type.Kind == frame.Map) {
 			return s.Errorf("not a %s", f.Type)
 		}
@@ -80,6 +83,29 @@ func (t *Transformer) readScalar(f *frame.Field, input int) error {
 }
 
 var integerBits = [...]uint{frame.Byte: 8, frame.Short: 16, frame.Integer: 32, frame.Long: 64}
+
+// readTextList reads a list of strings, the only lists that checkCast accepts as inputs.
+func (t *Transformer) readTextList(input int) error {
+	s := &t.scan
+	if err := s.Array(); err != nil {
+		return err
+	}
+	t.texts = t.texts[:0]
+	for {
+		more, err := s.Elem(len(t.texts) == 0)
+		if err != nil {
+			return err
+		}
+		if !more {
+			return t.row.SetTextList(input, t.texts)
+		}
+		text, err := s.Text()
+		if err != nil {
+			return err
+		}
+		t.texts = append(t.texts, text)
+	}
+}
 
 func (t *Transformer) readTensor(f *frame.Field, input int) error {
 	if input < 0 && !f.Type.Base.Numeric() {

@@ -29,6 +29,7 @@ type Transformer struct {
 	row      *engine.Row
 	scan     jsonscan.Scanner
 	tensor   frame.TensorValue
+	texts    []string
 
 	schema  []byte // JSON of the bound schema
 	fields  []frame.Field
@@ -210,7 +211,8 @@ func findField(schema frame.Schema, position map[string]int, c engine.Column) (a
 func checkCast(have frame.Field, want engine.Column) error {
 	scalar := have.Type.Kind == frame.Scalar && have.Type.Base != frame.ByteString
 	tensor := have.Type.Kind == frame.Tensor && have.Type.Base.Numeric()
-	if (want.Type.Kind == frame.Scalar && scalar) || (want.Type.Kind == frame.Tensor && tensor) {
+	list := have.Type.Kind == frame.List && have.Type.Base == frame.String
+	if (want.Type.Kind == frame.Scalar && scalar) || (want.Type.Kind == frame.Tensor && tensor) || (want.Type.Kind == frame.List && list) {
 		return nil
 	}
 	return fmt.Errorf("column %q is a %s, expected a %s", have.Name, have.Type, want.Type)

@@ -40,6 +40,15 @@ func encodeAttribute(value any) (any, []byte) {
 			b = binary.AppendUvarint(b, uint64(int64(n)))
 		}
 		return many("int", v, field(3, b))
+	case BasicTypes:
+		numbers := map[string]byte{
+			"boolean": 1, "byte": 2, "short": 3, "int": 4, "long": 5, "float": 6, "double": 7, "string": 100, "byte_string": 101,
+		}
+		var b []byte
+		for _, name := range v {
+			b = append(b, numbers[name])
+		}
+		return many("basic_type", v, field(9, b))
 	case []int64:
 		var b []byte
 		for _, n := range v {

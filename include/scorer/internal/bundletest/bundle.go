@@ -23,6 +23,7 @@ type Stage struct {
 	Tree    *Node           // tree of a single-tree model
 	Trees   []Tree          // trees of an ensemble, written to one folder each
 	Cluster []ClusterRecord // cluster tree
+	Models  []Stage         // models of a one_vs_rest, written to one folder each
 }
 
 // Ports alternates ports and the columns bound to them.
@@ -39,6 +40,8 @@ type (
 	Long int64
 	// Ints is a list of int.
 	Ints []int32
+	// BasicTypes is a list of basic_type.
+	BasicTypes []string
 )
 
 // Tensor is a dense tensor of doubles. A matrix is stored column by column.
@@ -159,6 +162,9 @@ func (f files) stage(dir string, s Stage) {
 			f.tree(sub, t.Root)
 		}
 		attrs["trees"] = names
+	}
+	for i, m := range s.Models {
+		f.model(path.Join(dir, fmt.Sprintf("model%d", i)), m.Op, m.Attrs)
 	}
 	if s.Tree != nil {
 		f.tree(dir, s.Tree)

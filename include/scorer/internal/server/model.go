@@ -263,6 +263,8 @@ func expectedValue(c engine.Column) string {
 	switch {
 	case c.Type.Kind == frame.Tensor:
 		return fmt.Sprintf("an array of %d numbers", c.Width)
+	case c.Type.Kind == frame.List:
+		return "an array of strings"
 	case c.Type.Base == frame.String:
 		return "a string or null"
 	case c.Type.Nullable:

@@ -71,6 +71,8 @@ func inputType(c engine.Column) schema {
 	switch {
 	case c.Width > 0:
 		return schema{"type": "array", "items": schema{"type": "number"}, "minItems": c.Width, "maxItems": c.Width}
+	case c.Type.Kind == frame.List:
+		return schema{"type": "array", "items": schema{"type": "string"}}
 	case c.Type.Base == frame.String:
 		return schema{"type": []string{"string", "null"}}
 	case c.Type.Nullable:
@@ -102,6 +104,8 @@ func outputType(c engine.Column) schema {
 	switch {
 	case c.Width > 0:
 		return schema{"type": "array", "items": number}
+	case c.Type.Kind == frame.List:
+		return schema{"type": "array", "items": schema{"type": "string"}}
 	case c.Type.Base == frame.String:
 		return schema{"type": []string{"string", "null"}}
 	case c.Type.Base == frame.Integer:

@@ -27,6 +27,7 @@ type request struct {
 	seen        []uint64 // per input column: the row that last set it
 	row         uint64   // number of rows read, over all requests
 	text        []byte   // strings of the current row
+	texts       []string // elements of the current list
 	vector      []float64
 }
 

@@ -97,6 +97,9 @@ func (req *request) readValue(row *engine.Row, i int, c *engine.Column) (*Proble
 	case c.Width > 0 && next == '[':
 		return req.readVector(row, i, c)
 	case c.Width > 0:
+	case c.Type.Kind == frame.List && next == '[':
+		return req.readTextList(row, i, c)
+	case c.Type.Kind == frame.List:
 	case c.Type.Base == frame.String && next == '"':
 		text, err := s.String()
 		if err != nil {
@@ -159,6 +162,32 @@ func (req *request) readVector(row *engine.Row, i int, c *engine.Column) (*Probl
 			return nil, err
 		}
 		req.vector = append(req.vector, value)
+	}
+}
+
+func (req *request) readTextList(row *engine.Row, i int, c *engine.Column) (*Problem, error) {
+	s := &req.scan
+	if err := s.Array(); err != nil {
+		return nil, err
+	}
+	req.texts = req.texts[:0]
+	for {
+		more, err := s.Elem(len(req.texts) == 0)
+		if err != nil {
+			return nil, err
+		}
+		if !more {
+			return valueProblem(c, row.SetTextList(i, req.texts)), nil
+		}
+		if s.Peek() != '"' {
+			return newProblem(http.StatusUnprocessableEntity, "column %q must be %s", c.Name, expectedValue(*c)).
+				withColumn(c.Name), nil
+		}
+		text, err := s.String()
+		if err != nil {
+			return nil, err
+		}
+		req.texts = append(req.texts, req.copyText(text))
 	}
 }
 

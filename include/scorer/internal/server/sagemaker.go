@@ -94,6 +94,9 @@ func setCSVValue(row *engine.Row, i int, c *engine.Column, fields []string) *Pro
 			values[k] = value
 		}
 		return valueProblem(c, row.SetVector(i, values))
+	case c.Type.Kind == frame.List:
+		return newProblem(http.StatusUnprocessableEntity, "column %q is %s, which CSV cannot contain; send JSON", c.Name, expectedValue(*c)).
+			withColumn(c.Name)
 	case fields[0] == "" && c.Type.Nullable:
 		row.SetNull(i)
 		return nil
@@ -138,6 +141,8 @@ func appendCSVValue(b []byte, row *engine.Row, k int, c engine.Column) []byte {
 		b = appendOutput(b, row, k, c) // a JSON array without its brackets and nulls is CSV
 		array := b[start+1 : len(b)-1]
 		return append(b[:start], bytes.ReplaceAll(array, []byte("null"), nil)...)
+	case c.Type.Kind == frame.List:
+		return appendCSVText(b, string(row.AppendJSON(nil, k)))
 	case c.Type.Base == frame.String:
 		return appendCSVText(b, row.Text(k))
 	}
