@@ -300,12 +300,6 @@ def _nested() -> list[Any]:
     return [Pipeline(stages=[indexer, inner]), LogisticRegression(thresholds=[0.3, 0.7])]
 
 
-def _custom() -> list[Any]:
-    from leapline.bundle.log1p_scaler import Log1pScaler
-
-    return [Log1pScaler(inputCol="z", outputCol="zl", scale=0.5), assembled(["zl", "x0"])]
-
-
 def _bernoulli() -> list[Any]:
     from pyspark.ml.classification import NaiveBayes
     from pyspark.ml.feature import Binarizer
@@ -356,7 +350,6 @@ CATALOGUE: dict[str, Callable[[], list[Any]]] = {
     "labels_from_metadata": _labels_from_metadata,
     "vector_indexer_error": _vector_indexer_error,
     "nested": _nested,
-    "custom": _custom,
     "bernoulli": _bernoulli,
     "svc": _model("LinearSVC", threshold=0.25),
     "two_class_softmax": _model("LogisticRegression", family="multinomial", thresholds=[0.35, 0.65]),
@@ -391,8 +384,6 @@ def random_stages(draw: random.Random) -> list[Any]:
 def _numbers(draw: random.Random) -> list[Any]:
     from pyspark.ml.feature import Binarizer, Bucketizer, Imputer, QuantileDiscretizer
 
-    from leapline.bundle.log1p_scaler import Log1pScaler
-
     cuts = [-math.inf, *sorted(draw.gauss(0, 1) for _ in range(draw.randint(1, 5))), math.inf]
     return [
         Imputer(inputCol="x", outputCol="x_n", strategy=draw.choice(["mean", "median", "mode"])),
@@ -401,7 +392,6 @@ def _numbers(draw: random.Random) -> list[Any]:
         Bucketizer(splits=cuts, inputCol="w", outputCol="w_n", handleInvalid="keep"),
         QuantileDiscretizer(numBuckets=draw.randint(2, 6), inputCol="x1", outputCol="x1_n", handleInvalid="keep"),
         Binarizer(threshold=draw.gauss(0, 1), inputCol="x2", outputCol="x2_n"),
-        Log1pScaler(inputCol="z", outputCol="z_n", scale=draw.uniform(0.1, 3)),
     ]
 
 

@@ -43,6 +43,6 @@ func lookup(m *bundle.Model) (Builder, error) {
 		return build, nil
 	}
 	return nil, &bundle.Error{Entry: m.Entry, Err: fmt.Errorf(
-		"unsupported op %.80q; supported are pipeline, %s; to add an op, register it in a Go file of the ops package (see ops/log1p_scaler.go)",
+		"unsupported op %.80q; supported are pipeline, %s; to add an op, register it in a Go file of the ops package (see examples/custom_transformer)",
 		m.Op, strings.Join(Ops(), ", "))}
 }

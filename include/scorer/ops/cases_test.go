@@ -158,7 +158,6 @@ var unitCases = []unitCase{
 		scalarRows(vec{1}, vec{0}, vec{2}, "error: feature 0 is 2")},
 	{"reverse_string_indexer", scalar("reverse_string_indexer", attrs{"labels": []string{"a", "b"}, "input_shape": bt.Shape{}}),
 		scalarRows(1.0, "b", 1.9, "b", 2.0, "error: has index 2", -1.0, "error: has index -1")},
-	{"log1p_scaler", scalar("log1p_scaler", attrs{"scale": 2.0}), scalarRows(0.0, 0.0, math.E-1, 2.0)},
 
 	{"decision_tree_classifier", single("decision_tree_classifier", classPorts, twoClasses, stump(leaf(3, 1), leaf(1, 4))),
 		[]unitRow{
