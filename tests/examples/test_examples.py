@@ -90,7 +90,7 @@ def scorer_with_op(tmp_path: Path) -> Path:
     go = shutil.which("go") or str(ROOT / ".venv" / "bin" / "go")
     if not Path(go).exists():
         pytest.skip("NO GO: there is no Go toolchain on PATH or in .venv, so the custom op is not compiled")
-    scorer = ROOT / "include" / "scorer"
+    scorer = (ROOT / "include" / "scorer").resolve()
     overlay = tmp_path / "overlay.json"
     op = EXAMPLES / "custom_transformer" / "log1p_scaler.go"
     overlay.write_text(json.dumps({"Replace": {str(scorer / "ops" / op.name): str(op)}}))
