@@ -96,6 +96,45 @@ func TestPlanKeepsRequiredStages(t *testing.T) {
 	}
 }
 
+func TestFeatureNamesFollowSelectedElements(t *testing.T) {
+	p := compile(t,
+		bt.Stage{
+			Name: "assemble", Op: "vector_assembler", In: bt.Ports{"input0", "a", "input1", "b", "input2", "v"}, Out: bt.Ports{"output", "all"},
+			Attrs: bt.Attrs{"input_shapes": []bt.Shape{{}, {}, {Width: 2}}},
+		},
+		bt.Stage{
+			Name: "select", Op: "vector_slicer", In: bt.Ports{"input", "all"}, Out: bt.Ports{"output", "some"},
+			Attrs: bt.Attrs{"indices": []int64{3, 0}, "names": []string{}, "named_indices": bt.Ints{}, "input_size": bt.Int(4)},
+		},
+		bt.Stage{
+			Name: "transform", Op: "dct", In: bt.Ports{"input", "some"}, Out: bt.Ports{"output", "mixed"},
+			Attrs: bt.Attrs{"inverse": false, "input_size": bt.Int(2)},
+		},
+		bt.Stage{
+			Name: "model", Op: "linear_regression", In: bt.Ports{"features", "some"}, Out: bt.Ports{"prediction", "y"},
+			Attrs: bt.Attrs{"coefficients": bt.Tensor{Dims: []int{2}, Values: []float64{1, 100}}, "intercept": 0.0},
+		},
+		bt.Stage{
+			Name: "other", Op: "linear_regression", In: bt.Ports{"features", "mixed"}, Out: bt.Ports{"prediction", "z"},
+			Attrs: bt.Attrs{"coefficients": bt.Tensor{Dims: []int{2}, Values: []float64{1, 100}}, "intercept": 0.0},
+		})
+	for stage, want := range map[int][]string{3: {"v[1]", "a"}, 4: {"mixed[0]", "mixed[1]"}} {
+		if got := p.FeatureNames(p.Stages()[stage]); !slices.Equal(got, want) {
+			t.Errorf("features %v, expected %v", got, want)
+		}
+	}
+}
+
+func TestLowerEqualsJava(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", "abc": "abc", "ABC ÄÖ": "abc äö", "İI": "i\u0307i", "ΑΣ": "ας", "ΑΣΑ": "ασα", "Σ": "σ", "ΑΣ'Α": "ασ'α", "ΑΣ.": "ας.", "Ⅷ": "ⅷ",
+	} {
+		if got := engine.Lower(text); got != want {
+			t.Errorf("%q in lower case is %q, expected %q", text, got, want)
+		}
+	}
+}
+
 func TestUnusedStagesDoNotRun(t *testing.T) {
 	plan, err := compile(t, mixed()...).Plan("ci")
 	if err != nil {

@@ -7,6 +7,12 @@ import (
 	"leapline/scorer/frame"
 )
 
+// keepsElements lists the ops whose output elements correspond to their input elements.
+var keepsElements = map[string]bool{
+	"standard_scaler": true, "min_max_scaler": true, "max_abs_scaler": true, "normalizer": true, "vector_indexer": true,
+	"binarizer": true, "elementwise_product": true, "idf": true,
+}
+
 // FeatureNames returns display names of the elements of a stage's first input vector. It follows the vector back through
 // scalers and similar stages to the assembled columns. The element of a vector column is named by column and position.
 func (p *Program) FeatureNames(stage StageInfo) []string {
@@ -33,7 +39,10 @@ func (p *Program) elementNames(column string, hops int) []string {
 			}
 			return list
 		}
-		if len(s.Inputs) == 1 && len(s.Outputs) == 1 && s.Op != "pca" && s.Op != "one_hot_encoder" {
+		if s.Selection != nil {
+			return selectNames(p.elementNames(s.Inputs[0], hops-1), s.Selection)
+		}
+		if len(s.Inputs) == 1 && len(s.Outputs) == 1 && keepsElements[s.Op] {
 			if list := p.elementNames(s.Inputs[0], hops-1); len(list) == c.Width {
 				return list
 			}
@@ -42,6 +51,14 @@ func (p *Program) elementNames(column string, hops int) []string {
 	list := make([]string, c.Width)
 	for i := range list {
 		list[i] = fmt.Sprintf("%s[%d]", column, i)
+	}
+	return list
+}
+
+func selectNames(names []string, positions []int) []string {
+	list := make([]string, len(positions))
+	for i, at := range positions {
+		list[i] = names[at]
 	}
 	return list
 }

@@ -52,6 +52,7 @@ type StageInfo struct {
 	Inputs      []string
 	Outputs     []string
 	Detail      string      // sizes in a few words, such as "100 trees, 42096 nodes"
+	Selection   []int       // positions in the input of the output's elements, of a stage that selects elements
 	SplitCounts map[int]int // number of splits per feature, nil for models without trees
 }
 
@@ -67,9 +68,6 @@ func Compile(a *bundle.Archive) (*Program, error) {
 	p := &Program{byName: map[string]*column{}, byLowerCase: map[string][]*column{}}
 	if err := p.add(root, 0); err != nil {
 		return nil, err
-	}
-	if p.sizes.doubles > maxDoubles {
-		return nil, &bundle.Error{Entry: root.Dir, Err: fmt.Errorf("requires %d doubles per row, the limit is %d", p.sizes.doubles, maxDoubles)}
 	}
 	p.setFinalOutputs()
 	return p, nil

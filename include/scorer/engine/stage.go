@@ -57,6 +57,9 @@ func (s *Stage) Describe(format string, args ...any) { s.info.Detail = fmt.Sprin
 // SetSplitCounts sets the number of splits per feature, for display.
 func (s *Stage) SetSplitCounts(counts map[int]int) { s.info.SplitCounts = counts }
 
+// SetSelection sets the positions in the input of the output's elements, from which the names of these follow.
+func (s *Stage) SetSelection(positions []int) { s.info.Selection = positions }
+
 // Node returns the stage's node, for models with files besides the model file.
 func (s *Stage) Node() *bundle.Node { return s.node }
 
@@ -124,6 +127,10 @@ func (s *Stage) addStep(run Step) error {
 		s.Fail("the builder of op %s returned no step", s.node.Model.Op)
 	}
 	if s.err != nil {
+		return s.err
+	}
+	if n := s.program.sizes.doubles; n > maxDoubles {
+		s.Fail("the pipeline requires %d doubles per row, the limit is %d", n, maxDoubles)
 		return s.err
 	}
 	s.program.steps = append(s.program.steps,

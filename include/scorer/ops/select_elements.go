@@ -72,6 +72,7 @@ func newSelector(s *engine.Stage, positions []int64) engine.Step {
 	} else {
 		t.out = s.NewVector("output", len(t.positions))
 	}
+	s.SetSelection(t.positions)
 	s.Describe("%d of %s", len(t.positions), plural(width, "value"))
 	return t
 }
