@@ -46,7 +46,7 @@ class NoEventsError(InputError):
 
 
 class QuarantineError(InputError):
-    """More lines than allowed had to be set aside. Not retried; the operator reads the quarantine."""
+    """More lines than allowed were quarantined. Not retried; the operator reads the quarantine."""
 
 
 class BalanceError(LeaplineError):

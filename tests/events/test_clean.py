@@ -1,4 +1,4 @@
-"""Each planted fault ends under its own reason, sessions are whole, and the order of the lines does not matter."""
+"""Each planted fault gets its own reason, sessions are complete, and the order of the lines does not matter."""
 
 import hashlib
 import hmac
@@ -21,13 +21,13 @@ from leapline.events.clean import (
     QUARANTINE_SCHEMA,
     CleanDay,
     CleanOptions,
-    clean_landing,
-    release,
+    cleaned_day,
     write_day,
 )
 from leapline.events.mapping import load
-from leapline.events.reconciliation import balance, refuse_unbalanced
+from leapline.events.reconciliation import balance, require_balance
 from leapline.events.schema import SCHEMA
+from leapline.sources.landing_folder import LandingFolder
 from tests.events.lines import CONSENT, DAY, KEY, at, contexts, land, line, product
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ GDPR = "com.snowplowanalytics.snowplow/gdpr"
 IAB = "com.iab.snowplow/spiders_and_robots"
 
 
-def iab(found: bool) -> str:
-    return contexts(product(IAB, spiderOrRobot=found, category="x"))
+def iab(robot: bool) -> str:
+    return contexts(product(IAB, spiderOrRobot=robot, category="x"))
 
 
 def numbered(name: str, count: int, hour: float, session: str) -> list[str]:
@@ -115,11 +115,11 @@ PLANTED: dict[str, list[str | bytes]] = {
         line("tomorrow's bot", at(0.5, 1), "tomorrow", br_type="Robot"),
         line("tomorrow's twin", at(0.6, 1), "tomorrow"),
         line("tomorrow's twin", at(0.6, 1), "tomorrow"),
-        line("too late for this night", at(9), collected=at(9, 5)),
+        line("too late for this run", at(9), collected=at(9, 5)),
         line("broken tomorrow", at(9, 1)) + "\t",
     ],
 }
-"""Lines by what becomes of them. The two duplicates and the conflict are in `TWINS`."""
+"""Lines by their reason. The two duplicates and the conflict are in `TWINS`."""
 
 EXPECTED = {reason: len(lines) for reason, lines in PLANTED.items()} | {"duplicate": 2, "conflict": 1}
 LINES = [*GOOD, *TWINS, *(x for lines in PLANTED.values() for x in lines)]
@@ -131,10 +131,10 @@ def rows(frame: "DataFrame") -> list[dict[str, Any]]:
     return [row.asDict() for row in frame.withColumns(instants).collect()]
 
 
-def counted(clean: CleanDay) -> dict[str, int]:
+def reasons_of(clean: CleanDay) -> dict[str, int]:
     counts = clean.counts
-    found: dict[str, int] = counts["excluded"] | counts["quarantined"] | {"other_day": counts["other_days"]}
-    return found
+    reasons: dict[str, int] = counts["excluded"] | counts["quarantined"] | {"other_day": counts["other_days"]}
+    return reasons
 
 
 def pseudonym(text: str) -> str:
@@ -152,9 +152,8 @@ def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def clean(spark: "SparkSession", landing: Path) -> Iterator[CleanDay]:
-    day = clean_landing(spark, landing, DAY.date(), OPTIONS)
-    yield day
-    release(day)
+    with cleaned_day(spark, LandingFolder(landing), DAY.date(), OPTIONS) as day:
+        yield day
 
 
 @pytest.fixture(scope="module")
@@ -165,8 +164,8 @@ def events(clean: CleanDay) -> list[dict[str, Any]]:
 pytestmark = pytest.mark.spark
 
 
-def test_every_line_ends_where_it_should(clean: CleanDay) -> None:
-    assert {reason: n for reason, n in counted(clean).items() if n} == EXPECTED
+def test_every_planted_fault_is_counted_under_its_reason(clean: CleanDay) -> None:
+    assert {reason: n for reason, n in reasons_of(clean).items() if n} == EXPECTED
     assert clean.counts["lines"] == len(LINES)
     assert clean.counts["events"] == len(GOOD) + 3
     assert clean.counts["late_taken"] == 1
@@ -175,7 +174,7 @@ def test_every_line_ends_where_it_should(clean: CleanDay) -> None:
     )
 
 
-def test_clean_events_have_their_columns_and_no_others(clean: CleanDay, events: list[dict[str, Any]]) -> None:
+def test_clean_events_have_exactly_the_columns_of_the_schema(clean: CleanDay, events: list[dict[str, Any]]) -> None:
     assert dict(clean.events.dtypes) == SCHEMA
     plain = next(e for e in events if e["ts"] == "2026-03-02 10:00:00.000000")
     assert plain | {"event_id": ""} == {
@@ -191,12 +190,12 @@ def test_pseudonyms_are_hmac_sha256(events: list[dict[str, Any]]) -> None:
     assert {e["visitor"] for e in events} == {pseudonym(f"user of {s}") for s in sessions}
 
 
-def test_the_earliest_of_repeated_events_stays(events: list[dict[str, Any]]) -> None:
+def test_keeps_the_earliest_of_repeated_events(events: list[dict[str, Any]]) -> None:
     twins = [e["collector_ts"] for e in events if "2026-03-02 10:06" <= e["ts"] < "2026-03-02 10:12"]
     assert [at_[11:16] for at_ in sorted(twins)] == ["10:06", "10:09", "10:09"]
 
 
-def test_sessions_are_in_order_and_in_one_piece(spark: "SparkSession", clean: CleanDay, tmp_path: Path) -> None:
+def test_sessions_are_sorted_and_each_is_in_one_file(spark: "SparkSession", clean: CleanDay, tmp_path: Path) -> None:
     write_day(clean, tmp_path / "events", tmp_path / "quarantine")
     files = sorted((tmp_path / "events").glob("*.parquet"))
     assert 1 <= len(files) <= OPTIONS.partitions
@@ -209,18 +208,18 @@ def test_sessions_are_in_order_and_in_one_piece(spark: "SparkSession", clean: Cl
     assert all(len(where) == 1 for where in homes.values())
 
 
-def test_quarantine_finds_a_line_and_tells_nothing_of_it(clean: CleanDay) -> None:
-    set_aside = rows(clean.quarantine)
+def test_quarantine_identifies_a_line_without_its_content(clean: CleanDay) -> None:
+    quarantined = rows(clean.quarantine)
     assert dict(clean.quarantine.dtypes) == QUARANTINE_SCHEMA
-    assert Counter(r["reason"] for r in set_aside) == {k: v for k, v in clean.counts["quarantined"].items() if v}
-    assert {r["file"] for r in set_aside} == {"run=2026-03-02-12-00-00/part-00000.gz"}
-    sizes = Counter(r["line_bytes"] for r in set_aside if r["reason"] == "personal_data")
+    assert Counter(r["reason"] for r in quarantined) == {k: v for k, v in clean.counts["quarantined"].items() if v}
+    assert {r["file"] for r in quarantined} == {"run=2026-03-02-12-00-00/part-00000.gz"}
+    sizes = Counter(r["line_bytes"] for r in quarantined if r["reason"] == "personal_data")
     assert sizes == Counter(len(x) for x in PLANTED["personal_data"])
-    assert {len(r["line_hash"]) for r in set_aside} == {16}
-    assert len({r["line_hash"] for r in set_aside}) == len(set_aside)
+    assert {len(r["line_hash"]) for r in quarantined} == {16}
+    assert len({r["line_hash"] for r in quarantined}) == len(quarantined)
 
 
-def test_nothing_personal_is_written(clean: CleanDay, tmp_path: Path) -> None:
+def test_writes_no_personal_data(clean: CleanDay, tmp_path: Path) -> None:
     write_day(clean, tmp_path / "events", tmp_path / "quarantine")
     planted = [b"planted.example", b"203.0.113.77", b"198.51.100.7", b"anna", b"user of s1", b"over midnight", KEY]
     for file in (p for p in tmp_path.rglob("*") if p.is_file()):
@@ -238,44 +237,47 @@ def uncompressed(file: Path) -> bytes:
     return raw
 
 
-def test_the_key_is_in_no_plan(clean: CleanDay) -> None:
-    shown = StringIO()
-    with redirect_stdout(shown):
+def test_query_plans_do_not_contain_the_key(clean: CleanDay) -> None:
+    output = StringIO()
+    with redirect_stdout(output):
         clean.kept.explain("extended")
         clean.events.explain("codegen")
         clean.kept.explain("cost")
     execution = clean.kept._jdf.queryExecution()
-    plan = shown.getvalue() + str(execution) + execution.logical().toJSON()
+    plan = output.getvalue() + str(execution) + execution.logical().toJSON()
     assert "_key_inner" in plan
     for secret in (KEY, *(bytes(b ^ pad for b in KEY.ljust(64, b"\0")) for pad in (0x36, 0x5C))):
         forms = (secret.hex(), secret.hex().upper(), secret.decode("latin-1"), str(list(secret))[1:-1])
         assert not [form for form in forms if form in plan]
 
 
-def test_the_key_is_not_shown_with_the_options() -> None:
+def test_options_do_not_print_the_key() -> None:
     assert KEY.decode() not in repr(OPTIONS)
 
 
-def test_two_nights_agree(spark: "SparkSession", landing: Path, events: list[dict[str, Any]]) -> None:
-    """The next night counts each session once, and what this one left to it."""
-    nights = [clean_landing(spark, landing, at(0, n).date(), OPTIONS) for n in (-1, 1)]
-    ids = Counter(e["event_id"] for night in [events, *(rows(n.events) for n in nights)] for e in night)
-    assert max(ids.values()) == 1
-    before, after = (counted(night) for night in nights)
-    # The day before: the session that began then, with its tail up to 3:00.
-    assert nights[0].counts["events"] == 2
-    assert {k for k, v in before.items() if v} == {"other_day"}
-    # The day after: its bot, one of the twins, its broken line, and what went on past the look-ahead.
-    assert nights[1].counts["events"] == 2
-    left = {k: v for k, v in after.items() if v and k != "other_day"}
-    assert left == {"bot": 1, "duplicate": 1, "width": 1, "endless": 1}
-    for night in nights:
-        release(night)
+def test_adjacent_days_count_each_session_once(
+    spark: "SparkSession", landing: Path, events: list[dict[str, Any]]
+) -> None:
+    """The run of the next day counts each session once, including what this day left to it."""
+    source = LandingFolder(landing)
+    with (
+        cleaned_day(spark, source, at(0, -1).date(), OPTIONS) as before,
+        cleaned_day(spark, source, at(0, 1).date(), OPTIONS) as after,
+    ):
+        ids = Counter(e["event_id"] for day in [events, rows(before.events), rows(after.events)] for e in day)
+        assert max(ids.values()) == 1
+        # The day before: the session that began then, with its tail up to 3:00.
+        assert before.counts["events"] == 2
+        assert {k for k, v in reasons_of(before).items() if v} == {"other_day"}
+        # The day after: its bot, one of the twins, its broken line, and what went on past the look-ahead.
+        assert after.counts["events"] == 2
+        reasons = {k: v for k, v in reasons_of(after).items() if v and k != "other_day"}
+        assert reasons == {"bot": 1, "duplicate": 1, "width": 1, "endless": 1}
 
 
 @settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32), files=st.integers(1, 5))
-def test_the_order_and_the_files_of_the_lines_do_not_matter(
+def test_result_does_not_depend_on_the_order_and_files_of_the_lines(
     spark: "SparkSession",
     tmp_path_factory: pytest.TempPathFactory,
     clean: CleanDay,
@@ -287,38 +289,42 @@ def test_the_order_and_the_files_of_the_lines_do_not_matter(
     lines = rng.sample(LINES, len(LINES))
     for part in range(files):
         land(folder, lines[part::files], run="2026-03-02-12-00-00", part=part)
-    again = clean_landing(spark, folder, DAY.date(), OPTIONS)
-    assert rows(again.events) == events
-    assert again.counts == clean.counts | {"files": files}
-    assert set_aside(again) == set_aside(clean)
-    release(again)
+    with cleaned_day(spark, LandingFolder(folder), DAY.date(), OPTIONS) as again:
+        assert rows(again.events) == events
+        assert again.counts == clean.counts | {"files": files}
+        assert quarantined_lines(again) == quarantined_lines(clean)
 
 
-def set_aside(day: CleanDay) -> list[Any]:
+def quarantined_lines(day: CleanDay) -> list[Any]:
     return sorted(day.quarantine.drop("file").collect())
 
 
-def test_consent_can_be_waived(spark: "SparkSession", landing: Path, clean: CleanDay) -> None:
-    waived = clean_landing(spark, landing, DAY.date(), replace(OPTIONS, consent_required=False))
-    assert waived.counts["events"] == clean.counts["events"] + EXPECTED["no_consent"]
-    release(waived)
+def test_consent_is_optional_by_setting(spark: "SparkSession", landing: Path, clean: CleanDay) -> None:
+    options = replace(OPTIONS, consent_required=False)
+    with cleaned_day(spark, LandingFolder(landing), DAY.date(), options) as waived:
+        assert waived.counts["events"] == clean.counts["events"] + EXPECTED["no_consent"]
 
 
-def test_a_day_of_nothing_usable_says_where_the_lines_went(spark: "SparkSession", tmp_path: Path) -> None:
+def test_a_day_without_usable_events_fails_with_the_reasons(spark: "SparkSession", tmp_path: Path) -> None:
     land(tmp_path, [*PLANTED["bot"], *PLANTED["width"], line("tomorrow", at(30))], run="2026-03-02-12-00-00")
     adaptive = spark.conf.get("spark.sql.adaptive.enabled")
     with pytest.raises(NoEventsError, match=r"none among 7 lines \(1 of other days, 2 bot, 4 width\)"):
-        clean_landing(spark, tmp_path, DAY.date(), OPTIONS)
+        clean_without_result(spark, tmp_path)
     assert spark.conf.get("spark.sql.adaptive.enabled") == adaptive
     land(tmp_path, [], run="2026-03-02-12-00-00").write_bytes(b"")
     with pytest.raises(NoEventsError, match="empty files"):
-        clean_landing(spark, tmp_path, DAY.date(), OPTIONS)
+        clean_without_result(spark, tmp_path)
 
 
-def test_books_that_do_not_balance_are_refused() -> None:
-    tallied = dict.fromkeys(EXPECTED, 0)
-    found = {"events": 5, "added": 1, "late_taken": 0}
-    counts = balance(found, {"lines": 10, "other": 6}, tallied, tallied)
-    refuse_unbalanced(counts | {"day": "2026-03-02"})
+def clean_without_result(spark: "SparkSession", landing: Path) -> None:
+    with cleaned_day(spark, LandingFolder(landing), DAY.date(), OPTIONS):
+        pass
+
+
+def test_rejects_counts_that_do_not_add_up() -> None:
+    none_dropped = dict.fromkeys(EXPECTED, 0)
+    kept = {"events": 5, "added": 1, "late_taken": 0}
+    counts = balance(kept, {"lines": 10, "other": 6}, none_dropped, none_dropped)
+    require_balance(counts | {"day": "2026-03-02"})
     with pytest.raises(BalanceError, match="10 in, 11 out"):
-        refuse_unbalanced(counts | {"day": "2026-03-02", "other_days": 7})
+        require_balance(counts | {"day": "2026-03-02", "other_days": 7})

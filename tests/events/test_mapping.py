@@ -1,4 +1,4 @@
-"""A mapping that is wrong is refused with the place of the fault, before any work."""
+"""A malformed mapping is rejected with line and field, before any work."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from leapline.snowplow.enriched import FIELDS
 
 
 def altered(tmp_path: Path, *keys: str | int, value: Any) -> Path:
-    """Leapline's own mapping with one value replaced."""
+    """Write the shipped mapping with one value replaced."""
     content: Any = json.loads(DEFAULT.read_text())
     place = content
     for key in keys[:-1]:
@@ -24,7 +24,7 @@ def altered(tmp_path: Path, *keys: str | int, value: Any) -> Path:
     return path
 
 
-def test_leaplines_own_is_valid_and_reads_no_personal_column() -> None:
+def test_shipped_mapping_is_valid_and_reads_no_personal_column() -> None:
     read = columns_of(load())
     assert read <= set(FIELDS)
     assert not read & {"user_id", "user_ipaddress", "user_fingerprint", "network_userid", "page_url", "page_urlquery",
@@ -55,12 +55,12 @@ def test_leaplines_own_is_valid_and_reads_no_personal_column() -> None:
         (("consent", "entity"), "gdpr", r"field consent\.entity: .*; expected an entity is named vendor/name"),
     ],
 )
-def test_a_fault_is_named_with_its_place(tmp_path: Path, keys: tuple[Any, ...], value: Any, message: str) -> None:
+def test_malformed_field_is_named(tmp_path: Path, keys: tuple[Any, ...], value: Any, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         load(altered(tmp_path, *keys, value=value))
 
 
-def test_the_line_is_the_one_to_correct(tmp_path: Path) -> None:
+def test_error_names_the_line_to_correct(tmp_path: Path) -> None:
     text = DEFAULT.read_text()
     line = 1 + next(n for n, told in enumerate(text.split("\n")) if '"kind": "purchase_item"' in told)
     path = tmp_path / "mapping.json"
@@ -69,7 +69,7 @@ def test_the_line_is_the_one_to_correct(tmp_path: Path) -> None:
         load(path)
 
 
-def test_a_file_that_is_no_mapping(tmp_path: Path) -> None:
+def test_unreadable_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.json").write_text('{"version": 1,\n "rules" []}')
     with pytest.raises(SpecError, match="line 2 column"):
         load(tmp_path / "broken.json")
@@ -77,8 +77,8 @@ def test_a_file_that_is_no_mapping(tmp_path: Path) -> None:
         load(tmp_path / "missing.json")
 
 
-def test_products_and_values_of_ones_own_exclude_each_other(tmp_path: Path) -> None:
+def test_products_exclude_separate_item_sources(tmp_path: Path) -> None:
     rules = json.loads(DEFAULT.read_text())["rules"]
     number = next(n for n, rule in enumerate(rules) if "products" in rule)
-    with pytest.raises(SpecError, match="products already say item"):
+    with pytest.raises(SpecError, match="products already define item"):
         load(altered(tmp_path, "rules", number, "item", value="ti_sku"))

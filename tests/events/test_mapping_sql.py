@@ -1,4 +1,4 @@
-"""Every dialect ends in the same kinds: one session that speaks them all, and a site's own mapping."""
+"""All supported event formats map to the same kinds: one session that uses them all, and a site's own mapping."""
 
 import json
 from pathlib import Path
@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from leapline.events.clean import CleanOptions, clean_landing
+from leapline.events.clean import CleanOptions, cleaned_day
 from leapline.events.mapping import DEFAULT, load
-from leapline.events.mapping_sql import _literal
+from leapline.events.mapping_sql import literal
+from leapline.sources.landing_folder import LandingFolder
 from tests.events.lines import CONSENT, DAY, KEY, at, contexts, land, line, product, self_describing
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ GOOGLE = "com.google.analytics.enhanced-ecommerce"
 
 def action(kind: str, *entities: dict[str, Any]) -> dict[str, str]:
     """Snowplow's e-commerce plugin."""
-    told = self_describing(f"{ECOMMERCE}/snowplow_ecommerce_action", {"type": kind, "name": None})
-    return told | {"contexts": contexts(CONSENT, *entities)}
+    event = self_describing(f"{ECOMMERCE}/snowplow_ecommerce_action", {"type": kind, "name": None})
+    return event | {"contexts": contexts(CONSENT, *entities)}
 
 
 def thing(item: str, price: Any, **more: Any) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def field(item: str, price: float, **more: Any) -> dict[str, Any]:
     return product(f"{GOOGLE}/productFieldObject", id=item, category="Shoes", price=price, **more)
 
 
-def told(name: str, **data: Any) -> dict[str, str]:
+def standard(name: str, **data: Any) -> dict[str, str]:
     return self_describing(f"com.snowplowanalytics.snowplow/{name}", data)
 
 
@@ -50,7 +51,7 @@ def page(path: str) -> dict[str, str]:
     return {"page_urlpath": path}
 
 
-# What is sent, and the rows it becomes: kind, page, item, category, price, quantity.
+# The columns that are sent, and the resulting rows: kind, page, item, category, price, quantity.
 CASES: list[tuple[dict[str, str], list[tuple[Any, ...]]]] = [
     (page("/"), [("page_view", "home", None, None, None, None)]),
     (page(""), [("page_view", "home", None, None, None, None)]),
@@ -101,12 +102,12 @@ CASES: list[tuple[dict[str, str], list[tuple[Any, ...]]]] = [
     ),
     (google("click", field("P1", 1)), [("other", None, None, None, None, None)]),
     (
-        told("add_to_cart", sku="S1", category="Pans", unitPrice=4.99, quantity=2),
+        standard("add_to_cart", sku="S1", category="Pans", unitPrice=4.99, quantity=2),
         [("cart_add", None, "S1", "Pans", 4.99, 2)],
     ),
-    (told("remove_from_cart", sku="S1", quantity=1), [("cart_remove", None, "S1", None, None, 1)]),
-    (told("site_search", terms=["red", "hat"]), [("search", None, None, None, None, None)]),
-    (told("link_click", targetUrl="https://shop.example"), [("other", None, None, None, None, None)]),
+    (standard("remove_from_cart", sku="S1", quantity=1), [("cart_remove", None, "S1", None, None, 1)]),
+    (standard("site_search", terms=["red", "hat"]), [("search", None, None, None, None, None)]),
+    (standard("link_click", targetUrl="https://shop.example"), [("other", None, None, None, None, None)]),
     (
         struct("ecomm", "add-to-basket", se_label="ASO01043", se_property="blue:xxl", se_value="2.0"),
         [("cart_add", None, "ASO01043", None, None, 2)],
@@ -126,22 +127,22 @@ CASES: list[tuple[dict[str, str], list[tuple[Any, ...]]]] = [
 
 
 def cleaned(spark: "SparkSession", landing: Path, sent: list[dict[str, str]], **options: Any) -> list[tuple[Any, ...]]:
-    """The rows that one session of events becomes, in order."""
+    """Clean one session of events; return its rows in order."""
     land(landing, [line(f"{n}", at(10 + n / 3600), "s1", None, **fields) for n, fields in enumerate(sent)])
-    day = clean_landing(spark, landing, DAY.date(), CleanOptions(KEY, partitions=1, **options))
-    assert day.counts["added"] == day.counts["events"] - len(sent)
-    wanted = ("kind", "page", "item", "category", "price", "quantity")
-    return [tuple(row) for row in day.events.orderBy("ts", "event_id").select(*wanted).collect()]
+    columns = ("kind", "page", "item", "category", "price", "quantity")
+    with cleaned_day(spark, LandingFolder(landing), DAY.date(), CleanOptions(KEY, partitions=1, **options)) as day:
+        assert day.counts["added"] == day.counts["events"] - len(sent)
+        return [tuple(row) for row in day.events.orderBy("ts", "event_id").select(*columns).collect()]
 
 
 @pytest.mark.spark
-def test_every_dialect(spark: "SparkSession", tmp_path: Path) -> None:
-    found = cleaned(spark, tmp_path, [fields for fields, _ in CASES])
-    assert found == [row for _, rows in CASES for row in rows]
+def test_maps_every_supported_event_format(spark: "SparkSession", tmp_path: Path) -> None:
+    mapped = cleaned(spark, tmp_path, [fields for fields, _ in CASES])
+    assert mapped == [row for _, rows in CASES for row in rows]
 
 
 @pytest.mark.spark
-def test_a_site_maps_its_own(spark: "SparkSession", tmp_path: Path) -> None:
+def test_site_mapping_replaces_the_shipped_one(spark: "SparkSession", tmp_path: Path) -> None:
     """Item views from page views by path, sessions by visitor and number, an event of the site's own, no e-commerce."""
     own = json.loads(DEFAULT.read_text())
     viewed = {
@@ -173,7 +174,7 @@ def test_a_site_maps_its_own(spark: "SparkSession", tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["it's", r"^\d+\.html$", "${spark.app.name}", "\\", "'", 'a "b"\n%_', "Ü \U0001f6d2"])
-def test_a_text_of_the_mapping_stands_in_sql_as_it_is(spark: "SparkSession", text: str) -> None:
-    row = spark.range(1).selectExpr(f"{_literal(text)} AS text").first()
+def test_sql_literal_preserves_text(spark: "SparkSession", text: str) -> None:
+    row = spark.range(1).selectExpr(f"{literal(text)} AS text").first()
     assert row is not None
     assert row.text == text

@@ -1,4 +1,4 @@
-"""A day's numbers are held against limits; every breach is named, and the pages need no network."""
+"""A day's statistics are compared with limits; every failure is named, and the pages need no network."""
 
 import re
 from datetime import datetime, timedelta
@@ -40,9 +40,9 @@ def good(spark: "SparkSession") -> dict[str, Any]:
 
 
 @pytest.mark.spark
-def test_the_profile_counts(good: dict[str, Any]) -> None:
-    wanted = {"events": 7, "sessions": 2, "buyers": 1, "kind_item_view": 6, "kind_purchase": 1, "largest_price": 9.5}
-    assert {name: good[name] for name in wanted} == wanted
+def test_profile_counts_events_sessions_and_buyers(good: dict[str, Any]) -> None:
+    expected = {"events": 7, "sessions": 2, "buyers": 1, "kind_item_view": 6, "kind_purchase": 1, "largest_price": 9.5}
+    assert {name: good[name] for name in expected} == expected
     assert good["duplicate_share"] == pytest.approx(2 / 9, abs=1e-6)
     assert good["columns"] == SCHEMA
 
@@ -65,32 +65,32 @@ PLANTED = [
 
 @pytest.mark.spark
 @pytest.mark.parametrize(("number", "planted"), PLANTED)
-def test_each_fault_shows_in_its_own_number(spark: "SparkSession", number: str, planted: dict[str, Any]) -> None:
-    found = table(profile(frame(spark, *(event(n) for n in range(4)), event(9, **planted)), COUNTS))
-    assert found[number] == 1
+def test_each_fault_changes_its_own_statistic(spark: "SparkSession", number: str, planted: dict[str, Any]) -> None:
+    statistics = table(profile(frame(spark, *(event(n) for n in range(4)), event(9, **planted)), COUNTS))
+    assert statistics[number] == 1
     limits = {e.column: e for e in expectations([], Limits())}
-    assert limits[number].most == 0
+    assert limits[number].maximum == 0
 
 
-def test_a_column_more_or_less_shows(good: dict[str, Any]) -> None:
+def test_extra_and_missing_columns_are_counted(good: dict[str, Any]) -> None:
     columns = {**SCHEMA, "user_ipaddress": "string", "price": "string"}
-    found = table(good | {"columns": columns})
-    assert (found["unexpected_columns"], found["missing_columns"]) == (1, 1)
+    statistics = table(good | {"columns": columns})
+    assert (statistics["unexpected_columns"], statistics["missing_columns"]) == (1, 1)
 
 
-def test_a_good_day_passes_and_a_broken_one_says_why(good: dict[str, Any], tmp_path: Path) -> None:
+def test_good_day_passes_and_broken_day_names_each_failure(good: dict[str, Any], tmp_path: Path) -> None:
     limits = Limits(max_duplicate_share=0.5)
     assert check(good, [], limits, DAY, tmp_path / "good").passed
     broken = check(good | {"personal_values": 3}, [{"events": 100}, {"events": 40}], limits, DAY, tmp_path / "broken")
     assert [outcome.name for outcome in broken.failed] == ["events", "personal_values"]
     assert "events is 7, expected at least 35" in broken.sentence()
-    assert "no data" in broken.sentence()
+    assert "data is missing" in broken.sentence()
 
 
-def test_the_pages_fetch_nothing_from_elsewhere(good: dict[str, Any], tmp_path: Path) -> None:
+def test_data_docs_load_nothing_from_the_network(good: dict[str, Any], tmp_path: Path) -> None:
     result = check(good, [], Limits(max_duplicate_share=0.5), DAY, tmp_path)
     pages = list(tmp_path.rglob("*.html"))
     assert tmp_path / result.docs in pages
     for page in pages:
-        fetched = re.findall(r"<(?:script|link|img)\b[^>]*(?:src|href)=\"https?://[^\"]*", page.read_text())
-        assert not fetched, page
+        remote = re.findall(r"<(?:script|link|img)\b[^>]*(?:src|href)=\"https?://[^\"]*", page.read_text())
+        assert not remote, page

@@ -1,4 +1,4 @@
-"""Odd nights and mistakes in a site's own files end in one message that says what to do."""
+"""Unusual days and mistakes in a site's files end in one message with the fix."""
 
 from datetime import date
 from importlib import import_module
@@ -19,24 +19,24 @@ KEY = "a key for tests, of at least 32 bytes"
 
 
 def step(name: str, settings: Settings) -> dict[str, Any]:
-    done: dict[str, Any] = import_module(f"leapline.steps.{name}").run(settings, RunContext(SECOND, "t"))
-    return done
+    summary: dict[str, Any] = import_module(f"leapline.steps.{name}").run(settings, RunContext(SECOND, "t"))
+    return summary
 
 
 @pytest.mark.parametrize("setting", ["features", "item_features", "event_mapping"])
 @pytest.mark.parametrize("text", [None, "{", '{"version": 1, "unit": "session", "features": 3}'])
-def test_a_malformed_file_is_named_before_spark_starts(tmp_path: Path, setting: str, text: str | None) -> None:
+def test_malformed_file_is_named_before_spark_starts(tmp_path: Path, setting: str, text: str | None) -> None:
     path = tmp_path / "own.json"
     if text is not None:
         path.write_text(text)
-    # A Spark that would start would fail in another way.
+    # If Spark started, it would fail with another error.
     settings = Settings(home=tmp_path, pseudonym_key=KEY, spark_master="nowhere", **{setting: path})
     with pytest.raises(SpecError, match=r"own\.json") as caught:
         step("extract", settings)
     assert "\n" not in str(caught.value)
 
 
-def test_a_spec_that_asks_for_what_cannot_be(tmp_path: Path) -> None:
+def test_feature_spec_with_a_wrong_value_is_named_by_line_and_field(tmp_path: Path) -> None:
     path = tmp_path / "own.json"
     path.write_text(
         '{"version": 1, "unit": "session", "features": [\n {"name": "n", "op": "count", "pages": ["thanks"]}]}'
@@ -47,14 +47,14 @@ def test_a_spec_that_asks_for_what_cannot_be(tmp_path: Path) -> None:
         step("featurize", Settings(home=tmp_path, features=path))
 
 
-def test_a_landing_folder_without_events(tmp_path: Path) -> None:
+def test_empty_landing_folder_fails(tmp_path: Path) -> None:
     (tmp_path / "landing").mkdir()
     with pytest.raises(NoEventsError, match="2026-03-02"):
         step("extract", Settings(home=tmp_path, pseudonym_key=KEY, training_days=0))
 
 
 @pytest.mark.spark
-def test_nights_without_purchases(tmp_path: Path, spark: Any) -> None:
+def test_days_without_purchases_cannot_train(tmp_path: Path, spark: Any) -> None:
     lake = Lake(tmp_path)
     for day in (FIRST, SECOND):
         shop.open_day(lake, day, 100)
@@ -69,8 +69,8 @@ def test_nights_without_purchases(tmp_path: Path, spark: Any) -> None:
 
 
 @pytest.mark.spark
-def test_one_gigantic_session(tmp_path: Path, spark: Any) -> None:
-    """5,000 events on 2,500 items, as many as the cleaner lets through."""
+def test_longest_allowed_session_is_featurized(tmp_path: Path, spark: Any) -> None:
+    """5,000 events on 2,500 items, the maximum that cleaning keeps."""
     lake = Lake(tmp_path)
     shop.open_day(lake, SECOND, 50)
     path = next(lake.current("events", SECOND).glob("events/*.parquet"))
@@ -82,10 +82,10 @@ def test_one_gigantic_session(tmp_path: Path, spark: Any) -> None:
     )  # fmt: skip
     pd.concat([events, giant]).to_parquet(path, index=False, coerce_timestamps="us")
     step("featurize", Settings(home=tmp_path, training_days=0, examples_per_session=3))
-    made = lake.current("examples", SECOND)
-    rows = pd.read_parquet(made / "examples").query("session == 'giant'").set_index("cut").sort_index()
+    examples = lake.current("examples", SECOND)
+    rows = pd.read_parquet(examples / "examples").query("session == 'giant'").set_index("cut").sort_index()
     assert len(rows) == 3 and rows.index[-1] == 5000
     assert rows["n_item_views"].to_dict() == {cut: float(cut) for cut in rows.index}
     assert rows.loc[5000, "unique_items"] == 2500
-    pairs = pd.read_parquet(made / "items").query("session == 'giant'")
+    pairs = pd.read_parquet(examples / "items").query("session == 'giant'")
     assert len(pairs) == 2500 and (pairs["n_views"] == 2).all()

@@ -1,4 +1,4 @@
-"""The step cleans as the installation's settings say."""
+"""The step follows the installation's settings and checks its input before Spark starts."""
 
 from datetime import date
 from pathlib import Path
@@ -31,7 +31,7 @@ def settings_of(landing: Path, home: Path, **changed: object) -> Settings:
     return Settings.load(home=home, landing=landing, pseudonym_key="k" * 32, spark_shuffle_partitions=2, **changed)
 
 
-def test_a_landing_without_the_day_is_told_before_spark_starts(
+def test_missing_input_fails_before_spark_starts(
     landing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("leapline.steps.extract.spark_session", None)
@@ -41,7 +41,7 @@ def test_a_landing_without_the_day_is_told_before_spark_starts(
         run(settings_of(landing, tmp_path), RunContext(date(2025, 1, 1), "r"))
 
 
-def test_a_site_may_say_how_long_a_session_can_get(spark: "SparkSession", landing: Path, tmp_path: Path) -> None:
+def test_session_length_limit_is_a_setting(spark: "SparkSession", landing: Path, tmp_path: Path) -> None:
     settings = settings_of(landing, tmp_path, max_session_events=10, max_quarantine_share=1.0)
     counts = extract_day(spark, settings, Lake(tmp_path), DAY)
     sizes = spark.read.parquet(str(Lake(tmp_path).current("events", DAY) / "events")).groupBy("session").count()
@@ -49,7 +49,9 @@ def test_a_site_may_say_how_long_a_session_can_get(spark: "SparkSession", landin
     assert max(row["count"] for row in sizes.collect()) == 10
 
 
-def test_a_site_s_own_mapping_is_read_first(spark: "SparkSession", landing: Path, tmp_path: Path) -> None:
+def test_malformed_mapping_fails_before_anything_is_written(
+    spark: "SparkSession", landing: Path, tmp_path: Path
+) -> None:
     mapping = tmp_path / "mapping.json"
     mapping.write_text('{"version": 1, "kindz": []}')
     with pytest.raises(SpecError, match=r"event mapping .*mapping\.json, line 1, field session: found nothing"):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from leapline.events.clean import CleanOptions, clean_landing, release, write_day
+from leapline.events.clean import CleanOptions, cleaned_day, write_day
+from leapline.sources.landing_folder import LandingFolder
 from leapline.synthetic import PLANTED, TRUTH_FOLDER, GeneratorSpec, generate, read_truth
 from tests.events.lines import KEY
 from tests.events.test_clean import uncompressed
@@ -24,9 +25,8 @@ def test_cleaning_keeps_sessions_and_buyers_and_drops_personal_data(spark: "Spar
     landing, lake = tmp_path / "landing", tmp_path / "lake"
     # Without what loses an order on its way: then every cleaned session's fate is its true one.
     generate(landing, GeneratorSpec(start=DAY, days=1, sessions_per_day=400, late_beyond=0, conflicts=0, broken=0.01))
-    day = clean_landing(spark, landing, DAY, CleanOptions(KEY, partitions=2))
-    write_day(day, lake / "events", lake / "quarantine")
-    release(day)
+    with cleaned_day(spark, LandingFolder(landing), DAY, CleanOptions(KEY, partitions=2)) as day:
+        write_day(day, lake / "events", lake / "quarantine")
 
     truth = read_truth(landing / TRUTH_FOLDER, [DAY])
     bought = dict(zip(map(_pseudonym, truth.sessions), truth.bought.tolist(), strict=True))

@@ -122,7 +122,7 @@ class PastRuns:
             (out / "data_docs").mkdir()
             page = f"<html><body><h1>Events of {day}</h1><script>document.title='broken in'</script></body></html>"
             (out / "data_docs" / "index.html").write_text(page)
-            result = {"passed": True, "sentence": "All 3 expectations hold.", "outcomes": outcomes}
+            result = {"passed": True, "sentence": "All 3 expectations are met.", "outcomes": outcomes}
             write_json(out / "result.json", result | {"docs": "data_docs/index.html", "source": "attempt-1"})
 
     def _decide(self, day: date, measured: metrics.Metrics, champion: Rival) -> Verdict:

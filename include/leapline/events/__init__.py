@@ -1,1 +1,1 @@
-"""Snowplow events: generate, import, read, clean."""
+"""Snowplow events: field mapping, cleaning and quarantine."""

@@ -1,19 +1,20 @@
-"""One night's cleaning: every line of the day becomes an event, or is set aside with a reason, and the numbers add up.
+"""Cleaning of one data day: every line becomes an event or is dropped or quarantined with a reason, and counts add up.
 
-    lines --what is wrong with a line?--> kinds, pseudonyms --by event id--> duplicates --by session--> days
-      |                                                                                                   |
-      +-- other days, no consent, robots: counted and left              events | quarantine: kept on disk once
+    lines --damage, time, consent, robots--> kinds, pseudonyms --by event id--> duplicates --by session--> days
+      |                                                                                                    |
+      +-- other days, no consent, robots: counted and dropped            events | quarantine: persisted once
 
-The lines are read once and shuffled twice; nothing runs Python per row.
+The lines are read once and shuffled twice; no Python runs per row.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final, Self
 
+import pyarrow as pa
 from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
@@ -21,10 +22,18 @@ from pyspark.sql import functions as F
 from leapline.events import lines, mapping_sql, pseudonym, sessions
 from leapline.events.constants import with_constants
 from leapline.events.mapping import Mapping, load
-from leapline.events.reconciliation import balance, count, passed_by, refuse_empty, refuse_unbalanced, stays, tally
+from leapline.events.reconciliation import (
+    balance,
+    count_kept,
+    is_kept,
+    reason_counters,
+    require_balance,
+    require_events,
+    source_counters,
+)
 from leapline.events.schema import SCHEMA, looks_personal
 from leapline.settings import Settings
-from leapline.sources.landing_folder import LandedFile, files_of_day, landing_name, read_lines
+from leapline.sources.source import DayWindow, EventSource, Slice
 
 QUARANTINE_SCHEMA: Final[dict[str, str]] = {
     "reason": "string",
@@ -32,19 +41,19 @@ QUARANTINE_SCHEMA: Final[dict[str, str]] = {
     "line_hash": "string",
     "line_bytes": "int",
 }
-"""What is kept of a line that was set aside: enough to find it at the source, nothing that it says."""
+"""The columns of a quarantined line: enough to find it at the source, nothing of its content."""
 
 
 @dataclass(frozen=True)
 class CleanOptions:
-    """How to clean; the settings of the same names say what each means.
+    """How to clean; the settings of the same names document each option.
 
     Args:
         key: the pseudonym key, bytes.
         mapping: the site's event mapping.
         skew: how far an event may lie after its own arrival.
         max_session_events: events of one session that are kept.
-        partitions: partitions of the result, and so the most files that are written.
+        partitions: partitions of the result, and so the maximum number of files.
     """
 
     key: bytes = field(repr=False)
@@ -58,11 +67,11 @@ class CleanOptions:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """The options that an installation's settings ask for.
+        """Return the options of an installation.
 
         Raises:
             SettingsError: no pseudonym key, or a short one.
-            SpecError: the event mapping is wrong.
+            SpecError: the event mapping is malformed.
         """
         return cls(
             key=settings.key_bytes(),
@@ -74,15 +83,14 @@ class CleanOptions:
             partitions=settings.spark_shuffle_partitions,
         )
 
-    def night(self, day: date) -> lines.Night:
-        """The times that a day's night deals with.
+    def window(self, day: date) -> DayWindow:
+        """Return the day's window.
 
-        Sessions are looked back at for an hour at least: Snowplow ends a session after 30 quiet minutes, so whatever
-        was on at midnight shows in it.
+        Sessions are read from at least an hour before the day: Snowplow ends a session after 30 minutes without
+        events, so every session that was active at midnight has an event in that hour.
         """
-        tail = timedelta(hours=self.lookahead_hours)
-        margin = max(tail, timedelta(hours=1))
-        return lines.Night(day, margin, tail, timedelta(days=self.days_late) + margin, self.skew)
+        lookahead = timedelta(hours=self.lookahead_hours)
+        return DayWindow(day, max(lookahead, timedelta(hours=1)), lookahead, self.days_late)
 
 
 @dataclass(frozen=True)
@@ -90,13 +98,13 @@ class CleanDay:
     """A cleaned day.
 
     Args:
-        events: `clean_events.SCHEMA`, sorted by session, ts, event_id in each partition.
-        quarantine: `QUARANTINE_SCHEMA`, one row a line set aside.
-        counts: the balance, ready for JSON, of `day`: `lines = events - added + other_days + sum(excluded) +
-            sum(quarantined)`, where `added` are the rows beyond the first of events about several products. Also
+        events: columns of `schema.SCHEMA`, sorted by session, ts, event_id in each partition.
+        quarantine: columns of `QUARANTINE_SCHEMA`, one row per quarantined line.
+        counts: the reconciled counts of `day`, ready for JSON: `lines = events - added + other_days + sum(excluded) +
+            sum(quarantined)`, where `added` counts the rows beyond the first of events about several products. Also
             `files`, `lookahead_hours`, `late_taken` (events that arrived after the day's look-ahead) and
-            `quarantined_share` (of the lines that are this day's).
-        kept: what both are read from, on the executors' disks.
+            `quarantined_share` (of the lines of this day).
+        kept: the persisted rows from which both frames are read.
     """
 
     events: DataFrame
@@ -105,78 +113,53 @@ class CleanDay:
     kept: DataFrame = field(repr=False)
 
 
-def clean_landing(spark: SparkSession, landing: Path, day: date, options: CleanOptions) -> CleanDay:
-    """`clean_day` of the files in a landing folder that can hold the day's events.
-
-    Raises:
-        InputError: the folder is missing, or a file cannot be read.
-        NoEventsError: no run of that day, or no event in it.
-        BalanceError: the counts do not add up.
-    """
-    return clean_day(spark, landed(landing, day, options), day, options)
-
-
-def landed(landing: Path, day: date, options: CleanOptions) -> list[LandedFile]:
-    """The files in a landing folder that can hold the day's events.
-
-    Raises:
-        InputError: the folder is missing.
-        NoEventsError: no run of that day.
-    """
-    night = options.night(day)
-    return files_of_day(landing, day, night.lookback, night.lookahead, options.days_late)
-
-
-def clean_day(spark: SparkSession, files: Iterable[LandedFile], day: date, options: CleanOptions) -> CleanDay:
-    """Clean one data day; runs the work and keeps the result on the executors' disks until `release`.
+@contextmanager
+def cleaned_day(spark: SparkSession, source: EventSource, day: date, options: CleanOptions) -> Iterator[CleanDay]:
+    """Clean one data day. The result is kept on the executors' disks until the block ends.
 
     Args:
-        files: enriched events, tab-separated, gzip or plain.
-        day: the data day (UTC); the sessions that start on it are kept whole.
+        spark: the session that does the work.
+        source: where the day's lines are.
+        day: the data day (UTC); the sessions that start on it are kept complete.
+        options: how to clean.
 
     Raises:
-        InputError: a file is not what its name says, or is cut short.
-        NoEventsError: no event of the day is left; the error says where the lines went.
+        InputError: the source is missing, or a slice is damaged or cannot be read.
+        NoEventsError: nothing landed for that day, or no event is left; the error contains the reasons.
         BalanceError: the counts do not add up.
     """
-    files, night = list(files), options.night(day)
-    landed, scanned, gathered = Observation(), Observation(), Observation()
-    dated = with_constants(
-        lines.dated(read_lines(spark, files)), {**night.constants(), **pseudonym.padded(options.key)}
-    )
-    other = lines.of_other_nights()
-    near = dated.observe(landed, *passed_by(other)).where(~other)
-    fields = lines.fields_of(near, options.mapping)
-    judged = lines.judged(fields, options.mapping, night, options.consent_required)
-    used = _known(judged.observe(scanned, *tally()).where(stays()), options.mapping)
-    unique = sessions.without_duplicates(used, options.partitions)
-    ordered = sessions.in_sessions(unique, options.max_session_events, options.partitions)
-    kept = _one_row_a_product(ordered.observe(gathered, *tally()).where(stays()))
-    counts: dict[str, Any] = {"day": day.isoformat(), "files": len(files), "lookahead_hours": options.lookahead_hours}
+    window = options.window(day)
+    slices = source.list_day(window).slices
+    at_source, scanned, gathered = Observation(), Observation(), Observation()
+    constants = {**lines.window_constants(window), **pseudonym.padded(options.key)}
+    timed = with_constants(lines.with_times(source.read(spark, slices)), constants)
+    other = lines.belongs_to_other_day()
+    near = timed.observe(at_source, *source_counters(other)).where(~other)
+    fields = lines.split_fields(near, options.mapping)
+    reasoned = lines.with_reason(fields, options.mapping, window, options.skew, options.consent_required)
+    used = _with_kinds(reasoned.observe(scanned, *reason_counters()).where(is_kept()), options.mapping)
+    unique = sessions.mark_duplicates(used, options.partitions)
+    ordered = sessions.mark_out_of_session(unique, options.max_session_events, options.partitions)
+    kept = _one_row_per_product(ordered.observe(gathered, *reason_counters()).where(is_kept()))
+    counts: dict[str, Any] = {"day": day.isoformat(), "files": len(slices), "lookahead_hours": options.lookahead_hours}
     try:
         with _fixed_plan(spark):
             kept.persist(StorageLevel.DISK_ONLY)
-            found = count(kept)
-            counts |= balance(found, landed.get, scanned.get, gathered.get)
-        refuse_unbalanced(counts)
-        refuse_empty(counts)
-    except BaseException:
+            kept_counts = count_kept(kept)
+            counts |= balance(kept_counts, at_source.get, scanned.get, gathered.get)
+        require_balance(counts)
+        require_events(counts)
+        yield CleanDay(kept.where("reason IS NULL").select(*_clean_columns()), _quarantine(kept, slices), counts, kept)
+    finally:
         kept.unpersist()
-        raise
-    return CleanDay(kept.where("reason IS NULL").select(*_clean_columns()), _quarantine(kept), counts, kept)
-
-
-def release(clean: CleanDay) -> None:
-    """Free the disk that a cleaned day takes on the executors; its events can no longer be read."""
-    clean.kept.unpersist()
 
 
 def write_day(clean: CleanDay, events: Path, quarantine: Path) -> None:
-    """Write a cleaned day as parquet into two folders; at most one file a partition, the same rows in the same order
-    every time.
+    """Write a cleaned day as Parquet into two folders; at most one file per partition, always the same rows in the
+    same order.
 
     Raises:
-        InputError: a source file vanished meanwhile.
+        InputError: a source file was removed meanwhile.
     """
     clean.events.write.mode("overwrite").parquet(str(events))
     clean.quarantine.write.mode("overwrite").parquet(str(quarantine))
@@ -184,7 +167,7 @@ def write_day(clean: CleanDay, events: Path, quarantine: Path) -> None:
 
 @contextmanager
 def _fixed_plan(spark: SparkSession) -> Iterator[None]:
-    """Plan once: a plan that is adapted underway drops the counters of the stages that it finds empty."""
+    """Plan once: adaptive execution drops the counters of stages that turn out to be empty."""
     name = "spark.sql.adaptive.enabled"
     before = spark.conf.get(name)
     spark.conf.set(name, "false")
@@ -194,17 +177,17 @@ def _fixed_plan(spark: SparkSession) -> Iterator[None]:
         spark.conf.set(name, str(before))
 
 
-def _known(used: DataFrame, site: Mapping) -> DataFrame:
-    """Kinds and pseudonyms for the lines that are still in; the columns that go through the shuffles."""
-    found = mapping_sql.with_kinds(used, site)
+def _with_kinds(used: DataFrame, mapping: Mapping) -> DataFrame:
+    """Add kinds and pseudonyms to the remaining lines; select the columns that go through the shuffles."""
+    mapped = mapping_sql.with_kinds(used, mapping)
     personal = F.col("reason").isNull() & F.expr(looks_personal("texts"))
-    reason = F.when(personal, lines.in_its_night(F.lit("personal_data"))).otherwise(F.col("reason"))
+    reason = F.when(personal, lines.on_the_day(F.lit("personal_data"))).otherwise(F.col("reason"))
     texts = F.concat_ws(" ", "item", "category", F.to_json("more"), "dvce_type", "refr_medium")
-    return found.withColumn("texts", texts).select(
+    return mapped.withColumn("texts", texts).select(
         reason.alias("reason"),
-        "file", "line_hash", "line_bytes", "event_id", "event_fingerprint",
-        pseudonym.pseudonym(F.concat_ws(":", *site.session)).alias("session"),
-        pseudonym.pseudonym(F.concat_ws(":", *site.visitor)).alias("visitor"),
+        "slice", "line_hash", "line_bytes", "event_id", "event_fingerprint",
+        pseudonym.pseudonym(F.concat_ws(":", *mapping.session)).alias("session"),
+        pseudonym.pseudonym(F.concat_ws(":", *mapping.visitor)).alias("visitor"),
         "ts", "collector_ts", "part", "after_tail",
         "kind", "page", "item", "category", "price", "quantity", "more",
         F.col("dvce_type").alias("device"),
@@ -213,8 +196,8 @@ def _known(used: DataFrame, site: Mapping) -> DataFrame:
     )  # fmt: skip
 
 
-def _one_row_a_product(events: DataFrame) -> DataFrame:
-    """An event about several products becomes one row each, `<event id>:<n>` from the second on; kept in order."""
+def _one_row_per_product(events: DataFrame) -> DataFrame:
+    """Expand an event about several products to one row each, `<event id>:<n>` from the second on; order is kept."""
     own = F.struct("kind", "item", "category", "price", "quantity")
     rows = F.when(F.col("reason").isNull() & F.col("more").isNotNull(), F.concat(F.array(own), "more")).otherwise(
         F.array(own)
@@ -222,18 +205,19 @@ def _one_row_a_product(events: DataFrame) -> DataFrame:
     others = [
         c for c in events.columns if c not in {"kind", "item", "category", "price", "quantity", "more", "event_id"}
     ]
-    opened = events.select("event_id", *others, F.posexplode(rows).alias("nth", "row"))
+    expanded = events.select("event_id", *others, F.posexplode(rows).alias("nth", "row"))
     numbered = F.when(F.col("nth") > 0, F.concat_ws(":", "event_id", "nth")).otherwise(F.col("event_id"))
-    return opened.select(numbered.alias("event_id"), *others, "nth", "row.*")
+    return expanded.select(numbered.alias("event_id"), *others, "nth", "row.*")
 
 
 def _clean_columns() -> list[Column]:
-    named = {"session": F.lower(F.hex("session")), "visitor": F.lower(F.hex("visitor"))}
-    return [named.get(name, F.col(name)).cast(type_).alias(name) for name, type_ in SCHEMA.items()]
+    encoded = {"session": F.lower(F.hex("session")), "visitor": F.lower(F.hex("visitor"))}
+    return [encoded.get(name, F.col(name)).cast(type_).alias(name) for name, type_ in SCHEMA.items()]
 
 
-def _quarantine(kept: DataFrame) -> DataFrame:
-    columns = {"file": landing_name(F.col("file"))}
-    return kept.where("reason IS NOT NULL").select(
-        *(columns.get(n, F.col(n)).cast(t).alias(n) for n, t in QUARANTINE_SCHEMA.items())
+def _quarantine(kept: DataFrame, slices: tuple[Slice, ...]) -> DataFrame:
+    names = pa.table({"slice": pa.array(range(len(slices)), pa.int32()), "file": [item.name for item in slices]})
+    named = kept.where("reason IS NOT NULL").join(
+        F.broadcast(kept.sparkSession.createDataFrame(names)), "slice", "left"
     )
+    return named.select(*(F.col(name).cast(type_).alias(name) for name, type_ in QUARANTINE_SCHEMA.items()))

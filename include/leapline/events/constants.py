@@ -1,7 +1,7 @@
-"""What is the same for every line of a night, as columns of a broadcast one-row table rather than as literals.
+"""Values that are the same for every line of a day, as columns of a broadcast one-row table instead of literals.
 
-A literal stands in the plan, in its text in the history server and in the logs, where the pseudonym key must not be;
-and it stands in the code that Spark generates, which the next day would have to generate and compile again.
+A literal would appear in the query plan, in the history server and in the logs, where the pseudonym key must not be.
+It would also be part of the code that Spark generates, so each day would have to generate and compile that code again.
 """
 
 from collections.abc import Mapping
@@ -16,9 +16,10 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def with_constants(frame: DataFrame, values: Mapping[str, bytes | datetime | str]) -> DataFrame:
-    """The frame with a column more for each value, the same in every row.
+    """Add one column per value, the same in every row.
 
     Args:
+        frame: any rows.
         values: column name to bytes (binary), an aware datetime (timestamp) or text (string).
     """
     table = pa.table({name: [_micros(v) if isinstance(v, datetime) else v] for name, v in values.items()})

@@ -1,7 +1,6 @@
-"""From lines to fields, and what is wrong with a line."""
+"""Splitting lines into fields, and the reasons why a line is not used."""
 
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from pyspark.sql import Column, DataFrame
@@ -10,94 +9,87 @@ from pyspark.sql import functions as F
 from leapline.events import mapping_sql
 from leapline.events.mapping import Mapping
 from leapline.snowplow.enriched import FIELDS
-from leapline.sources.landing_folder import enriched_on
+from leapline.sources.source import DayWindow
 
 WIDTH: Final = len(FIELDS)
 MAX_LINE_BYTES: Final = 2**20
-"""Longer than any tracker sends (collectors stop at a megabyte)."""
+"""Longer than anything a tracker sends (collectors stop at a megabyte)."""
 
-ALWAYS: Final = ("event_id", "event_fingerprint", "domain_sessionidx", "dvce_type", "refr_medium", "derived_contexts")
+ALWAYS_NEEDED: Final = (
+    "event_id",
+    "event_fingerprint",
+    "domain_sessionidx",
+    "dvce_type",
+    "refr_medium",
+    "derived_contexts",
+)
 _COLLECTOR, _DERIVED = FIELDS.index("collector_tstamp"), FIELDS.index("derived_tstamp")
 _BROKEN_CLOCK: Final = timedelta(days=31)
-"""Older than this on arrival: no setting admits it as merely late."""
-
-
-@dataclass(frozen=True)
-class Night:
-    """The times that a night deals with, all UTC.
-
-    Args:
-        day: the data day.
-        lookback: before the day, to see which sessions were already on.
-        lookahead: past the day's end, to follow the tails of its sessions.
-        grace: how much later than it happened an event may still arrive.
-        skew: how far an event may lie after its own arrival.
-    """
-
-    day: date
-    lookback: timedelta
-    lookahead: timedelta
-    grace: timedelta
-    skew: timedelta
-
-    def constants(self) -> dict[str, datetime | str]:
-        """For `with_constants`: the ends of the night's parts, and the day."""
-        start = datetime.combine(self.day, time(), UTC)
-        end = start + timedelta(days=1)
-        times = {"_from": start - self.lookback, "_start": start, "_rest": start + self.lookahead}
-        return {**times, "_end": end, "_until": end + self.lookahead, "_day": self.day.isoformat()}
-
+"""An event older than this on arrival has a wrong clock; no setting accepts it as merely late."""
 
 BEFORE, HEAD, REST, AFTER = range(4)
-"""Parts of a night: the look-back; of the day, the hours in which tails of the day before may run, and the others;
-the look-ahead."""
+"""Parts of a day's window: the look-back; the hours of the day that the look-ahead of the day before covers; the rest
+of the day; the look-ahead."""
 
 
-def dated(landed: DataFrame) -> DataFrame:
-    """Add when each line's event arrived and happened, told from the line's two ends without splitting all of it.
+def window_constants(window: DayWindow) -> dict[str, datetime | str]:
+    """Return the bounds of the window's parts, and the day, for `with_constants`."""
+    return {
+        "_from": window.start - window.lookback,
+        "_start": window.start,
+        "_rest": window.start + window.lookahead,
+        "_end": window.end,
+        "_until": window.end + window.lookahead,
+        "_day": window.day.isoformat(),
+    }
 
-    A backfill finds the files of the days after its own beside them, in which nearly every line is another night's.
+
+def with_times(raw: DataFrame) -> DataFrame:
+    """Add each event's arrival and event time, read from the line's two ends without splitting all of it.
+
+    A backfill also reads the files of the following days, in which nearly every line belongs to another day.
 
     Args:
-        landed: `line, file` of `read_lines`.
+        raw: columns of `leapline.sources.source.LINE_SCHEMA`.
 
     Returns:
-        Also `collector_ts`, `ts` (when the event happened) and `untimed`, whether one of them cannot be read. Of a
-        line of another width only `collector_ts` is to be relied on.
+        Also `collector_ts`, `ts` (the event's time) and `untimed`, whether one of the two cannot be read. In a line
+        with a wrong number of columns only `collector_ts` is reliable.
     """
     line = F.col("line")
     collector = F.substring_index(F.substring_index(line, "\t", _COLLECTOR + 1), "\t", -1)
     derived = F.substring_index(F.substring_index(line, "\t", _DERIVED - WIDTH), "\t", 1)
-    timed = landed.select("*", _timestamp(collector).alias("collector_ts"), derived.alias("derived"))
+    timed = raw.select("*", _timestamp(collector).alias("collector_ts"), derived.alias("derived"))
     timed = timed.select("*", _timestamp(F.col("derived")).alias("derived_ts"))
     unread = F.col("collector_ts").isNull() | ((F.col("derived") != "") & F.col("derived_ts").isNull())
     ts = F.coalesce("derived_ts", "collector_ts").alias("ts")
     return timed.select("*", ts, unread.alias("untimed")).drop("derived", "derived_ts")
 
 
-def of_other_nights() -> Column:
-    """Whether a line of `dated`, with the night's constants, can be left to another night whatever else it says."""
+def belongs_to_other_day() -> Column:
+    """Whether a line of `with_times`, with the window's constants, is certainly counted by the run of another day."""
     near = F.coalesce((F.col("ts") >= F.col("_from")) & (F.col("ts") < F.col("_until")), F.lit(False))
     return ~near & ~_arrived_on_the_day()
 
 
-def fields_of(dated: DataFrame, mapping: Mapping) -> DataFrame:
-    """Split lines into the columns that are needed, empty as null.
+def split_fields(timed: DataFrame, mapping: Mapping) -> DataFrame:
+    """Split lines into the required columns, empty strings as null.
 
     Args:
-        dated: lines, with when they arrived and happened; what else it has is kept.
+        timed: lines of `with_times`; its other columns are kept.
+        mapping: the site's mapping, which decides which columns are required.
 
     Returns:
-        `line_hash, line_bytes, damage` in place of `line`, and the needed columns as strings. `damage` says why a line
-        cannot be read; its fields are then not to be relied on.
+        `line_hash, line_bytes, damage` in place of `line`, and the required columns as strings. `damage` is the reason
+        why a line cannot be read, null if it can; the fields of a damaged line are not reliable.
     """
-    line, others = F.col("line"), [name for name in dated.columns if name not in {"line", "untimed"}]
-    names = sorted(mapping_sql.columns_of(mapping) | set(ALWAYS))
-    whole = F.when(F.octet_length(line) <= MAX_LINE_BYTES, F.split(line, "\t", -1))
+    line, others = F.col("line"), [name for name in timed.columns if name not in {"line", "untimed"}]
+    names = sorted(mapping_sql.columns_of(mapping) | set(ALWAYS_NEEDED))
+    parts = F.when(F.octet_length(line) <= MAX_LINE_BYTES, F.split(line, "\t", -1))
     hashed = F.lower(F.lpad(F.hex(F.xxhash64(line)), 16, "0"))
-    split = dated.select(
+    split = timed.select(
         *others, "untimed", hashed.alias("line_hash"), F.octet_length(line).alias("line_bytes"),
-        _unreadable(line).alias("bytes"), whole.alias("f"),
+        _byte_damage(line).alias("bytes"), parts.alias("f"),
     )  # fmt: skip
     form = F.coalesce("bytes", F.when(F.size("f") != WIDTH, F.lit("width")))
     columns = (F.nullif(F.get("f", F.lit(FIELDS.index(name))), F.lit("")).alias(name) for name in names)
@@ -105,40 +97,45 @@ def fields_of(dated: DataFrame, mapping: Mapping) -> DataFrame:
     return fields.select("*", _damage().alias("damage")).drop("form", "untimed")
 
 
-def judged(fields: DataFrame, mapping: Mapping, night: Night, consent_required: bool) -> DataFrame:
-    """Add why a line is not used.
+def with_reason(
+    fields: DataFrame, mapping: Mapping, window: DayWindow, skew: timedelta, consent_required: bool
+) -> DataFrame:
+    """Add the reason why a line is not used.
 
-    What has no usable time of its own counts for the day on which it arrived, so that it is set aside in one night
-    only.
+    A line without a usable event time counts for the day on which it arrived, so that exactly one day quarantines it.
 
     Args:
-        fields: `fields_of`, with the night's constants.
+        fields: lines of `split_fields`, with the window's constants.
+        mapping: the site's mapping.
+        window: the day and its margins.
+        skew: how far an event may lie after its own arrival.
+        consent_required: whether events without consent are excluded.
 
     Returns:
-        `reason`, null for the events of the day and its margins; `part` of the night; `after_tail`, whether it arrived
-        when the day's tails were over; `entities` of `contexts`.
+        Also `reason`, null for the events of the day and its margins; `part` of the window; `after_tail`, whether the
+        event arrived after the look-ahead; `entities` of `contexts`.
     """
     usable = F.col("damage").isNull() & F.col("part").isNotNull()
-    found = mapping_sql.entities(F.when(usable, F.col("contexts")), mapping_sql.entity_fields(mapping))
+    entities = mapping_sql.entities(F.when(usable, F.col("contexts")), mapping_sql.entity_fields(mapping))
     robots = F.when(usable & mapping_sql.may_have_entity("derived_contexts", mapping.bot), F.col("derived_contexts"))
     timed = fields.withColumns({"part": _part(), "after_tail": F.col("collector_ts") >= F.col("_until")}).withColumns(
         {
-            "entities": found,
+            "entities": entities,
             "derived": mapping_sql.entities(robots, [mapping.bot.field]),
-            "untimely": F.coalesce("damage", _untimely(night)),
+            "untimely": F.coalesce("damage", _untimely(window, skew)),
         }
     )
     unwanted = _unwanted(mapping, consent_required)
     reason = (
         F.when(F.col("untimely").isNotNull(), F.when(_arrived_on_the_day(), F.col("untimely")).otherwise("other_day"))
         .when(F.col("part").isNull(), F.lit("other_day"))
-        .when(unwanted.isNotNull(), in_its_night(unwanted))
+        .when(unwanted.isNotNull(), on_the_day(unwanted))
     )
     return timed.withColumn("reason", reason).drop("derived", "untimely", "damage")
 
 
-def in_its_night(reason: Column) -> Column:
-    """The reason for what happened on the day; what happened in its margins, another night counts."""
+def on_the_day(reason: Column) -> Column:
+    """Return the reason for events of the day itself; events in its margins are counted by another day's run."""
     return F.when(F.col("part").isin(HEAD, REST), reason).otherwise("other_day")
 
 
@@ -153,7 +150,7 @@ def _part() -> Column:
     )
 
 
-def _unreadable(line: Column) -> Column:
+def _byte_damage(line: Column) -> Column:
     return (
         F.when(F.octet_length(line) > MAX_LINE_BYTES, F.lit("too_long"))
         .when(~F.is_valid_utf8(line), F.lit("not_utf8"))
@@ -162,7 +159,7 @@ def _unreadable(line: Column) -> Column:
 
 
 def _timestamp(text: Column) -> Column:
-    """Snowplow's `yyyy-MM-dd HH:mm:ss[.S...]` without a zone, which is UTC; null for anything else."""
+    """Parse Snowplow's `yyyy-MM-dd HH:mm:ss[.S...]`, which has no zone and means UTC; null for anything else."""
     return F.concat(text, F.lit("Z")).try_cast("timestamp")
 
 
@@ -177,16 +174,16 @@ def _damage() -> Column:
 def _arrived_on_the_day() -> Column:
     at = F.col("collector_ts")
     collected = (at >= F.col("_start")) & (at < F.col("_end"))
-    return F.coalesce(collected, enriched_on(F.col("file")) == F.col("_day"), F.lit(False))
+    return F.coalesce(collected, F.col("landed_on") == F.col("_day").cast("date"), F.lit(False))
 
 
-def _untimely(night: Night) -> Column:
-    """Why an event's time cannot be right, or is too long ago."""
+def _untimely(window: DayWindow, skew: timedelta) -> Column:
+    """Return the reason why an event's time cannot be right, or is too long ago."""
     lag = F.unix_micros("collector_ts") - F.unix_micros("ts")
     return (
-        F.when(lag < -_micros(night.skew), F.lit("clock_skew"))
+        F.when(lag < -_micros(skew), F.lit("clock_skew"))
         .when(lag > _micros(_BROKEN_CLOCK), F.lit("clock_skew"))
-        .when(lag > _micros(night.grace), F.lit("late"))
+        .when(lag > _micros(window.grace), F.lit("late"))
     )
 
 

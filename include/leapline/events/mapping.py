@@ -1,10 +1,10 @@
-"""From a site's Snowplow dialects to Leapline's event kinds: a declarative mapping in JSON.
+"""The event mapping: a declarative JSON file that maps a site's Snowplow events to Leapline's event kinds.
 
-`mapping.json` beside this file knows Snowplow's own dialects; a site puts its paths and schemas into a copy and names
-it in LEAPLINE_EVENT_MAPPING. A shop that sends page views alone, say, turns those of its item pages into item views
-by a rule before "page view" with `"item": {"column": "page_urlpath", "pattern": "^/p/(\\w+)"}`. Rules are tried in
-order and the first that fits decides. A value (`item`, `category`, `price`, `quantity`, or a condition's left side)
-comes from one of
+`mapping.json` in this package covers Snowplow's own trackers and plugins. A site copies it, adds its paths and schemas
+and sets LEAPLINE_EVENT_MAPPING to the copy. A shop that only sends page views, for example, maps its item pages to item
+views with a rule before "page view" that has `"item": {"column": "page_urlpath", "pattern": "^/p/(\\w+)"}`. Rules are
+tried in order; the first match decides. A value (`item`, `category`, `price`, `quantity`, or a condition's left side)
+is one of
 
     "ti_sku"                                              a column of the enriched event
     {"column": "page_urlpath", "pattern": "^/p/(\\\\w+)"}    the first group of a pattern in a column
@@ -66,7 +66,7 @@ class _Model(BaseModel):
 
 
 class FromColumn(_Model):
-    """The first group of a pattern in a column; null where it is not found."""
+    """The first group of a pattern in a column; null where the pattern does not match."""
 
     column: ColumnName
     pattern: Annotated[str, AfterValidator(_pattern_with_group)]
@@ -88,9 +88,9 @@ class FromEntity(_Model):
 def _form_of_source(value: Any) -> str | None:
     if isinstance(value, str):
         return "its name"
-    known = {"column": FromColumn, "event": FromEvent, "entity": FromEntity}
-    said = value if isinstance(value, dict) else {name: 1 for name in known if isinstance(value, known[name])}
-    return next((f"from {name}" for name in known if name in said), None)
+    forms = {"column": FromColumn, "event": FromEvent, "entity": FromEntity}
+    keys = value if isinstance(value, dict) else {name: 1 for name in forms if isinstance(value, forms[name])}
+    return next((f"from {name}" for name in forms if name in keys), None)
 
 
 Source = Annotated[
@@ -107,7 +107,7 @@ Source = Annotated[
 
 
 class Matches(_Model):
-    """A pattern to be found."""
+    """A pattern that must match somewhere in the text."""
 
     pattern: Pattern
 
@@ -126,10 +126,10 @@ class Condition(_Model):
 
 
 class Products(_Model):
-    """The entities in `contexts` that name the items of an event, and their fields.
+    """The entities in `contexts` that describe the products of an event, and their fields.
 
-    An event about several products becomes one row each. Where `kind` is given, the rows of the products have that
-    kind and come in addition to the event's own row, as the items of an order do.
+    An event about several products becomes one row per product. With `kind`, the products' rows have that kind and are
+    added to the event's own row, like the items of an order.
     """
 
     entity: EntityName
@@ -141,7 +141,7 @@ class Products(_Model):
 
 
 class Rule(_Model):
-    """Events that meet all conditions are of this kind."""
+    """The kind of the events that meet all conditions, and where their values come from."""
 
     name: str
     when: list[Condition] = Field(min_length=1)
@@ -154,22 +154,22 @@ class Rule(_Model):
     products: Products | None = None
 
     @model_validator(mode="after")
-    def _one_way_to_name_items(self) -> Self:
+    def _reject_two_sources_of_items(self) -> Self:
         values = (self.item, self.category, self.quantity)
         if self.products and (any(values) or (self.price and not self.products.kind)):
-            raise ValueError("products already say item, category, price and quantity")
+            raise ValueError("products already define item, category, price and quantity")
         return self
 
 
 class Page(_Model):
-    """Pages whose path matches are of this kind."""
+    """The kind of the pages whose path matches."""
 
     path: Pattern
     page: PageKind
 
 
 class EntityTest(_Model):
-    """An entity with one of some values in a field."""
+    """A test for an entity that has one of some values in a field."""
 
     entity: EntityName
     field: FieldName
@@ -177,17 +177,17 @@ class EntityTest(_Model):
 
 
 class Mapping(_Model):
-    """A site's whole mapping; frozen, unknown keys refused.
+    """A site's complete mapping; frozen, unknown keys are rejected.
 
     Args:
-        session: columns that together identify a session; an event without one of them belongs to none.
-        visitor: the same for a visitor.
+        session: columns that together identify a session; an event without one of them belongs to no session.
+        visitor: columns that together identify a visitor.
         internal: column to values that mark the shop's own traffic.
-        consent: the entity in `contexts` that says that the visitor agreed.
-        bot: the entity in `derived_contexts` that says that the visitor is a robot.
-        bot_columns: column to values that say the same.
-        pages: page kinds by path, for page views and for item views; the first that matches, else `other`.
-        rules: kinds of events; the first that fits, else `other`.
+        consent: the entity in `contexts` that records the visitor's consent.
+        bot: the entity in `derived_contexts` that marks a robot.
+        bot_columns: column to values that mark a robot.
+        pages: page kinds by path, for page views and item views; the first match, else `other`.
+        rules: kinds of events; the first match, else `other`.
     """
 
     version: Literal[1]
@@ -202,10 +202,10 @@ class Mapping(_Model):
 
 
 def load(path: Path | None = None) -> Mapping:
-    """Read a mapping, Leapline's own if no path is given.
+    """Read a mapping, the one that is shipped if no path is given.
 
     Raises:
-        SpecError: the file is missing, not JSON, or a field is wrong; line and field are named.
+        SpecError: the file is missing, not JSON, or a field is wrong; the error names line and field.
     """
     path = path or DEFAULT
     try:
@@ -220,12 +220,12 @@ def load(path: Path | None = None) -> Mapping:
 
 
 def _explained(path: Path, text: str, exc: ValidationError) -> SpecError:
-    """The first fault, with its line and field."""
+    """Return the error for the first wrong field, with its line."""
     first = exc.errors(include_url=False)[0]
     place = [part for part in first["loc"] if isinstance(part, int) or part.isidentifier()]
     where = f"{path}, line {line_of(text, place)}, field {_named(place)}"
-    found, expected = in_words(first, "a mapping", 80)
-    return _spec_error(where, found, expected.removeprefix("Value error, "))
+    value, expected = in_words(first, "a mapping", 80)
+    return _spec_error(where, value, expected.removeprefix("Value error, "))
 
 
 def _spec_error(where: Path | str, found: str, expected: str) -> SpecError:
@@ -233,11 +233,11 @@ def _spec_error(where: Path | str, found: str, expected: str) -> SpecError:
         f"event mapping {where}",
         found=found,
         expected=expected,
-        fix="Correct it, or unset LEAPLINE_EVENT_MAPPING to use Leapline's own.",
+        fix="Correct it, or unset LEAPLINE_EVENT_MAPPING to use the mapping that is shipped.",
     )
 
 
 def _named(place: list[int | str]) -> str:
-    """`rules[3].kind`; pydantic's own names of alternatives (`from column`) are left out before."""
+    """Return the path of a field, such as `rules[3].kind`. The caller removes pydantic's names of alternatives."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
     return "".join(parts).removeprefix(".") or "at the top"

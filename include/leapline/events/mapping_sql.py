@@ -1,4 +1,4 @@
-"""The mapping, compiled to Spark's columns and SQL."""
+"""Compilation of the event mapping to Spark columns and SQL."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import reduce
@@ -27,7 +27,7 @@ _WITH_PAGE: Final = ("page_view", "item_view")
 
 
 def columns_of(mapping: Mapping) -> set[str]:
-    """The columns of the enriched event that a mapping reads; the JSON ones where it looks into them."""
+    """Return the columns of the enriched event that a mapping reads, including the JSON columns it looks into."""
     sources = list(_sources(mapping))
     named = {s if isinstance(s, str) else s.column for s in sources if isinstance(s, str | FromColumn)}
     named |= {*mapping.session, *mapping.visitor, *mapping.internal, *mapping.bot_columns, "page_urlpath"}
@@ -35,7 +35,7 @@ def columns_of(mapping: Mapping) -> set[str]:
 
 
 def entities(contexts: Column, fields: list[str]) -> Column:
-    """The entities of a JSON column, null where there is none.
+    """Parse the entities of a JSON column; null where there is none.
 
     Returns:
         `array<struct<schema:string, data:struct<each field:string>>>`.
@@ -46,21 +46,21 @@ def entities(contexts: Column, fields: list[str]) -> Column:
 
 
 def entity_fields(mapping: Mapping) -> list[str]:
-    """The fields of entities in `contexts` that a mapping reads."""
+    """Return the fields of entities in `contexts` that a mapping reads."""
     named = {mapping.consent.field} | {s.field for s in _sources(mapping) if isinstance(s, FromEntity)}
     for products in (r.products for r in mapping.rules if r.products):
         named |= {products.item, products.category, products.price, products.quantity}
     return sorted(named)
 
 
-def has_entity(found: Column, test: EntityTest) -> Column:
-    """Whether there is an entity as the test wants it; false where nothing is known."""
-    fits = F.exists(found, lambda e: _is(e, test.entity) & e["data"][test.field].isin(*test.values))
+def has_entity(parsed: Column, test: EntityTest) -> Column:
+    """Whether one of the parsed entities passes the test; false for null."""
+    fits = F.exists(parsed, lambda e: _is(e, test.entity) & e["data"][test.field].isin(*test.values))
     return F.coalesce(fits, F.lit(False))
 
 
 def may_have_entity(column: str, test: EntityTest) -> Column:
-    """Whether a JSON column's text can hold such an entity at all; spares most lines the parsing."""
+    """Whether a JSON column's text can contain such an entity at all, so that most lines need no parsing."""
     texts = (F.col(column).contains(value) for value in test.values)
     return F.col(column).contains(test.entity) & reduce(lambda a, b: a | b, texts)
 
@@ -74,20 +74,20 @@ def any_of(tests: dict[str, list[str]]) -> Column:
 def with_kinds(frame: DataFrame, mapping: Mapping) -> DataFrame:
     """Add `kind, page, item, category, price, quantity`, and `more`: the rows of an event's further products.
 
-    Needs the columns of `columns_of` and, parsed, `entities`.
+    Requires the columns of `columns_of` and the parsed `entities`.
     """
-    # As SQL text: of Spark's column objects a mapping takes thousands, each a call to the JVM.
+    # SQL text instead of column objects: a mapping needs thousands of them, and each is a call to the JVM.
     rules = mapping.rules
-    kind = f"coalesce({_by_rule(rules, lambda r: r.kind, _literal)}, 'other') AS kind"
+    kind = f"coalesce({_by_rule(rules, lambda r: r.kind, literal)}, 'other') AS kind"
     products = f"{_by_rule(rules, _listed, _products, f'array<{PRODUCT}>')} AS products"
     page = f"CASE WHEN kind IN ({_literals(_WITH_PAGE)}) THEN {_page(mapping)} END AS page"
     own = f"{_by_rule(rules, _own_sources, _own, PRODUCT)} AS own"
     more = f"CAST({_more(rules)} AS array<{_MORE}>) AS more"
-    found = frame.selectExpr("*", f"{_event_data(mapping)} AS event_data")
-    found = found.selectExpr("*", f"{_first_that_fits(rules)} AS rule")
-    found = found.selectExpr("*", kind, products).selectExpr("*", page, own, more)
+    mapped = frame.selectExpr("*", f"{_event_data(mapping)} AS event_data")
+    mapped = mapped.selectExpr("*", f"{_first_match(rules)} AS rule")
+    mapped = mapped.selectExpr("*", kind, products).selectExpr("*", page, own, more)
     values = (f"own.{name} AS {name}" for name in ("item", "category", "price", "quantity"))
-    return found.selectExpr("*", *values).drop("own", "products", "event_data", "rule")
+    return mapped.selectExpr("*", *values).drop("own", "products", "event_data", "rule")
 
 
 def _sources(mapping: Mapping) -> Iterator[Source]:
@@ -110,7 +110,7 @@ def _value(source: Source | None) -> str:
         case None:
             return _NOTHING
         case FromColumn(column=name, pattern=pattern):
-            return f"nullif(regexp_extract(`{name}`, {_literal(pattern)}, 1), '')"
+            return f"nullif(regexp_extract(`{name}`, {literal(pattern)}, 1), '')"
         case FromEvent(event=field):
             return f"event_data.`{field}`"
         case FromEntity(entity=name, field=field):
@@ -124,32 +124,32 @@ def _is(entity: Column, name: str) -> Column:
 
 
 def _is_named(name: str) -> str:
-    return f"startswith(e.schema, {_literal(_schemas_of(name))})"
+    return f"startswith(e.schema, {literal(_schemas_of(name))})"
 
 
 def _schemas_of(name: str) -> str:
     return f"iglu:{name}/"
 
 
-def _fits(condition: Condition) -> str:
+def _condition(condition: Condition) -> str:
     value = _value(condition.source)
     if isinstance(condition.is_, Matches):
-        return f"{value} RLIKE {_literal(condition.is_.pattern)}"
+        return f"{value} RLIKE {literal(condition.is_.pattern)}"
     return f"{value} IN ({_literals(condition.is_)})"
 
 
-def _first_that_fits(rules: list[Rule]) -> str:
-    tests = (" AND ".join(map(_fits, rule.when)) for rule in rules)
+def _first_match(rules: list[Rule]) -> str:
+    tests = (" AND ".join(map(_condition, rule.when)) for rule in rules)
     return f"CASE {' '.join(f'WHEN {test} THEN {number}' for number, test in enumerate(tests))} END"
 
 
 def _by_rule(rules: list[Rule], key: Callable[[Rule], Any], value: Callable[[Any], str], type_: str = "string") -> str:
-    """One value a rule, by what the rule says; null for rules that say nothing. Equal ones share a branch."""
+    """Return a CASE over the rules: `value` of each rule's `key`, null without a key. Equal keys share a branch."""
     numbers: dict[Hashable, list[str]] = {}
     for number, rule in enumerate(rules):
-        if (said := key(rule)) is not None:
-            numbers.setdefault(said, []).append(str(number))
-    branches = (f"WHEN rule IN ({', '.join(which)}) THEN {value(said)}" for said, which in numbers.items())
+        if (rule_key := key(rule)) is not None:
+            numbers.setdefault(rule_key, []).append(str(number))
+    branches = (f"WHEN rule IN ({', '.join(which)}) THEN {value(item)}" for item, which in numbers.items())
     return f"CASE {' '.join(branches)} END" if numbers else f"CAST(NULL AS {type_})"
 
 
@@ -157,7 +157,7 @@ _FIRST: Final = "first product"
 
 
 def _own_sources(rule: Rule) -> Hashable:
-    """Where the item, category, price and quantity of an event's own row come from."""
+    """Return the sources of item, category, price and quantity of an event's own row."""
     if rule.products and not rule.products.kind:
         return _FIRST
     sources = (rule.item, rule.category, rule.price, rule.quantity)
@@ -174,8 +174,8 @@ def _listed(rule: Rule) -> Products | None:
 
 def _products(products: Products) -> str:
     names = (products.item, products.category, products.price, products.quantity)
-    found = f"filter(entities, e -> {_is_named(products.entity)})"
-    return f"transform({found}, e -> {_product(*(f'e.data.`{name}`' for name in names))})"
+    matching = f"filter(entities, e -> {_is_named(products.entity)})"
+    return f"transform({matching}, e -> {_product(*(f'e.data.`{name}`' for name in names))})"
 
 
 def _product(item: str, category: str, price: str, quantity: str) -> str:
@@ -192,27 +192,27 @@ def _text(value: str) -> str:
 
 
 def _page(mapping: Mapping) -> str:
-    said = _by_rule(mapping.rules, lambda r: r.page, _literal)
-    pages = ((_literal(page.path), _literal(page.page)) for page in mapping.pages)
+    by_rule = _by_rule(mapping.rules, lambda r: r.page, literal)
+    pages = ((literal(page.path), literal(page.page)) for page in mapping.pages)
     by_path = " ".join(f"WHEN coalesce(page_urlpath, '') RLIKE {path} THEN {page}" for path, page in pages)
-    return f"coalesce({said}, {f'CASE {by_path} END' if by_path else _NOTHING}, 'other')"
+    return f"coalesce({by_rule}, {f'CASE {by_path} END' if by_path else _NOTHING}, 'other')"
 
 
 def _more(rules: list[Rule]) -> str:
-    """Rows beyond an event's own, null where there are none."""
+    """Return SQL for the rows of further products, null where there are none."""
     own_rows = _by_rule(rules, lambda r: None if r.products is None else int(r.products.kind is None), str, "int")
-    kind = f"coalesce({_by_rule(rules, lambda r: r.products and r.products.kind, _literal)}, kind)"
+    kind = f"coalesce({_by_rule(rules, lambda r: r.products and r.products.kind, literal)}, kind)"
     values = ", ".join(f"'{name}', p.{name}" for name in ("item", "category", "price", "quantity"))
     further = f"slice(products, {own_rows} + 1, size(products))"
     rows = f"transform({further}, p -> named_struct('kind', {kind}, {values}))"
     return f"CASE WHEN size(products) > {own_rows} THEN {rows} END"
 
 
-def _literal(text: str) -> str:
-    """A text in SQL. Spark would put its variables in place of `${...}`, even here."""
+def literal(text: str) -> str:
+    """Return a text as an SQL literal. Spark substitutes its variables for `${...}` even inside literals."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("$", "\\u0024")
     return f"'{escaped}'"
 
 
 def _literals(texts: Iterable[str]) -> str:
-    return ", ".join(map(_literal, texts))
+    return ", ".join(map(literal, texts))

@@ -16,6 +16,7 @@ from leapline.modelling.examples import BASELINE, SCORE
 from leapline.records import model_record, verdicts
 from leapline.runtime.spark import spark_session
 from leapline.settings import Settings
+from leapline.sources.factory import source_from
 from leapline.storage import Lake, read_json, write_json
 
 if TYPE_CHECKING:
@@ -53,15 +54,12 @@ def listing(settings: Settings, day: date) -> list[dict[str, Any]]:
 
 def labels_now(spark: "SparkSession", settings: Settings, day: date) -> "pd.Series[int]":
     """Session -> label of a day, from all events that have landed by now."""
-    from leapline.events.clean import CleanOptions, clean_landing, release
+    from leapline.events.clean import CleanOptions, cleaned_day
     from leapline.training.examples import cut_and_label
 
-    clean = clean_landing(spark, settings.landing_dir, day, CleanOptions.of(settings))
-    try:
-        found = cut_and_label(clean.events).select("session", "label").distinct().toPandas()
-    finally:
-        release(clean)
-    return found.set_index("session")["label"]
+    with cleaned_day(spark, source_from(settings), day, CleanOptions.of(settings)) as clean:
+        labels = cut_and_label(clean.events).select("session", "label").distinct().toPandas()
+    return labels.set_index("session")["label"]
 
 
 def row_of(lake: Lake, settings: Settings, day: date, now: "pd.Series[int]") -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Expectations on one day of events."""
+"""Data quality: statistics of one day of events, and expectations on them."""

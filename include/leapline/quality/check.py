@@ -1,4 +1,4 @@
-"""A day's numbers against what is expected of them, by Great Expectations, with its Data Docs beside the run."""
+"""Validation of a day's statistics with Great Expectations, including its Data Docs."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -16,11 +16,11 @@ class Outcome:
     """One expectation's result.
 
     Attributes:
-        name: the number looked at.
+        name: the statistic.
         observed: its value.
-        expected: its limits in words.
-        passed: whether they hold.
-        why: what a breach means; empty if there is none.
+        expected: its limits as text.
+        passed: whether the value is within the limits.
+        why: the meaning of a failure; empty if passed.
     """
 
     name: str
@@ -32,12 +32,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """A day's check.
+    """The result of a day's check.
 
     Attributes:
-        passed: all expectations hold.
-        outcomes: one an expectation.
-        docs: the Data Docs' first page, relative to the run's folder.
+        passed: all expectations are met.
+        outcomes: one per expectation.
+        docs: the index page of the Data Docs, relative to the output folder.
     """
 
     passed: bool
@@ -46,17 +46,17 @@ class CheckResult:
 
     @property
     def failed(self) -> list[Outcome]:
-        """The expectations that do not hold."""
+        """The expectations that are not met."""
         return [outcome for outcome in self.outcomes if not outcome.passed]
 
     def sentence(self) -> str:
         """The result in one line."""
         if self.passed:
-            return f"All {len(self.outcomes)} expectations hold."
+            return f"All {len(self.outcomes)} expectations are met."
         return "; ".join(f"{o.why} ({o.name} is {o.observed:g}, expected {o.expected})" for o in self.failed)
 
     def as_dict(self) -> dict[str, Any]:
-        """For a JSON file."""
+        """Return plain values for a JSON file."""
         return asdict(self) | {"sentence": self.sentence()}
 
 
@@ -66,24 +66,24 @@ def check(
     """Check one day.
 
     Args:
-        profile: the day's numbers (`leapline.quality.profile`).
-        history: the profiles of the days before, any number.
-        limits: what may vary from shop to shop.
-        day: ISO date, for the documents' titles.
-        out: folder; the Data Docs go to `data_docs/` in it.
+        profile: the day's statistics (`leapline.quality.profile`).
+        history: the profiles of any number of earlier days.
+        limits: the limits that an installation can set.
+        day: ISO date, for the titles of the Data Docs.
+        out: folder; the Data Docs are written to `data_docs/` in it.
     """
-    wanted, row = expectations(history, limits), table(profile)
-    held = _validate(wanted, row, day, out / DOCS)
+    expected, row = expectations(history, limits), table(profile)
+    passed = _validate(expected, row, day, out / DOCS)
     outcomes = tuple(
-        Outcome(e.column, row[e.column], _words(e), ok, "" if ok else e.otherwise)
-        for e, ok in zip(wanted, held, strict=True)
+        Outcome(e.column, row[e.column], _limits_text(e), ok, "" if ok else e.meaning)
+        for e, ok in zip(expected, passed, strict=True)
     )
-    return CheckResult(all(held), outcomes, f"{DOCS}/index.html")
+    return CheckResult(all(passed), outcomes, f"{DOCS}/index.html")
 
 
-def _validate(wanted: Sequence[Expectation], row: Mapping[str, float], day: str, docs: Path) -> list[bool]:
-    """Whether each expectation holds; writes the Data Docs."""
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read when the library is imported; it would call home
+def _validate(expected: Sequence[Expectation], row: Mapping[str, float], day: str, docs: Path) -> list[bool]:
+    """Return whether each expectation is met; write the Data Docs."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"  # Read at import; the library would send usage data.
     import great_expectations as gx
     import pandas as pd
 
@@ -99,10 +99,10 @@ def _validate(wanted: Sequence[Expectation], row: Mapping[str, float], day: str,
         "leapline", {"class_name": "SiteBuilder", "store_backend": store, "site_index_builder": index}
     )
     suite = context.suites.add(gx.ExpectationSuite(name=f"events of {day}"))
-    for e in wanted:
+    for e in expected:
         suite.add_expectation(
             gx.expectations.ExpectColumnValuesToBeBetween(
-                column=e.column, min_value=e.least, max_value=e.most, meta={"notes": e.otherwise}
+                column=e.column, min_value=e.minimum, max_value=e.maximum, meta={"notes": e.meaning}
             )
         )
     batch = (
@@ -114,11 +114,11 @@ def _validate(wanted: Sequence[Expectation], row: Mapping[str, float], day: str,
     result = definition.run(batch_parameters={"dataframe": pd.DataFrame([dict(row)])})
     context.build_data_docs()
     make_self_contained(docs)
-    held = {r.expectation_config.kwargs["column"]: bool(r.success) for r in result.results}
-    return [held[e.column] for e in wanted]
+    passed = {r.expectation_config.kwargs["column"]: bool(r.success) for r in result.results}
+    return [passed[e.column] for e in expected]
 
 
-def _words(e: Expectation) -> str:
-    if e.least is None:
-        return f"at most {e.most:g}" if e.most else "none"
-    return f"at least {e.least:g}" if e.most is None else f"{e.least:g} to {e.most:g}"
+def _limits_text(e: Expectation) -> str:
+    if e.minimum is None:
+        return f"at most {e.maximum:g}" if e.maximum else "none"
+    return f"at least {e.minimum:g}" if e.maximum is None else f"{e.minimum:g} to {e.maximum:g}"

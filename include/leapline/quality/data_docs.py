@@ -1,4 +1,4 @@
-"""Data Docs that need no network: what the pages would fetch from elsewhere is taken out, a style sheet put in."""
+"""Data Docs without network access: remote scripts, styles and images are removed, and a style sheet is embedded."""
 
 import re
 from pathlib import Path
@@ -25,7 +25,7 @@ a { color: #2563a8; }
 pre { overflow: auto; }
 """
 
-# Whole elements that live elsewhere; styles of pages that point elsewhere go with them.
+# Elements that load remote resources, and remote URLs inside styles.
 _REMOTE = (
     re.compile(r"<script[^>]*\bsrc=\"https?://[^\"]*\"[^>]*>\s*</script>", re.S),
     re.compile(r"<link\b[^>]*\bhref=\"https?://[^\"]*\"[^>]*/?>", re.S),
@@ -35,7 +35,7 @@ _REMOTE = (
 
 
 def make_self_contained(docs: Path) -> None:
-    """Rewrite every page below a Data Docs folder; the pages' links to the web stay links."""
+    """Rewrite every page below a Data Docs folder; ordinary links are kept."""
     for page in docs.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         for pattern in _REMOTE:

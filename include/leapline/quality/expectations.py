@@ -1,4 +1,4 @@
-"""What is expected of a day's numbers, as plain data: one entry a number, with its limits and what a breach means."""
+"""Expectations on a day's statistics as plain data: each with its limits and the meaning of a failure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from leapline.quality.profile import REQUIRED
 
 @dataclass(frozen=True)
 class Limits:
-    """What may vary from shop to shop.
+    """The limits that an installation can set.
 
     Attributes:
-        min_volume_ratio: share of the median of the days before that a day must reach.
-        max_quarantine_share: share of the lines that may be set aside.
-        max_duplicate_share: share of the lines that may repeat an event.
-        max_price: above it a price is taken for an error.
+        min_volume_ratio: the day's minimum number of events, as a share of the median of the days before.
+        max_quarantine_share: maximum share of quarantined lines.
+        max_duplicate_share: maximum share of lines that repeat an event.
+        max_price: a higher price is treated as an error.
     """
 
     min_volume_ratio: float = 0.5
@@ -28,57 +28,69 @@ class Limits:
 
 @dataclass(frozen=True)
 class Expectation:
-    """One number, its limits (None: none on that side) and the words for a breach."""
+    """A statistic, its limits and the meaning of a failure.
+
+    Attributes:
+        column: the statistic's name in `table`.
+        minimum: the lower limit; None for no limit.
+        maximum: the upper limit; None for no limit.
+        meaning: what a value outside the limits means, a noun phrase.
+    """
 
     column: str
-    least: float | None
-    most: float | None
-    otherwise: str
+    minimum: float | None
+    maximum: float | None
+    meaning: str
 
 
 def expectations(history: Sequence[Mapping[str, Any]], limits: Limits) -> list[Expectation]:
-    """All expectations of a day, given the profiles of the days before; without any, any volume will do."""
+    """Return all expectations of a day.
+
+    Args:
+        history: the profiles of the days before; without any, one event is enough.
+        limits: the limits that an installation can set.
+    """
     before = [float(past["events"]) for past in history]
     floor = max(1.0, median(before) * limits.min_volume_ratio) if before else 1.0
-    none = [
+    never = [
         *((f"null_{name}", f"events without {name}") for name in REQUIRED),
         ("unknown_kinds", "events of an unknown kind"),
-        ("duplicates", "event ids that stand twice after cleaning"),
+        ("duplicates", "event ids that are duplicated after cleaning"),
         ("negative_prices", "prices below zero"),
         ("bad_quantities", "quantities below zero"),
         ("out_of_order", "events later than their own arrival"),
         ("before_day", "events before the day"),
         ("after_tail", "events after the look-ahead"),
-        ("bad_pseudonyms", "session or visitor ids that are no pseudonyms"),
+        ("bad_pseudonyms", "session or visitor ids that are not pseudonyms"),
         ("personal_values", "texts that look like an e-mail or network address"),
-        ("unexpected_columns", "columns that do not belong in clean events"),
+        ("unexpected_columns", "columns that the schema of clean events does not have"),
         ("missing_columns", "columns missing from clean events"),
     ]
     return [
         Expectation("events", floor, None, _volume(before, limits)),
-        Expectation("sessions", 1, None, "no session: no data, which says nothing about the model"),
-        Expectation("kind_item_view", 1, None, "nobody looked at an item: tracking of item views is broken"),
-        Expectation("quarantined_share", 0, limits.max_quarantine_share, "too many lines set aside"),
+        Expectation("sessions", 1, None, "no session: the data is missing, independently of the model"),
+        Expectation("kind_item_view", 1, None, "no item view: the tracking of item views is broken"),
+        Expectation("quarantined_share", 0, limits.max_quarantine_share, "too many quarantined lines"),
         Expectation("duplicate_share", 0, limits.max_duplicate_share, "too many events sent twice"),
-        Expectation("largest_price", 0, limits.max_price, "a price beyond belief"),
-        *(Expectation(column, None, 0, words) for column, words in none),
+        Expectation("largest_price", 0, limits.max_price, "a price above the limit"),
+        *(Expectation(column, None, 0, meaning) for column, meaning in never),
     ]
 
 
 def table(profile: Mapping[str, Any]) -> dict[str, float]:
-    """The profile as one row of numbers, its columns compared with those of clean events."""
-    found: Mapping[str, str] = profile["columns"]
+    """Return the profile as one row of numbers, with its columns compared with the schema of clean events."""
+    columns: Mapping[str, str] = profile["columns"]
     return {
         **{name: float(value) for name, value in profile.items() if name != "columns"},
-        "unexpected_columns": float(len(set(found) - set(SCHEMA))),
-        "missing_columns": float(sum(found.get(name) != type_ for name, type_ in SCHEMA.items())),
+        "unexpected_columns": float(len(set(columns) - set(SCHEMA))),
+        "missing_columns": float(sum(columns.get(name) != type_ for name, type_ in SCHEMA.items())),
     }
 
 
 def _volume(before: Sequence[float], limits: Limits) -> str:
     if not before:
-        return "no events: no data, which says nothing about the model"
+        return "no events: the data is missing, independently of the model"
     return (
         f"less than {limits.min_volume_ratio:.0%} of the median of {len(before)} days before ({median(before):.0f}):"
-        " no data or half of it, which says nothing about the model"
+        " data is missing, independently of the model"
     )

@@ -1,6 +1,6 @@
-"""The numbers that a day's events are judged by, in one pass of Spark over them, and one over their ids.
+"""The statistics of a day's events that the data check uses: one pass of Spark over the events, one over their ids.
 
-Great Expectations looks at this small table, never at the events: its own passes over them would double the night.
+Great Expectations validates this small table, never the events: its own passes over them would double the run time.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 REQUIRED = ("event_id", "session", "visitor", "ts", "collector_ts", "kind")
 TEXTS = ("page", "item", "category", "device", "referrer")
-# Two hashes, 96 bits: that any two of a billion ids share both has odds of one to 10^11.
+# Two hashes, 96 bits: the probability that any two of a billion ids share both is about 1e-11.
 _IDENTITY = "xxhash64(event_id), hash(event_id)"
 
 
@@ -21,7 +21,7 @@ def profile(events: "DataFrame", counts: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         events: clean events.
-        counts: the balance of the day's lines, as cleaning gave it: `day`, `lines`, `quarantined_share`, `excluded`.
+        counts: the balance of the day's lines, from cleaning: `day`, `lines`, `quarantined_share`, `excluded`.
 
     Returns:
         Plain numbers by name: `events`, `sessions`, `visitors` (estimated to about 1 %), `buyers`, `kind_*`, `null_*`,
@@ -39,7 +39,7 @@ def profile(events: "DataFrame", counts: dict[str, Any]) -> dict[str, Any]:
         *(f"coalesce(sum({name}), 0) AS {name}" for name in sums),
     ).first()
     numbers: dict[str, Any] = totals.asDict() if totals else {}
-    # On its own: beside sums, Spark would keep all of them once for each id.
+    # A separate query: together with the sums, Spark would keep all of them for each id.
     ids = events.selectExpr(f"count(DISTINCT {_IDENTITY}) AS ids").first()
     numbers["duplicates"] = numbers["events"] - (ids["ids"] if ids else 0)
     duplicate_lines = counts["excluded"]["duplicate"]
@@ -64,7 +64,7 @@ def _per_session(sums: dict[str, str]) -> list[Any]:
 
 
 def _sums(day: str) -> dict[str, str]:
-    """What is counted, by name: conditions on one event."""
+    """Return the condition on an event per statistic that counts events."""
     texts = f"concat_ws(' ', {', '.join(TEXTS)})"
     midnight = f"TIMESTAMP '{day} 00:00:00'"
     return {

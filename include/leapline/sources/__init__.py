@@ -1,1 +1,1 @@
-"""Where a day's raw events come from."""
+"""Event sources: where a day's raw events are, and how Spark reads them."""

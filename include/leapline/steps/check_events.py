@@ -1,4 +1,4 @@
-"""Great Expectations over the numbers of the day's events; a breach fails the night."""
+"""Check the statistics of the day's events with Great Expectations; an unmet expectation fails the run."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -14,11 +14,11 @@ HISTORY_DAYS = 14
 
 
 def run(settings: Settings, context: RunContext) -> dict[str, Any]:
-    """Check the data day, and the training days whose present events were never checked.
+    """Check the data day, and the training days whose current events were never checked.
 
     Raises:
         NotInLakeError: the day was not extracted.
-        DataCheckError: the data day breaks an expectation. A training day that does is left out of training.
+        DataCheckError: the data day does not meet an expectation. Training days that do not are left out of training.
     """
     lake = Lake(settings.home)
     lake.current("events", context.day)
@@ -29,8 +29,8 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         raise DataCheckError(
             f"events of {context.day}",
             found=result["sentence"],
-            expected="every expectation to hold",
-            fix=f"Open {result['docs']}, mend the source, and run the day again. The champion serves on.",
+            expected="every expectation to be met",
+            fix=f"Open {result['docs']}, fix the source, and run the day again. The current champion keeps serving.",
         )
     return summary
 
@@ -50,7 +50,7 @@ def _check(settings: Settings, lake: Lake, day: date) -> dict[str, Any]:
 
 
 def _is_checked(lake: Lake, day: date) -> bool:
-    """Whether these very events were checked."""
+    """Whether the current attempt of the day's events was checked."""
     if not lake.has("checks", day):
         return False
     return bool(read_json(lake.current("checks", day) / "result.json")["source"] == lake.current("events", day).name)

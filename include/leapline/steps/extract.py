@@ -1,4 +1,4 @@
-"""The day's Snowplow events, cleaned, into the lake; and those days of the training window that are not there yet."""
+"""Clean the data day's Snowplow events into the lake, and the days of the training window that are still missing."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
@@ -11,89 +11,93 @@ from leapline.runtime.context import RunContext
 from leapline.runtime.spark import spark_session
 from leapline.runtime.step import main
 from leapline.settings import Settings
+from leapline.sources.factory import source_from
 from leapline.storage import Lake, write_json
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 DAYS_AT_ONCE: Final = 2
-"""So that one day's plans are made and its stages' last tasks run out while another's lines are read."""
+"""One day's planning and last tasks overlap with the reading of another."""
 
 
 def run(settings: Settings, context: RunContext) -> dict[str, Any]:
-    """Clean the data day, and any earlier day of the window that was never extracted.
+    """Clean the data day, and each earlier day of the training window that was never extracted.
 
     Raises:
-        InputError: the landing folder or a file in it cannot be read.
-        NoEventsError: no events on the data day. An earlier day without events is only noted.
-        QuarantineError: more lines than allowed had to be set aside.
-        SpecError: the site's own mapping or feature spec is malformed; told before anything starts.
+        InputError: the event source or a part of it cannot be read.
+        NoEventsError: no events on the data day. An earlier day without events only gets a note.
+        QuarantineError: more lines than allowed were quarantined.
+        SpecError: the site's mapping or feature spec is malformed; raised before Spark starts.
     """
-    refuse_malformed(settings, context.day)
+    require_valid_input(settings, context.day)
     lake = Lake(settings.home)
     missing = [day for day in training_window(settings, context.day) if not lake.has("events", day)]
     with spark_session(settings, "extract") as spark, ThreadPoolExecutor(DAYS_AT_ONCE) as pool:
 
         def extract(day: date) -> dict[str, Any]:
-            # A session of its own, as a day's work changes settings of the session that it runs in.
+            # One session per day, because cleaning changes settings of its session.
             return extract_day(spark.newSession(), settings, lake, day)
 
-        begun = {day: pool.submit(extract, day) for day in [*missing, context.day]}
+        futures = {day: pool.submit(extract, day) for day in [*missing, context.day]}
         try:
-            return {day.isoformat(): _found(work, noted=day != context.day) for day, work in begun.items()}
+            return {day.isoformat(): _result(future, optional=day != context.day) for day, future in futures.items()}
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
 
 
-def _found(work: "Future[dict[str, Any]]", noted: bool) -> dict[str, Any]:
+def _result(future: "Future[dict[str, Any]]", optional: bool) -> dict[str, Any]:
     try:
-        return work.result()
+        return future.result()
     except NoEventsError as exc:
-        if noted:
+        if optional:
             return {"events": 0, "note": str(exc)}
         raise
 
 
-def refuse_malformed(settings: Settings, day: date) -> None:
-    """Read what the site wrote itself, the event mapping and the feature specs, though later steps use some of it; and
-    see that something has landed."""
-    from leapline.events.clean import CleanOptions, landed
+def require_valid_input(settings: Settings, day: date) -> None:
+    """Read the site's event mapping and feature specs, including those of later steps, and list the day's input."""
+    from leapline.events.clean import CleanOptions
 
     options = CleanOptions.of(settings)
     ExampleConfig.of(settings)
-    landed(settings.landing_dir, day, options)
+    source_from(settings).list_day(options.window(day))
 
 
 def extract_day(spark: "SparkSession", settings: Settings, lake: Lake, day: date) -> dict[str, Any]:
-    """Clean one day and swap events and quarantine in; gives the balance of its lines."""
-    from leapline.events.clean import CleanOptions, clean_landing, release, write_day
+    """Clean one day and commit events and quarantine.
+
+    Returns:
+        The reconciled counts of its lines.
+    """
+    from leapline.events.clean import CleanOptions, cleaned_day, write_day
     from leapline.quality.profile import profile
 
-    clean = clean_landing(spark, settings.landing_dir, day, CleanOptions.of(settings))
-    try:
-        with lake.attempt("quarantine", day) as quarantine, lake.attempt("events", day) as events:
-            write_day(clean, events / "events", quarantine / "lines")
-            write_json(quarantine / "counts.json", clean.counts)
-            write_json(events / "counts.json", clean.counts)
-            written = spark.read.parquet(str(events / "events"))
-            write_json(events / "profile.json", profile(written, clean.counts))
-    finally:
-        release(clean)
-    _refuse_too_many(settings, clean.counts)
+    with (
+        cleaned_day(spark, source_from(settings), day, CleanOptions.of(settings)) as clean,
+        lake.attempt("quarantine", day) as quarantine,
+        lake.attempt("events", day) as events,
+    ):
+        write_day(clean, events / "events", quarantine / "lines")
+        write_json(quarantine / "counts.json", clean.counts)
+        write_json(events / "counts.json", clean.counts)
+        written = spark.read.parquet(str(events / "events"))
+        write_json(events / "profile.json", profile(written, clean.counts))
+    _require_few_quarantined(settings, clean.counts)
     return clean.counts
 
 
-def _refuse_too_many(settings: Settings, counts: dict[str, Any]) -> None:
-    """After the swap, so that the operator finds the lines in the quarantine."""
+def _require_few_quarantined(settings: Settings, counts: dict[str, Any]) -> None:
+    """Raise QuarantineError; called after the commit, so that the operator finds the lines in the quarantine."""
     share = counts["quarantined_share"]
     if share > settings.max_quarantine_share:
         reasons = ", ".join(f"{n} {why}" for why, n in counts["quarantined"].items() if n)
         raise QuarantineError(
             f"lines of {counts['day']}",
-            found=f"{share:.1%} set aside ({reasons})",
+            found=f"{share:.1%} quarantined ({reasons})",
             expected=f"at most {settings.max_quarantine_share:.1%}",
-            fix=f"Look at quarantine/date={counts['day']}, mend the source, or raise LEAPLINE_MAX_QUARANTINE_SHARE.",
+            fix=f"Look at quarantine/date={counts['day']}, fix the source, or raise LEAPLINE_MAX_QUARANTINE_SHARE.",
         )
 
 

@@ -1,0 +1,110 @@
+"""The interface of an event source.
+
+A source knows which parts of its store can hold a data day's events and how Spark reads them. It knows nothing about
+the meaning of an event: the mapping and the cleaning rules are in `leapline.events`. Today folders are read; object
+stores, databases and lake tables implement the same interface, one file each, and pass the same test class
+(`tests/sources/contract.py`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+LINE_SCHEMA: Final = "line string, slice int, landed_on date"
+"""The columns that `EventSource.read` returns."""
+
+
+@dataclass(frozen=True)
+class DayWindow:
+    """The times that matter for one data day, all UTC.
+
+    Args:
+        day: the data day.
+        lookback: how far before the day sessions are read, to recognise those that began on the day before.
+        lookahead: how far past the day's end the tails of its sessions are followed.
+        days_late: days after its own on which an event may still arrive.
+    """
+
+    day: date
+    lookback: timedelta
+    lookahead: timedelta
+    days_late: int
+
+    @property
+    def start(self) -> datetime:
+        """Midnight at the start of the day."""
+        return datetime.combine(self.day, time(), UTC)
+
+    @property
+    def end(self) -> datetime:
+        """Midnight at the end of the day."""
+        return self.start + timedelta(days=1)
+
+    @property
+    def grace(self) -> timedelta:
+        """How much later than it happened an event may still arrive."""
+        return timedelta(days=self.days_late) + self.lookback
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A part of a source that is read as a unit: a file, a time slice of a table, a partition.
+
+    Args:
+        name: its name in messages and in the counts per slice; unique within the source.
+        location: its address in the store: a path, a URI, a predicate.
+        landed_from: the earliest time at which its events can have been enriched, UTC.
+        landed_until: the latest such time; equal to `landed_from` where the name contains an exact time.
+        size: its size in the store, bytes; None if unknown.
+    """
+
+    name: str
+    location: str
+    landed_from: datetime
+    landed_until: datetime
+    size: int | None = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The content of a source for one day.
+
+    Args:
+        slices: the slices that can hold events of the day's sessions, by time and name.
+    """
+
+    slices: tuple[Slice, ...]
+
+
+class EventSource(Protocol):
+    """A store of enriched events."""
+
+    @property
+    def name(self) -> str:
+        """The source's name in messages, such as `landing folder /data/landing`."""
+
+    def list_day(self, window: DayWindow) -> Listing:
+        """List the slices that can hold events of a day's sessions, late arrivals included.
+
+        Called before Spark starts, so it must not need it.
+
+        Raises:
+            InputError: the source does not exist or cannot be read.
+            NoEventsError: it has nothing for that day.
+        """
+
+    def read(self, spark: "SparkSession", slices: Sequence[Slice]) -> "DataFrame":
+        """Return the slices' lines, unchanged.
+
+        Returns:
+            Columns as in `LINE_SCHEMA`: `line` without its line end, `slice` (the slice's index in `slices`) and
+            `landed_on` (the date of the slice's `landed_from`). A source of typed columns returns the columns of the
+            enriched format by name in place of `line`.
+
+        Raises:
+            InputError: a slice cannot be read, or is not what it claims to be.
+        """

@@ -1,0 +1,101 @@
+"""Spark reads local text files, compressed or not, line by line.
+
+Hadoop chooses the decompressor by the file's name, but names are often wrong or have no extension. Therefore the
+content decides here, and a file whose name Spark would misread is read through a link with a suitable name.
+"""
+
+import atexit
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from leapline.errors import InputError
+from leapline.sources.source import LINE_SCHEMA, Slice
+
+_GZIP: Final = b"\x1f\x8b"
+_SAFE_PATH: Final = re.compile(r"[\w/.=+-]+", re.ASCII)
+"""Paths that Spark reads unchanged: no glob characters, nothing that a URI encodes."""
+
+
+def read_text_files(spark: SparkSession, slices: Sequence[Slice]) -> DataFrame:
+    """Return the lines of local files.
+
+    Args:
+        slices: files; `location` is a path.
+
+    Returns:
+        Columns as in `LINE_SCHEMA`.
+
+    Raises:
+        InputError: a file cannot be opened, or its content does not match its name.
+    """
+    links = _Links()
+    paths = {links.readable(item): number for number, item in enumerate(slices) if Path(item.location).stat().st_size}
+    if not paths:
+        return spark.createDataFrame([], LINE_SCHEMA)
+    text = spark.read.option("lineSep", "\n").text([str(path) for path in paths])
+    lines = text.select(_without_return(F.col("value")).alias("line"), F.col("_metadata.file_path").alias("path"))
+    numbers = F.broadcast(_slice_numbers(spark, paths, [item.landed_from.date() for item in slices]))
+    return lines.join(numbers, "path", "left").select("line", "slice", "landed_on")
+
+
+def _slice_numbers(spark: SparkSession, paths: dict[Path, int], dates: list[date]) -> DataFrame:
+    """Return `path, slice, landed_on`. Spark reports a path as `file:/...` or `file:///...`; both are listed."""
+    rows: list[tuple[str, int, Any]] = [
+        (f"{scheme}{path}", number, dates[number]) for path, number in paths.items() for scheme in ("file:", "file://")
+    ]
+    columns = dict(zip(("path", "slice", "landed_on"), map(list, zip(*rows, strict=True)), strict=True))
+    return spark.createDataFrame(pa.table({**columns, "slice": pa.array(columns["slice"], pa.int32())}))
+
+
+def _without_return(line: Column) -> Column:
+    return F.when(line.endswith("\r"), F.left(line, F.length(line) - 1)).otherwise(line)
+
+
+class _Links:
+    """Links with names that Spark reads correctly; removed when the process ends."""
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+        self._count = 0
+
+    def readable(self, item: Slice) -> Path:
+        """Return a path under which Spark reads a file's content."""
+        path = Path(item.location).absolute()
+        is_gzip, named_gzip = _first_bytes(path, 2) == _GZIP, path.suffix == ".gz"
+        if named_gzip and not is_gzip:
+            raise InputError(
+                str(path),
+                found=f"a file named .gz that is not gzip (it starts with {_first_bytes(path, 8)!r})",
+                expected="gzip data, or a name without .gz",
+                fix="Fetch the file again, or rename it if it is plain text.",
+            )
+        fits = named_gzip == is_gzip and _SAFE_PATH.fullmatch(str(path))
+        return path if fits else self._link(path, ".gz" if is_gzip else "")
+
+    def _link(self, path: Path, extension: str) -> Path:
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="leapline-links-"))
+            atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
+        self._count += 1
+        link = self._folder / f"slice-{self._count:06d}{extension}"
+        link.symlink_to(path.resolve())
+        return link
+
+
+def _first_bytes(path: Path, count: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(count)
+    except OSError as exc:
+        raise InputError(
+            str(path), found=str(exc), expected="a file that can be read", fix="Check its permissions."
+        ) from exc
