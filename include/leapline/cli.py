@@ -23,7 +23,7 @@ from leapline.errors import LeaplineError
 from leapline.local.cli import app as local_app
 from leapline.runtime.context import STEP_DESCRIPTIONS, STEPS, RunContext, new_run_id
 from leapline.runtime.step import parse_overrides, perform
-from leapline.settings import PREFIX, Settings
+from leapline.settings import PREFIX, Settings, markdown_page
 from leapline.storage import Lake
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _train(
     set_: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    pairs = [*(set_ or []), *(["search=false"] if fast else [])]
+    pairs = [*(set_ or []), *(["hyperparameter_search=false"] if fast else [])]
     _print(_do("train", RunContext(day.date(), new_run_id()), pairs), as_json)
 
 
@@ -278,8 +278,14 @@ def _entries(content: Any) -> list[dict[str, Any]]:
 
 
 @app.command("settings")
-def show_settings(as_json: AsJson = False) -> None:
-    """Every setting with its value and meaning."""
+def show_settings(
+    as_json: AsJson = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print docs/settings.md, with the defaults.")] = False,
+) -> None:
+    """Show every setting with its value and meaning."""
+    if markdown:
+        print(markdown_page(), end="")
+        return
     settings = Settings.load()
     rows = [
         (f"{PREFIX}{k.upper()}", str(getattr(settings, k)), f.description) for k, f in Settings.model_fields.items()

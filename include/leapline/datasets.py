@@ -46,7 +46,7 @@ DATASETS: Final[tuple[Dataset, ...]] = (
         "extract",
         {
             "lines/": "one row per quarantined line: reason, file, hash and length, never its content",
-            "counts.json": "as in `events`",
+            "counts.json": "as in events",
         },
     ),
     Dataset(
@@ -129,10 +129,10 @@ DATASETS: Final[tuple[Dataset, ...]] = (
         {
             "model.zip": "the published archive",
             "manifest.json": "its manifest",
-            "metrics.json": "as in `evaluations`",
-            "champion.json": "as in `evaluations`",
-            "verdict.json": "as in `probes`",
-            "probe.json": "as in `probes`",
+            "metrics.json": "as in evaluations",
+            "champion.json": "as in evaluations",
+            "verdict.json": "as in probes",
+            "probe.json": "as in probes",
             "publication.json": "image, tag, digest and parent",
             "card.md": "the model card",
             "card.html": "the same as one self-contained page",

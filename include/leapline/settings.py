@@ -1,27 +1,39 @@
 """Every setting, documented once.
 
-Settings come from environment variables (`LEAPLINE_<NAME>`), from a `.env` file, or from arguments in code; the Airflow
-params of a run override them for that run. One frozen object is made at the edge and handed down; nothing below reads
-the environment.
+Settings come from environment variables (`LEAPLINE_<NAME>`), from a `.env` file, or from arguments in code; the params
+of an Airflow run override them for that run. Entry points create one immutable object and pass it down; no other code
+reads the environment.
 """
 
 import os
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from leapline.errors import SettingsError
 from leapline.installation import find_installation
 
 PREFIX = "LEAPLINE_"
+DEPRECATED: Final[Mapping[str, str]] = {
+    "bootstrap_draws": "bootstrap_resamples",
+    "search": "hyperparameter_search",
+}
+"""Former name of a setting -> its name today. Former names still work everywhere, with a warning."""
 
 
 class Settings(BaseSettings):
-    """One installation's settings; immutable, unknown keys refused."""
+    """The settings of an installation; immutable, unknown keys are rejected."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -34,119 +46,128 @@ class Settings(BaseSettings):
     home: Path = Field(
         Path(".leapline"), validate_default=True, description="The lake: events, features, models, reports."
     )
-    landing: Path | None = Field(None, description="Where Snowplow's enriched events land; `<home>/landing` if empty.")
+    landing: Path | None = Field(None, description="Folder with Snowplow's enriched events; `<home>/landing` if empty.")
     pseudonym_key: SecretStr | None = Field(
         None,
-        description="Secret key (32 bytes or more) of the session and visitor pseudonyms; never stored in the lake.",
+        description="Secret key (32 bytes or more) for pseudonyms of sessions and visitors; never stored in the lake.",
     )
 
-    consent_required: bool = Field(True, description="Leave out events without a GDPR consent context.")
-    lookahead_hours: int = Field(3, ge=0, le=24, description="How far past midnight a session's tail is followed.")
-    days_late: int = Field(3, ge=0, le=30, description="How many days after its own an event may still arrive.")
+    consent_required: bool = Field(True, description="Exclude events without a GDPR consent context.")
+    lookahead_hours: int = Field(
+        3, ge=0, le=24, description="How long after midnight the end of a session is still collected, in hours."
+    )
+    days_late: int = Field(3, ge=0, le=30, description="Maximum event lateness, in days.")
     event_mapping: Path | None = Field(
-        None, description="The site's own event mapping (JSON); Leapline's, which knows Snowplow's dialects, if empty."
+        None,
+        description="Event mapping of the site (JSON); the built-in mapping of Snowplow's own events if empty.",
     )
     max_session_events: int = Field(
-        5000, ge=10, le=1_000_000, description="Events of one session that are kept; the rest is set aside."
+        5000, ge=10, le=1_000_000, description="Maximum number of events per session; further events are quarantined."
     )
     max_quarantine_share: float = Field(
-        0.05, ge=0, le=1, description="Share of a day's lines that may be set aside before the night fails."
+        0.05, ge=0, le=1, description="Maximum share of a day's lines that may be quarantined before the run fails."
     )
     min_volume_ratio: float = Field(
-        0.5, ge=0, le=1, description="A day's events must reach this share of the median of the days before."
+        0.5, ge=0, le=1, description="Minimum number of a day's events, as a share of the median of the previous days."
     )
 
     training_days: int = Field(
         7,
         ge=0,
         le=90,
-        description="Days before the data day to train on; 0 trains and judges within the day (first 70 % / rest).",
+        description="Training days before the data day; 0 splits the data day itself (70 % training, then holdout).",
     )
     features: Path | None = Field(
-        None, description="The site's own feature spec (JSON, docs/features.md); the one that is shipped, if empty."
+        None, description="Feature spec of the site (JSON, docs/features.md); the built-in spec if empty."
     )
     item_features: Path | None = Field(
-        None, description="The same for the model of which viewed item is bought: a spec of unit `pair`."
+        None, description="Feature spec of the item model (unit `pair`); the built-in spec if empty."
     )
     examples_per_session: int = Field(
-        2, ge=1, le=20, description="Training examples a session: all before its checkout, and beginnings of it."
+        2,
+        ge=1,
+        le=20,
+        description="Maximum training examples per session: the session up to its checkout, and prefixes of it.",
     )
     pipeline: str = Field(
         "leapline.training.forest:default_pipeline",
         description="`module:function` that returns the Spark ML pipeline to fit.",
     )
-    forest_trees: int = Field(60, ge=1, le=1000, description="Trees in the forest.")
-    forest_depth: int = Field(10, ge=1, le=30, description="Greatest depth of a tree.")
-    forest_min_leaf: int = Field(20, ge=1, description="Fewest examples in a leaf.")
+    forest_trees: int = Field(60, ge=1, le=1000, description="Number of trees in the forest.")
+    forest_depth: int = Field(10, ge=1, le=30, description="Maximum tree depth.")
+    forest_min_leaf: int = Field(20, ge=1, description="Minimum examples per leaf.")
     forest_features: str = Field(
         "onethird",
         pattern=r"^(all|sqrt|log2|onethird|0\.\d+|1\.0|[1-9]\d*)$",
-        description="Features tried at each split: all, sqrt, log2, onethird, a share or a number of them.",
+        description="Features considered per split: all, sqrt, log2, onethird, a share or a number.",
     )
-    search: bool = Field(
-        False, description="Search depth and features per split on the training days; `leapline train --fast` does not."
+    hyperparameter_search: bool = Field(
+        False,
+        description="Search tree depth and features per split on the training days; `leapline train --fast` does not.",
     )
     fit_partitions: int = Field(
-        4, ge=1, le=4096, description="Partitions before `fit`; part of what makes a night reproducible."
+        4, ge=1, le=4096, description="Partitions of the training data; a fixed number keeps models reproducible."
     )
-    seed: int = Field(20150, description="Seed of the forest and of every sample.")
+    seed: int = Field(20150, description="Random seed of the forest and of all samples.")
 
-    roc_auc_threshold: float = Field(0.88, gt=0.5, le=1, description="The gate: the least ROC AUC on the holdout.")
-    min_positives: int = Field(30, ge=1, description="The gate: fewest buyers in the holdout to judge on.")
+    roc_auc_threshold: float = Field(0.88, gt=0.5, le=1, description="Gate: minimum ROC AUC on the holdout.")
+    min_positives: int = Field(30, ge=1, description="Gate: minimum number of buyers in the holdout.")
     max_roc_auc: float = Field(
-        0.999, gt=0.5, le=1, description="The gate: a ROC AUC from here on is taken for a leak of the answer."
+        0.999, gt=0.5, le=1, description="Gate: a ROC AUC at or above this is treated as label leakage."
     )
     min_precision_lift: float = Field(
-        2.0, ge=1, description="The gate: the least average precision, in multiples of the share of buyers."
+        2.0, ge=1, description="Gate: minimum average precision, as a multiple of the prevalence."
     )
     max_calibration_error: float = Field(
-        0.03, gt=0, le=1, description="The gate: mean distance of forecast and share of buyers must stay below this."
+        0.03, gt=0, le=1, description="Gate: maximum expected calibration error (10 bins of equal size)."
     )
-    max_importance: float = Field(
-        0.9, gt=0, le=1, description="The gate: one feature's share of the importance must stay below this."
-    )
+    max_importance: float = Field(0.9, gt=0, le=1, description="Gate: maximum importance of a single feature.")
     min_slice_roc_auc: float = Field(
         0.7,
         ge=0,
         le=1,
-        description="The gate: the least ROC AUC within a device, new or returning, a quarter of the day.",
+        description="Gate: minimum ROC AUC in each slice (device, new or returning visitor, time of day).",
     )
     slice_min_positives: int = Field(
-        20, ge=1, description="The gate: a slice with fewer buyers, or fewer others, is not judged."
+        20, ge=1, description="Gate: slices with fewer positives or negatives are skipped."
     )
     compare_champion: bool = Field(
-        True, description="The gate: score the champion on the same holdout; if it cannot be, the model is refused."
+        True, description="Gate: score the champion on the same holdout; if that fails, the model is refused."
     )
     champion_margin: float = Field(
         0.01,
         ge=0,
         le=0.5,
-        description="The gate: ROC AUC minus the champion's must lie above minus this, interval and all.",
+        description="Gate: non-inferiority margin; lower bound of ROC AUC minus the champion's must exceed -margin.",
     )
     min_baseline_gain: float = Field(
         0.0,
         ge=-1,
         le=1,
-        description="The gate: ROC AUC minus the Markov chains' must lie above this, interval and all.",
+        description="Gate: the lower bound of the ROC AUC difference to the Markov baseline must exceed this.",
     )
-    bootstrap_draws: int = Field(1000, ge=100, le=100_000, description="Draws of visitors for each 95 % interval.")
+    bootstrap_resamples: int = Field(
+        1000, ge=100, le=100_000, description="Bootstrap resamples per confidence interval."
+    )
 
-    promote: bool = Field(True, description="Move the `champion` tag to a model that passed.")
+    promote: bool = Field(True, description="Move the tag `champion` to a model that passed.")
     promote_backfills: bool = Field(
-        False, description="Let a backfill move `champion`, even to a model of an older data day."
+        False, description="Let backfills move `champion`, even to a model of an older data day."
     )
     bundle_format: Literal["protobuf", "json"] = Field(
-        "protobuf", description="Form of the Bundle.ML files inside the archive."
+        "protobuf", description="Encoding of the Bundle.ML files in the archive."
     )
     bundle_writer: Literal["leapline", "mleap"] = Field(
-        "leapline", description="Who writes the bundle; `mleap` needs MLeap's jars on Spark's class path."
+        "leapline", description="Writer of the bundle; `mleap` needs MLeap's jars on Spark's class path."
     )
     probe_rows: int = Field(
         2000, ge=1000, le=1_000_000, description="Holdout rows sent through the image before it is pushed."
     )
-    probe_tolerance: float = Field(1e-9, gt=0, le=1e-6, description="Greatest difference from Spark's probability.")
+    probe_tolerance: float = Field(
+        1e-9, gt=0, le=1e-6, description="Maximum absolute difference from Spark's probability."
+    )
     max_latency_ms: float = Field(
-        10.0, gt=0, description="The probe: 99 of 100 one-row answers must come sooner (milliseconds)."
+        10.0, gt=0, description="Probe: maximum p99 latency of one-row requests, in milliseconds."
     )
 
     registry: str = Field("127.0.0.1:5055", description="OCI registry, host[:port].")
@@ -154,37 +175,39 @@ class Settings(BaseSettings):
 
     alert_connections: str = Field(
         "",
-        description="Airflow connections that alerts go to (types `smtp` and `slackwebhook`), split by commas; "
-        "the task log alone if empty.",
+        description="Airflow connections for alerts (`smtp`, `slackwebhook`), comma-separated; empty: task log only.",
     )
-    alert_mail_to: str = Field("", description="Who gets the alerts that go by mail; addresses split by commas.")
+    alert_mail_to: str = Field("", description="Recipients of alerts by e-mail, separated by commas.")
     stale_champion_days: int = Field(
-        7, ge=1, le=365, description="Alert when the champion's data day is this many days old, or more."
+        7, ge=1, le=365, description="Alert when the champion's data day is at least this many days old."
     )
 
-    tools: Path = Field(Path(".local"), validate_default=True, description="Where `make setup` put its tools.")
+    tools: Path = Field(
+        Path(".local"), validate_default=True, description="Folder of the tools that `make setup` installs."
+    )
 
     spark_master: str = Field(
-        "local[*]", description="Spark master for steps started by hand; Airflow uses `spark_default`."
+        "local[*]",
+        description="Spark master of steps started from the command line; Airflow uses `spark_default`.",
     )
-    spark_driver_memory: str = Field("4g", pattern=r"^\d+[mg]$", description="Heap of the Spark driver.")
+    spark_driver_memory: str = Field("4g", pattern=r"^\d+[mg]$", description="Heap size of the Spark driver.")
     spark_driver_options: str = Field(
         "",
         description="JVM options of the Spark driver; `-XX:TieredStopAtLevel=1` suits days of 100,000 events, "
-        "`-XX:+UseParallelGC` those of millions.",
+        "`-XX:+UseParallelGC` days of millions.",
     )
     spark_shuffle_partitions: int = Field(8, ge=1, description="Partitions after a shuffle.")
 
     @classmethod
     def load(cls, **overrides: Any) -> Self:
-        """Settings from the environment, `.env` and `overrides` (None = not given).
+        """Read the settings from the environment, `.env` and `overrides` (None means not given).
 
         Raises:
             SettingsError: a value is out of range, or a `LEAPLINE_` variable is unknown.
         """
         _refuse_unknown(cls)
         try:
-            return cls(**{k: v for k, v in overrides.items() if v is not None})
+            return cls(**_current_names({k: v for k, v in overrides.items() if v is not None}))
         except ValidationError as exc:
             raise _as_settings_error(cls, exc) from exc
 
@@ -197,9 +220,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read the installation's `.env`; docker compose uses this file too, so other variables are ignored."""
+        """Accept former names, and read only our own keys of the installation's `.env`, which docker compose uses too."""
         env_file = DotEnvSettingsSource(settings_cls, env_file=find_installation().env_file)
-        env_file.env_vars = {k: v for k, v in env_file.env_vars.items() if k.upper().startswith(PREFIX)}
+        for source in (env_settings, env_file):
+            if isinstance(source, EnvSettingsSource):
+                own = {k: v for k, v in source.env_vars.items() if k.upper().startswith(PREFIX)}
+                source.env_vars = _current_names(own, PREFIX.lower())
         return init_settings, env_settings, env_file
 
     @field_validator("home", "landing", "event_mapping", "features", "item_features", "tools")
@@ -240,8 +266,35 @@ class Settings(BaseSettings):
         return raw
 
 
+def _current_names(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the values under the settings' current names; warn about former names.
+
+    Args:
+        values: setting -> value.
+        prefix: what the names start with, in lower case.
+
+    Raises:
+        SettingsError: a setting is given under both names.
+    """
+    renamed = dict(values)
+    for former, current in DEPRECATED.items():
+        key = next((k for k in values if k.lower() == prefix + former), None)
+        if key is None:
+            continue
+        if any(k.lower() == prefix + current for k in values):
+            raise SettingsError(
+                f"setting {current}",
+                found=f"both {current} and its former name {former}",
+                expected="one of them",
+                fix=f"Remove {former}.",
+            )
+        warnings.warn(f"Setting {former} is deprecated; use {current}.", FutureWarning, stacklevel=2)
+        renamed[prefix + current] = renamed.pop(key)
+    return renamed
+
+
 def _refuse_unknown(cls: type[Settings]) -> None:
-    known = {f"{PREFIX}{name.upper()}" for name in cls.model_fields}
+    known = {f"{PREFIX}{name.upper()}" for name in (*cls.model_fields, *DEPRECATED)}
     unknown = sorted(k for k in os.environ if k.upper().startswith(PREFIX) and k.upper() not in known)
     if unknown:
         raise _no_such(f"environment variable {unknown[0]}", unknown[0].upper(), known)
@@ -258,7 +311,7 @@ def _as_settings_error(cls: type[Settings], exc: ValidationError) -> SettingsErr
         f"setting {name} ({PREFIX}{name.upper()})",
         found="a secret of the wrong form" if secret else repr(first.get("input")),
         expected=first["msg"].removeprefix("Input should be "),
-        fix=f"Set it right ({about})",
+        fix=f"Set a valid value ({about})",
     )
 
 
@@ -272,11 +325,31 @@ def _no_such(what: str, name: str, known: Iterable[str]) -> SettingsError:
     )
 
 
-def markdown_table() -> str:
-    """The settings as README shows them: name, default, meaning."""
+def markdown_table(names: Iterable[str] = tuple(Settings.model_fields)) -> str:
+    """Return the settings as a Markdown table: name, default, meaning."""
+    fields = {name: Settings.model_fields[name] for name in names}
     rows = [
-        (f"`{PREFIX}{name.upper()}`", "" if field.default is None else f"`{field.default}`", field.description)
-        for name, field in Settings.model_fields.items()
+        (f"`{PREFIX}{name.upper()}`", "" if field.default in (None, "") else f"`{field.default}`", field.description)
+        for name, field in fields.items()
     ]
     lines = ["| setting | default | meaning |", "|---|---|---|", *(f"| {' | '.join(map(str, row))} |" for row in rows)]
     return "\n".join(lines) + "\n"
+
+
+def markdown_page() -> str:
+    """Return docs/settings.md."""
+    former = "\n".join(f"| `{PREFIX}{old.upper()}` | `{PREFIX}{new.upper()}` |" for old, new in DEPRECATED.items())
+    return f"""# Settings
+
+Set them as environment variables, as lines of a `.env` file, or for one command with `--set name=value`.
+`leapline settings` shows the values in force. This page is generated by `leapline settings --markdown`.
+
+{markdown_table()}
+## Former names
+
+These still work, with a warning.
+
+| former name | name today |
+|---|---|
+{former}
+"""

@@ -48,7 +48,8 @@ def a_night(folder: Path, buys: bool) -> tuple[Settings, dict[str, Any]]:
         open_day(lake, day, buys)
     (folder / "features.json").write_text(POPULAR)
     settings = Settings(
-        home=lake.root, training_days=1, forest_trees=5, forest_depth=4, bootstrap_draws=100, compare_champion=False,
+        home=lake.root, training_days=1, forest_trees=5, forest_depth=4, bootstrap_resamples=100,
+        compare_champion=False,
         features=folder / "features.json",
     )  # fmt: skip
     steps = ("featurize", "train", "evaluate")

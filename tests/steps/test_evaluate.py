@@ -39,7 +39,7 @@ def holdout(rows: int = 1200) -> pd.DataFrame:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path, bootstrap_draws=200, probe_rows=1000)
+    return Settings(home=tmp_path, bootstrap_resamples=200, probe_rows=1000)
 
 
 def test_a_baseline_is_compared_where_there_is_one(settings: Settings, tmp_path: Path) -> None:

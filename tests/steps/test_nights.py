@@ -51,7 +51,7 @@ def settings(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     local = LocalRegistry(tmp_path_factory.mktemp("registry"), ROOT / ".local/bin/registry", free_address())
     yield Settings(
         home=lake.root, tools=ROOT / ".local", registry=local.start().address, training_days=1, probe_rows=1000,
-        forest_trees=8, forest_depth=5, roc_auc_threshold=0.6, min_precision_lift=1, bootstrap_draws=300,
+        forest_trees=8, forest_depth=5, roc_auc_threshold=0.6, min_precision_lift=1, bootstrap_resamples=300,
         champion_margin=0.06, min_baseline_gain=-1, max_importance=1, max_calibration_error=0.2, min_slice_roc_auc=0,
     )  # fmt: skip
     local.stop()

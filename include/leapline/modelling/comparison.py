@@ -46,4 +46,4 @@ def compare_scores(settings: Settings, scored: "pd.DataFrame", other: str) -> "C
         return None
     labels, mine, theirs = (scored[name].to_numpy(float) for name in ("label", SCORE, other))
     visitors = scored["visitor"].to_numpy(str)
-    return compare(labels, mine, theirs, visitors, draws=settings.bootstrap_draws, seed=settings.seed)
+    return compare(labels, mine, theirs, visitors, draws=settings.bootstrap_resamples, seed=settings.seed)

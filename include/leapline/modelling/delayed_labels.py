@@ -99,7 +99,7 @@ def _judged_again(lake: Lake, settings: Settings, day: date, known: "pd.DataFram
     training = read_json(lake.current("candidates", day) / "training.json")
     found = model_record.read(lake, day)
     labels, scores = known["label"].to_numpy(float), known[SCORE].to_numpy(float)
-    draws = metrics.Draws(known["visitor"].to_numpy(str), settings.bootstrap_draws, settings.seed)
+    draws = metrics.Draws(known["visitor"].to_numpy(str), settings.bootstrap_resamples, settings.seed)
     evidence = replace(
         found.evidence,
         metrics=metrics.measure(labels, scores, training["calibration"], draws),

@@ -25,7 +25,7 @@ _SETTINGS = (
     "forest_trees",
     "forest_min_leaf",
     "fit_partitions",
-    "bootstrap_draws",
+    "bootstrap_resamples",
     "seed",
     "pipeline",
 )
@@ -37,7 +37,7 @@ def shaped(
     """The settings to fit with, and the trials that led to them; none if the search is off.
 
     Args:
-        settings: `search` turns it on.
+        settings: `hyperparameter_search` turns it on.
         lake: keeps the trials of a content under `searches/<key>`, so that a repeated night does not search again.
         training: the training examples.
         spec: their features.
@@ -47,7 +47,7 @@ def shaped(
     """
     from leapline.training.search import Trial, chosen, search
 
-    if not settings.search:
+    if not settings.hyperparameter_search:
         return settings, []
     key = _key(settings, training, spec)
     if not lake.has("searches", key):
@@ -63,7 +63,7 @@ def _gain(settings: Settings) -> "Gain":
     from leapline.evaluation.bootstrap import compare
 
     def gain(labels: "Array", scores: "Array", own: "Array", visitors: Sequence[str]) -> float | None:
-        draws = {"draws": settings.bootstrap_draws, "seed": settings.seed}
+        draws = {"draws": settings.bootstrap_resamples, "seed": settings.seed}
         found = compare(labels, scores, own, np.asarray(visitors, dtype=str), **draws)
         return found.interval[0] if found and found.interval else None
 

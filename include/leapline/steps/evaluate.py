@@ -72,7 +72,7 @@ def _write(
     from leapline.evaluation import metrics, plots
 
     labels, scores = scored["label"].to_numpy(float), scored[SCORE].to_numpy(float)
-    draws = metrics.Draws(scored["visitor"].to_numpy(str), settings.bootstrap_draws, settings.seed)
+    draws = metrics.Draws(scored["visitor"].to_numpy(str), settings.bootstrap_resamples, settings.seed)
     measured = metrics.measure(labels, scores, training["calibration"], draws)
     curves = metrics.curves(labels, scores, training["calibration"])
     plots.draw(out / "plots", title, measured, curves, training["importances"])
