@@ -6,7 +6,7 @@ PORT ?= 8080
 TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down check test bench bench-go bench-scale
+.PHONY: help setup lock demo up down check test bench bench-go bench-scale release
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,3 +50,6 @@ bench-go: setup ## the scorer's inflate, protobuf and tree code compared with li
 bench-scale: setup ## run events to features at 1, 4, ... million events per day (BENCH_ARGS="--events 1000000 23000000")
 	@$(UV) pip install -q --python .venv/bin/python -r requirements-bench.txt
 	@.venv/bin/python -m benchmarks.scale $(BENCH_ARGS)
+
+release: setup ## set the version, close the changelog section, commit and tag (VERSION=0.2.0 DRY_RUN=1)
+	@.venv/bin/python -m scripts.release "$(VERSION)" $(if $(DRY_RUN),--dry-run)

@@ -218,14 +218,19 @@ set_up_tools() {
     done_with "$stamp" "$hash"
 }
 
+readonly VERSION_FILE=include/leapline/__init__.py
+
 build_scorer() { # OS ARCH OUT
-    CGO_ENABLED=0 GOOS=$1 GOARCH=$2 go -C include/scorer build -trimpath -ldflags "-s -w" -o "$PWD/$3" ./cmd/scorer
+    local version
+    version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' "$VERSION_FILE")
+    CGO_ENABLED=0 GOOS=$1 GOARCH=$2 go -C include/scorer build -trimpath \
+        -ldflags "-s -w -X leapline/scorer/internal/server.Version=$version" -o "$PWD/$3" ./cmd/scorer
 }
 
 set_up_scorer() {
     local stamp=$STAMPS/scorer hash arch
     step "The scorer in .local/bin, and its image binaries in .local/scorer"
-    hash=$(hash_of "$(go env GOVERSION GOOS GOARCH)" include/scorer)
+    hash=$(hash_of "$(go env GOVERSION GOOS GOARCH)" include/scorer "$VERSION_FILE")
     ! is_done "$stamp" "$hash" || [ ! -x .local/bin/scorer ] || [ ! -x .local/scorer/linux-arm64/scorer ] || return 0
     for arch in amd64 arm64; do
         run "compile for linux/$arch" build_scorer linux "$arch" ".local/scorer/linux-$arch/scorer"

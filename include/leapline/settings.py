@@ -220,7 +220,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Accept former names, and read only our own keys of the installation's `.env`, which docker compose uses too."""
+        """Accept former names; read only our own keys of the installation's `.env`, which compose uses too."""
         env_file = DotEnvSettingsSource(settings_cls, env_file=find_installation().env_file)
         for source in (env_settings, env_file):
             if isinstance(source, EnvSettingsSource):

@@ -166,6 +166,6 @@ func residentBytes() int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// Version is Leapline's version; a test compares it with the Python package's. It does not contain the commit, so that
-// equal code gives equal images.
-const Version = "0.1.0"
+// Version is Leapline's version, which the build sets from the Python package: -ldflags "-X ...server.Version=1.2.3". It does
+// not contain the commit, so that equal code gives equal images.
+var Version = "dev"
