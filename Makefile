@@ -6,7 +6,7 @@ PORT ?= 8080
 TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down check test bench bench-go bench-scale release
+.PHONY: help setup lock demo up down check test bench bench-go bench-scale release test-durations
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ test: check ## run everything that continuous integration runs
 	@scripts/setup.sh browser
 	@cd include/scorer && PATH="$(CURDIR)/.venv/bin:$$PATH" go test ./...
 	@.venv/bin/pytest -q -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
+
+test-durations: setup ## run the Python tests and record how long each file takes, for the order of the next runs
+	@.venv/bin/pytest -q -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --record-durations
 
 bench: setup ## run the scoring benchmarks: JSON, table and plot (BENCH_ARGS="--out docs/benchmarks")
 	@$(UV) pip install -q --python .venv/bin/python -r requirements-bench.txt

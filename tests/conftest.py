@@ -18,17 +18,13 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 ROOT = Path(__file__).resolve().parents[1]
+pytest_plugins = ["tests.suite_cost"]
 
 # Airflow reads its environment when it is first imported, and creates its home folder.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="leapline-airflow-")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 # py4j logs closed connections at exit, after pytest has closed the log stream.
 logging.getLogger("py4j").setLevel(logging.WARNING)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run end-to-end tests first, so that parallel workers do not wait for one of them at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
 
 
 @pytest.fixture(autouse=True)
