@@ -1,6 +1,7 @@
 # `make` without a target lists the targets.
 SHELL := /bin/bash
-UV := $(shell command -v uv || echo .venv/bin/uv)
+UV := "$$(command -v uv || echo .venv/bin/uv)"
+# Recipes use the shell's $$PWD instead of $(CURDIR), which make inserts before the shell sees its spaces and quotes.
 PORT ?= 8080
 # Each worker has Spark sessions of 2 GB.
 TEST_WORKERS ?= 2
@@ -33,11 +34,11 @@ check: setup ## check format, lint, types, layers, Go vet
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@PYTHONPATH=include .venv/bin/lint-imports
-	@cd include/scorer && PATH="$(CURDIR)/.venv/bin:$$PATH" && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && go -C benchmarks vet ./...
+	@PATH="$$PWD/.venv/bin:$$PATH" && cd include/scorer && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && go -C benchmarks vet ./...
 
 test: check ## run everything that continuous integration runs
 	@scripts/setup.sh browser
-	@cd include/scorer && PATH="$(CURDIR)/.venv/bin:$$PATH" go test ./...
+	@PATH="$$PWD/.venv/bin:$$PATH" && cd include/scorer && go test ./...
 	@.venv/bin/pytest -q -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-durations: setup ## run the Python tests and record how long each file takes, for the order of the next runs

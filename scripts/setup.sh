@@ -239,6 +239,18 @@ set_up_scorer() {
     done_with "$stamp" "$hash"
 }
 
+# Spaces, quotes and parentheses are fine. A colon separates the entries of PATH, and Spark reads brackets, braces and
+# wildcards in the lake's path as a pattern.
+check_path() {
+    case $PWD in
+        *[:*?{}[\]\\%$\#\"]* | *$'\n'*)
+            die "found the checkout in '$PWD'; expected a path without any of : * ? { } [ ] \\ % \$ # \" (Spark, Airflow and PATH give them a meaning)." \
+                "Move it to another folder, then run \`make setup\` again."
+            ;;
+    esac
+}
+
+check_path
 mkdir -p .local/bin "$STAMPS"
 if [ "$WHAT" = browser ]; then
     set_up_browser

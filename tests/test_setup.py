@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,33 @@ def test_missing_browser_is_reported_without_root(machine: Path) -> None:
     done = setup(machine, "browser")
     assert done.returncode == 0
     assert "no Chromium found, so the browser tests are skipped" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["a:b", "x[1]", 'say "x"', "100%", "#1", "a*", "{x}", "$HOME", "back\\slash"])
+def test_checkout_path_with_special_characters_is_rejected_at_once(machine: Path, name: str) -> None:
+    checkout = machine / name
+    checkout.mkdir()
+    shutil.copytree(machine / "scripts", checkout / "scripts")
+    started = time.monotonic()
+    done = subprocess.run(
+        [checkout / "scripts" / "setup.sh"], env={"PATH": str(machine / "bin")}, capture_output=True, text=True
+    )
+    assert time.monotonic() - started < 1
+    assert done.returncode == 1
+    assert f"found the checkout in '{checkout}'" in done.stderr
+    assert sorted(path.name for path in checkout.iterdir()) == ["scripts"]
+
+
+@pytest.mark.parametrize("name", ["a b", "Anna's (new) shop & co", "ünïcode"])
+def test_checkout_path_with_spaces_and_quotes_is_accepted(machine: Path, name: str) -> None:
+    checkout = machine / name
+    checkout.mkdir()
+    shutil.copytree(machine / "scripts", checkout / "scripts")
+    command(machine, "chromium", "")
+    done = subprocess.run(
+        [checkout / "scripts" / "setup.sh", "browser"], env={"PATH": str(machine / "bin")}, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_unknown_argument_prints_usage(machine: Path) -> None:

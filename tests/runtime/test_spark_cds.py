@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from leapline.runtime.spark_cds import ARCHIVE, FEW_EVENTS, driver_options
+from leapline.runtime.spark_cds import ARCHIVE, FEW_EVENTS, driver_options, quiet_options
 from leapline.settings import Settings
 from tests.conftest import ROOT
 
@@ -22,11 +22,26 @@ def test_options_name_an_existing_archive(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_archive_in_a_path_with_spaces_is_ignored(tmp_path: Path) -> None:
-    tools = tmp_path / "my tools"
-    tools.mkdir()
-    (tools / ARCHIVE).touch()
-    assert driver_options(Settings(tools=tools)) == ""
+@pytest.mark.parametrize(
+    ("folder", "option"),
+    [
+        ("my tools", '"-XX:SharedArchiveFile={}/my tools/spark.jsa"'),
+        ("Anna's tools", '"-XX:SharedArchiveFile={}/Anna\'s tools/spark.jsa"'),
+        ('a "tool"', '"-XX:SharedArchiveFile={}/a \\"tool\\"/spark.jsa"'),
+    ],
+)
+def test_paths_with_spaces_and_quotes_are_quoted(tmp_path: Path, folder: str, option: str) -> None:
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / ARCHIVE).touch()
+    options = driver_options(Settings(tools=tmp_path / folder))
+    assert options.removesuffix(" -Xlog:cds=off -Xlog:cds+dynamic=off") == option.format(tmp_path)
+
+
+def test_site_logging_configuration_replaces_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))
+    assert quiet_options().startswith("-Dlog4j2.configurationFile=file:///")
+    (tmp_path / "log4j2.properties").touch()
+    assert quiet_options() == ""
 
 
 @pytest.mark.spark

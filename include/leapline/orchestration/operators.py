@@ -21,9 +21,10 @@ from leapline.orchestration.dag_docs import TASK_DOCS
 from leapline.orchestration.failures import airflow_failures, as_failure
 from leapline.orchestration.links import links
 from leapline.orchestration.params import PARAMS, ResolvedRun, resolve
+from leapline.orchestration.task_log import quiet_libraries, summary_line
 from leapline.runtime.context import RunContext
 from leapline.runtime.reports import past_report, report_path
-from leapline.runtime.spark_cds import OPTIONS, driver_options
+from leapline.runtime.spark_cds import OPTIONS, driver_options, quiet_options
 from leapline.runtime.step import perform
 from leapline.settings import Settings
 
@@ -98,13 +99,14 @@ class SparkStep(SparkSubmitOperator):
             self.name = f"leapline {self.task_id} {resolved['day']}"
             self.application_args = step_arguments(resolved, run_id)
             self._driver_memory = settings.spark_driver_memory
-            # At Spark's default level its start-up would write forty lines before the step's own.
-            self.conf = {"spark.log.level": "WARN", OPTIONS: driver_options(settings)}
+            self.conf = {OPTIONS: f"{quiet_options()} {driver_options(settings)}".strip()}
             try:
                 super().execute(context)
             except AirflowException as exc:
                 raise submit_failure(past_report(settings, run_id, self.task_id), exc) from None
             report = past_report(settings, run_id, self.task_id)
+        if report:
+            self.log.info(summary_line(self.task_id, report["summary"]))
         return report and report["summary"]
 
 
@@ -119,15 +121,18 @@ class Step(BaseOperator):
         """Run the step and return its summary."""
         resolved = _resolved(context)
         run = RunContext(date.fromisoformat(resolved["day"]), context["run_id"], resolved["backfill"])
+        quiet_libraries()
         step_function = import_module(f"leapline.steps.{self.task_id}").run
         with airflow_failures():
-            return perform(self.task_id, step_function, Settings.load(**resolved["overrides"]), run)
+            summary = perform(self.task_id, step_function, Settings.load(**resolved["overrides"]), run)
+        self.log.info(summary_line(self.task_id, summary))
+        return summary
 
 
 class VerdictStep(Step, SkipMixin):
     """A step whose summary contains `passed`; if it is false, all downstream tasks are skipped and the run succeeds.
 
-    The verdict's sentence is the task's XCom `verdict` and the last line of its log.
+    The verdict's sentence is in the task's XCom `verdict` and in its log.
     """
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -135,11 +140,10 @@ class VerdictStep(Step, SkipMixin):
         summary = super().execute(context)
         context["ti"].xcom_push(key="verdict", value=summary["sentence"])
         if summary["passed"]:
-            self.log.info(summary["sentence"])
             return summary
         # `skip` ends the task by an exception, so the summary is pushed before.
         context["ti"].xcom_push(key="return_value", value=summary)
-        self.log.warning(summary["sentence"])
+        self.log.warning("The model is refused; the following tasks are skipped")
         self.skip(context["ti"], self.get_flat_relatives(upstream=False))
         return summary
 

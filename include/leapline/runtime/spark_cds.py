@@ -9,6 +9,7 @@ archive and starts as it would without one.
 
 import argparse
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -34,14 +35,22 @@ _QUIET: Final = "-Xlog:cds=off -Xlog:cds+dynamic=off"
 def driver_options(settings: Settings) -> str:
     """Return the JVM options of a driver on this machine: the CDS archive, if there is one, and the site's options."""
     archive = settings.tools.absolute() / ARCHIVE
-    shared = f"-XX:SharedArchiveFile={archive} {_QUIET}" if archive.exists() and " " not in str(archive) else ""
+    shared = f"{quote_option(f'-XX:SharedArchiveFile={archive}')} {_QUIET}" if archive.exists() else ""
     return f"{shared} {settings.spark_driver_options}".strip()
 
 
 def quiet_options() -> str:
-    """Return the JVM options of a step started from the command line: log errors only."""
-    file = Path(__file__).with_name("log4j2.properties")
-    return "" if " " in str(file) else f"-Dlog4j2.configurationFile=file:{file}"
+    """Return the JVM options that make Spark log errors only; none if the site has its own logging configuration."""
+    site = Path(os.environ.get("SPARK_CONF_DIR", "")) / "log4j2.properties"
+    if os.environ.get("SPARK_CONF_DIR") and site.exists():
+        return ""
+    return quote_option(f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties').as_uri()}")
+
+
+def quote_option(option: str) -> str:
+    """Return a JVM option in the form that Spark's launcher splits at spaces: quoted, with quotes escaped."""
+    escaped = option.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"' if re.search(r"[\s'\"\\]", option) else option
 
 
 def set_spark_environment() -> None:
@@ -62,7 +71,7 @@ def write_archive(file: Path) -> None:
     temporary = file.with_suffix(".tmp").absolute()
     temporary.unlink(missing_ok=True)
     builder = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
-    spark = builder.config(OPTIONS, f"-XX:ArchiveClassesAtExit={temporary} {_QUIET}").getOrCreate()
+    spark = builder.config(OPTIONS, f"{quote_option(f'-XX:ArchiveClassesAtExit={temporary}')} {_QUIET}").getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     jvm = spark.sparkContext._gateway.proc  # type: ignore[union-attr]
     with tempfile.TemporaryDirectory(prefix="leapline-classes-") as work:

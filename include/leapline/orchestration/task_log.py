@@ -1,0 +1,79 @@
+"""What a task writes into its log: one summary line at the end, and no start-up messages of libraries."""
+
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from leapline.console import gist
+
+Summary = Mapping[str, Any]
+
+_NOISY_LIBRARIES: Final = ("great_expectations", "matplotlib", "py4j", "urllib3", "botocore", "fsspec")
+"""Libraries that log at level INFO while they are imported or start; their warnings and errors stay."""
+
+
+def quiet_libraries() -> None:
+    """Log warnings and errors of libraries only."""
+    for name in _NOISY_LIBRARIES:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def summary_line(step: str, summary: Summary) -> str:
+    """Return a step's summary as one line; a summary of an unknown form is listed field by field."""
+    with suppress(KeyError, TypeError, AttributeError):
+        if step in _LINES:
+            return f"{step}: {_LINES[step](summary)}"
+    return f"{step}: {gist(summary) or 'done'}"
+
+
+def _per_day(line: Callable[[Summary], str]) -> Callable[[Summary], str]:
+    return lambda summary: "; ".join(f"{day}: {line(content)}" for day, content in summary.items()) or "nothing to do"
+
+
+def _extract(day: Summary) -> str:
+    if "note" in day:
+        return str(day["note"])
+    return f"{day['events']:,} events from {day['lines']:,} lines, {day['quarantined_share']:.1%} quarantined".replace(
+        "%", " %"
+    )
+
+
+def _featurize(day: Summary) -> str:
+    return f"{day['sessions']:,} sessions, {day['positives']:,} buyers, {day['features']} features"
+
+
+def _evaluate(summary: Summary) -> str:
+    if summary["roc_auc"] is None:
+        return "no ROC AUC: " + "; ".join(summary["missing"].values())
+    low, high = summary["roc_auc_interval"]
+    return (
+        f"ROC AUC {summary['roc_auc']:.3f} (95 % CI {low:.3f} to {high:.3f}), "
+        f"average precision {summary['average_precision']:.3f}"
+    )
+
+
+def _package(summary: Summary) -> str:
+    size = summary["image_bytes"] / 1e6
+    return f"model {summary['model_id']}, image {summary['image_digest']}, {size:.1f} MB"
+
+
+def _publish(summary: Summary) -> str:
+    state = "pushed" if summary["pushed"] else "already in the registry"
+    return f"model {summary['model_id']}, image {summary['image']}@{summary['digest']}, {state}"
+
+
+def _promote(summary: Summary) -> str:
+    if summary["promoted"]:
+        return f"champion is now {summary['model_id']}. {summary['why']}"
+    return f"champion unchanged: {summary['why']}"
+
+
+_LINES: Final[Mapping[str, Callable[[Summary], str]]] = {
+    "extract": _per_day(_extract),
+    "featurize": _per_day(_featurize),
+    "evaluate": _evaluate,
+    "package": _package,
+    "publish": _publish,
+    "promote": _promote,
+}
