@@ -92,6 +92,15 @@ def test_dag_publishes_and_promotes(settings: Settings, run_id: str, demo_output
     assert probe["max_difference"] <= settings.probe_tolerance
 
 
+def test_task_logs_are_short_and_end_with_a_summary(settings: Settings, demo_output: str) -> None:
+    log = (settings.tools / "airflow/once/logs/once.log").read_text()
+    for step in STEPS:
+        lines = log.split(f"starting task_id={step} ")[1].split(f"end task task_id={step} ")[0].splitlines()
+        assert len(lines) <= 20, "\n".join(lines)
+        assert [line for line in lines if f" {step}: " in line], lines
+        assert not [line for line in lines if re.search(r"great_expectations|py4j| INFO [A-Z]\w+: ", line)]
+
+
 def test_demo_prints_a_summary(settings: Settings, run_id: str, demo_output: str) -> None:
     published = summary(settings, run_id, "publish")
     rows = dict(re.findall(r"^  ([A-Za-z]+(?: [A-Za-z]+)?)  +(.+)$", demo_output, re.MULTILINE))

@@ -114,8 +114,12 @@ def test_card_and_data_docs_open_without_running_their_content(models: Open) -> 
     assert violations(frame) == []
     frame.get_by_role("link", name="Models").click()
     frame.get_by_role("link", name="Data Docs").first.click()
-    frame.get_by_role("heading", name="Events of 2026-03-30").wait_for()
-    assert frame.evaluate("document.title") != "broken in"
+    frame.get_by_role("columnheader", name="Run Time").wait_for()
+    assert frame.get_by_role("row", name="Success 2026-11-28 21:29:15 UTC").is_visible()
+    assert frame.locator("script").count() == 0
+    frame.get_by_role("link", name="Success").click()
+    frame.get_by_role("cell", name="Evaluated Expectations").wait_for()
+    assert "values must be less than or equal to 0.0" in frame.inner_text("main, body")
     frame.get_by_role("link", name="Models").click()
     frame.locator("#headline").wait_for()
 

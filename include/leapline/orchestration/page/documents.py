@@ -6,6 +6,7 @@ from pathlib import Path
 
 from leapline.orchestration.page.runs import current
 from leapline.quality.check import DOCS
+from leapline.quality.data_docs import static_page
 from leapline.settings import Settings
 from leapline.storage import Lake
 
@@ -76,8 +77,12 @@ def data_doc(settings: Settings, day: str, name: str) -> Path | None:
     return below(folder / DOCS, name) if folder else None
 
 
-def with_back_link(page: str, base: str) -> str:
-    """Return a Data Docs page with a link to the Models page on top; Airflow's frame offers no other way back."""
+def data_docs_page(page: str, base: str) -> str:
+    """Return a Data Docs page without scripts, and with a link to the Models page, as Airflow's frame offers no other.
+
+    Pages written by earlier versions still contain the scripts that fill their tables.
+    """
+    page = static_page(page)
     return re.sub(r"<body[^>]*>", lambda body: f'{body[0]}<p><a href="{base}">&larr; Models</a></p>', page, count=1)
 
 
