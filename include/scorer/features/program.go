@@ -10,7 +10,10 @@
 //	state.Number(i); state.Text(i)              // i is an index in spec.Features; valid until the next Evaluate
 package features
 
-import "slices"
+import (
+	"slices"
+	"unsafe"
+)
 
 // Program is a compiled spec. Intermediate results that several features need are computed once.
 type Program struct {
@@ -176,3 +179,11 @@ func ratio(numerator, denominator int64, missing float64) float64 {
 func number(of func(s *State) float64) evaluator { return evaluator{number: of} }
 
 func text(of func(s *State) string) evaluator { return evaluator{text: of} }
+
+// EventBytes returns an upper bound of the memory that one event of a session needs in a State, in bytes.
+func (p *Program) EventBytes() int64 {
+	const names = 2 * (16 + 48) // a new item and a new category: the name and an entry of a map
+	size := unsafe.Sizeof(Event{}) + unsafe.Sizeof(row{}) + uintptr(len(p.views))*4
+	size += uintptr(len(p.groupings)+len(p.rankings)) * unsafe.Sizeof(entity{})
+	return int64(size)*5/4 + names // append grows long slices by a quarter
+}

@@ -1,11 +1,12 @@
 // Command loadtest compares the scorer's HTTP server with a baseline: a handler that reads the body and returns a constant
 // response of the same size, in the same process, under the same http.Server.
 //
-//	go run ./cmd/loadtest [-seconds 5] [-rate 500] [-connections 16] [-scorer BINARY] [-only-start] BUNDLE FRAME
+//	go run ./cmd/loadtest [-seconds 5] [-rate 500] [-connections 16] [-scorer BINARY] [-only-start | -flood] BUNDLE FRAME
 //
 // FRAME is a leap frame; each of its rows becomes a request to /v1/predict. The servers run in a separate process, a copy
 // of this one. With -scorer it also starts that binary several times and reports the time until it is ready and its memory.
-// The result is one JSON object on standard output.
+// With -flood it measures one-row requests to that binary while 64 clients send large requests. The result is one JSON
+// object on standard output.
 package main
 
 import (
@@ -22,6 +23,7 @@ type options struct {
 	connections int
 	scorer      string
 	onlyStart   bool
+	flood       bool
 	child       bool
 	bundle      string
 	frame       string
@@ -65,6 +67,7 @@ func main() {
 	flag.IntVar(&o.connections, "connections", 16, "connections at saturation and at the constant rate")
 	flag.StringVar(&o.scorer, "scorer", "", "a scorer binary whose start and memory to measure")
 	flag.BoolVar(&o.onlyStart, "only-start", false, "measure only the start of -scorer")
+	flag.BoolVar(&o.flood, "flood", false, "measure only -scorer during a flood of large requests")
 	flag.BoolVar(&o.child, "child", false, "run the servers (used internally)")
 	flag.Parse()
 	if flag.NArg() != 2 {
@@ -87,9 +90,12 @@ func run(o options) error {
 		return serveChild(o.bundle, bodies[0])
 	}
 	var r any
-	if o.onlyStart {
+	switch {
+	case o.onlyStart:
 		r, err = measureStart(o, requestsOf(bodies))
-	} else {
+	case o.flood:
+		r, err = measureFlood(o, bodies)
+	default:
 		r, err = measure(o, bodies)
 	}
 	if err != nil {

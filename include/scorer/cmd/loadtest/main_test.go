@@ -50,3 +50,13 @@ func TestMeasureReportsLatencies(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestFloodBodiesHaveTheirSizes(t *testing.T) {
+	batch := largeBatch([][]byte{[]byte(`{"rows":[{"x0":1}]}`)})
+	if len(batch) != floodBatchBytes || !json.Valid(batch) {
+		t.Errorf("%d bytes", len(batch))
+	}
+	if session := longSession(); len(session) < 5<<20 || !json.Valid(session) {
+		t.Errorf("%d bytes", len(session))
+	}
+}

@@ -23,7 +23,7 @@ func serveChild(bundle string, body []byte) error {
 	if err != nil {
 		return err
 	}
-	scorer := server.New(server.DefaultMaxBody, log)
+	scorer := server.New(server.DefaultLimits(), log)
 	scorer.Publish(model)
 	var addresses children
 	if addresses.Scorer, err = listen(server.NewHTTPServer(scorer, log)); err != nil {
@@ -36,7 +36,7 @@ func serveChild(bundle string, body []byte) error {
 	if addresses.Bare, err = listen(server.NewHTTPServer(bare(response), log)); err != nil {
 		return err
 	}
-	server.TuneGC()
+	scorer.TuneMemory()
 	if err := json.NewEncoder(os.Stdout).Encode(addresses); err != nil {
 		return err
 	}

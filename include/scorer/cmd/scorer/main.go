@@ -15,7 +15,8 @@ import (
 	_ "leapline/scorer/ops"
 )
 
-const usage = `usage: scorer serve [--addr HOST:PORT] [--max-body BYTES] [--shutdown-timeout DURATION] BUNDLE
+const usage = `usage: scorer serve [--addr HOST:PORT] [--max-body SIZE] [--max-memory SIZE] [--max-connections N]
+                    [--shutdown-timeout DURATION] BUNDLE
                                                    serve a model over HTTP
        scorer health [--addr HOST:PORT]            check whether a scorer on this machine is ready
        scorer score BUNDLE < SESSIONS > SCORES     score sessions like POST /v1/score

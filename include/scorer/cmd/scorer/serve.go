@@ -7,11 +7,13 @@ package main
 import (
 	"context"
 	"flag"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -56,22 +58,48 @@ func serveConfig(args []string, getenv func(string) string) (server.Config, erro
 	}
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	flags.StringVar(&c.Address, "addr", c.Address, "")
-	flags.Int64Var(&c.MaxBody, "max-body", server.DefaultMaxBody, "")
+	c.Limits = server.DefaultLimits()
+	setSize := func(to *int64) func(string) error {
+		return func(text string) (err error) {
+			*to, err = server.ParseSize(text)
+			return err
+		}
+	}
+	flags.Func("max-body", "", setSize(&c.Limits.Body))
+	flags.Func("max-memory", "", setSize(&c.Limits.Memory))
+	flags.IntVar(&c.Limits.Connections, "max-connections", c.Limits.Connections, "")
 	flags.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", 10*time.Second, "")
+	if err := setFromEnvironment(flags, getenv); err != nil {
+		return c, err
+	}
 	rest, err := parse(flags, args, 1)
 	if err != nil {
 		return c, err
 	}
-	if c.MaxBody <= 0 || c.ShutdownTimeout <= 0 {
-		return c, &usageError{"--max-body and --shutdown-timeout must be greater than 0\n" + usage}
+	if c.Limits.Body <= 0 || c.ShutdownTimeout <= 0 || c.Limits.Connections < 0 {
+		return c, &usageError{"--max-body and --shutdown-timeout must be greater than 0, --max-connections at least 0\n" + usage}
 	}
 	c.Bundle = rest[0]
 	return c, nil
 }
 
+// setFromEnvironment sets flags from variables such as SCORER_MAX_MEMORY for --max-memory. Arguments override them.
+func setFromEnvironment(flags *flag.FlagSet, getenv func(string) string) error {
+	var failed error
+	flags.VisitAll(func(f *flag.Flag) {
+		name := "SCORER_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		if value := getenv(name); value != "" && f.Name != "addr" {
+			if err := f.Value.Set(value); err != nil {
+				failed = &usageError{fmt.Sprintf("environment variable %s: %v\n%s", name, err, usage)}
+			}
+		}
+	})
+	return failed
+}
+
 // serveLambda loads the model and answers invocations. It reports a model that does not load to Lambda.
 func serveLambda(ctx context.Context, api string, c server.Config) error {
-	s := server.New(c.MaxBody, c.Log)
+	s := server.New(c.Limits, c.Log)
 	runtime := lambda.New(api, s, c.Log)
 	model, err := server.Load(c.Bundle)
 	if err != nil {
@@ -82,7 +110,7 @@ func serveLambda(ctx context.Context, api string, c server.Config) error {
 	}
 	s.Publish(model)
 	c.Log.Info("ready", "model", model.ID, "lambda", true, "since_start_ms", float64(time.Since(started).Microseconds())/1e3)
-	server.TuneGC()
+	s.TuneMemory()
 	concurrency, err := strconv.Atoi(os.Getenv("AWS_LAMBDA_MAX_CONCURRENCY")) // Lambda Managed Instances only
 	if err != nil || concurrency < 1 {
 		concurrency = 1

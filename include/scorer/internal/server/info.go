@@ -41,6 +41,6 @@ func (s *Server) openAPI(m *Model, req *request) error {
 // exposeMetrics answers GET /metrics.
 func (s *Server) exposeMetrics(m *Model, req *request) error {
 	req.contentType = plainType
-	req.out = append(req.out, s.metrics.text(m, m != nil && !s.draining.Load())...)
+	req.out = append(req.out, s.metrics.text(m, m != nil && !s.draining.Load(), s.budget)...)
 	return nil
 }

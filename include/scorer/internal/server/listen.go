@@ -7,9 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"runtime"
-	"runtime/debug"
 	"time"
 )
 
@@ -17,7 +14,7 @@ import (
 type Config struct {
 	Bundle          string
 	Address         string // host:port
-	MaxBody         int64
+	Limits          Limits
 	ShutdownTimeout time.Duration // for requests in progress at shutdown
 	Started         time.Time     // when the process started
 	Log             *slog.Logger
@@ -30,7 +27,8 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w; choose another address with --addr", c.Address, rootCause(err))
 	}
-	s := New(c.MaxBody, c.Log)
+	s := New(c.Limits, c.Log)
+	listener = limitConnections(listener, c.Limits.Connections, &s.metrics)
 	web := NewHTTPServer(s, c.Log)
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(listener) }()
@@ -43,7 +41,7 @@ func Run(ctx context.Context, c Config) error {
 	s.Publish(model)
 	c.Log.Info("ready", "model", model.ID, "load_ms", milliseconds(model.LoadTime), "since_start_ms", milliseconds(time.Since(c.Started)))
 	// Later, because clients that waited for the model send their requests now.
-	tuning := time.AfterFunc(time.Second, TuneGC)
+	tuning := time.AfterFunc(time.Second, s.TuneMemory)
 	defer tuning.Stop()
 	select {
 	case err := <-failed:
@@ -79,36 +77,6 @@ func NewHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 }
-
-// TuneGC adapts the garbage collector to the loaded model and releases the memory that loading used.
-//
-// Go's default (GOGC=100) collects when garbage equals the live heap: with a small model after every 4 MB, dozens of times
-// per second under load, and each collection adds latency. A small model therefore gets garbageRoom, but at most three
-// times the live heap, which keeps a process with a model of 5 MB below 40 MB. A model larger than garbageRoom gets Go's
-// default. GOGC and GOMEMLIMIT in the environment take precedence.
-func TuneGC() {
-	if gcConfigured() {
-		return
-	}
-	debug.FreeOSMemory() // collects first
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	debug.SetGCPercent(int(min(300, max(100, garbageRoom*100/m.HeapAlloc))))
-}
-
-// garbageRoom is the amount of garbage, in bytes, that triggers a collection.
-const garbageRoom = 16 << 20
-
-// RelaxGC reduces garbage collection until TuneGC is called: loading produces little garbage, and collecting it takes a
-// tenth of the start-up time.
-func RelaxGC() {
-	if !gcConfigured() {
-		debug.SetGCPercent(400)
-	}
-}
-
-// gcConfigured reports whether the environment configures the garbage collector.
-func gcConfigured() bool { return os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" }
 
 // rootCause returns the innermost error, such as "address already in use".
 func rootCause(err error) error {

@@ -59,6 +59,9 @@ type metrics struct {
 	inFlight atomic.Int64
 	rows     atomic.Uint64
 	panics   atomic.Uint64
+
+	connections         atomic.Int64
+	rejectedConnections atomic.Uint64
 }
 
 // route adds the counters of a route. It must not be called after the server has started.
@@ -69,7 +72,7 @@ func (m *metrics) route(name string) *routeMetrics {
 }
 
 // text renders all metrics; model is nil until it is loaded.
-func (m *metrics) text(model *Model, ready bool) []byte {
+func (m *metrics) text(model *Model, ready bool, memory *budget) []byte {
 	var b bytes.Buffer
 	family := func(name, kind, help string) {
 		fmt.Fprintf(&b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
@@ -87,6 +90,7 @@ func (m *metrics) text(model *Model, ready bool) []byte {
 	single("scorer_http_requests_in_flight", "gauge", "Requests in progress.", m.inFlight.Load())
 	single("scorer_rows_total", "counter", "Rows scored.", m.rows.Load())
 	single("scorer_panics_total", "counter", "Requests that failed because of a panic in the scorer.", m.panics.Load())
+	m.writeLimits(family, &b, memory)
 	single("scorer_ready", "gauge", "1 while the scorer is ready, 0 while it is loading or draining.", boolNumber(ready))
 	if model != nil {
 		family("scorer_model_info", "gauge", "The served model.")
@@ -99,6 +103,27 @@ func (m *metrics) text(model *Model, ready bool) []byte {
 	single("process_resident_memory_bytes", "gauge", "Resident memory size.", residentBytes())
 	single("process_start_time_seconds", "gauge", "Start time since the Unix epoch.", seconds(time.Duration(m.started.UnixNano())))
 	return b.Bytes()
+}
+
+// writeLimits writes the use of the process's limits.
+func (m *metrics) writeLimits(family func(name, kind, help string), b *bytes.Buffer, memory *budget) {
+	family("scorer_rejected_total", "counter", "Requests and connections rejected with 503, by the exceeded limit.")
+	fmt.Fprintf(b, "scorer_rejected_total{limit=\"memory\"} %d\n", memory.rejected.Load())
+	fmt.Fprintf(b, "scorer_rejected_total{limit=\"connections\"} %d\n", m.rejectedConnections.Load())
+	family("scorer_connections", "gauge", "Open connections.")
+	fmt.Fprintf(b, "scorer_connections %d\n", m.connections.Load())
+	family("scorer_request_memory_bytes", "gauge", "Memory in use by requests, by pool.")
+	pools := []struct {
+		name string
+		*pool
+	}{{"small", &memory.small}, {"bodies", &memory.bodies}, {"work", &memory.work}}
+	for _, p := range pools {
+		fmt.Fprintf(b, "scorer_request_memory_bytes{pool=%q} %d\n", p.name, p.used.Load())
+	}
+	family("scorer_request_memory_limit_bytes", "gauge", "Memory available to requests, by pool.")
+	for _, p := range pools {
+		fmt.Fprintf(b, "scorer_request_memory_limit_bytes{pool=%q} %d\n", p.name, p.max.Load())
+	}
 }
 
 func (m *metrics) writeRequests(b *bytes.Buffer) {

@@ -132,7 +132,7 @@ func TestHistogramBuckets(t *testing.T) {
 	for _, d := range []time.Duration{0, 25 * time.Microsecond, 26 * time.Microsecond, 3 * time.Millisecond, time.Minute} {
 		r.observe(200, d)
 	}
-	samples := parseMetrics(t, string(m.text(nil, false)))
+	samples := parseMetrics(t, string(m.text(nil, false, newBudget(0))))
 	buckets := find(samples, "scorer_http_request_duration_seconds_bucket")
 	if len(buckets) != len(latencyBounds)+1 {
 		t.Fatalf("%d buckets", len(buckets))
@@ -169,7 +169,7 @@ func TestCountersAreConcurrencySafe(t *testing.T) {
 		})
 	}
 	group.Wait()
-	samples := parseMetrics(t, string(m.text(nil, false)))
+	samples := parseMetrics(t, string(m.text(nil, false, newBudget(0))))
 	for code, want := range map[string]float64{"200": 8000, "503": 8000, "500": 8000} {
 		if got := find(samples, "scorer_http_requests_total", "code", code); len(got) != 1 || got[0].value != want {
 			t.Errorf("%s: %+v", code, got)
@@ -196,6 +196,6 @@ func BenchmarkMetricsText(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		s.metrics.text(s.model.Load(), true)
+		s.metrics.text(s.model.Load(), true, s.budget)
 	}
 }

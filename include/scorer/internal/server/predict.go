@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"runtime"
 
 	"leapline/scorer/engine"
 	"leapline/scorer/frame"
@@ -10,6 +11,10 @@ import (
 
 // rowsBetweenChecks is the number of rows scored between two checks whether the client is still waiting.
 const rowsBetweenChecks = 256
+
+// rowsBetweenYields is the number of rows, or events of a session, after which other requests get a turn: the scheduler would
+// let a long request run for 10 ms.
+const rowsBetweenYields = 64
 
 // predict scores rows of named values:
 //
@@ -56,7 +61,7 @@ func (s *Server) forEach(req *request, p payload, score func(n int) error) (int,
 		if !more {
 			return n, nil
 		}
-		if err := s.checkLimits(req, n, len(req.out)); err != nil {
+		if err := s.startElement(req, n); err != nil {
 			return n, err
 		}
 		if n > 0 {
@@ -66,6 +71,17 @@ func (s *Server) forEach(req *request, p payload, score func(n int) error) (int,
 			return n, err
 		}
 	}
+}
+
+// startElement is called before each row or session that is appended to the response.
+func (s *Server) startElement(req *request, n int) error {
+	if err := s.checkLimits(req, n, req.responseSize()); err != nil {
+		return err
+	}
+	if n%rowsBetweenYields == rowsBetweenYields-1 {
+		runtime.Gosched()
+	}
+	return req.completeChunk()
 }
 
 // checkLimits is called before each row with the size of the response so far. It rejects requests that exceed the limits

@@ -16,6 +16,8 @@ type Problem struct {
 	Row     *int   `json:"row,omitempty"`
 	Column  string `json:"column,omitempty"`
 	Pointer string `json:"pointer,omitempty"`
+
+	retryAfter string // value of the header Retry-After, in seconds; "" for none
 }
 
 // Error returns the problem's detail.
@@ -58,6 +60,9 @@ func (p *Problem) write(w http.ResponseWriter) {
 	header := w.Header()
 	header["Content-Type"] = []string{"application/problem+json"}
 	header["Cache-Control"] = []string{"no-store"}
+	if p.retryAfter != "" {
+		header["Retry-After"] = []string{p.retryAfter}
+	}
 	w.WriteHeader(p.Status)
 	_, _ = w.Write(append(body, '\n')) // fails only if the client has disconnected
 }

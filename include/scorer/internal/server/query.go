@@ -2,7 +2,10 @@ package server
 
 import (
 	"net/http"
+	"runtime"
 	"slices"
+
+	"leapline/scorer/internal/jsonscan"
 )
 
 // payload locates the array or single object to score in the body, which is scanned a second time to score it.
@@ -70,10 +73,35 @@ func (req *request) locate(p *payload, many, one string, single bool) error {
 		return newProblem(http.StatusBadRequest, `%q must be an array of objects`, many).withPointer("/" + many)
 	}
 	p.start, p.single = s.Pos(), single
-	if err := s.Skip(); err != nil {
+	var err error
+	if single {
+		err = s.Skip()
+	} else {
+		err = skipElements(s)
+	}
+	if err != nil {
 		return malformedJSON(err)
 	}
 	return nil
+}
+
+// skipElements skips an array and gives other requests a turn now and then.
+func skipElements(s *jsonscan.Scanner) error {
+	if err := s.Array(); err != nil {
+		return err
+	}
+	for n := 0; ; n++ {
+		more, err := s.Elem(n == 0)
+		if !more || err != nil {
+			return err
+		}
+		if err := s.Skip(); err != nil {
+			return err
+		}
+		if n%rowsBetweenYields == rowsBetweenYields-1 {
+			runtime.Gosched()
+		}
+	}
 }
 
 func (req *request) readColumns(q *predictQuery) error {

@@ -21,7 +21,9 @@ const maxPooledBuffer = 256 << 10
 type request struct {
 	http        *http.Request
 	body        []byte
-	out         []byte   // the response's body
+	out         []byte   // the response's body, or what follows the chunks
+	chunks      [][]byte // completed parts of a long response
+	chunkBytes  int      // their size
 	contentType []string // of the response
 	scan        jsonscan.Scanner
 	seen        []uint64 // per input column: the row that last set it
@@ -29,6 +31,8 @@ type request struct {
 	text        []byte   // strings of the current row
 	texts       []string // elements of the current list
 	vector      []float64
+	usage       usage
+	state       int64 // bytes of the largest decoded session
 }
 
 var requestPool = sync.Pool{New: func() any { return new(request) }}
@@ -39,12 +43,13 @@ func newRequest(r *http.Request) *request {
 	return req
 }
 
-// release returns the request to the pool.
+// release returns the request to the pool and its memory to the budget.
 func (req *request) release() {
+	req.usage.release()
 	if cap(req.body) > maxPooledBuffer || cap(req.out) > maxPooledBuffer {
 		return
 	}
-	req.http, req.body, req.out = nil, req.body[:0], req.out[:0]
+	req.http, req.body, req.out, req.chunks, req.chunkBytes, req.state = nil, req.body[:0], req.out[:0], nil, 0, 0
 	req.scan.Reset(nil)
 	requestPool.Put(req)
 }
@@ -56,6 +61,9 @@ func (req *request) readBody(limit int64) error {
 	}
 	if req.http.ContentLength > limit {
 		return bodyTooLarge(limit)
+	}
+	if err := req.usage.chargeBody(max(req.http.ContentLength, 0)); err != nil {
+		return err
 	}
 	if n := int(req.http.ContentLength); cap(req.body) <= n {
 		req.body = make([]byte, 0, n+1) // one byte more, so that EOF is read without growing
@@ -73,9 +81,46 @@ func (req *request) readBody(limit int64) error {
 		case err != nil:
 			return newProblem(http.StatusBadRequest, "the body is incomplete")
 		case len(req.body) == cap(req.body):
-			req.body = append(req.body, 0)[:len(req.body)]
+			if err := req.growBody(limit); err != nil {
+				return err
+			}
 		}
 	}
+}
+
+// growBody doubles the buffer for a body of unknown length. While it is copied both buffers exist.
+func (req *request) growBody(limit int64) error {
+	size := min(max(2*int64(cap(req.body)), 4<<10), limit+1)
+	if err := req.usage.chargeBody(size + int64(cap(req.body))); err != nil {
+		return err
+	}
+	req.body = append(make([]byte, 0, size), req.body...)
+	return nil
+}
+
+// maxChunk is the size from which a part of the response is complete: appending to a long slice would copy it again and
+// again.
+const maxChunk = 256 << 10
+
+// completeChunk starts a new chunk if the current one is long enough, and charges the memory of the response.
+func (req *request) completeChunk() error {
+	if len(req.out) >= maxChunk {
+		req.chunks, req.chunkBytes = append(req.chunks, req.out), req.chunkBytes+len(req.out)
+		req.out = make([]byte, 0, maxChunk+maxChunk/8)
+	}
+	return req.usage.chargeWork(int64(req.chunkBytes+cap(req.out)) + req.state)
+}
+
+// responseSize returns the number of bytes of the response so far.
+func (req *request) responseSize() int { return req.chunkBytes + len(req.out) }
+
+func (req *request) writeResponse(w io.Writer) {
+	for _, chunk := range req.chunks {
+		if _, err := w.Write(chunk); err != nil { // the client has disconnected
+			return
+		}
+	}
+	_, _ = w.Write(req.out) // fails only if the client has disconnected
 }
 
 func bodyTooLarge(limit int64) *Problem {

@@ -51,7 +51,7 @@ func (s *Server) scoreCSV(m *Model, req *request, row *engine.Row) (int, error) 
 		if err != nil {
 			return n, newProblem(http.StatusBadRequest, "malformed CSV body: %v", err).withRow(n)
 		}
-		if err := s.checkLimits(req, n, len(req.out)); err != nil {
+		if err := s.startElement(req, n); err != nil {
 			return n, err
 		}
 		if p := setCSVRow(plan, row, fields); p != nil {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -13,14 +14,14 @@ import (
 
 // Score returns the response to the body of a POST /v1/score, without a server.
 func Score(m *Model, body []byte) ([]byte, error) {
-	s := New(math.MaxInt64, slog.New(slog.DiscardHandler))
+	s := New(Limits{Body: math.MaxInt64}, slog.New(slog.DiscardHandler))
 	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "/v1/score", nil)
 	if err != nil {
 		return nil, err
 	}
 	req := &request{http: r, body: body}
 	err = s.score(m, req)
-	return req.out, err
+	return bytes.Join(append(req.chunks, req.out), nil), err
 }
 
 // score scores sessions of events:
@@ -42,6 +43,10 @@ func (s *Server) score(m *Model, req *request) error {
 	req.out = append(append(req.out, m.responsePrefix...), `"sessions":[`...)
 	d := &sessionDecoder{
 		req: req, query: q, state: m.sessions.states.Get().(*features.State), row: m.sessions.plan.rows.Get().(*engine.Row),
+	}
+	d.eventBytes = m.sessions.program.EventBytes()
+	if q.items {
+		d.eventBytes += m.items.program.EventBytes()
 	}
 	n, err := s.forEach(req, q.payload, func(n int) error {
 		d.session = n

@@ -20,10 +20,9 @@ import (
 
 // Limits on one request.
 const (
-	DefaultMaxBody = 16 << 20
-	maxRows        = 100_000
-	maxResponse    = 64 << 20
-	smallResponse  = 2048 // net/http sets the Content-Length of responses up to this size
+	maxRows       = 100_000
+	maxResponse   = 64 << 20
+	smallResponse = 2048 // net/http sets the Content-Length of responses up to this size
 )
 
 // invocationTypes are the content types of /invocations.
@@ -34,7 +33,8 @@ const mleapPath = "/models/{name}/transform"
 
 // Server is an http.Handler. Create it with New and give it a model with Publish.
 type Server struct {
-	maxBody   int64
+	limits    Limits
+	budget    *budget
 	maxRows   int
 	log       *slog.Logger
 	metrics   metrics
@@ -61,8 +61,9 @@ var (
 )
 
 // New returns a server without a model.
-func New(maxBody int64, log *slog.Logger) *Server {
-	s := &Server{maxBody: maxBody, maxRows: maxRows, log: log, routes: map[string]*route{}}
+func New(limits Limits, log *slog.Logger) *Server {
+	s := &Server{limits: limits, maxRows: maxRows, log: log, routes: map[string]*route{}}
+	s.budget = newBudget(requestMemory(limits.Memory, expectedBase))
 	s.metrics.started = time.Now()
 	s.add("/v1/score", &route{method: http.MethodPost, contentTypes: jsonType, handle: (*Server).score})
 	s.add("/v1/predict", &route{method: http.MethodPost, contentTypes: jsonType, handle: (*Server).predict})
@@ -101,6 +102,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		counters = at.metrics
 	}
 	req := newRequest(r)
+	req.usage.budget = s.budget
 	status := s.respond(w, at, req)
 	req.release()
 	s.metrics.inFlight.Add(-1)
@@ -126,10 +128,10 @@ func (s *Server) respond(w http.ResponseWriter, at *route, req *request) int {
 	if err == nil {
 		header := w.Header()
 		header["Content-Type"] = req.contentType
-		if len(req.out) > smallResponse {
-			header["Content-Length"] = []string{strconv.Itoa(len(req.out))}
+		if size := req.responseSize(); size > smallResponse {
+			header["Content-Length"] = []string{strconv.Itoa(size)}
 		}
-		_, _ = w.Write(req.out) // fails only if the client has disconnected
+		req.writeResponse(w)
 		return http.StatusOK
 	}
 	var p *Problem
@@ -160,8 +162,14 @@ func (s *Server) run(at *route, req *request) (err error) {
 		if _, err := req.matchContentType(at.contentTypes); err != nil {
 			return err
 		}
-		if err := req.readBody(s.maxBody); err != nil {
+		if err := req.readBody(s.limits.Body); err != nil {
 			return err
+		}
+		if req.usage.isLarge() {
+			if err := req.usage.acquireSlot(req.http.Context().Done()); err != nil {
+				return err
+			}
+			defer req.usage.releaseSlot()
 		}
 	}
 	return at.handle(s, m, req)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"runtime"
 
 	"leapline/scorer/engine"
 	"leapline/scorer/features"
@@ -12,14 +13,15 @@ const maxEvents = 50_000
 
 // sessionDecoder reads sessions from a request's body. It tracks its position in the request for error messages.
 type sessionDecoder struct {
-	req     *request
-	query   scoreQuery
-	state   *features.State
-	row     *engine.Row
-	rawID   []byte // the session's id, verbatim from the body; nil if it has none
-	session int    // index of the current session
-	event   int    // index of the current event, -1 outside the events
-	member  string // name of the current member, "" for the enclosing object
+	req        *request
+	query      scoreQuery
+	state      *features.State
+	row        *engine.Row
+	eventBytes int64  // memory that an event needs in the feature evaluators
+	rawID      []byte // the session's id, verbatim from the body; nil if it has none
+	session    int    // index of the current session
+	event      int    // index of the current event, -1 outside the events
+	member     string // name of the current member, "" for the enclosing object
 }
 
 // The members of a session and of an event.
@@ -75,12 +77,26 @@ func (d *sessionDecoder) readEvents(session *features.Session) error {
 			d.event, d.member = -1, "events"
 			return newProblem(http.StatusRequestEntityTooLarge, "too many events (max %d)", n).withPointer(d.pointer())
 		}
+		if n%rowsBetweenYields == 0 {
+			if err := d.chargeEvents(n + rowsBetweenYields); err != nil {
+				return err
+			}
+		}
 		d.event, d.member = n, ""
 		session.Events = append(session.Events, features.Event{Page: features.NoPage})
 		if err := d.readEvent(&session.Events[n]); err != nil {
 			return err
 		}
 	}
+}
+
+// chargeEvents charges the memory of a session with n events, and gives other requests a turn.
+func (d *sessionDecoder) chargeEvents(n int) error {
+	if n > rowsBetweenYields {
+		runtime.Gosched()
+	}
+	d.req.state = max(d.req.state, int64(n)*d.eventBytes)
+	return d.req.completeChunk()
 }
 
 func (d *sessionDecoder) readEvent(e *features.Event) error {

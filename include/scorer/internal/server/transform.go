@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"runtime"
 
 	"leapline/scorer/frame"
 	"leapline/scorer/internal/jsonscan"
@@ -15,13 +16,25 @@ import (
 func (s *Server) transform(m *Model, req *request) error {
 	req.contentType = jsonType
 	var err error
-	req.out, err = s.transformFrame(m, req, req.out, req.body)
+	req.out, err = s.transformFrame(m, req, req.out, req.body, 0)
 	return err
 }
 
-func (s *Server) transformFrame(m *Model, req *request, out, body []byte) ([]byte, error) {
+// growthFactor bounds the memory for a growing slice, relative to its length: appending may copy it to a larger one.
+const growthFactor = 2
+
+// transformFrame appends the transformed frame in body to out. The request needs extra bytes of memory besides.
+func (s *Server) transformFrame(m *Model, req *request, out, body []byte, extra int64) ([]byte, error) {
 	t := m.transformers.Get().(*transform.Transformer)
-	t.BeforeRow = func(row, size int) error { return s.checkLimits(req, row, size) }
+	t.BeforeRow = func(row, size int) error {
+		if err := s.checkLimits(req, row, size); err != nil {
+			return err
+		}
+		if row%rowsBetweenYields == rowsBetweenYields-1 {
+			runtime.Gosched()
+		}
+		return req.usage.chargeWork(extra + int64(size)*growthFactor)
+	}
 	out, rows, err := t.Append(out, body)
 	t.BeforeRow = nil
 	m.transformers.Put(t)
@@ -57,8 +70,20 @@ type packedFrame struct {
 
 const jsonFormat = "ml.combust.mleap.json"
 
+// packedFactor bounds the memory to return a frame in base64, relative to the frame's size. Selecting columns splits the
+// frame into its cells first.
+func packedFactor(p *packedFrame) int64 {
+	if p.Options != nil && len(p.Options.Select) > 0 {
+		return 16
+	}
+	return 4
+}
+
 // transformPacked answers POST /models/transform: transform for a frame inside a request object.
 func (s *Server) transformPacked(m *Model, req *request) error {
+	if err := req.usage.chargeWork(int64(len(req.body))); err != nil {
+		return err
+	}
 	var request packedFrame
 	if err := json.Unmarshal(req.body, &request); err != nil {
 		return newProblem(http.StatusBadRequest, "malformed transform request: %v", err)
@@ -66,8 +91,12 @@ func (s *Server) transformPacked(m *Model, req *request) error {
 	if request.Format != jsonFormat {
 		return newProblem(http.StatusUnprocessableEntity, "format %.80q is not supported, expected %s", request.Format, jsonFormat)
 	}
-	out, err := s.transformFrame(m, req, nil, request.Frame)
+	extra := int64(len(request.Frame))
+	out, err := s.transformFrame(m, req, nil, request.Frame, extra)
 	if err != nil {
+		return err
+	}
+	if err := req.usage.chargeWork(extra + int64(len(out))*packedFactor(&request)); err != nil {
 		return err
 	}
 	if request.Options != nil && len(request.Options.Select) > 0 {
