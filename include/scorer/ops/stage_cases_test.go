@@ -31,9 +31,9 @@ var stageCases = []unitCase{
 		scalarRows(texts{"abcd", "abcd"}, vec{0, 0, 0, 0, 1, 0, 0, 0})},
 	{"tokens to a model", []bt.Stage{
 		stage("tokenizer", ports{"input", "x"}, ports{"output", "t"}, nil),
-		stage("hashing_term_frequency", ports{"input", "t"}, ports{"output", "v"}, attrs{"num_features": bt.Long(1 << 18), "binary": false, "hashUnsafeBytesVersion": bt.Int(2)}),
-		stage("idf", ports{"input", "v"}, ports{"output", "w"}, attrs{"idf": tensor(slicesOf(0.5, 1<<18)...)}),
-		stage("linear_regression", ports{"features", "w"}, ports{"prediction", "y"}, attrs{"coefficients": tensor(slicesOf(2, 1<<18)...), "intercept": 1.0}),
+		stage("hashing_term_frequency", ports{"input", "t"}, ports{"output", "v"}, attrs{"num_features": bt.Long(1 << 13), "binary": false, "hashUnsafeBytesVersion": bt.Int(2)}),
+		stage("idf", ports{"input", "v"}, ports{"output", "w"}, attrs{"idf": tensor(slicesOf(0.5, 1<<13)...)}),
+		stage("linear_regression", ports{"features", "w"}, ports{"prediction", "y"}, attrs{"coefficients": tensor(slicesOf(2, 1<<13)...), "intercept": 1.0}),
 	}, []unitRow{{cells{"x": "to be or not to be"}, cells{"y": 7.0, "t": texts{"to", "be", "or", "not", "to", "be"}}}}},
 	{"word_to_vector", scalar("word_to_vector", attrs{"words": texts{"a", "b"}, "indices": []int64{1, 0}, "word_vectors": vec{1, 2, 3, 4}}),
 		scalarRows(texts{"a"}, vec{3, 4}, texts{"a", "b", "x", "x"}, vec{1, 1.5}, texts{}, vec{0, 0})},
