@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks import report, scale
+from benchmarks import metrics, report, scale
+from benchmarks.interval_coverage import Shop, simulate
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "docs/benchmarks"
@@ -16,3 +17,17 @@ FOLDER = ROOT / "docs/benchmarks"
 def test_a_table_is_made_of_its_figures(name: str, write: Callable[[dict[str, Any]], str]) -> None:
     figures = json.loads((FOLDER / f"{name}.json").read_text())
     assert (FOLDER / f"{name}.md").read_text() == write(figures)
+
+
+@pytest.mark.parametrize("shop", [Shop(), Shop(visitors=400)], ids=["900 visitors", "400 visitors"])
+def test_95_percent_intervals_contain_the_truth_in_95_percent_of_holdouts(shop: Shop) -> None:
+    coverage = simulate(shop, 500)
+    assert 0.92 <= coverage.roc_auc <= 0.98
+    assert 0.91 <= coverage.average_precision <= 0.98
+    assert 0.92 <= coverage.difference <= 0.98
+
+
+def test_weighted_areas_agree_with_scikit_learn() -> None:
+    result = metrics.measure(sessions=600, resamples=20)
+    assert result["roc_auc_difference"] < 1e-12
+    assert result["average_precision_difference"] < 1e-12

@@ -108,7 +108,7 @@ def test_late_truth_shows_the_days_that_changed(settings: Settings, monkeypatch:
     monkeypatch.setattr(cli, "err", Console(file=beside, width=200))
     same = dict.fromkeys(("flipped", "missing", "added"), 0) | {"sessions": 9, "roc_auc_then": 0.9, "roc_auc_now": 0.9}
     rows = [same | {"data_day": "2026-03-04", "verdict_now": "as before", "changed": False}]
-    monkeypatch.setattr("leapline.modelling.delayed_labels.listing", lambda *_: rows)
+    monkeypatch.setattr("leapline.modelling.delayed_labels.list_label_changes", lambda *_: rows)
     CliRunner().invoke(cli.app, ["late", "--date", "2026-03-06"])
     assert told.getvalue().startswith("Nothing has changed: 1 judged days before 2026-03-06")
     rows.append(rows[0] | {"data_day": "2026-03-05", "flipped": 2, "changed": True})

@@ -191,9 +191,9 @@ def history(
 @app.command()
 def late(day: Day, as_json: AsJson = False) -> None:
     """Judged days whose labels have changed by events that arrived since; --date is the last day that has landed."""
-    from leapline.modelling.delayed_labels import listing
+    from leapline.modelling.delayed_labels import list_label_changes
 
-    rows = listing(Settings.load(), day.date())
+    rows = list_label_changes(Settings.load(), day.date())
     if as_json:
         print(json.dumps(rows, indent=1))
         return
@@ -395,8 +395,8 @@ def bundle_export(
     as_json: AsJson = False,
 ) -> None:
     """Write a night's model as ONNX or PMML, if that form's own runtime gives Spark's probabilities."""
-    from leapline.modelling.export import FORMS, export
+    from leapline.modelling.export import FORMATS, export
 
-    if to not in FORMS:
-        raise typer.BadParameter(f"{to!r} is neither {' nor '.join(FORMS)}", param_hint="--to")
+    if to not in FORMATS:
+        raise typer.BadParameter(f"{to!r} is neither {' nor '.join(FORMATS)}", param_hint="--to")
     _print(export(Settings.load(), day.date(), to, target, tolerance), as_json)

@@ -1,4 +1,4 @@
-"""The model card says what it must, whatever is missing."""
+"""The model card contains every part, formatted for people, whatever is missing."""
 
 import html
 import re
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from leapline.evaluation import card, plots
-from leapline.evaluation.card_sections import Companions
+from leapline.evaluation.card_sections import CardSections
 from leapline.evaluation.metrics import curves, measure
 from leapline.evaluation.slices import Slice
 from leapline.evaluation.verdict import Evidence, Limits, decide
@@ -21,6 +21,8 @@ SUBJECT = card.Subject(
     training={
         "examples": 12000,
         "positives": 600,
+        "sessions": 7000,
+        "buying_sessions": 350,
         "weight": 19,
         "importances": {"n_views": 0.75, "length_s": 0.25},
         "calibration": {"kind": "odds", "factor": 1 / 19},
@@ -45,7 +47,12 @@ def rendered(labels: np.ndarray = LABELS, scores: np.ndarray = SCORES) -> str:  
     return card.render(SUBJECT, metrics, verdict, {"roc": "plots/roc.png"})
 
 
-def test_the_card_has_every_part() -> None:
+def page_of(subject: card.Subject, plots_folder: Path = Path("none")) -> str:
+    metrics = measure(LABELS, SCORES)
+    return card.render_html(subject, metrics, decide(Evidence(metrics, []), Limits()), plots_folder)
+
+
+def test_card_has_every_part() -> None:
     text = rendered()
     for part in (
         "Data",
@@ -59,44 +66,54 @@ def test_the_card_has_every_part() -> None:
     ):
         assert f"\n## {part}\n" in text
     for line in (
-        "| training | 2026-03-04 to 2026-03-05 (2 days) | 12,000 | 600 | 5.00% |",
-        "| holdout | 2026-03-06 | 1,000 | 100 | 10.00% |",
-        "| `n_views` | count | kinds item_view, page_view | 75.0% | +0.1200 |",
+        "| training | 2026-03-04 to 2026-03-05 (2 days) | 7,000 | 350 | 5.0 % | 12,000 | 600 |",
+        "| holdout | 2026-03-06 | 1,000 | 100 | 10.0 % | 1,000 | 100 |",
+        "| `n_views` | count | kinds item_view, page_view | 75.0 % | +0.120 |",
         "| `unused` | count |  | - | - |",
-        "| device | Mobile | 700 | 80 | 0.8123 | 95 % interval 0.7800 to 0.8400 |",
+        "| device | Mobile | 700 | 80 | 0.812 | 95 % interval 0.780 to 0.840 |",
         "| device | Tablet | 3 | 0 | - |  |",
         "| parent | `a\\|b` |",
         "![ROC curve](plots/roc.png)",
-        "| threshold | 0.2100 | a session at or above it is called a buyer |",
+        "| threshold | 0.210 | a session at or above it is classified as a buyer |",
+        "Calibration multiplies the odds of the score by 0.0526",
     ):
-        assert line in text
+        assert line in text, line
     assert text.index("`n_views`") < text.index("`length_s`")
 
 
-def test_every_rule_of_the_verdict_is_in_the_table() -> None:
+def test_sessions_of_older_models_are_not_shown() -> None:
+    training = {name: value for name, value in SUBJECT.training.items() if "sessions" not in name}
+    metrics = measure(LABELS, SCORES)
+    text = card.render(replace(SUBJECT, training=training), metrics, decide(Evidence(metrics, []), Limits()))
+    assert "(2 days) | - | - | - | 12,000 | 600 |" in text
+
+
+def test_table_has_every_rule_of_the_verdict() -> None:
     text = rendered()
     assert "**Refused: ROC AUC:" in text
     assert text.count("| **no** |") == 1
-    assert "| positives | 100 | at least 30 | yes | buyers in the holdout: 100 (at least 30) |" in text
+    assert (
+        "| positives | 100 | at least 30 | yes | buying sessions in the holdout: 100 (required at least 30) |" in text
+    )
 
 
-@pytest.mark.parametrize(("labels", "why"), [(np.zeros(3), "has no buyers"), (np.zeros(0), "is empty")])
-def test_a_card_without_metrics_says_why(labels: np.ndarray, why: str) -> None:  # type: ignore[type-arg]
+@pytest.mark.parametrize(("labels", "reason"), [(np.zeros(3), "has no positives"), (np.zeros(0), "is empty")])
+def test_card_without_metrics_has_reason(labels: np.ndarray, reason: str) -> None:  # type: ignore[type-arg]
     text = rendered(labels, labels)
     assert "| ROC AUC | - |  |" in text
-    assert f"Not computed: the holdout {why}" in text
+    assert f"Not computed: the holdout {reason}" in text
 
 
-def test_one_day_and_none() -> None:
+def test_card_with_one_and_without_training_days() -> None:
     metrics = measure(LABELS, SCORES)
     verdict = decide(Evidence(metrics, []), Limits())
     assert "| training | 2026-03-04 |" in card.render(replace(SUBJECT, training_days=["2026-03-04"]), metrics, verdict)
     bare = card.render(replace(SUBJECT, training_days=[], slices=[]), metrics, verdict)
     assert "| training | no days |" in bare
-    assert "The holdout was not divided." in bare
+    assert "The holdout was not divided into slices." in bare
 
 
-def test_the_page_says_the_same_and_fetches_nothing(tmp_path: Path) -> None:
+def test_html_card_is_self_contained(tmp_path: Path) -> None:
     metrics = measure(LABELS, SCORES)
     verdict = decide(Evidence(metrics, SUBJECT.training_days, 41), Limits())
     plots.draw(tmp_path, "2026-03-06", metrics, curves(LABELS, SCORES), SUBJECT.training["importances"])
@@ -111,40 +128,53 @@ def test_the_page_says_the_same_and_fetches_nothing(tmp_path: Path) -> None:
         verdict.summary,
         "4fcd549",
         "in the same session",
-        "95 % interval 0.7800 to 0.8400",
+        "95 % interval 0.780 to 0.840",
     ):
         assert words in text
-    assert "<li>It was judged on one day" in page
+    assert re.search(r"<li>\s*The model was evaluated on the one day", page)
     ElementTree.fromstring(re.sub(r"<!doctype html>|<(meta|img)[^>]*>", "", page))  # noqa: S314 (our own page)
 
 
-def test_nothing_in_a_name_becomes_markup() -> None:
-    odd = replace(SUBJECT, lineage={"<b>": "`<script>`"})
-    metrics = measure(LABELS, SCORES)
-    page = card.render_html(odd, metrics, decide(Evidence(metrics, []), Limits()), Path("none"))
-    assert "<script>" not in page
-    assert "&lt;script&gt;" in page
+def test_tables_of_html_card_scroll() -> None:
+    page = page_of(SUBJECT)
+    assert page.count("<table>") == page.count('<div class="scroll" tabindex="0"') > 3
+    assert ".scroll{overflow-x:auto" in page
 
 
-def test_more_of_the_lineage() -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["<script>alert(1)</script>", "`<b>`", "*bold* and _italic_", "[link](javascript:alert(1))", "a|b", "&lt;", "\\"],
+)
+def test_text_from_data_is_shown_verbatim(text: str) -> None:
+    odd = replace(
+        SUBJECT, lineage={text: text}, slices=[Slice("device", text, 3, 1, 0.5, None)], permutation={}, features=[]
+    )
+    page = page_of(odd)
+    body = page.partition("<body>")[2]
+    cells = [html.unescape(re.sub(r"</?code>", "", cell)) for cell in re.findall(r"<td>(.*?)</td>", body)]
+    assert cells.count(text) == 3
+    assert "<script" not in body and "<b>" not in body and "<a" not in body
+
+
+def test_lineage_can_be_extended() -> None:
     assert card.with_lineage(SUBJECT, {"parent": "m"}).lineage == {"code version": "4fcd549", "parent": "m"}
 
 
-def test_what_stands_beside_the_model_is_told_if_it_is_known() -> None:
-    beside = Companions(
-        chains={"start": {"home": -250_000, "item": 1_500_000}, "home": {"home": 0, "item": 40_000}},
+def test_further_sections_are_shown_if_there_is_content() -> None:
+    sections = CardSections(
+        transitions={"start": {"home": -250_000, "item": 1_500_000}, "home": {"home": 0, "item": 40_000}},
         baseline={"roc_auc": 0.78149, "average_precision": None},
-        moments=[{"events": "1 to 4", "examples": 1200, "positives": 40, "roc_auc": 0.7}],
+        progress=[{"events": "1 to 4", "examples": 1200, "positives": 40, "roc_auc": 0.7}],
         items={"roc_auc": 0.9561, "examples": 5000, "positives": 90, "first_is_bought": 0.957},
     )
     metrics = measure(LABELS, SCORES)
     verdict = decide(Evidence(metrics, SUBJECT.training_days, 41), Limits(calibration_error=1))
-    text = card.render(replace(SUBJECT, beside=beside), metrics, verdict)
+    text = card.render(replace(SUBJECT, sections=sections), metrics, verdict)
     for line in (
-        "| 1 to 4 | 1,200 | 40 | 0.7000 |",
-        "give ROC AUC 0.7815, average precision -.",
+        "| 1 to 4 | 1,200 | 40 | 0.700 |",
+        "Its ROC AUC is 0.781, its average precision -.",
         "| `start` | -0.25 | +1.50 |",
-        "ROC AUC 0.9561 on 5,000 pairs of session and item, 90 bought. In 96% of the sessions",
+        "ROC AUC 0.956 on 5,000 session-item pairs of the holdout, of which 90 were bought. In 95.7 % of the sessions",
     ):
         assert line in text, line
     assert "Markov" not in rendered()

@@ -1,4 +1,4 @@
-"""Permutation importance finds what the model looks at, in one pass, on a bounded sample."""
+"""Permutation importance measures the effect of features, in one pass, on a bounded sample."""
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ class Scorer:
         return (2 * rows["strong"] + 0.5 * rows["weak"]).to_numpy(float)
 
 
-def test_the_losses_are_in_the_order_of_what_the_model_looks_at() -> None:
+def test_losses_are_ordered_by_effect_on_model() -> None:
     scorer = Scorer()
     found = importance(TABLE, FEATURES, scorer, seed=1, rows=1000)
     assert list(found) == ["strong", "weak", "unused"]
@@ -34,7 +34,7 @@ def test_the_losses_are_in_the_order_of_what_the_model_looks_at() -> None:
     assert importance(TABLE, FEATURES, Scorer(), seed=1, rows=1000) == found
 
 
-def test_few_buyers_are_all_used_and_the_others_fill_up() -> None:
+def test_sample_uses_all_positives_if_there_are_few() -> None:
     few = pd.concat([TABLE[TABLE.label == 0], TABLE[TABLE.label == 1].head(20)], ignore_index=True)
     scorer = Scorer()
     importance(few, FEATURES, scorer, seed=1, rows=500)
@@ -44,7 +44,7 @@ def test_few_buyers_are_all_used_and_the_others_fill_up() -> None:
     assert len(scorer.asked[1]) == 4 * 40
 
 
-def test_one_class_has_none() -> None:
+def test_no_importance_with_one_class() -> None:
     scorer = Scorer()
     assert importance(TABLE[TABLE.label == 0], FEATURES, scorer, seed=1) == {}
     assert importance(TABLE.head(0), FEATURES, scorer, seed=1) == {}

@@ -1,4 +1,4 @@
-"""How good a model is while visits go on."""
+"""Ranking quality while sessions are in progress."""
 
 import numpy as np
 

@@ -1,26 +1,27 @@
-"""Slices: who is in them, how well they are ranked, and DeLong's interval."""
+"""Metrics of slices, and DeLong's interval."""
 
 import json
 import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from leapline.evaluation import slices as s
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 8)), min_size=2, max_size=60))
-def test_delong_equals_the_area_with_ties(pairs: list[tuple[bool, int]]) -> None:
+def test_delong_equals_scikit_learn_with_ties(pairs: list[tuple[bool, int]]) -> None:
     labels = np.array([float(label) for label, _ in pairs])
     scores = np.array([score / 8 for _, score in pairs])
     if 0 < labels.sum() < len(labels):
         assert s.delong(labels, scores)[0] == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
 
 
-def test_the_interval_covers_the_true_area() -> None:
+def test_interval_contains_true_area() -> None:
     """Scores N(1, 1) for buyers and N(0, 1) for others have an area of Phi(1 / sqrt 2). 600 holdouts of 40 buyers."""
     area = 0.5 * (1 + math.erf(0.5))
     labels = np.repeat([1.0, 0.0], [40, 700])
@@ -33,12 +34,12 @@ def test_the_interval_covers_the_true_area() -> None:
     assert 0.925 <= covered / 600 <= 0.975
 
 
-def test_a_broken_slice_shows() -> None:
+def test_slice_ranked_at_random_has_low_area() -> None:
     rng = np.random.default_rng(1)
     labels = (rng.random(4000) < 0.2).astype(float)
     device = np.where(rng.random(4000) < 0.3, "Tablet", "Mobile")
     scores = rng.random(4000) + labels * (device == "Mobile")
-    found = {part.name: part for part in s.cut(labels, scores, {"device": device.tolist()})}
+    found = {part.name: part for part in s.measure_slices(labels, scores, {"device": device.tolist()})}
     assert found["device Mobile"].roc_auc == pytest.approx(1.0, abs=0.2)
     assert found["device Tablet"].roc_auc == pytest.approx(0.5, abs=0.06)
     assert sum(part.examples for part in found.values()) == 4000
@@ -49,18 +50,18 @@ def test_a_broken_slice_shows() -> None:
     assert s.Slice.from_dict(json.loads(json.dumps(tablet.as_dict()))) == tablet
 
 
-def test_a_slice_of_one_class_or_without_numbers_has_no_area() -> None:
+def test_no_area_for_one_class_or_missing_scores() -> None:
     labels, scores = np.array([0.0, 0.0, 1.0, 0.0]), np.array([0.1, 0.2, np.nan, 0.4])
-    found = s.cut(labels, scores, {"visitor": ["new", "new", "old", "old"]})
+    found = s.measure_slices(labels, scores, {"visitor": ["new", "new", "old", "old"]})
     assert [(part.value, part.positives, part.roc_auc, part.interval) for part in found] == [
         ("new", 0, None, None), ("old", 1, None, None)
     ]  # fmt: skip
 
 
-def test_one_buyer_has_an_area_but_no_interval() -> None:
-    [part] = s.cut(np.array([0.0, 0.0, 1.0]), np.array([0.1, 0.4, 0.3]), {"all": ["x"] * 3})
+def test_one_positive_has_area_without_interval() -> None:
+    [part] = s.measure_slices(np.array([0.0, 0.0, 1.0]), np.array([0.1, 0.4, 0.3]), {"all": ["x"] * 3})
     assert (part.roc_auc, part.interval) == (0.5, None)
 
 
-def test_quarters_of_the_day() -> None:
+def test_quarter_of_day() -> None:
     assert s.quarter_of_day(np.array([0, 5, 6, 23])) == ["00-05", "00-05", "06-11", "18-23"]

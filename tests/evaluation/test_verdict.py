@@ -1,7 +1,8 @@
-"""The verdict fails closed, each rule for its own reason."""
+"""Each rule of the verdict fails closed, for its own reason."""
 
 import json
 import math
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 
 from leapline.evaluation import verdict as v
 from leapline.evaluation.bootstrap import Comparison
-from leapline.evaluation.champion import Rival
+from leapline.evaluation.champion import ChampionComparison
 from leapline.evaluation.metrics import Metrics, measure
+from leapline.evaluation.rules import Rule
 from leapline.evaluation.slices import Slice
 
 GOOD = Metrics(
@@ -39,9 +41,9 @@ EVIDENCE = v.Evidence(
 )
 
 
-def champion(difference: float, interval: tuple[float, float] | None) -> Rival:
+def champion(difference: float, interval: tuple[float, float] | None) -> ChampionComparison:
     compared = Comparison(difference, interval, 0.9, 0.0, (-0.1, 0.1))
-    return Rival("compared", "scored", "sha256:aa", "2026-03-01-aa", compared)
+    return ChampionComparison("compared", "scored", "sha256:aa", "2026-03-01-aa", compared)
 
 
 def failed(limits: v.Limits = LIMITS, **change: Any) -> list[str]:
@@ -50,15 +52,15 @@ def failed(limits: v.Limits = LIMITS, **change: Any) -> list[str]:
     return [rule.name for rule in verdict.rules if not rule.passed]
 
 
-def test_a_good_model_passes() -> None:
+def test_passes_good_model() -> None:
     verdict = v.decide(EVIDENCE, LIMITS)
     assert verdict.passed
-    assert verdict.summary == "Passed all 13 rules: ROC AUC: 0.91 (at least 0.88)."
+    assert verdict.summary == "Passed the gate, to be probed: ROC AUC: 0.91 (required at least 0.88)."
     assert v.Verdict.from_dict(json.loads(json.dumps(verdict.as_dict() | {"more": 1}))) == verdict
     assert v.decide(v.Evidence(GOOD, ["2026-03-01"]), LIMITS).passed
 
 
-def test_the_threshold_itself_passes_and_a_hair_below_does_not() -> None:
+def test_passes_at_threshold_and_fails_just_below() -> None:
     assert failed(metrics=replace(GOOD, roc_auc=0.88)) == []
     assert failed(metrics=replace(GOOD, roc_auc=math.nextafter(0.88, 0))) == ["roc_auc"]
 
@@ -83,11 +85,11 @@ def test_the_threshold_itself_passes_and_a_hair_below_does_not() -> None:
         ({"base_log_loss": None}, ["log_loss"]),
     ],
 )
-def test_each_metric_refuses(change: dict[str, Any], rules: list[str]) -> None:
+def test_each_metric_can_fail(change: dict[str, Any], rules: list[str]) -> None:
     assert failed(metrics=replace(GOOD, **change)) == rules
 
 
-def test_no_training_days_trees_of_one_leaf_and_one_feature_that_carries_all() -> None:
+def test_fails_without_training_days_and_for_degenerate_forests() -> None:
     assert failed(training_days=[]) == ["training_days"]
     assert failed(largest_tree=1) == ["largest_tree"]
     assert failed(importances={"leak": 0.97, "b": 0.03}) == ["top_importance"]
@@ -95,7 +97,7 @@ def test_no_training_days_trees_of_one_leaf_and_one_feature_that_carries_all() -
     assert failed(importances={"only": 1.0}) == []
 
 
-def test_every_limit_can_be_set() -> None:
+def test_limits_are_configurable() -> None:
     loose = v.Limits(
         roc_auc=0.6, max_roc_auc=0.65, min_positives=10, calibration_error=0.5, importance=1, slice_roc_auc=0
     )
@@ -107,73 +109,88 @@ def test_every_limit_can_be_set() -> None:
     assert failed(v.Limits(slice_roc_auc=0.95, slice_positives=61)) == []
 
 
-def test_the_worst_slice_that_is_large_enough_decides() -> None:
+def test_worst_sufficiently_large_slice_decides() -> None:
     broken = [*EVIDENCE.slices, Slice("device", "TV", 50, 25, 0.52, None), Slice("visitor", "new", 80, 30, 0.8, None)]
     verdict = v.decide(replace(EVIDENCE, slices=broken), LIMITS)
     assert [rule.name for rule in verdict.rules if not rule.passed] == ["slice device"]
-    assert "within device TV (25 buyers of 50 sessions): 0.52" in verdict.summary
+    assert "within device TV (25 buying of 50 sessions): 0.52" in verdict.summary
     missing = [Slice("hour", "00-05", 90, 30, None, None)]
     assert failed(slices=missing) == ["slice hour"]
 
 
 @pytest.mark.parametrize(
-    ("rival", "passed", "words"),
+    ("champion_comparison", "passed", "words"),
     [
-        (champion(0.02, (0.01, 0.03)), True, "better by the whole interval"),
-        (champion(0.0, (-0.004, 0.004)), True, "not worse by the whole interval"),
-        (champion(0.0, (-0.02, 0.02)), False, "perhaps worse"),
-        (champion(-0.05, (-0.06, -0.04)), False, "-0.0500 (-0.0600 to -0.0400): worse"),
-        (champion(0.02, None), False, "no interval"),
-        (Rival("unknown", "registry down"), False, "registry down"),
+        (champion(0.02, (0.01, 0.03)), True, "significantly better"),
+        (champion(0.0, (-0.004, 0.004)), True, "not worse"),
+        (champion(0.0, (-0.02, 0.02)), False, "may be worse"),
+        (champion(-0.05, (-0.06, -0.04)), False, "-0.050 (95 % interval -0.060 to -0.040), significantly worse"),
+        (champion(0.02, None), False, "no confidence interval"),
+        (ChampionComparison("unknown", "registry down"), False, "registry down"),
     ],
 )
-def test_against_the_champion(rival: Rival, passed: bool, words: str) -> None:
-    verdict = v.decide(replace(EVIDENCE, champion=rival), LIMITS)
+def test_champion_rule(champion_comparison: ChampionComparison, passed: bool, words: str) -> None:
+    verdict = v.decide(replace(EVIDENCE, champion=champion_comparison), LIMITS)
     [rule] = [rule for rule in verdict.rules if rule.name == "champion"]
     assert (rule.passed, verdict.passed) == (passed, passed)
     assert words in rule.why
     assert v.without_champion(verdict).passed
-    assert Rival.from_dict(json.loads(json.dumps(rival.as_dict()))) == rival
+    assert ChampionComparison.from_dict(json.loads(json.dumps(champion_comparison.as_dict()))) == champion_comparison
 
 
-def test_the_margin_is_a_limit_too() -> None:
+def test_champion_margin_is_configurable() -> None:
     narrow = champion(0.0, (-0.004, 0.004))
     assert failed(v.Limits(champion_margin=0.004), champion=narrow) == ["champion"]
     assert failed(v.Limits(champion_margin=0.0041), champion=narrow) == []
 
 
 @pytest.mark.parametrize("state", ["none", "off", "unfair"])
-def test_without_a_champion_the_absolute_rules_decide(state: Any) -> None:
-    rival = Rival(state, "why")
-    assert failed(champion=rival) == []
-    assert failed(champion=rival, metrics=replace(GOOD, roc_auc=0.8)) == ["roc_auc"]
+def test_without_champion_other_rules_decide(state: Any) -> None:
+    champion = ChampionComparison(state, "why")
+    assert failed(champion=champion) == []
+    assert failed(champion=champion, metrics=replace(GOOD, roc_auc=0.8)) == ["roc_auc"]
 
 
-def test_better_than_the_baseline() -> None:
+def test_baseline_rule() -> None:
     better, no_better = Comparison(0.1, (0.05, 0.15), 0.8, 0, None), Comparison(0.1, (-0.01, 0.2), 0.8, 0, None)
     assert failed(baseline=better) == []
     assert failed(baseline=no_better) == ["baseline"]
     assert failed(baseline=replace(better, interval=None)) == ["baseline"]
 
 
-def test_a_holdout_without_buyers_is_refused_and_says_why() -> None:
+def test_refuses_holdout_without_positives() -> None:
     verdict = v.decide(v.Evidence(measure(np.zeros(50), np.linspace(0, 1, 50)), ["2026-03-01"]), LIMITS)
     assert not verdict.passed
-    assert "the holdout has no buyers" in verdict.summary
+    assert "the holdout has no positives" in verdict.summary
     assert {"roc_auc", "positives", "log_loss"} <= {rule.name for rule in verdict.rules if not rule.passed}
 
 
-def test_scores_that_are_all_equal_are_refused() -> None:
+def test_refuses_constant_scores() -> None:
     labels = np.repeat([0.0, 1.0], [900, 100])
     assert {"distinct_scores", "roc_auc", "average_precision"} <= set(
         failed(metrics=measure(labels, np.full(1000, 0.1)))
     )
 
 
-def test_the_summary_says_what_was_found_and_asked() -> None:
+def test_summary_contains_value_and_requirement() -> None:
     verdict = v.decide(replace(EVIDENCE, metrics=replace(GOOD, roc_auc=0.8412, positives=3)), LIMITS)
-    assert verdict.summary == "Refused: ROC AUC: 0.8412, but at least 0.88 is asked (1 more rule failed)."
+    assert verdict.summary == "Refused: ROC AUC: 0.841, required at least 0.88 (1 more rule failed)."
 
 
-def test_nothing_checked_is_not_passed() -> None:
+def test_refuses_without_rules() -> None:
     assert not v.conclude([]).passed
+
+
+def test_only_final_summary_counts_rules() -> None:
+    """The gate and the archive do not have all rules, so a number of theirs would contradict the final one."""
+    gate = v.decide(replace(EVIDENCE, champion=champion(0.02, (0.01, 0.03))), LIMITS)
+    final = v.conclude([*gate.rules, Rule("probe_parity", 0.0, "at most 1e-09", True, "equal")])
+    assert final.summary.startswith(f"Passed all {len(final.rules)} rules: ")
+    for other in (gate, v.without_champion(gate)):
+        assert other.passed
+        assert not re.search(r"\d+ rules", other.summary)
+
+
+def test_value_is_shown_with_enough_digits_to_differ_from_limit() -> None:
+    verdict = v.decide(replace(EVIDENCE, metrics=replace(GOOD, roc_auc=0.87996)), LIMITS)
+    assert "ROC AUC: 0.87996, required at least 0.88" in verdict.summary

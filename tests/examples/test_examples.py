@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from leapline.bundle import inspect, read, verify
-from leapline.modelling.examples import finished
+from leapline.modelling.examples import with_fitted_features
 from leapline.settings import Settings
 from leapline.storage import Lake
 from leapline.synthetic import GeneratorSpec, generate
@@ -73,7 +73,7 @@ def test_custom_transformer_equals_spark_in_the_scorer(
     settings, candidate = train(pipeline="log1p_scaler:pipeline")
     spec = specs.load(candidate / "features.json")
     examples = spark.read.parquet(str(Lake(settings.home).current("examples", DAY) / "examples"))
-    rows = finished(examples, spec).select(*spec.columns).limit(100)
+    rows = with_fitted_features(examples, spec).select(*spec.columns).limit(100)
     expected = PipelineModel.load(str(candidate / "pipeline")).transform(rows)
     saved = tmp_path / "rows.json"
     saved.write_text(

@@ -1,6 +1,6 @@
-"""The winner's table (Romov and Sokolov, RecSys Challenge 2015) as feature specs, row by row.
+"""The feature table of Romov and Sokolov (winners of the RecSys Challenge 2015) as feature specs, row by row.
 
-Each row's features are named after it. A click is an `item_view` event.
+A click is an `item_view` event.
 """
 
 import json
@@ -71,7 +71,7 @@ PAIR: dict[str, list[Entry]] = {
 }
 
 
-def spec_of(unit: str, rows: Sequence[Sequence[Entry]], **learnt: Any) -> FeatureSpec:
-    """One spec of all rows."""
+def spec_of(unit: str, rows: Sequence[Sequence[Entry]], **fitted: Any) -> FeatureSpec:
+    """Return one spec with all rows."""
     features = [entry for row in rows for entry in row]
-    return specs.loads(json.dumps({"version": 1, "unit": unit, "features": features} | learnt))
+    return specs.loads(json.dumps({"version": 1, "unit": unit, "features": features} | fitted))

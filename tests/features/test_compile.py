@@ -1,4 +1,4 @@
-"""Spark's features against the definitions, session by session."""
+"""Spark's features of sessions equal a reference implementation of the definitions."""
 
 import itertools
 import json
@@ -9,7 +9,7 @@ import pytest
 
 from leapline.features import operations as ops
 from leapline.features import spec as specs
-from leapline.features.compile import Rows, number, raw_session_features, session_features
+from leapline.features.compile import RowLayout, number_events, raw_session_features, session_features
 from leapline.features.spec import FeatureSpec
 from tests.features.reference import evaluate
 from tests.features.sessions import event, frame, moves_nothing, random_sessions
@@ -23,7 +23,7 @@ FILTERS: list[dict[str, Any]] = [
 
 
 def every_operation() -> FeatureSpec:
-    """Each operation with each of its parameters and several filters."""
+    """Return a spec with each operation, each of its parameters and several filters."""
     entities = get_args(ops.Entity)
     plain: list[dict[str, Any]] = [{"op": "cart_value"}]
     plain += [{"op": "attribute", "of": of} for of in ("device", "referrer", "session_index", "new_visitor")]
@@ -51,11 +51,11 @@ def every_operation() -> FeatureSpec:
     for of, give, k, (i, chosen) in itertools.product(entities, ("clicks", "seconds"), (1, 2, 5), enumerate(FILTERS)):
         entries += [{"op": "popular", "of": of, "give": give, "k": k, "vocabulary": f"{of}_{i}"} | chosen]
     named = [{"name": f"f{i}"} | entry for i, entry in enumerate(entries)]
-    return specs.loads(json.dumps({"version": 1, "unit": "session", "features": named} | learnt()))
+    return specs.loads(json.dumps({"version": 1, "unit": "session", "features": named} | fitted_parts()))
 
 
-def learnt() -> dict[str, Any]:
-    """Vocabularies with an id that would break out of a quotation, and a table with gaps."""
+def fitted_parts() -> dict[str, Any]:
+    """Return vocabularies with an id that contains quotes, and a table with missing entries."""
     words = {f"{of}_{i}": [f"{of[0]}2", f"{of[0]}1", "é", "'\\"] for of in ("item", "category") for i in range(3)}
     rows = {
         before: {to: 1_000 * i - 7 * j for j, to in enumerate(ops.STATES) if i != j}
@@ -65,7 +65,7 @@ def learnt() -> dict[str, Any]:
     return {"vocabularies": words, "tables": {"markov": rows}}
 
 
-def test_every_operation_is_as_defined(spark: Any) -> None:
+def test_every_operation_equals_reference(spark: Any) -> None:
     spec = every_operation()
     known = {op for op in get_args(get_args(ops.Feature)[0]) if "session" in op.units}
     assert {type(f) for f in spec.features} == known
@@ -86,7 +86,7 @@ def test_every_operation_is_as_defined(spark: Any) -> None:
         assert not wrong, (row["session"], wrong, [f for f in spec.features if f.name in wrong])
 
 
-def test_the_zone_of_the_spark_session_changes_nothing(spark: Any) -> None:
+def test_result_is_independent_of_session_time_zone(spark: Any) -> None:
     sessions = random_sessions(20, seed=2)
     events = frame(spark, [row for session in sessions.values() for row in session])
     spec = specs.loads(
@@ -101,15 +101,15 @@ def test_the_zone_of_the_spark_session_changes_nothing(spark: Any) -> None:
         spark.conf.set("spark.sql.session.timeZone", "UTC")
 
 
-def test_one_shuffle_and_no_python(spark: Any) -> None:
-    numbered = number(frame(spark, random_sessions(1)["s0"])).persist()
+def test_plan_has_one_shuffle_and_no_python(spark: Any) -> None:
+    numbered = number_events(frame(spark, random_sessions(1)["s0"])).persist()
     try:
-        assert moves_nothing(raw_session_features(numbered, every_operation(), Rows()))
+        assert moves_nothing(raw_session_features(numbered, every_operation(), RowLayout()))
     finally:
         numbered.unpersist()
 
 
-def test_carried_columns_and_the_order_of_columns(spark: Any) -> None:
+def test_keeps_carried_columns_and_column_order(spark: Any) -> None:
     start = datetime(2026, 3, 1, 12)
     rows = [
         event("a", i, "item_view", start + timedelta(seconds=10 * i), item=f"i{i}", device="Mobile") for i in range(3)
@@ -123,11 +123,11 @@ def test_carried_columns_and_the_order_of_columns(spark: Any) -> None:
     assert {types[name] for name in specs.default().categorical} == {"string"}
 
 
-def test_no_events_give_no_rows(spark: Any) -> None:
+def test_no_events_yield_no_rows(spark: Any) -> None:
     assert session_features(frame(spark, []), every_operation()).count() == 0
 
 
-def test_a_spec_of_attributes_alone(spark: Any) -> None:
+def test_compiles_spec_with_attributes_only(spark: Any) -> None:
     spec = specs.loads(
         '{"version":1,"unit":"session","features":[{"name":"device_type","op":"attribute","of":"device"}]}'
     )

@@ -1,4 +1,4 @@
-"""Spark's features of session-item pairs against the definitions, pair by pair, and a table counted by hand."""
+"""Spark's features of session-item pairs equal the reference implementation, and values computed by hand."""
 
 import itertools
 import json
@@ -9,7 +9,7 @@ import pytest
 
 from leapline.features import operations as ops
 from leapline.features import spec as specs
-from leapline.features.compile import Rows, number
+from leapline.features.compile import RowLayout, number_events
 from leapline.features.pairs import pair_features, raw_pair_features
 from leapline.features.spec import FeatureSpec
 from tests.features.reference import evaluate_pairs
@@ -19,13 +19,13 @@ from tests.features.test_compile import FILTERS, every_operation
 pytestmark = pytest.mark.spark
 
 
-def of_pairs(*features: dict[str, Any], **learnt: Any) -> FeatureSpec:
+def of_pairs(*features: dict[str, Any], **fitted: Any) -> FeatureSpec:
     named = [{"name": f"f{i}"} | entry for i, entry in enumerate(features)]
-    return specs.loads(json.dumps({"version": 1, "unit": "pair", "features": named} | learnt))
+    return specs.loads(json.dumps({"version": 1, "unit": "pair", "features": named} | fitted))
 
 
 def every_pair_operation() -> FeatureSpec:
-    """What a session's spec can ask, in each scope that it may have; and what only pairs have."""
+    """Return a spec with the operations of sessions in each allowed scope, and those of pairs."""
     wide = json.loads(every_operation().dumps())
     entries: list[dict[str, Any]] = [{"op": "pair_item"}]
     once: set[type] = set()
@@ -40,7 +40,7 @@ def every_pair_operation() -> FeatureSpec:
     return of_pairs(*entries, vocabularies=wide["vocabularies"], tables=wide["tables"])
 
 
-def test_every_operation_is_as_defined(spark: Any) -> None:
+def test_every_operation_equals_reference(spark: Any) -> None:
     spec = every_pair_operation()
     assert {type(f) for f in spec.features} == set(get_args(get_args(ops.Feature)[0]))
     sessions = random_sessions(120, seed=3)
@@ -56,7 +56,7 @@ def test_every_operation_is_as_defined(spark: Any) -> None:
         assert not wrong, (row["session"], row["item"], wrong, [f for f in spec.features if f.name in wrong])
 
 
-def test_counted_by_hand(spark: Any) -> None:
+def test_features_equal_values_computed_by_hand(spark: Any) -> None:
     """0 s a/x, 10 s b/x, 30 s a/y, 35 s ping, 40 s c/z, 100 s a/x into the cart, 105 s search. a's categories are x, y:
     the 10 s on a/x, 20 on b/x, 10 on a/y and 5 in the cart; item views only: 40."""
     start = datetime(2026, 3, 14, 23, 59, 30)
@@ -90,12 +90,12 @@ def test_counted_by_hand(spark: Any) -> None:
     }
 
 
-def test_one_shuffle_and_no_python(spark: Any) -> None:
-    numbered = number(frame(spark, random_sessions(1)["s0"])).persist()
+def test_plan_has_one_shuffle_and_no_python(spark: Any) -> None:
+    numbered = number_events(frame(spark, random_sessions(1)["s0"])).persist()
     own = of_pairs({"op": "relative"}, {"op": "dwell", "stat": "total", "scope": "categories"})
     try:
         for spec in (own, specs.default(specs.DEFAULT_ITEMS)):
-            assert moves_nothing(raw_pair_features(numbered, spec, Rows()))
+            assert moves_nothing(raw_pair_features(numbered, spec, RowLayout()))
     finally:
         numbered.unpersist()
 

@@ -41,24 +41,24 @@ def test_equal_specs_dump_equal_text() -> None:
     assert json.loads(short.dumps())["features"] == [{"name": "s", "op": "since", "missing": -1.0}]
 
 
-def test_scopes_of_pairs_are_written_out() -> None:
+def test_dump_contains_scopes_of_pairs() -> None:
     spec = specs.loads(document(COUNT, {"name": "m", "op": "markov", "scope": "session"}, unit="pair"))
     assert [f["scope"] for f in json.loads(spec.dumps())["features"]] == ["item", "session"]
     assert specs.loads(spec.dumps()).dumps() == spec.dumps()
 
 
-def test_a_spec_takes_up_what_was_learnt_as_far_as_it_asks() -> None:
+def test_fitted_spec_has_only_the_parts_it_uses() -> None:
     spec = specs.loads(document(POPULAR, {**POPULAR, "name": "q", "k": 2}))
     assert spec.popular["items"].k == 3
     table: specs.Table = {"start": {"search": 5}}
-    learnt = spec.learnt({"items": ("a", "b"), "others": ("c",)}, table)
-    assert (learnt.vocabularies, learnt.tables) == ({"items": ("a", "b")}, {})
-    markov = specs.loads(document({"name": "m", "op": "markov"})).learnt({}, table)
+    fitted = spec.fitted({"items": ("a", "b"), "others": ("c",)}, table)
+    assert (fitted.vocabularies, fitted.tables) == ({"items": ("a", "b")}, {})
+    markov = specs.loads(document({"name": "m", "op": "markov"})).fitted({}, table)
     assert specs.loads(markov.dumps()).tables == {"markov": table}
     assert markov.table()[:10] == [0] * 9 + [5] and len(markov.table()) == 110
 
 
-def test_the_schema_accepts_what_the_loader_accepts() -> None:
+def test_schema_accepts_what_loader_accepts() -> None:
     schema = specs.json_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(json.loads(specs.default().dumps()), schema)
@@ -66,12 +66,12 @@ def test_the_schema_accepts_what_the_loader_accepts() -> None:
         jsonschema.validate(json.loads(document({"name": "n", "op": "nope"})), schema)
 
 
-def test_the_published_schema_is_that_of_the_code() -> None:
+def test_published_schema_is_current() -> None:
     published = json.loads((ROOT / "docs" / "features.schema.json").read_text())
     assert published == specs.json_schema(), "leapline features schema > docs/features.schema.json"
 
 
-def test_each_line_of_json_in_the_documentation_is_a_feature() -> None:
+def test_features_in_documentation_are_valid() -> None:
     text = (ROOT / "docs" / "features.md").read_text()
     lines = re.findall(r'\{"name".*?\}', text)
     assert len(lines) == 5
@@ -79,13 +79,13 @@ def test_each_line_of_json_in_the_documentation_is_a_feature() -> None:
         assert specs.loads(document(json.loads(line), unit="pair")).columns
 
 
-def test_a_spec_of_the_other_unit_is_refused(tmp_path: Path) -> None:
+def test_rejects_spec_of_other_unit(tmp_path: Path) -> None:
     path = tmp_path / "mine.json"
     path.write_text(document(COUNT))
-    assert specs.wanted(path, "session").columns == ("n",)
-    assert specs.wanted(None, "pair") == specs.default(specs.DEFAULT_ITEMS)
+    assert specs.load_or_default(path, "session").columns == ("n",)
+    assert specs.load_or_default(None, "pair") == specs.default(specs.DEFAULT_ITEMS)
     with pytest.raises(SpecError, match=r"mine.json, field unit: found 'session'; expected 'pair'"):
-        specs.wanted(path, "pair")
+        specs.load_or_default(path, "pair")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_spec_of_the_other_unit_is_refused(tmp_path: Path) -> None:
     [
         ("{", ["line 1", "JSON"]),
         (document(COUNT)[:-3], ["line 9", "JSON"]),
-        ('{"version":1,"version":1}', ["'version' twice"]),
+        ('{"version":1,"version":1}', ["duplicate key 'version'"]),
         ("[]", ["an object"]),
         (document(), ["features", "at least 1"]),
         (document(COUNT).replace('"version": 1', '"version": 2'), ["version", "found 2", "1"]),
@@ -112,7 +112,7 @@ def test_a_spec_of_the_other_unit_is_refused(tmp_path: Path) -> None:
         ),
         (document({"name": "t", "op": "time_part", "at": "first", "part": "month_day"}), ["feature t", "categorical"]),
         (document(COUNT, COUNT), ["field features", "'n'", "twice"]),
-        (document({**COUNT, "name": "label"}), ["'label'", "every table"]),
+        (document({**COUNT, "name": "label"}), ["'label'", "reserved"]),
         (
             document({**COUNT, "scope": "item"}),
             ["line 5", "feature n", "field scope", "no scope in a spec of sessions"],
@@ -132,7 +132,7 @@ def test_a_spec_of_the_other_unit_is_refused(tmp_path: Path) -> None:
         (document({"name": "s", "op": "since", "missing": "x"}), ["field missing", "a valid number"]),
     ],
 )
-def test_a_bad_spec_says_where_and_what(text: str, words: list[str]) -> None:
+def test_error_names_line_feature_and_field(text: str, words: list[str]) -> None:
     with pytest.raises(SpecError) as caught:
         specs.loads(text, "my.json")
     assert str(caught.value).startswith("my.json")
@@ -141,6 +141,6 @@ def test_a_bad_spec_says_where_and_what(text: str, words: list[str]) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_rejects_missing_file(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="No such file"):
         specs.load(tmp_path / "none.json")

@@ -1,4 +1,4 @@
-"""Labels as they are once late events have landed."""
+"""Labels change when late events land."""
 
 import shutil
 from datetime import date
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from leapline.modelling.delayed_labels import labels_now
+from leapline.modelling.delayed_labels import current_labels
 from leapline.settings import Settings
 from leapline.synthetic import GeneratorSpec, generate
 
@@ -19,7 +19,7 @@ KEY = "a key for tests, of at least 32 bytes"
 
 
 @pytest.mark.spark
-def test_purchases_that_arrive_late_flip_labels(tmp_path: Path, spark: "SparkSession") -> None:
+def test_late_purchases_change_labels(tmp_path: Path, spark: "SparkSession") -> None:
     landing = tmp_path / "landing"
     generate(landing, GeneratorSpec(start=DAY, days=1, sessions_per_day=600, buyers=0.3, late=0.4, late_beyond=0))
     settings = Settings(home=tmp_path, landing=landing, pseudonym_key=KEY, spark_shuffle_partitions=2)
@@ -27,10 +27,10 @@ def test_purchases_that_arrive_late_flip_labels(tmp_path: Path, spark: "SparkSes
     assert later
     for run in later:
         shutil.move(run, tmp_path / run.name)
-    then = labels_now(spark, settings, DAY)
+    then = current_labels(spark, settings, DAY)
     for run in later:
         shutil.move(tmp_path / run.name, run)
-    now = labels_now(spark, settings, DAY)
+    now = current_labels(spark, settings, DAY)
     both = then.index.intersection(now.index)
     flipped = then[both] != now[both]
     assert len(both) > 300

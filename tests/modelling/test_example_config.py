@@ -1,4 +1,4 @@
-"""Which examples in the lake are reused, and which are built again."""
+"""Examples in the lake are reused only if their configuration matches."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A model in another form is kept only if that form's runtime gives Spark's probabilities."""
+"""An exported model is written only if its runtime reproduces Spark's probabilities."""
 
 from datetime import date
 from pathlib import Path
@@ -25,38 +25,41 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(home=lake.root)
 
 
-def answering(monkeypatch: pytest.MonkeyPatch, scores: list[float]) -> None:
-    """The form's writer and runtime, stood in for."""
+def scores_as(monkeypatch: pytest.MonkeyPatch, scores: list[float]) -> None:
+    """Replace the format's writer and runtime."""
     monkeypatch.setattr(
-        export, "FORMS", {"onnx": (lambda *given: given[-1].write_bytes(b"model"), lambda path, rows: scores)}
+        export, "FORMATS", {"onnx": (lambda *given: given[-1].write_bytes(b"model"), lambda path, rows: scores)}
     )
 
 
-def test_a_form_that_answers_as_spark_is_kept(
+def test_writes_export_that_reproduces_spark(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answering(monkeypatch, [0.25, 0.5 + 1e-10])
+    scores_as(monkeypatch, [0.25, 0.5 + 1e-10])
     done = export.export(settings, DAY, "onnx", tmp_path / "m.onnx", 1e-9)
     assert done["max_difference"] == pytest.approx(1e-10, rel=1e-3)
     assert (tmp_path / "m.onnx").read_bytes() == b"model"
 
 
 @pytest.mark.parametrize("wrong", [0.5 + 1e-8, float("nan")])
-def test_one_wrong_answer_and_what_was_there_stays(
+def test_keeps_existing_file_if_a_score_differs(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: float
 ) -> None:
-    answering(monkeypatch, [0.25, wrong])
+    scores_as(monkeypatch, [0.25, wrong])
     (tmp_path / "m.onnx").write_bytes(b"yesterday's")
-    with pytest.raises(BundleError, match=r"away from Spark's, on 2 holdout rows; expected at most 1e-09"):
+    with pytest.raises(
+        BundleError,
+        match=r"differs from Spark's by (1e-08|nan), on 2 holdout rows; expected at most 1e-09",
+    ):
         export.export(settings, DAY, "onnx", tmp_path / "m.onnx", 1e-9)
     assert (tmp_path / "m.onnx").read_bytes() == b"yesterday's"
 
 
-def test_a_day_that_was_not_trained_and_a_library_that_is_not_there(
+def test_rejects_untrained_day_and_missing_library(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(NotInLakeError, match="candidates of 2026-03-05"):
         export.export(settings, date(2026, 3, 5), "onnx", tmp_path / "m.onnx", 1e-9)
-    monkeypatch.setattr(export, "NEEDED", {"onnx": ("json", "no_such_library")})
+    monkeypatch.setattr(export, "REQUIRED_PACKAGES", {"onnx": ("json", "no_such_library")})
     with pytest.raises(ToolMissingError, match="found no Python package no_such_library"):
         export.export(settings, DAY, "onnx", tmp_path / "m.onnx", 1e-9)

@@ -1,4 +1,4 @@
-"""The sessions that the probe sends: from the day's clean events through Spark and parquet to the scorer's JSON."""
+"""The probe's sample of sessions: from clean events through Spark and Parquet to the scorer's JSON."""
 
 from datetime import date
 from pathlib import Path
@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from leapline.modelling import probe_sample
+from leapline.modelling.day_data import DayData
 from leapline.serving.client import as_session
+from leapline.settings import Settings
 from leapline.storage import Lake, write_json
 from tests.features.sessions import frame, random_sessions
 
@@ -16,7 +18,7 @@ pytestmark = pytest.mark.spark
 DAY = date(2026, 3, 5)
 
 
-def test_the_sampled_sessions_come_back_whole_and_in_the_rows_order(spark: Any, tmp_path: Path) -> None:
+def test_sample_has_all_events_in_order_of_rows(spark: Any, tmp_path: Path) -> None:
     lake, sessions = Lake(tmp_path / "lake"), random_sessions(40, seed=11)
     rows = [row for session in sessions.values() for row in session]
     with lake.attempt("events", DAY) as out:
@@ -26,7 +28,7 @@ def test_the_sampled_sessions_come_back_whole_and_in_the_rows_order(spark: Any, 
     sample = {"rows": features, "expected": [0.5, 0.2, 0.9], "sessions": chosen, "holdout": 40}
     write_json(tmp_path / probe_sample.ROWS, sample)
 
-    probe_sample.write_events(spark, lake, DAY, tmp_path)
+    probe_sample.write_events(DayData(spark, Settings(home=lake.root), lake, DAY), tmp_path)
     scored = {"session": ["s4", "s9", "s17", "s17"], "item": ["a", "a", "a", "b"], "score": [0.2, 0.5, 0.5, 0.9]}
     pd.DataFrame(scored | {"label": [0, 0, 1, 0]}).to_parquet(tmp_path / "item_scores.parquet")
     halved = {"calibration": {"kind": "odds", "factor": 0.5}}
@@ -47,12 +49,12 @@ def test_the_sampled_sessions_come_back_whole_and_in_the_rows_order(spark: Any, 
 
 
 def normal(session: dict[str, Any]) -> dict[str, Any]:
-    """Events in order, their moments to the microsecond whatever the offset's form."""
+    """Return the session with sorted events and timestamps without the UTC offset."""
     events = [event | {"ts": event["ts"].removesuffix("+00:00")} for event in session["events"]]
     return session | {"events": sorted(events, key=lambda event: event["event_id"])}
 
 
-def test_an_evaluation_from_before_there_were_sessions_proves_nothing(tmp_path: Path) -> None:
+def test_sample_of_old_evaluation_has_no_sessions(tmp_path: Path) -> None:
     write_json(tmp_path / probe_sample.ROWS, {"rows": [{"n": 1.0}], "expected": [0.5]})
     assert probe_sample.read_sample(tmp_path, ["n"], {"calibration": None}).fault == (
         "0 sessions to send, 1 rows and 1 probabilities"

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from leapline.cli import app
-from leapline.evaluation.champion import Rival
+from leapline.evaluation.champion import ChampionComparison
 from leapline.evaluation.rules import refuse
 from leapline.evaluation.verdict import conclude
 from leapline.records import history, verdicts
@@ -30,7 +30,7 @@ def judge(lake: Lake, day: date, roc_auc: float | None, *, backfill: bool = Fals
     verdict = conclude([refuse("roc_auc", "at least 0.88", f"too low, on {day}")])
     result = verdicts.result_of(passed=False, backfill=backfill)
     document = verdicts.verdict_document(
-        verdict, RunContext(day, "r", backfill), Rival("none", "there is none"), result
+        verdict, RunContext(day, "r", backfill), ChampionComparison("none", "there is none"), result
     )
     with lake.attempt("evaluations", day) as out:
         write_json(out / "metrics.json", metrics)

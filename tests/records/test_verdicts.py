@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from leapline.cli import app
-from leapline.evaluation.champion import Rival
+from leapline.evaluation.champion import ChampionComparison
 from leapline.evaluation.rules import Rule, refuse
 from leapline.evaluation.verdict import Verdict, conclude
 from leapline.orchestration.page import models
@@ -34,7 +34,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def document(verdict: Verdict, result: str) -> dict[str, Any]:
-    champion = Rival("none", "there is no champion yet")
+    champion = ChampionComparison("none", "there is no champion yet")
     return verdicts.verdict_document(verdict, RunContext(DAY, "run"), champion, result)
 
 

@@ -1,4 +1,4 @@
-"""What evaluation writes about scores that are there already, without Spark."""
+"""The files of an evaluation, written from given scores without Spark."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leapline.evaluation.champion import Rival, comparison_from
+from leapline.evaluation.champion import ChampionComparison, comparison_from
 from leapline.modelling.comparison import compare_with_champion
 from leapline.settings import Settings
 from leapline.steps import evaluate
@@ -16,7 +16,7 @@ TRAINING = {"calibration": None, "importances": {"x": 0.7, "y": 0.3}}
 
 
 def holdout(rows: int = 1200) -> pd.DataFrame:
-    """Scores of a candidate, of a champion that is nearly as good, and of a baseline that is not."""
+    """Return scores of a candidate, of a champion that is nearly as good, and of a random baseline."""
     rng = np.random.default_rng(1)
     wish = rng.normal(size=rows)
     chance = 1 / (1 + np.exp(2.5 - 2 * wish))
@@ -42,47 +42,47 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path, bootstrap_resamples=200, probe_rows=1000)
 
 
-def test_a_baseline_is_compared_where_there_is_one(settings: Settings, tmp_path: Path) -> None:
+def test_compares_baseline_if_present(settings: Settings, tmp_path: Path) -> None:
     scored = holdout()
-    evaluate._write(settings, tmp_path, scored, TRAINING, "a day", {})
-    found = comparison_from(read_json(tmp_path / "metrics.json")["baseline"])
-    assert found is not None
-    assert found.interval is not None
-    assert found.other == pytest.approx(0.5, abs=0.06)
-    assert found.interval[0] > 0.2
-    evaluate._write(settings, tmp_path, scored.drop(columns="baseline"), TRAINING, "a day", {})
+    evaluate.write_evaluation(settings, tmp_path, scored, TRAINING, "a day", {})
+    result = comparison_from(read_json(tmp_path / "metrics.json")["baseline"])
+    assert result is not None
+    assert result.interval is not None
+    assert result.other == pytest.approx(0.5, abs=0.06)
+    assert result.interval[0] > 0.2
+    evaluate.write_evaluation(settings, tmp_path, scored.drop(columns="baseline"), TRAINING, "a day", {})
     assert read_json(tmp_path / "metrics.json")["baseline"] is None
 
 
-def test_files_of_an_evaluation(settings: Settings, tmp_path: Path) -> None:
-    evaluate._write(settings, tmp_path, holdout(), TRAINING, "a day", {"largest_tree": 3})
+def test_files_of_evaluation(settings: Settings, tmp_path: Path) -> None:
+    evaluate.write_evaluation(settings, tmp_path, holdout(), TRAINING, "a day", {"largest_tree": 3})
     kept = pd.read_parquet(tmp_path / "scores.parquet")
-    assert list(kept.columns) == [*evaluate.DESCRIBING, "score", "champion", "baseline"]
+    assert list(kept.columns) == [*evaluate.CONTEXT, "score", "champion", "baseline"]
     sample = read_json(tmp_path / "probe_rows.json")
-    assert set(sample["rows"][0]) == {"x", "y"}, "the image is sent features alone"
-    found = read_json(tmp_path / "metrics.json")
-    slices = {(part["by"], part["value"]): part["examples"] for part in found["slices"]}
+    assert set(sample["rows"][0]) == {"x", "y"}, "the image gets features only"
+    result = read_json(tmp_path / "metrics.json")
+    slices = {(part["by"], part["value"]): part["examples"] for part in result["slices"]}
     assert slices["device", "unknown"] == 400
     assert slices["visitor", "new"] == slices["visitor", "returning"] == 600
     assert slices["hour", "00-05"] + slices["hour", "06-11"] + slices["hour", "12-17"] + slices["hour", "18-23"] == 1200
-    assert found["largest_tree"] == 3
+    assert result["largest_tree"] == 3
 
 
-def test_the_digest_is_of_the_rows_and_not_of_the_champion(settings: Settings, tmp_path: Path) -> None:
+def test_digest_depends_on_rows_and_not_on_champion(settings: Settings, tmp_path: Path) -> None:
     digests = []
     for scored in (holdout(), holdout().assign(champion=0.5), holdout().assign(x=1.0)):
-        evaluate._write(settings, tmp_path, scored, TRAINING, "a day", {})
+        evaluate.write_evaluation(settings, tmp_path, scored, TRAINING, "a day", {})
         digests.append(read_json(tmp_path / "metrics.json")["digest"])
     assert digests[0] == digests[1] != digests[2]
 
 
-def test_the_champion_is_compared_on_the_same_rows(settings: Settings) -> None:
-    asked = Rival("compared", "scored", "sha256:aa", "m")
-    found = compare_with_champion(settings, holdout(), asked)
-    assert found.comparison is not None
-    assert (found.digest, found.model_id) == ("sha256:aa", "m")
-    assert abs(found.comparison.difference) < 0.05
-    missing = compare_with_champion(settings, holdout().assign(champion=np.nan), asked)
+def test_compares_champion_on_same_rows(settings: Settings) -> None:
+    scored = ChampionComparison("compared", "scored", "sha256:aa", "m")
+    result = compare_with_champion(settings, holdout(), scored)
+    assert result.comparison is not None
+    assert (result.digest, result.model_id) == ("sha256:aa", "m")
+    assert abs(result.comparison.difference) < 0.05
+    missing = compare_with_champion(settings, holdout().assign(champion=np.nan), scored)
     assert (missing.state, missing.digest) == ("unknown", "sha256:aa")
-    none = Rival("none", "there is none")
+    none = ChampionComparison("none", "there is none")
     assert compare_with_champion(settings, holdout(), none) is none

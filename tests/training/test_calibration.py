@@ -1,4 +1,4 @@
-"""The factor on the odds and the threshold."""
+"""Calibration by a factor on the odds, and the threshold."""
 
 import numpy as np
 import pytest
@@ -12,27 +12,27 @@ LABELS = (RNG.random(5000) < TRUTH).astype(float)
 WEIGHTED = 14 * TRUTH / (14 * TRUTH + 1 - TRUTH)
 
 
-def test_the_mean_probability_becomes_the_share_of_buyers() -> None:
+def test_mean_probability_equals_prevalence() -> None:
     found = c.calibrate(LABELS, WEIGHTED)
     assert c.odds_times(found.factor, WEIGHTED).mean() == pytest.approx(LABELS.mean(), rel=1e-5)
     assert found.factor == pytest.approx(1 / 14, rel=0.1)
     assert found.as_dict() == {"kind": "odds", "factor": found.factor}
 
 
-def test_the_order_of_the_rows_changes_nothing() -> None:
+def test_result_is_independent_of_row_order() -> None:
     coarse = np.round(WEIGHTED, 2)
     shuffled = RNG.permutation(5000)
     assert c.calibrate(LABELS, coarse) == c.calibrate(LABELS[shuffled], coarse[shuffled])
 
 
-def test_no_threshold_has_a_better_f1() -> None:
+def test_threshold_maximises_f1() -> None:
     coarse = np.round(TRUTH, 2)
     chosen = c.best_f1_threshold(LABELS, coarse)
     others = {t: f1_score(LABELS, coarse >= t) for t in np.unique(coarse)}
     assert others[chosen] == max(others.values())
 
 
-def test_scores_that_are_all_equal_or_certain() -> None:
+def test_calibrates_equal_and_certain_scores() -> None:
     labels = np.array([0.0, 0.0, 1.0, 0.0])
     found = c.calibrate(labels, np.full(4, 0.5))
     assert found.factor == pytest.approx(1 / 3, rel=1e-5)

@@ -1,4 +1,4 @@
-"""Cutting and labelling: whatever would give the purchase away is planted, and must be gone."""
+"""Cutting and labelling: no event that reveals the purchase is left in an example."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ START = datetime(2026, 3, 1, 23, 50)
 
 
 def session(name: str, *kinds: str, step: int = 60, **first: Any) -> list[dict[str, Any]]:
-    """Events `step` seconds apart; `kind@page` sets the page."""
+    """Return events `step` seconds apart; `kind@page` sets the page."""
     rows = []
     for number, word in enumerate(kinds):
         kind, _, page = word.partition("@")
@@ -34,7 +34,7 @@ def seen(spark: Any, *sessions: list[dict[str, Any]]) -> dict[str, list[str]]:
     return result
 
 
-def test_nothing_at_or_after_the_first_sign_of_a_checkout_is_left(spark: Any) -> None:
+def test_removes_events_from_first_sign_of_checkout(spark: Any) -> None:
     found = seen(
         spark,
         session(
@@ -56,25 +56,25 @@ def test_nothing_at_or_after_the_first_sign_of_a_checkout_is_left(spark: Any) ->
     }
 
 
-def test_an_event_at_the_very_moment_of_the_checkout_is_cut_whatever_its_id(spark: Any) -> None:
+def test_removes_event_at_same_time_as_checkout(spark: Any) -> None:
     rows = session("s", "search", "checkout")
     rows.append(event("s", 0, "cart_add", rows[1]["ts"]) | {"event_id": "a-before-s"})
     assert seen(spark, rows) == {"s=0": ["search"]}
 
 
-def test_an_item_line_without_its_order_is_a_purchase_too(spark: Any) -> None:
+def test_purchase_item_without_purchase_is_a_purchase(spark: Any) -> None:
     assert seen(spark, session("s", "search", "purchase_item")) == {"s=1": ["search"]}
 
 
-def test_a_session_that_begins_with_its_cut_is_left_out(spark: Any) -> None:
+def test_leaves_out_session_that_begins_with_checkout(spark: Any) -> None:
     assert seen(spark, session("s", "checkout", "item_view", "purchase")) == {}
 
 
 def build(spark: Any, rows: list[dict[str, Any]], per_session: int = 1) -> Any:
-    return examples.session_examples(examples.number_examples(frame(spark, rows), per_session), specs.default())
+    return examples.session_examples(examples.example_events(frame(spark, rows), per_session), specs.default())
 
 
-def test_build_gives_one_row_a_session_whatever_comes_after_the_cut(spark: Any) -> None:
+def test_events_after_cut_do_not_change_example(spark: Any) -> None:
     spec = specs.default()
     before = ("item_view", "search", "cart_add")
     first = {"visitor": "v1", "device": "Mobile", "session_index": 1}
@@ -83,7 +83,7 @@ def test_build_gives_one_row_a_session_whatever_comes_after_the_cut(spark: Any) 
 
     table = build(spark, long)
     columns = [name for name in spec.columns if name not in {f.name for f in spec.features if f.op == "markov"}]
-    assert table.columns == [*examples.KEYS, *examples.DESCRIBING, *columns, "_states"]
+    assert table.columns == [*examples.KEYS, *examples.CONTEXT_COLUMNS, *columns, "_states"]
     [row] = table.collect()
     assert [row] == build(spark, short).collect()
     assert row.asDict().items() >= {
@@ -93,7 +93,7 @@ def test_build_gives_one_row_a_session_whatever_comes_after_the_cut(spark: Any) 
 
 
 def shoppers(number: int = 40) -> list[dict[str, Any]]:
-    """Sessions of 1 to 8 events before the checkout; every other one buys, all go on afterwards."""
+    """Return sessions of 1 to 8 events before the checkout; every other one buys, all continue afterwards."""
     rows = []
     for n in range(number):
         before = [("item_view", "search", "cart_add", "page_view@cart")[(n + i) % 4] for i in range(1 + n % 8)]
@@ -101,8 +101,8 @@ def shoppers(number: int = 40) -> list[dict[str, Any]]:
     return rows
 
 
-def test_a_beginning_is_what_the_session_had_done_by_then(spark: Any) -> None:
-    """Planted: every later event, the checkout, the purchase. An example must be that of the session cut short."""
+def test_prefix_example_equals_session_cut_short(spark: Any) -> None:
+    """Each example has the features of the session without its later events."""
     rows, spec = shoppers(), specs.default()
     made = build(spark, rows, per_session=4).collect()
     whole = {row["session"]: row["cut"] for row in made if row["whole"]}
@@ -124,7 +124,7 @@ def test_a_beginning_is_what_the_session_had_done_by_then(spark: Any) -> None:
         assert all(row[name] == expected[name] for name in spec.columns if name in row), row
 
 
-def test_the_cuts_are_the_same_whatever_the_partitions(spark: Any) -> None:
+def test_cuts_are_independent_of_partitions(spark: Any) -> None:
     def cuts(rows: list[dict[str, Any]], partitions: str) -> set[tuple[str, int]]:
         before = spark.conf.get("spark.sql.shuffle.partitions")
         spark.conf.set("spark.sql.shuffle.partitions", partitions)
@@ -137,8 +137,8 @@ def test_the_cuts_are_the_same_whatever_the_partitions(spark: Any) -> None:
     assert cuts(rows, "1") == cuts(list(reversed(rows)), "7")
 
 
-def test_one_shuffle_however_many_cuts_and_whatever_is_made_of_them(spark: Any) -> None:
-    numbered = examples.number_examples(frame(spark, shoppers(2)), per_session=3)
+def test_plan_has_one_shuffle_for_all_examples(spark: Any) -> None:
+    numbered = examples.example_events(frame(spark, shoppers(2)), per_session=3)
     plan = numbered._jdf.queryExecution().executedPlan().toString()
     assert (plan.count("Exchange"), plan.count("Sort [session"), "Python" in plan) == (1, 1, False)
     numbered.persist()
@@ -149,15 +149,15 @@ def test_one_shuffle_however_many_cuts_and_whatever_is_made_of_them(spark: Any) 
         numbered.unpersist()
 
 
-def test_a_pair_is_labelled_by_its_own_item(spark: Any) -> None:
+def test_pair_is_labelled_by_its_item(spark: Any) -> None:
     rows = session("s", "item_view", "cart_add", "item_view", "checkout", "purchase", "purchase_item", "item_view")
     for number, item in enumerate(["a", "b", "c", None, None, "a", "d"]):
         rows[number]["item"] = item
     rows += [row | {"session": "t", "event_id": f"t{i}"} for i, row in enumerate(rows[:4])]
 
-    table = examples.pair_examples(examples.number_examples(frame(spark, rows)), specs.default(specs.DEFAULT_ITEMS))
+    table = examples.pair_examples(examples.example_events(frame(spark, rows)), specs.default(specs.DEFAULT_ITEMS))
     assert table.columns == [
-        *examples.PAIR_KEYS, *examples.WHO, "label", *specs.default(specs.DEFAULT_ITEMS).columns
+        *examples.PAIR_KEYS, *examples.VISIT_COLUMNS, "label", *specs.default(specs.DEFAULT_ITEMS).columns
     ]  # fmt: skip
     labels = {(row["session"], row["item"]): row["label"] for row in table.collect()}
     assert labels == {
@@ -165,7 +165,7 @@ def test_a_pair_is_labelled_by_its_own_item(spark: Any) -> None:
     }  # fmt: skip
 
 
-def test_a_day_splits_by_time_and_no_session_is_lost(spark: Any) -> None:
+def test_split_by_time_keeps_every_session(spark: Any) -> None:
     rows = [(f"s{i}", f"v{i % 7}", START + timedelta(minutes=i)) for i in range(100)]
     table = spark.createDataFrame(rows, "session string, visitor string, start_ts timestamp")
     before, after = examples.split_by_time(table, 0.7)
@@ -174,7 +174,7 @@ def test_a_day_splits_by_time_and_no_session_is_lost(spark: Any) -> None:
     assert examples.split_by_time(table.limit(0))[0].count() == 0
 
 
-def test_no_visitor_on_both_sides(spark: Any) -> None:
+def test_no_visitor_is_in_training_and_holdout(spark: Any) -> None:
     table = spark.createDataFrame(
         [("a", "v1"), ("b", "v2"), ("c", "v1"), ("d", None)], "session string, visitor string"
     )

@@ -1,4 +1,4 @@
-"""The forest: what it reaches where the best is known, and that it is the same forest every time."""
+"""The forest ranks nearly as well as the true probabilities, and is reproducible."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ SHIPPED = SETTINGS.model_copy(update={"forest_min_leaf": Settings.model_fields["
 
 
 def table(rows: int, seed: int) -> "pd.DataFrame":
-    """Sessions whose chance to buy (about 5 %) is known: `truth`."""
+    """Return sessions with the true probability of a purchase (about 5 % on average) in `truth`."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(rows, 3))
     device = rng.choice(["Mobile", "Computer", "Tablet"], size=rows)
@@ -39,7 +39,7 @@ def table(rows: int, seed: int) -> "pd.DataFrame":
 
 
 def scores(model: Any, examples: Any) -> "np.ndarray[Any, Any]":
-    """Probability of class 1, in the order of sessions."""
+    """Return the probability of class 1, sorted by session."""
     rows = model.transform(examples).select("session", "probability").orderBy("session").collect()
     return np.array([row["probability"][1] for row in rows])
 
@@ -53,7 +53,7 @@ def fitted(spark: Any) -> Any:
     return forest.fit(spark.createDataFrame(table(12_000, 1)), NUMERIC, CATEGORICAL, SETTINGS)
 
 
-def test_leaves_keep_their_probabilities_and_the_ranking_comes_near_the_best(spark: Any) -> None:
+def test_weighting_keeps_leaves_and_ranks_nearly_optimally(spark: Any) -> None:
     holdout = table(8_000, 2)
     examples = spark.createDataFrame(holdout)
     best = roc_auc_score(holdout.label, holdout.truth)
@@ -65,16 +65,16 @@ def test_leaves_keep_their_probabilities_and_the_ranking_comes_near_the_best(spa
 
     pipeline = forest.default_pipeline(NUMERIC, CATEGORICAL, SHIPPED)
     ordered = forest.in_fixed_order(training, SHIPPED.fit_partitions)
-    plain = forest._fit(pipeline, ordered.withColumn("weight", lit(1.0)))
+    plain = pipeline.fit(ordered.withColumn("weight", lit(1.0)))
     unweighted = scores(plain, examples)
 
     assert roc_auc_score(holdout.label, balanced) > best - 0.035
     assert roc_auc_score(holdout.label, balanced) > roc_auc_score(holdout.label, unweighted) + 0.02
     leaves = [_forest(fitted).totalNumNodes for fitted in (model, plain)]
-    assert leaves[0] > 2 * leaves[1], "the merging of leaves is back"
+    assert leaves[0] > 2 * leaves[1], "sibling leaves were merged"
 
 
-def test_the_calibration_undoes_the_weight(spark: Any, fitted: Any) -> None:
+def test_calibration_corrects_for_weight(spark: Any, fitted: Any) -> None:
     holdout = table(8_000, 3)
     p = scores(fitted.model, spark.createDataFrame(holdout))
     calibrated = odds_times(fitted.facts.calibration["factor"], p)
@@ -83,7 +83,7 @@ def test_the_calibration_undoes_the_weight(spark: Any, fitted: Any) -> None:
     assert log_loss(holdout.label, p) > 1.5 * log_loss(holdout.label, holdout.truth)
 
 
-def test_facts(fitted: Any) -> None:
+def test_training_facts(fitted: Any) -> None:
     facts = fitted.facts
     assert facts.examples == 12_000
     assert facts.weight == round((12_000 - facts.positives) / facts.positives)
@@ -97,7 +97,7 @@ def test_facts(fitted: Any) -> None:
     ]  # fmt: skip
 
 
-def test_the_same_forest_from_any_layout_and_order_of_rows(spark: Any) -> None:
+def test_forest_is_independent_of_partitions_and_row_order(spark: Any) -> None:
     rows = table(3_000, 4)
     small = SETTINGS.model_copy(update={"forest_trees": 4})
     forests = set()
@@ -113,7 +113,7 @@ def test_the_same_forest_from_any_layout_and_order_of_rows(spark: Any) -> None:
 @pytest.mark.parametrize(
     ("label", "words"), [(None, "no examples"), (0, "none of them buyers"), (1, "all of them buyers")]
 )
-def test_examples_that_cannot_train(spark: Any, label: int | None, words: str) -> None:
+def test_rejects_examples_without_both_classes(spark: Any, label: int | None, words: str) -> None:
     rows = spark.createDataFrame(table(10, 1))
     examples = (
         rows.limit(0)
@@ -124,14 +124,14 @@ def test_examples_that_cannot_train(spark: Any, label: int | None, words: str) -
         forest.fit(examples, NUMERIC, CATEGORICAL, SETTINGS)
 
 
-def test_too_many_categories_are_named(spark: Any) -> None:
+def test_error_names_maxbins_for_too_many_categories(spark: Any) -> None:
     rows = table(400, 1).assign(device_type=lambda t: t.session)
     with pytest.raises(TrainingError, match="maxBins"):
         forest.fit(spark.createDataFrame(rows), NUMERIC, CATEGORICAL, SETTINGS)
 
 
 def own_pipeline(numeric: Any, categorical: Any, settings: Settings) -> Any:
-    """A user's own: one-hot categories, no forest."""
+    """A custom pipeline: one-hot categories, no forest."""
     from pyspark.ml import Pipeline
     from pyspark.ml.classification import LogisticRegression
     from pyspark.ml.feature import OneHotEncoder, StringIndexer, VectorAssembler
@@ -146,11 +146,11 @@ def own_pipeline(numeric: Any, categorical: Any, settings: Settings) -> Any:
 
 
 def no_pipeline(numeric: Any, categorical: Any, settings: Settings) -> int:
-    """A user's slip."""
+    """A function that does not return a pipeline."""
     return 3
 
 
-def test_a_pipeline_of_the_users_own(spark: Any) -> None:
+def test_fits_custom_pipeline(spark: Any) -> None:
     own = SETTINGS.model_copy(update={"pipeline": f"{__name__}:own_pipeline"})
     holdout = table(2_000, 2)
     result = forest.fit(spark.createDataFrame(table(2_000, 1)), NUMERIC, CATEGORICAL, own)
@@ -169,7 +169,7 @@ def test_a_pipeline_of_the_users_own(spark: Any) -> None:
         (f"{__name__}:no_pipeline", "returns int"),
     ],
 )
-def test_a_pipeline_that_cannot_be_had(spark: Any, name: str, words: str) -> None:
+def test_rejects_invalid_pipeline_setting(spark: Any, name: str, words: str) -> None:
     wrong = SETTINGS.model_copy(update={"pipeline": name})
     with pytest.raises(SettingsError, match=words):
         forest.fit(spark.createDataFrame(table(10, 1)), NUMERIC, CATEGORICAL, wrong)

@@ -1,4 +1,4 @@
-"""The two chains, counted by hand."""
+"""The transition model equals values computed by hand."""
 
 import json
 import math
@@ -6,58 +6,60 @@ from typing import Any
 
 import pytest
 
-from leapline.training import markov
-from leapline.training.markov import DRAWN, Chains, chains, learn
+from leapline.training.markov import SMOOTHING_PSEUDOCOUNT, START, TransitionModel, fit_transitions, from_counts
 
 STATES = ("look", "search")
 
 
-def counted_by_hand() -> Chains:
-    """Buyers: start>look 30, look>search 10. Others: start>look 60, start>search 30, look>search 5."""
+def model_of_counts() -> TransitionModel:
+    """Buyers: start>look 30, look>search 10. Non-buyers: start>look 60, start>search 30, look>search 5."""
     steps = {
         (1, "start", "look"): 30, (1, "look", "search"): 10,
         (0, "start", "look"): 60, (0, "start", "search"): 30, (0, "look", "search"): 5,
     }  # fmt: skip
-    return chains(steps, STATES, buyers=30, others=90)
+    return from_counts(steps, STATES, buyers=30, non_buyers=90)
 
 
-def test_log_odds_are_drawn_towards_the_common_chain() -> None:
-    found = counted_by_hand()
-    # From start: 120 steps of both, look 90, so it is (90 + 1) / (120 + 2) = 0.746 of the common chain.
-    common = 91 / 122
-    buyers, others = (30 + DRAWN * common) / (30 + DRAWN), (60 + DRAWN * common) / (90 + DRAWN)
-    assert found.table["start"]["look"] == round(1e6 * math.log(buyers / others))
-    assert found.table["start"]["look"] > 0 > found.table["start"]["search"]
-    assert found.table["search"] == {"look": 0, "search": 0}, "never seen: says nothing"
-    assert found.prior == math.log(31 / 91)
+def test_log_odds_are_shrunk_towards_pooled_chain() -> None:
+    model = model_of_counts()
+    # From start: 120 transitions in total, 90 to look: (90 + 1) / (120 + 2) = 0.746 of the pooled chain.
+    pooled = 91 / 122
+    buyers, non_buyers = (
+        (30 + SMOOTHING_PSEUDOCOUNT * pooled) / (30 + SMOOTHING_PSEUDOCOUNT),
+        (60 + SMOOTHING_PSEUDOCOUNT * pooled) / (90 + SMOOTHING_PSEUDOCOUNT),
+    )
+    assert model.table["start"]["look"] == round(1e6 * math.log(buyers / non_buyers))
+    assert model.table["start"]["look"] > 0 > model.table["start"]["search"]
+    assert model.table["search"] == {"look": 0, "search": 0}, "no transitions, so no evidence"
+    assert model.prior == math.log(31 / 91)
 
 
-def test_the_file_is_a_small_table_and_comes_back() -> None:
-    found = counted_by_hand()
-    assert Chains.from_dict(json.loads(found.dumps())) == found
-    assert '  "start": {"look":' in found.dumps()
-    assert json.loads(found.dumps())["steps"]["start"]["look"] == [30, 60]
+def test_file_round_trip() -> None:
+    model = model_of_counts()
+    assert TransitionModel.from_dict(json.loads(model.dumps())) == model
+    assert '  "start": {"look":' in model.dumps()
+    assert json.loads(model.dumps())["steps"]["start"]["look"] == [30, 60]
 
 
 @pytest.mark.spark
-def test_learnt_from_whole_sessions_alone(spark: Any) -> None:
+def test_fits_on_whole_sessions_only(spark: Any) -> None:
     rows = [("a", 1, True, "ab"), ("b", 0, True, "b"), ("c", 0, True, "")] * 3
     rows += [("d", 0, False, "aaaaaaaa")]
     examples = spark.createDataFrame(rows, "session string, label int, whole boolean, _states string")
-    found = learn(examples, "_states", STATES)
-    assert found.steps == {
+    model = fit_transitions(examples, "_states", STATES)
+    assert model.steps == {
         "start": {"look": (3, 0), "search": (0, 3)},
         "look": {"look": (0, 0), "search": (3, 0)},
         "search": {"look": (0, 0), "search": (0, 0)},
     }
-    assert found.prior == math.log(4 / 7)
-    assert found == learn(examples.repartition(3), "_states", STATES)
+    assert model.prior == math.log(4 / 7)
+    assert model == fit_transitions(examples.repartition(3), "_states", STATES)
 
 
 @pytest.mark.spark
-def test_nothing_to_learn_from(spark: Any) -> None:
+def test_fits_without_examples(spark: Any) -> None:
     empty = spark.createDataFrame([], "session string, label int, whole boolean, _states string")
-    found = learn(empty, "_states", STATES)
-    assert {entry for row in found.table.values() for entry in row.values()} == {0}
-    assert found.prior == 0
-    assert markov.START in found.table
+    model = fit_transitions(empty, "_states", STATES)
+    assert {entry for row in model.table.values() for entry in row.values()} == {0}
+    assert model.prior == 0
+    assert START in model.table

@@ -1,4 +1,4 @@
-"""The search for the forest's shape: bounded, on the given examples alone, and not swayed by noise."""
+"""The hyperparameter search selects other hyperparameters only for a certain gain."""
 
 from typing import Any
 
@@ -10,20 +10,20 @@ from sklearn.metrics import roc_auc_score
 from leapline.settings import Settings
 from leapline.training import search as s
 
-OWN = s.Trial(10, "onethird", 0.9)
+CONFIGURED = s.Trial(10, "onethird", 0.9)
 
 
-def test_another_shape_must_be_better_for_certain() -> None:
+def test_selects_best_trial_with_certain_gain() -> None:
     perhaps, better, best = (
         s.Trial(6, "sqrt", 0.95, -0.001), s.Trial(6, "onethird", 0.91, 0.002), s.Trial(14, "sqrt", 0.92, 0.001)
     )  # fmt: skip
-    assert s.chosen([OWN, perhaps]) == {"forest_depth": 10, "forest_features": "onethird"}
-    assert s.chosen([OWN, perhaps, better, best]) == {"forest_depth": 14, "forest_features": "sqrt"}
+    assert s.select_best([CONFIGURED, perhaps]) == {"forest_depth": 10, "forest_features": "onethird"}
+    assert s.select_best([CONFIGURED, perhaps, better, best]) == {"forest_depth": 14, "forest_features": "sqrt"}
 
 
 @pytest.mark.spark
-def test_every_shape_is_tried_on_a_later_part_of_other_visitors(spark: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wave that six splits cannot follow: depth is what it takes."""
+def test_evaluates_grid_on_later_sessions_of_other_visitors(spark: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The label is a square wave that needs deep trees."""
     rng = np.random.default_rng(3)
     x = rng.uniform(0, 16, size=6000)
     table = pd.DataFrame(
@@ -38,17 +38,17 @@ def test_every_shape_is_tried_on_a_later_part_of_other_visitors(spark: Any, monk
     monkeypatch.setattr(s, "DEPTHS", (2, 8))
     monkeypatch.setattr(s, "FEATURES", ("all",))
     settings = Settings(forest_trees=4, forest_depth=2, forest_features="all", fit_partitions=2)
-    asked: list[int] = []
+    sizes: list[int] = []
 
-    def gain(labels: Any, scores: Any, own: Any, visitors: Any) -> float:
-        asked.append(len(labels))
-        assert len(labels) == len(scores) == len(own) == len(visitors)
-        return float(roc_auc_score(labels, scores) - roc_auc_score(labels, own))
+    def gain(labels: Any, scores: Any, configured: Any, visitors: Any) -> float:
+        sizes.append(len(labels))
+        assert len(labels) == len(scores) == len(configured) == len(visitors)
+        return float(roc_auc_score(labels, scores) - roc_auc_score(labels, configured))
 
     trials = s.search(spark.createDataFrame(table), ["x"], [], settings, gain)
-    assert asked == [1800], "three tenths of the sessions judge"
+    assert sizes == [1800], "30 % of the sessions are the evaluation part"
     assert [t.gain for t in trials] == [None, pytest.approx(trials[1].roc_auc - trials[0].roc_auc, abs=1e-5)]
     assert [(t.forest_depth, t.forest_features) for t in trials] == [(2, "all"), (8, "all")]
     assert trials[1].roc_auc > trials[0].roc_auc + 0.1
-    assert s.chosen(trials)["forest_depth"] == 8
+    assert s.select_best(trials)["forest_depth"] == 8
     assert s.Trial(**trials[0].as_dict()) == trials[0]

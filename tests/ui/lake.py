@@ -12,9 +12,9 @@ import numpy as np
 
 from leapline.evaluation import metrics, plots
 from leapline.evaluation.bootstrap import Comparison
-from leapline.evaluation.champion import Rival
+from leapline.evaluation.champion import ChampionComparison
 from leapline.evaluation.slices import Slice
-from leapline.evaluation.verdict import Evidence, Limits, Verdict, decide
+from leapline.evaluation.verdict import Evidence, Limits, Verdict, conclude, decide
 from leapline.records.verdicts import TO_BE_PROBED, effective_verdict, verdict_document
 from leapline.runtime.context import RunContext
 from leapline.runtime.reports import describe, report_path
@@ -101,8 +101,8 @@ class PastRuns:
         # Two normal distributions: the logistic of their log-likelihood ratio is the true probability for equal priors.
         observed = generator.normal(0, 1, examples) + skill * labels
         scores = 1 / (1 + np.exp(-(skill * observed - skill**2 / 2)))
-        draws = metrics.Draws(np.arange(examples).astype(str), number=100)
-        measured = metrics.measure(labels, scores, CALIBRATION, draws)
+        bootstrap = metrics.Bootstrap(np.arange(examples).astype(str), resamples=100)
+        measured = metrics.measure(labels, scores, CALIBRATION, bootstrap)
         curves = metrics.curves(labels, scores, CALIBRATION)
         with self.lake.attempt("candidates", day) as out:
             write_json(out / "training.json", {"importances": IMPORTANCES, "calibration": CALIBRATION})
@@ -126,9 +126,9 @@ class PastRuns:
             result = {"passed": True, "sentence": "All 3 expectations are met.", "outcomes": outcomes}
             write_json(out / "result.json", result | {"docs": "data_docs/index.html", "source": "attempt-1"})
 
-    def _decide(self, day: date, measured: metrics.Metrics, champion: Rival) -> Verdict:
+    def _decide(self, day: date, measured: metrics.Metrics, champion: ChampionComparison) -> Verdict:
         evidence = Evidence(measured, _training_days(day), 853, IMPORTANCES, SLICES, champion, VERSUS_MARKOV)
-        verdict = decide(evidence, Limits())
+        verdict = conclude(decide(evidence, Limits()).rules)
         with self.lake.attempt("verdicts", day) as out:
             result = TO_BE_PROBED if verdict.passed else "refused"
             write_json(out / "verdict.json", verdict_document(verdict, RunContext(day, "run"), champion, result))
@@ -176,11 +176,11 @@ class PastRuns:
             "evaluate": {},
         }
 
-    def _champion_comparison(self) -> Rival:
+    def _champion_comparison(self) -> ChampionComparison:
         if self._champion is None:
-            return Rival("none", "there is no champion yet")
+            return ChampionComparison("none", "there is no champion yet")
         champion = self._ledger.entries()[-1]
-        return Rival("compared", "", champion.after, champion.model_id, VERSUS_CHAMPION)
+        return ChampionComparison("compared", "", champion.after, champion.model_id, VERSUS_CHAMPION)
 
     def _reports(self, day: date, seconds: dict[str, float], summaries: dict[str, Any]) -> None:
         for step, duration in seconds.items():

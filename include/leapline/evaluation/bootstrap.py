@@ -1,9 +1,9 @@
-"""Intervals by drawing visitors again: one visitor's sessions resemble each other, so they are drawn together.
+"""Confidence intervals by the cluster bootstrap: visitors are resampled, since the sessions of one are correlated.
 
-A draw takes as many visitors as there are, with replacement (Field and Welsh 2007, JRSS B 69(3)), and keeps each
-one's sessions as often as he came up. No rows are copied: a draw is a weight for each row, and areas are weighted sums
-over scores that were sorted once. Two scores of the same rows are compared on the same draws, so that what both find
-hard cancels out.
+A resample takes as many visitors as there are, with replacement (Field and Welsh 2007, JRSS B 69(3)), and weights each
+one's sessions by how often the visitor was taken. No rows are copied: a resample is a vector of row weights, and areas
+are weighted sums over scores that are sorted once. Two scores of the same rows are compared on the same resamples, so
+that what is difficult for both cancels out.
 """
 
 import math
@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 LEVEL = 0.95
-# Rows times draws held in memory at a time: 32 MB of weights.
-_CELLS = 4_000_000
+CELLS_IN_MEMORY = 4_000_000
+"""Rows times resamples held in memory at a time: 32 MB of weights."""
 
 
 @dataclass(frozen=True)
 class Areas:
-    """ROC AUC and average precision, each a number or one number a draw."""
+    """ROC AUC and average precision, one of each per resample; shape (resamples,)."""
 
     roc_auc: Array
     average_precision: Array
@@ -31,14 +31,14 @@ class Areas:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A candidate's ROC AUC minus another score's, on the same rows.
+    """The candidate's metrics minus those of another score of the same rows.
 
     Attributes:
-        difference: above 0 if the candidate ranks better.
-        interval: its 95 % interval; None where the draws give none.
-        other: the other score's ROC AUC.
-        average_precision_difference: the same of average precision.
-        average_precision_interval: its 95 % interval.
+        difference: of ROC AUC; positive if the candidate ranks better.
+        interval: 95 % interval of the difference; None if the resamples do not yield one.
+        other: ROC AUC of the other score.
+        average_precision_difference: of average precision.
+        average_precision_interval: 95 % interval of the difference of average precision.
     """
 
     difference: float
@@ -48,12 +48,12 @@ class Comparison:
     average_precision_interval: tuple[float, float] | None
 
     def as_dict(self) -> dict[str, Any]:
-        """For a JSON file."""
+        """Return the content of the JSON file."""
         return asdict(self)
 
 
 class Ranking:
-    """One score's order of the rows, for areas under any weights.
+    """Rows sorted by one score, for areas under any row weights.
 
     Args:
         labels: 0 or 1, shape (n,), both present.
@@ -67,85 +67,100 @@ class Ranking:
         group = np.searchsorted(ends, np.arange(len(ranked)))
         self.positive = np.flatnonzero(labels[self.order] == 1)
         of_positive = group[self.positive]
-        # Each buyer's group of equal scores: where it ends, and where the one before it ends, among all and buyers.
+        # For each positive, the last row of its group of tied scores and of the group before, among all rows and
+        # among the positives.
         self.end, self.start = ends[of_positive], np.where(of_positive > 0, ends[of_positive - 1], -1)
         self.positive_end = np.searchsorted(of_positive, of_positive, side="right") - 1
         self.positive_start = np.searchsorted(of_positive, of_positive, side="left") - 1
 
     def areas(self, weights: Array) -> Areas:
-        """Areas under each row of weights, shape (draws, n); NaN where a draw has but one class."""
+        """Compute the areas under each vector of row weights.
+
+        Args:
+            weights: shape (resamples, n), not negative.
+
+        Returns:
+            Areas of shape (resamples,); NaN where only one class has weight.
+        """
         ranked = weights[:, self.order]
-        buyers = ranked[:, self.positive]
-        seen, found = _from_zero(np.cumsum(ranked, axis=1)), _from_zero(np.cumsum(buyers, axis=1))
-        seen_end, found_end = seen[:, self.end + 1], found[:, self.positive_end + 1]
-        above = seen_end - found_end + seen[:, self.start + 1] - found[:, self.positive_start + 1]
-        positives = found[:, -1]
-        negatives = seen[:, -1] - positives
+        positive = ranked[:, self.positive]
+        total, true = _cumulative(ranked), _cumulative(positive)
+        total_end, true_end = total[:, self.end + 1], true[:, self.positive_end + 1]
+        # Twice the weight of the negatives above each positive, ties counted half.
+        above = total_end - true_end + total[:, self.start + 1] - true[:, self.positive_start + 1]
+        positives = true[:, -1]
+        negatives = total[:, -1] - positives
         with np.errstate(divide="ignore", invalid="ignore"):
-            below = (buyers * (negatives[:, None] - above / 2)).sum(axis=1) / (positives * negatives)
-            # A buyer that was not drawn weighs nothing, whatever 0/0 his precision is.
-            precision = np.divide(found_end, seen_end, out=np.zeros_like(found_end), where=seen_end > 0)
-            return Areas(below, (buyers * precision).sum(axis=1) / positives)
+            below = (positive * (negatives[:, None] - above / 2)).sum(axis=1) / (positives * negatives)
+            # A positive without weight contributes nothing, so its precision 0/0 does not matter.
+            precision = np.divide(true_end, total_end, out=np.zeros_like(true_end), where=total_end > 0)
+            return Areas(below, (positive * precision).sum(axis=1) / positives)
 
 
-def draw_areas(labels: Array, scores: Sequence[Array], visitors: NDArray[Any], *, draws: int, seed: int) -> list[Areas]:
-    """Areas of several scores on the same draws.
+def bootstrap_areas(
+    labels: Array, scores: Sequence[Array], visitors: NDArray[Any], *, resamples: int, seed: int
+) -> list[Areas]:
+    """Compute the areas of several scores on the same resamples.
 
     Args:
         labels: 0 or 1, shape (n,), both present.
         scores: each of shape (n,), finite.
-        visitors: whose row it is, shape (n,).
-        draws: how many times to draw.
-        seed: the same seed, rows and order give the same draws.
+        visitors: the visitor of each row, shape (n,).
+        resamples: their number.
+        seed: the same seed, rows and order of rows yield the same resamples.
 
     Returns:
-        One `Areas` a score, with arrays of shape (draws,).
+        One `Areas` per score, with arrays of shape (resamples,).
     """
     names, cluster = np.unique(visitors, return_inverse=True)
     rankings = [Ranking(labels, column) for column in scores]
     rng = np.random.default_rng(seed)
-    at_once = max(1, _CELLS // max(len(labels), 1))
+    batch = max(1, CELLS_IN_MEMORY // max(len(labels), 1))
     parts: list[list[Areas]] = [[] for _ in rankings]
-    for start in range(0, draws, at_once):
-        counts = _counts(rng, len(names), min(at_once, draws - start))
+    for start in range(0, resamples, batch):
+        counts = _visitor_counts(rng, len(names), min(batch, resamples - start))
         weights = counts[:, cluster]
         for ranking, part in zip(rankings, parts, strict=True):
             part.append(ranking.areas(weights))
-    return [_joined(part) for part in parts]
+    return [_concatenate(part) for part in parts]
 
 
 def compare(
-    labels: Array, candidate: Array, other: Array, visitors: NDArray[Any], *, draws: int, seed: int
+    labels: Array, candidate: Array, other: Array, visitors: NDArray[Any], *, resamples: int, seed: int
 ) -> Comparison | None:
-    """Hold two scores of the same rows against each other; None where only one class is there or a score is missing."""
+    """Compare two scores of the same rows; None if only one class is present or a score is missing."""
     if len(np.unique(labels)) < 2 or not (np.isfinite(candidate).all() and np.isfinite(other).all()):
         return None
     ones = np.ones((1, len(labels)))
-    mine, theirs = (Ranking(labels, column).areas(ones) for column in (candidate, other))
-    drawn, drawn_theirs = draw_areas(labels, [candidate, other], visitors, draws=draws, seed=seed)
-    area = float(mine.roc_auc[0] - theirs.roc_auc[0])
-    precision = float(mine.average_precision[0] - theirs.average_precision[0])
+    first, second = (Ranking(labels, column).areas(ones) for column in (candidate, other))
+    first_resampled, second_resampled = bootstrap_areas(
+        labels, [candidate, other], visitors, resamples=resamples, seed=seed
+    )
+    area = float(first.roc_auc[0] - second.roc_auc[0])
+    precision = float(first.average_precision[0] - second.average_precision[0])
     return Comparison(
         difference=area,
-        interval=plain_interval(area, drawn.roc_auc - drawn_theirs.roc_auc),
-        other=float(theirs.roc_auc[0]),
+        interval=normal_interval(area, first_resampled.roc_auc - second_resampled.roc_auc),
+        other=float(second.roc_auc[0]),
         average_precision_difference=precision,
-        average_precision_interval=plain_interval(precision, drawn.average_precision - drawn_theirs.average_precision),
+        average_precision_interval=normal_interval(
+            precision, first_resampled.average_precision - second_resampled.average_precision
+        ),
     )
 
 
-def plain_interval(value: float, drawn: Array, level: float = LEVEL) -> tuple[float, float] | None:
-    """`value` and as many standard deviations of its draws to either side as the normal distribution asks for."""
-    finite = drawn[np.isfinite(drawn)]
+def normal_interval(value: float, resampled: Array, level: float = LEVEL) -> tuple[float, float] | None:
+    """Return the normal interval around a value, with the standard deviation of its resampled values."""
+    finite = resampled[np.isfinite(resampled)]
     if len(finite) < 2:
         return None
     half = _quantile(level) * float(finite.std(ddof=1))
     return value - half, value + half
 
 
-def logit_interval(value: float, drawn: Array, level: float = LEVEL) -> tuple[float, float] | None:
-    """The same on the logit scale, so that it stays within (0, 1); None at 0 and 1, where that scale ends."""
-    inside = drawn[(drawn > 0) & (drawn < 1)]
+def logit_interval(value: float, resampled: Array, level: float = LEVEL) -> tuple[float, float] | None:
+    """Return the normal interval on the logit scale, which stays within (0, 1); None at 0 and 1."""
+    inside = resampled[(resampled > 0) & (resampled < 1)]
     if not 0 < value < 1 or len(inside) < 2:
         return None
     centre, half = logit(value), _quantile(level) * float(np.log(inside / (1 - inside)).std(ddof=1))
@@ -153,28 +168,28 @@ def logit_interval(value: float, drawn: Array, level: float = LEVEL) -> tuple[fl
 
 
 def logit(share: float) -> float:
-    """Logarithm of the odds."""
+    """Return the logarithm of the odds of a share."""
     return math.log(share / (1 - share))
 
 
 def expit(value: float) -> float:
-    """The share whose odds have that logarithm."""
+    """Return the share whose odds have that logarithm."""
     return 1 / (1 + math.exp(-value))
 
 
-def _counts(rng: np.random.Generator, visitors: int, draws: int) -> Array:
-    """How often each visitor came up in each draw, shape (draws, visitors)."""
-    picked = rng.integers(visitors, size=(draws, visitors))
-    picked += np.arange(draws)[:, None] * visitors
-    return np.bincount(picked.ravel(), minlength=draws * visitors).reshape(draws, visitors).astype(np.float64)
+def _visitor_counts(rng: np.random.Generator, visitors: int, resamples: int) -> Array:
+    """Return how often each resample contains each visitor, shape (resamples, visitors)."""
+    picked = rng.integers(visitors, size=(resamples, visitors))
+    picked += np.arange(resamples)[:, None] * visitors
+    return np.bincount(picked.ravel(), minlength=resamples * visitors).reshape(resamples, visitors).astype(np.float64)
 
 
-def _from_zero(sums: Array) -> Array:
-    """Running sums with the empty one before them."""
-    return np.concatenate([np.zeros((len(sums), 1)), sums], axis=1)
+def _cumulative(weights: Array) -> Array:
+    """Return the cumulative sums along each row, with a leading 0."""
+    return np.concatenate([np.zeros((len(weights), 1)), np.cumsum(weights, axis=1)], axis=1)
 
 
-def _joined(parts: Sequence[Areas]) -> Areas:
+def _concatenate(parts: Sequence[Areas]) -> Areas:
     return Areas(np.concatenate([p.roc_auc for p in parts]), np.concatenate([p.average_precision for p in parts]))
 
 

@@ -1,54 +1,61 @@
-"""The model card: what a reader must know of a model, on one page."""
+"""The model card: everything a reader needs to know about a model, on one page."""
 
 import base64
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from leapline.evaluation.card_sections import Companions
-from leapline.evaluation.card_sections import blocks as companions
-from leapline.evaluation.document import Block, Heading, Picture, Table, Text, to_html, to_markdown
+from leapline.evaluation.card_sections import CardSections
+from leapline.evaluation.card_sections import blocks as section_blocks
+from leapline.evaluation.document import Block, Heading, Picture, Table, Text, code, plain, to_markdown, to_page
 from leapline.evaluation.metrics import Metrics
 from leapline.evaluation.slices import Slice
 from leapline.evaluation.verdict import Verdict
+from leapline.formatting import MISSING, change, interval, number, percent, score
 
 _CAPTIONS = {
     "roc": "ROC curve",
     "precision_recall": "Precision and recall",
     "scores": "Scores and reliability",
-    "importances": "Importances",
+    "importances": "Feature importance",
 }
 
+COUNTS = """\
+A session counts if it has at least one event before its checkout; it is a buying session if it contains a purchase. In
+training a session yields several examples: the whole session and prefixes of it. The holdout has one example per
+session, the whole session. Sessions of visitors who also appear in the holdout are left out of training."""
+
 PRIVACY = """\
-Sessions and visitors are known to the model's makers by keyed pseudonyms (HMAC-SHA-256) alone, and to the model not
-at all: no identifier is a feature. Network addresses, user agents, URL queries, locations and device fingerprints
-never enter the data. Events without consent are left out where the installation asks for consent."""
+Sessions and visitors are identified by keyed pseudonyms (HMAC-SHA-256) only, and no identifier is a feature. IP
+addresses, user agents, URL queries, locations and device fingerprints never enter the data. Events without consent are
+left out if the installation requires consent."""
 
 LIMITS = """\
-* The score is the chance to buy later **in the same session**, from what was done before the checkout. It says
-  nothing about later visits, and nothing about people.
-* It was judged on one day that followed the training days. A sale, a holiday or a change of the site makes another day.
-* Sessions that begin in the checkout are not scored. Robots that pass for visitors are.
-* The importances are shares of the forest's gain in training: features that tell the same story share them. The loss
-  of ROC AUC is measured on the holdout with one feature shuffled at a time: of two that tell the same neither shows."""
+* The score is the probability of a purchase later **in the same session**, from what happened before the checkout. It
+  says nothing about later visits, and nothing about people.
+* The model was evaluated on the one day after the training days. Sales, holidays or changes of the site can make
+  another day different.
+* Sessions that begin with the checkout are not scored. Bots that are not recognised as such are.
+* Importance is a share of the impurity decrease in training: correlated features share it. The loss of ROC AUC is
+  measured on the holdout with one feature shuffled at a time: of two correlated features, neither shows a loss."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What the card is about.
+    """What the card describes.
 
     Attributes:
-        data_day: the day judged on, ISO date.
-        training_days: the days trained on, ISO dates.
-        training: the facts of the training: `examples`, `positives`, `weight`, `importances`, `calibration`.
+        data_day: the day of the holdout, ISO date.
+        training_days: the training days, ISO dates.
+        training: figures of the training: `examples`, `positives`, `weight`, `importances`, `calibration`, and since
+            they were added, `sessions` and `buying_sessions`.
         features: the entries of the feature spec.
-        threshold: probability from which a session is called a buyer; None if there is none.
-        lineage: what the model was made of: code version, libraries, parent; name -> value.
+        threshold: a session at or above this probability is classified as a buyer; None if there is none.
+        lineage: code version, libraries, parent model and so on; name -> value.
         permutation: feature -> loss of ROC AUC on the holdout when it is shuffled.
-        slices: the holdout by kind of session.
-        beside: the baseline, the visits' course, the model of items.
+        slices: metrics of the holdout's slices.
+        sections: content of further sections.
     """
 
     data_day: str
@@ -59,38 +66,39 @@ class Subject:
     lineage: Mapping[str, str]
     permutation: Mapping[str, float] = field(default_factory=dict)
     slices: Sequence[Slice] = ()
-    beside: Companions = field(default_factory=Companions)
+    sections: CardSections = field(default_factory=CardSections)
 
 
 def with_lineage(subject: Subject, more: Mapping[str, str]) -> Subject:
-    """The subject with more of where it comes from."""
+    """Return the subject with further entries of its lineage."""
     return replace(subject, lineage={**subject.lineage, **more})
 
 
 def render(subject: Subject, metrics: Metrics, verdict: Verdict, plots: Mapping[str, str] | None = None) -> str:
-    """The card as Markdown.
+    """Return the card as Markdown.
 
     Args:
         subject: the model.
         metrics: on the holdout.
-        verdict: over the metrics.
-        plots: name (`leapline.evaluation.plots.NAMES`) -> link, to show.
+        verdict: on the model.
+        plots: name (`leapline.evaluation.plots.NAMES`) -> link of the plots to include.
     """
     return to_markdown(_blocks(subject, metrics, verdict, plots or {}))
 
 
 def render_html(subject: Subject, metrics: Metrics, verdict: Verdict, plots: Path) -> str:
-    """The card as one HTML file, its pictures inside.
+    """Return the card as one HTML file with embedded plots.
 
     Args:
         subject: the model.
         metrics: on the holdout.
-        verdict: over the metrics.
-        plots: the folder of pictures (`<name>.svg`); those that are there are shown.
+        verdict: on the model.
+        plots: folder of the plots (`<name>.svg`); missing ones are left out.
     """
-    found = {name: plots / f"{name}.svg" for name in _CAPTIONS}
-    inside = {name: _data_uri(path) for name, path in found.items() if path.exists()}
-    return to_html(_title(subject), _blocks(subject, metrics, verdict, inside))
+    files = {name: plots / f"{name}.svg" for name in _CAPTIONS}
+    links = {name: path.name for name, path in files.items() if path.exists()}
+    embedded = {link: _data_uri(files[name]) for name, link in links.items()}
+    return to_page(_title(subject), _blocks(subject, metrics, verdict, links), embedded)
 
 
 def _title(subject: Subject) -> str:
@@ -104,10 +112,8 @@ def _data_uri(path: Path) -> str:
 def _blocks(subject: Subject, metrics: Metrics, verdict: Verdict, plots: Mapping[str, str]) -> list[Block]:
     return [
         Heading(_title(subject), 1),
-        Text(f"**{verdict.summary}**"),
-        Text(
-            "A random forest gives each session's chance to end with a purchase, from what the visitor has done so far."
-        ),
+        Text(f"**{plain(verdict.summary)}**"),
+        Text("A random forest predicts the probability that a session ends with a purchase, from its events so far."),
         Heading("Data"),
         *_data(subject, metrics),
         Heading("Metrics on the holdout"),
@@ -115,13 +121,13 @@ def _blocks(subject: Subject, metrics: Metrics, verdict: Verdict, plots: Mapping
         *(Picture(_CAPTIONS[name], link) for name, link in plots.items()),
         Heading("Slices"),
         *_slices(subject.slices),
-        *companions(subject.beside),
+        *section_blocks(subject.sections),
         Heading("Verdict"),
         _verdict(verdict),
         Heading("Features"),
         _features(subject),
         Heading("Lineage"),
-        Table(("what", "value"), [(name, f"`{value}`") for name, value in subject.lineage.items()]),
+        Table(("what", "value"), [(plain(name), code(value)) for name, value in subject.lineage.items()]),
         Heading("Privacy"),
         Text(PRIVACY),
         Heading("Known limits"),
@@ -130,35 +136,53 @@ def _blocks(subject: Subject, metrics: Metrics, verdict: Verdict, plots: Mapping
 
 
 def _data(subject: Subject, metrics: Metrics) -> list[Block]:
-    days = list(subject.training_days)
+    days, training = list(subject.training_days), subject.training
     span = "no days" if not days else days[0] if len(days) == 1 else f"{days[0]} to {days[-1]} ({len(days)} days)"
-    examples, buyers = subject.training["examples"], subject.training["positives"]
+    # Models trained by an earlier version have no number of sessions.
+    sessions, buying = training.get("sessions", MISSING), training.get("buying_sessions", MISSING)
+    share = percent(buying / sessions) if isinstance(sessions, int) and sessions else MISSING
     rows = [
-        ("training", span, examples, buyers, _share(buyers, examples)),
-        ("holdout", subject.data_day, metrics.examples, metrics.positives, _share(metrics.positives, metrics.examples)),
+        ("training", span, sessions, buying, share, training["examples"], training["positives"]),
+        (
+            "holdout",
+            subject.data_day,
+            metrics.examples,
+            metrics.positives,
+            percent(metrics.prevalence),
+            metrics.examples,
+            metrics.positives,
+        ),
     ]
-    weight, calibration = subject.training["weight"], json.dumps(subject.training["calibration"])
-    note = f"In training a buyer counts {weight} times; the calibration takes that back: `{calibration}`."
-    return [Table(("part", "days (UTC)", "sessions", "buyers", "share"), rows), Text(note)]
+    columns = ("part", "days (UTC)", "sessions", "buying sessions", "share", "examples", "examples of buying sessions")
+    note = f"In training an example of a buying session has weight {training['weight']}, any other has weight 1."
+    return [Table(columns, rows), Text(COUNTS), Text(f"{note} {_calibration(training['calibration'])}")]
+
+
+def _calibration(calibration: Mapping[str, Any] | None) -> str:
+    if not calibration:
+        return "Scores are not calibrated."
+    if calibration["kind"] == "odds":
+        return f"Calibration multiplies the odds of the score by {number(calibration['factor'], 4)} to correct for it."
+    return f"Calibration: {plain(str(calibration['kind']))}."
 
 
 def _metrics(metrics: Metrics, threshold: float | None) -> list[Block]:
-    no_skill = f"no skill: {_value(metrics.prevalence)}"
+    prevalence = f"prevalence: {score(metrics.prevalence)}"
     rows = [
-        ("ROC AUC", _value(metrics.roc_auc), _interval(metrics.roc_auc_interval)),
+        ("ROC AUC", score(metrics.roc_auc), _interval(metrics.roc_auc_interval)),
         (
             "average precision",
-            _value(metrics.average_precision),
-            "; ".join(filter(None, (_interval(metrics.average_precision_interval), no_skill))),
+            score(metrics.average_precision),
+            "; ".join(filter(None, (_interval(metrics.average_precision_interval), prevalence))),
         ),
-        ("log loss", _value(metrics.log_loss), f"always the same forecast: {_value(metrics.base_log_loss)}"),
-        ("Brier score", _value(metrics.brier), "mean squared error of the probability"),
+        ("log loss", score(metrics.log_loss), f"constant forecast of the prevalence: {score(metrics.base_log_loss)}"),
+        ("Brier score", score(metrics.brier), "mean squared error of the probability"),
         (
             "calibration error",
-            _value(metrics.calibration_error),
-            "mean distance of forecast and share of buyers, in tenths of the sessions",
+            score(metrics.calibration_error),
+            "mean difference between forecast and share of buying sessions, in 10 bins of equal size",
         ),
-        ("threshold", _value(threshold), "a session at or above it is called a buyer"),
+        ("threshold", score(threshold), "a session at or above it is classified as a buyer"),
     ]
     reasons = sorted(set(metrics.missing.values()))
     return [Table(("metric", "value", "note"), rows), *(Text(f"Not computed: {reason}.") for reason in reasons)]
@@ -166,43 +190,41 @@ def _metrics(metrics: Metrics, threshold: float | None) -> list[Block]:
 
 def _slices(slices: Sequence[Slice]) -> list[Block]:
     if not slices:
-        return [Text("The holdout was not divided.")]
-    rows = [(s.by, s.value, s.examples, s.positives, _value(s.roc_auc), _interval(s.interval)) for s in slices]
-    return [Table(("by", "value", "sessions", "buyers", "ROC AUC", "note"), rows)]
+        return [Text("The holdout was not divided into slices.")]
+    rows = [
+        (plain(s.by), plain(s.value), s.examples, s.positives, score(s.roc_auc), _interval(s.interval)) for s in slices
+    ]
+    return [Table(("by", "value", "sessions", "buying sessions", "ROC AUC", "note"), rows)]
 
 
 def _verdict(verdict: Verdict) -> Table:
     rows = [
-        (rule.name, _value(rule.value), rule.limit, "yes" if rule.passed else "**no**", rule.why)
+        (
+            plain(rule.name),
+            MISSING if rule.value is None else number(rule.value),
+            rule.limit,
+            "yes" if rule.passed else "**no**",
+            plain(rule.why),
+        )
         for rule in verdict.rules
     ]
-    return Table(("rule", "value", "limit", "passed", "why"), rows)
+    return Table(("rule", "value", "required", "passed", "explanation"), rows)
 
 
 def _features(subject: Subject) -> Table:
     importances: Mapping[str, float] = subject.training["importances"]
     rows = []
     for entry in sorted(subject.features, key=lambda e: (-importances.get(e["name"], 0.0), e["name"])):
+        name = entry["name"]
         parameters = ", ".join(f"{k} {_word(v)}" for k, v in entry.items() if k not in ("name", "op"))
-        share, loss = importances.get(entry["name"]), subject.permutation.get(entry["name"])
-        shown = "-" if share is None else f"{share:.1%}", "-" if loss is None else f"{loss:+.4f}"
-        rows.append((f"`{entry['name']}`", entry["op"], parameters, *shown))
+        figures = percent(importances.get(name)), change(subject.permutation.get(name))
+        rows.append((code(name), entry["op"], plain(parameters), *figures))
     return Table(("feature", "operation", "parameters", "importance", "loss of ROC AUC if shuffled"), rows)
 
 
-def _interval(interval: tuple[float, float] | None) -> str:
-    return f"95 % interval {interval[0]:.4f} to {interval[1]:.4f}" if interval else ""
-
-
-def _value(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:,.0f}" if float(value).is_integer() and abs(value) >= 2 else f"{value:.4f}"
+def _interval(bounds: tuple[float, float] | None) -> str:
+    return f"95 % interval {interval(bounds)}" if bounds else ""
 
 
 def _word(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.2%}" if whole else "-"

@@ -1,4 +1,4 @@
-"""What a candidate is held against on the very same sessions: the champion, re-scored, and the baseline."""
+"""The champion at the time of the verdict, and its comparison with the candidate on the same sessions."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -10,16 +10,16 @@ State = Literal["compared", "none", "off", "unfair", "unknown"]
 
 
 @dataclass(frozen=True)
-class Rival:
-    """The champion at the time of the verdict, and how it does on the candidate's holdout.
+class ChampionComparison:
+    """The champion at the time of the verdict, and whether and how it was compared with the candidate.
 
     Attributes:
-        state: "compared"; "none": there is no champion; "off": a setting asks for no comparison; "unfair": it was
-            trained on the holdout's day; "unknown": it could not be asked, and `why` says why.
-        why: one sentence on the state.
-        digest: what `champion` named; None if nothing, or if the registry did not say.
+        state: "compared"; "none": there is no champion; "off": the comparison is disabled; "unfair": the champion was
+            trained on the holdout's day; "unknown": the champion could not be scored, for the reason in `why`.
+        why: one sentence about the state.
+        digest: digest of the tag `champion`; None if the tag is absent or the registry did not answer.
         model_id: of the champion.
-        comparison: candidate against champion; None unless compared.
+        comparison: candidate minus champion; None unless compared.
     """
 
     state: State
@@ -29,18 +29,18 @@ class Rival:
     comparison: Comparison | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """For a JSON file."""
+        """Return the content of the JSON file."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> "Rival":
-        """Back from the JSON file."""
+    def from_dict(cls, content: Mapping[str, Any]) -> "ChampionComparison":
+        """Return the object from the content of its JSON file."""
         return cls(**{**content, "comparison": comparison_from(content["comparison"])})
 
 
 def comparison_from(content: Mapping[str, Any] | None) -> Comparison | None:
-    """A comparison back from a JSON file."""
+    """Return a comparison from the content of its JSON file."""
     if content is None:
         return None
-    known: dict[str, Any] = {k: tuple(v) if k.endswith("interval") and v else v for k, v in content.items()}
-    return Comparison(**known)
+    values: dict[str, Any] = {k: tuple(v) if k.endswith("interval") and v else v for k, v in content.items()}
+    return Comparison(**values)

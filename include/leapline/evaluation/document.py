@@ -1,18 +1,21 @@
-"""A short document of headings, paragraphs, tables and pictures, as Markdown and as one page of HTML.
+"""A document of headings, paragraphs, tables and pictures, written as Markdown, and its HTML page.
 
-In a text `code`, **bold** and lines that begin with `* ` mean what they mean in Markdown. The same blocks give the same
-bytes."""
+Text may use Markdown: `code`, **bold**, lists. Text from data passes through `plain` or `code` first, so that nothing
+in it is taken for Markdown. Equal blocks are written as equal bytes.
+"""
 
 import html
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from leapline.markdown import to_html
 
 
 @dataclass(frozen=True)
 class Heading:
-    """A title; level 1 is the document's own."""
+    """A heading; level 1 is the document's title."""
 
     text: str
     level: int = 2
@@ -20,14 +23,14 @@ class Heading:
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph, or a list if its lines begin with `* `."""
+    """A paragraph or a list, as Markdown."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table; cells are written with `str`, whole numbers with thousands set apart."""
+    """A table; cells are Markdown, integers are written with thousands separated."""
 
     head: Sequence[str]
     rows: Sequence[Sequence[Any]]
@@ -35,7 +38,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture: a link, or a `data:` address that holds it."""
+    """A picture and its link."""
 
     caption: str
     source: str
@@ -45,14 +48,33 @@ Block = Heading | Text | Table | Picture
 
 
 def to_markdown(blocks: Sequence[Block]) -> str:
-    """The document as Markdown."""
+    """Return the document as Markdown."""
     return "\n\n".join(_markdown(block) for block in blocks) + "\n"
 
 
-def to_html(title: str, blocks: Sequence[Block]) -> str:
-    """The document as one HTML file that fetches nothing."""
-    body = "\n".join(_html(block) for block in blocks)
+def to_page(title: str, blocks: Sequence[Block], pictures: Mapping[str, str]) -> str:
+    """Return the document as one self-contained HTML page.
+
+    Args:
+        title: of the page.
+        blocks: the content.
+        pictures: link of a `Picture` -> `data:` URI with its content.
+    """
+    body = to_html(to_markdown(blocks), pictures)
     return _PAGE.format(title=html.escape(title), style=_STYLE, body=body)
+
+
+def plain(text: str) -> str:
+    """Escape text so that Markdown shows it verbatim; underscores within words need no escape."""
+    escaped = re.sub(r"([\\`*\[\]<&])", r"\\\1", text)
+    return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", escaped)
+
+
+def code(text: str) -> str:
+    """Return text as a Markdown code span, whatever backticks it contains."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence, pad = "`" * (longest + 1), " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
 
 
 def _markdown(block: Block) -> str:
@@ -63,62 +85,23 @@ def _markdown(block: Block) -> str:
             return f"![{caption}]({source})"
         case Table(head, rows):
             lines = [head, ["---"] * len(head), *rows]
-            return "\n".join(f"| {' | '.join(_pipes(_cell(cell)) for cell in line)} |" for line in lines)
+            return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
         case Text(text):
             return text
 
 
-def _html(block: Block) -> str:
-    match block:
-        case Heading(text, level):
-            return f"<h{level}>{_inline(text)}</h{level}>"
-        case Picture(caption, source):
-            return f'<figure><img src="{html.escape(source)}" alt="{html.escape(caption)}"></figure>'
-        case Table(head, rows):
-            return f"<table><thead>{_row('th', head)}</thead>\n<tbody>{_rows(rows)}</tbody></table>"
-        case Text(text):
-            return _list(text) if text.startswith("* ") else f"<p>{_inline(text)}</p>"
-
-
-def _rows(rows: Sequence[Sequence[Any]]) -> str:
-    return "\n".join(_row("td", row) for row in rows)
-
-
-def _row(tag: str, cells: Sequence[Any]) -> str:
-    return "<tr>" + "".join(f"<{tag}>{_inline(_cell(cell))}</{tag}>" for cell in cells) + "</tr>"
-
-
-def _list(text: str) -> str:
-    items = re.split(r"^\* ", text, flags=re.MULTILINE)[1:]
-    return "<ul>" + "".join(f"<li>{_inline(item.strip())}</li>" for item in items) + "</ul>"
-
-
-def _inline(text: str) -> str:
-    marks: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
-        (r"`([^`]+)`", lambda m: f"<code>{m[1]}</code>"),
-        (r"\*\*([^*]+)\*\*", lambda m: f"<strong>{m[1]}</strong>"),
-    )
-    result = html.escape(text, quote=False)
-    for pattern, replacement in marks:
-        result = re.sub(pattern, replacement, result)
-    return result
-
-
 def _cell(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
-def _pipes(text: str) -> str:
+    text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
     return text.replace("|", "\\|").replace("\n", " ")
 
 
 _STYLE = """\
 body{font:16px/1.5 system-ui,sans-serif;color:#243b53;max-width:58rem;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.7rem}h2{font-size:1.2rem;margin-top:2.2rem;border-bottom:1px solid #e4e7eb}
-table{border-collapse:collapse;margin:1rem 0;display:block;overflow-x:auto}
+.scroll{overflow-x:auto;margin:1rem 0}table{border-collapse:collapse}
 th,td{text-align:left;padding:.3rem .8rem;border-bottom:1px solid #e4e7eb;vertical-align:top}
 th{background:#f5f7fa}code{background:#f0f4f8;padding:0 .2rem;overflow-wrap:anywhere}
-figure{margin:1rem 0}img{max-width:100%}"""
+img{max-width:100%}"""
 
 _PAGE = """\
 <!doctype html>
@@ -126,7 +109,6 @@ _PAGE = """\
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
 <style>{style}</style></head>
 <body>
-{body}
-</body>
+{body}</body>
 </html>
 """

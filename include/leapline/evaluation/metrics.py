@@ -1,7 +1,10 @@
-"""How good a model is on sessions that it has not seen.
+"""Metrics of a model on sessions that it was not trained on.
 
-A metric that cannot be computed is None with a reason, never an exception and never a number: the verdict decides
-what a missing number means."""
+A metric that cannot be computed is None with a reason, never an exception or a placeholder number: the verdict decides
+what a missing number means.
+
+Points of ROC AUC, average precision, log loss and Brier score come from scikit-learn. `leapline.evaluation.bootstrap`
+computes the areas of many resamples itself; docs/decisions/0030-metrics.md has the measurements."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -10,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from leapline.evaluation.bootstrap import Array, draw_areas, logit_interval
+from leapline.evaluation.bootstrap import Array, bootstrap_areas, logit_interval
 
 CURVE_POINTS = 400
-# Smallest probability in a logarithm: log loss stays finite, and a sure but wrong forecast is costly all the same.
+# Smallest probability in a logarithm: log loss stays finite, and a certain but wrong forecast is still penalised.
 _EPSILON = 1e-12
 _COMPUTED = (
     "roc_auc",
@@ -29,22 +32,26 @@ _COMPUTED = (
 
 @dataclass(frozen=True)
 class Metrics:
-    """Numbers of one model on one holdout.
+    """Metrics of one model on one holdout.
+
+    A row is one whole session (all its events before the checkout) for the session model, and one session-item pair for
+    the item model.
 
     Attributes:
-        examples: rows judged on.
-        positives: those with label 1.
+        examples: rows of the holdout.
+        positives: rows with label 1: buying sessions, or bought pairs.
         prevalence: positives / examples.
-        roc_auc: area under the ROC curve: the chance that a buyer scores above a non-buyer.
-        roc_auc_interval: its 95 % confidence interval (visitors drawn again, on the logit scale).
+        roc_auc: area under the ROC curve: the probability that a positive scores above a negative.
+        roc_auc_interval: 95 % confidence interval (bootstrap of visitors, normal on the logit scale).
         average_precision: area under the precision-recall curve, as a step function.
-        average_precision_interval: its 95 % confidence interval, of the same draws.
-        log_loss: mean negative log likelihood of the calibrated probabilities, natural logarithm.
-        base_log_loss: the same of a forecast that always gives the holdout's prevalence.
+        average_precision_interval: 95 % confidence interval, from the same resamples.
+        log_loss: mean negative log-likelihood of the calibrated probabilities, natural logarithm.
+        base_log_loss: log loss of a constant forecast of the prevalence.
         brier: mean squared error of the calibrated probabilities.
-        calibration_error: mean distance of forecast and share of buyers in tenths of the sessions, by forecast.
-        distinct_scores: how many different scores there are.
-        invalid_scores: how many scores are not a number in [0, 1].
+        calibration_error: expected calibration error: mean difference between forecast and share of positives over 10
+            bins of equal size.
+        distinct_scores: number of distinct scores.
+        invalid_scores: number of scores that are not in [0, 1].
         missing: metric -> why it could not be computed.
     """
 
@@ -64,35 +71,35 @@ class Metrics:
     missing: dict[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """For a JSON file."""
+        """Return the content of the JSON file."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Metrics":
-        """Back from the JSON file, which may say more than this."""
-        known: dict[str, Any] = {entry.name: content[entry.name] for entry in fields(cls)}
-        known |= {name: tuple(v) for name, v in known.items() if name.endswith("_interval") and v}
-        return cls(**known)
+        """Return the metrics from the content of a JSON file, which may have further keys."""
+        values: dict[str, Any] = {entry.name: content[entry.name] for entry in fields(cls)}
+        values |= {name: tuple(v) for name, v in values.items() if name.endswith("_interval") and v}
+        return cls(**values)
 
 
 @dataclass(frozen=True)
-class Draws:
-    """How intervals are drawn.
+class Bootstrap:
+    """How confidence intervals are computed.
 
     Attributes:
-        visitors: whose row it is, shape (n,); rows of one visitor are drawn together.
-        number: how many draws.
-        seed: of the draws.
+        visitors: the visitor of each row, shape (n,); rows of one visitor are resampled together.
+        resamples: their number.
+        seed: of the resampling.
     """
 
     visitors: NDArray[Any]
-    number: int = 1000
+    resamples: int = 1000
     seed: int = 0
 
 
 @dataclass(frozen=True)
 class Curves:
-    """Points for plots, thinned to at most `CURVE_POINTS`, as plain lists."""
+    """Points for plots, at most `CURVE_POINTS` per curve, as plain lists."""
 
     roc: dict[str, list[float]]
     precision_recall: dict[str, list[float]]
@@ -100,17 +107,17 @@ class Curves:
     histogram: dict[str, list[float]]
 
     def as_dict(self) -> dict[str, Any]:
-        """For a JSON file."""
+        """Return the content of the JSON file."""
         return asdict(self)
 
 
 def calibrate(scores: Array, calibration: Mapping[str, Any] | None) -> Array:
-    """True probabilities from a model's, as the archive's manifest says.
+    """Convert a model's probabilities to calibrated ones, as the archive's manifest defines.
 
     Args:
         scores: the model's probability of class 1.
         calibration: `{"kind": "odds", "factor": f}` multiplies the odds by f; `{"kind": "isotonic", "x": [...], "y":
-            [...]}` interpolates between knots and is flat beyond them; None leaves all as it is."""
+            [...]}` interpolates between knots and is constant outside; None changes nothing."""
     if not calibration:
         return scores
     if calibration["kind"] == "odds":
@@ -120,25 +127,25 @@ def calibrate(scores: Array, calibration: Mapping[str, Any] | None) -> Array:
 
 
 def measure(
-    labels: Array, scores: Array, calibration: Mapping[str, Any] | None = None, draws: Draws | None = None
+    labels: Array, scores: Array, calibration: Mapping[str, Any] | None = None, bootstrap: Bootstrap | None = None
 ) -> Metrics:
-    """All metrics.
+    """Compute all metrics.
 
     Args:
         labels: 0 or 1, shape (n,).
         scores: the model's probability of class 1, shape (n,); calibrated here for log loss and Brier score.
         calibration: see `calibrate`.
-        draws: how intervals are drawn; each row its own visitor if None.
+        bootstrap: how intervals are computed; each row is a visitor of its own if None.
     """
     labels, scores = np.asarray(labels, dtype=np.float64), np.asarray(scores, dtype=np.float64)
     count, positives = len(labels), int(labels.sum())
-    invalid = int(count - np.count_nonzero((scores >= 0) & (scores <= 1)))
-    why = _why_not(count, positives, invalid)
+    invalid = _count_invalid(scores)
+    reason = _missing_reason(count, positives, invalid)
     values: dict[str, Any] = dict.fromkeys(_COMPUTED)
-    missing = {} if why is None else dict.fromkeys(values, why)
-    if why is None:
+    missing = {} if reason is None else dict.fromkeys(values, reason)
+    if reason is None:
         probabilities = calibrate(scores, calibration)
-        values = _areas(labels, scores, draws or Draws(np.arange(count))) | _losses(labels, probabilities)
+        values = _areas(labels, scores, bootstrap or Bootstrap(np.arange(count))) | _losses(labels, probabilities)
     return Metrics(
         examples=count,
         positives=positives,
@@ -151,12 +158,11 @@ def measure(
 
 
 def curves(labels: Array, scores: Array, calibration: Mapping[str, Any] | None = None) -> Curves | None:
-    """Points for the plots; None where `measure` would have no ROC AUC."""
+    """Compute the points of the plots; None where `measure` has no ROC AUC."""
     from sklearn.metrics import precision_recall_curve, roc_curve
 
     labels, scores = np.asarray(labels, dtype=np.float64), np.asarray(scores, dtype=np.float64)
-    invalid = int(len(scores) - np.count_nonzero((scores >= 0) & (scores <= 1)))
-    if _why_not(len(labels), int(labels.sum()), invalid):
+    if _missing_reason(len(labels), int(labels.sum()), _count_invalid(scores)):
         return None
     fpr, tpr, _ = roc_curve(labels, scores)
     precision, recall, _ = precision_recall_curve(labels, scores)
@@ -173,26 +179,30 @@ def curves(labels: Array, scores: Array, calibration: Mapping[str, Any] | None =
     )
 
 
-def _why_not(count: int, positives: int, invalid: int) -> str | None:
+def _count_invalid(scores: Array) -> int:
+    return int(len(scores) - np.count_nonzero((scores >= 0) & (scores <= 1)))
+
+
+def _missing_reason(count: int, positives: int, invalid: int) -> str | None:
     if not count:
         return "the holdout is empty"
     if invalid:
-        return f"{invalid} of {count} scores are not numbers in [0, 1]"
+        return f"{invalid:,} of {count:,} scores are not numbers in [0, 1]"
     if positives in (0, count):
-        return f"the holdout has {'no' if not positives else 'nothing but'} buyers, so nothing can be ranked"
+        return f"the holdout has {'no' if not positives else 'only'} positives, so ranking cannot be measured"
     return None
 
 
-def _areas(labels: Array, scores: Array, draws: Draws) -> dict[str, Any]:
+def _areas(labels: Array, scores: Array, bootstrap: Bootstrap) -> dict[str, Any]:
     from sklearn.metrics import average_precision_score, roc_auc_score
 
-    found = {"roc_auc": roc_auc_score(labels, scores), "average_precision": average_precision_score(labels, scores)}
-    [drawn] = draw_areas(labels, [scores], draws.visitors, draws=draws.number, seed=draws.seed)
+    points = {"roc_auc": roc_auc_score(labels, scores), "average_precision": average_precision_score(labels, scores)}
+    [areas] = bootstrap_areas(labels, [scores], bootstrap.visitors, resamples=bootstrap.resamples, seed=bootstrap.seed)
     values: dict[str, Any] = {}
-    for name, value in found.items():
+    for name, value in points.items():
         values[name] = float(value)
-        interval = logit_interval(float(value), getattr(drawn, name))
-        # Six digits: the archive holds them, and another processor's last bit must not change it.
+        interval = logit_interval(float(value), getattr(areas, name))
+        # Rounded, since the archive contains them and must not depend on the last bit of another processor.
         values[f"{name}_interval"] = interval and (round(interval[0], 6), round(interval[1], 6))
     return values
 
@@ -200,18 +210,18 @@ def _areas(labels: Array, scores: Array, draws: Draws) -> dict[str, Any]:
 def _losses(labels: Array, probabilities: Array) -> dict[str, float]:
     from sklearn.metrics import brier_score_loss, log_loss
 
-    tenths = _reliability(labels, probabilities)
-    distances = np.abs(np.subtract(tenths["forecast"], tenths["observed"]))
+    bins = _reliability(labels, probabilities)
+    differences = np.abs(np.subtract(bins["forecast"], bins["observed"]))
     return {
         "log_loss": float(log_loss(labels, np.clip(probabilities, _EPSILON, 1 - _EPSILON))),
         "base_log_loss": float(log_loss(labels, np.full_like(labels, labels.mean()))),
         "brier": float(brier_score_loss(labels, probabilities)),
-        "calibration_error": float(np.average(distances, weights=tenths["examples"])),
+        "calibration_error": float(np.average(differences, weights=bins["examples"])),
     }
 
 
 def _reliability(labels: Array, probabilities: Array, bins: int = 10) -> dict[str, list[float]]:
-    """Mean forecast and share of buyers in bins of equal size, lowest forecasts first."""
+    """Return mean forecast and share of positives in bins of equal size, lowest forecasts first."""
     groups = [g for g in np.array_split(np.argsort(probabilities, kind="stable"), bins) if len(g)]
     return {
         "forecast": [float(probabilities[g].mean()) for g in groups],

@@ -1,20 +1,25 @@
-"""One rule of a verdict, and the ways to make one. A number that is missing, or not a number, never passes."""
+"""The rules of a verdict, and functions that check a value against a limit.
+
+A value that is missing or not a finite number never passes.
+"""
 
 import math
 from dataclasses import dataclass
 from typing import TypeGuard
 
+from leapline.formatting import number, number_beside
+
 
 @dataclass(frozen=True)
 class Rule:
-    """One condition.
+    """One condition and its outcome.
 
     Attributes:
-        name: the field's name of what is looked at.
-        value: what was found; None if there is nothing.
-        limit: what it was compared with, in words and numbers ("at least 0.88").
-        passed: whether it holds.
-        why: one sentence that says so to a reader who knows nothing else.
+        name: machine-readable name of the rule.
+        value: the value that was checked; None if there is none.
+        limit: the requirement as text ("at least 0.88").
+        passed: whether the value meets the requirement.
+        why: one sentence with value and requirement, for a reader who sees nothing else.
     """
 
     name: str
@@ -24,66 +29,63 @@ class Rule:
     why: str
 
 
-def at_least(name: str, value: float | None, limit: float | None, noun: str, missing: str | None = None) -> Rule:
-    """`value` reaches `limit`.
+def at_least(
+    name: str, value: float | None, limit: float | None, noun: str, missing: str | None = None, note: str = ""
+) -> Rule:
+    """Require `value` >= `limit`.
 
     Args:
         name: of the rule.
-        value: what was found.
-        limit: what it must reach.
+        value: to check.
+        limit: the minimum.
         noun: what the value is, for the sentence.
-        missing: why there is no value.
+        missing: reason why there is no value.
+        note: explanation of the limit, appended to it.
     """
     if not is_number(value) or not is_number(limit):
-        return _no_number(name, "at least", limit, noun, missing)
-    return _rule(name, value, f"at least {short(limit)}", value >= limit, noun)
+        return _not_available(name, "at least", limit, noun, missing)
+    return _rule(name, value, limit, f"at least {number(limit)}{note}", value >= limit, noun)
 
 
 def above(name: str, value: float | None, limit: float, noun: str, missing: str | None = None) -> Rule:
-    """`value` is greater than `limit`; arguments as in `at_least`."""
+    """Require `value` > `limit`; arguments as in `at_least`."""
     if not is_number(value):
-        return _no_number(name, "above", limit, noun, missing)
-    return _rule(name, value, f"above {short(limit)}", value > limit, noun)
+        return _not_available(name, "above", limit, noun, missing)
+    return _rule(name, value, limit, f"above {number(limit)}", value > limit, noun)
 
 
 def below(
     name: str, value: float | None, limit: float | None, noun: str, otherwise: str, missing: str | None = None
 ) -> Rule:
-    """`value` is smaller than `limit`; arguments as in `at_least`, and `otherwise` says what it means if not."""
+    """Require `value` < `limit`; arguments as in `at_least`, and `otherwise` explains a failure."""
     if not is_number(value) or not is_number(limit):
-        return _no_number(name, "below", limit, noun, missing)
-    return _rule(name, value, f"below {short(limit)}", value < limit, noun, f"; {otherwise}")
+        return _not_available(name, "below", limit, noun, missing)
+    return _rule(name, value, limit, f"below {number(limit)}", value < limit, noun, f"; {otherwise}")
 
 
 def at_most(name: str, value: float | None, limit: float, noun: str, missing: str | None = None) -> Rule:
-    """`value` does not exceed `limit`; arguments as in `at_least`."""
+    """Require `value` <= `limit`; arguments as in `at_least`."""
     if not is_number(value):
-        return _no_number(name, "at most", limit, noun, missing)
-    return _rule(name, value, f"at most {short(limit)}", value <= limit, noun)
+        return _not_available(name, "at most", limit, noun, missing)
+    return _rule(name, value, limit, f"at most {number(limit)}", value <= limit, noun)
 
 
 def refuse(name: str, limit: str, why: str) -> Rule:
-    """A rule that does not hold since there is nothing to look at."""
+    """Return a failed rule without a value."""
     return Rule(name, None, limit, False, why)
 
 
 def is_number(value: float | None) -> TypeGuard[float]:
-    """Whether there is a finite value."""
+    """Return whether there is a finite value."""
     return value is not None and math.isfinite(value)
 
 
-def short(value: float) -> str:
-    """Six digits at most."""
-    return f"{value:.6g}"
+def _rule(name: str, value: float, threshold: float, limit: str, passed: bool, noun: str, otherwise: str = "") -> Rule:
+    measured = f"{noun}: {number_beside(value, threshold)}"
+    why = f"{measured} (required {limit})" if passed else f"{measured}, required {limit}{otherwise}"
+    return Rule(name, value, limit, passed, why)
 
 
-def _rule(name: str, value: float, limit: str, passed: bool, noun: str, otherwise: str = "") -> Rule:
-    found = f"{noun}: {short(value)}"
-    return Rule(
-        name, value, limit, passed, f"{found} ({limit})" if passed else f"{found}, but {limit} is asked{otherwise}"
-    )
-
-
-def _no_number(name: str, word: str, limit: float | None, noun: str, missing: str | None) -> Rule:
-    text = f"{word} {short(limit)}" if is_number(limit) else f"{word} a known number"
-    return refuse(name, text, f"{noun}: unknown, since {missing or 'it is not a number'}")
+def _not_available(name: str, comparison: str, limit: float | None, noun: str, missing: str | None) -> Rule:
+    text = f"{comparison} {number(limit)}" if is_number(limit) else f"{comparison} a finite number"
+    return refuse(name, text, f"{noun}: not available, {missing or 'not a finite number'}")

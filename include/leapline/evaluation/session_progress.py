@@ -1,4 +1,4 @@
-"""How good a model is while visits go on: the website asks long before a visit's end."""
+"""Ranking quality while sessions are in progress: the scorer is called long before a session ends."""
 
 from typing import Any
 
@@ -6,22 +6,22 @@ import numpy as np
 
 from leapline.evaluation.bootstrap import Array
 
-# Events seen so far: from, and the name of the group.
 GROUPS = ((1, "1 to 4"), (5, "5 to 9"), (10, "10 to 19"), (20, "20 and more"))
+"""Groups by number of events so far: the smallest number, and the group's name."""
 
 
-def measure(labels: Array, scores: Array, seen: Array) -> list[dict[str, Any]]:
-    """The ROC AUC among examples with about as many events, fewest first.
+def measure(labels: Array, scores: Array, events: Array) -> list[dict[str, Any]]:
+    """Compute the ROC AUC among examples with a similar number of events, fewest first.
 
     Args:
         labels: 0 or 1, shape (n,).
-        scores: the model's, shape (n,).
-        seen: how many events each example had seen, shape (n,).
+        scores: the model's scores, shape (n,).
+        events: number of events in each example, shape (n,).
 
     Returns:
         Rows of `events`, `examples`, `positives`, `roc_auc` (None without both classes).
     """
-    group = np.searchsorted([first for first, _ in GROUPS], seen, side="right") - 1
+    group = np.searchsorted([first for first, _ in GROUPS], events, side="right") - 1
     return [_row(name, labels[group == number], scores[group == number]) for number, (_, name) in enumerate(GROUPS)]
 
 

@@ -1,4 +1,4 @@
-"""How well a model ranks within each kind of session: a good total can hide a part that is ranked at random."""
+"""Metrics of slices: a good overall ROC AUC can hide a group of sessions that is ranked at random."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,15 +14,15 @@ from leapline.evaluation.bootstrap import Array, expit, logit
 
 @dataclass(frozen=True)
 class Slice:
-    """One kind of session.
+    """One slice of the holdout, and its ranking quality.
 
     Attributes:
-        by: what divides the sessions ("device").
-        value: which of them ("Mobile").
+        by: the attribute that the holdout is sliced by ("device").
+        value: its value in this slice ("Mobile").
         examples: sessions.
-        positives: those that buy.
-        roc_auc: of the sessions among themselves; None where only one class is there.
-        interval: its 95 % interval (DeLong, on the logit scale).
+        positives: buying sessions.
+        roc_auc: within the slice; None if only one class is present.
+        interval: 95 % interval (DeLong, on the logit scale).
     """
 
     by: str
@@ -38,40 +38,43 @@ class Slice:
         return f"{self.by} {self.value}"
 
     def as_dict(self) -> dict[str, Any]:
-        """For a JSON file."""
+        """Return the content of the JSON file."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Slice":
-        """Back from the JSON file."""
+        """Return the slice from the content of its JSON file."""
         interval = content["interval"]
         return cls(**{**content, "interval": tuple(interval) if interval else None})
 
 
-def cut(labels: Array, scores: Array, groups: Mapping[str, Sequence[str]]) -> list[Slice]:
-    """The slices, in the order of `groups` and of their values.
+def measure_slices(labels: Array, scores: Array, groups: Mapping[str, Sequence[str]]) -> list[Slice]:
+    """Measure each slice, in the order of `groups` and of their values.
 
     Args:
         labels: 0 or 1, shape (n,).
         scores: shape (n,).
-        groups: what divides -> each row's value, n of them.
+        groups: attribute -> value of each row, n of them.
     """
-    found = []
+    slices = []
     for by, column in groups.items():
         values = np.asarray(column, dtype=str)
-        found += [_slice(by, str(v), labels[values == v], scores[values == v]) for v in np.unique(values)]
-    return found
+        slices += [_slice(by, str(v), labels[values == v], scores[values == v]) for v in np.unique(values)]
+    return slices
 
 
 def quarter_of_day(hours: NDArray[Any]) -> list[str]:
-    """Six hours each, so that a day's buyers suffice: "00-05", "06-11", "12-17", "18-23" (UTC)."""
+    """Return the quarter of the day of each hour: "00-05", "06-11", "12-17" or "18-23" (UTC).
+
+    Shorter parts would have too few buying sessions per day.
+    """
     return [f"{hour // 6 * 6:02d}-{hour // 6 * 6 + 5:02d}" for hour in hours.tolist()]
 
 
 def delong(labels: Array, scores: Array) -> tuple[float, float]:
-    """ROC AUC and its variance, by the fast form of DeLong's method (Sun and Xu 2014, IEEE SPL 21(11)): O(n log n).
+    """Return ROC AUC and its variance by the fast version of DeLong's method (Sun and Xu 2014, IEEE SPL 21(11)).
 
-    It takes rows for independent; in a slice few visitors come twice.
+    It takes O(n log n) and assumes independent rows; few visitors have several sessions in one slice.
     """
     from scipy.stats import rankdata
 
@@ -85,7 +88,7 @@ def delong(labels: Array, scores: Array) -> tuple[float, float]:
 
 
 def delong_interval(value: float, variance: float) -> tuple[float, float] | None:
-    """95 % interval, symmetric on the logit scale; None at 0 or 1, or with an unknown variance."""
+    """Return the 95 % interval, symmetric on the logit scale; None at 0 or 1, or without a variance."""
     if not 0 < value < 1 or not math.isfinite(variance):
         return None
     half = NormalDist().inv_cdf(0.975) * math.sqrt(variance) / (value * (1 - value))

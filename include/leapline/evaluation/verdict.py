@@ -1,56 +1,59 @@
 """The verdict: whether a model may be published, and why, as data.
 
-A rule holds or it does not; a number that is missing, or not a number, does not hold. The model passes if all rules do.
-Which rules there are depends on what there is to judge: without a champion the rules that need none decide.
+A rule passes or fails; a missing value, or one that is not a finite number, fails. The model passes if all rules pass.
+The evidence determines which rules apply: without a champion, the other rules decide.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from leapline.evaluation.bootstrap import Comparison
-from leapline.evaluation.champion import Rival
+from leapline.evaluation.champion import ChampionComparison
 from leapline.evaluation.metrics import Metrics
-from leapline.evaluation.rules import Rule, above, at_least, below, refuse, short
+from leapline.evaluation.rules import Rule, above, at_least, below, refuse
 from leapline.evaluation.slices import Slice
+from leapline.formatting import change, count, number, number_beside
 
 MIN_DISTINCT_SCORES = 10
 CHAMPION_RULE = "champion"
+Stage = Literal["final", "gate", "model"]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """All rules, and what follows from them."""
+    """All rules, and the conclusion from them."""
 
     passed: bool
     summary: str
     rules: tuple[Rule, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """For a JSON file: `{"passed", "summary", "rules": [...]}`."""
+        """Return the content of the JSON file: `{"passed", "summary", "rules": [...]}`."""
         return {"passed": self.passed, "summary": self.summary, "rules": [asdict(rule) for rule in self.rules]}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Verdict":
-        """Back from the JSON file, which may say more than this."""
+        """Return the verdict from the content of a JSON file, which may have further keys."""
         return cls(content["passed"], content["summary"], tuple(Rule(**rule) for rule in content["rules"]))
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a model has to reach.
+    """The limits of the rules.
 
     Attributes:
-        roc_auc: least ROC AUC on the holdout.
-        max_roc_auc: nobody predicts people this well: from here on a feature probably knows the future.
-        min_positives: fewest buyers, and fewest others, to judge on.
-        precision_lift: least average precision, in multiples of the share of buyers.
-        calibration_error: greatest calibration error.
-        importance: greatest share of the importance that one feature may carry.
-        slice_roc_auc: least ROC AUC within a slice.
-        slice_positives: fewest buyers, and fewest others, of a slice that is judged.
-        champion_margin: how far below the champion's ROC AUC the interval of the difference may reach.
-        baseline_gain: how far above the baseline's ROC AUC the whole interval of the difference must lie.
+        roc_auc: minimum ROC AUC on the holdout.
+        max_roc_auc: a ROC AUC at or above this is treated as label leakage.
+        min_positives: minimum number of buying sessions, and of other sessions, in the holdout.
+        precision_lift: minimum average precision, as a multiple of the prevalence.
+        calibration_error: the calibration error must be below this.
+        importance: the importance of each single feature must be below this share.
+        slice_roc_auc: minimum ROC AUC within a slice.
+        slice_positives: slices with fewer buying sessions, or fewer other sessions, are skipped.
+        champion_margin: non-inferiority margin: the lower end of the interval of the difference from the champion must
+            exceed minus this.
+        baseline_gain: the lower end of the interval of the difference from the baseline must exceed this.
     """
 
     roc_auc: float = 0.88
@@ -67,16 +70,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of a model.
+    """The input of the rules.
 
     Attributes:
         metrics: on the holdout.
-        training_days: the days trained on, ISO dates.
-        largest_tree: number of nodes of the forest's largest tree; None if the model is no forest.
+        training_days: the training days, ISO dates.
+        largest_tree: number of nodes of the forest's largest tree; None if the model is not a forest.
         importances: feature -> share; empty if the model has none.
-        slices: the holdout by kind of session.
-        champion: the champion on the same holdout; None to judge without one.
-        baseline: the candidate against the baseline on the same holdout; None if there is no baseline.
+        slices: metrics of the holdout's slices.
+        champion: the champion on the same holdout; None to decide without one.
+        baseline: candidate minus baseline on the same holdout; None if there is no baseline.
     """
 
     metrics: Metrics
@@ -84,109 +87,127 @@ class Evidence:
     largest_tree: int | None = None
     importances: Mapping[str, float] = field(default_factory=dict)
     slices: Sequence[Slice] = ()
-    champion: Rival | None = None
+    champion: ChampionComparison | None = None
     baseline: Comparison | None = None
 
 
 def decide(evidence: Evidence, limits: Limits) -> Verdict:
-    """Judge a model."""
+    """Check all rules of the gate. A candidate that passes is then probed, and `conclude` has the final verdict."""
     rules = [
-        *_good_enough(evidence.metrics, limits),
-        *_against_others(evidence, limits),
-        *_enough_data(evidence, limits),
-        *_not_degenerate(evidence, limits),
+        *_quality(evidence.metrics, limits),
+        *_comparisons(evidence, limits),
+        *_data_sizes(evidence, limits),
+        *_plausibility(evidence, limits),
         *_slices(evidence.slices, limits),
     ]
-    return conclude(rules)
+    return conclude(rules, "gate")
 
 
-def conclude(rules: Sequence[Rule]) -> Verdict:
-    """The verdict over these rules; no rules at all do not pass."""
+def conclude(rules: Sequence[Rule], stage: Stage = "final") -> Verdict:
+    """Return the verdict over these rules; without any rule it is not passed.
+
+    Args:
+        rules: with their outcomes.
+        stage: "final" if the list is complete; "gate" without the rules of the image, which the probe adds; "model"
+            without those and without the champion. Only a final summary counts the rules, so that there is one number.
+    """
     failed = [rule for rule in rules if not rule.passed]
     if not rules:
-        return Verdict(False, "Refused: nothing was checked.", ())
+        return Verdict(False, "Refused: no rule was checked.", ())
     if failed:
         more = f" ({len(failed) - 1} more rule{'s' * (len(failed) > 2)} failed)" if len(failed) > 1 else ""
         return Verdict(False, f"Refused: {failed[0].why}{more}.", tuple(rules))
-    return Verdict(True, f"Passed all {len(rules)} rules: {rules[0].why}.", tuple(rules))
+    passed = {
+        "final": f"Passed all {len(rules)} rules",
+        "gate": "Passed the gate, to be probed",
+        "model": "Passed every rule about the model itself",
+    }
+    return Verdict(True, f"{passed[stage]}: {rules[0].why}.", tuple(rules))
 
 
 def without_champion(verdict: Verdict) -> Verdict:
-    """What the verdict is by the model alone: the part that the same days, settings and code always give again."""
-    return conclude([rule for rule in verdict.rules if rule.name != CHAMPION_RULE])
+    """Return the part of a verdict that is reproducible from days, settings and code: without the champion's rule."""
+    return conclude([rule for rule in verdict.rules if rule.name != CHAMPION_RULE], "model")
 
 
-def _good_enough(metrics: Metrics, limits: Limits) -> list[Rule]:
+def _quality(metrics: Metrics, limits: Limits) -> list[Rule]:
     missing = metrics.missing
     lift = limits.precision_lift
-    no_skill = metrics.prevalence * lift if metrics.prevalence is not None else None
+    min_precision = metrics.prevalence * lift if metrics.prevalence is not None else None
     return [
         at_least("roc_auc", metrics.roc_auc, limits.roc_auc, "ROC AUC", missing.get("roc_auc")),
         at_least(
             "average_precision",
             metrics.average_precision,
-            no_skill,
-            f"average precision, against {short(lift)} times the share of buyers",
+            min_precision,
+            "average precision",
             missing.get("average_precision"),
+            note=f", {number(lift)} times the prevalence",
         ),
         below(
             "calibration_error",
             metrics.calibration_error,
             limits.calibration_error,
             "calibration error",
-            "the probabilities are not what happens",
+            "probabilities are miscalibrated",
             missing.get("calibration_error"),
         ),
         below(
             "log_loss",
             metrics.log_loss,
             metrics.base_log_loss,
-            "log loss of the calibrated probabilities",
-            "always forecasting the share of buyers would do as well",
+            "log loss",
+            "a constant forecast of the prevalence is as good",
             missing.get("log_loss"),
         ),
     ]
 
 
-def _against_others(evidence: Evidence, limits: Limits) -> list[Rule]:
+def _comparisons(evidence: Evidence, limits: Limits) -> list[Rule]:
     rules = []
     if evidence.champion is not None and evidence.champion.state in ("compared", "unknown"):
         rules.append(_champion(evidence.champion, limits.champion_margin))
     if evidence.baseline is not None:
         low = evidence.baseline.interval[0] if evidence.baseline.interval else None
-        rules.append(
-            above("baseline", low, limits.baseline_gain, "lower end of the interval of ROC AUC minus the baseline's")
-        )
+        noun = "ROC AUC minus the Markov baseline's, lower end of the 95 % interval"
+        rules.append(above("baseline", low, limits.baseline_gain, noun))
     return rules
 
 
-def _champion(champion: Rival, margin: float) -> Rule:
-    """Not worse: the whole interval of the difference lies above minus the margin."""
-    limit = f"above -{short(margin)}"
-    compared = champion.comparison
+def _champion(champion: ChampionComparison, margin: float) -> Rule:
+    """Require non-inferiority: the whole interval of the difference lies above minus the margin."""
+    limit = f"above {number(-margin)}"
+    comparison = champion.comparison
     if champion.state == "unknown":
-        return refuse(CHAMPION_RULE, limit, f"the champion could not be compared with: {champion.why}")
-    if compared is None or compared.interval is None:
-        return refuse(CHAMPION_RULE, limit, "the difference from the champion has no interval")
-    low, high = compared.interval
-    found = f"ROC AUC minus champion {champion.model_id}'s: {compared.difference:+.4f} ({low:+.4f} to {high:+.4f})"
+        return refuse(CHAMPION_RULE, limit, f"comparison with the champion failed: {champion.why}")
+    if comparison is None or comparison.interval is None:
+        return refuse(CHAMPION_RULE, limit, "the difference from the champion has no confidence interval")
+    low, high = comparison.interval
+    interval = f"95 % interval {_lower_end(low, -margin)} to {change(high)}"
+    difference = f"ROC AUC minus that of champion {champion.model_id}: {change(comparison.difference)} ({interval})"
     if low > -margin:
-        word = "better" if low > 0 else "not worse"
-        return Rule(CHAMPION_RULE, low, limit, True, f"{found}, {word} by the whole interval (limit: {limit})")
-    word = "worse" if high < 0 else "perhaps worse"
-    return Rule(CHAMPION_RULE, low, limit, False, f"{found}: {word}, the interval must lie {limit}")
+        outcome = "significantly better" if low > 0 else "not worse"
+        return Rule(CHAMPION_RULE, low, limit, True, f"{difference}, {outcome} (lower end required {limit})")
+    outcome = "significantly worse" if high < 0 else "may be worse"
+    return Rule(CHAMPION_RULE, low, limit, False, f"{difference}, {outcome}; lower end required {limit}")
 
 
-def _enough_data(evidence: Evidence, limits: Limits) -> list[Rule]:
-    metrics, least = evidence.metrics, limits.min_positives
+def _lower_end(value: float, limit: float) -> str:
+    """Return the lower end with three decimals, or with more where these would not tell it from the limit."""
+    return change(value) if abs(value - limit) > 0.0005 else number_beside(value, limit)
+
+
+def _data_sizes(evidence: Evidence, limits: Limits) -> list[Rule]:
+    metrics, minimum = evidence.metrics, limits.min_positives
+    others = metrics.examples - metrics.positives
     return [
-        at_least("positives", metrics.positives, least, "buyers in the holdout"),
-        at_least("negatives", metrics.examples - metrics.positives, least, "non-buyers in the holdout"),
-        at_least("training_days", len(evidence.training_days), 1, "days trained on"),
+        at_least("positives", metrics.positives, minimum, "buying sessions in the holdout"),
+        at_least("negatives", others, minimum, "sessions without a purchase in the holdout"),
+        at_least("training_days", len(evidence.training_days), 1, "training days"),
     ]
 
 
-def _not_degenerate(evidence: Evidence, limits: Limits) -> list[Rule]:
+def _plausibility(evidence: Evidence, limits: Limits) -> list[Rule]:
     metrics = evidence.metrics
     rules = [
         below(
@@ -194,28 +215,29 @@ def _not_degenerate(evidence: Evidence, limits: Limits) -> list[Rule]:
             metrics.roc_auc,
             limits.max_roc_auc,
             "ROC AUC",
-            "a model this good has probably seen the answer in a feature",
+            "a feature probably leaks the label",
             metrics.missing.get("roc_auc"),
         ),
-        below("invalid_scores", metrics.invalid_scores, 1, "scores that are no probabilities", "the model is broken"),
-        at_least("distinct_scores", metrics.distinct_scores, MIN_DISTINCT_SCORES, "different scores"),
+        below("invalid_scores", metrics.invalid_scores, 1, "scores outside [0, 1]", "the model is broken"),
+        at_least("distinct_scores", metrics.distinct_scores, MIN_DISTINCT_SCORES, "distinct scores"),
     ]
     if evidence.largest_tree is not None:
         rules.append(at_least("largest_tree", evidence.largest_tree, 3, "nodes in the largest tree"))
     if len(evidence.importances) > 1:
         top = max(evidence.importances, key=lambda name: evidence.importances[name])
-        share, noun = evidence.importances[top], f"share of the importance that {top} carries"
-        rules.append(below("top_importance", share, limits.importance, noun, "one feature decides nearly alone"))
+        share, noun = evidence.importances[top], f"importance of the top feature, {top}"
+        rules.append(below("top_importance", share, limits.importance, noun, "one feature decides almost alone"))
     return rules
 
 
 def _slices(slices: Sequence[Slice], limits: Limits) -> list[Rule]:
-    """One rule a way of dividing, about its worst slice; slices too small to judge are left out."""
-    least = limits.slice_positives
-    judged = [s for s in slices if s.positives >= least and s.examples - s.positives >= least]
+    """Return one rule per attribute, about its worst slice; slices that are too small are skipped."""
+    minimum = limits.slice_positives
+    large = [s for s in slices if s.positives >= minimum and s.examples - s.positives >= minimum]
     rules = []
-    for by in dict.fromkeys(s.by for s in judged):
-        worst = min((s for s in judged if s.by == by), key=lambda s: -1.0 if s.roc_auc is None else s.roc_auc)
-        noun = f"ROC AUC within {worst.name} ({worst.positives} buyers of {worst.examples} sessions)"
+    for by in dict.fromkeys(s.by for s in large):
+        worst = min((s for s in large if s.by == by), key=lambda s: -1.0 if s.roc_auc is None else s.roc_auc)
+        size = f"{count(worst.positives)} buying of {count(worst.examples)} sessions"
+        noun = f"ROC AUC within {worst.name} ({size})"
         rules.append(at_least(f"slice {by}", worst.roc_auc, limits.slice_roc_auc, noun))
     return rules

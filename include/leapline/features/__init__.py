@@ -1,1 +1,1 @@
-"""The declarative feature spec and its Spark half."""
+"""The declarative feature spec and its compilation to Spark SQL."""

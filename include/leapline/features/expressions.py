@@ -1,12 +1,12 @@
-"""Each operation as a Spark SQL expression over the aggregates that it asks of the plan.
+"""Each operation as a Spark SQL expression over the aggregates that it requests from the plan.
 
-The definitions are those of `leapline.features.operations`; a new operation needs a model there and a function here.
+`leapline.features.operations` defines the operations; a new operation needs a model there and a function here.
 """
 
 from functools import singledispatch
 
 from leapline.features import operations as ops
-from leapline.features.plan import DWELL, KNOWN, MILLIS, NEXT, ORDER, EntityKind, Plan, both, one_of, where
+from leapline.features.plan import DWELL, HAS_ENTITY, MILLIS, NEXT, ORDER, EntityKind, Plan, all_of, in_list, where
 
 # Days since 1970-01-01, a Thursday, as a date: calendar parts that do not depend on the session's time zone.
 _DATE = "date_from_unix_date(CAST({ms} DIV 86400000 - CASE WHEN {ms} % 86400000 < 0 THEN 1 ELSE 0 END AS INT))"
@@ -22,7 +22,7 @@ _PARTS = {
     "month_day": f"date_format({_DATE}, 'MM-dd')",
     "month_day_hour": f"concat(date_format({_DATE}, 'MM-dd-'), lpad(CAST({_HOUR} AS STRING), 2, '0'))",
 }
-# Multiplied as doubles first: an amount beyond what counts as one may not fit a whole number of 64 bits.
+# Multiplied as doubles first: an amount above the limit may not fit into a 64-bit integer.
 _FITS = "abs(CAST(cents AS DOUBLE) * coalesce(quantity, 1L)) <= 1e11D"
 _AMOUNT = f"CASE WHEN {_FITS} THEN cents * coalesce(quantity, 1L) END"
 _VALUES = {"price": ("cents", 100), "quantity": ("quantity", 1), "amount": (_AMOUNT, 100)}
@@ -30,9 +30,9 @@ _VALUES = {"price": ("cents", 100), "quantity": ("quantity", 1), "amount": (_AMO
 
 @singledispatch
 def expression(feature: ops._Operation, plan: Plan) -> str:
-    """The feature's value for a session or a pair, as SQL: a double, or a string for a category; never null.
+    """Return SQL for the feature's value of a session or a pair: a double, or a string for a category; never null.
 
-    Of what is learnt (`leapline.features.learnt`) there is none: it follows in a second step.
+    Fitted features (`leapline.features.fitted`) have no expression here: they follow in a second step.
     """
     raise TypeError(f"no expression for {type(feature).__name__}")  # every operation below is registered: tested
 
@@ -65,20 +65,20 @@ def _(feature: ops.CountDistinct, plan: Plan) -> str:
 
 @expression.register
 def _(feature: ops.Repeats, plan: Plan) -> str:
-    events = plan.count(where(feature, KNOWN[feature.of]))
+    events = plan.count(where(feature, HAS_ENTITY[feature.of]))
     return _number(f"{events} - {_distinct(feature.of, feature, plan)}")
 
 
 @expression.register
 def _(feature: ops.Fraction, plan: Plan) -> str:
-    among = one_of("kind", feature.among)
+    among = in_list("kind", feature.among)
     part, whole = plan.count(where(feature, among)), plan.count(among)
     return _number(_ratio(f"coalesce({part}, 0L)", whole), feature.missing)
 
 
 @expression.register
 def _(feature: ops.Followed, plan: Plan) -> str:
-    following = both(one_of(f"{NEXT}.kind", feature.next_kinds), one_of(f"{NEXT}.page", feature.next_pages))
+    following = all_of(in_list(f"{NEXT}.kind", feature.next_kinds), in_list(f"{NEXT}.page", feature.next_pages))
     test = f"coalesce({following} AND {NEXT} IS NOT NULL, false)"
     return _number(plan.count(where(feature, f"NOT {test}" if feature.negate else test)))
 
@@ -134,10 +134,10 @@ def _(feature: ops.Dwell, plan: Plan) -> str:
 def _(feature: ops.TopK, plan: Plan) -> str:
     clicks, dwell, first, _ = _entity(feature, plan)
     if (feature.by, feature.give) in (("clicks", "clicks"), ("dwell", "seconds")):
-        # Of equal ones either will do: no need to tell them apart.
+        # Ties need not be resolved: the value is the same.
         largest = _largest(feature, clicks if feature.by == "clicks" else dwell, f"{clicks} > 0", plan)
         return _number(largest if feature.by == "clicks" else _ratio(largest, "1000"), feature.missing)
-    cents = plan.last("cents", where(feature, KNOWN[feature.of]))
+    cents = plan.last("cents", where(feature, HAS_ENTITY[feature.of]))
     rank = f"-{clicks}, -{dwell}" if feature.by == "clicks" else f"-{dwell}, -{clicks}"
     row = f"struct({rank}, {first}, {clicks} AS clicks, {dwell} AS dwell, {cents} AS cents, {feature.of} AS id)"
     ranked = plan.over(feature.of, f"sort_array(collect_list(CASE WHEN {{}} THEN {row} END))", f"{clicks} > 0")
@@ -180,14 +180,14 @@ def _(feature: ops.Attribute, plan: Plan) -> str:
 
 
 def _distinct(kind: EntityKind, feature: ops._Filtered, plan: Plan) -> str:
-    """Column of how many items (categories, pairs) a chosen event has."""
-    clicks = plan.count(where(feature, KNOWN[kind]))
+    """Return the column with the number of items (categories, pairs) among the chosen events."""
+    clicks = plan.count(where(feature, HAS_ENTITY[kind]))
     return plan.over(kind, "count(CASE WHEN {} THEN 1 END)", f"{clicks} > 0")
 
 
 def _entity(feature: ops.TopK | ops.Share | ops.ClickedAtLeast, plan: Plan) -> tuple[str, str, str, str]:
-    """Columns of an entity's clicks, dwell, first and last click."""
-    chosen = where(feature, KNOWN[feature.of])
+    """Return the columns of an entity's clicks, dwell, first and last click."""
+    chosen = where(feature, HAS_ENTITY[feature.of])
     return (
         plan.count(chosen),
         plan.add("sum", DWELL, chosen),
@@ -197,16 +197,16 @@ def _entity(feature: ops.TopK | ops.Share | ops.ClickedAtLeast, plan: Plan) -> t
 
 
 def _largest(feature: ops.TopK, measure: str, where: str, plan: Plan) -> str:
-    """The k-th largest of the entities' measures; null if there are fewer."""
+    """Return the k-th largest of the entities' measures; null if there are fewer."""
     if feature.k == 1:
         return plan.over(feature.of, f"max(CASE WHEN {{}} THEN {measure} END)", where)
     every = plan.over(feature.of, f"sort_array(collect_list(CASE WHEN {{}} THEN {measure} END), false)", where)
     return f"get({every}, {feature.k - 1})"
 
 
-def _ratio(above: str, below: str) -> str:
-    """One division of whole numbers; null where either is missing or `below` is 0."""
-    return f"(CAST({above} AS DOUBLE) / nullif(CAST({below} AS DOUBLE), 0D))"
+def _ratio(numerator: str, denominator: str) -> str:
+    """Return one division of whole numbers; null where either is missing or the denominator is 0."""
+    return f"(CAST({numerator} AS DOUBLE) / nullif(CAST({denominator} AS DOUBLE), 0D))"
 
 
 def _number(value: str, missing: float = 0.0) -> str:

@@ -1,11 +1,11 @@
-"""The Spark half of a spec of pairs: one row for each item that a session looked at or put into its cart.
+"""Compile a spec of session-item pairs: one row for each item that a session viewed or put into its cart.
 
-    events --(shuffle by session)--> window: number, dwell --> aggregate by session, item, category
-           --> windows over these few rows: a category's events, the whole session's
-           --> aggregate by session, item --> one row a pair; features of the whole session are joined to it
+    events --(shuffle by session)--> windows: number, dwell --> aggregate by session, item, category
+           --> windows over these few rows: a category's events, the session's events
+           --> aggregate by session, item --> one row per pair, joined to the features of the whole session
 
-The keys of windows, aggregations and joins begin with the session, so there is one shuffle. Features of the session are
-computed as those of any session, and met by its name.
+The keys of windows, aggregations and joins begin with the session, so there is one shuffle. Features of scope `session`
+are computed like those of any session and joined by its name.
 """
 
 from collections.abc import Sequence
@@ -13,19 +13,19 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame
 
 from leapline.features.compile import (
-    Rows,
+    RowLayout,
     aggregate,
-    finish,
-    named,
-    number,
-    parts,
+    aliased,
+    apply_fitted,
+    event_aggregates,
+    join_attributes,
+    number_events,
     raw_session_features,
     with_dwell,
-    with_session,
 )
 from leapline.features.expressions import expression
 from leapline.features.operations import PAIR_KINDS
-from leapline.features.plan import Plan, one_of
+from leapline.features.plan import Plan, in_list
 from leapline.features.spec import FeatureSpec, scope_of
 
 
@@ -35,45 +35,52 @@ def pair_features(events: DataFrame, spec: FeatureSpec, carry: Sequence[str] = (
     Args:
         events: as for `compile.session_features`.
         spec: the features, of unit `pair`.
-        carry: further columns of `events` to keep, of the session's first event.
+        carry: further columns of `events` to keep, with the value of the session's first event.
 
     Returns:
-        One row a pair: `session`, `item`, the carried columns, then `spec.columns` in order.
+        One row per pair: `session`, `item`, the carried columns, then `spec.columns` in order.
     """
-    raw = raw_pair_features(number(events, {name: name for name in carry}), spec, Rows(tuple(carry)))
-    return finish(raw, spec).selectExpr("session", "_item AS item", *carry, *spec.columns)
+    numbered = number_events(events, {name: name for name in carry})
+    raw = raw_pair_features(numbered, spec, RowLayout(tuple(carry)))
+    return apply_fitted(raw, spec).selectExpr("session", "_item AS item", *carry, *spec.columns)
 
 
-def raw_pair_features(numbered: DataFrame, spec: FeatureSpec, rows: Rows) -> DataFrame:
-    """The same of numbered events, without what must be learnt first; the pair's item is called `_item`."""
+def raw_pair_features(numbered: DataFrame, spec: FeatureSpec, layout: RowLayout) -> DataFrame:
+    """Compute the pairs' features that need no fitted table, and the raw inputs of those that do.
+
+    Args:
+        numbered: as returned by `compile.number_events`.
+        spec: the features, of unit `pair`.
+        layout: of the result's rows; the pair's item is in the column `_item`.
+    """
     items, categories = Plan("i", of_pair=True), Plan("c", of_pair=True)
     plans = {"item": items, "categories": categories}
-    own = {f.name: expression(f, plans[scope_of(f)]) for f in spec.features if scope_of(f) != "session"}
-    clicks = items.count(one_of("kind", PAIR_KINDS))
+    columns = {f.name: expression(f, plans[scope_of(f)]) for f in spec.features if scope_of(f) != "session"}
+    clicks = items.count(in_list("kind", PAIR_KINDS))
 
-    now, again = parts(items, categories)
-    triples = aggregate(with_dwell(numbered), ["session", "item", "category"], now)
-    seen = triples.selectExpr(
+    over_events, combine = event_aggregates(items, categories)
+    triples = aggregate(with_dwell(numbered), ["session", "item", "category"], over_events)
+    widened = triples.selectExpr(
         *("session", "item", "category"),
         *items.events,
-        *(f"{again[name]} OVER (PARTITION BY session, category) AS {name}" for name in categories.events),
-        *(f"{again[of]} OVER (PARTITION BY session) AS {name}" for name, of in _wholes(*plans.values())),
+        *(f"{combine[name]} OVER (PARTITION BY session, category) AS {name}" for name in categories.events),
+        *(f"{combine[of]} OVER (PARTITION BY session) AS {name}" for name, of in _wholes(*plans.values())),
     )
-    totals = {name: again[name] for name in items.events}
-    totals |= {name: f"{again[name]} FILTER (WHERE category IS NOT NULL)" for name in categories.events}
+    totals = {name: combine[name] for name in items.events}
+    totals |= {name: f"{combine[name]} FILTER (WHERE category IS NOT NULL)" for name in categories.events}
     totals |= {name: f"max({name})" for name, _ in _wholes(*plans.values())}
-    pairs = aggregate(seen.where("item IS NOT NULL"), ["session", "item"], totals).where(f"{clicks} > 0")
-    made = with_session(pairs, numbered).selectExpr(*rows.kept, "item AS _item", *named(own))
-    return _with_session_features(made, numbered, spec)
+    pairs = aggregate(widened.where("item IS NOT NULL"), ["session", "item"], totals).where(f"{clicks} > 0")
+    rows = join_attributes(pairs, numbered).selectExpr(*layout.columns, "item AS _item", *aliased(columns))
+    return _join_session_features(rows, numbered, spec)
 
 
-def _with_session_features(pairs: DataFrame, numbered: DataFrame, spec: FeatureSpec) -> DataFrame:
-    """The pairs with the features whose scope is the session."""
-    wide = tuple(f.model_copy(update={"scope": None}) for f in spec.features if scope_of(f) == "session")
-    if not wide:
+def _join_session_features(pairs: DataFrame, numbered: DataFrame, spec: FeatureSpec) -> DataFrame:
+    """Add the features of scope `session` to the pairs."""
+    features = tuple(f.model_copy(update={"scope": None}) for f in spec.features if scope_of(f) == "session")
+    if not features:
         return pairs
-    part = FeatureSpec(version=1, unit="session", features=wide, vocabularies={}, tables={})
-    return pairs.join(raw_session_features(numbered, part, Rows()), "session")
+    part = FeatureSpec(version=1, unit="session", features=features, vocabularies={}, tables={})
+    return pairs.join(raw_session_features(numbered, part, RowLayout()), "session")
 
 
 def _wholes(*plans: Plan) -> list[tuple[str, str]]:

@@ -1,9 +1,10 @@
-"""The feature spec: one JSON document that says which features a model sees.
+"""The feature spec: one JSON document that defines the inputs of a model.
 
 `{"version": 1, "unit": "session", "features": [{"name": "n_views", "op": "count", "kinds": ["item_view"]}, ...],
 "vocabularies": {}}`. The operations are defined in `leapline.features.operations`. Spark compiles the document
-(`leapline.features.compile`), the archive carries it, and the scorer evaluates it on one session's events. What is
-learnt from the training days (vocabularies, tables) is empty in a spec that a person writes, filled in the archive's.
+(`leapline.features.compile`), the archive contains it, and the scorer evaluates it on one session's events.
+Vocabularies and tables are empty in a spec written by a person; training fits them and the archive's spec contains
+them.
 """
 
 import json
@@ -16,11 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import ErrorDetails
 
 from leapline.errors import SpecError
-from leapline.features.operations import START, STATES, Before, Feature, Markov, Name, Popular, State, mistake
+from leapline.features.operations import START, STATES, Before, Feature, Markov, Name, Popular, State, spec_error
 from leapline.json_errors import in_words, line_of
 
 DEFAULT, DEFAULT_ITEMS = "default_features.json", "default_item_features.json"
-# Columns that the tables of examples and scores have beside the features.
+# Columns of the tables of examples and scores that are not features.
 RESERVED = frozenset(
     {"session", "item", "visitor", "start_ts", "device", "new_visitor", "label", "weight", "cut", "whole"}
     | {"score", "baseline", "champion"}
@@ -31,53 +32,56 @@ Table = dict[Before, dict[State, Millionths]]
 
 
 class FeatureSpec(BaseModel):
-    """A checked feature spec, immutable."""
+    """A validated feature spec; immutable."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, title="Leapline feature spec")
 
-    version: Literal[1] = Field(description="Version of the document's form.")
+    version: Literal[1] = Field(description="Version of the document format.")
     unit: Literal["session", "pair"] = Field(
-        description="What one row of features describes: a session, or a session and one of its items."
+        description="What one row of features describes: a session, or a session-item pair."
     )
     features: tuple[Feature, ...] = Field(min_length=1, description="The columns, in the order of the table.")
     vocabularies: dict[Name, tuple[str, ...]] = Field(
-        default_factory=dict, description="Learnt in training: lists of items or categories, most popular first."
+        default_factory=dict, description="Fitted in training: lists of items or categories, most popular first."
     )
     tables: dict[Literal["markov"], Table] = Field(
-        default_factory=dict, description="Learnt in training: from -> to -> log-odds in whole millionths."
+        default_factory=dict, description="Fitted in training: from -> to -> log-odds in whole millionths."
     )
 
     @model_validator(mode="after")
-    def _names_are_free(self) -> "FeatureSpec":
+    def _check_names(self) -> "FeatureSpec":
         seen: set[str] = set()
         for name in self.columns:
             if name in RESERVED or name in seen:
-                why = "twice" if name in seen else "though every table has a column of that name"
-                raise mistake("features", f"the name {name!r} {why}", "names that are used once and not reserved")
+                problem = "used twice" if name in seen else "reserved for a column of the example tables"
+                raise spec_error("features", f"the name {name!r}, {problem}", "unique names that are not reserved")
             seen.add(name)
         return self
 
     @model_validator(mode="after")
-    def _features_fit_the_unit(self) -> "FeatureSpec":
+    def _check_unit_and_scopes(self) -> "FeatureSpec":
         for number, feature in enumerate(self.features):
             if self.unit not in feature.units:
-                raise mistake("op", f"{feature.op} in a spec of unit {self.unit}", f"unit {feature.units[0]}", number)
+                raise spec_error(
+                    "op", f"{feature.op} in a spec of unit {self.unit}", f"unit {feature.units[0]}", number
+                )
             if self.unit == "session" and feature.scope is not None:
-                raise mistake("scope", repr(feature.scope), "no scope in a spec of sessions", number)
+                raise spec_error("scope", repr(feature.scope), "no scope in a spec of sessions", number)
             if self.unit == "pair" and scope_of(feature) not in feature.scopes:
                 allowed = " or ".join(map(repr, feature.scopes))
-                raise mistake("scope", repr(scope_of(feature)), f"{allowed} for {feature.op}", number)
+                raise spec_error("scope", repr(scope_of(feature)), f"{allowed} for {feature.op}", number)
         return self
 
     @model_validator(mode="after")
-    def _vocabularies_are_of_one_kind(self) -> "FeatureSpec":
+    def _check_vocabularies(self) -> "FeatureSpec":
         first: dict[str, Popular] = {}
         for number, feature in enumerate(self.features):
             if isinstance(feature, Popular):
                 other = first.setdefault(feature.vocabulary, feature)
                 if (feature.of, feature.kinds, feature.pages) != (other.of, other.kinds, other.pages):
-                    expected = f"the same of, kinds and pages as {other.name}, which names it too"
-                    raise mistake("vocabulary", f"{feature.vocabulary!r} of others", expected, number)
+                    found = f"{feature.vocabulary!r} with another of, kinds or pages"
+                    expected = f"the same of, kinds and pages as {other.name}, which uses the same vocabulary"
+                    raise spec_error("vocabulary", found, expected, number)
         return self
 
     @property
@@ -97,35 +101,35 @@ class FeatureSpec(BaseModel):
 
     @property
     def popular(self) -> dict[str, Popular]:
-        """Vocabulary -> the feature that asks most of it."""
-        found: dict[str, Popular] = {}
+        """Vocabulary -> the feature with the largest k, which determines the vocabulary's size."""
+        largest: dict[str, Popular] = {}
         for feature in self.features:
-            if isinstance(feature, Popular) and feature.k > getattr(found.get(feature.vocabulary), "k", 0):
-                found[feature.vocabulary] = feature
-        return found
+            if isinstance(feature, Popular) and feature.k > getattr(largest.get(feature.vocabulary), "k", 0):
+                largest[feature.vocabulary] = feature
+        return largest
 
     @property
     def has_markov(self) -> bool:
-        """Whether a feature asks for the Markov table."""
+        """Whether a feature uses the Markov table."""
         return any(isinstance(feature, Markov) for feature in self.features)
 
     def table(self) -> list[int]:
-        """The Markov table, `in_a_row`."""
-        return in_a_row(self.tables.get(MARKOV, {}))
+        """Return the Markov table as one list; see `flatten_table`."""
+        return flatten_table(self.tables.get(MARKOV, {}))
 
     @property
-    def unlearnt(self) -> "FeatureSpec":
-        """This spec as it was before training."""
+    def unfitted(self) -> "FeatureSpec":
+        """This spec without fitted vocabularies and tables."""
         return self.model_copy(update={"vocabularies": {}, "tables": {}})
 
-    def learnt(self, vocabularies: Mapping[str, tuple[str, ...]], table: Mapping[Any, Any] | None) -> "FeatureSpec":
-        """This spec with what training found, as far as its features ask for it."""
+    def fitted(self, vocabularies: Mapping[str, tuple[str, ...]], table: Mapping[Any, Any] | None) -> "FeatureSpec":
+        """Return this spec with those fitted vocabularies and tables that its features use."""
         words = {name: words for name, words in vocabularies.items() if name in self.popular}
         tables = {MARKOV: table} if table is not None and self.has_markov else {}
         return self.model_copy(update={"vocabularies": words, "tables": tables})
 
     def dumps(self) -> str:
-        """The canonical text: every parameter written out, a feature a line; equal specs give equal text."""
+        """Return the canonical text: all parameters, one feature per line; equal specs have equal texts."""
         lines = [json.dumps(self._entry(feature), ensure_ascii=False) for feature in self.features]
         words = json.dumps(self.vocabularies, sort_keys=True, ensure_ascii=False)
         tables = json.dumps(self.tables, sort_keys=True)
@@ -138,13 +142,13 @@ class FeatureSpec(BaseModel):
         return {"name": entry["name"], "op": entry["op"], **scope, **entry}
 
 
-def in_a_row(table: Mapping[Any, Mapping[Any, int]]) -> list[int]:
-    """A Markov table's (1 + 10) * 10 numbers: steps from `start`, then from each state, in the order of `STATES`."""
+def flatten_table(table: Mapping[Any, Mapping[Any, int]]) -> list[int]:
+    """Return a Markov table's (1 + 10) * 10 entries: steps from `start`, then from each state, ordered as `STATES`."""
     return [table.get(before, {}).get(state, 0) for before in (START, *STATES) for state in STATES]
 
 
 def scope_of(feature: Feature) -> str:
-    """A feature's scope in a spec of pairs."""
+    """Return a feature's scope in a spec of pairs."""
     return feature.scope or "item"
 
 
@@ -153,10 +157,10 @@ def loads(text: str | bytes, source: str = "feature spec") -> FeatureSpec:
 
     Args:
         text: the JSON document.
-        source: what to call it in an error.
+        source: the document's name in an error message.
 
     Raises:
-        SpecError: not JSON, or a field is missing, unknown or out of range; names line, feature and field.
+        SpecError: not JSON, or a field is missing, unknown or out of range; contains line, feature and field.
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
@@ -165,7 +169,7 @@ def loads(text: str | bytes, source: str = "feature spec") -> FeatureSpec:
     except json.JSONDecodeError as exc:
         _refuse(f"{source}, line {exc.lineno}", f"{exc.msg} at column {exc.colno}", "a JSON document", exc)
     except ValueError as exc:
-        _refuse(source, str(exc), "every key once", exc)
+        _refuse(source, str(exc), "unique keys", exc)
     try:
         return FeatureSpec.model_validate_json(text)
     except ValidationError as exc:
@@ -181,38 +185,41 @@ def load(path: Path) -> FeatureSpec:
     try:
         text = path.read_bytes()
     except OSError as exc:
-        _refuse(f"feature spec {path}", str(exc.strerror), "a file that can be read", exc)
+        _refuse(f"feature spec {path}", str(exc.strerror), "a readable file", exc)
     return loads(text, str(path))
 
 
-def wanted(path: Path | None, unit: Literal["session", "pair"]) -> FeatureSpec:
-    """The spec of a unit: a user's own if there is a path, else the one that is shipped.
+def load_or_default(path: Path | None, unit: Literal["session", "pair"]) -> FeatureSpec:
+    """Read the spec of a unit from a user's file, or return the default spec if there is no path.
 
     Raises:
-        SpecError: as `load`, or the spec is of the other unit.
+        SpecError: as `load`, or the spec has the other unit.
     """
     if path is None:
         return default(DEFAULT if unit == "session" else DEFAULT_ITEMS)
     spec = load(path)
     if spec.unit != unit:
         raise SpecError(
-            f"{path}, field unit", found=repr(spec.unit), expected=repr(unit), fix="Name a spec of that unit."
+            f"{path}, field unit", found=repr(spec.unit), expected=repr(unit), fix="Set a path to a spec of that unit."
         )
     return spec
 
 
 def default(name: str = DEFAULT) -> FeatureSpec:
-    """The spec that is shipped: what trains best without memorising dates. `DEFAULT_ITEMS` is that of pairs."""
+    """Return a spec that Leapline ships: `DEFAULT` for sessions, `DEFAULT_ITEMS` for pairs.
+
+    The features were chosen for the best ranking without memorising dates.
+    """
     return loads(files("leapline.features").joinpath(name).read_bytes(), name)
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of the document."""
+    """Return the JSON Schema (2020-12) of the document."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **FeatureSpec.model_json_schema()}
 
 
 def _explain(exc: ValidationError, content: Any, text: str, source: str) -> NoReturn:
-    """The first error as a SpecError that names line, feature and field."""
+    """Raise the first validation error as a SpecError with line, feature and field."""
     first = exc.errors(include_url=False)[0]
     loc, where = list(first["loc"]), source
     if not loc and (number := first.get("ctx", {}).get("feature")) is not None:
@@ -222,16 +229,16 @@ def _explain(exc: ValidationError, content: Any, text: str, source: str) -> NoRe
         name = entry.get("name") if isinstance(entry, dict) else None
         where = f"{source}, line {line_of(text, loc[:2])}, feature {name or loc[1] + 1}"
         loc = loc[3:]  # loc[2] is the operation that the discriminator chose
-    found, expected, field = _told(first)
+    found, expected, field = _describe(first)
     field = ".".join(str(part) for part in loc) or field
     _refuse(f"{where}, field {field}" if field else where, found, expected, exc)
 
 
-def _told(error: ErrorDetails) -> tuple[str, str, str]:
-    """What was found, what was expected, and the field where the error itself knows it."""
+def _describe(error: ErrorDetails) -> tuple[str, str, str]:
+    """Return found, expected, and the field if the error names it."""
     ctx: dict[str, Any] = error.get("ctx", {})
     match error["type"]:
-        case "mistake":
+        case "spec":
             return ctx["found"], ctx["expected"], ctx["field"]
         case "union_tag_invalid":
             return repr(ctx["tag"]), f"one of {ctx['expected_tags']}", "op"
@@ -248,5 +255,5 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     keys = [key for key, _ in pairs]
     for key in keys:
         if keys.count(key) > 1:
-            raise ValueError(f"key {key!r} twice")
+            raise ValueError(f"duplicate key {key!r}")
     return dict(pairs)

@@ -1,1 +1,1 @@
-"""What training and evaluation share: windows of days, labelled examples, scores, comparisons."""
+"""What several steps of training and evaluation share: days, examples, scores, comparisons, exports."""

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from leapline.bundle.archive import read_entries
 from leapline.deployment.factory import registry
 from leapline.errors import BundleError, LeaplineError
-from leapline.evaluation.champion import Rival
+from leapline.evaluation.champion import ChampionComparison
 from leapline.features import spec as specs
-from leapline.modelling.examples import finished, read
+from leapline.modelling.examples import with_fitted_features
 from leapline.serving.image import LABEL
 from leapline.serving.layout import unpack
 from leapline.serving.probe import host_architecture, probabilities, running
@@ -54,7 +54,7 @@ class Incumbent:
 
 def rescore(
     spark: "SparkSession", settings: Settings, lake: Lake, day: date, holdout: "pd.DataFrame", spec: specs.FeatureSpec
-) -> "tuple[Rival, pd.Series[float] | None]":
+) -> "tuple[ChampionComparison, pd.Series[float] | None]":
     """The champion's standing before the comparison, and its scores of the holdout's rows, in their order.
 
     Args:
@@ -65,17 +65,19 @@ def rescore(
         holdout: the candidate's examples; `session`, and the columns of `spec`.
         spec: the candidate's features; the champion's are computed only if they differ.
 
-    Whatever keeps it from being scored is told in the `Rival`, never raised: the verdict decides what it means.
+    What prevents scoring is stated in the `ChampionComparison`, never raised: the verdict decides what it means.
     """
     try:
         with _pulled(settings) as found:
             if found is None:
-                return Rival("none", "there is no champion yet"), None
+                return ChampionComparison("none", "there is no champion yet"), None
             return _scored(spark, settings, lake, day, holdout, spec, found)
     except LeaplineError as exc:
         if settings.compare_champion:
-            return Rival("unknown", str(exc)), None
-        return Rival("off", f"LEAPLINE_COMPARE_CHAMPION is off, and the registry did not answer: {exc}"), None
+            return ChampionComparison("unknown", str(exc)), None
+        return ChampionComparison(
+            "off", f"LEAPLINE_COMPARE_CHAMPION is off, and the registry did not answer: {exc}"
+        ), None
 
 
 def _scored(
@@ -86,19 +88,19 @@ def _scored(
     holdout: "pd.DataFrame",
     spec: specs.FeatureSpec,
     found: Incumbent,
-) -> "tuple[Rival, pd.Series[float] | None]":
+) -> "tuple[ChampionComparison, pd.Series[float] | None]":
     if not settings.compare_champion:
-        return Rival("off", "LEAPLINE_COMPARE_CHAMPION is off", found.digest, found.model_id), None
+        return ChampionComparison("off", "LEAPLINE_COMPARE_CHAMPION is off", found.digest, found.model_id), None
     if day.isoformat() in found.training_days:
         why = f"champion {found.model_id} was trained on {day}: it knows the holdout"
-        return Rival("unfair", why, found.digest, found.model_id), None
+        return ChampionComparison("unfair", why, found.digest, found.model_id), None
     try:
         rows = holdout if found.spec == spec else _own_features(spark, lake, day, holdout, found.spec)
         scores = _ask(found, rows)
     except (LeaplineError, OSError) as exc:
         why = f"champion {found.model_id} could not be scored: {exc}"
-        return Rival("unknown", why, found.digest, found.model_id), None
-    return Rival("compared", "scored on the same sessions", found.digest, found.model_id), scores
+        return ChampionComparison("unknown", why, found.digest, found.model_id), None
+    return ChampionComparison("compared", "scored on the same sessions", found.digest, found.model_id), scores
 
 
 @contextmanager
@@ -147,19 +149,19 @@ def _own_features(
     spark: "SparkSession", lake: Lake, day: date, holdout: "pd.DataFrame", spec: specs.FeatureSpec
 ) -> "pd.DataFrame":
     """The champion's features of the holdout's sessions, in the holdout's order."""
-    from leapline.training.examples import kept_examples, session_examples
+    from leapline.training.examples import persisted_example_events, session_examples
 
     # What it learnt is of other days, but as a rule it is made of what the day's examples hold.
-    if specs.load(lake.current("examples", day) / "features.json").dumps() == spec.unlearnt.dumps():
-        own = _values(read(spark, lake, "examples", day).where("whole"), spec)
+    if specs.load(lake.current("examples", day) / "features.json").dumps() == spec.unfitted.dumps():
+        own = _values(spark.read.parquet(str(lake.current("examples", day) / "examples")).where("whole"), spec)
     else:
-        with kept_examples(spark.read.parquet(str(lake.current("events", day) / "events"))) as numbered:
+        with persisted_example_events(spark.read.parquet(str(lake.current("events", day) / "events"))) as numbered:
             own = _values(session_examples(numbered, spec), spec)
     return own.reindex(holdout["session"]).reset_index()
 
 
 def _values(raw: "DataFrame", spec: specs.FeatureSpec) -> "pd.DataFrame":
-    return finished(raw, spec).select("session", *spec.columns).toPandas().set_index("session")
+    return with_fitted_features(raw, spec).select("session", *spec.columns).toPandas().set_index("session")
 
 
 def _ask(found: Incumbent, rows: "pd.DataFrame") -> "pd.Series[float]":

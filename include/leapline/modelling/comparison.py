@@ -1,9 +1,9 @@
-"""The candidate compared with the champion and the baseline on the same holdout, and the holdout in slices."""
+"""Compare the candidate with the champion and the baseline on the same holdout, and slice the holdout."""
 
 from typing import TYPE_CHECKING
 
 from leapline.evaluation.bootstrap import compare
-from leapline.evaluation.champion import Rival
+from leapline.evaluation.champion import ChampionComparison
 from leapline.modelling.examples import SCORE
 from leapline.settings import Settings
 
@@ -18,7 +18,7 @@ CHAMPION_SCORE = "champion"
 
 
 def slices_of(scored: "pd.DataFrame", scores: "Array") -> "list[Slice]":
-    """The holdout by device, by new and returning visitors, and by quarter of the day."""
+    """Measure the holdout's slices: by device, by new and returning visitors, and by quarter of the day."""
     from leapline.evaluation import slices
 
     groups = {
@@ -26,24 +26,26 @@ def slices_of(scored: "pd.DataFrame", scores: "Array") -> "list[Slice]":
         "visitor": ["new" if new else "returning" for new in scored["new_visitor"]],
         "hour": slices.quarter_of_day(scored["start_ts"].dt.hour.to_numpy()),
     }
-    return slices.cut(scored["label"].to_numpy(float), scores, groups)
+    return slices.measure_slices(scored["label"].to_numpy(float), scores, groups)
 
 
-def compare_with_champion(settings: Settings, scored: "pd.DataFrame", rival: Rival) -> Rival:
-    """The rival with the comparison, if it was scored."""
-    if rival.state != "compared":
-        return rival
+def compare_with_champion(
+    settings: Settings, scored: "pd.DataFrame", champion: ChampionComparison
+) -> ChampionComparison:
+    """Return the champion with the comparison, if it was scored."""
+    if champion.state != "compared":
+        return champion
     comparison = compare_scores(settings, scored, CHAMPION_SCORE)
     if comparison is None:
-        why = f"champion {rival.model_id} and candidate have no common numbers on the holdout"
-        return Rival("unknown", why, rival.digest, rival.model_id)
-    return Rival("compared", rival.why, rival.digest, rival.model_id, comparison)
+        why = f"champion {champion.model_id} and candidate have no comparable scores on the holdout"
+        return ChampionComparison("unknown", why, champion.digest, champion.model_id)
+    return ChampionComparison("compared", champion.why, champion.digest, champion.model_id, comparison)
 
 
 def compare_scores(settings: Settings, scored: "pd.DataFrame", other: str) -> "Comparison | None":
-    """The candidate against another column of scores, if there is one."""
+    """Compare the candidate's scores with those in the column `other`; None if there is no such column."""
     if other not in scored:
         return None
-    labels, mine, theirs = (scored[name].to_numpy(float) for name in ("label", SCORE, other))
+    labels, candidate, others = (scored[name].to_numpy(float) for name in ("label", SCORE, other))
     visitors = scored["visitor"].to_numpy(str)
-    return compare(labels, mine, theirs, visitors, draws=settings.bootstrap_resamples, seed=settings.seed)
+    return compare(labels, candidate, others, visitors, resamples=settings.bootstrap_resamples, seed=settings.seed)

@@ -1,22 +1,43 @@
-"""Which days a run works on."""
+"""The days that a run works on."""
 
 from datetime import date, timedelta
 
+from leapline.errors import TrainingError
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json
 
 
 def training_window(settings: Settings, day: date) -> list[date]:
-    """The `training_days` days before the data day, in order."""
+    """Return the `training_days` days before the data day, in order."""
     return [day - timedelta(days=n) for n in range(settings.training_days, 0, -1)]
 
 
 def days_with(lake: Lake, dataset: str, settings: Settings, day: date) -> list[date]:
-    """The days of the training window that have a committed `dataset`."""
+    """Return the days of the training window that have a committed `dataset`."""
     return [d for d in training_window(settings, day) if lake.has(dataset, d)]
 
 
 def checked_days(lake: Lake, settings: Settings, day: date) -> list[date]:
-    """The days of the training window whose events passed their check; only those may train."""
-    found = days_with(lake, "checks", settings, day)
-    return [d for d in found if read_json(lake.current("checks", d) / "result.json")["passed"]]
+    """Return the days of the training window whose events passed their check; only these may be used in training."""
+    checked = days_with(lake, "checks", settings, day)
+    return [d for d in checked if read_json(lake.current("checks", d) / "result.json")["passed"]]
+
+
+def training_days(settings: Settings, lake: Lake, day: date) -> list[date]:
+    """Return the days to train on: those of the window with checked events and examples.
+
+    Raises:
+        TrainingError: there is none.
+    """
+    if settings.training_days == 0:
+        return [day]
+    days = [d for d in checked_days(lake, settings, day) if lake.has("examples", d)]
+    if not days:
+        window = training_window(settings, day)
+        raise TrainingError(
+            f"training days {window[0]} to {window[-1]}",
+            found="no examples on any of them",
+            expected="at least one day with checked events before the data day",
+            fix="Choose a later date, more training days, or 0 training days to split the data day itself.",
+        )
+    return days

@@ -1,16 +1,19 @@
-"""Late truth: events that arrive days after a night can turn a session that did not buy into one that did. This lists
-the judged days whose labels have changed, and what the gate would have said with the labels as they are now.
+"""Delayed labels: events that arrive days after a run can turn a session without a purchase into one with a purchase.
 
-    late/<day of asking>.json    a list of rows, one a judged day that was looked at
+This lists the judged days whose labels have changed, and the verdict that the gate would give with today's labels.
 
-Models, verdicts and tags stay as they are: a night is judged again only if it is asked for.
+    late/<last landed day>.json    a list of rows, one per judged day that was checked
+
+Models, verdicts and tags stay unchanged: a day is judged again only on request.
 """
 
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from leapline.evaluation.verdict import decide
+from leapline.evaluation.rules import Rule
+from leapline.evaluation.verdict import conclude, decide
+from leapline.formatting import count
 from leapline.modelling.comparison import compare_scores, compare_with_champion, slices_of
 from leapline.modelling.examples import BASELINE, SCORE
 from leapline.records import model_record, verdicts
@@ -26,18 +29,18 @@ if TYPE_CHECKING:
 FOLDER = "late"
 
 
-def listing(settings: Settings, day: date) -> list[dict[str, Any]]:
-    """The judged days whose events could still arrive until `day`, oldest first, with what has become of them.
+def list_label_changes(settings: Settings, day: date) -> list[dict[str, Any]]:
+    """Check the judged days whose events may still arrive by `day`, oldest first, and write the list.
 
     Args:
-        settings: `days_late` says how far back to look.
+        settings: `days_late` is the maximum lateness of an event.
         day: the last day that has landed, UTC.
 
     Returns:
-        Rows of `data_day`, `sessions` (judged then), `flipped` (labels that differ now), `missing` (sessions that are
-        gone), `added` (sessions that were not there), `roc_auc_then`, `roc_auc_now`, `verdict_then`, `verdict_now`,
-        `passed_then`, `passed_now`, `changed` (labels, or sessions that came or went) and `sentence` (all that in
-        words).
+        Rows of `data_day`, `sessions` (evaluated then), `flipped` (labels that differ now), `missing` (sessions that
+        no longer exist), `added` (sessions that did not exist then), `roc_auc_then`, `roc_auc_now`, `verdict_then`,
+        `verdict_now`, `passed_then`, `passed_now`, `changed` (whether a label changed or a session came or went) and
+        `sentence` (all of it as text).
 
     Raises:
         InputError: the landing folder or a file in it cannot be read.
@@ -47,13 +50,13 @@ def listing(settings: Settings, day: date) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     if judged:
         with spark_session(settings, "late") as spark:
-            rows = [row_of(lake, settings, d, labels_now(spark, settings, d)) for d in judged]
+            rows = [label_changes(lake, settings, d, current_labels(spark, settings, d)) for d in judged]
     write_json(settings.home / FOLDER / f"{day.isoformat()}.json", rows)
     return rows
 
 
-def labels_now(spark: "SparkSession", settings: Settings, day: date) -> "pd.Series[int]":
-    """Session -> label of a day, from all events that have landed by now."""
+def current_labels(spark: "SparkSession", settings: Settings, day: date) -> "pd.Series[int]":
+    """Return session -> label of a day, from all events that have landed so far."""
     from leapline.events.clean import CleanOptions, cleaned_day
     from leapline.training.examples import cut_and_label
 
@@ -62,50 +65,69 @@ def labels_now(spark: "SparkSession", settings: Settings, day: date) -> "pd.Seri
     return labels.set_index("session")["label"]
 
 
-def row_of(lake: Lake, settings: Settings, day: date, now: "pd.Series[int]") -> dict[str, Any]:
-    """One day: its labels then and now, and the verdict on the same scores with either."""
+def label_changes(lake: Lake, settings: Settings, day: date, current: "pd.Series[int]") -> dict[str, Any]:
+    """Compare the labels of one evaluated day with the current ones, and judge the same scores again.
+
+    Args:
+        lake: with the day's evaluation and verdict.
+        settings: the gate's limits.
+        day: the data day.
+        current: session -> label now.
+
+    Returns:
+        A row as in `list_label_changes`.
+    """
     import pandas as pd
 
     scores = pd.read_parquet(lake.current("evaluations", day) / "scores.parquet")
-    current = scores["session"].map(now)
-    known = scores[current.notna()].assign(label=current.dropna().astype(int))
-    then = read_json(lake.current("verdicts", day) / verdicts.FILE)
-    found, again = model_record.read(lake, day), _judged_again(lake, settings, day, known)
+    labels = scores["session"].map(current)
+    relabelled = scores[labels.notna()].assign(label=labels.dropna().astype(int))
+    then = verdicts.effective_verdict(lake, day)
     row = {
         "data_day": day.isoformat(),
         "sessions": len(scores),
-        "flipped": int((known["label"] != scores.loc[known.index, "label"]).sum()),
-        "missing": len(scores) - len(known),
-        "added": int((~now.index.isin(scores["session"])).sum()),
-        "roc_auc_then": found.evidence.metrics.roc_auc,
+        "flipped": int((relabelled["label"] != scores.loc[relabelled.index, "label"]).sum()),
+        "missing": len(scores) - len(relabelled),
+        "added": int((~current.index.isin(scores["session"])).sum()),
+        "roc_auc_then": model_record.read(lake, day).evidence.metrics.roc_auc,
         "passed_then": then["passed"],
         "verdict_then": then["summary"],
-        **again,
+        **_judge_again(lake, settings, day, relabelled, then),
     }
     return row | {"changed": any(row[k] for k in ("flipped", "missing", "added")), "sentence": _sentence(row)}
 
 
 def _sentence(row: dict[str, Any]) -> str:
     return (
-        f"{row['data_day']}: of {row['sessions']} sessions {row['flipped']} have another label, {row['missing']} are "
-        f"gone, {row['added']} are new. Then: {row['verdict_then']} Now: {row['verdict_now']}"
+        f"{row['data_day']}: of {count(row['sessions'])} sessions, {count(row['flipped'])} have another label "
+        f"and {count(row['missing'])} are missing; {count(row['added'])} sessions are new. "
+        f"Then: {row['verdict_then']} Now: {row['verdict_now']}"
     )
 
 
-def _judged_again(lake: Lake, settings: Settings, day: date, known: "pd.DataFrame") -> dict[str, Any]:
-    """The gate's words on the same scores with other labels; champion and baseline are compared anew as well."""
+def _judge_again(
+    lake: Lake, settings: Settings, day: date, relabelled: "pd.DataFrame", then: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the verdict on the same scores with other labels; the outcomes of the probe's rules stay.
+
+    Champion and baseline are compared again.
+    """
     from leapline.evaluation import metrics
 
     training = read_json(lake.current("candidates", day) / "training.json")
-    found = model_record.read(lake, day)
-    labels, scores = known["label"].to_numpy(float), known[SCORE].to_numpy(float)
-    draws = metrics.Draws(known["visitor"].to_numpy(str), settings.bootstrap_resamples, settings.seed)
+    record = model_record.read(lake, day)
+    labels, scores = relabelled["label"].to_numpy(float), relabelled[SCORE].to_numpy(float)
+    bootstrap = metrics.Bootstrap(relabelled["visitor"].to_numpy(str), settings.bootstrap_resamples, settings.seed)
     evidence = replace(
-        found.evidence,
-        metrics=metrics.measure(labels, scores, training["calibration"], draws),
-        slices=slices_of(known, scores),
-        champion=compare_with_champion(settings, known, found.champion),
-        baseline=compare_scores(settings, known, BASELINE),
+        record.evidence,
+        metrics=metrics.measure(labels, scores, training["calibration"], bootstrap),
+        slices=slices_of(relabelled, scores),
+        champion=compare_with_champion(settings, relabelled, record.champion),
+        baseline=compare_scores(settings, relabelled, BASELINE),
     )
     verdict = decide(evidence, verdicts.gate_limits(settings))
+    gate_rules = {rule["name"] for rule in verdicts.gate_verdict(lake, day)["rules"]}
+    probe_rules = [Rule(**rule) for rule in then["rules"] if rule["name"] not in gate_rules]
+    if probe_rules:
+        verdict = conclude([*verdict.rules, *probe_rules])
     return {"roc_auc_now": evidence.metrics.roc_auc, "passed_now": verdict.passed, "verdict_now": verdict.summary}

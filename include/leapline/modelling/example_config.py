@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from leapline.features.spec import FeatureSpec, wanted
+from leapline.features.spec import FeatureSpec, load_or_default
 from leapline.settings import Settings
 from leapline.storage import read_json
 
@@ -34,8 +34,9 @@ class ExampleConfig:
         Raises:
             SpecError: a feature spec is malformed, or describes the other unit.
         """
-        sessions, items = wanted(settings.features, "session"), wanted(settings.item_features, "pair")
-        return cls(sessions.unlearnt, items.unlearnt, settings.examples_per_session)
+        sessions = load_or_default(settings.features, "session")
+        items = load_or_default(settings.item_features, "pair")
+        return cls(sessions.unfitted, items.unfitted, settings.examples_per_session)
 
     def matches(self, folder: Path) -> bool:
         """Return whether the examples in `folder` were built with this configuration."""

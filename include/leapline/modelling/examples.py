@@ -1,71 +1,55 @@
-"""Which examples train, which ones judge, and what the model says of them."""
+"""Examples for fitting and scoring: fitted features, the Markov baseline, scores, and digests."""
 
 import hashlib
-from datetime import date
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from leapline.errors import TrainingError
-from leapline.features.spec import FeatureSpec, in_a_row
-from leapline.modelling.days import checked_days, training_window
-from leapline.settings import Settings
-from leapline.storage import Lake
+from leapline.features.spec import FeatureSpec, flatten_table
 
 if TYPE_CHECKING:
     from pyspark.ml import PipelineModel
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
-    from leapline.training.markov import Chains
+    from leapline.training.markov import TransitionModel
 
 SCORE, BASELINE = "score", "baseline"
-Table = Literal["examples", "items"]
 
 
-def split(
-    spark: "SparkSession", settings: Settings, lake: Lake, day: date, table: Table = "examples"
-) -> tuple["DataFrame", "DataFrame"]:
-    """Training and holdout examples: days before and the data day, or, with no training days, the day's two parts.
-
-    No session and no visitor of the holdout is in the training examples. The features that are made of what training
-    learns are not there yet: see `finished`.
+def fit_spec(spec: FeatureSpec, examples: "DataFrame", transitions: "TransitionModel") -> FeatureSpec:
+    """Return the spec with vocabularies and tables fitted on the training examples.
 
     Args:
-        table: the examples of sessions, or of session-item pairs.
-
-    Raises:
-        TrainingError: no day of the window has examples.
+        spec: without fitted parts.
+        examples: of sessions (whole sessions count) or of pairs (each session counts once).
+        transitions: fitted on the same training days.
     """
-    from leapline.training.examples import split_by_time, without_visitors_of
+    from leapline.features.fitted import POPULAR
+    from leapline.training.popular import most_clicked
 
-    if settings.training_days == 0:
-        training, holdout = split_by_time(read(spark, lake, table, day))
-    else:
-        days = days_trained_on(settings, lake, day)
-        training, holdout = read(spark, lake, table, *days), read(spark, lake, table, day)
-    return without_visitors_of(training, holdout), holdout
+    sessions = examples.where("whole") if "whole" in examples.columns else examples.dropDuplicates(["session"])
+    words = {name: most_clicked(sessions, f"{POPULAR}{name}", feature.k) for name, feature in spec.popular.items()}
+    return spec.fitted(words, transitions.table)
 
 
-def days_trained_on(settings: Settings, lake: Lake, day: date) -> list[date]:
-    """The days of the window whose events passed their check and have become examples.
+def with_fitted_features(examples: "DataFrame", spec: FeatureSpec) -> "DataFrame":
+    """Return the examples with all features of a fitted spec, and without their raw inputs."""
+    from leapline.features.compile import apply_fitted
 
-    Raises:
-        TrainingError: there is none.
-    """
-    if settings.training_days == 0:
-        return [day]
-    days = [d for d in checked_days(lake, settings, day) if lake.has("examples", d)]
-    if not days:
-        window = training_window(settings, day)
-        raise TrainingError(
-            f"training days {window[0]} to {window[-1]}",
-            found="no examples on any of them",
-            expected="at least one day with checked events before the data day",
-            fix="Choose a later date, more training days, or 0 of them to train and judge within the day.",
-        )
-    return days
+    table = apply_fitted(examples, spec)
+    return table.select(*(name for name in table.columns if not name.startswith("_")))
+
+
+def with_baseline(examples: "DataFrame", transitions: "TransitionModel") -> "DataFrame":
+    """Return the examples of sessions with `baseline`: the probability of a purchase under the Markov chains alone."""
+    from pyspark.sql.functions import expr
+
+    from leapline.features.fitted import log_odds
+
+    odds = f"{transitions.prior!r}D + {log_odds(flatten_table(transitions.table))}"
+    return examples.withColumn(BASELINE, expr(f"1D / (1D + exp(-({odds})))"))
 
 
 def score(model: "PipelineModel", examples: "DataFrame") -> "DataFrame":
-    """The examples with `score`, the model's uncalibrated probability of class 1."""
+    """Return the examples with `score`, the model's uncalibrated probability of class 1."""
     from pyspark.ml.functions import vector_to_array
 
     scored = model.transform(examples)
@@ -73,49 +57,9 @@ def score(model: "PipelineModel", examples: "DataFrame") -> "DataFrame":
 
 
 def content_digest(examples: "DataFrame") -> str:
-    """A digest of the rows that no order and no partitioning changes: their number, and two sums over their hashes."""
+    """Return a digest of the rows that does not depend on order or partitions: their number, and sums of hashes."""
     columns = ", ".join(f"`{name}`" for name in sorted(examples.columns))
     hashed = examples.selectExpr(f"xxhash64({columns}) AS h", f"hash({columns}) AS g")
     row = hashed.selectExpr("count(1)", "bit_xor(h)", "sum(CAST(g AS BIGINT))").head()
     text = ":".join(str(part) for part in row or ())
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def finished(examples: "DataFrame", spec: FeatureSpec) -> "DataFrame":
-    """The examples with all the features of a spec whose learnt part is filled, without what these are made of."""
-    from leapline.features.compile import finish
-
-    made = finish(examples, spec)
-    return made.select(*(name for name in made.columns if not name.startswith("_")))
-
-
-def learnt(spec: FeatureSpec, examples: "DataFrame", chains: "Chains") -> FeatureSpec:
-    """The spec with what the training examples teach.
-
-    Args:
-        spec: what is to be learnt.
-        examples: of sessions (the whole ones count) or of pairs (each session counts once).
-        chains: of the same training days.
-    """
-    from leapline.features.learnt import POPULAR
-    from leapline.training.popular import most_clicked
-
-    once = examples.where("whole") if "whole" in examples.columns else examples.dropDuplicates(["session"])
-    asked = spec.popular.items()
-    words = {name: most_clicked(once, f"{POPULAR}{name}", feature.k) for name, feature in asked}
-    return spec.learnt(words, chains.table)
-
-
-def with_baseline(examples: "DataFrame", chains: "Chains") -> "DataFrame":
-    """The examples of sessions with `baseline`, the Markov chains' own probability to buy."""
-    from pyspark.sql.functions import expr
-
-    from leapline.features.learnt import log_odds
-
-    odds = f"{chains.prior!r}D + {log_odds(in_a_row(chains.table))}"
-    return examples.withColumn(BASELINE, expr(f"1D / (1D + exp(-({odds})))"))
-
-
-def read(spark: "SparkSession", lake: Lake, table: Table, *days: date) -> "DataFrame":
-    """A table of examples of some days, as `featurize` left it."""
-    return spark.read.parquet(*(str(lake.current("examples", day) / table) for day in days))

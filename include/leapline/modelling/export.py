@@ -1,4 +1,4 @@
-"""A night's model in another serving system's form, kept only if that system gives Spark's probabilities."""
+"""Export a candidate's model to another format; the file is kept only if its runtime reproduces Spark's scores."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
@@ -17,55 +17,64 @@ from leapline.storage import Lake, read_json, write_bytes
 if TYPE_CHECKING:
     from leapline.training.calibration import Array
 
-NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
+REQUIRED_PACKAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "onnx": ("onnx", "onnxruntime"),
     "pmml": ("pyspark2pmml", "jpmml_evaluator"),
 }
 
 
 def export(settings: Settings, day: date, form: str, target: Path, tolerance: float) -> dict[str, Any]:
-    """Write the day's candidate to `target` as `onnx` (from the archive) or `pmml` (JPMML's converter, from Spark's
-    pipeline), after the form's own runtime scored the probe's holdout rows.
+    """Convert the day's candidate, score the probe's holdout rows with the format's runtime, and write the file.
+
+    Args:
+        settings: where the lake is.
+        day: the data day.
+        form: `onnx` (converted from the bundle) or `pmml` (JPMML's converter, from Spark's pipeline).
+        target: file to write.
+        tolerance: maximum absolute difference from Spark's probability.
+
+    Returns:
+        `file`, `bytes`, `rows` (compared) and `max_difference`.
 
     Raises:
-        ToolMissingError: the form's libraries are not installed.
+        ToolMissingError: the format's libraries are not installed.
         NotInLakeError: the day was not trained or not evaluated.
-        UnsupportedStageError: the pipeline has a stage without that form.
-        BundleError: an answer is further from Spark's than `tolerance`; nothing is written.
+        UnsupportedStageError: the pipeline has a stage that the format does not support.
+        BundleError: a score differs from Spark's by more than `tolerance`; nothing is written.
     """
     import numpy as np
 
-    _need(form)
+    _require_packages(form)
     lake = Lake(settings.home)
     candidate = lake.current("candidates", day)
     sample = read_json(lake.current("evaluations", day) / probe_sample.ROWS)
     spec = specs.load(candidate / "features.json")
     rows = [{name: row[name] for name in spec.columns} for row in sample["rows"]]
     with TemporaryDirectory(prefix="leapline-export-") as scratch:
-        made = Path(scratch) / f"model.{form}"
-        write, score = FORMS[form]
-        write(settings, candidate, spec, made)
-        scores = score(made, rows)
-        difference = float(np.abs(np.subtract(scores, sample["expected"])).max())  # NaN if one answer is
+        exported = Path(scratch) / f"model.{form}"
+        write, score = FORMATS[form]
+        write(settings, candidate, spec, exported)
+        scores = score(exported, rows)
+        difference = float(np.abs(np.subtract(scores, sample["expected"])).max())  # NaN if a score is
         if not difference <= tolerance:
             raise BundleError(
-                f"the {form} form of {day}'s model",
-                found=f"an answer that is {difference:.3g} away from Spark's, on {len(rows)} holdout rows",
+                f"the {form} export of {day}'s model",
+                found=f"a score that differs from Spark's by {difference:.3g}, on {len(rows)} holdout rows",
                 expected=f"at most {tolerance:g}",
-                fix="Nothing was written. Serve the bundle itself, or allow more with --tolerance.",
+                fix="Nothing was written. Serve the bundle itself, or raise --tolerance.",
             )
-        write_bytes(target, made.read_bytes())
+        write_bytes(target, exported.read_bytes())
     return {"file": str(target), "bytes": target.stat().st_size, "rows": len(rows), "max_difference": difference}
 
 
-def _need(form: str) -> None:
-    missing = [name for name in NEEDED[form] if find_spec(name) is None]
+def _require_packages(form: str) -> None:
+    missing = [name for name in REQUIRED_PACKAGES[form] if find_spec(name) is None]
     if missing:
         raise ToolMissingError(
             f"export to {form}",
             found=f"no Python package {', '.join(missing)}",
-            expected=" and ".join(NEEDED[form]),
-            fix="Install what requirements-dev.txt pins.",
+            expected=" and ".join(REQUIRED_PACKAGES[form]),
+            fix="Install the versions in requirements-dev.txt.",
         )
 
 
@@ -86,7 +95,7 @@ def _score_onnx(path: Path, rows: Sequence[Mapping[str, Any]]) -> list[float]:
         column.name: np.array([[row[column.name]] for row in rows], kinds[column.type])
         for column in session.get_inputs()
     }
-    return [float(buy) for _, buy in session.run(["probability"], columns)[0]]
+    return [float(probability) for _, probability in session.run(["probability"], columns)[0]]
 
 
 def _write_pmml(settings: Settings, candidate: Path, spec: specs.FeatureSpec, target: Path) -> None:
@@ -97,7 +106,7 @@ def _write_pmml(settings: Settings, candidate: Path, spec: specs.FeatureSpec, ta
     with spark_session(settings, "export", {"spark.jars": pyspark2pmml.spark_jars()}):
         numbers = [StructField(name, DoubleType()) for name in spec.numeric]
         words = [StructField(name, StringType()) for name in spec.categorical]
-        # The converter reads the label's column, too.
+        # The converter also requires the label and weight columns.
         schema = StructType([*numbers, *words, StructField("label", DoubleType()), StructField("weight", DoubleType())])
         pipeline = PipelineModel.load(str(candidate / "pipeline"))
         pyspark2pmml.PMMLBuilder(schema, pipeline).buildFile(str(target))
@@ -108,14 +117,14 @@ def _score_pmml(path: Path, rows: Sequence[Mapping[str, Any]]) -> list[float]:
     from jpmml_evaluator import make_evaluator
 
     evaluator = make_evaluator(str(path), "jpype")
-    buys = next(f.name for f in evaluator.getOutputFields() if f.name.startswith("probability") and "1" in f.name)
+    output = next(f.name for f in evaluator.getOutputFields() if f.name.startswith("probability") and "1" in f.name)
     scored: pd.DataFrame = evaluator.evaluateAll(pd.DataFrame(list(rows)))
-    return [float(value) for value in scored[buys]]
+    return [float(value) for value in scored[output]]
 
 
 Writer = Callable[[Settings, Path, specs.FeatureSpec, Path], None]
 Scorer = Callable[[Path, Sequence[Mapping[str, Any]]], list[float]]
-FORMS: Final[Mapping[str, tuple[Writer, Scorer]]] = {
+FORMATS: Final[Mapping[str, tuple[Writer, Scorer]]] = {
     "onnx": (_write_onnx, _score_onnx),
     "pmml": (_write_pmml, _score_pmml),
 }

@@ -1,4 +1,4 @@
-"""The forest's shape for a night: as the installation has it, or the best of a small search, found once a content."""
+"""The forest's hyperparameters: as configured, or selected by a small search that is cached by its inputs."""
 
 import hashlib
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from leapline.evaluation.bootstrap import Array
-    from leapline.training.search import Gain
+    from leapline.training.search import CertainGain
 
-# What a search's outcome depends on, beside the examples, the features and the code.
+# The settings that a search's result depends on, besides examples, features and code.
 _SETTINGS = (
     "forest_depth",
     "forest_features",
@@ -31,46 +31,49 @@ _SETTINGS = (
 )
 
 
-def shaped(
+def select_hyperparameters(
     settings: Settings, lake: Lake, training: "DataFrame", spec: FeatureSpec
 ) -> tuple[Settings, list[dict[str, Any]]]:
-    """The settings to fit with, and the trials that led to them; none if the search is off.
+    """Return the settings to fit with, and the trials of the search; there are none if the search is off.
 
     Args:
-        settings: `hyperparameter_search` turns it on.
-        lake: keeps the trials of a content under `searches/<key>`, so that a repeated night does not search again.
+        settings: `hyperparameter_search` enables it.
+        lake: caches the trials under `searches/<key>`, so that a repeated run does not search again.
         training: the training examples.
         spec: their features.
 
     Raises:
-        TrainingError: the examples cannot be divided into a part to fit on and one to judge by.
+        TrainingError: the examples cannot be split into a part to fit on and a part to evaluate on.
     """
-    from leapline.training.search import Trial, chosen, search
+    from leapline.training.search import Trial, search, select_best
 
     if not settings.hyperparameter_search:
         return settings, []
-    key = _key(settings, training, spec)
+    key = _cache_key(settings, training, spec)
     if not lake.has("searches", key):
         with lake.attempt("searches", key) as out:
-            found = search(training, spec.numeric, spec.categorical, settings, _gain(settings))
-            write_json(out / "trials.json", [trial.as_dict() for trial in found])
+            results = search(training, spec.numeric, spec.categorical, settings, _certain_gain(settings))
+            write_json(out / "trials.json", [trial.as_dict() for trial in results])
     trials: list[dict[str, Any]] = read_json(lake.current("searches", key) / "trials.json")
-    return settings.model_copy(update=dict(chosen([Trial(**trial) for trial in trials]))), trials
+    best = select_best([Trial(**trial) for trial in trials])
+    return settings.model_copy(update=dict(best)), trials
 
 
-def _gain(settings: Settings) -> "Gain":
-    """The lower end of the interval of the difference in ROC AUC, visitors drawn again."""
+def _certain_gain(settings: Settings) -> "CertainGain":
+    """Return a function for the lower end of the bootstrap interval of the difference in ROC AUC."""
     from leapline.evaluation.bootstrap import compare
 
-    def gain(labels: "Array", scores: "Array", own: "Array", visitors: Sequence[str]) -> float | None:
-        draws = {"draws": settings.bootstrap_resamples, "seed": settings.seed}
-        found = compare(labels, scores, own, np.asarray(visitors, dtype=str), **draws)
-        return found.interval[0] if found and found.interval else None
+    def gain(labels: "Array", scores: "Array", configured: "Array", visitors: Sequence[str]) -> float | None:
+        names = np.asarray(visitors, dtype=str)
+        comparison = compare(
+            labels, scores, configured, names, resamples=settings.bootstrap_resamples, seed=settings.seed
+        )
+        return comparison.interval[0] if comparison and comparison.interval else None
 
     return gain
 
 
-def _key(settings: Settings, training: "DataFrame", spec: FeatureSpec) -> str:
-    made_of = {name: getattr(settings, name) for name in _SETTINGS}
-    made_of |= {"examples": content_digest(training), "features": spec.dumps(), "code": code_version()}
-    return hashlib.sha256(json_bytes(made_of)).hexdigest()[:16]
+def _cache_key(settings: Settings, training: "DataFrame", spec: FeatureSpec) -> str:
+    inputs = {name: getattr(settings, name) for name in _SETTINGS}
+    inputs |= {"examples": content_digest(training), "features": spec.dumps(), "code": code_version()}
+    return hashlib.sha256(json_bytes(inputs)).hexdigest()[:16]

@@ -1,29 +1,33 @@
-"""The model of which viewed item is bought, judged on the data day's pairs."""
+"""Evaluate the item model, which predicts the bought item, on the holdout's session-item pairs."""
 
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from leapline.features import spec as specs
-from leapline.modelling.examples import SCORE, finished, score, split
-from leapline.settings import Settings
-from leapline.storage import Lake, read_json
+from leapline.modelling.day_data import DayData
+from leapline.modelling.examples import SCORE, score, with_fitted_features
+from leapline.storage import read_json
 
 if TYPE_CHECKING:
     import pandas as pd
-    from pyspark.sql import SparkSession
 
 ITEMS: Final = "items"
 SCORES: Final = "item_scores.parquet"
 """In an evaluation: `session`, `item`, `label` and the model's `score` of each pair of the holdout."""
 
 
-def judge(
-    spark: "SparkSession", settings: Settings, lake: Lake, day: date, candidate: Path, out: Path
-) -> dict[str, Any] | None:
-    """Its metrics on pairs of the holdout, as a session model's, and further `first_is_bought`: of the sessions that
-    buy one of their items, the share in which the item ranked first is bought. None if there is no such model; else
-    each pair's score is kept in `out`."""
+def evaluate_items(data: DayData, candidate: Path, out: Path) -> dict[str, Any] | None:
+    """Score the holdout's pairs and measure the item model.
+
+    Args:
+        data: the data day.
+        candidate: folder of the candidate.
+        out: folder for each pair's score.
+
+    Returns:
+        The metrics of `evaluation.metrics.Metrics`, with pairs as rows, and `first_is_bought`: among the sessions that
+        buy one of their items, the share in which the item ranked first is bought. None without an item model.
+    """
     from pyspark.ml import PipelineModel
 
     from leapline.evaluation import metrics
@@ -31,10 +35,10 @@ def judge(
     folder = candidate / ITEMS
     if not folder.exists():
         return None
-    _, holdout = split(spark, settings, lake, day, ITEMS)
-    pairs = finished(holdout, specs.load(folder / "features.json"))
+    _, holdout = data.split(ITEMS)
+    pairs = with_fitted_features(holdout, specs.load(folder / "features.json"))
     scored = score(PipelineModel.load(str(folder / "pipeline")), pairs).toPandas()
-    # Spark gives the pairs in an order of its own, and draws and sums go by the order.
+    # Spark returns the pairs in no fixed order, while resamples and sums depend on the order.
     scored = scored.sort_values(["session", "item"], ignore_index=True)
     scored[["session", "item", "label", SCORE]].to_parquet(out / SCORES, index=False)
     labels, scores = scored["label"].to_numpy(float), scored[SCORE].to_numpy(float)
@@ -43,8 +47,8 @@ def judge(
 
 
 def _first_is_bought(scored: "pd.DataFrame") -> float | None:
-    """Items of equal score in the order of their ids."""
+    """Return the share of buying sessions whose top item is bought; tied items are ranked by id."""
     ranked = scored.sort_values(["session", SCORE, "item"], ascending=[True, False, True])
     sessions = ranked.groupby("session")["label"].agg(["first", "max"])
-    buyers = sessions[sessions["max"] == 1]
-    return float(buyers["first"].mean()) if len(buyers) else None
+    buying = sessions[sessions["max"] == 1]
+    return float(buying["first"].mean()) if len(buying) else None

@@ -1,25 +1,22 @@
-"""The sessions that an image has to score as Spark did: their events, kept beside the evaluation for the probe."""
+"""The sessions that an image must score like Spark: their events, stored with the evaluation for the probe."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from leapline.modelling.day_data import DayData
 from leapline.modelling.examples import SCORE
 from leapline.modelling.item_model import SCORES
 from leapline.serving.client import as_session
 from leapline.serving.session_probe import Sample
-from leapline.storage import Lake, read_json
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+from leapline.storage import read_json
 
 ROWS, EVENTS = "probe_rows.json", "probe_events"
 
 
-def write_events(spark: "SparkSession", lake: Lake, day: date, out: Path) -> None:
-    """Keep the clean events of the sessions that the rows in `out` are of: one file, in order.
+def write_events(data: DayData, out: Path) -> None:
+    """Write the clean events of the sessions in `out / ROWS`: one sorted file.
 
     Raises:
         NotInLakeError: the day was not extracted.
@@ -28,41 +25,45 @@ def write_events(spark: "SparkSession", lake: Lake, day: date, out: Path) -> Non
     from pyspark.sql.functions import broadcast
 
     names = pa.table({"session": read_json(out / ROWS)["sessions"]}, pa.schema([("session", pa.string())]))
-    events = spark.read.parquet(str(lake.current("events", day) / "events"))
-    chosen = events.join(broadcast(spark.createDataFrame(names)), "session", "left_semi")
+    chosen = data.events().join(broadcast(data.spark.createDataFrame(names)), "session", "left_semi")
     chosen.coalesce(1).sortWithinPartitions("session", "ts", "event_id").write.parquet(str(out / EVENTS))
 
 
 def read_sample(evaluation: Path, columns: Sequence[str], manifest: Mapping[str, Any]) -> Sample:
-    """The sessions, and Spark's features and probability of each, and of each of their items.
+    """Return the sessions with Spark's features and probability of each session and each of its items.
 
     Args:
-        evaluation: as `jobs.evaluate` left it.
+        evaluation: folder written by the step `evaluate`.
         columns: the features' names.
-        manifest: the archive's: how probabilities are calibrated, and whether there is a model of items.
+        manifest: of the archive: the calibration of both models.
     """
     import numpy as np
     import pyarrow.parquet as pq
 
     from leapline.evaluation.metrics import calibrate
 
-    found = read_json(evaluation / ROWS)
+    rows = read_json(evaluation / ROWS)
     events: dict[str, list[dict[str, Any]]] = {}
     if (evaluation / EVENTS).exists():
-        for name, rows in groupby(pq.read_table(evaluation / EVENTS).to_pylist(), lambda row: str(row["session"])):
-            events[name] = list(rows)
-    names = [name for name in found.get("sessions", []) if name in events]
-    buys = calibrate(np.array(found["expected"], dtype=float), manifest["calibration"]).tolist()
-    features = [{name: row[name] for name in columns} for row in found["rows"]]
-    items = _items(evaluation, names, manifest.get("items"))
+        table = pq.read_table(evaluation / EVENTS).to_pylist()
+        for name, of_session in groupby(table, lambda event: str(event["session"])):
+            events[name] = list(of_session)
+    names = [name for name in rows.get("sessions", []) if name in events]
+    probabilities = calibrate(np.array(rows["expected"], dtype=float), manifest["calibration"]).tolist()
+    items = _item_probabilities(evaluation, names, manifest.get("items"))
     return Sample(
-        [as_session(events[name]) for name in names], features, buys, found.get("holdout", len(buys)),
+        [as_session(events[name]) for name in names],
+        [{name: row[name] for name in columns} for row in rows["rows"]],
+        probabilities,
+        rows.get("holdout", len(probabilities)),
         [items.get(name, {}) for name in names],
-    )  # fmt: skip
+    )
 
 
-def _items(evaluation: Path, names: Sequence[str], model: Mapping[str, Any] | None) -> dict[str, dict[str, float]]:
-    """By session, each item's calibrated probability; nothing without a model of items."""
+def _item_probabilities(
+    evaluation: Path, names: Sequence[str], model: Mapping[str, Any] | None
+) -> dict[str, dict[str, float]]:
+    """Return session -> item -> calibrated probability; empty without an item model."""
     if not model or not (evaluation / SCORES).exists():
         return {}
     import pandas as pd
@@ -70,8 +71,8 @@ def _items(evaluation: Path, names: Sequence[str], model: Mapping[str, Any] | No
     from leapline.evaluation.metrics import calibrate
 
     scored = pd.read_parquet(evaluation / SCORES, filters=[("session", "in", list(names))])
-    buys = calibrate(scored[SCORE].to_numpy(float), model["calibration"]).tolist()
-    found: dict[str, dict[str, float]] = {}
-    for session, item, buy in zip(scored["session"], scored["item"], buys, strict=True):
-        found.setdefault(session, {})[item] = buy
-    return found
+    values = calibrate(scored[SCORE].to_numpy(float), model["calibration"]).tolist()
+    probabilities: dict[str, dict[str, float]] = {}
+    for session, item, value in zip(scored["session"], scored["item"], values, strict=True):
+        probabilities.setdefault(session, {})[item] = value
+    return probabilities

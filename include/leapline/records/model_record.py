@@ -7,8 +7,8 @@ from typing import Any
 
 from leapline.errors import NotInLakeError
 from leapline.evaluation import card
-from leapline.evaluation.card_sections import Companions
-from leapline.evaluation.champion import Rival, comparison_from
+from leapline.evaluation.card_sections import CardSections
+from leapline.evaluation.champion import ChampionComparison, comparison_from
 from leapline.evaluation.metrics import Metrics
 from leapline.evaluation.plots import NAMES
 from leapline.evaluation.slices import Slice
@@ -35,9 +35,9 @@ class CandidateRecord:
     plots: Path
 
     @property
-    def champion(self) -> Rival:
+    def champion(self) -> ChampionComparison:
         """The champion that the candidate was compared with."""
-        return self.evidence.champion or Rival("none", "there is no champion yet")
+        return self.evidence.champion or ChampionComparison("none", "there is no champion yet")
 
 
 def read(lake: Lake, day: date) -> CandidateRecord:
@@ -67,7 +67,7 @@ def _read(day: date, candidate: Path, evaluation: Path) -> CandidateRecord:
         largest_tree=metrics["largest_tree"],
         importances=training["importances"],
         slices=slices,
-        champion=Rival.from_dict(read_json(evaluation / "champion.json")),
+        champion=ChampionComparison.from_dict(read_json(evaluation / "champion.json")),
         baseline=comparison_from(metrics["baseline"]),
     )
     return CandidateRecord(evidence, _subject(day, candidate, training, metrics, slices), evaluation / "plots")
@@ -92,10 +92,10 @@ def _subject(
         },
         permutation=metrics["permutation"],
         slices=slices,
-        beside=Companions(
-            chains=read_json(candidate / "markov.json")["millionths"],
+        sections=CardSections(
+            transitions=read_json(candidate / "markov.json")["millionths"],
             baseline={name: metrics[f"baseline_{name}"] for name in ("roc_auc", "average_precision")},
-            moments=metrics["moments"],
+            progress=metrics["moments"],
             items=metrics["items"] or {},
         ),
     )

@@ -11,7 +11,7 @@ that digest.
 from datetime import date
 from typing import Any
 
-from leapline.evaluation.champion import Rival
+from leapline.evaluation.champion import ChampionComparison
 from leapline.evaluation.verdict import Limits, Verdict
 from leapline.runtime.context import RunContext
 from leapline.settings import Settings
@@ -38,7 +38,9 @@ def gate_limits(settings: Settings) -> Limits:
     )
 
 
-def verdict_document(verdict: Verdict, context: RunContext, champion: Rival, result: str) -> dict[str, Any]:
+def verdict_document(
+    verdict: Verdict, context: RunContext, champion: ChampionComparison, result: str
+) -> dict[str, Any]:
     """Return the content of `verdict.json`."""
     return verdict.as_dict() | {
         "data_day": context.day.isoformat(),

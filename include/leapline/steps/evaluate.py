@@ -1,5 +1,5 @@
-"""Score the holdout with the candidate and with the champion: metrics, intervals, slices, plots, and the rows that the
-image will have to reproduce."""
+"""Score the holdout with the candidate and with the champion: metrics, intervals, slices, plots, and the sample that
+the image must reproduce."""
 
 import hashlib
 from pathlib import Path
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from leapline.features import spec as specs
 from leapline.modelling import champion_scores, item_model, probe_sample
 from leapline.modelling.comparison import CHAMPION_SCORE, compare_scores, compare_with_champion, slices_of
-from leapline.modelling.examples import BASELINE, SCORE, finished, score, split, with_baseline
+from leapline.modelling.day_data import DayData
+from leapline.modelling.examples import BASELINE, SCORE, score, with_baseline, with_fitted_features
 from leapline.runtime.context import RunContext
 from leapline.runtime.spark import spark_session
 from leapline.runtime.step import main
@@ -18,16 +19,19 @@ from leapline.storage import Lake, read_json, write_json
 if TYPE_CHECKING:
     import pandas as pd
     from pyspark.ml import PipelineModel
-    from pyspark.sql import SparkSession
 
     from leapline.evaluation.bootstrap import Array
+    from leapline.training.markov import TransitionModel
 
-# Beside each session's scores: what its slices are made of, and whose it is.
-DESCRIBING = ("session", "visitor", "start_ts", "device", "new_visitor", "label")
+CONTEXT = ("session", "visitor", "start_ts", "device", "new_visitor", "label")
+"""Columns of `scores.parquet` besides the scores: whose session it is, and what slices it belongs to."""
 
 
 def run(settings: Settings, context: RunContext) -> dict[str, Any]:
-    """Judge the day's candidate on sessions that it has not seen.
+    """Evaluate the day's candidate on sessions that it was not trained on.
+
+    Returns:
+        The metrics on whole sessions (`evaluation.metrics.Metrics`), and the comparison with the `champion`.
 
     Raises:
         NotInLakeError: no candidate of that day.
@@ -35,57 +39,69 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     from pyspark.ml import PipelineModel
 
     from leapline.evaluation import session_progress
-    from leapline.training.markov import Chains
+    from leapline.training.markov import TransitionModel
 
     lake = Lake(settings.home)
     candidate = lake.current("candidates", context.day)
     training = read_json(candidate / "training.json")
     spec = specs.load(candidate / "features.json")
     with spark_session(settings, "evaluate") as spark, lake.attempt("evaluations", context.day) as out:
-        _, holdout = split(spark, settings, lake, context.day)
-        chains = Chains.from_dict(read_json(candidate / "markov.json"))
+        data = DayData(spark, settings, lake, context.day)
+        transitions = TransitionModel.from_dict(read_json(candidate / "markov.json"))
         model = PipelineModel.load(str(candidate / "pipeline"))
-        every = score(model, finished(with_baseline(holdout, chains), spec)).toPandas()
-        every = every.sort_values(["session", "cut"], ignore_index=True)
-        # A model is judged on whole sessions, each once; how well it does while they go on is told beside.
-        scored = every[every["whole"]].drop(columns=["cut", "whole"]).reset_index(drop=True)
-        rival, scores = champion_scores.rescore(spark, settings, lake, context.day, scored, spec)
+        examples = _score_holdout(data, model, spec, transitions)
+        # A model is evaluated on whole sessions, each once; its quality while sessions are in progress is separate.
+        scored = examples[examples["whole"]].drop(columns=["cut", "whole"]).reset_index(drop=True)
+        champion, scores = champion_scores.rescore(spark, settings, lake, context.day, scored, spec)
         if scores is not None:
             scored[CHAMPION_SCORE] = scores
-        moved = _permuted(spark, settings, model, scored, spec)
+        progress = (examples[name].to_numpy(float) for name in ("label", SCORE, "cut"))
         facts = {
             "largest_tree": _largest_tree(model),
-            "permutation": moved,
-            "moments": session_progress.measure(*(every[name].to_numpy(float) for name in ("label", SCORE, "cut"))),
-            "items": item_model.judge(spark, settings, lake, context.day, candidate, out),
+            "permutation": _permutation_importance(data, model, scored, spec),
+            "moments": session_progress.measure(*progress),
+            "items": item_model.evaluate_items(data, candidate, out),
         }
-        summary = _write(settings, out, scored, training, f"Data day {context.day}", facts)
-        probe_sample.write_events(spark, lake, context.day, out)
-        rival = compare_with_champion(settings, scored, rival)
-        write_json(out / "champion.json", rival.as_dict())
-    return summary | {"champion": rival.as_dict()}
+        summary = write_evaluation(settings, out, scored, training, f"data day {context.day}", facts)
+        probe_sample.write_events(data, out)
+        champion = compare_with_champion(settings, scored, champion)
+        write_json(out / "champion.json", champion.as_dict())
+    return summary | {"champion": champion.as_dict()}
 
 
-def _write(
+def write_evaluation(
     settings: Settings, out: Path, scored: "pd.DataFrame", training: dict[str, Any], title: str, facts: dict[str, Any]
 ) -> dict[str, Any]:
+    """Measure the scores of the holdout, and write metrics, curves, plots, scores and the probe's sample.
+
+    Args:
+        settings: number of resamples, seed, size of the sample.
+        out: folder of the evaluation.
+        scored: one row per session: `CONTEXT`, the features and the scores.
+        training: content of the candidate's `training.json`.
+        title: of the plots.
+        facts: further keys of `metrics.json`.
+
+    Returns:
+        The metrics.
+    """
     from leapline.evaluation import metrics, plots
 
     labels, scores = scored["label"].to_numpy(float), scored[SCORE].to_numpy(float)
-    draws = metrics.Draws(scored["visitor"].to_numpy(str), settings.bootstrap_resamples, settings.seed)
-    measured = metrics.measure(labels, scores, training["calibration"], draws)
+    bootstrap = metrics.Bootstrap(scored["visitor"].to_numpy(str), settings.bootstrap_resamples, settings.seed)
+    measured = metrics.measure(labels, scores, training["calibration"], bootstrap)
     curves = metrics.curves(labels, scores, training["calibration"])
     plots.draw(out / "plots", title, measured, curves, training["importances"])
     if curves:
         write_json(out / "curves.json", curves.as_dict())
-    kept = [name for name in (*DESCRIBING, SCORE, CHAMPION_SCORE, BASELINE) if name in scored]
+    kept = [name for name in (*CONTEXT, SCORE, CHAMPION_SCORE, BASELINE) if name in scored]
     scored[kept].to_parquet(out / "scores.parquet", index=False)
     baseline = compare_scores(settings, scored, BASELINE)
-    alone = metrics.measure(labels, scored[BASELINE].to_numpy(float)) if BASELINE in scored else None
+    baseline_metrics = metrics.measure(labels, scored[BASELINE].to_numpy(float)) if BASELINE in scored else None
     facts |= {
         "digest": _digest(scored.drop(columns=[CHAMPION_SCORE], errors="ignore")),
-        "baseline_roc_auc": alone.roc_auc if alone else None,
-        "baseline_average_precision": alone.average_precision if alone else None,
+        "baseline_roc_auc": baseline_metrics.roc_auc if baseline_metrics else None,
+        "baseline_average_precision": baseline_metrics.average_precision if baseline_metrics else None,
         "slices": [part.as_dict() for part in slices_of(scored, scores)],
         "baseline": baseline.as_dict() if baseline else None,
     }
@@ -94,16 +110,25 @@ def _write(
     return measured.as_dict()
 
 
+def _score_holdout(
+    data: DayData, model: "PipelineModel", spec: specs.FeatureSpec, transitions: "TransitionModel"
+) -> "pd.DataFrame":
+    """Return the holdout's examples, whole sessions and prefixes, with the candidate's and the baseline's scores."""
+    _, holdout = data.split()
+    examples = score(model, with_fitted_features(with_baseline(holdout, transitions), spec)).toPandas()
+    return examples.sort_values(["session", "cut"], ignore_index=True)
+
+
 def _digest(scored: "pd.DataFrame") -> str:
-    """Of the holdout's examples and the candidate's scores; the rows stand in the order of their sessions."""
+    """Return a digest of the holdout's sessions, features and scores; the rows are sorted by session."""
     from pandas.util import hash_pandas_object
 
     columns = scored[sorted(scored.columns)]
     return hashlib.sha256(hash_pandas_object(columns, index=False).to_numpy().tobytes()).hexdigest()[:16]
 
 
-def _permuted(
-    spark: "SparkSession", settings: Settings, model: "PipelineModel", scored: "pd.DataFrame", spec: specs.FeatureSpec
+def _permutation_importance(
+    data: DayData, model: "PipelineModel", scored: "pd.DataFrame", spec: specs.FeatureSpec
 ) -> dict[str, float]:
     from leapline.evaluation.permutation import importance
 
@@ -111,20 +136,20 @@ def _permuted(
         import pyarrow as pa
 
         table = pa.Table.from_pandas(rows.assign(row=range(len(rows))), preserve_index=False)
-        # Shuffled, as Spark would else score rows that it was handed in the driver alone, one by one.
-        spread = spark.createDataFrame(table).repartition(settings.spark_shuffle_partitions)
-        answered = score(model, spread).select("row", SCORE).toPandas()
-        return answered.sort_values("row")[SCORE].to_numpy(float)
+        # Without a shuffle, Spark scores a local table in the driver, row by row.
+        distributed = data.spark.createDataFrame(table).repartition(data.settings.spark_shuffle_partitions)
+        result = score(model, distributed).select("row", SCORE).toPandas()
+        return result.sort_values("row")[SCORE].to_numpy(float)
 
-    return importance(scored, spec.columns, scores, seed=settings.seed)
+    return importance(scored, spec.columns, scores, seed=data.settings.seed)
 
 
 def _probe_rows(settings: Settings, scored: "pd.DataFrame") -> dict[str, Any]:
-    """Holdout rows spread over the whole of it, with Spark's own scores and the sessions that they are of."""
-    features = [column for column in scored.columns if column not in {*DESCRIBING, SCORE, CHAMPION_SCORE, BASELINE}]
+    """Return a random sample of holdout sessions with their features and Spark's scores."""
+    features = [column for column in scored.columns if column not in {*CONTEXT, SCORE, CHAMPION_SCORE, BASELINE}]
     sample = scored.sample(min(settings.probe_rows, len(scored)), random_state=settings.seed).sort_index()
-    numbers = {"rows": sample[features].to_dict("records"), "expected": sample[SCORE].tolist()}
-    return numbers | {"sessions": sample["session"].tolist(), "holdout": len(scored)}
+    rows = {"rows": sample[features].to_dict("records"), "expected": sample[SCORE].tolist()}
+    return rows | {"sessions": sample["session"].tolist(), "holdout": len(scored)}
 
 
 def _largest_tree(model: "PipelineModel") -> int | None:

@@ -1,8 +1,9 @@
-"""Events into examples: of sessions, whole and cut at several points, and of session-item pairs, with their labels."""
+"""Build labelled examples from clean events: of sessions, of prefixes of sessions, and of session-item pairs."""
 
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from leapline.modelling.day_data import DayData
 from leapline.modelling.days import checked_days
 from leapline.modelling.example_config import EXAMPLES_FORMAT_VERSION, FACTS, FEATURES, ITEM_FEATURES, ExampleConfig
 from leapline.runtime.context import RunContext
@@ -14,15 +15,16 @@ from leapline.storage import Lake, json_bytes, read_json, write_bytes
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pyspark.sql import SparkSession
 
-
-# Aggregation of lists by hash gives up at 128 groups, then sorts for its first half and again for its second.
-_SORTED = {"spark.sql.execution.useObjectHashAggregateExec": "false"}
+# Hash aggregation of lists falls back to sorting at 128 groups, and then sorts twice.
+_SORT_AGGREGATION = {"spark.sql.execution.useObjectHashAggregateExec": "false"}
 
 
 def run(settings: Settings, context: RunContext) -> dict[str, Any]:
-    """Examples of the data day, and of those training days whose events or spec have changed since.
+    """Build the examples of the data day, and of those training days whose events or spec have changed since.
+
+    Returns:
+        Day -> counts, see `build_day`.
 
     Raises:
         NotInLakeError: the day was not extracted.
@@ -31,40 +33,57 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     lake, config = Lake(settings.home), ExampleConfig.of(settings)
     lake.current("events", context.day)
     days = [*(d for d in checked_days(lake, settings, context.day) if not _is_fresh(lake, d, config)), context.day]
-    with spark_session(settings, "featurize", _SORTED) as spark:
-        return {day.isoformat(): build_day(spark, lake, day, config) for day in days}
+    with spark_session(settings, "featurize", _SORT_AGGREGATION) as spark:
+        return {day.isoformat(): build_day(DayData(spark, settings, lake, day), config) for day in days}
 
 
-def build_day(spark: "SparkSession", lake: Lake, day: date, config: ExampleConfig) -> dict[str, Any]:
-    """Build one day's examples and swap them in."""
-    from leapline.training.examples import kept_examples, pair_examples, session_examples
+def build_day(data: DayData, config: ExampleConfig) -> dict[str, Any]:
+    """Build one day's examples and commit them.
 
-    source = lake.current("events", day)
-    events = spark.read.parquet(str(source / "events"))
-    with lake.attempt("examples", day) as out:
-        with kept_examples(events, config.per_session) as numbered:
+    Returns:
+        Counts that add up: `clean_sessions` (in the clean events) = `starting_at_checkout` (without an event before
+        their checkout, not scored) + `sessions`; `examples` (of sessions) = `sessions` + `prefixes`. Of these
+        `buying_sessions` and `buying_examples` have label 1. Also `positives` (the former name of `buying_sessions`),
+        `pairs`, `bought_pairs` and `features`.
+    """
+    from leapline.training.examples import pair_examples, persisted_example_events, session_examples
+
+    events = data.events()
+    with data.lake.attempt("examples", data.day) as out:
+        with persisted_example_events(events, config.per_session) as numbered:
             session_examples(numbered, config.sessions).write.parquet(str(out / "examples"))
             pair_examples(numbered, config.items).write.parquet(str(out / "items"))
-        summary = _counted(spark, out) | {"features": len(config.sessions.columns)}
+        summary = _counts(data, out) | {"features": len(config.sessions.columns)}
         write_bytes(out / FEATURES, config.sessions.dumps().encode())
         write_bytes(out / ITEM_FEATURES, config.items.dumps().encode())
-        facts = {"source": source.name, "way": EXAMPLES_FORMAT_VERSION, "per_session": config.per_session}
+        source = data.lake.current("events", data.day).name
+        facts = {"source": source, "way": EXAMPLES_FORMAT_VERSION, "per_session": config.per_session}
         write_bytes(out / FACTS, json_bytes(summary | facts))
     return summary
 
 
-def _counted(spark: "SparkSession", out: "Path") -> dict[str, int]:
-    """Examples by what they are for. `positives` are the buyers among the whole sessions."""
-    columns = ("count(1)", "count_if(whole)", "count_if(whole AND label = 1)")
-    row = spark.read.parquet(str(out / "examples")).selectExpr(*columns).first()
-    pairs = spark.read.parquet(str(out / "items")).selectExpr("count(1)", "count_if(label = 1)").first()
-    examples, sessions, positives = row or (0, 0, 0)
-    items, bought = pairs or (0, 0)
-    return {"examples": examples, "sessions": sessions, "positives": positives, "pairs": items, "bought_pairs": bought}
+def _counts(data: DayData, out: "Path") -> dict[str, int]:
+    columns = ("count(1)", "count_if(whole)", "count_if(label = 1)", "count_if(whole AND label = 1)")
+    row = data.spark.read.parquet(str(out / "examples")).selectExpr(*columns).first()
+    examples, sessions, buying_examples, buying_sessions = row or (0, 0, 0, 0)
+    pairs = data.spark.read.parquet(str(out / "items")).selectExpr("count(1)", "count_if(label = 1)").first() or (0, 0)
+    clean_sessions = data.events().select("session").distinct().count()
+    return {
+        "clean_sessions": clean_sessions,
+        "starting_at_checkout": clean_sessions - sessions,
+        "sessions": sessions,
+        "prefixes": examples - sessions,
+        "examples": examples,
+        "buying_sessions": buying_sessions,
+        "buying_examples": buying_examples,
+        "positives": buying_sessions,
+        "pairs": pairs[0],
+        "bought_pairs": pairs[1],
+    }
 
 
 def _is_fresh(lake: Lake, day: date, config: ExampleConfig) -> bool:
-    """Whether the examples were made of these very events in this very way."""
+    """Return whether the examples were built from the current events with this configuration."""
     if not lake.has("examples", day):
         return False
     examples = lake.current("examples", day)

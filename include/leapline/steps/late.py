@@ -2,19 +2,19 @@
 
 from typing import Any
 
-from leapline.modelling.delayed_labels import listing
+from leapline.modelling.delayed_labels import list_label_changes
 from leapline.runtime.context import RunContext
 from leapline.runtime.step import main
 from leapline.settings import Settings
 
 
 def run(settings: Settings, context: RunContext) -> dict[str, Any]:
-    """Return the list under `days`; see `leapline.modelling.delayed_labels.listing`.
+    """Return the list under `days`; see `leapline.modelling.delayed_labels.list_label_changes`.
 
     Raises:
         InputError: the landing folder or a file in it cannot be read.
     """
-    return {"days": listing(settings, context.day)}
+    return {"days": list_label_changes(settings, context.day)}
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Examples, labels and the forest."""
+"""Examples and labels, the forest, its calibration, and the Markov baseline."""

@@ -1,13 +1,12 @@
-"""The random forest: from examples to a fitted pipeline, the same one every time.
+"""Fit the random forest, reproducibly.
 
-Two properties of Spark's forest decide how it is trained here.
+Two properties of Spark's forest determine how it is trained here.
 
 * Sibling leaves that predict the same class are merged (SPARK-3159). With 5 % buyers nearly every leaf predicts "does
-  not buy", and the merging takes most of the ranking away. Buyers therefore weigh as much as all others together:
-  leaves then disagree, and stay. The weight multiplies the odds, so dividing the odds by it gives probabilities back:
-  the calibration.
-* Bagging depends on partitions and the order of rows. Both are fixed before `fit`, by the session's hash and then by
-  its name, so that the same examples give the same forest on any number of cores. The weight is a whole number for
+  not buy", and merging removes most of the ranking. Buyers are therefore weighted so that both classes have about the
+  same total weight: leaves then differ and are kept. The weight multiplies the odds, which the calibration corrects.
+* Bagging depends on partitions and on the order of rows. Both are fixed before `fit`, by the session's hash and then by
+  its name, so that the same examples yield the same forest on any number of cores. The weight is a whole number for
   the same reason."""
 
 import importlib
@@ -25,23 +24,24 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 LABEL, WEIGHT, KEY = "label", "weight", "session"
-# Enough to choose two numbers on.
 CALIBRATION_EXAMPLES = 300_000
+"""Approximate size of the sample used for calibration: enough to fit two numbers."""
 PipelineFactory = Callable[[Sequence[str], Sequence[str], Settings], "Pipeline"]
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What is worth knowing about a training, as plain data.
+class TrainingFacts:
+    """Figures of a training run.
 
     Attributes:
-        examples: rows trained on.
-        positives: those with label 1.
-        weight: how many times a positive counts.
+        examples: training examples; a session yields several, see `leapline.training.examples`.
+        positives: examples with label 1.
+        weight: the weight of a positive example; a negative one has weight 1.
         seconds: duration of the fit.
-        importances: feature -> its share of the forest's gain; empty if the last stage has none. Adds up to 1.
-        calibration: how to turn the model's probability into a true one (the manifest's form).
-        threshold: the calibrated probability from which a session is called a buyer: the best F1 on training examples.
+        importances: feature -> share of the impurity decrease, adding up to 1; empty if the last stage has none.
+        calibration: how to calibrate the model's probability, as in the manifest.
+        threshold: a session is classified as a buyer if its calibrated probability is at or above this; it has the best
+            F1 on the training examples.
     """
 
     examples: int
@@ -53,27 +53,27 @@ class Facts:
     threshold: float
 
     def as_dict(self) -> dict[str, Any]:
-        """For a JSON file."""
+        """Return the content of the JSON file."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """A fitted pipeline and the facts of its training."""
+    """A fitted pipeline and the figures of its training."""
 
     model: "PipelineModel"
-    facts: Facts
+    facts: TrainingFacts
 
 
 def default_pipeline(numeric: Sequence[str], categorical: Sequence[str], settings: Settings) -> "Pipeline":
-    """Index the categories, assemble, and grow a forest.
+    """Return the default pipeline: index the categories, assemble the features, fit a random forest.
 
-    A setting (`pipeline`) may name another function of this signature. Its pipeline reads the columns `label`,
+    The setting `pipeline` may name another function of this signature. Its pipeline reads the columns `label`,
     `weight` (1, or the positives' weight) and the features, and writes `probability`.
 
     Args:
         numeric: names of the columns of doubles.
-        categorical: names of the columns of strings; values not met in training become a category of their own.
+        categorical: names of the columns of strings; values unseen in training are one extra category.
         settings: size of the forest.
     """
     from pyspark.ml import Pipeline
@@ -98,14 +98,14 @@ def default_pipeline(numeric: Sequence[str], categorical: Sequence[str], setting
 
 
 def resolve_pipeline(name: str) -> PipelineFactory:
-    """The function behind `module:function`.
+    """Import the function named `module:function`.
 
     Raises:
         SettingsError: no such module or function, or the module fails to import.
     """
-    module, _, function = name.partition(":")
+    module, _, attribute = name.partition(":")
     try:
-        found = getattr(importlib.import_module(module), function)
+        function = getattr(importlib.import_module(module), attribute)
     except Exception as exc:  # a user's module may fail in any way; the reason is passed on
         raise SettingsError(
             f"setting pipeline {name!r}",
@@ -113,11 +113,14 @@ def resolve_pipeline(name: str) -> PipelineFactory:
             expected="`module:function` that can be imported",
             fix="Correct the name, or make the module importable (PYTHONPATH).",
         ) from exc
-    if not callable(found):
+    if not callable(function):
         raise SettingsError(
-            f"setting pipeline {name!r}", found=type(found).__name__, expected="a function", fix="Name one."
+            f"setting pipeline {name!r}",
+            found=type(function).__name__,
+            expected="a function",
+            fix="Set the name of a function that returns an unfitted pipeline.",
         )
-    return found  # type: ignore[no-any-return]
+    return function  # type: ignore[no-any-return]
 
 
 def fit(
@@ -127,22 +130,22 @@ def fit(
     settings: Settings,
     keys: Sequence[str] = (KEY,),
 ) -> FitResult:
-    """Fit the pipeline that the settings name.
+    """Fit and calibrate the pipeline named by the settings.
 
     Args:
         examples: the keys, `label` and the features.
         numeric: feature columns of doubles.
         categorical: feature columns of strings.
         settings: `pipeline`, `fit_partitions`, `seed` and the forest's size.
-        keys: the columns that name an example, `session` first.
+        keys: the columns that identify an example, `session` first.
 
     Raises:
         TrainingError: no examples, one class only, or the pipeline cannot be fitted on them.
-        SettingsError: the pipeline cannot be found.
+        SettingsError: the pipeline's function cannot be imported or does not return a pipeline.
     """
     pipeline = _make(settings, numeric, categorical)
-    wanted = examples.select(*keys, LABEL, *numeric, *categorical)
-    ordered = in_fixed_order(wanted, settings.fit_partitions, keys).cache()
+    columns = examples.select(*keys, LABEL, *numeric, *categorical)
+    ordered = in_fixed_order(columns, settings.fit_partitions, keys).cache()
     try:
         count, positives = _count(ordered)
         weight = max(1, round((count - positives) / positives))
@@ -150,33 +153,44 @@ def fit(
         started = time.monotonic()
         model = _fit(pipeline, weighted)
         seconds = time.monotonic() - started
-        chosen = calibrate(*_scored(model, weighted))
-        named = importances(model, weighted)
-        return FitResult(model, Facts(count, positives, weight, seconds, named, chosen.as_dict(), chosen.threshold))
+        calibration = calibrate(*_scored(model, weighted))
+        facts = TrainingFacts(
+            examples=count,
+            positives=positives,
+            weight=weight,
+            seconds=seconds,
+            importances=importances(model, weighted),
+            calibration=calibration.as_dict(),
+            threshold=calibration.threshold,
+        )
+        return FitResult(model, facts)
     finally:
         ordered.unpersist()
 
 
 def in_fixed_order(examples: "DataFrame", partitions: int, keys: Sequence[str] = (KEY,)) -> "DataFrame":
-    """The same rows in the same partitions in the same order, however they came in."""
+    """Return the rows in partitions and an order that do not depend on the input's."""
     return examples.repartition(partitions, keys[0]).sortWithinPartitions(*keys)
 
 
 def name_stages(pipeline: "Pipeline") -> None:
-    """Give the stages names that do not change from run to run: `StringIndexer_0`, `VectorAssembler_1`, ..."""
+    """Set reproducible stage names: `StringIndexer_0`, `VectorAssembler_1`, ..."""
     from pyspark.ml.wrapper import JavaModel, JavaWrapper
 
     pipeline._resetUid("Pipeline")
     for position, stage in enumerate(pipeline.getStages()):
         stage._resetUid(f"{type(stage).__name__}_{position}")
-        # The Java half takes its name at birth. A fitted model given as a stage keeps its own, learnt one.
+        # The Java object gets its name when it is created. A fitted model used as a stage keeps its own object.
         if isinstance(stage, JavaWrapper) and not isinstance(stage, JavaModel):
             java: Any = stage._java_obj
             stage._java_obj = JavaWrapper._new_java_obj(java.getClass().getName(), stage.uid)
 
 
 def importances(model: "PipelineModel", examples: "DataFrame") -> dict[str, float]:
-    """Column of `examples` -> share of the last stage's gain, largest first; the slots of one column are added up."""
+    """Return column of `examples` -> share of the last stage's impurity decrease, largest first.
+
+    The vector slots of one column are added up.
+    """
     last: Any = model.stages[-1]
     if not hasattr(last, "featureImportances"):
         return {}
@@ -190,8 +204,7 @@ def importances(model: "PipelineModel", examples: "DataFrame") -> dict[str, floa
 
 
 def _column_of(slot: str, columns: Sequence[str]) -> str:
-    """The column that a vector's slot was made of: `device_type_index` and `device_type_onehot_Mobile` are of
-    `device_type`."""
+    """Return the column of a vector slot: `device_type` for `device_type_index` and `device_type_onehot_Mobile`."""
     if slot in columns:
         return slot
     return max((c for c in columns if slot.startswith(f"{c}_")), key=len, default=slot)
@@ -200,16 +213,16 @@ def _column_of(slot: str, columns: Sequence[str]) -> str:
 def _make(settings: Settings, numeric: Sequence[str], categorical: Sequence[str]) -> "Pipeline":
     from pyspark.ml import Pipeline
 
-    made = resolve_pipeline(settings.pipeline)(numeric, categorical, settings)
-    if not isinstance(made, Pipeline):
+    pipeline = resolve_pipeline(settings.pipeline)(numeric, categorical, settings)
+    if not isinstance(pipeline, Pipeline):
         raise SettingsError(
             f"setting pipeline {settings.pipeline!r}",
-            found=f"a function that returns {type(made).__name__}",
+            found=f"a function that returns {type(pipeline).__name__}",
             expected="pyspark.ml.Pipeline",
             fix="Return an unfitted pipeline.",
         )
-    name_stages(made)
-    return made
+    name_stages(pipeline)
+    return pipeline
 
 
 def _count(examples: "DataFrame") -> tuple[int, int]:
@@ -221,13 +234,13 @@ def _count(examples: "DataFrame") -> tuple[int, int]:
             "training examples",
             found=found,
             expected="sessions with and without a purchase",
-            fix="Train on more days, or look at the events of these.",
+            fix="Train on more days, or check the events of these days.",
         )
     return count, positives
 
 
 def _scored(model: "PipelineModel", examples: "DataFrame") -> tuple[Array, Array]:
-    """Labels and scores of the training examples; of very many, a sample that depends on the session's name alone."""
+    """Return labels and scores of the training examples, or of a sample chosen by the hash of the session."""
     from pyspark.ml.functions import vector_to_array
 
     buckets = 1 + examples.count() // CALIBRATION_EXAMPLES
@@ -237,8 +250,11 @@ def _scored(model: "PipelineModel", examples: "DataFrame") -> tuple[Array, Array
 
 
 def without_summaries(model: "PipelineModel") -> "PipelineModel":
-    """Drop the stages' training summaries. They hold the Spark session, which cannot be sent to executors once an
-    `Observation` has been used in it; the model could then not be applied."""
+    """Drop the stages' training summaries.
+
+    They hold the Spark session, which cannot be serialised to executors once an `Observation` has been used in it; the
+    model could then not be applied.
+    """
     from pyspark import SparkContext
 
     for stage in model.stages:
@@ -261,5 +277,5 @@ def _fit(pipeline: "Pipeline", examples: "DataFrame") -> "PipelineModel":
             "the pipeline",
             found=reason,
             expected="stages that can be fitted on the examples",
-            fix="Look at the feature spec and the pipeline; a category of more than 63 values needs another encoding.",
+            fix="Check the feature spec and the pipeline; a category of more than 63 values needs another encoding.",
         ) from exc

@@ -1,10 +1,11 @@
-"""The first model of this business: two Markov chains over a session's steps, the buyers' and the others'.
+"""Two Markov chains over a session's states, one fitted on buyers and one on non-buyers.
 
-A session's score is the log of how much likelier its steps are under the buyers' chain. That is a feature of the forest
-(operation `markov`), and, as a model of its own, the baseline that the forest must beat. It is small enough to read.
+A session's score is the log-likelihood ratio of its transitions under the two chains. It is a feature of the forest
+(operation `markov`) and, as a model of its own, the baseline that the forest must beat. It is small enough to read.
 
-The chances of the steps from one state are counted and drawn towards those of all sessions together, as if `DRAWN` more
-steps of that chain had been seen: where a chain has seen little, the two agree and the log-odds are near 0.
+The transition probabilities from one state are shrunk towards the pooled chain of all sessions, as if
+`SMOOTHING_PSEUDOCOUNT` further transitions of the pooled chain had been observed: where one class has few transitions,
+the two chains agree and the log-odds are near 0.
 """
 
 import json
@@ -16,20 +17,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-DRAWN = 20.0
+SMOOTHING_PSEUDOCOUNT = 20.0
 START = "start"
 MILLION = 1_000_000
-Steps = Mapping[tuple[int, str, str], int]
+TransitionCounts = Mapping[tuple[int, str, str], int]
+"""(label, from, to) -> number of transitions."""
 
 
 @dataclass(frozen=True)
-class Chains:
-    """What was learnt.
+class TransitionModel:
+    """The fitted chains.
 
     Attributes:
-        table: from -> to -> log-odds of the step in whole millionths, every state in its order.
-        steps: from -> to -> how many of the buyers' and of the others' sessions' steps.
-        prior: log-odds of a buyer before any step.
+        table: from -> to -> log-odds of the transition in whole millionths, every state in order.
+        steps: from -> to -> number of transitions in sessions of buyers and of non-buyers.
+        prior: log-odds of a buyer before any transition.
     """
 
     table: dict[str, dict[str, int]]
@@ -37,8 +39,8 @@ class Chains:
     prior: float
 
     def dumps(self) -> str:
-        """The file: a line for each state that a step begins in."""
-        head = json.dumps({"drawn": DRAWN, "prior": self.prior})[:-1]
+        """Return the file's content: one line per state that a transition starts from."""
+        head = json.dumps({"drawn": SMOOTHING_PSEUDOCOUNT, "prior": self.prior})[:-1]
         tables: dict[str, Mapping[str, Any]] = {"millionths": self.table, "steps": self.steps}
         parts = [
             f'"{name}": {{\n  '
@@ -49,14 +51,14 @@ class Chains:
         return ",\n ".join([head, *parts]) + "\n}\n"
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> "Chains":
-        """Back from the JSON file."""
+    def from_dict(cls, content: Mapping[str, Any]) -> "TransitionModel":
+        """Return the model from the content of its JSON file."""
         steps = {b: {a: (pair[0], pair[1]) for a, pair in row.items()} for b, row in content["steps"].items()}
         return cls(content["millionths"], steps, content["prior"])
 
 
-def learn(examples: "DataFrame", column: str, states: Sequence[str]) -> Chains:
-    """Learn both chains.
+def fit_transitions(examples: "DataFrame", column: str, states: Sequence[str]) -> TransitionModel:
+    """Fit both chains.
 
     Args:
         examples: `label`, `whole` and the sessions' states; only whole sessions count, each once.
@@ -73,33 +75,39 @@ def learn(examples: "DataFrame", column: str, states: Sequence[str]) -> Chains:
         .groupBy("label", "step.b", "step.a")
     )
     names = {"": START, **{chr(ord("a") + number): state for number, state in enumerate(states)}}
-    found = {(row["label"], names[row["b"]], names[row["a"]]): row["count"] for row in counted.count().collect()}
+    counts = {(row["label"], names[row["b"]], names[row["a"]]): row["count"] for row in counted.count().collect()}
     sessions = whole.selectExpr("count_if(label = 1)", "count_if(label = 0)").head()
-    buyers, others = (sessions[0], sessions[1]) if sessions else (0, 0)
-    return chains(found, states, buyers, others)
+    buyers, non_buyers = (sessions[0], sessions[1]) if sessions else (0, 0)
+    return from_counts(counts, states, buyers, non_buyers)
 
 
-def chains(steps: Steps, states: Sequence[str], buyers: int, others: int) -> Chains:
-    """Both chains from counted steps.
+def from_counts(counts: TransitionCounts, states: Sequence[str], buyers: int, non_buyers: int) -> TransitionModel:
+    """Return both chains from counted transitions.
 
     Args:
-        steps: (label, from, to) -> how often.
-        states: every state that can be stepped to.
+        counts: number of transitions by label, from and to.
+        states: every state that a transition can lead to.
         buyers: sessions with label 1.
-        others: sessions with label 0.
+        non_buyers: sessions with label 0.
     """
-    befores = (START, *states)
-    counts = {b: {a: (steps.get((1, b, a), 0), steps.get((0, b, a), 0)) for a in states} for b in befores}
-    table = {before: _log_odds(row) for before, row in counts.items()}
-    return Chains(table, counts, math.log((buyers + 1) / (others + 1)))
+    origins = (START, *states)
+    steps = {b: {a: (counts.get((1, b, a), 0), counts.get((0, b, a), 0)) for a in states} for b in origins}
+    table = {origin: _log_odds(row) for origin, row in steps.items()}
+    return TransitionModel(table, steps, math.log((buyers + 1) / (non_buyers + 1)))
 
 
 def _log_odds(row: Mapping[str, tuple[int, int]]) -> dict[str, int]:
-    """To -> log-odds in whole millionths, of the steps from one state."""
-    bought, left = (sum(pair[which] for pair in row.values()) for which in (0, 1))
+    """Return to -> log-odds in whole millionths of the transitions from one state."""
+    buyers, non_buyers = (sum(pair[which] for pair in row.values()) for which in (0, 1))
 
     def odds(pair: tuple[int, int]) -> float:
-        common = (sum(pair) + 1) / (bought + left + len(row))
-        return (pair[0] + DRAWN * common) / (bought + DRAWN) * (left + DRAWN) / (pair[1] + DRAWN * common)
+        pooled = (sum(pair) + 1) / (buyers + non_buyers + len(row))
+        prior = SMOOTHING_PSEUDOCOUNT * pooled
+        return (
+            (pair[0] + prior)
+            / (buyers + SMOOTHING_PSEUDOCOUNT)
+            * (non_buyers + SMOOTHING_PSEUDOCOUNT)
+            / (pair[1] + prior)
+        )
 
     return {state: round(math.log(odds(pair)) * MILLION) for state, pair in row.items()}

@@ -1,4 +1,4 @@
-"""The vocabularies of popular items and categories, found in the training examples."""
+"""Vocabularies of popular items and categories, fitted on the training examples."""
 
 from typing import TYPE_CHECKING
 
@@ -7,12 +7,12 @@ if TYPE_CHECKING:
 
 
 def most_clicked(examples: "DataFrame", column: str, size: int) -> tuple[str, ...]:
-    """The ids with the most clicks, most first, of equal ones the smaller (bytes) first.
+    """Return the ids with the most clicks, in descending order; ties are sorted by id (bytes).
 
     Args:
-        examples: one row a session.
+        examples: one row per session.
         column: a list of (id, clicks, milliseconds).
-        size: how many at most.
+        size: maximum number of ids.
     """
     clicks = examples.selectExpr(f"inline({column})").groupBy("id").agg({"clicks": "sum"}).toDF("id", "clicks")
     ranked = clicks.orderBy("clicks", "id", ascending=[False, True]).limit(size)

@@ -1,10 +1,10 @@
-"""A small, bounded search for the forest's shape: depth, and features tried at each split.
+"""A small grid search over the forest's hyperparameters: depth, and features tried at each split.
 
-It sees training days alone: the latest 30 % of their sessions judge forests that were fitted on the others, visitors
-of the judging part left out. Another shape than the installation's is chosen only if it is better for certain: by the
-whole interval of the difference. (Without that condition a search on 14,118 generated sessions chose a shape that was
-0.007 better in ROC AUC on the judging part, and 0.003 worse on the next day.) More trees are never worse, only slower,
-so their number is not searched.
+It uses training days alone: the latest 30 % of their sessions evaluate forests fitted on the others, without visitors
+of the evaluation part. Other hyperparameters than the configured ones are selected only if the whole confidence
+interval of the difference is above 0. (Without that condition a search on 14,118 generated sessions selected some that
+gained 0.007 ROC AUC on the evaluation part and lost 0.003 on the next day.) More trees never rank worse, they only cost
+time, so their number is not searched.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 DEPTHS = (6, 10, 14)
 FEATURES = ("onethird", "sqrt")
 TREES = 20
-# Labels, a shape's scores, the installation's own scores, visitors -> least gain in ROC AUC that is certain.
-Gain = Callable[[Array, Array, Array, Sequence[str]], float | None]
+CertainGain = Callable[[Array, Array, Array, Sequence[str]], float | None]
+"""(labels, trial's scores, configured forest's scores, visitors) -> lower bound of the gain in ROC AUC."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One shape, and how well it ranked the judging part.
+    """One combination of hyperparameters and its result.
 
     Attributes:
-        forest_depth: greatest depth of a tree.
+        forest_depth: maximum tree depth.
         forest_features: features tried at each split.
-        roc_auc: on the judging part.
-        gain: ROC AUC minus that of the installation's own shape, lower end of its interval; None for that shape.
+        roc_auc: on the evaluation part.
+        gain: lower end of the interval of ROC AUC minus that of the configured hyperparameters; None for these.
     """
 
     forest_depth: int
@@ -45,50 +45,50 @@ class Trial:
     gain: float | None = None
 
     @property
-    def shape(self) -> dict[str, Any]:
-        """The settings that it stands for."""
+    def hyperparameters(self) -> dict[str, Any]:
+        """The settings of the trial."""
         return {"forest_depth": self.forest_depth, "forest_features": self.forest_features}
 
     def as_dict(self) -> dict[str, Any]:
-        """For a JSON file."""
+        """Return the content of the JSON file."""
         return asdict(self)
 
 
 def search(
-    examples: "DataFrame", numeric: Sequence[str], categorical: Sequence[str], settings: Settings, gain: Gain
+    examples: "DataFrame", numeric: Sequence[str], categorical: Sequence[str], settings: Settings, gain: CertainGain
 ) -> list[Trial]:
-    """Try every shape; the installation's own comes first.
+    """Evaluate every combination of the grid; the configured one comes first.
 
     Args:
         examples: the training examples, with `start_ts` and `visitor`.
         numeric: feature columns of doubles.
         categorical: feature columns of strings.
-        settings: the seed, and the shape that is there.
-        gain: says how much better than the installation's own a shape is for certain.
+        settings: the seed, and the configured hyperparameters.
+        gain: computes the lower bound of a trial's gain.
 
     Raises:
         TrainingError: a part of the examples has one class only.
     """
     earlier, later = split_by_time(examples)
-    judging = later.where("whole") if "whole" in later.columns else later
-    earlier, later = without_visitors_of(earlier, later).cache(), judging.cache()
-    own = (settings.forest_depth, settings.forest_features)
-    shapes = [own, *((d, f) for d in DEPTHS for f in FEATURES if (d, f) != own)]
+    evaluation = later.where("whole") if "whole" in later.columns else later
+    earlier, later = without_visitors_of(earlier, later).cache(), evaluation.cache()
+    configured = (settings.forest_depth, settings.forest_features)
+    grid = [configured, *((d, f) for d in DEPTHS for f in FEATURES if (d, f) != configured)]
     try:
-        ranked = [_ranked(_fitted(earlier, numeric, categorical, settings, *shape), later) for shape in shapes]
-        return [_trial(shape, rows, ranked[0], gain) for shape, rows in zip(shapes, ranked, strict=True)]
+        scored = [_score(_fit(earlier, numeric, categorical, settings, *point), later) for point in grid]
+        return [_trial(point, rows, scored[0], gain) for point, rows in zip(grid, scored, strict=True)]
     finally:
         earlier.unpersist()
         later.unpersist()
 
 
-def chosen(trials: Sequence[Trial]) -> Mapping[str, Any]:
-    """The settings of the best of the shapes that are better for certain; of the first trial if there is none."""
+def select_best(trials: Sequence[Trial]) -> Mapping[str, Any]:
+    """Return the settings of the best trial with a certain gain; those of the first trial if there is none."""
     better = [trial for trial in trials if trial.gain is not None and trial.gain > 0]
-    return max(better, key=lambda trial: trial.roc_auc, default=trials[0]).shape
+    return max(better, key=lambda trial: trial.roc_auc, default=trials[0]).hyperparameters
 
 
-def _fitted(
+def _fit(
     earlier: "DataFrame",
     numeric: Sequence[str],
     categorical: Sequence[str],
@@ -96,13 +96,13 @@ def _fitted(
     depth: int,
     features: str,
 ) -> "PipelineModel":
-    shape = {"forest_depth": depth, "forest_features": features, "forest_trees": min(TREES, settings.forest_trees)}
+    update = {"forest_depth": depth, "forest_features": features, "forest_trees": min(TREES, settings.forest_trees)}
     keys = [name for name in KEYS if name in earlier.columns]
-    return fit(earlier, numeric, categorical, settings.model_copy(update=shape), keys).model
+    return fit(earlier, numeric, categorical, settings.model_copy(update=update), keys).model
 
 
-def _ranked(model: "PipelineModel", later: "DataFrame") -> "pd.DataFrame":
-    """Visitor, label and score of the judging part, by session."""
+def _score(model: "PipelineModel", later: "DataFrame") -> "pd.DataFrame":
+    """Return visitor, label and score of the evaluation part, sorted by session."""
     from pyspark.ml.functions import vector_to_array
 
     scored = model.transform(later)
@@ -110,9 +110,9 @@ def _ranked(model: "PipelineModel", later: "DataFrame") -> "pd.DataFrame":
     return scored.select(KEY, "visitor", LABEL, score).toPandas().sort_values(KEY, ignore_index=True)
 
 
-def _trial(shape: tuple[int, str], rows: "pd.DataFrame", own: "pd.DataFrame", gain: Gain) -> Trial:
+def _trial(point: tuple[int, str], rows: "pd.DataFrame", configured: "pd.DataFrame", gain: CertainGain) -> Trial:
     from sklearn.metrics import roc_auc_score
 
-    labels, scores, others = (column.to_numpy(float) for column in (rows[LABEL], rows["score"], own["score"]))
-    certain = None if rows is own else gain(labels, scores, others, rows["visitor"].tolist())
-    return Trial(*shape, round(float(roc_auc_score(labels, scores)), 6), certain)
+    labels, scores, others = (column.to_numpy(float) for column in (rows[LABEL], rows["score"], configured["score"]))
+    certain = None if rows is configured else gain(labels, scores, others, rows["visitor"].tolist())
+    return Trial(*point, round(float(roc_auc_score(labels, scores)), 6), certain)

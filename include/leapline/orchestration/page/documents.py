@@ -4,6 +4,7 @@ import re
 from html import escape
 from pathlib import Path
 
+from leapline.markdown import to_html
 from leapline.orchestration.page.runs import current
 from leapline.quality.check import DOCS
 from leapline.quality.data_docs import static_page
@@ -47,17 +48,12 @@ def card(folder: Path | None, base: str) -> str | None:
     Returns:
         None if there is no card.
     """
-    from markdown_it import MarkdownIt
-
     path = folder / "card.md" if folder else None
     if path is None or not path.is_file():
         return None
     text = path.read_text(encoding="utf-8")
-    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
-    # Wide tables scroll on their own, also by keyboard.
-    body = body.replace("<table>", '<div class="scroll" tabindex="0" role="region" aria-label="table"><table>')
-    body = body.replace("</table>", "</table></div>")
-    return _CARD.format(title=escape(text.splitlines()[0].lstrip("# ") if text else "Model card"), base=base, body=body)
+    title = escape(text.splitlines()[0].lstrip("# ") if text else "Model card")
+    return _CARD.format(title=title, base=base, body=to_html(text))
 
 
 def verdict_folder(settings: Settings, day: str) -> Path | None:
