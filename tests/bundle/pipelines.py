@@ -13,8 +13,9 @@ SCHEMA = (
     "colour string, country string, color string, grp string, x double, y double not null, z double not null, "
     "f float, n int, m double, k int, w double not null, "
     + ", ".join(f"{x} double not null" for x in X)
-    + ", label double not null, label3 double not null, target double not null"
+    + ", label double not null, label3 double not null, target double not null, words string not null"
 )
+WORDS = ["Red shoes", "the  blue Hat", "Red hat, red scarf!", "", "a hat for the Ünï", "no known terms here"]
 COLOURS, COUNTRIES = ["red", "blue", "green", "violet"], ["nl", "fr", "de"]
 
 
@@ -42,7 +43,7 @@ def _row(draw: random.Random, i: int, unusual: bool) -> tuple[Any, ...]:
     m = draw.choice([None, math.nan, -1.0, x[2]]) if unusual else draw.choice([x[2], -1.0])
     k = draw.choice([None, i % 5]) if unusual else i % 5
     w = draw.choice([math.nan, x[2]]) if unusual else x[2]
-    return (*texts, *numbers, m, k, w, *x, label, label3, 2 * x[0] - x[1] + draw.gauss(0, 0.1))
+    return (*texts, *numbers, m, k, w, *x, label, label3, 2 * x[0] - x[1] + draw.gauss(0, 0.1), WORDS[i % len(WORDS)])
 
 
 def stages(name: str) -> list[Any]:
@@ -330,6 +331,145 @@ def _rf_categories() -> list[Any]:
     ]
 
 
+def _text_counts() -> list[Any]:
+    from pyspark.ml.feature import IDF, CountVectorizer, NGram, StopWordsRemover, Tokenizer
+
+    return [
+        Tokenizer(inputCol="words", outputCol="tokens"),
+        StopWordsRemover(inputCol="tokens", outputCol="kept", locale="en_US"),
+        NGram(n=2, inputCol="kept", outputCol="grams"),
+        CountVectorizer(inputCol="grams", outputCol="gram_counts", binary=True),
+        CountVectorizer(inputCol="kept", outputCol="counts", minTF=0.3),
+        IDF(inputCol="counts", outputCol="features"),
+    ]
+
+
+def _text_hashes() -> list[Any]:
+    from pyspark.ml.classification import LogisticRegression
+    from pyspark.ml.feature import IDF, HashingTF, RegexTokenizer
+
+    return [
+        RegexTokenizer(
+            inputCol="words", outputCol="tokens", pattern=r"[^\\p{L}]+", minTokenLength=2, toLowercase=False
+        ),
+        HashingTF(inputCol="tokens", outputCol="counts", numFeatures=32),
+        IDF(inputCol="counts", outputCol="features"),
+        LogisticRegression(regParam=0.1),
+    ]
+
+
+def _text_vectors() -> list[Any]:
+    from pyspark.ml.feature import RegexTokenizer, StopWordsRemover, Tokenizer, Word2Vec
+
+    return [
+        Tokenizer(inputCol="words", outputCol="t0"),
+        RegexTokenizer(inputCol="words", outputCol="t1", pattern=r"\\w+", gaps=False),
+        StopWordsRemover(
+            inputCols=["t0", "t1"],
+            outputCols=["k0", "k1"],
+            caseSensitive=True,
+            stopWords=["the", "Red"],
+            locale="en_US",
+        ),
+        Word2Vec(inputCol="k0", outputCol="features", vectorSize=4, minCount=1, maxIter=1, seed=1),
+    ]
+
+
+def _vector_stages() -> list[Any]:
+    from pyspark.ml.feature import (
+        DCT,
+        ElementwiseProduct,
+        PolynomialExpansion,
+        RobustScaler,
+        VectorSizeHint,
+        VectorSlicer,
+    )
+    from pyspark.ml.linalg import Vectors
+
+    return [
+        assembled(out="a"),
+        VectorSizeHint(inputCol="a", size=6),
+        RobustScaler(inputCol="a", outputCol="r", withCentering=True),
+        RobustScaler(inputCol="a", outputCol="unscaled", withScaling=False),
+        ElementwiseProduct(scalingVec=Vectors.dense([1.5, -2, 0, 1, 1, 3]), inputCol="r", outputCol="e"),
+        DCT(inputCol="e", outputCol="d"),
+        DCT(inverse=True, inputCol="d", outputCol="back"),
+        VectorSlicer(indices=[4, 1], inputCol="d", outputCol="s"),
+        VectorSlicer(indices=[1], names=["x5", "x0"], inputCol="a", outputCol="named"),
+        PolynomialExpansion(degree=3, inputCol="s", outputCol="features"),
+    ]
+
+
+def _selectors() -> list[Any]:
+    from pyspark.ml.feature import Binarizer, ChiSqSelector, UnivariateFeatureSelector, VarianceThresholdSelector
+
+    binary = ["b0", "b1", "b2"]
+    univariate = UnivariateFeatureSelector(
+        featuresCol="a", outputCol="u", labelCol="label", selectionMode="numTopFeatures"
+    )
+    return [
+        Binarizer(threshold=0.0, inputCols=X[:3], outputCols=binary),
+        assembled(binary, "b"),
+        assembled(out="a"),
+        ChiSqSelector(numTopFeatures=2, featuresCol="b", outputCol="c"),
+        univariate.setFeatureType("continuous").setLabelType("categorical").setSelectionThreshold(3),
+        VarianceThresholdSelector(varianceThreshold=1.0, featuresCol="a", outputCol="v"),
+        assembled(["c", "u", "v"]),
+    ]
+
+
+def _interaction() -> list[Any]:
+    from pyspark.ml.feature import Interaction, OneHotEncoder, StringIndexer
+
+    return [
+        StringIndexer(inputCols=["colour", "country"], outputCols=["ci", "co"], handleInvalid="keep"),
+        OneHotEncoder(inputCol="co", outputCol="cv"),
+        assembled(["x0", "ci"], "a"),
+        Interaction(inputCols=["ci", "cv", "x1", "a"], outputCol="features"),
+    ]
+
+
+def _feature_hasher() -> list[Any]:
+    from pyspark.ml.feature import FeatureHasher
+
+    columns = ["colour", "x", "f", "n", "k", "words", "y"]
+    return [
+        FeatureHasher(inputCols=columns, outputCol="features", numFeatures=64, categoricalCols=["k"]),
+        FeatureHasher(inputCols=columns, outputCol="many", numFeatures=4096),
+    ]
+
+
+def _glm(family: str, label: str, **options: Any) -> Callable[[], list[Any]]:
+    def build() -> list[Any]:
+        from pyspark.ml.regression import GeneralizedLinearRegression
+
+        model = GeneralizedLinearRegression(
+            family=family, labelCol=label, linkPredictionCol="link", regParam=0.1, maxIter=5, **options
+        )
+        return [assembled(X[:3]), model]
+
+    return build
+
+
+def _isotonic(features: str, **options: Any) -> Callable[[], list[Any]]:
+    def build() -> list[Any]:
+        from pyspark.ml.regression import IsotonicRegression
+
+        return [assembled(), IsotonicRegression(featuresCol=features, labelCol="target", **options)]
+
+    return build
+
+
+def _one_vs_rest(classifier: str, **options: Any) -> Callable[[], list[Any]]:
+    def build() -> list[Any]:
+        from pyspark.ml import classification
+
+        binary = getattr(classification, classifier)(**options)
+        return [assembled(), classification.OneVsRest(classifier=binary, labelCol="label3")]
+
+    return build
+
+
 CATALOGUE: dict[str, Callable[[], list[Any]]] = {
     "one_hot_error": _one_hot(drop_last=True, keep=False),
     "one_hot_error_all": _one_hot(drop_last=False, keep=False),
@@ -350,6 +490,24 @@ CATALOGUE: dict[str, Callable[[], list[Any]]] = {
     "labels_from_metadata": _labels_from_metadata,
     "vector_indexer_error": _vector_indexer_error,
     "nested": _nested,
+    "text_counts": _text_counts,
+    "text_hashes": _text_hashes,
+    "text_vectors": _text_vectors,
+    "vector_stages": _vector_stages,
+    "selectors": _selectors,
+    "interaction": _interaction,
+    "feature_hasher": _feature_hasher,
+    "glm_gaussian": _glm("gaussian", "target"),
+    "glm_binomial": _glm("binomial", "label", link="probit"),
+    "glm_poisson": _glm("poisson", "label3"),
+    "glm_tweedie": _glm("tweedie", "label3", variancePower=1.6, linkPower=0.0),
+    "isotonic": _isotonic("y"),
+    "isotonic_vector": _isotonic("features", featureIndex=2, isotonic=False),
+    "perceptron": _model("MultilayerPerceptronClassifier", layers=[6, 4, 3], labelCol="label3", seed=1, maxIter=5),
+    "one_vs_rest": _one_vs_rest("LogisticRegression", regParam=0.1),
+    "one_vs_rest_forest": _one_vs_rest("RandomForestClassifier", numTrees=2, maxDepth=3, seed=1),
+    "kmeans_cosine": _model("KMeans", k=3, distanceMeasure="cosine", seed=1),
+    "bisecting_cosine": _model("BisectingKMeans", k=3, distanceMeasure="cosine", seed=1),
     "bernoulli": _bernoulli,
     "svc": _model("LinearSVC", threshold=0.25),
     "two_class_softmax": _model("LogisticRegression", family="multinomial", thresholds=[0.35, 0.65]),

@@ -25,6 +25,8 @@ SINGLE_TREES = {"decision_tree_classifier", "decision_tree_regression"}
 CLUSTER_TREES = {"bisecting_k_means"}
 MAX_PIPELINES = 16
 """Maximum nesting depth of pipelines."""
+MAX_SUBMODELS = 10_000
+"""Maximum number of models in a one-vs-rest."""
 
 T = TypeVar("T")
 
@@ -80,11 +82,17 @@ def from_files(entries: Mapping[str, bytes], path: Path) -> Bundle:
 def _node_files(node: Node, folder: str, format: Format) -> dict[str, bytes]:
     extension = EXTENSIONS[format]
     codec = json_codec if format == "json" else protobuf_codec
+    out = {f"{folder}/node.{extension}": codec.encode_node(node), **_model_files(node, folder, format)}
+    for child in node.children:
+        out |= _node_files(child, f"{folder}/{child.name}.node", format)
+    return out
+
+
+def _model_files(node: Node, folder: str, format: Format) -> dict[str, bytes]:
+    extension = EXTENSIONS[format]
+    codec = json_codec if format == "json" else protobuf_codec
     try:
-        out = {
-            f"{folder}/node.{extension}": codec.encode_node(node),
-            f"{folder}/model.{extension}": codec.encode_model(_outgoing(node, format)),
-        }
+        out = {f"{folder}/model.{extension}": codec.encode_model(_outgoing(node, format))}
         if node.tree is not None:
             out[f"{folder}/tree.{extension}"] = trees.encode_tree(node.tree, format)
         if node.clusters is not None:
@@ -99,8 +107,8 @@ def _node_files(node: Node, folder: str, format: Format) -> dict[str, bytes]:
             expected=f"values that the {format} format can represent",
             fix='Use format="protobuf".',
         ) from exc
-    for child in node.children:
-        out |= _node_files(child, f"{folder}/{child.name}.node", format)
+    for name, submodel in node.submodels.items():
+        out |= _model_files(submodel, f"{folder}/{name}", format)
     return out
 
 
@@ -170,6 +178,14 @@ def _read_node(files: _Entries, folder: str, depth: int) -> Node:
     node = Node(name, model, inputs, outputs)
     if model.op == "pipeline":
         return replace(node, children=_read_children(files, folder, model, depth))
+    return _read_parts(files, folder, node)
+
+
+def _read_parts(files: _Entries, folder: str, node: Node) -> Node:
+    """Read the trees and submodels of a model."""
+    model, extension = node.model, EXTENSIONS[files.format]
+    if model.op == "one_vs_rest":
+        return replace(node, submodels=_read_submodels(files, folder, model))
     if model.op in ENSEMBLES:
         return replace(node, members=_read_members(files, folder, model))
     tree = f"{folder}/tree.{extension}"
@@ -192,6 +208,20 @@ def _read_children(files: _Entries, folder: str, model: Model, depth: int) -> tu
     children = [_read_node(files, f"{folder}/{name}.node", depth + 1) for name in names]
     # The parent's list defines the folder names; the name in the node file may differ.
     return tuple(replace(child, name=name) for child, name in zip(children, names, strict=True))
+
+
+def _read_submodels(files: _Entries, folder: str, model: Model) -> dict[str, Node]:
+    count = int(str(ops.attribute(model.attributes, "num_classes")))
+    if not 0 < count <= MAX_SUBMODELS:
+        entry = f"entry {folder}/model.{EXTENSIONS[files.format]}"
+        raise invalid_archive(files.path, entry, f"{count} classes, expected 1 to {MAX_SUBMODELS}")
+    out = {}
+    for name in (f"model{number}" for number in range(count)):
+        submodel = _read_model(files, f"{folder}/{name}/model.{EXTENSIONS[files.format]}")
+        if submodel.op in ("pipeline", "one_vs_rest"):
+            raise invalid_archive(files.path, f"entry {folder}/{name}", f"expected a classifier, got op {submodel.op}")
+        out[name] = _read_parts(files, f"{folder}/{name}", Node("", submodel))
+    return out
 
 
 def _read_members(files: _Entries, folder: str, model: Model) -> dict[str, tuple[Model, Tree]]:

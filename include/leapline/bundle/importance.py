@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from leapline.bundle.model import Bundle, Leaf, Node, Shape, Tensor, Tree
 from leapline.bundle.ops import attribute
 
-_ELEMENTWISE = {"standard_scaler", "min_max_scaler", "max_abs_scaler", "normalizer", "vector_indexer"}
+_ELEMENTWISE = {
+    "standard_scaler",
+    "min_max_scaler",
+    "max_abs_scaler",
+    "normalizer",
+    "vector_indexer",
+    "elementwise_product",
+    "idf",
+}
 _WITH_CLASS_WEIGHTS = {"decision_tree_classifier", "random_forest_classifier"}
 _SAME_COLUMN = {"string_indexer", "imputer"}
 
@@ -60,7 +68,16 @@ def _vector_names(producers: dict[str, Node], column: str, size: int, seen: froz
             return _assembled(producers, node, seen | {column})
         if node.op == "one_hot_encoder":
             return _one_hot(producers, node, column, size)
+        if node.op in ("chi_sq_selector", "vector_slicer"):
+            return _selected(producers, node, seen | {column})
     return [f"{column}[{i}]" for i in range(size)]
+
+
+def _selected(producers: dict[str, Node], node: Node, seen: frozenset[str]) -> list[str]:
+    size = int(str(attribute(node.model.attributes, "input_size", 0)))
+    names = _vector_names(producers, node.inputs[0].column, size, seen)
+    selected = [attribute(node.model.attributes, name, ()) for name in ("filter_indices", "indices", "named_indices")]
+    return [names[int(i)] for indices in selected if isinstance(indices, tuple) for i in indices if 0 <= i < len(names)]
 
 
 def _assembled(producers: dict[str, Node], node: Node, seen: frozenset[str]) -> list[str]:

@@ -140,7 +140,12 @@ class Socket(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One stage. `members` maps folder names to the trees of an ensemble, each with its model."""
+    """One stage.
+
+    Attributes:
+        members: folder name -> model and tree, for the trees of an ensemble.
+        submodels: folder name -> node without name and ports, for the binary models of a one-vs-rest.
+    """
 
     name: str
     model: Model
@@ -150,6 +155,7 @@ class Node:
     members: Mapping[str, tuple[Model, Tree]] = field(default_factory=dict)
     tree: Tree | None = None
     clusters: Sequence[Cluster] | None = None
+    submodels: Mapping[str, "Node"] = field(default_factory=dict)
 
     @property
     def op(self) -> str:

@@ -119,11 +119,73 @@ OPS: dict[str, Op] = {
         },
         outputs=_CLASSIFIER,
     ),
-    "k_means": Op({"cluster_centers": "list tensor", "num_features": "long"}),
+    "k_means": Op({"cluster_centers": "list tensor", "num_features": "long", "distance_measure": "string?"}),
     "gaussian_mixture": Op(
         {"means": "list tensor", "covs": "list tensor", "weights": "list double"}, outputs=("prediction", "probability")
     ),
-    "bisecting_k_means": Op({}),
+    "bisecting_k_means": Op({"distance_measure": "string?"}),
+    "tokenizer": _column_op({}),
+    "regex_tokenizer": _column_op(
+        {"regex": "string", "match_gaps": "boolean", "token_min_length": "int", "lowercase_text": "boolean"}
+    ),
+    "stopwords_remover": Op({"stop_words": "list string", "case_sensitive": "boolean"}, r"input\d*", (r"output\d*",)),
+    "ngram": _column_op({"n": "long"}),
+    "count_vectorizer": _column_op({"vocabulary": "list string", "binary": "boolean", "min_tf": "double"}),
+    "hashing_term_frequency": _column_op(
+        {"num_features": "long", "binary": "boolean?", "hashUnsafeBytesVersion": "int?"}
+    ),
+    "idf": _column_op({"idf": "tensor double", "docFreq": "list long?", "numDocs": "long?"}),
+    "word_to_vector": _column_op(
+        {"words": "list string", "indices": "list long?", "word_vectors": "list double", "kernel": "string?"}
+    ),
+    "polynomial_expansion": _column_op({"degree": "long", "input_size": "long"}),
+    "elementwise_product": _column_op({"scaling_vec": "tensor double"}),
+    "dct": _column_op({"inverse": "boolean", "input_size": "int"}),
+    "vector_slicer": _column_op(
+        {"indices": "list long", "names": "list string", "named_indices": "list int", "input_size": "int"}
+    ),
+    "chi_sq_selector": _column_op({"filter_indices": "list long", "input_size": "int"}),
+    "feature_hasher": Op(
+        {
+            "num_features": "long",
+            "categorical_cols": "list string",
+            "input_shapes": "list data_shape",
+            "basic_types": "list basic_type",
+            "input_names": "list string",
+        },
+        r"input\d+",
+        ("output",),
+    ),
+    "interaction": Op(
+        {"num_inputs": "int", "input_shapes": "list data_shape", r"num_features\d+": "list int?"},
+        r"input\d+",
+        ("output",),
+    ),
+    "isotonic_regression": Op(
+        {
+            "boundaries": "list double",
+            "predictions": "list double",
+            "isotonic": "boolean",
+            "feature_index": "long?",
+        }
+    ),
+    "generalized_linear_regression": Op(
+        {
+            "coefficients": "tensor double",
+            "intercept": "double",
+            "family": "string",
+            "link": "string?",
+            "variance_power": "double?",
+            "link_power": "double?",
+        },
+        outputs=("prediction", "link_prediction"),
+    ),
+    "multi_layer_perceptron_classifier": Op(
+        {"layers": "list long", "weights": "tensor double", "thresholds": "list double?"}, outputs=_CLASSIFIER
+    ),
+    "one_vs_rest": Op(
+        {"num_classes": "long", "num_features": "long"}, outputs=("raw_prediction", "probability", "prediction")
+    ),
 }
 
 

@@ -24,6 +24,12 @@ StageWriter = Callable[[Any, "Columns"], Node | Sequence[Node]]
 F = TypeVar("F", bound=StageWriter)
 
 _WRITERS: dict[type, StageWriter] = {}
+_GENERAL_ADVICE = "Replace the stage, or register a writer with @leapline.bundle.writes (docs/custom-transformers.md)."
+_ADVICE = {
+    "SQLTransformer": "Define the columns as features (LEAPLINE_FEATURES, docs/features.md), or write a transformer "
+    "(docs/custom-transformers.md).",
+    "RFormulaModel": "Use StringIndexer, OneHotEncoder and VectorAssembler, which compute the same columns.",
+}
 
 
 def writes(*stages: type) -> Callable[[F], F]:
@@ -54,7 +60,7 @@ def writer_of(stage: "Transformer") -> StageWriter:
         f"stage {type(stage).__name__} ({stage.uid}) with output column {', '.join(outputs_of(stage)) or 'unknown'}",
         found="no Bundle.ML writer for this class",
         expected=f"one of PipelineModel, {supported}",
-        fix="Replace the stage, or register a writer with @leapline.bundle.writes (docs/custom-transformers.md).",
+        fix=_ADVICE.get(type(stage).__name__, _GENERAL_ADVICE),
     )
 
 
@@ -98,14 +104,29 @@ class Columns:
         Raises:
             BundleError: the sample has no such column.
         """
-        if column not in self.frame.columns:
+        name = self._resolved(column)
+        if name is None:
             raise BundleError(
                 f"column {column} of the sample of the pipeline's input",
                 found=f"columns {', '.join(self.frame.columns)}",
                 expected="every input column of the pipeline",
                 fix="Pass the data frame that the pipeline was fitted on.",
             )
-        return self.frame.schema[column]
+        return self.frame.select(name).schema[0]
+
+    def _resolved(self, column: str) -> str | None:
+        """Return the expression that selects a column like Spark: regardless of case, or as a field of a struct."""
+        from pyspark.errors import PySparkException
+
+        names = self.frame.columns
+        matches = [name for name in names if name == column] or [n for n in names if n.lower() == column.lower()]
+        if len(matches) == 1:
+            return f"`{matches[0].replace('`', '``')}`"
+        try:
+            self.frame.select(column).schema  # noqa: B018  the analysis fails if there is no such field
+        except PySparkException:
+            return None
+        return column
 
     def is_vector(self, column: str) -> bool:
         """Return whether the column contains vectors."""
@@ -128,7 +149,7 @@ class Columns:
         """
         size = self.field(column).metadata.get("ml_attr", {}).get("num_attrs")
         if size is None and column not in self._sizes:
-            row = self.frame.select(column).first()
+            row = self.frame.select(self._resolved(column) or column).first()
             if row is None or row[0] is None:
                 raise BundleError(
                     f"vector column {column}",
@@ -139,15 +160,79 @@ class Columns:
             self._sizes[column] = len(row[0])
         return int(size) if size is not None else self._sizes[column]
 
+    def element_names(self, column: str) -> dict[str, int]:
+        """Return the names of a vector's elements that its metadata contains, name -> index."""
+        return {a["name"]: int(a["idx"]) for a in self._attributes(column) if "name" in a}
+
+    def category_counts(self, column: str) -> list[int]:
+        """Return the number of categories of each element of a column, 1 for a numeric element.
+
+        Raises:
+            BundleError: the metadata of a nominal element does not contain its categories.
+        """
+        if not self.is_vector(column):
+            return [self._category_count(column, self.field(column).metadata.get("ml_attr", {}))]
+        counts = [1] * self.size(column)
+        for attribute in self._attributes(column):
+            counts[int(attribute["idx"])] = self._category_count(column, attribute)
+        return counts
+
+    def _category_count(self, column: str, attribute: Mapping[str, Any]) -> int:
+        if attribute.get("type") != "nominal":
+            return 1
+        count = attribute.get("num_vals", len(attribute.get("vals", ())))
+        if not count:
+            raise BundleError(
+                f"nominal column {column}",
+                found="no categories in its metadata",
+                expected="the number of categories",
+                fix="Create the column with a StringIndexer.",
+            )
+        return int(count)
+
+    def _attributes(self, column: str) -> list[dict[str, Any]]:
+        """Return the attributes of a vector's elements, each with its type."""
+        groups = self.field(column).metadata.get("ml_attr", {}).get("attrs", {})
+        return [{**attribute, "type": kind} for kind, group in groups.items() for attribute in group]
+
     def labels(self, column: str) -> list[str] | None:
         """Return the labels of a nominal column; None if its metadata contains none."""
         labels = self.field(column).metadata.get("ml_attr", {}).get("vals")
         return None if labels is None else list(map(str, labels))
 
 
+def reject_skip(stage: Any) -> None:
+    """Reject handleInvalid="skip": it drops rows, which no op of Bundle.ML can do.
+
+    Raises:
+        UnsupportedStageError: the stage skips rows.
+    """
+    if str(stage.getHandleInvalid()) == "skip":
+        raise unsupported_option(
+            stage,
+            "handleInvalid",
+            "skip",
+            "'error' or 'keep': the scorer returns a result for every row",
+            "Set handleInvalid to 'error' or 'keep' and fit again, or filter the rows before the pipeline.",
+        )
+
+
+def input_ports(stage: Any) -> str | list[str]:
+    """Return the input column, or the list of input columns if the stage has several."""
+    return list(stage.getInputCols()) if stage.isSet("inputCols") else str(stage.getInputCol())
+
+
+def output_ports(stage: Any) -> str | list[str]:
+    """Return the output column, or the list of output columns if the stage has several."""
+    return list(stage.getOutputCols()) if stage.isSet("outputCols") else str(stage.getOutputCol())
+
+
+_OUTPUT_PARAMS = ("outputCol", "predictionCol", "probabilityCol", "rawPredictionCol", "linkPredictionCol", "leafCol")
+
+
 def outputs_of(stage: "Transformer") -> list[str]:
     """Return the output columns in the parameters of the stage."""
-    return _columns_of(stage, ("outputCol", "predictionCol", "probabilityCol", "rawPredictionCol"))
+    return _columns_of(stage, _OUTPUT_PARAMS)
 
 
 def inputs_of(stage: "Transformer") -> list[str]:

@@ -1,5 +1,14 @@
 """Writers of Spark's stages; importing this package registers them."""
 
-from leapline.bundle.stages import clusters, features, linear, trees
+from leapline.bundle.stages import (
+    classifiers,
+    clusters,
+    features,
+    linear,
+    regressions,
+    text,
+    trees,
+    vectors,
+)
 
-__all__ = ["clusters", "features", "linear", "trees"]
+__all__ = ["classifiers", "clusters", "features", "linear", "regressions", "text", "trees", "vectors"]

@@ -6,19 +6,19 @@ from typing import Any
 
 from pyspark.ml.clustering import BisectingKMeansModel, GaussianMixtureModel, KMeansModel
 
-from leapline.bundle.model import Cluster, Node, list_of, matrix, scalar, vector
-from leapline.bundle.stage_writers import Columns, unsupported_option, writes
+from leapline.bundle.model import Cluster, Node, Value, list_of, matrix, scalar, vector
+from leapline.bundle.stage_writers import Columns, writes
 from leapline.bundle.stages.models import model_node
 
 
 @writes(KMeansModel)
 def k_means(stage: KMeansModel, _: Columns) -> Node:
     """Write the cluster centres."""
-    _require_euclidean(stage)
     centres = stage.clusterCenters()
     attributes = {
         "cluster_centers": list_of("tensor", map(vector, centres)),
         "num_features": scalar("long", len(centres[0])),
+        **_distance_measure(stage),
     }
     return model_node(stage, "k_means", attributes, "prediction")
 
@@ -37,12 +37,11 @@ def gaussian_mixture(stage: GaussianMixtureModel, _: Columns) -> Node:
 @writes(BisectingKMeansModel)
 def bisecting_k_means(stage: BisectingKMeansModel, _: Columns) -> Node:
     """Write the tree of centres, which Spark's public API does not expose."""
-    _require_euclidean(stage)
     model: Any = stage._java_obj
     parent = next(f for f in model.getClass().getDeclaredFields() if f.getName().endswith("parentModel"))
     parent.setAccessible(True)
     return replace(
-        model_node(stage, "bisecting_k_means", {}, "prediction"),
+        model_node(stage, "bisecting_k_means", _distance_measure(stage), "prediction"),
         clusters=list(_clusters(parent.get(model).root())),
     )
 
@@ -55,13 +54,7 @@ def _clusters(java_node: Any) -> Iterator[Cluster]:
         yield from _clusters(child)
 
 
-def _require_euclidean(stage: Any) -> None:
-    measure = stage.getDistanceMeasure()
-    if measure != "euclidean":
-        raise unsupported_option(
-            stage,
-            "distanceMeasure",
-            measure,
-            "'euclidean', the only distance measure of Bundle.ML",
-            "Add a Normalizer, then use 'euclidean'.",
-        )
+def _distance_measure(stage: Any) -> dict[str, Value]:
+    """Return the attribute `distance_measure`, which MLeap does not have, unless the measure is Euclidean."""
+    measure = str(stage.getDistanceMeasure())
+    return {} if measure == "euclidean" else {"distance_measure": scalar("string", measure)}

@@ -1,7 +1,6 @@
 """Writers of feature transformers."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from pyspark.ml.feature import (
@@ -21,7 +20,15 @@ from pyspark.ml.feature import (
 )
 
 from leapline.bundle.model import Node, float32, list_of, matrix, scalar, vector
-from leapline.bundle.stage_writers import Columns, node, unsupported_option, writes
+from leapline.bundle.stage_writers import (
+    Columns,
+    input_ports,
+    node,
+    output_ports,
+    reject_skip,
+    unsupported_option,
+    writes,
+)
 
 
 @writes(StringIndexerModel)
@@ -33,7 +40,7 @@ def string_indexer(stage: StringIndexerModel, _: Columns) -> Node:
         "handle_invalid": scalar("string", _handle_invalid(stage)),
         **{f"labels_array_{i}": list_of("string", column) for i, column in enumerate(labels)},
     }
-    return node("string_indexer", attributes, _in(stage), _out(stage))
+    return node("string_indexer", attributes, input_ports(stage), output_ports(stage))
 
 
 @writes(OneHotEncoderModel)
@@ -44,7 +51,7 @@ def one_hot_encoder(stage: OneHotEncoderModel, _: Columns) -> Node:
         "drop_last": scalar("boolean", stage.getDropLast()),
         "handle_invalid": scalar("string", _handle_invalid(stage)),
     }
-    return node("one_hot_encoder", attributes, _in(stage), _out(stage))
+    return node("one_hot_encoder", attributes, input_ports(stage), output_ports(stage))
 
 
 @writes(VectorAssembler)
@@ -90,7 +97,7 @@ def imputer(stage: ImputerModel, columns: Columns) -> list[Node]:
     """
     surrogates = stage.surrogateDF.collect()[0]
     missing, nodes = stage.getMissingValue(), []
-    for source, target in zip(_as_list(_in(stage)), _as_list(_out(stage)), strict=True):
+    for source, target in zip(*_columns(stage), strict=True):
         kind = columns.field(source).dataType.typeName()
         if not math.isnan(missing) and kind in ("double", "float") and target in columns.nan_passes:
             raise unsupported_option(
@@ -100,7 +107,11 @@ def imputer(stage: ImputerModel, columns: Columns) -> list[Node]:
                 "NaN: MLeap's imputer always replaces NaN, but here Spark does not",
                 f"Use NaN as missingValue, or assemble {target} with a VectorAssembler with handleInvalid='error'.",
             )
-        nodes.append(_imputer(source, target, _as_type(float(surrogates[source]), kind), missing, stage.getStrategy()))
+        nodes.append(
+            _imputer(
+                source, target, _as_type(stage, source, float(surrogates[source]), kind), missing, stage.getStrategy()
+            )
+        )
     return nodes
 
 
@@ -160,14 +171,14 @@ def bucketizer(stage: Bucketizer, _: Columns) -> list[Node]:
     attributes = {"handle_invalid": scalar("string", _handle_invalid(stage))}
     return [
         node("bucketizer", {**attributes, "splits": list_of("double", list(map(float, splits)))}, source, target)
-        for splits, source, target in zip(all_splits, _as_list(_in(stage)), _as_list(_out(stage)), strict=True)
+        for splits, source, target in zip(all_splits, *_columns(stage), strict=True)
     ]
 
 
 @writes(Binarizer)
 def binarizer(stage: Binarizer, columns: Columns) -> list[Node]:
     """Write one node per column, since MLeap cannot load its multi-column form."""
-    sources, targets = _as_list(_in(stage)), _as_list(_out(stage))
+    sources, targets = _columns(stage)
     thresholds = stage.getThresholds() if stage.isSet("thresholds") else [stage.getThreshold()] * len(sources)
     return [
         node(
@@ -203,33 +214,29 @@ def _imputer(source: str, target: str, surrogate: float, missing: float, strateg
     return node("imputer", attributes, source, target)
 
 
-def _as_type(surrogate: float, kind: str) -> float:
+def _as_type(stage: ImputerModel, source: str, surrogate: float, kind: str) -> float:
+    """Cast a surrogate to the type of its column, like Spark."""
     if kind == "double":
         return surrogate
-    return float32(surrogate) if kind == "float" else float(int(surrogate))
+    if kind == "float":
+        return float32(surrogate)
+    if kind in ("integer", "long", "short", "byte"):
+        return float(int(surrogate))
+    raise unsupported_option(
+        stage,
+        f"column {source}",
+        kind,
+        "a column of doubles, floats or integers",
+        f"Cast {source} to double before the pipeline.",
+    )
 
 
 def _handle_invalid(stage: Any) -> str:
-    """Return the mode. "skip" is rejected: it drops rows, which no Bundle.ML op can do."""
-    mode = str(stage.getHandleInvalid())
-    if mode == "skip":
-        raise unsupported_option(
-            stage,
-            "handleInvalid",
-            mode,
-            "'error' or 'keep': the scorer returns a result for every row",
-            "Set handleInvalid to 'error' or 'keep' and fit again, or filter the rows before the pipeline.",
-        )
-    return mode
+    reject_skip(stage)
+    return str(stage.getHandleInvalid())
 
 
-def _in(stage: Any) -> str | Sequence[str]:
-    return list(stage.getInputCols()) if stage.isSet("inputCols") else str(stage.getInputCol())
-
-
-def _out(stage: Any) -> str | Sequence[str]:
-    return list(stage.getOutputCols()) if stage.isSet("outputCols") else str(stage.getOutputCol())
-
-
-def _as_list(columns: str | Sequence[str]) -> Sequence[str]:
-    return [columns] if isinstance(columns, str) else columns
+def _columns(stage: Any) -> tuple[list[str], list[str]]:
+    """Return the input columns and the output columns."""
+    sources, targets = input_ports(stage), output_ports(stage)
+    return [sources] if isinstance(sources, str) else sources, [targets] if isinstance(targets, str) else targets

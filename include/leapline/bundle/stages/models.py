@@ -7,7 +7,12 @@ from leapline.bundle.model import Node as _Node
 from leapline.bundle.model import Value, list_of
 from leapline.bundle.stage_writers import node, unsupported_option
 
-_PORTS = {"raw_prediction": "rawPredictionCol", "probability": "probabilityCol", "prediction": "predictionCol"}
+_PORTS = {
+    "raw_prediction": "rawPredictionCol",
+    "probability": "probabilityCol",
+    "prediction": "predictionCol",
+    "link_prediction": "linkPredictionCol",
+}
 
 
 def model_node(stage: Any, op: str, attributes: Mapping[str, Value], *ports: str) -> _Node:
@@ -19,7 +24,10 @@ def model_node(stage: Any, op: str, attributes: Mapping[str, Value], *ports: str
         raise unsupported_option(
             stage, "leafCol", stage.getLeafCol(), "no leaf column: Bundle.ML has no such output", "Unset leafCol."
         )
-    outputs = {port: str(stage.getOrDefault(_PORTS[port])) for port in ports}
+    columns = {port: _PORTS[port] for port in ports}
+    outputs = {
+        port: str(stage.getOrDefault(param)) if stage.isDefined(param) else "" for port, param in columns.items()
+    }
     return node(op, attributes, {"features": stage.getFeaturesCol()}, outputs)
 
 
