@@ -1,4 +1,4 @@
-"""The operations once more, one session at a time in plain Python: written from the definitions, not from the SQL."""
+"""A reference implementation of the operations in plain Python, one session at a time, written from the definitions."""
 
 import math
 from collections.abc import Callable
@@ -13,13 +13,13 @@ Event = dict[str, Any]
 
 
 def evaluate(events: list[Event], spec: FeatureSpec) -> dict[str, Any]:
-    """All features of one session; `ts` is a naive UTC datetime."""
+    """Return all features of one session; `ts` is a naive UTC datetime."""
     ordered = _prepared(events)
     return {feature.name: _of(feature, ordered, ordered, spec) for feature in spec.features}
 
 
 def evaluate_pairs(events: list[Event], spec: FeatureSpec) -> dict[str, dict[str, Any]]:
-    """Item -> all features of the session's pair with it."""
+    """Return item -> all features of the session-item pair."""
     ordered = _prepared(events)
     items = {e["item"] for e in ordered if e["kind"] in ("item_view", "cart_add", "cart_remove")} - {None}
     return {item: {f.name: _of_pair(f, item, ordered, spec) for f in spec.features} for item in items}
@@ -28,9 +28,9 @@ def evaluate_pairs(events: list[Event], spec: FeatureSpec) -> dict[str, dict[str
 def _of_pair(feature: Any, item: str, session: list[Event], spec: FeatureSpec) -> Any:
     if isinstance(feature, ops.PairItem):
         return item
-    own = [e for e in session if e["item"] == item]
-    categories = {e["category"] for e in own} - {None}
-    scopes = {"item": own, "categories": [e for e in session if e["category"] in categories], "session": session}
+    of_item = [e for e in session if e["item"] == item]
+    categories = {e["category"] for e in of_item} - {None}
+    scopes = {"item": of_item, "categories": [e for e in session if e["category"] in categories], "session": session}
     return _of(feature, scopes[feature.scope or "item"], session, spec)
 
 
@@ -46,7 +46,7 @@ def _of(feature: Any, events: list[Event], session: list[Event], spec: FeatureSp
 
 
 def _prepared(events: list[Event]) -> list[Event]:
-    """In order, with what the operations need to know of each: times in milliseconds, prices in cents."""
+    """Return the events sorted, with times in milliseconds, prices in cents, next event and dwell."""
     ordered = [dict(e) for e in sorted(events, key=lambda e: (e["ts"], e["event_id"].encode()))]
     for number, event in enumerate(ordered):
         event["ms"] = (event["ts"] - EPOCH) // timedelta(milliseconds=1)

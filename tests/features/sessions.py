@@ -15,7 +15,7 @@ KINDS = ("page_view", "page_ping", "item_view", "cart_add", "cart_remove", "sear
 
 
 def event(session: str, number: int, kind: str, ts: datetime, **values: Any) -> dict[str, Any]:
-    """One clean event; columns not given are null."""
+    """Return one clean event; columns that are not given are null."""
     row = dict.fromkeys(COLUMNS) | {
         "event_id": f"{session}-{number:04d}",
         "session": session,
@@ -28,7 +28,7 @@ def event(session: str, number: int, kind: str, ts: datetime, **values: Any) -> 
 
 
 def random_session(rng: random.Random, session: str) -> list[dict[str, Any]]:
-    """Up to 25 events, some at the same moment, with values missing here and there."""
+    """Return up to 25 events, some at the same time, with some values missing."""
     ts = datetime(rng.choice([1969, 2024, 2026]), rng.randint(1, 12), rng.randint(1, 28), rng.randint(0, 23), 59, 58)
     rows = []
     for number in rng.sample(range(10_000), rng.randint(1, 25)):
@@ -50,27 +50,27 @@ def random_session(rng: random.Random, session: str) -> list[dict[str, Any]]:
 
 
 def random_sessions(count: int, seed: int = 1) -> dict[str, list[dict[str, Any]]]:
-    """`count` sessions by name."""
+    """Return `count` random sessions by name."""
     rng = random.Random(seed)
     return {f"s{i}": random_session(rng, f"s{i}") for i in range(count)}
 
 
 def frame(spark: Any, rows: list[dict[str, Any]]) -> Any:
-    """The rows as a DataFrame of clean events."""
+    """Return the rows as a DataFrame of clean events."""
     return spark.createDataFrame([tuple(row[c] for c in COLUMNS) for row in rows], SCHEMA)
 
 
-def moves_nothing(table: Any) -> bool:
-    """Whether Spark, once it has the kept rows (`persist`) a table is made of, shuffles none and runs no Python."""
+def plan_is_local(table: Any) -> bool:
+    """Return whether the plan above the persisted rows has no shuffle and no Python."""
     table.collect()
-    own, kept = [], None
+    lines, persisted_at = [], None
     for line in str(table._jdf.queryExecution().executedPlan().toString()).splitlines():
         depth = len(line) - len(line.lstrip(" :+-"))
-        if kept is not None and depth > kept:
-            continue  # how the kept rows were made
+        if persisted_at is not None and depth > persisted_at:
+            continue  # below the persisted rows
         if "== Initial Plan ==" in line:
             break
-        kept = depth if "InMemoryRelation" in line else None
-        own.append(line)
-    plan = "\n".join(own)
+        persisted_at = depth if "InMemoryRelation" in line else None
+        lines.append(line)
+    plan = "\n".join(lines)
     return "InMemoryRelation" in plan and "Exchange hashpartitioning" not in plan and "Python" not in plan

@@ -12,7 +12,7 @@ from leapline.features import spec as specs
 from leapline.features.compile import RowLayout, number_events, raw_session_features, session_features
 from leapline.features.spec import FeatureSpec
 from tests.features.reference import evaluate
-from tests.features.sessions import event, frame, moves_nothing, random_sessions
+from tests.features.sessions import event, frame, plan_is_local, random_sessions
 
 pytestmark = pytest.mark.spark
 FILTERS: list[dict[str, Any]] = [
@@ -67,8 +67,8 @@ def fitted_parts() -> dict[str, Any]:
 
 def test_every_operation_equals_reference(spark: Any) -> None:
     spec = every_operation()
-    known = {op for op in get_args(get_args(ops.Feature)[0]) if "session" in op.units}
-    assert {type(f) for f in spec.features} == known
+    session_operations = {op for op in get_args(get_args(ops.Feature)[0]) if "session" in op.units}
+    assert {type(f) for f in spec.features} == session_operations
     sessions = random_sessions(200)
     rows = [row for session in sessions.values() for row in session]
 
@@ -77,11 +77,11 @@ def test_every_operation_equals_reference(spark: Any) -> None:
     assert len(computed) == len(sessions)
     for row in computed:
         expected = evaluate(sessions[row["session"]], spec)
-        found = {name: row[name] for name in spec.columns}
+        computed_row = {name: row[name] for name in spec.columns}
         wrong = {
-            n: (found[n], expected[n])
+            n: (computed_row[n], expected[n])
             for n in expected
-            if found[n] != expected[n] or type(found[n]) is not type(expected[n])
+            if computed_row[n] != expected[n] or type(computed_row[n]) is not type(expected[n])
         }
         assert not wrong, (row["session"], wrong, [f for f in spec.features if f.name in wrong])
 
@@ -104,7 +104,7 @@ def test_result_is_independent_of_session_time_zone(spark: Any) -> None:
 def test_plan_has_one_shuffle_and_no_python(spark: Any) -> None:
     numbered = number_events(frame(spark, random_sessions(1)["s0"])).persist()
     try:
-        assert moves_nothing(raw_session_features(numbered, every_operation(), RowLayout()))
+        assert plan_is_local(raw_session_features(numbered, every_operation(), RowLayout()))
     finally:
         numbered.unpersist()
 

@@ -13,7 +13,7 @@ from leapline.features.compile import RowLayout, number_events
 from leapline.features.pairs import pair_features, raw_pair_features
 from leapline.features.spec import FeatureSpec
 from tests.features.reference import evaluate_pairs
-from tests.features.sessions import event, frame, moves_nothing, random_sessions
+from tests.features.sessions import event, frame, plan_is_local, random_sessions
 from tests.features.test_compile import FILTERS, every_operation
 
 pytestmark = pytest.mark.spark
@@ -51,8 +51,12 @@ def test_every_operation_equals_reference(spark: Any) -> None:
     expected = {name: evaluate_pairs(session, spec) for name, session in sessions.items()}
     assert len(computed) == sum(map(len, expected.values())) > 200
     for row in computed:
-        wanted = expected[row["session"]][row["item"]]
-        wrong = {n: (row[n], wanted[n]) for n in wanted if row[n] != wanted[n] or type(row[n]) is not type(wanted[n])}
+        reference = expected[row["session"]][row["item"]]
+        wrong = {
+            n: (row[n], reference[n])
+            for n in reference
+            if row[n] != reference[n] or type(row[n]) is not type(reference[n])
+        }
         assert not wrong, (row["session"], row["item"], wrong, [f for f in spec.features if f.name in wrong])
 
 
@@ -92,10 +96,10 @@ def test_features_equal_values_computed_by_hand(spark: Any) -> None:
 
 def test_plan_has_one_shuffle_and_no_python(spark: Any) -> None:
     numbered = number_events(frame(spark, random_sessions(1)["s0"])).persist()
-    own = of_pairs({"op": "relative"}, {"op": "dwell", "stat": "total", "scope": "categories"})
+    small = of_pairs({"op": "relative"}, {"op": "dwell", "stat": "total", "scope": "categories"})
     try:
-        for spec in (own, specs.default(specs.DEFAULT_ITEMS)):
-            assert moves_nothing(raw_pair_features(numbered, spec, RowLayout()))
+        for spec in (small, specs.default(specs.DEFAULT_ITEMS)):
+            assert plan_is_local(raw_pair_features(numbered, spec, RowLayout()))
     finally:
         numbered.unpersist()
 

@@ -1,7 +1,7 @@
 """Spark and the scorer compute the same features, to the last bit: for any session, the same JSON number or text.
 
-Hypothesis makes the sessions; all of them go through one Spark job and one call of `scorer score`. JSON holds a double
-by the shortest digits that read back as that very double, so nothing is lost on the way and no tolerance is needed.
+Hypothesis draws the sessions; all of them go through one Spark job and one call of `scorer score`. JSON represents a
+double by the shortest digits that parse to the same double, so nothing is lost and no tolerance is needed.
 """
 
 import json
@@ -50,9 +50,9 @@ quantities = st.one_of(st.none(), st.integers(0, 3), st.integers(-(2**31), 2**31
 
 @st.composite
 def sessions(draw: st.DrawFn) -> Rows:
-    """A session's clean events in any order, perhaps with a checkout in the middle."""
+    """Draw a session's clean events in any order, sometimes with a checkout in the middle."""
     items, categories = (st.none() | st.sampled_from(draw(st.lists(names, min_size=1, max_size=4))) for _ in range(2))
-    known = st.sampled_from(["i1", "i2", "c1", "c2", "é", "'\\"])  # of the spec's vocabularies
+    vocabulary = st.sampled_from(["i1", "i2", "c1", "c2", "é", "'\\"])  # entries of the spec's vocabularies
     ts = draw(st.datetimes(datetime(1, 1, 2), datetime(9999, 1, 1)) | st.datetimes(datetime(2026, 1, 1)))
     ids = draw(st.lists(names, min_size=1, max_size=20, unique=True))
     cut = draw(st.none() | st.integers(0, len(ids)))
@@ -64,7 +64,8 @@ def sessions(draw: st.DrawFn) -> Rows:
             kind, page = draw(st.sampled_from([("checkout", None), ("purchase", None), ("page_view", "thanks")]))
         ts += timedelta(microseconds=draw(st.sampled_from(GAPS)))
         some = {
-            "page": page, "item": draw(items | known), "category": draw(categories | known), "price": draw(prices),
+            "page": page, "item": draw(items | vocabulary), "category": draw(categories | vocabulary),
+            "price": draw(prices),
             "quantity": draw(quantities), "device": draw(st.none() | names), "referrer": draw(st.none() | names),
             "session_index": draw(st.none() | st.integers(-1, 3)),
         }  # fmt: skip
@@ -73,8 +74,11 @@ def sessions(draw: st.DrawFn) -> Rows:
 
 
 def generated() -> dict[str, Rows]:
-    """Hypothesis' sessions by name, the same ones in every run; it needs a test to make them, and no shrinking."""
-    found: dict[str, Rows] = {}
+    """Return sessions drawn by Hypothesis, the same ones in every run.
+
+    Hypothesis only draws inside of a test function; shrinking is off.
+    """
+    drawn: dict[str, Rows] = {}
 
     @settings(
         max_examples=SESSIONS,
@@ -86,17 +90,17 @@ def generated() -> dict[str, Rows]:
     )
     @given(sessions())
     def collect(rows: Rows) -> None:
-        name = f"s{len(found)}"
-        found[name] = [row | {"session": name} for row in rows]
+        name = f"s{len(drawn)}"
+        drawn[name] = [row | {"session": name} for row in rows]
 
     collect()
-    return found
+    return drawn
 
 
 def scored(
     scorer: Path, folder: Path, spec: FeatureSpec, sessions: dict[str, Rows], pairs: FeatureSpec | None = None
 ) -> dict[str, dict[str, Any]]:
-    """The scorer's answers of an archive with these specs; of the sessions that have events before a checkout."""
+    """Return the scorer's answers for an archive with these specs, for the sessions with events before a checkout."""
     with zipfile.ZipFile(folder / "model.zip", "w") as archive:
         for file in sorted(BUNDLE.rglob("*.json")):
             name = str(file.relative_to(BUNDLE))
@@ -104,9 +108,9 @@ def scored(
                 archive.write(file, name)
             if pairs and file.parent.name != "leapline":
                 archive.write(file, f"leapline/items/{name}")
-        archive.writestr("leapline/features.json", _with_the_models_own(spec))
+        archive.writestr("leapline/features.json", _with_model_features(spec))
         if pairs:
-            archive.writestr("leapline/items/features.json", _with_the_models_own(pairs))
+            archive.writestr("leapline/items/features.json", _with_model_features(pairs))
     bodies = [{"session": name} | as_session(rows) for name, rows in sessions.items()]
     body = encode_sessions(bodies, features=True, items=pairs is not None)
     command = [str(scorer), "score", str(folder / "model.zip")]
@@ -118,8 +122,8 @@ def scored(
     return {answer["session"]: answer for answer in answers if "features" in answer}
 
 
-def _with_the_models_own(spec: FeatureSpec) -> str:
-    """The spec with what the small model reads besides, under the names that it reads."""
+def _with_model_features(spec: FeatureSpec) -> str:
+    """Return the spec with the features that the small model reads, under their names."""
     document = json.loads(spec.dumps())
     colour = {"op": "pair_item"} if spec.unit == "pair" else {"op": "attribute", "of": "device"}
     document["features"] += [{"name": "x0", "op": "count"}, {"name": "colour", **colour}]
@@ -132,32 +136,32 @@ def some_sessions() -> dict[str, Rows]:
 
 
 @pytest.mark.parametrize("spec", [every_operation(), specs.default()], ids=["every operation", "the default"])
-def test_spark_and_the_scorer_agree_to_the_last_bit(
+def test_scorer_equals_spark_on_sessions(
     spark: Any, scorer_binary: Path, tmp_path: Path, spec: FeatureSpec, some_sessions: dict[str, Rows]
 ) -> None:
     rows = [row for session in some_sessions.values() for row in session]
-    seen = cut_and_label(frame(spark, rows).repartition(3))
-    expected = {row["session"]: row for row in session_features(seen, spec).collect()}
+    events = cut_and_label(frame(spark, rows).repartition(3))
+    expected = {row["session"]: row for row in session_features(events, spec).collect()}
 
-    found = scored(scorer_binary, tmp_path, spec, some_sessions)
+    answers = scored(scorer_binary, tmp_path, spec, some_sessions)
 
-    assert SESSIONS / 2 < len(found) < SESSIONS, "some have events before the checkout, some have not"
-    assert set(found) == set(expected)
-    for name, answer in found.items():
+    assert SESSIONS / 2 < len(answers) < SESSIONS, "some sessions begin with the checkout"
+    assert set(answers) == set(expected)
+    for name, answer in answers.items():
         compare(spec, expected[name], answer["features"], some_sessions[name])
 
 
-def test_so_they_do_on_session_item_pairs(
+def test_scorer_equals_spark_on_session_item_pairs(
     spark: Any, scorer_binary: Path, tmp_path: Path, some_sessions: dict[str, Rows]
 ) -> None:
     spec = every_pair_operation()
     rows = [row for session in some_sessions.values() for row in session]
-    seen = cut_and_label(frame(spark, rows).repartition(3))
-    expected = {(row["session"], row["item"]): row for row in pair_features(seen, spec).collect()}
+    events = cut_and_label(frame(spark, rows).repartition(3))
+    expected = {(row["session"], row["item"]): row for row in pair_features(events, spec).collect()}
 
-    found = scored(scorer_binary, tmp_path, specs.default(), some_sessions, spec)
+    answers = scored(scorer_binary, tmp_path, specs.default(), some_sessions, spec)
 
-    pairs = {(name, item["item"]): item for name, answer in found.items() for item in answer["items"]}
+    pairs = {(name, item["item"]): item for name, answer in answers.items() for item in answer["items"]}
     assert set(pairs) == set(expected)
     assert len(pairs) > SESSIONS / 2
     for (name, item), answer in pairs.items():
@@ -166,10 +170,10 @@ def test_so_they_do_on_session_item_pairs(
 
 def compare(spec: FeatureSpec, spark: Any, scorer: dict[str, Any], rows: Rows) -> None:
     wrong = {n: (spark[n], scorer[n]) for n in spec.columns if not same(spark[n], scorer[n])}
-    asked = [feature for feature in spec.features if feature.name in wrong]
-    assert not wrong, f"Spark and the scorer say {wrong} of {asked} for {rows}"
+    features = [feature for feature in spec.features if feature.name in wrong]
+    assert not wrong, f"Spark and the scorer return {wrong} for {features} of {rows}"
 
 
-def same(mine: float | str, theirs: float | str) -> bool:
-    """Equal, of the same type, and of the same sign where both are 0."""
-    return repr(mine) == repr(theirs)
+def same(first: float | str, second: float | str) -> bool:
+    """Return whether both are equal, of the same type, and of the same sign if 0."""
+    return repr(first) == repr(second)

@@ -1,4 +1,4 @@
-"""Every row of the winner's table is there: as many features as the paper counts, and each as defined."""
+"""The feature table of Romov and Sokolov can be expressed completely, and is computed as defined."""
 
 from typing import Any
 
@@ -16,21 +16,21 @@ PAIR_COUNTS = [1, 2, 2 * 7, 2 * 7, 1, 2]
 WORDS = {"item_ids": ["i2", "é", "nothing", "i1"], "category_ids": ["c2"]}
 
 
-def test_as_many_features_as_the_paper_counts() -> None:
+def test_number_of_features_equals_paper() -> None:
     assert [len(row) for row in SESSION.values()] == COUNTS
     assert [len(row) for row in PAIR.values()] == PAIR_COUNTS
     assert len(spec_of("session", list(SESSION.values())).columns) == sum(COUNTS) == 360
     assert len(spec_of("pair", list(PAIR.values())).columns) == sum(PAIR_COUNTS) == 34
 
 
-def test_numbers_and_categories_are_those_of_the_paper() -> None:
+def test_numeric_and_categorical_features_equal_paper() -> None:
     numeric = [len(spec_of("session", [row]).numeric) for row in SESSION.values()]
     assert numeric == [14, 0, 1, 4, 0, 0, 300]
     assert [len(spec_of("pair", [row]).numeric) for row in PAIR.values()] == [0, 2, 14, 0, 1, 2]
 
 
 @pytest.mark.spark
-def test_sessions_are_as_defined(spark: Any) -> None:
+def test_session_features_equal_reference(spark: Any) -> None:
     sessions = random_sessions(25, seed=5)
     spec = spec_of("session", list(SESSION.values()), vocabularies=WORDS)
     computed = session_features(frame(spark, [row for rows in sessions.values() for row in rows]), spec).collect()
@@ -40,7 +40,7 @@ def test_sessions_are_as_defined(spark: Any) -> None:
 
 
 @pytest.mark.spark
-def test_pairs_are_as_defined(spark: Any) -> None:
+def test_pair_features_equal_reference(spark: Any) -> None:
     sessions = random_sessions(25, seed=6)
     spec = spec_of("pair", list(PAIR.values()))
     computed = pair_features(frame(spark, [row for rows in sessions.values() for row in rows]), spec).collect()

@@ -22,14 +22,14 @@ POPULAR = {"name": "p", "op": "popular", "of": "item", "vocabulary": "items", "k
 
 
 @pytest.mark.parametrize("name", [specs.DEFAULT, specs.DEFAULT_ITEMS])
-def test_a_default_spec_is_canonical_once_dumped(name: str) -> None:
+def test_default_spec_is_canonical_once_dumped(name: str) -> None:
     spec = specs.default(name)
     assert specs.loads(spec.dumps()).dumps() == spec.dumps()
     assert set(spec.numeric) | set(spec.categorical) == set(spec.columns)
 
 
 @pytest.mark.parametrize("name", [specs.DEFAULT, specs.DEFAULT_ITEMS])
-def test_a_default_spec_memorises_no_dates(name: str) -> None:
+def test_default_spec_memorises_no_dates(name: str) -> None:
     dates = {"month", "day", "month_day", "month_day_hour"}
     assert not [f for f in specs.default(name).features if getattr(f, "part", None) in dates]
 

@@ -1,4 +1,4 @@
-"""The model of items through the real jobs: trained, judged and packed, and a shop where it cannot be."""
+"""The item model through the real steps: trained, evaluated and packaged, and a shop without one."""
 
 from datetime import date
 from importlib import import_module
@@ -28,7 +28,7 @@ POPULAR = (
 
 
 def open_day(lake: Lake, day: date, buys: bool) -> None:
-    """Buyers look at up to five items, and buy the one they looked at most."""
+    """Add a day whose buyers view up to five items and buy the one viewed most."""
     shop.open_day(lake, day, 800)
     path = next(lake.current("events", day).glob("events/*.parquet"))
     events = pd.read_parquet(path)
@@ -42,7 +42,7 @@ def open_day(lake: Lake, day: date, buys: bool) -> None:
     every.to_parquet(path, index=False, coerce_timestamps="us")
 
 
-def a_night(folder: Path, buys: bool) -> tuple[Settings, dict[str, Any]]:
+def run_steps(folder: Path, buys: bool) -> tuple[Settings, dict[str, Any]]:
     lake = Lake(folder / "lake")
     for day in (FIRST, SECOND):
         open_day(lake, day, buys)
@@ -65,16 +65,16 @@ def shuffle_rows(examples: Path) -> None:
         rows.to_parquet(examples / table / "part-0.parquet", index=False, coerce_timestamps="us")
 
 
-def test_a_night_with_items(tmp_path: Path) -> None:
-    settings, summary = a_night(tmp_path, buys=True)
+def test_item_model_is_trained_evaluated_and_packaged(tmp_path: Path) -> None:
+    settings, summary = run_steps(tmp_path, buys=True)
     lake = Lake(settings.home)
     candidate = lake.current("candidates", SECOND)
-    found = read_json(lake.current("evaluations", SECOND) / "metrics.json")
+    metrics = read_json(lake.current("evaluations", SECOND) / "metrics.json")
     assert summary["train"]["items"]["trained"]
     assert summary["featurize"][SECOND.isoformat()]["bought_pairs"] > 50
-    assert found["items"]["roc_auc"] > 0.85
-    assert found["items"]["first_is_bought"] > 0.6
-    assert _items_manifest(candidate / "items", found["items"])["metrics"]["roc_auc"] == found["items"]["roc_auc"]
+    assert metrics["items"]["roc_auc"] > 0.85
+    assert metrics["items"]["first_is_bought"] > 0.6
+    assert _items_manifest(candidate / "items", metrics["items"])["metrics"]["roc_auc"] == metrics["items"]["roc_auc"]
 
     entries = read_entries(candidate / "model.zip") | _items(candidate / "items")
     inner = {k.removeprefix("leapline/items/"): v for k, v in entries.items() if k.startswith("leapline/items/")}
@@ -88,26 +88,26 @@ def test_a_night_with_items(tmp_path: Path) -> None:
     assert read_json(candidate / "markov.json")["millionths"] == spec.tables["markov"]
     scores = pd.read_parquet(lake.current("evaluations", SECOND) / "scores.parquet")
     assert scores["session"].is_unique
-    assert found["examples"] == len(scores)
-    assert 0.5 < found["baseline_roc_auc"] < 1 and found["baseline_average_precision"] > 0
+    assert metrics["examples"] == len(scores)
+    assert 0.5 < metrics["baseline_roc_auc"] < 1 and metrics["baseline_average_precision"] > 0
     assert scores["baseline"].between(0, 1).all()
-    assert sum(row["examples"] for row in found["moments"]) > len(scores)
+    assert sum(row["examples"] for row in metrics["moments"]) > len(scores)
 
     shuffle_rows(lake.current("examples", SECOND))
     import_module("leapline.steps.evaluate").run(settings, RunContext(SECOND, "t"))
     again = read_json(lake.current("evaluations", SECOND) / "metrics.json")
-    assert again == found, "metrics depend on the order in which Spark wrote the examples"
+    assert again == metrics, "metrics depend on the order in which Spark wrote the examples"
 
 
-def test_a_shop_whose_purchases_name_no_item_has_no_model_of_items(tmp_path: Path) -> None:
-    settings, summary = a_night(tmp_path, buys=False)
+def test_no_item_model_without_bought_items(tmp_path: Path) -> None:
+    settings, summary = run_steps(tmp_path, buys=False)
     assert summary["train"]["items"] == {
         "trained": False, "why": "no viewed item was bought in the training days, or every one was"
     }  # fmt: skip
     assert read_json(Lake(settings.home).current("evaluations", SECOND) / "metrics.json")["items"] is None
 
 
-def test_items_ranked_no_better_than_chance_are_not_packed(tmp_path: Path) -> None:
+def test_item_model_no_better_than_chance_is_not_packaged(tmp_path: Path) -> None:
     write_json(tmp_path / "training.json", {"threshold": 0.5, "calibration": None})
     assert _items_manifest(tmp_path, None) is None
     assert _items_manifest(tmp_path, {"roc_auc": None}) is None

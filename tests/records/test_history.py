@@ -56,7 +56,7 @@ def test_table_has_one_row_per_judged_day(settings: Settings) -> None:
     assert [row["roc_auc"] for row in rows] == ["0.7", "", "0.8"]
     text = (folder / "history.md").read_text()
     assert "| 2026-03-04 | 0.800 (0.780 to 0.820) |" in text
-    assert "| 2026-03-02 | - | - | 40 | refused | Refused: too low, on 2026-03-02. |" in text
+    assert "| 2026-03-02 | - | - | 900 | 40 | refused | Refused: too low, on 2026-03-02. |" in text
     assert (folder / "roc_auc.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -8,7 +8,7 @@ import pytest
 from leapline.features import spec as specs
 from leapline.features.compile import session_features
 from leapline.training import examples
-from tests.features.sessions import event, frame, moves_nothing
+from tests.features.sessions import event, frame, plan_is_local
 
 pytestmark = pytest.mark.spark
 START = datetime(2026, 3, 1, 23, 50)
@@ -143,8 +143,8 @@ def test_plan_has_one_shuffle_for_all_examples(spark: Any) -> None:
     assert (plan.count("Exchange"), plan.count("Sort [session"), "Python" in plan) == (1, 1, False)
     numbered.persist()
     try:
-        assert moves_nothing(examples.session_examples(numbered, specs.default()))
-        assert moves_nothing(examples.pair_examples(numbered, specs.default(specs.DEFAULT_ITEMS)))
+        assert plan_is_local(examples.session_examples(numbered, specs.default()))
+        assert plan_is_local(examples.pair_examples(numbered, specs.default(specs.DEFAULT_ITEMS)))
     finally:
         numbered.unpersist()
 

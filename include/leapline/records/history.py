@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from leapline.errors import LeaplineError
-from leapline.evaluation.document import Heading, Table, to_markdown
+from leapline.evaluation.document import Heading, Table, plain, to_markdown
+from leapline.formatting import interval, score
 from leapline.records import verdicts
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json, write_bytes
@@ -79,13 +80,15 @@ def table(days: list[dict[str, Any]]) -> Table:
             row["data_day"],
             _with_interval(row, "roc_auc"),
             _with_interval(row, "average_precision"),
+            row["examples"],
             row["positives"],
             row["result"],
-            row["verdict"],
+            plain(row["verdict"]),
         )
         for row in days
     ]
-    return Table(("data day", "ROC AUC", "average precision", "buyers", "result", "verdict"), lines)
+    head = ("data day", "ROC AUC", "average precision", "sessions", "buying sessions", "result", "verdict")
+    return Table(head, lines)
 
 
 def _row(lake: Lake, day: date) -> dict[str, Any]:
@@ -114,7 +117,5 @@ def _csv(days: list[dict[str, Any]]) -> str:
 
 
 def _with_interval(row: dict[str, Any], name: str) -> str:
-    if row[name] is None:
-        return "-"
     low, high = row[f"{name}_low"], row[f"{name}_high"]
-    return f"{row[name]:.3f}" + ("" if low is None else f" ({low:.3f} to {high:.3f})")
+    return score(row[name]) + ("" if low is None else f" ({interval((low, high))})")
