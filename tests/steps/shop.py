@@ -1,5 +1,5 @@
-"""A small shop in the lake: clean events whose sessions buy for three known reasons, and pipelines that know one, two
-or all of them."""
+"""A small shop: clean events whose purchases depend on three features, and pipelines that use one, two or all of
+them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -19,32 +19,32 @@ ORDER = ("item_view", "search", "cart_add", "other", "checkout", "purchase")
 
 
 def open_day(lake: Lake, day: date, sessions: int = 2000, files: int = 1, **odd: Any) -> None:
-    """A day's events in the lake, checked; in several files in a random order. `odd` as in `events`."""
-    made = events(day, sessions, **odd)
-    order = np.random.default_rng(files).permutation(len(made)) if files > 1 else np.arange(len(made))
+    """Write a day's checked events into the lake, in several files in a random order; `odd` as in `events`."""
+    table = events(day, sessions, **odd)
+    order = np.random.default_rng(files).permutation(len(table)) if files > 1 else np.arange(len(table))
     with lake.attempt("events", day) as out:
         (out / "events").mkdir()
         for number, rows in enumerate(np.array_split(order, files)):
             path = out / "events" / f"part-{number}.parquet"
-            made.iloc[rows].to_parquet(path, index=False, coerce_timestamps="us")
+            table.iloc[rows].to_parquet(path, index=False, coerce_timestamps="us")
     with lake.attempt("checks", day) as out:
         write_json(out / "result.json", {"passed": True})
 
 
 def events(day: date, sessions: int, *, leak: bool = False, broken_device: str = "") -> pd.DataFrame:
-    """Clean events.
+    """Return clean events.
 
     Args:
-        day: all sessions begin on it; also the seed.
-        sessions: how many; a visitor has two.
-        leak: whether buyers, and they alone, leave an event of kind `other` before the checkout.
-        broken_device: sessions on it behave without regard to whether they buy.
+        day: on which all sessions begin; also the seed.
+        sessions: their number; a visitor has two.
+        leak: whether exactly the buying sessions have an event of kind `other` before the checkout.
+        broken_device: on this device, behaviour is independent of the purchase.
     """
     rng = np.random.default_rng(day.toordinal())
-    wishes = rng.normal(size=(sessions, len(REASONS)))
-    bought = rng.random(sessions) < 1 / (1 + np.exp(3.2 - 1.8 * wishes.sum(axis=1)))
+    intents = rng.normal(size=(sessions, len(REASONS)))
+    bought = rng.random(sessions) < 1 / (1 + np.exp(3.2 - 1.8 * intents.sum(axis=1)))
     device = rng.choice(["Mobile", "Computer", "Tablet"], size=sessions, p=[0.5, 0.3, 0.2])
-    shown = np.where((device == broken_device)[:, None], rng.normal(size=wishes.shape), wishes)
+    shown = np.where((device == broken_device)[:, None], rng.normal(size=intents.shape), intents)
     counts = dict(zip(REASONS.values(), rng.poisson(np.exp(1.0 + 0.9 * shown)).clip(max=40).T, strict=True))
     counts["item_view"] += 1
     counts |= {"other": bought * int(leak), "checkout": bought * 1, "purchase": bought * 1}
@@ -82,26 +82,26 @@ def _pipeline(features: Sequence[str], settings: Settings) -> "Pipeline":
 
 
 def no_reason(numeric: Sequence[str], categorical: Sequence[str], settings: Settings) -> "Pipeline":
-    """Knows what has nothing to do with buying."""
+    """Return a pipeline with features that are independent of the purchase."""
     return _pipeline(["start_hour", "session_index"], settings)
 
 
 def one_reason(numeric: Sequence[str], categorical: Sequence[str], settings: Settings) -> "Pipeline":
-    """Knows the views alone."""
+    """Return a pipeline with the views only."""
     return _pipeline(list(REASONS)[:1], settings)
 
 
 def two_reasons(numeric: Sequence[str], categorical: Sequence[str], settings: Settings) -> "Pipeline":
-    """Knows views and searches."""
+    """Return a pipeline with views and searches."""
     return _pipeline(list(REASONS)[:2], settings)
 
 
 def all_reasons(numeric: Sequence[str], categorical: Sequence[str], settings: Settings) -> "Pipeline":
-    """Knows everything."""
+    """Return a pipeline with all features."""
     return _pipeline(list(numeric), settings)
 
 
 def knowing(settings: Settings, pipeline: Any, **change: Any) -> Settings:
-    """The settings with another pipeline, and further changes."""
+    """Return the settings with another pipeline, and further changes."""
     update: Mapping[str, Any] = {"pipeline": f"{pipeline.__module__}:{pipeline.__name__}", **change}
     return settings.model_copy(update=dict(update))

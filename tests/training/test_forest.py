@@ -111,7 +111,7 @@ def test_forest_is_independent_of_partitions_and_row_order(spark: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("label", "words"), [(None, "no examples"), (0, "none of them buyers"), (1, "all of them buyers")]
+    ("label", "words"), [(None, "no examples"), (0, "none of them with label 1"), (1, "all of them with label 1")]
 )
 def test_rejects_examples_without_both_classes(spark: Any, label: int | None, words: str) -> None:
     rows = spark.createDataFrame(table(10, 1))

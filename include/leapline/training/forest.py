@@ -229,11 +229,12 @@ def _count(examples: "DataFrame") -> tuple[int, int]:
     row = examples.selectExpr("count(1)", f"count_if({LABEL} = 1)").head()
     count, positives = (row[0], row[1]) if row else (0, 0)
     if positives in (0, count):
-        found = "no examples" if not count else f"{count} examples, {'none' if not positives else 'all'} of them buyers"
+        share = "none" if not positives else "all"
+        found = f"{count:,} examples, {share} of them with label 1" if count else "no examples"
         raise TrainingError(
             "training examples",
             found=found,
-            expected="sessions with and without a purchase",
+            expected="examples of both classes, with and without a purchase",
             fix="Train on more days, or check the events of these days.",
         )
     return count, positives
