@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -81,20 +82,46 @@ func (g *generator) tree(depth int) *bt.Node {
 	}
 }
 
-// BenchmarkLoad reads and compiles the bundle: the scorer's start time without the process and the server.
-func BenchmarkLoad(b *testing.B) {
-	data := largeBundle()
-	b.ReportMetric(float64(len(data)), "bundle-bytes")
-	b.ReportAllocs()
-	for b.Loop() {
-		archive, err := bundle.Read("model.zip", data, bundle.DefaultLimits())
-		if err == nil {
-			_, err = engine.Compile(archive)
-		}
-		if err != nil {
+// load reads and compiles a bundle.
+func load(data []byte) error {
+	archive, err := bundle.Read("model.zip", data, bundle.DefaultLimits())
+	if err == nil {
+		_, err = engine.Compile(archive)
+	}
+	return err
+}
+
+// stored returns the bundle without compression.
+func stored(b *testing.B) []byte {
+	reader, err := zip.NewReader(bytes.NewReader(largeBundle()), int64(len(largeBundle())))
+	if err != nil {
+		b.Fatal(err)
+	}
+	var out bytes.Buffer
+	writer := zip.NewWriter(&out)
+	for _, f := range reader.File {
+		if err := store(writer, f); err != nil {
 			b.Fatal(err)
 		}
 	}
+	if err := writer.Close(); err != nil {
+		b.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func store(writer *zip.Writer, f *zip.File) error {
+	in, err := f.Open()
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := writer.CreateHeader(&zip.FileHeader{Name: f.Name, Method: zip.Store})
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return err
 }
 
 // entry is a compressed file of the bundle.

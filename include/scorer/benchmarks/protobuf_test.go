@@ -1,11 +1,8 @@
 package benchmarks
 
 import (
-	"archive/zip"
-	"bytes"
 	"encoding/binary"
 	"errors"
-	"io"
 	"math"
 	"strconv"
 	"testing"
@@ -45,41 +42,14 @@ func BenchmarkReadTrees(b *testing.B) {
 
 // ownReader returns a function that reads the trees with the scorer's reader, from a zip without compression.
 func ownReader(b *testing.B) func() error {
-	reader, err := zip.NewReader(bytes.NewReader(largeBundle()), int64(len(largeBundle())))
-	if err != nil {
-		b.Fatal(err)
-	}
-	var stored bytes.Buffer
-	writer := zip.NewWriter(&stored)
-	for _, f := range reader.File {
-		if err := store(writer, f); err != nil {
-			b.Fatal(err)
-		}
-	}
-	if err := writer.Close(); err != nil {
-		b.Fatal(err)
-	}
+	data := stored(b)
 	return func() error {
-		archive, err := bundle.Read("model.zip", stored.Bytes(), bundle.DefaultLimits())
+		archive, err := bundle.Read("model.zip", data, bundle.DefaultLimits())
 		if err != nil {
 			return err
 		}
 		return readTrees(archive, func(*bundle.Tree) {})
 	}
-}
-
-func store(writer *zip.Writer, f *zip.File) error {
-	in, err := f.Open()
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := writer.CreateHeader(&zip.FileHeader{Name: f.Name, Method: zip.Store})
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return err
 }
 
 // readTrees reads the trees of an archive's last stage.
