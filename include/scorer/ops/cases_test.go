@@ -125,6 +125,7 @@ var unitCases = []unitCase{
 		scalarRows(1.0, vec{0, 1}, 3.0, "error: category 3")},
 	{"imputer", scalar("imputer", attrs{"surrogate_value": 7.0, "strategy": "mean"}),
 		scalarRows(1.0, 1.0, nil, 7.0, nan, 7.0, "2.5", 2.5, true, 1.0, "x", "error: found the string \"x\"")},
+	{"imputer of NaN for null", scalar("imputer", attrs{"surrogate_value": nan, "strategy": "mean"}), scalarRows(1.0, 1.0, nil, nan, nan, nan)},
 	{"imputer of -1", scalar("imputer", attrs{"surrogate_value": 7.0, "strategy": "median", "missing_value": -1.0}),
 		scalarRows(-1.0, 7.0, nil, 7.0, nan, nan, 3.0, 3.0)},
 	{"vector_assembler", []bt.Stage{stage("vector_assembler", ports{"input0", "a", "input1", "v", "input2", "b"}, ports{"output", "y"},

@@ -7,7 +7,7 @@ import (
 )
 
 // imputer replaces null and the missing value, by default NaN, with the surrogate. If the missing value is not NaN, NaN is
-// unchanged as in Spark; MLeap replaces it too.
+// unchanged as in Spark; MLeap replaces it too. A surrogate of NaN, in JSON null, makes NaN of null.
 func init() { engine.Register("imputer", newImputer) }
 
 type imputer struct {
@@ -19,7 +19,7 @@ type imputer struct {
 func newImputer(s *engine.Stage) engine.Step {
 	t := imputer{
 		in: s.Number("input", true), out: s.NewNumber("output"),
-		surrogate: s.Float("surrogate_value"), missing: math.NaN(),
+		surrogate: s.FloatOrNull("surrogate_value"), missing: math.NaN(),
 	}
 	if s.Has("missing_value") {
 		t.missing = s.FloatOrNull("missing_value")

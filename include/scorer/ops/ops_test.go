@@ -261,7 +261,6 @@ func TestRejectsNullAttributes(t *testing.T) {
 	for name, stages := range map[string][]bt.Stage{
 		"intercept":            model("linear_regression", ports{"prediction", "y"}, attrs{"coefficients": tensor(1), "intercept": inf}),
 		"coefficients":         model("linear_regression", ports{"prediction", "y"}, attrs{"coefficients": tensor(inf), "intercept": 0.0}),
-		"surrogate_value":      scalar("imputer", attrs{"surrogate_value": nan, "strategy": "mean"}),
 		"max":                  scalar("min_max_scaler", attrs{"min": tensor(1), "max": tensor(inf)}),
 		"thresholds":           model("logistic_regression", classPorts, attrs{"num_classes": bt.Long(2), "coefficients": tensor(1), "intercept": 0.0, "thresholds": vec{1, inf}}),
 		"principal_components": scalar("pca", attrs{"principal_components": matrix(1, nan)}),
