@@ -23,7 +23,7 @@ func serveChild(bundle string, body []byte) error {
 	if err != nil {
 		return err
 	}
-	scorer := server.New(server.DefaultLimits(), log)
+	scorer := server.New(server.Settings{Limits: server.DefaultLimits()}, log)
 	scorer.Publish(model)
 	var addresses children
 	if addresses.Scorer, err = listen(server.NewHTTPServer(scorer, log)); err != nil {

@@ -38,7 +38,7 @@ func serve(args []string, stderr io.Writer) error {
 	}
 	config.Started = started
 	server.RelaxGC()
-	config.Log = slog.New(slog.NewJSONHandler(stderr, nil))
+	config.Log = slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: config.LogLevel}))
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	if api := os.Getenv("AWS_LAMBDA_RUNTIME_API"); api != "" {
@@ -58,16 +58,18 @@ func serveConfig(args []string, getenv func(string) string) (server.Config, erro
 	}
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	flags.StringVar(&c.Address, "addr", c.Address, "")
-	c.Limits = server.DefaultLimits()
+	c.Settings.Limits = server.DefaultLimits()
 	setSize := func(to *int64) func(string) error {
 		return func(text string) (err error) {
 			*to, err = server.ParseSize(text)
 			return err
 		}
 	}
-	flags.Func("max-body", "", setSize(&c.Limits.Body))
-	flags.Func("max-memory", "", setSize(&c.Limits.Memory))
-	flags.IntVar(&c.Limits.Connections, "max-connections", c.Limits.Connections, "")
+	flags.Func("max-body", "", setSize(&c.Settings.Body))
+	flags.Func("max-memory", "", setSize(&c.Settings.Memory))
+	flags.IntVar(&c.Settings.Connections, "max-connections", c.Settings.Connections, "")
+	flags.BoolVar(&c.Settings.AccessLog, "access-log", false, "")
+	flags.TextVar(&c.LogLevel, "log-level", slog.LevelInfo, "")
 	flags.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", 10*time.Second, "")
 	if err := setFromEnvironment(flags, getenv); err != nil {
 		return c, err
@@ -76,7 +78,7 @@ func serveConfig(args []string, getenv func(string) string) (server.Config, erro
 	if err != nil {
 		return c, err
 	}
-	if c.Limits.Body <= 0 || c.ShutdownTimeout <= 0 || c.Limits.Connections < 0 {
+	if c.Settings.Body <= 0 || c.ShutdownTimeout <= 0 || c.Settings.Connections < 0 {
 		return c, &usageError{"--max-body and --shutdown-timeout must be greater than 0, --max-connections at least 0\n" + usage}
 	}
 	c.Bundle = rest[0]
@@ -99,7 +101,7 @@ func setFromEnvironment(flags *flag.FlagSet, getenv func(string) string) error {
 
 // serveLambda loads the model and answers invocations. It reports a model that does not load to Lambda.
 func serveLambda(ctx context.Context, api string, c server.Config) error {
-	s := server.New(c.Limits, c.Log)
+	s := server.New(c.Settings, c.Log)
 	runtime := lambda.New(api, s, c.Log)
 	model, err := server.Load(c.Bundle)
 	if err != nil {

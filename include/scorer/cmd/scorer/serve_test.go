@@ -18,7 +18,7 @@ import (
 )
 
 func TestServeArguments(t *testing.T) {
-	plain := server.Config{Bundle: "m.zip", Address: "127.0.0.1:8080", Limits: server.DefaultLimits(), ShutdownTimeout: 10 * time.Second}
+	plain := server.Config{Bundle: "m.zip", Address: "127.0.0.1:8080", Settings: server.Settings{Limits: server.DefaultLimits()}, ShutdownTimeout: 10 * time.Second}
 	with := func(change func(*server.Config)) server.Config {
 		c := plain
 		change(&c)
@@ -35,7 +35,7 @@ func TestServeArguments(t *testing.T) {
 		{[]string{"--addr", "[::1]:7", "m.zip"}, "9000", with(func(c *server.Config) { c.Address = "[::1]:7" })},
 		{[]string{"serve"}, "", with(func(c *server.Config) { c.Bundle = "serve" })},
 		{[]string{"m.zip", "--max-body=5", "--shutdown-timeout", "1m", "serve"}, "", with(func(c *server.Config) {
-			c.Limits.Body, c.ShutdownTimeout = 5, time.Minute
+			c.Settings.Body, c.ShutdownTimeout = 5, time.Minute
 		})},
 	} {
 		got, err := serveConfig(c.args, func(name string) string {
@@ -112,7 +112,7 @@ func TestServeOnLambda(t *testing.T) {
 	api, posted := lambdaAPI(t, `{"row":{"colour":"red","x0":1}}`)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	config := server.Config{Bundle: "../../testdata/buy", Limits: server.DefaultLimits(), Log: slog.New(slog.DiscardHandler)}
+	config := server.Config{Bundle: "../../testdata/buy", Settings: server.Settings{Limits: server.DefaultLimits()}, Log: slog.New(slog.DiscardHandler)}
 	go func() { ended <- serveLambda(ctx, api, config) }()
 	got := <-posted
 	if got[0] != "/2018-06-01/runtime/invocation/one/response" || !strings.Contains(got[1], `"segment":"defer"`) {
@@ -126,7 +126,7 @@ func TestServeOnLambda(t *testing.T) {
 
 func TestServeOnLambdaReportsLoadErrors(t *testing.T) {
 	api, posted := lambdaAPI(t, "")
-	config := server.Config{Bundle: "none.zip", Limits: server.Limits{Body: 1}, Log: slog.New(slog.DiscardHandler)}
+	config := server.Config{Bundle: "none.zip", Settings: server.Settings{Limits: server.Limits{Body: 1}}, Log: slog.New(slog.DiscardHandler)}
 	if err := serveLambda(context.Background(), api, config); err == nil {
 		t.Error("expected an error for a missing model")
 	}

@@ -136,13 +136,10 @@ func (e *event) response(r *recorder) ([]byte, *failure) {
 		return r.body.Bytes(), nil
 	}
 	kind := strings.ReplaceAll(http.StatusText(r.status), " ", "")
-	var problem struct {
-		Detail string `json:"detail"`
+	if r.summary == "" {
+		r.summary = http.StatusText(r.status)
 	}
-	if err := json.Unmarshal(r.body.Bytes(), &problem); err != nil || problem.Detail == "" {
-		problem.Detail = http.StatusText(r.status)
-	}
-	return nil, &failure{"Function." + kind, problem.Detail}
+	return nil, &failure{"Function." + kind, r.summary}
 }
 
 func (e *event) httpResponse(r *recorder) httpResponse {
@@ -167,7 +164,12 @@ type recorder struct {
 	status int
 	body   bytes.Buffer
 	wrote  bool
+
+	summary string // of an error, without content of the request, because Lambda may log it
 }
+
+// SummarizeError implements server.ErrorSummarizer.
+func (r *recorder) SummarizeError(summary string) { r.summary = summary }
 
 func (r *recorder) Header() http.Header { return r.header }
 

@@ -106,7 +106,7 @@ func (r *Runtime) handleNext(ctx context.Context) error {
 	response, failed := r.respond(ctx, call)
 	path := "invocation/" + call.id
 	if failed != nil {
-		r.log.Warn("invocation failed", "request_id", call.id, "error_type", failed.kind, "error", failed.message)
+		r.log.Warn("invocation failed", "request_id", call.id, "error_type", failed.kind) // the message may contain content
 		return r.post(ctx, path+"/error", *failed)
 	}
 	return r.send(ctx, path+"/response", "", response)
@@ -201,13 +201,13 @@ func (r *Runtime) send(ctx context.Context, path, errorType string, body []byte)
 		return fmt.Errorf("sending a response to Lambda: %w", err)
 	}
 	defer response.Body.Close()
-	detail, _ := io.ReadAll(io.LimitReader(response.Body, 4096)) // for the log
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 4096)) // so that the connection can be reused
 	switch {
 	case response.StatusCode == http.StatusAccepted:
 		return nil
 	case response.StatusCode >= http.StatusInternalServerError:
-		return fmt.Errorf("sending a response to Lambda at %s: status %d: %s", path, response.StatusCode, detail)
+		return fmt.Errorf("sending a response to Lambda at %s: status %d", path, response.StatusCode)
 	}
-	r.log.Error("Lambda rejected a response", "path", path, "status", response.StatusCode, "detail", string(detail))
+	r.log.Error("Lambda rejected a response", "path", path, "status", response.StatusCode)
 	return nil
 }

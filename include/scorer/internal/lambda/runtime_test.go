@@ -51,6 +51,7 @@ func writeProblem(w http.ResponseWriter, status int, detail string) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
 	fmt.Fprintf(w, `{"status":%d,"detail":%q}`, status, detail)
+	w.(interface{ SummarizeError(string) }).SummarizeError(detail)
 }
 
 func discardLog() *slog.Logger { return slog.New(slog.DiscardHandler) }

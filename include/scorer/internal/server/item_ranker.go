@@ -103,7 +103,7 @@ func (r *itemRanker) rank(d *sessionDecoder, state *features.State, row *engine.
 		p, err := r.sessionScorer.probability(state, row)
 		if err != nil {
 			d.member = ""
-			return nil, d.reject("items: " + err.Error())
+			return nil, d.reject("items: %v", err)
 		}
 		ranking = append(ranking, rankedItem{item, p, state.ItemName(item)})
 	}

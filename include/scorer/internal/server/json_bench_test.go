@@ -91,7 +91,7 @@ func BenchmarkDecodeRows(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Run("jsonscan", func(b *testing.B) {
-		s := New(DefaultLimits(), nil)
+		s := New(Settings{Limits: DefaultLimits()}, nil)
 		req, row := &request{body: body}, m.standard.rows.Get().(*engine.Row)
 		b.SetBytes(int64(len(body)))
 		b.ReportAllocs()

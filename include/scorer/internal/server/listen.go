@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	stdlog "log"
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -14,9 +16,10 @@ import (
 type Config struct {
 	Bundle          string
 	Address         string // host:port
-	Limits          Limits
+	Settings        Settings
 	ShutdownTimeout time.Duration // for requests in progress at shutdown
 	Started         time.Time     // when the process started
+	LogLevel        slog.Level
 	Log             *slog.Logger
 }
 
@@ -27,8 +30,8 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w; choose another address with --addr", c.Address, rootCause(err))
 	}
-	s := New(c.Limits, c.Log)
-	listener = limitConnections(listener, c.Limits.Connections, &s.metrics)
+	s := New(c.Settings, c.Log)
+	listener = limitConnections(listener, c.Settings.Connections, &s.metrics)
 	web := NewHTTPServer(s, c.Log)
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(listener) }()
@@ -74,8 +77,23 @@ func NewHTTPServer(handler http.Handler, log *slog.Logger) *http.Server {
 		WriteTimeout:      60 * time.Second,
 		IdleTimeout:       2 * time.Minute, // longer than that of load balancers, so that they close first
 		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ErrorLog:          stdlog.New(serverErrors{log}, "", 0),
 	}
+}
+
+// serverErrors logs the errors that net/http reports, except for their details, which contain the client's address and may
+// contain content of the request. Errors of the listening socket are logged completely.
+type serverErrors struct{ log *slog.Logger }
+
+// Write logs one error.
+func (e serverErrors) Write(text []byte) (int, error) {
+	message := strings.TrimSpace(string(text))
+	if !strings.HasPrefix(message, "http: Accept error: ") {
+		words := strings.Fields(message)
+		message = strings.Join(words[:min(3, len(words))], " ")
+	}
+	e.log.Warn("HTTP server error", "error", message)
+	return len(text), nil
 }
 
 // rootCause returns the innermost error, such as "address already in use".

@@ -52,7 +52,7 @@ func run(t *testing.T, shutdown time.Duration) *running {
 	r := &running{log: &lockedBuffer{}, stop: cancel, ended: make(chan error, 1)}
 	go func() {
 		r.ended <- Run(ctx, Config{
-			Bundle: buyBundle(t), Address: "127.0.0.1:0", Limits: DefaultLimits(), ShutdownTimeout: shutdown,
+			Bundle: buyBundle(t), Address: "127.0.0.1:0", Settings: Settings{Limits: DefaultLimits()}, ShutdownTimeout: shutdown,
 			Started: time.Now(), Log: slog.New(slog.NewJSONHandler(r.log, nil)),
 		})
 	}()
@@ -180,7 +180,7 @@ func TestRunReportsStartErrors(t *testing.T) {
 		{"manifest", badManifest, "127.0.0.1:0", manifestEntry + ": manifest_version is 9"},
 	} {
 		err := Run(context.Background(), Config{
-			Bundle: c.bundle, Address: c.address, Limits: Limits{Body: 1}, Log: slog.New(slog.DiscardHandler),
+			Bundle: c.bundle, Address: c.address, Settings: Settings{Limits: Limits{Body: 1}}, Log: slog.New(slog.DiscardHandler),
 		})
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", c.name, err)
@@ -189,7 +189,7 @@ func TestRunReportsStartErrors(t *testing.T) {
 }
 
 func TestHTTPServerSetsAllTimeouts(t *testing.T) {
-	web := NewHTTPServer(New(DefaultLimits(), slog.New(slog.DiscardHandler)), slog.New(slog.DiscardHandler))
+	web := NewHTTPServer(New(Settings{Limits: DefaultLimits()}, slog.New(slog.DiscardHandler)), slog.New(slog.DiscardHandler))
 	if web.ReadHeaderTimeout == 0 || web.ReadTimeout == 0 || web.WriteTimeout == 0 || web.IdleTimeout == 0 || web.MaxHeaderBytes == 0 {
 		t.Errorf("a limit is missing: %+v", web)
 	}

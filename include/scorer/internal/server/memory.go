@@ -19,7 +19,7 @@ const (
 // for requests. It takes a few milliseconds.
 func (s *Server) TuneMemory() {
 	base := tuneGC()
-	limit := s.limits.Memory
+	limit := s.settings.Memory
 	if limit == 0 {
 		return
 	}

@@ -30,7 +30,7 @@ func (req *request) readPredictQuery() (predictQuery, error) {
 		case "rows", "row":
 			return req.locate(&q.payload, "rows", "row", string(key) == "row")
 		}
-		return newProblem(http.StatusBadRequest, `unknown member %.80q, expected rows, row or columns`, key)
+		return newProblem(http.StatusBadRequest, `unknown member %.80q, expected rows, row or columns`, content(key))
 	})
 	if err == nil && q.start < 0 {
 		err = newProblem(http.StatusBadRequest, `"rows" is missing: send {"rows":[{...}]} or {"row":{...}}`)

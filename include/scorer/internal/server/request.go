@@ -57,7 +57,7 @@ func (req *request) release() {
 // readBody reads the body, at most limit bytes.
 func (req *request) readBody(limit int64) error {
 	if coding := req.http.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
-		return newProblem(http.StatusUnsupportedMediaType, "content coding %q is not supported; send the body uncompressed", coding)
+		return newProblem(http.StatusUnsupportedMediaType, "content coding %q is not supported; send the body uncompressed", content(coding))
 	}
 	if req.http.ContentLength > limit {
 		return bodyTooLarge(limit)
@@ -141,6 +141,6 @@ func (req *request) matchContentType(supported []string) (string, error) {
 			}
 		}
 	}
-	return "", newProblem(http.StatusUnsupportedMediaType, "content type %.100q is not supported, expected %s", value,
+	return "", newProblem(http.StatusUnsupportedMediaType, "content type %.100q is not supported, expected %s", content(value),
 		strings.Join(supported, " or "))
 }

@@ -39,7 +39,7 @@ func (req *request) readRow(plan *compiledPlan, row *engine.Row) (*Problem, erro
 			continue
 		}
 		if req.seen[i] == req.row {
-			return newProblem(http.StatusUnprocessableEntity, "column %q is duplicated", key).withColumn(string(key)), nil
+			return newProblem(http.StatusUnprocessableEntity, "column %q is duplicated", content(key)).withColumn(string(key)), nil
 		}
 		req.seen[i] = req.row
 		count, guess = count+1, i+1
@@ -69,7 +69,7 @@ func (plan *compiledPlan) inputIndex(key []byte, guess int) (int, *Problem) {
 	}
 	i, ok := plan.index[string(key)]
 	if !ok {
-		return 0, newProblem(http.StatusUnprocessableEntity, "unknown input column %.80q", key).withColumn(string(key))
+		return 0, newProblem(http.StatusUnprocessableEntity, "unknown input column %.80q", content(key)).withColumn(string(key))
 	}
 	return i, nil
 }
@@ -113,7 +113,7 @@ func (req *request) readValue(row *engine.Row, i int, c *engine.Column) (*Proble
 	if err != nil {
 		return nil, err
 	}
-	return newProblem(http.StatusUnprocessableEntity, "column %q must be %s, found %.40s", c.Name, expectedValue(*c), raw).
+	return newProblem(http.StatusUnprocessableEntity, "column %q must be %s, found %.40s", c.Name, expectedValue(*c), content(raw)).
 		withColumn(c.Name), nil
 }
 
@@ -132,7 +132,7 @@ func (req *request) readNumber(row *engine.Row, i int, c *engine.Column) (*Probl
 	}
 	value, err := jsonscan.ParseFloat(raw)
 	if err != nil {
-		return newProblem(http.StatusUnprocessableEntity, "column %q: %.40s is out of range for a double", c.Name, raw).
+		return newProblem(http.StatusUnprocessableEntity, "column %q: %.40s is out of range for a double", c.Name, content(raw)).
 			withColumn(c.Name), nil
 	}
 	return valueProblem(c, row.SetDouble(i, value)), nil

@@ -113,7 +113,7 @@ func setCSVValue(row *engine.Row, i int, c *engine.Column, fields []string) *Pro
 func parseCSVNumber(c *engine.Column, field string) (float64, *Problem) {
 	value, err := strconv.ParseFloat(strings.TrimSpace(field), 64)
 	if err != nil || strings.Trim(field, " \t0123456789+-.eE") != "" { // nor hexadecimal, NaN or Inf
-		p := newProblem(http.StatusUnprocessableEntity, "column %q must be a number, found %.40q", c.Name, field)
+		p := newProblem(http.StatusUnprocessableEntity, "column %q must be a number, found %.40q", c.Name, content(field))
 		return 0, p.withColumn(c.Name)
 	}
 	return value, nil

@@ -14,7 +14,7 @@ import (
 
 // Score returns the response to the body of a POST /v1/score, without a server.
 func Score(m *Model, body []byte) ([]byte, error) {
-	s := New(Limits{Body: math.MaxInt64}, slog.New(slog.DiscardHandler))
+	s := New(Settings{Limits: Limits{Body: math.MaxInt64}}, slog.New(slog.DiscardHandler))
 	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "/v1/score", nil)
 	if err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func (m *Model) scoreSession(d *sessionDecoder) error {
 	p, err := m.sessions.probability(d.state, d.row)
 	if err != nil {
 		d.member = ""
-		return d.reject(err.Error())
+		return d.reject("%v", err)
 	}
 	req.out = fmt.Appendf(req.out, `"events_seen":%d`, len(session.Events))
 	req.out = m.appendBuy(req.out, p)

@@ -21,7 +21,7 @@ func (req *request) readScoreQuery() (scoreQuery, error) {
 		case "sessions", "session":
 			return req.locate(&q.payload, "sessions", "session", string(key) == "session")
 		}
-		return newProblem(http.StatusBadRequest, `unknown member %.80q, expected sessions, session, features or items`, key)
+		return newProblem(http.StatusBadRequest, `unknown member %.80q, expected sessions, session, features or items`, content(key))
 	})
 	if err == nil && q.start < 0 {
 		err = newProblem(http.StatusBadRequest,

@@ -9,8 +9,10 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -33,7 +35,7 @@ const mleapPath = "/models/{name}/transform"
 
 // Server is an http.Handler. Create it with New and give it a model with Publish.
 type Server struct {
-	limits    Limits
+	settings  Settings
 	budget    *budget
 	maxRows   int
 	log       *slog.Logger
@@ -44,8 +46,15 @@ type Server struct {
 	draining  atomic.Bool
 }
 
+// Settings configures a Server.
+type Settings struct {
+	Limits
+	AccessLog bool // whether to log each request
+}
+
 // route is one path of the API.
 type route struct {
+	path         string
 	method       string
 	contentTypes []string // of the body; nil if the route has no body
 	handle       func(s *Server, m *Model, req *request) error
@@ -61,9 +70,9 @@ var (
 )
 
 // New returns a server without a model.
-func New(limits Limits, log *slog.Logger) *Server {
-	s := &Server{limits: limits, maxRows: maxRows, log: log, routes: map[string]*route{}}
-	s.budget = newBudget(requestMemory(limits.Memory, expectedBase))
+func New(settings Settings, log *slog.Logger) *Server {
+	s := &Server{settings: settings, maxRows: maxRows, log: log, routes: map[string]*route{}}
+	s.budget = newBudget(requestMemory(settings.Memory, expectedBase))
 	s.metrics.started = time.Now()
 	s.add("/v1/score", &route{method: http.MethodPost, contentTypes: jsonType, handle: (*Server).score})
 	s.add("/v1/predict", &route{method: http.MethodPost, contentTypes: jsonType, handle: (*Server).predict})
@@ -82,7 +91,7 @@ func New(limits Limits, log *slog.Logger) *Server {
 }
 
 func (s *Server) add(path string, r *route) {
-	r.metrics = s.metrics.route(path)
+	r.path, r.metrics = path, s.metrics.route(path)
 	s.routes[path] = r
 }
 
@@ -103,10 +112,19 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	req := newRequest(r)
 	req.usage.budget = s.budget
-	status := s.respond(w, at, req)
+	header := w.Header()
+	echoIDs(header, r)
+	if s.settings.AccessLog {
+		ensureRequestID(header)
+	}
+	status, failure := s.respond(w, at, req)
+	took := time.Since(s.metrics.started) - start
+	if s.settings.AccessLog {
+		s.logAccess(header, at, req, status, failure, took)
+	}
 	req.release()
 	s.metrics.inFlight.Add(-1)
-	counters.observe(status, time.Since(s.metrics.started)-start)
+	counters.observe(status, took)
 }
 
 // match returns the route of a path, or nil.
@@ -122,8 +140,8 @@ func (s *Server) match(path string) *route {
 	return nil
 }
 
-// respond runs the route's handler, writes the response and returns its status.
-func (s *Server) respond(w http.ResponseWriter, at *route, req *request) int {
+// respond runs the route's handler and writes the response. It returns the status and, for an error, its summary.
+func (s *Server) respond(w http.ResponseWriter, at *route, req *request) (status int, failure string) {
 	err := s.run(at, req)
 	if err == nil {
 		header := w.Header()
@@ -132,7 +150,7 @@ func (s *Server) respond(w http.ResponseWriter, at *route, req *request) int {
 			header["Content-Length"] = []string{strconv.Itoa(size)}
 		}
 		req.writeResponse(w)
-		return http.StatusOK
+		return http.StatusOK, ""
 	}
 	var p *Problem
 	if !errors.As(err, &p) {
@@ -141,8 +159,9 @@ func (s *Server) respond(w http.ResponseWriter, at *route, req *request) int {
 	if at != nil && p.Status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", at.allow())
 	}
+	ensureRequestID(w.Header())
 	p.write(w)
-	return p.Status
+	return p.Status, p.summary
 }
 
 // run reads the body and calls the handler. It turns a panic into an error.
@@ -150,7 +169,7 @@ func (s *Server) run(at *route, req *request) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			s.metrics.panics.Add(1)
-			s.log.Error("panic", "path", req.http.URL.Path, "cause", cause, "stack", string(debug.Stack()))
+			s.log.Error("panic", "route", at.name(), "cause", panicCause(cause), "stack", string(debug.Stack()))
 			err = newProblem(http.StatusInternalServerError, "internal error; see the scorer's log")
 		}
 	}()
@@ -162,7 +181,7 @@ func (s *Server) run(at *route, req *request) (err error) {
 		if _, err := req.matchContentType(at.contentTypes); err != nil {
 			return err
 		}
-		if err := req.readBody(s.limits.Body); err != nil {
+		if err := req.readBody(s.settings.Body); err != nil {
 			return err
 		}
 		if req.usage.isLarge() {
@@ -178,16 +197,35 @@ func (s *Server) run(at *route, req *request) (err error) {
 // checkRequest checks path, method and readiness, and returns the model.
 func (s *Server) checkRequest(at *route, r *http.Request) (*Model, error) {
 	if at == nil {
-		return nil, newProblem(http.StatusNotFound, "unknown path %.200s; see /openapi.json", r.URL.Path)
+		return nil, newProblem(http.StatusNotFound, "unknown path %.200s; see /openapi.json", content(r.URL.Path))
 	}
 	if r.Method != at.method && !(r.Method == http.MethodHead && at.method == http.MethodGet) {
-		return nil, newProblem(http.StatusMethodNotAllowed, "method %.20s not allowed; use %s", r.Method, at.allow())
+		return nil, newProblem(http.StatusMethodNotAllowed, "method %.20s not allowed; use %s", content(r.Method), at.allow())
 	}
 	m := s.model.Load()
 	if m == nil && !at.withoutModel {
 		return nil, newProblem(http.StatusServiceUnavailable, "the model is still loading")
 	}
 	return m, nil
+}
+
+// panicCause describes the value of a panic without content of the request, which an arbitrary error could contain.
+func panicCause(cause any) string {
+	switch cause := cause.(type) {
+	case runtime.Error:
+		return cause.Error()
+	case string:
+		return cause
+	}
+	return fmt.Sprintf("%T", cause)
+}
+
+// name returns the route's path for logs, without anything from the request's own path.
+func (r *route) name() string {
+	if r == nil {
+		return "other"
+	}
+	return r.path
 }
 
 // allow returns the value of the Allow header.

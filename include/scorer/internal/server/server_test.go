@@ -25,7 +25,7 @@ func servingBundle(t testing.TB, path string) (*Server, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(DefaultLimits(), slog.New(slog.DiscardHandler))
+	s := New(Settings{Limits: DefaultLimits()}, slog.New(slog.DiscardHandler))
 	s.Publish(m)
 	web := httptest.NewServer(s)
 	t.Cleanup(web.Close)
@@ -236,7 +236,7 @@ func TestPredictRejectsInvalidRequests(t *testing.T) {
 
 func TestRequestLimits(t *testing.T) {
 	s, url := serving(t)
-	s.maxRows, s.limits.Body = 3, 400
+	s.maxRows, s.settings.Body = 3, 400
 	row := `{"colour":"red","x0":1}`
 	if r := post(t, url+"/v1/predict", `{"rows":[`+strings.Repeat(row+",", 2)+row+`]}`); r.status != 200 {
 		t.Errorf("three rows: %+v", r)
@@ -312,7 +312,7 @@ func TestHTTPProtocol(t *testing.T) {
 }
 
 func TestReadinessStates(t *testing.T) {
-	s := New(DefaultLimits(), slog.New(slog.DiscardHandler))
+	s := New(Settings{Limits: DefaultLimits()}, slog.New(slog.DiscardHandler))
 	web := httptest.NewServer(s)
 	defer web.Close()
 	for _, path := range []string{"/readyz", "/ping", "/v1/model", "/openapi.json"} {

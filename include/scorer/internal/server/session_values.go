@@ -31,8 +31,8 @@ func (d *sessionDecoder) pointer() string {
 }
 
 // reject returns a problem at the decoder's position.
-func (d *sessionDecoder) reject(detail string) error {
-	return newProblem(http.StatusUnprocessableEntity, "%s", detail).withPointer(d.pointer())
+func (d *sessionDecoder) reject(format string, args ...any) error {
+	return newProblem(http.StatusUnprocessableEntity, format, args...).withPointer(d.pointer())
 }
 
 // typeError rejects the next value.
@@ -41,12 +41,12 @@ func (d *sessionDecoder) typeError(expected string) error {
 	if err != nil {
 		return malformedJSON(err)
 	}
-	return d.reject(fmt.Sprintf("must be %s, found %.40s", expected, raw))
+	return d.reject("must be %s, found %.40s", expected, content(raw))
 }
 
 func (d *sessionDecoder) unknownMember(key []byte, names []string) error {
 	d.member = ""
-	return d.reject(fmt.Sprintf("unknown member %.80q, expected %s", key, strings.Join(names, ", ")))
+	return d.reject("unknown member %.80q, expected %s", content(key), strings.Join(names, ", "))
 }
 
 // readID reads the session's id, a string or a number, verbatim.
@@ -150,7 +150,7 @@ func (d *sessionDecoder) readNumber(to *float64) (ok bool, err error) {
 		return false, err
 	}
 	if *to, err = jsonscan.ParseFloat(raw); err != nil {
-		return false, d.reject(fmt.Sprintf("%.40s is out of range for a double", raw))
+		return false, d.reject("%.40s is out of range for a double", content(raw))
 	}
 	return true, nil
 }
@@ -163,7 +163,7 @@ func (d *sessionDecoder) readInt32(to *int32) (ok bool, err error) {
 	}
 	n, ok := parseWhole(raw)
 	if !ok || n != int64(int32(n)) {
-		return false, d.reject(fmt.Sprintf("must be a whole number of 32 bits, found %.40s", raw))
+		return false, d.reject("must be a whole number of 32 bits, found %.40s", content(raw))
 	}
 	*to = int32(n)
 	return true, nil

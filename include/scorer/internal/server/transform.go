@@ -89,7 +89,7 @@ func (s *Server) transformPacked(m *Model, req *request) error {
 		return newProblem(http.StatusBadRequest, "malformed transform request: %v", err)
 	}
 	if request.Format != jsonFormat {
-		return newProblem(http.StatusUnprocessableEntity, "format %.80q is not supported, expected %s", request.Format, jsonFormat)
+		return newProblem(http.StatusUnprocessableEntity, "format %.80q is not supported, expected %s", content(request.Format), jsonFormat)
 	}
 	extra := int64(len(request.Frame))
 	out, err := s.transformFrame(m, req, nil, request.Frame, extra)
@@ -138,7 +138,7 @@ func selectColumns(text []byte, names []string, strict bool) ([]byte, error) {
 		case i >= 0:
 			selected = append(selected, i)
 		case strict:
-			p := newProblem(http.StatusUnprocessableEntity, "the frame has no column %.80q to select", name)
+			p := newProblem(http.StatusUnprocessableEntity, "the frame has no column %.80q to select", content(name))
 			return nil, p.withColumn(name)
 		}
 	}
