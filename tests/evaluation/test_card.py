@@ -12,8 +12,9 @@ import pytest
 from leapline.evaluation import card, plots
 from leapline.evaluation.card_sections import CardSections
 from leapline.evaluation.metrics import curves, measure
+from leapline.evaluation.rules import Rule
 from leapline.evaluation.slices import Slice
-from leapline.evaluation.verdict import Evidence, Limits, decide
+from leapline.evaluation.verdict import Evidence, Limits, conclude, decide
 
 SUBJECT = card.Subject(
     data_day="2026-03-06",
@@ -95,6 +96,23 @@ def test_table_has_every_rule_of_the_verdict() -> None:
     assert (
         "| positives | 100 | at least 30 | yes | buying sessions in the holdout: 100 (required at least 30) |" in text
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "shown"),
+    [
+        (-0.0101, "above -0.01", "-0.0101"),
+        (0.2, "at least 0.2, 2 times the prevalence", "0.2"),
+        (1200.0, "at least 1,000", "1,200"),
+        (None, "at least a finite number", "-"),
+        (0.5, "below a finite number", "0.5"),
+        (3e-10, "at most 1e-09", "3e-10"),
+    ],
+)
+def test_rule_value_can_be_compared_with_requirement(value: float | None, limit: str, shown: str) -> None:
+    rule = Rule("name", value, limit, False, "why")
+    text = card.render(SUBJECT, measure(LABELS, SCORES), conclude([rule]))
+    assert f"| name | {shown} | {limit} |" in text
 
 
 @pytest.mark.parametrize(("labels", "reason"), [(np.zeros(3), "has no positives"), (np.zeros(0), "is empty")])

@@ -1,6 +1,7 @@
 """The model card: everything a reader needs to know about a model, on one page."""
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,9 +11,10 @@ from leapline.evaluation.card_sections import CardSections
 from leapline.evaluation.card_sections import blocks as section_blocks
 from leapline.evaluation.document import Block, Heading, Picture, Table, Text, code, plain, to_markdown, to_page
 from leapline.evaluation.metrics import Metrics
+from leapline.evaluation.rules import Rule
 from leapline.evaluation.slices import Slice
 from leapline.evaluation.verdict import Verdict
-from leapline.formatting import MISSING, change, interval, number, percent, score
+from leapline.formatting import MISSING, change, interval, number, number_beside, percent, score
 
 _CAPTIONS = {
     "roc": "ROC curve",
@@ -201,7 +203,7 @@ def _verdict(verdict: Verdict) -> Table:
     rows = [
         (
             plain(rule.name),
-            MISSING if rule.value is None else number(rule.value),
+            _rule_value(rule),
             rule.limit,
             "yes" if rule.passed else "**no**",
             plain(rule.why),
@@ -209,6 +211,14 @@ def _verdict(verdict: Verdict) -> Table:
         for rule in verdict.rules
     ]
     return Table(("rule", "value", "required", "passed", "explanation"), rows)
+
+
+def _rule_value(rule: Rule) -> str:
+    """Return the value with enough digits to compare it with the number in the requirement."""
+    if rule.value is None:
+        return MISSING
+    limit = re.search(r"-?\d[\d,.]*(e-?\d+)?", rule.limit)
+    return number_beside(rule.value, float(limit[0].rstrip(",.").replace(",", ""))) if limit else number(rule.value)
 
 
 def _features(subject: Subject) -> Table:

@@ -70,11 +70,11 @@ def draw(
 def draw_history(days: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
     """Draw ROC AUC by data day with its intervals, refused days in another colour.
 
-    Returns:
-        File name -> content; empty if no day has a ROC AUC.
-
     Args:
         days: `data_day` (ISO), `roc_auc`, `roc_auc_low`, `roc_auc_high` (or None), `result`.
+
+    Returns:
+        File name -> content; empty if no day has a ROC AUC.
     """
     import matplotlib
 
