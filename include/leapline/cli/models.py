@@ -1,0 +1,130 @@
+"""Commands about judged models and the champion."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from leapline import formatting
+from leapline.cli.options import AsJson, Day
+from leapline.console import as_text, print_json, print_summary, print_table, stderr, unshortened
+from leapline.runtime.context import new_run_id
+from leapline.settings import Settings
+from leapline.storage import Lake
+
+app = typer.Typer()
+_PANEL = "Models and the champion"
+
+
+@app.command(rich_help_panel=_PANEL)
+def models(as_json: AsJson = False) -> None:
+    """List the judged candidates with their verdicts, and what is serving."""
+    from leapline.records.candidates import candidates
+    from leapline.records.serving_state import serving_state
+
+    settings = Settings.load()
+    serving = serving_state(settings)
+    rows = [asdict(row) | {"tags": serving.tags_of(row.digest)} for row in candidates(Lake(settings.home))][::-1]
+    if as_json:
+        keys = ("model_id", "data_day", "roc_auc", "average_precision", "summary", "result", "tags", "digest")
+        print_json([{"verdict" if key == "summary" else key: row[key] for key in keys} for row in rows])
+        return
+    print_table(
+        "Models",
+        [unshortened("model"), unshortened("data day"), "ROC AUC", "average precision", "tags", "verdict"],
+        [
+            (row["model_id"], row["data_day"], formatting.score(row["roc_auc"]),
+             formatting.score(row["average_precision"]), row["tags"], row["summary"])
+            for row in rows
+        ],
+        empty="No model has been judged yet. `make demo` trains and publishes one.",
+    )  # fmt: skip
+    if serving.problem:
+        stderr().print(
+            "The registry does not answer, so what is serving is unknown. `leapline registry start` starts a local one."
+        )
+
+
+@app.command(rich_help_panel=_PANEL)
+def history(
+    first: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First data day. Default: the oldest.")
+    ] = None,
+    last: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last data day. Default: the newest.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show ROC AUC and verdict of every judged day; write table and plot of all days."""
+    from leapline.records.history import rows, table, write
+
+    settings = Settings.load()
+    days = rows(Lake(settings.home), first.date() if first else None, last.date() if last else None)
+    folder = write(settings)
+    if as_json:
+        print_json(days)
+        return
+    shown = table(days)
+    print_table("Judged days", list(shown.head), shown.rows, empty="No day of this range has been judged.")
+    stderr().print(f"Table and plot: {folder}", highlight=False, soft_wrap=True)
+
+
+@app.command(rich_help_panel=_PANEL)
+def late(day: Day, as_json: AsJson = False) -> None:
+    """List judged days whose labels have changed through late events; --date is the last day that has landed."""
+    from leapline.modelling.delayed_labels import list_label_changes
+
+    rows = list_label_changes(Settings.load(), day.date())
+    if as_json:
+        print_json(rows)
+        return
+    changed = [row for row in rows if row["changed"]]
+    checked = f"{len(rows)} judged {'day' if len(rows) == 1 else 'days'} before {day.date()} may still get late events"
+    print_table(
+        "Delayed labels",
+        [unshortened("data day"), "sessions", "labels changed", "missing", "new", "ROC AUC then", "now", "verdict now"],
+        [_late_row(row) for row in changed],
+        empty=f"No label has changed ({checked}).",
+    )
+    if changed and len(changed) < len(rows):
+        stderr().print(f"{len(rows) - len(changed)} other days have not changed ({checked}).", highlight=False)
+
+
+def _late_row(row: dict[str, Any]) -> tuple[Any, ...]:
+    counts = (row["sessions"], row["flipped"], row["missing"], row["added"])
+    scores = (formatting.score(row["roc_auc_then"]), formatting.score(row["roc_auc_now"]))
+    return row["data_day"], *counts, *scores, row["verdict_now"]
+
+
+@app.command(rich_help_panel=_PANEL)
+def rollback(
+    to: Annotated[str | None, typer.Option(help="Model id. Default: the model that served before.")] = None,
+    why: Annotated[str, typer.Option(help="The reason, for the ledger.")] = "by hand",
+    as_json: AsJson = False,
+) -> None:
+    """Move the tag `champion` back to the model that served before, or to any published model."""
+    from leapline.deployment.manual_promotion import roll_back
+
+    print_summary(roll_back(Settings.load(), to=to, why=why, run_id=new_run_id()), as_json)
+
+
+@app.command(rich_help_panel=_PANEL)
+def ledger(as_json: AsJson = False) -> None:
+    """List every move of the tag `champion`: when, who, which model and why."""
+    from leapline.records.serving_state import ledger_rows
+
+    rows = ledger_rows(Settings.load())
+    if as_json:
+        print_json(rows)
+        return
+    # The digests before and after, and the run, are in `--json`: with them the table fits no screen.
+    print_table(
+        "Moves of the tag champion",
+        [unshortened("when"), "who", unshortened("action"), unshortened("model"), "why"],
+        [
+            (str(row["when"])[:16].replace("T", " "), *(as_text(row[k]) for k in ("who", "action", "model_id", "why")))
+            for row in rows
+        ],
+        empty="The ledger is empty: nothing has been published yet.",
+    )
