@@ -44,7 +44,7 @@ function figures(metrics) {
     ["ROC AUC", number(metrics.roc_auc), metrics.roc_auc_interval ? `95 % CI: ${span(metrics.roc_auc_interval)}` : null],
     ["Average precision", number(metrics.average_precision), averagePrecisionNote(metrics)],
     ["Log loss", number(metrics.log_loss), metrics.base_log_loss ? `predicting the prevalence: ${number(metrics.base_log_loss)}` : null],
-    ["Buyers in the holdout", number(metrics.positives), `of ${number(metrics.examples)} sessions`],
+    ["Buying sessions in the holdout", number(metrics.positives), `of ${number(metrics.examples)} sessions`],
   ];
   return el("dl", { class: "figures" }, entries.map(([name, value, note]) =>
     el("div", {}, el("dt", {}, name), el("dd", {}, value, note ? el("small", {}, note) : null))));
@@ -73,7 +73,7 @@ export function rules(run) {
 const mark = (passed) => el("span", { class: passed ? "good" : "bad" },
   el("span", { "aria-hidden": "true" }, passed ? "✓" : "✕"), el("span", { class: "visually-hidden" }, passed ? "passed" : "failed"));
 
-// The text before the colon names the rule: "buyers in the holdout: 184 (at least 30)". Fallback: the rule's identifier.
+// The text before the colon names the rule: "buying sessions in the holdout: 184 (required at least 30)". Fallback: the rule's identifier.
 function ruleName(rule) {
   const name = rule.why.includes(": ") ? rule.why.split(": ")[0] : words(rule.name);
   return rule.name === "suspicious_roc_auc" ? `${name}, upper limit` : name;
@@ -133,7 +133,9 @@ export function data(run) {
     ["late events included", run.data.late_taken],
     ...Object.entries(excluded ?? {}).map(([why, n]) => [`excluded: ${words(why)}`, n || null]),
     ...Object.entries(quarantined ?? {}).map(([why, n]) => [`quarantined: ${words(why)}`, n || null]),
-    ["sessions in the holdout", run.data.examples], ["buyers in the holdout", run.data.buyers]];
+    ["sessions in these events", run.data.clean_sessions],
+    ["sessions that begin at the checkout, not scored", run.data.starting_at_checkout],
+    ["sessions with events before a checkout", run.data.sessions], ["of these, buying sessions", run.data.buying_sessions]];
   const present = counts.filter(([, n]) => n !== null && n !== undefined);
   if (!present.length && !check) return null;
   const list = present.length ? el("dl", { class: "counts" }, present.map(([name, n]) =>

@@ -53,6 +53,16 @@ def test_promoted_run_has_curves_rules_and_image(settings: Settings, past_runs: 
     assert models.days(settings)[0]["promoted"]
 
 
+def test_data_counts_sessions_and_not_examples(settings: Settings, past_runs: PastRuns) -> None:
+    past_runs.add(LAST)
+    run = runs.detail(settings)
+    assert run
+    data = run["data"]
+    assert (data["sessions"], data["buying_sessions"]) == (3400, 187)
+    assert data["clean_sessions"] == data["sessions"] + data["starting_at_checkout"]
+    assert "examples" not in data
+
+
 def test_refused_run_has_its_reason_and_no_image(settings: Settings, past_runs: PastRuns) -> None:
     past_runs.add(LAST, skill=1.0)
     run = runs.detail(settings)

@@ -77,11 +77,12 @@ def _data(settings: Settings, reports: Reports) -> Json:
     day = next(iter(reports.values()), {}).get("day", "")
     lake = Lake(settings.home)
     counts = summary_of(reports, "extract").get(day, {})
-    examples = summary_of(reports, "featurize").get(day, {})
+    built = summary_of(reports, "featurize").get(day, {})
     keys = ("lines", "events", "excluded", "quarantined", "quarantined_share", "late_taken")
     return {key: counts[key] for key in keys if key in counts} | {
-        "examples": examples.get("examples"),
-        "buyers": examples.get("positives"),
+        # Sessions, not examples: a session yields several examples.
+        **{key: built.get(key) for key in ("clean_sessions", "starting_at_checkout", "sessions")},
+        "buying_sessions": built.get("buying_sessions", built.get("positives")),
         "check": _check(lake, day) if "check_events" in reports else None,
     }
 
