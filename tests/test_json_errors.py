@@ -1,4 +1,4 @@
-"""Lines of values in JSON texts of any layout."""
+"""Line numbers of values in JSON documents of any layout."""
 
 import json
 from typing import Any
@@ -27,7 +27,7 @@ TEXT = """{"version": 1,
         (("version", "x"), 1),
     ],
 )  # fmt: skip
-def test_lines(path: tuple[Any, ...], line: int) -> None:
+def test_line_of_a_path(path: tuple[Any, ...], line: int) -> None:
     assert line_of(TEXT, path) == line
 
 
@@ -38,8 +38,8 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
-def test_every_value_of_a_document_is_found_where_it_stands(document: Any) -> None:
-    """With an indent every value stands on a line of its own, which ends in what the value begins with."""
+def test_every_value_of_an_indented_document_is_located(document: Any) -> None:
+    """With an indent every value has its own line, which ends with the first characters of the value."""
     text = json.dumps(document, indent=1)
     lines = text.split("\n")
     for path, value in walk(document):
@@ -48,6 +48,6 @@ def test_every_value_of_a_document_is_found_where_it_stands(document: Any) -> No
 
 
 def walk(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[tuple[str | int, ...], Any]]:
-    """Every value with its path."""
+    """Return every value with its path."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [(path, value), *(pair for key, item in inner for pair in walk(item, (*path, key)))]

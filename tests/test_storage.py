@@ -1,4 +1,4 @@
-"""The lake shows a dataset whole or not at all, whatever happens to its writer."""
+"""Readers of the lake see complete datasets, whatever happens to the writer."""
 
 import errno
 import os
@@ -35,11 +35,11 @@ def test_readers_follow_the_last_commit(tmp_path: Path) -> None:
 def test_missing_result_names_the_step_to_run(tmp_path: Path) -> None:
     with pytest.raises(NotInLakeError, match="events of 2026-03-01: found nothing .* `leapline extract --date 2026"):
         Lake(tmp_path).current("events", DAY)
-    with pytest.raises(NotInLakeError, match="models of m-1: .* `leapline models` lists what was made"):
+    with pytest.raises(NotInLakeError, match="models of m-1: .* `leapline models` lists the existing models"):
         Lake(tmp_path).current("models", "m-1")
 
 
-def test_a_failed_attempt_leaves_the_last_good_state_and_no_remains(tmp_path: Path) -> None:
+def test_failed_attempt_leaves_the_previous_result_and_no_files(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     good = put(lake, "good")
     with pytest.raises(ZeroDivisionError), lake.attempt("events", DAY) as path:
@@ -49,7 +49,7 @@ def test_a_failed_attempt_leaves_the_last_good_state_and_no_remains(tmp_path: Pa
     assert list(lake.folder("events", DAY).glob("attempt-*")) == [good]
 
 
-def test_the_replaced_attempt_stays_for_readers_one_commit_long(tmp_path: Path) -> None:
+def test_replaced_attempt_is_kept_until_the_next_commit(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     first, second = put(lake, "1"), put(lake, "2")
     assert first.exists()
@@ -70,14 +70,14 @@ with Lake(Path(sys.argv[1])).attempt("events", date(2026, 3, 1)) as path:
 """
 
 
-def test_kill_9_leaves_nothing_visible_and_the_next_commit_sweeps_the_remains(tmp_path: Path) -> None:
+def test_killed_writer_leaves_nothing_visible_and_the_next_commit_removes_its_files(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     good = put(lake, "good")
     writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert writer.stdout is not None
     half = Path(writer.stdout.readline().strip())
     put(lake, "better")
-    assert half.exists(), "a living writer's attempt must not be swept"
+    assert half.exists(), "the attempt of a running writer must not be removed"
     os.kill(writer.pid, signal.SIGKILL)
     writer.wait()
     assert half.exists()
@@ -87,7 +87,7 @@ def test_kill_9_leaves_nothing_visible_and_the_next_commit_sweeps_the_remains(tm
     assert not good.exists()
 
 
-def test_a_writer_whose_attempt_was_removed_cannot_commit(tmp_path: Path) -> None:
+def test_writer_cannot_commit_an_attempt_that_was_removed(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     put(lake, "good")
     with pytest.raises(StorageError, match="attempt"), lake.attempt("events", DAY) as path:
@@ -96,13 +96,13 @@ def test_a_writer_whose_attempt_was_removed_cannot_commit(tmp_path: Path) -> Non
     assert (lake.current("events", DAY) / "part.txt").read_text() == "good"
 
 
-def test_a_full_disk_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DiskFullError, match="ENOSPC, [0-9]+ bytes free"), Lake(tmp_path).attempt("events", DAY):
+def test_full_disk_is_reported_with_the_free_space(tmp_path: Path) -> None:
+    with pytest.raises(DiskFullError, match="ENOSPC, [0-9,]+ bytes free"), Lake(tmp_path).attempt("events", DAY):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert not Lake(tmp_path).has("events", DAY)
 
 
-def test_files_are_written_whole(tmp_path: Path) -> None:
+def test_files_are_replaced_atomically(tmp_path: Path) -> None:
     write_json(tmp_path / "deep" / "a.json", {"b": 1, "a": "é"})
     assert (tmp_path / "deep" / "a.json").read_text() == '{\n "a": "é",\n "b": 1\n}\n'
     write_bytes(tmp_path / "deep" / "a.json", b"not json")
@@ -111,7 +111,7 @@ def test_files_are_written_whole(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["a.json"]
 
 
-def test_two_writers_at_once_both_end_whole(tmp_path: Path) -> None:
+def test_last_of_two_concurrent_writers_wins(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     with lake.attempt("events", DAY) as slow:
         (slow / "part.txt").write_text("slow")
@@ -120,7 +120,7 @@ def test_two_writers_at_once_both_end_whole(tmp_path: Path) -> None:
     assert (lake.current("events", DAY) / "part.txt").read_text() == "slow"
 
 
-def test_attempt_of_an_unknown_format_version_is_rejected_by_name(tmp_path: Path) -> None:
+def test_unknown_format_version_is_rejected_with_the_step_to_run(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     put(lake, "from a later release")
     pointer = lake.folder("events", DAY) / POINTER

@@ -1,20 +1,20 @@
-"""What can go wrong, one class a kind.
+"""The errors that Leapline raises, one class per kind.
 
-Every error says four things: the thing, what was found, what was expected, what to do next. The command line prints
-them without a traceback; Airflow shows them as the task's last line. `retriable` tells the scheduler whether another
-try can help.
+Every error has four parts: the thing, what was found, what was expected, and what to do next. The command line prints
+errors without a traceback; Airflow shows them as the last line of the task's log. `retriable` is true where another
+attempt can succeed, so that the scheduler retries.
 """
 
 from typing import ClassVar
 
 
 class LeaplineError(Exception):
-    """The root of the family; never raised itself.
+    """Base class of all errors of Leapline; never raised itself.
 
     Args:
         thing: what the error is about, a noun phrase ("threshold", "landing folder /data/landing").
-        found: what is there.
-        expected: what should be there.
+        found: the actual state.
+        expected: the required state.
         fix: the next step, an imperative sentence.
     """
 
@@ -29,20 +29,20 @@ class LeaplineError(Exception):
 
 
 def _rebuild(kind: type[LeaplineError], thing: str, found: str, expected: str, fix: str) -> LeaplineError:
-    """Unpickle: keyword-only arguments need help across process boundaries."""
+    """Return an unpickled error; pickle cannot pass keyword-only arguments by itself."""
     return kind(thing, found=found, expected=expected, fix=fix)
 
 
 class SettingsError(LeaplineError):
-    """A setting or a parameter is missing, unknown or out of range. Not retried; the operator corrects it."""
+    """A setting or parameter is missing, unknown or out of range. Not retried; the operator corrects it."""
 
 
 class InputError(LeaplineError):
-    """The source data cannot be used: missing, unreadable, of the wrong form. Not retried; look at the source."""
+    """The source data is missing, unreadable or malformed. Not retried; the operator checks the source."""
 
 
 class NoEventsError(InputError):
-    """The data day holds no usable event. Not retried at once: the collector was down or the date is wrong."""
+    """The data day has no usable event. Not retried; the operator checks the collector and the date."""
 
 
 class QuarantineError(InputError):
@@ -50,23 +50,23 @@ class QuarantineError(InputError):
 
 
 class BalanceError(LeaplineError):
-    """Lines in and lines out do not add up. Retried: a stage that Spark had to repeat may have been counted twice."""
+    """The numbers of lines read and written do not add up. Retried: Spark may have counted a repeated stage twice."""
 
     retriable = True
 
 
 class DataCheckError(LeaplineError):
-    """The day's events break an expectation. Not retried; the operator opens the Data Docs."""
+    """The events of the day violate an expectation. Not retried; the operator opens the Data Docs."""
 
 
 class StorageError(LeaplineError):
-    """The lake cannot be read or written. Retried: another process may have been swapping."""
+    """The lake cannot be read or written. Retried: another process may have replaced a file at that moment."""
 
     retriable = True
 
 
 class NotInLakeError(LeaplineError):
-    """An earlier step's result is missing. Not retried; the operator runs that step first."""
+    """The result of an earlier step is missing. Not retried; the operator runs that step first."""
 
 
 class DiskFullError(StorageError):
@@ -76,7 +76,7 @@ class DiskFullError(StorageError):
 
 
 class FormatVersionError(StorageError):
-    """A dataset of the lake has a format version that this Leapline cannot read. Not retried; the step is run again."""
+    """A dataset has a format version that this version of Leapline cannot read. Not retried; the step is run again."""
 
     retriable = False
 
@@ -86,7 +86,7 @@ class SpecError(LeaplineError):
 
 
 class TrainingError(LeaplineError):
-    """The examples cannot train a model: none, or one class only. Not retried."""
+    """The examples cannot train a model: there are none, or only one class. Not retried."""
 
 
 class BundleError(LeaplineError):
@@ -94,25 +94,25 @@ class BundleError(LeaplineError):
 
 
 class UnsupportedStageError(BundleError):
-    """A pipeline stage has no Bundle.ML form here. Not retried; replace the stage or register a writer."""
+    """A pipeline stage has no Bundle.ML writer. Not retried; replace the stage or register a writer."""
 
 
 class ScorerError(LeaplineError):
-    """The scoring process did not start, or answered with an error. Not retried."""
+    """The scorer did not start, or returned an error. Not retried."""
 
 
 class ProbeError(LeaplineError):
-    """The image could not be probed at all. Not retried; nothing was pushed."""
+    """The image could not be probed. Not retried; nothing was pushed."""
 
 
 class RegistryError(LeaplineError):
-    """The registry is down or refused. Retried with back-off; the tags are as they were."""
+    """The registry is down or refused the request. Retried with back-off; the tags are unchanged."""
 
     retriable = True
 
 
 class TagConflictError(RegistryError):
-    """A tag that never moves already names another digest. Not retried, nothing overwritten."""
+    """An immutable tag already names another digest. Not retried; nothing is overwritten."""
 
     retriable = False
 
@@ -122,8 +122,8 @@ class PortTakenError(LeaplineError):
 
 
 class ToolMissingError(LeaplineError):
-    """A tool that `make setup` installs is not there. Not retried; the operator runs `make setup`."""
+    """A tool that `make setup` installs is missing. Not retried; the operator runs `make setup`."""
 
 
 class LocalServiceError(LeaplineError):
-    """A service that we start on this machine (Airflow) is down or did not come up. Not retried; its log says why."""
+    """A local service (Airflow, registry) is down or did not start. Not retried; its log has the reason."""

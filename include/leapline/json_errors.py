@@ -1,4 +1,4 @@
-"""What is wrong in a JSON document and on which line, in the words of whoever has to correct it."""
+"""Validation errors in JSON documents: line numbers, and texts for the author of the document."""
 
 import json
 import re
@@ -14,32 +14,34 @@ _DECODER = JSONDecoder()
 
 
 def line_of(text: str, path: Sequence[str | int]) -> int:
-    """The line, from 1, on which the value begins that a path of keys and indices leads to; as far as there is one.
+    """Return the line, counted from 1, on which a value begins.
 
     Args:
-        text: known to be JSON.
-        path: `("rules", 3, "kind")`.
+        text: valid JSON.
+        path: the keys and indices that lead to the value, e.g. `("rules", 3, "kind")`. If the document does not have
+            the value, the line is that of the innermost object or list on the path.
     """
-    at = _skip(text, 0)
+    position = _skip_space(text, 0)
     for step in path:
-        found = _inside(text, at, step)
-        if found is None:
+        child = _child_position(text, position, step)
+        if child is None:
             break
-        at = found
-    return text.count("\n", 0, at) + 1
+        position = child
+    return text.count("\n", 0, position) + 1
 
 
-def in_words(error: "ErrorDetails", owner: str, width: int) -> tuple[str, str]:
-    """What was found and what was expected, of one of pydantic's errors.
+def found_and_expected(error: "ErrorDetails", owner: str, width: int) -> tuple[str, str]:
+    """Return what was found and what was expected, as text, for an error of pydantic.
 
     Args:
-        owner: whose fields they are ("a mapping"), for an unknown one.
-        width: the most characters of the value that are shown.
+        error: from `ValidationError.errors()`.
+        owner: the kind of document ("a mapping"), for unknown fields.
+        width: maximum number of characters of the value in the text.
     """
     if error["type"] == "missing":
         return "nothing", "a value"
     if error["type"] == "extra_forbidden":
-        return "an unknown field", f"only fields that {owner} has"
+        return "an unknown field", f"a field of {owner}"
     return _short(error["input"], width), error["msg"].removeprefix("Input should be ")
 
 
@@ -48,25 +50,25 @@ def _short(value: Any, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 3]}..."
 
 
-def _inside(text: str, at: int, step: str | int) -> int | None:
-    """Where the member or element of the object or list at `at` begins."""
+def _child_position(text: str, at: int, step: str | int) -> int | None:
+    """Return the position of a member or element of the object or list at `at`; None if there is none."""
     if text[at] != ("{" if isinstance(step, str) else "["):
         return None
-    at, number = _skip(text, at + 1), 0
+    at, number = _skip_space(text, at + 1), 0
     while text[at] not in "}]":
         name: str | int = number
         if isinstance(step, str):
             name, at = _DECODER.raw_decode(text, at)
-            at = _skip(text, _skip(text, at) + 1)  # past the colon
+            at = _skip_space(text, _skip_space(text, at) + 1)  # past the colon
         if name == step:
             return at
         _, at = _DECODER.raw_decode(text, at)
-        at, number = _skip(text, at), number + 1
+        at, number = _skip_space(text, at), number + 1
         if text[at] == ",":
-            at = _skip(text, at + 1)
+            at = _skip_space(text, at + 1)
     return None
 
 
-def _skip(text: str, at: int) -> int:
+def _skip_space(text: str, at: int) -> int:
     space = _SPACE.match(text, at)
     return space.end() if space else at

@@ -79,7 +79,7 @@ def test_firsts_marks_the_start_of_each_group() -> None:
 
 def test_error_names_the_unwritable_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="a folder that can be written"):
+    with pytest.raises(StorageError, match="a writable folder"):
         claim(tmp_path / "file", {"source": "x"})
 
 

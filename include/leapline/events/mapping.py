@@ -21,7 +21,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 
 from leapline.errors import SpecError
 from leapline.events.schema import Kind
-from leapline.json_errors import in_words, line_of
+from leapline.json_errors import found_and_expected, line_of
 from leapline.snowplow.enriched import FIELDS
 
 DEFAULT: Final = Path(__file__).with_name("mapping.json")
@@ -224,7 +224,7 @@ def _explained(path: Path, text: str, exc: ValidationError) -> SpecError:
     first = exc.errors(include_url=False)[0]
     place = [part for part in first["loc"] if isinstance(part, int) or part.isidentifier()]
     where = f"{path}, line {line_of(text, place)}, field {_named(place)}"
-    value, expected = in_words(first, "a mapping", 80)
+    value, expected = found_and_expected(first, "a mapping", 80)
     return _spec_error(where, value, expected.removeprefix("Value error, "))
 
 

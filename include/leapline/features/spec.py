@@ -18,7 +18,7 @@ from pydantic_core import ErrorDetails
 
 from leapline.errors import SpecError
 from leapline.features.operations import START, STATES, Before, Feature, Markov, Name, Popular, State, spec_error
-from leapline.json_errors import in_words, line_of
+from leapline.json_errors import found_and_expected, line_of
 
 DEFAULT, DEFAULT_ITEMS = "default_features.json", "default_item_features.json"
 # Columns of the tables of examples and scores that are not features.
@@ -244,7 +244,7 @@ def _describe(error: ErrorDetails) -> tuple[str, str, str]:
             return repr(ctx["tag"]), f"one of {ctx['expected_tags']}", "op"
         case "union_tag_not_found":
             return "nothing", "the name of an operation", "op"
-    return *in_words(error, "the operation", 120), ""
+    return *found_and_expected(error, "the operation", 120), ""
 
 
 def _refuse(thing: str, found: str, expected: str, exc: Exception) -> NoReturn:

@@ -1,4 +1,4 @@
-"""What made a model: code and libraries, as they stand in its manifest."""
+"""The versions of code and libraries that produced a model, for its manifest."""
 
 import hashlib
 from functools import cache
@@ -12,9 +12,9 @@ LIBRARIES = ("pyspark", "numpy", "scikit-learn")
 
 @cache
 def code_version() -> str:
-    """The package's version and a digest of its sources: `0.1.0+3f2a90bc11de`.
+    """Return the version of the package with a digest of its sources: `0.1.0+3f2a90bc11de`.
 
-    A digest rather than a commit: it needs no git on the worker, and an uncommitted change shows.
+    A digest instead of a commit needs no git on the worker and changes with uncommitted edits too.
     """
     root = Path(leapline.__file__).parent
     digest = hashlib.sha256()
@@ -24,5 +24,5 @@ def code_version() -> str:
 
 
 def libraries() -> dict[str, str]:
-    """The versions of the libraries that decide a model's numbers."""
+    """Return the versions of the libraries that determine the numbers of a model."""
     return {name: version(name) for name in LIBRARIES}
