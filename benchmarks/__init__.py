@@ -1,1 +1,1 @@
-"""What Leapline's speed is, beside what one would use instead: `make bench`."""
+"""Benchmarks of Leapline and of alternatives: `make bench`, `make bench-scale`."""

@@ -1,15 +1,15 @@
-"""A day's examples as DuckDB makes them on one machine: the limit to compare featurize with.
+"""The examples of a day computed with DuckDB on one machine, as a reference for featurize.
 
-The same columns of the same events: of whole sessions and one beginning of each (its own hash chooses which), and of
-session-item pairs. What it finds of whole sessions and of pairs is compared with what featurize has written, so it is
-known to be the same job. Only the Markov chains' states and an example's description are left out.
+The same columns from the same events: complete sessions, one prefix of each (which DuckDB's hash selects), and
+session-item pairs. Complete sessions and pairs are compared with the output of featurize, so both do the same work.
+Only the states of the Markov chains and the descriptions of examples are left out.
 """
 
 import time
 from pathlib import Path
 from typing import Any
 
-# Cut at the first sign of a checkout; an event's number, and the next one that is no ping.
+# Events before the first sign of a checkout, with their number and the next event that is not a ping.
 SEEN = """
 CREATE TEMP TABLE seen AS
 WITH marked AS (
@@ -33,13 +33,13 @@ WITH ends AS (
         {'cut': coalesce(arg_min(n - 1, hash(event_id)) FILTER (n > 1), count(*)),
          'ms': coalesce(arg_min(before_ms, hash(event_id)) FILTER (n > 1), max(ms))}])) AS until
     FROM seen GROUP BY session
-), told AS (
+), seen_events AS (
     SELECT seen.*, until.cut AS cut, until.cut = length AS whole,
         coalesce(CASE WHEN next.n <= until.cut THEN next.ms END, until.ms) - ms AS dwell
     FROM seen JOIN ends USING (session) WHERE n <= until.cut
 ), items AS (
     SELECT session, cut, item, count(*) AS clicks, sum(dwell) AS looked
-    FROM told WHERE kind = 'item_view' AND item IS NOT NULL GROUP BY ALL
+    FROM seen_events WHERE kind = 'item_view' AND item IS NOT NULL GROUP BY ALL
 ), top AS (
     SELECT session, cut, max(clicks) AS top_item_clicks, max(clicks, 2)[2] AS second_item_clicks,
         max(looked) / 1000 AS top_item_dwell_s, max(clicks) / sum(clicks) AS top_item_share
@@ -63,12 +63,12 @@ WITH ends AS (
         coalesce((max(ms) - max(ms) FILTER (kind = 'item_view')) / 1000, -1) AS since_item_view_s,
         arg_min_null(session_index, n) AS session_index, arg_min_null(device, n) AS device_type,
         arg_min_null(referrer, n) AS referrer_medium
-    FROM told GROUP BY session, cut
+    FROM seen_events GROUP BY session, cut
 )
 SELECT * FROM sessions LEFT JOIN top USING (session, cut)
 """
 PAIRS = """
-WITH told AS (
+WITH seen_events AS (
     SELECT *, coalesce(next.ms, max(ms) OVER (PARTITION BY session)) - ms AS dwell FROM seen
 ), visits AS (
     SELECT session, max(ms) AS last_ms, count(*) AS session_events,
@@ -77,12 +77,12 @@ WITH told AS (
         count(*) FILTER (kind = 'cart_add') AS session_cart_adds,
         coalesce((max(ms) - max(ms) FILTER (kind = 'cart_add')) / 1000, -1) AS session_since_cart_add_s,
         arg_min_null(session_index, n) AS session_index
-    FROM told GROUP BY session
+    FROM seen_events GROUP BY session
 ), of_categories AS (
     SELECT session, category, sum(dwell) FILTER (kind = 'item_view') AS dwell
-    FROM told WHERE category IS NOT NULL GROUP BY ALL
+    FROM seen_events WHERE category IS NOT NULL GROUP BY ALL
 ), named AS (
-    SELECT DISTINCT session, item, category FROM told WHERE item IS NOT NULL AND category IS NOT NULL
+    SELECT DISTINCT session, item, category FROM seen_events WHERE item IS NOT NULL AND category IS NOT NULL
 ), categories AS (
     SELECT session, item, sum(dwell) / 1000 AS categories_dwell_s
     FROM named JOIN of_categories USING (session, category) GROUP BY ALL
@@ -95,7 +95,7 @@ WITH told AS (
         max(ms) FILTER (kind = 'item_view') AS viewed, max(ms) FILTER (kind = 'cart_add') AS added,
         arg_max(cents, n) FILTER (kind = 'item_view') / 100 AS price,
         count(*) FILTER (kind IN ('item_view', 'cart_add', 'cart_remove')) AS clicks
-    FROM told WHERE item IS NOT NULL GROUP BY session, item
+    FROM seen_events WHERE item IS NOT NULL GROUP BY session, item
 ), top AS (
     SELECT session, max(n_views) / nullif(sum(n_views), 0) AS session_top_item_share FROM items GROUP BY session
 )
@@ -109,23 +109,23 @@ WHERE clicks > 0
 """
 
 
-def examples(events: Path, made: Path, threads: int = 2) -> dict[str, Any]:
-    """Make a day's examples of a folder of clean events, and compare them with featurize's.
+def examples(events: Path, featurized: Path, threads: int = 2) -> dict[str, Any]:
+    """Compute the examples of a day from clean events, and compare them with those of featurize.
 
     Args:
         events: clean events, parquet.
-        made: the folder with featurize's `examples` and `items`.
-        threads: of DuckDB.
+        featurized: the folder with the `examples` and `items` of featurize.
+        threads: number of threads of DuckDB.
 
     Returns:
         `seconds` until both tables are written as parquet; `sessions`, `examples` and `pairs`.
 
     Raises:
-        SystemExit: a number of a whole session or of a pair is not featurize's.
+        SystemExit: a value of a complete session or of a pair differs.
     """
     import duckdb
 
-    parts = {"sessions": made / "duck_sessions.parquet", "pairs": made / "duck_pairs.parquet"}
+    parts = {"sessions": featurized / "duck_sessions.parquet", "pairs": featurized / "duck_pairs.parquet"}
     try:
         began = time.monotonic()
         connection = duckdb.connect(config={"threads": threads})
@@ -133,25 +133,31 @@ def examples(events: Path, made: Path, threads: int = 2) -> dict[str, Any]:
         for query, out in zip((SESSIONS, PAIRS), parts.values(), strict=True):
             connection.execute(f"COPY ({query}) TO '{out}' (FORMAT parquet)")
         seconds = time.monotonic() - began
-        # Own paths and columns, nothing of a user's.
-        found = connection.execute(f"SELECT count_if(whole), count(*) FROM '{parts['sessions']}'").fetchone()  # noqa: S608
-        whole = [f"(SELECT * FROM {_of(where)} WHERE whole)" for where in (parts["sessions"], made / "examples")]  # noqa: S608
-        same(connection, *whole, keys=["session"])
-        pairs = same(connection, _of(parts["pairs"]), _of(made / "items"), keys=["session", "item"])
+        # Paths and columns are our own, not a user's.
+        counts = connection.execute(f"SELECT count_if(whole), count(*) FROM '{parts['sessions']}'").fetchone()  # noqa: S608
+        whole = [f"(SELECT * FROM {_table(path)} WHERE whole)" for path in (parts["sessions"], featurized / "examples")]  # noqa: S608
+        compare_tables(connection, *whole, keys=["session"])
+        pairs = compare_tables(
+            connection, _table(parts["pairs"]), _table(featurized / "items"), keys=["session", "item"]
+        )
     finally:
         for part in parts.values():
             part.unlink(missing_ok=True)
-    sessions, rows = found or (0, 0)
+    sessions, rows = counts or (0, 0)
     return {"seconds": round(seconds, 2), "sessions": sessions, "examples": rows, "pairs": pairs, "threads": threads}
 
 
-def _of(where: Path) -> str:
-    files = where if where.is_file() else where / "*.parquet"
+def _table(path: Path) -> str:
+    files = path if path.is_file() else path / "*.parquet"
     return f"read_parquet('{files}', hive_partitioning = false)"
 
 
-def same(connection: Any, ours: str, theirs: str, keys: list[str]) -> int:
-    """The rows of two tables, which have the same keys and the same values in all of our columns."""
+def compare_tables(connection: Any, ours: str, theirs: str, keys: list[str]) -> int:
+    """Return the number of rows of two tables with the same keys and the same values in all columns of `ours`.
+
+    Raises:
+        SystemExit: a column is missing or values differ.
+    """
     columns = [
         {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE SELECT * FROM {table}").fetchall()}  # noqa: S608
         for table in (ours, theirs)
@@ -169,5 +175,5 @@ def same(connection: Any, ours: str, theirs: str, keys: list[str]) -> int:
     rows, *counts = connection.execute(query).fetchone()
     wrong = {name: count for name, count in zip(compared, counts, strict=True) if count}
     if wrong:
-        raise SystemExit(f"DuckDB and featurize differ, of {rows} rows in so many: {wrong}")
+        raise SystemExit(f"DuckDB and featurize differ; rows per column, of {rows:,}: {wrong}")
     return int(rows)

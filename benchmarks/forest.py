@@ -1,4 +1,4 @@
-"""One forest, fitted once by Spark, and given to every way of serving it."""
+"""The forest that Spark fits once for all ways of serving it."""
 
 import json
 from pathlib import Path
@@ -16,15 +16,15 @@ TREES, DEPTH, TRAINING_ROWS, ROWS = 100, 10, 20_000, 10_000
 
 
 def table(rows: int, seed: int) -> pd.DataFrame:
-    """Rows of `COLUMNS` (float64) and a `label` (0.0 or 1.0) that depends on some of them, with noise."""
+    """Return rows of `COLUMNS` (float64) and a `label` (0.0 or 1.0) that depends on some of them, with noise."""
     random = np.random.default_rng(seed)
-    made = pd.DataFrame(random.normal(size=(rows, len(COLUMNS))), columns=COLUMNS)
-    signal = made.x0 + made.x1 * made.x2 + np.abs(made.x3) - 0.5 * made.x4 + random.normal(size=rows)
-    return made.assign(label=(signal > 0.8).astype(float))
+    data = pd.DataFrame(random.normal(size=(rows, len(COLUMNS))), columns=COLUMNS)
+    signal = data.x0 + data.x1 * data.x2 + np.abs(data.x3) - 0.5 * data.x4 + random.normal(size=rows)
+    return data.assign(label=(signal > 0.8).astype(float))
 
 
 def session(driver_memory: str = "3g") -> "SparkSession":
-    """Spark on one core, as every other server here has one; with JPMML's converter on its class path."""
+    """Start Spark on one core, like every other server here, with JPMML's converter on its class path."""
     import pyspark2pmml
     from pyspark.sql import SparkSession
 
@@ -43,8 +43,12 @@ def session(driver_memory: str = "3g") -> "SparkSession":
 
 
 def make(folder: Path) -> None:
-    """Fit the forest and write it in every form, with `rows.parquet` (`COLUMNS`, and `expected`: Spark's probability
-    of class 1), `frame.json` (the first thousand as a leap frame) and scikit-learn's own forest of the same size."""
+    """Fit the forest and write it in every format, with rows to score.
+
+    Args:
+        folder: receives the model files; `rows.parquet` with `COLUMNS` and `expected`, Spark's probability of class 1;
+            `frame.json`, the first 1,000 rows as a leap frame; and a forest of scikit-learn of the same size.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     spark = session()
     try:
@@ -53,7 +57,7 @@ def make(folder: Path) -> None:
         expected = [row.probability[1] for row in model.transform(spark.createDataFrame(rows)).collect()]
         rows.assign(expected=expected).to_parquet(folder / "rows.parquet", index=False)
         write_frame(folder / "frame.json", rows.head(1000))
-        _write_forms(spark, model, folder)
+        _write_formats(spark, model, folder)
     finally:
         spark.stop()
     _fit_sklearn(folder / "sklearn.pickle")
@@ -69,7 +73,7 @@ def _fit(spark: "SparkSession") -> "PipelineModel":
     return Pipeline(stages=stages).fit(spark.createDataFrame(table(TRAINING_ROWS, 1)))
 
 
-def _write_forms(spark: "SparkSession", model: "PipelineModel", folder: Path) -> None:
+def _write_formats(spark: "SparkSession", model: "PipelineModel", folder: Path) -> None:
     from onnxmltools import convert_sparkml
     from onnxmltools.convert.common.data_types import FloatTensorType
     from pyspark2pmml import PMMLBuilder
@@ -97,7 +101,7 @@ def _fit_sklearn(path: Path) -> None:
 
 
 def write_frame(path: Path, rows: pd.DataFrame) -> None:
-    """A leap frame (JSON) of doubles and strings."""
+    """Write rows of doubles and strings as a leap frame (JSON)."""
     fields: list[dict[str, Any]] = [
         {"name": name, "type": "double" if rows[name].dtype.kind == "f" else "string"} for name in rows.columns
     ]

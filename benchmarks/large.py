@@ -1,4 +1,4 @@
-"""A bundle of some five megabytes, for what a start costs: a forest's own trees, again and again."""
+"""A bundle of about five megabytes, to measure the start of the scorer: the trees of a forest, repeated."""
 
 from dataclasses import replace
 from itertools import cycle, islice
@@ -13,7 +13,15 @@ BYTES = 5_000_000
 
 
 def make(source: Path, target: Path) -> int:
-    """Write the bundle of one forest again, with as many of its trees as make `BYTES`, about; returns their number."""
+    """Write a copy of a bundle whose forest has enough trees for about `BYTES`.
+
+    Args:
+        source: a bundle whose last stage is a forest.
+        target: the file to write.
+
+    Returns:
+        The number of trees.
+    """
     bundle = read(source)
     forest = bundle.root.children[-1]
     trees = len(forest.members) * BYTES // source.stat().st_size

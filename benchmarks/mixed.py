@@ -1,4 +1,4 @@
-"""A pipeline of sixty columns, numbers and categories, as a nightly model has: indexed, one-hot, scaled, imputed."""
+"""A pipeline with 60 columns, numbers and categories, that are indexed, one-hot encoded and scaled."""
 
 import json
 from pathlib import Path
@@ -20,33 +20,33 @@ CONVERSIONS = "conversions.json"
 
 
 def paths(work: Path) -> tuple[Path, Path]:
-    """The bundle and the leap frame."""
+    """Return the paths of the bundle and of the leap frame."""
     return work / "mixed.zip", work / "mixed.json"
 
 
 def table(rows: int, seed: int) -> pd.DataFrame:
-    """Rows of the sixty columns and a label."""
+    """Return rows of the 60 columns and a label."""
     random = np.random.default_rng(seed)
-    made = pd.DataFrame(random.normal(size=(rows, NUMBERS + SCALED)), columns=NAMES[: NUMBERS + SCALED])
+    data = pd.DataFrame(random.normal(size=(rows, NUMBERS + SCALED)), columns=NAMES[: NUMBERS + SCALED])
     for k in range(CATEGORIES):
-        made[f"c{k}"] = random.choice([f"value-{v}" for v in range(3 + k)], rows)
-    signal = made.n0 + made.n1 * made.s0 + (made.c3 == "value-1") + random.normal(size=rows)
-    return made.assign(label=(signal > 0.5).astype(float))
+        data[f"c{k}"] = random.choice([f"value-{v}" for v in range(3 + k)], rows)
+    signal = data.n0 + data.n1 * data.s0 + (data.c3 == "value-1") + random.normal(size=rows)
+    return data.assign(label=(signal > 0.5).astype(float))
 
 
 def make(work: Path) -> None:
-    """Fit it and write bundle and frame."""
+    """Fit the pipeline and write its bundle and a leap frame."""
     from pyspark.ml import Pipeline
     from pyspark.ml.classification import RandomForestClassifier
     from pyspark.ml.feature import OneHotEncoder, StandardScaler, StringIndexer, VectorAssembler
 
     from leapline.bundle import write
 
-    spark = session()  # before the stages: they have a Java half
-    numbers, scaled, words = NAMES[:NUMBERS], NAMES[NUMBERS : NUMBERS + SCALED], NAMES[NUMBERS + SCALED :]
-    indexed, hot = [f"{name}_index" for name in words], [f"{name}_hot" for name in words[:4]]
+    spark = session()  # before the stages, which need the JVM
+    numbers, scaled, categories = NAMES[:NUMBERS], NAMES[NUMBERS : NUMBERS + SCALED], NAMES[NUMBERS + SCALED :]
+    indexed, hot = [f"{name}_index" for name in categories], [f"{name}_hot" for name in categories[:4]]
     stages = [
-        StringIndexer(inputCols=words, outputCols=indexed, handleInvalid="keep"),
+        StringIndexer(inputCols=categories, outputCols=indexed, handleInvalid="keep"),
         OneHotEncoder(inputCols=indexed[:4], outputCols=hot, handleInvalid="keep"),
         VectorAssembler(inputCols=scaled, outputCol="to_scale"),
         StandardScaler(inputCol="to_scale", outputCol="scaled", withMean=True),
@@ -65,7 +65,7 @@ def make(work: Path) -> None:
 
 
 def conversions(spark: "SparkSession", model: "PipelineModel", frame: "DataFrame", work: Path) -> dict[str, str]:
-    """What becomes of the whole pipeline, strings and all, in the other forms: "converts and loads", or why not."""
+    """Try to convert the complete pipeline, strings included; return "converts and loads" or the error per format."""
 
     def pmml() -> None:
         from pyspark2pmml import PMMLBuilder
@@ -78,14 +78,14 @@ def conversions(spark: "SparkSession", model: "PipelineModel", frame: "DataFrame
         from onnxmltools.convert.common.data_types import FloatTensorType, StringTensorType
 
         kinds = [(n, StringTensorType([None, 1]) if n.startswith("c") else FloatTensorType([None, 1])) for n in NAMES]
-        made = convert_sparkml(model, "mixed", kinds, spark_session=spark).SerializeToString()
-        onnxruntime.InferenceSession(made, providers=["CPUExecutionProvider"])
+        model_bytes = convert_sparkml(model, "mixed", kinds, spark_session=spark).SerializeToString()
+        onnxruntime.InferenceSession(model_bytes, providers=["CPUExecutionProvider"])
 
-    found = {}
+    results = {}
     for name, convert in {"jpmml": pmml, "onnx": onnx}.items():
         try:
             convert()
-            found[name] = "converts and loads"
-        except Exception as exc:  # whatever a converter raises is what its user meets
-            found[name] = f"{type(exc).__name__}: {str(exc).splitlines()[0][:200]}"
-    return found
+            results[name] = "converts and loads"
+        except Exception as exc:  # converters raise many types, and users see them
+            results[name] = f"{type(exc).__name__}: {str(exc).splitlines()[0][:200]}"
+    return results

@@ -1,4 +1,4 @@
-"""Fits the models that are measured and writes them into a folder: `python -m benchmarks.models FOLDER`."""
+"""Fit the benchmarked models and write them into a folder: `python -m benchmarks.models FOLDER`."""
 
 import sys
 from pathlib import Path

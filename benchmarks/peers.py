@@ -1,9 +1,9 @@
-"""The ways to serve the forest that a Python user would pick, each in a process of its own.
+"""Other ways to serve the forest from Python, each in its own process.
 
     python -m benchmarks.peers NAME FOLDER
 
-prints `first` when it has scored its first row, then its figures as JSON. A server's work here is what it would do in
-production: named columns in, a probability out, on one core.
+prints `first` after it has scored its first row, then its measurements as JSON. As in production, the input has named
+columns and the output is a probability; each peer uses one core.
 """
 
 import json
@@ -20,27 +20,27 @@ import psutil
 
 from benchmarks.forest import COLUMNS, session
 
-# One row's values by name in, the probability of class 1 out; and the same for a table.
+# Score one row, given by column name, or a table; both return the probability of class 1.
 One = Callable[[dict[str, Any]], float]
 Many = Callable[[pd.DataFrame], np.ndarray]
 
 
 def spark(folder: Path) -> tuple[One, Many]:
-    """Spark itself, local, on one core."""
+    """Return the scoring functions of Spark, local, on one core."""
     from pyspark.ml import PipelineModel
 
-    running = session()
+    spark_session = session()
     model = PipelineModel.load(str(folder / "spark"))
 
     def many(rows: pd.DataFrame) -> np.ndarray:
-        scored = model.transform(running.createDataFrame(rows)).select("probability").collect()
+        scored = model.transform(spark_session.createDataFrame(rows)).select("probability").collect()
         return np.array([row.probability[1] for row in scored])
 
     return lambda row: float(many(pd.DataFrame([row]))[0]), many
 
 
 def onnx(folder: Path) -> tuple[One, Many]:
-    """ONNX Runtime, of `onnxmltools`' conversion; it computes in single precision."""
+    """Return the scoring functions of ONNX Runtime for the model of `onnxmltools`, in single precision."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -58,7 +58,7 @@ def onnx(folder: Path) -> tuple[One, Many]:
 
 
 def jpmml(folder: Path) -> tuple[One, Many]:
-    """JPMML's evaluator in a JVM inside this process."""
+    """Return the scoring functions of JPMML's evaluator, in a JVM inside this process."""
     from jpmml_evaluator import make_evaluator
 
     evaluator = make_evaluator(str(folder / "model.pmml"), "jpype").verify()
@@ -72,7 +72,7 @@ def jpmml(folder: Path) -> tuple[One, Many]:
 
 
 def sklearn(folder: Path) -> tuple[One, Many]:
-    """scikit-learn's own forest of the same size (its trees are others, so its numbers are not compared)."""
+    """Return the scoring functions of scikit-learn's forest, whose trees and therefore scores differ from Spark's."""
     model = pickle.loads((folder / "sklearn.pickle").read_bytes())  # noqa: S301 (written by this benchmark)
 
     def many(values: np.ndarray) -> np.ndarray:
@@ -91,14 +91,18 @@ FILES = {"spark": "spark", "onnx": "model.onnx", "jpmml": "model.pmml", "sklearn
 
 
 def measure(name: str, folder: Path, seconds: float) -> dict[str, Any]:
-    """One row at a time for `seconds`, then ten thousand at once, three times."""
+    """Score one row at a time for `seconds`, then 10,000 rows at once, three times.
+
+    Returns:
+        Times in microseconds, rows per second, bytes, and the greatest difference from Spark's probability.
+    """
     frame = pd.read_parquet(folder / "rows.parquet")
     rows, expected = frame[COLUMNS], frame["expected"].to_numpy()
     singles = rows.head(1000).to_dict("records")
     one, many = PEERS[name](folder)
     one(singles[0])
     print("first", flush=True)
-    took = _one_by_one(one, singles, seconds)
+    durations = _one_by_one(one, singles, seconds)
     batches = []
     for _ in range(3):
         began = time.perf_counter()
@@ -106,9 +110,9 @@ def measure(name: str, folder: Path, seconds: float) -> dict[str, Any]:
         batches.append(time.perf_counter() - began)
     difference = None if name == "sklearn" else float(np.abs(scores - expected).max())
     return {
-        "one_row_p50_us": float(np.quantile(took, 0.5) / 1e3),
-        "one_row_p99_us": float(np.quantile(took, 0.99) / 1e3),
-        "one_row_measurements": len(took),
+        "one_row_p50_us": float(np.quantile(durations, 0.5) / 1e3),
+        "one_row_p99_us": float(np.quantile(durations, 0.99) / 1e3),
+        "one_row_measurements": len(durations),
         "batch_rows_per_s": len(rows) / min(batches),
         "greatest_difference": difference,
         "memory_bytes": _memory(),
@@ -117,23 +121,23 @@ def measure(name: str, folder: Path, seconds: float) -> dict[str, Any]:
 
 
 def _one_by_one(one: One, rows: list[dict[str, Any]], seconds: float) -> list[int]:
-    took: list[int] = []
+    durations: list[int] = []
     warm_until = time.monotonic() + seconds / 4
     end = warm_until + seconds
     n = 0
-    while time.monotonic() < end or len(took) < 20:
+    while time.monotonic() < end or len(durations) < 20:
         began = time.perf_counter_ns()
         one(rows[n % len(rows)])
         spent = time.perf_counter_ns() - began
         if time.monotonic() > warm_until:
-            took.append(spent)
+            durations.append(spent)
         n += 1
-    return took
+    return durations
 
 
 def _memory() -> int:
-    own = psutil.Process()
-    return sum(p.memory_info().rss for p in [own, *own.children(recursive=True)])
+    process = psutil.Process()
+    return sum(p.memory_info().rss for p in [process, *process.children(recursive=True)])
 
 
 def _size(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""The figures as a table and a plot."""
+"""The scoring benchmark as Markdown and as a plot."""
 
 from pathlib import Path
 from typing import Any
@@ -10,32 +10,32 @@ NAMES = {
     "onnx": "ONNX Runtime",
     "sklearn": "scikit-learn",
     "jpmml": "JPMML evaluator",
-    "spark": "Spark itself",
+    "spark": "Spark",
 }
 
 
 def markdown(results: dict[str, Any]) -> str:
-    """All of it, for a reader."""
+    """Return the report of `benchmarks.scoring` as Markdown."""
     machine, forest = results["machine"], results["forest"]
-    elsewhere = "; ".join(f"{NAMES[name]}: {text}" for name, text in results["whole_pipeline"].items())
+    conversions = "; ".join(f"{NAMES[name]}: {text}" for name, text in results["whole_pipeline"].items())
     return to_markdown(
         [
-            Heading("Scoring, measured", 1),
+            Heading("Scoring benchmark", 1),
             Text(
-                f"`make bench` on {machine['cores']} cores of {machine['processor']}, one a server; "
+                f"`make bench` on {machine['cores']} cores of {machine['processor']}, one core per server, with "
                 f"a forest of {forest['trees']} trees of depth {forest['depth']}."
             ),
-            Heading("The model alone"),
+            Heading("Model only"),
             _model_only(results["model_only"]),
             Text(
-                "`forest` is the one below; `mixed` has 60 columns, numbers and categories, indexed, one-hot encoded, "
-                "scaled, and 60 trees."
+                "`forest` is the model of the comparison below. `mixed` has 60 trees and 60 columns, numbers and "
+                "categories, which are indexed, one-hot encoded and scaled."
             ),
-            Heading("Over HTTP, one row a request"),
+            Heading("HTTP, one row per request"),
             _http(results["http"]),
-            Heading("Beside what one would use instead"),
+            Heading("Compared with alternatives"),
             _peers(results["peers"]),
-            Text(f"What becomes of `mixed`, strings and all, elsewhere: {elsewhere}."),
+            Text(f"Conversion of `mixed`, strings included: {conversions}."),
         ]
     )
 
@@ -66,41 +66,53 @@ def _http(http: dict[str, Any]) -> Table:
     )  # fmt: skip
 
 
-def _start(start: dict[str, Any], of: str) -> list[list[str]]:
+def _start(start: dict[str, Any], suffix: str) -> list[list[str]]:
     memory = start["memory_bytes_after_requests"]["resident"]
     return [
-        [f"start to ready{of}", "", f"{start['ready_ms_median']:.0f} ms", ""],
-        [f"resident memory{of}", "", f"{memory / 2**20:.0f} MB", ""],
+        [f"start to ready{suffix}", "", f"{start['ready_ms_median']:.0f} ms", ""],
+        [f"resident memory{suffix}", "", f"{memory / 2**20:.0f} MB", ""],
     ]
 
 
 def _peers(peers: dict[str, Any]) -> Table:
-    ours = peers["leapline"]["one_row_p50_us"]
+    leapline = peers["leapline"]["one_row_p50_us"]
 
-    def line(name: str, p: dict[str, Any]) -> list[str]:
+    def row(name: str, p: dict[str, Any]) -> list[str]:
         one, tail = p["one_row_p50_us"], p["one_row_p99_us"]
         return [
-            NAMES[name], _micros(one), _micros(tail), f"{one / ours:,.0f}", f"{p['batch_rows_per_s']:,.0f}",
+            NAMES[name], _duration(one), _duration(tail), f"{one / leapline:,.0f}", f"{p['batch_rows_per_s']:,.0f}",
             f"{p['start_s']:.2f} s", f"{p['memory_bytes'] / 2**20:,.0f} MB", f"{p['artefact_bytes'] / 2**20:.1f} MB",
             _difference(p["greatest_difference"]),
         ]  # fmt: skip
 
     return Table(
-        ["", "one row, median", "p99", "times ours", "10,000 rows, rows/s", "start", "memory", "file", "from Spark"],
-        [line(name, p) for name, p in sorted(peers.items(), key=lambda item: item[1]["one_row_p50_us"])],
+        [
+            "",
+            "one row, median",
+            "p99",
+            "relative to Leapline",
+            "10,000 rows, rows/s",
+            "start",
+            "memory",
+            "file",
+            "difference from Spark",
+        ],
+        [row(name, p) for name, p in sorted(peers.items(), key=lambda item: item[1]["one_row_p50_us"])],
     )
 
 
-def _micros(value: float) -> str:
-    return f"{value:.1f} µs" if value < 100 else f"{value:,.0f} µs" if value < 1e4 else f"{value / 1e3:,.0f} ms"
+def _duration(microseconds: float) -> str:
+    if microseconds < 100:
+        return f"{microseconds:.1f} µs"
+    return f"{microseconds:,.0f} µs" if microseconds < 1e4 else f"{microseconds / 1e3:,.0f} ms"
 
 
 def _difference(value: float | None) -> str:
-    return "own forest" if value is None else "0" if value == 0 else f"{value:.0e}"
+    return "another forest" if value is None else "0" if value == 0 else f"{value:.0e}"
 
 
 def plot(results: dict[str, Any], path: Path) -> None:
-    """One row's median time, on a logarithmic scale."""
+    """Draw the median time for one row, on a logarithmic scale."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -110,7 +122,7 @@ def plot(results: dict[str, Any], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(7, 2.6), dpi=150)
     times = [p["one_row_p50_us"] for _, p in peers]
     bars = axes.barh([NAMES[name] for name, _ in peers], times, color=["#9aa5b1"] * (len(peers) - 1) + ["#0b7285"])
-    axes.bar_label(bars, [_micros(t) for t in times], padding=4, fontsize=8)
+    axes.bar_label(bars, [_duration(time) for time in times], padding=4, fontsize=8)
     axes.set_xscale("log")
     axes.set_xlim(0.3, max(times) * 12)
     axes.set_xlabel("time for one row, microseconds (log scale; median, one core)", fontsize=8)

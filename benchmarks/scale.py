@@ -1,9 +1,9 @@
-"""Events to features at growing sizes, on this machine, with DuckDB's time for the same examples beside.
+"""Measure the steps from events to features at growing sizes, and DuckDB on the same task for comparison.
 
     python -m benchmarks.scale [--out FOLDER] [--events 1000000 4000000] [--memory 8g] [--work FOLDER]
 
-Each size is one generated day. Extract and featurize run as a night runs them, each in a process of its own; peak
-memory is that of the process and all its children, shuffle bytes come from Spark's event log.
+Each size is one generated day. Extract and featurize run as in a nightly run, each in its own process. Peak memory
+includes all child processes; shuffle bytes come from Spark's event log.
 """
 
 import argparse
@@ -22,20 +22,22 @@ from typing import Any
 import psutil
 
 from benchmarks import duck
-from benchmarks.scoring import ROOT, machine, say
+from benchmarks.scoring import ROOT, machine, report_progress
 from leapline.evaluation.document import Heading, Table, Text, to_markdown
 from leapline.storage import Lake
 
 DAY = date(2026, 3, 4)
-# Of the generator's default shop.
-LINES_A_SESSION = 13.4
+# In the default shop of the generator.
+LINES_PER_SESSION = 13.4
 
 
 def main() -> None:
     """Measure and report."""
     parser = argparse.ArgumentParser(prog="benchmarks.scale", description=__doc__)
-    parser.add_argument("--out", type=Path, default=ROOT / ".leapline" / "bench", help="where the results go")
-    parser.add_argument("--events", type=int, nargs="+", default=[1_000_000, 4_000_000], help="lines a day, about")
+    parser.add_argument("--out", type=Path, default=ROOT / ".leapline" / "bench", help="folder for the results")
+    parser.add_argument(
+        "--events", type=int, nargs="+", default=[1_000_000, 4_000_000], help="approximate number of lines per day"
+    )
     parser.add_argument("--memory", default="6g", help="heap of the Spark driver")
     parser.add_argument("--options", default="-XX:+UseParallelGC", help="JVM options of the Spark driver")
     parser.add_argument("--work", type=Path, help="folder for events and lake; kept if given")
@@ -46,14 +48,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="leapline-scale-") as scratch:
         for events in args.events:
             results["sizes"].append(run(args.work or Path(scratch), events, args.memory, args.options))
-            # After each size, as the next may take long or be stopped.
+            # After each size, because the next one may take long or be interrupted.
             (args.out / "scale.json").write_text(json.dumps(results, indent=1) + "\n")
             (args.out / "scale.md").write_text(markdown(results))
     print(markdown(results))
 
 
 def run(work: Path, events: int, memory: str, options: str) -> dict[str, Any]:
-    """One size, from landing to features, and DuckDB's time for the same features."""
+    """Measure one size: extract, featurize, and DuckDB on the same clean events."""
     home = work / f"lake-{events}"
     env = os.environ | {
         "LEAPLINE_HOME": str(home),
@@ -63,17 +65,17 @@ def run(work: Path, events: int, memory: str, options: str) -> dict[str, Any]:
         "LEAPLINE_SPARK_DRIVER_OPTIONS": options,
     }
     if not (home / "landing").exists():
-        say(f"generating {events:,} events")
+        report_progress(f"generating {events:,} events")
         leapline(env, "generate", "--start", str(DAY), "--days", "1", "--sessions-per-day", str(sessions(events)))
     steps = {}
     for step in ("extract", "featurize"):
-        say(f"{step} of {events:,} events")
-        steps[step] = watched(env, work / "logs", step)
+        report_progress(f"{step} of {events:,} events")
+        steps[step] = measure_step(env, work / "logs", step)
     lake = Lake(home)
-    clean, made = lake.current("events", DAY), lake.current("examples", DAY)
+    clean, featurized = lake.current("events", DAY), lake.current("examples", DAY)
     counts = json.loads((clean / "counts.json").read_text())
-    say("DuckDB on the same files")
-    limit = duck.examples(clean / "events", made)
+    report_progress("DuckDB on the same files")
+    reference = duck.examples(clean / "events", featurized)
     lines = counts["lines"]
     return {
         "lines": lines,
@@ -81,18 +83,18 @@ def run(work: Path, events: int, memory: str, options: str) -> dict[str, Any]:
         "landing_bytes": sum(f.stat().st_size for f in (home / "landing").rglob("*") if f.is_file()),
         "lines_per_s": lines / sum(s["seconds"] for s in steps.values()),
         "steps": steps,
-        "duckdb": limit,
-        "features_to_duckdb": steps["featurize"]["seconds"] / limit["seconds"],
+        "duckdb": reference,
+        "features_to_duckdb": steps["featurize"]["seconds"] / reference["seconds"],
     }
 
 
 def sessions(events: int) -> int:
-    """How many sessions make so many lines, about."""
-    return int(events / LINES_A_SESSION)
+    """Return the number of sessions with about so many lines."""
+    return int(events / LINES_PER_SESSION)
 
 
 def leapline(env: dict[str, str], *args: str) -> None:
-    """A command of `leapline`, quiet unless it fails."""
+    """Run a command of `leapline`; its output is shown only if it fails."""
     done = subprocess.run(
         [Path(sys.executable).parent / "leapline", *args], env=env, cwd=ROOT, capture_output=True, text=True
     )
@@ -100,13 +102,13 @@ def leapline(env: dict[str, str], *args: str) -> None:
         raise SystemExit(f"leapline {' '.join(args)}: {done.stderr.strip()[-800:]}")
 
 
-def watched(env: dict[str, str], logs: Path, step: str) -> dict[str, Any]:
-    """A step's wall time (Spark's start-up included), peak memory and shuffle bytes."""
+def measure_step(env: dict[str, str], logs: Path, step: str) -> dict[str, Any]:
+    """Run a step and return its wall time including the start of Spark, its peak memory and its shuffle bytes."""
     logs.mkdir(parents=True, exist_ok=True)
     before = set(logs.iterdir())
     conf = {"enabled": "true", "compress": "false", "dir": f"file://{logs.absolute()}"}
     submit = " ".join(f"--conf spark.eventLog.{key}={value}" for key, value in conf.items()) + " pyspark-shell"
-    peak = Peak(os.getpid())
+    peak = PeakMemory(os.getpid())
     began = time.monotonic()
     with peak:
         leapline(env | {"PYSPARK_SUBMIT_ARGS": submit}, step, "--date", str(DAY))
@@ -115,35 +117,35 @@ def watched(env: dict[str, str], logs: Path, step: str) -> dict[str, Any]:
     return {"seconds": round(seconds, 1), "peak_memory_bytes": peak.bytes, "shuffle_bytes": shuffled}
 
 
-class Peak:
-    """The greatest resident memory of a process's children while the block runs, looked at four times a second."""
+class PeakMemory:
+    """Samples the resident memory of the children of a process four times per second while the block runs."""
 
     def __init__(self, pid: int) -> None:
         self.bytes = 0
-        self._own, self._over = psutil.Process(pid), threading.Event()
+        self._process, self._stopped = psutil.Process(pid), threading.Event()
 
-    def __enter__(self) -> "Peak":
+    def __enter__(self) -> "PeakMemory":
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
+        self._stopped.set()
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._over.wait(0.25):
+        while not self._stopped.wait(0.25):
             total = 0
-            for child in self._own.children(recursive=True):
+            for child in self._process.children(recursive=True):
                 try:
                     total += child.memory_info().rss
                 except psutil.Error:
-                    continue  # it has ended meanwhile
+                    continue  # it has ended in the meantime
             self.bytes = max(self.bytes, total)
 
 
 def shuffle_bytes(log: Path) -> int:
-    """Bytes that Spark's tasks wrote for shuffles."""
+    """Return the number of shuffle bytes that the tasks in an event log of Spark have written."""
     total = 0
     for part in [log] if log.is_file() else sorted(log.glob("events_*")):
         for line in part.read_text().splitlines():
@@ -154,27 +156,28 @@ def shuffle_bytes(log: Path) -> int:
 
 
 def markdown(results: dict[str, Any]) -> str:
-    """A table, one line a size."""
+    """Return the results as Markdown, with one row per size."""
     machine = results["machine"]
     head = ("lines", "clean events", "landing", "extract", "features", "lines/s", "peak memory", "shuffled", "DuckDB",
-            "features : DuckDB")  # fmt: skip
+            "features / DuckDB")  # fmt: skip
     return to_markdown(
         [
             Heading("Events to features", 1),
             Text(
-                f"`make bench-scale` on {machine['cores']} cores of {machine['processor']}; Spark's driver with "
-                f"{results['driver_memory']} and `{results['driver_options']}`."
+                f"`make bench-scale` on {machine['cores']} cores of {machine['processor']}; the Spark driver has "
+                f"{results['driver_memory']} of memory and the options `{results['driver_options']}`."
             ),
             Text(
-                "DuckDB makes the same examples of the same clean events: whole sessions, a beginning of each, and "
-                "pairs. Its numbers are compared with featurize's, row by row; a difference would end the benchmark."
+                "DuckDB computes the same examples from the same clean events: complete sessions, one prefix of each, "
+                "and session-item pairs. Its values are compared with those of featurize row by row; any difference "
+                "fails the benchmark."
             ),
-            Table(head, [_line(size) for size in results["sizes"]]),
+            Table(head, [_row(size) for size in results["sizes"]]),
         ]
     )
 
 
-def _line(size: dict[str, Any]) -> tuple[Any, ...]:
+def _row(size: dict[str, Any]) -> tuple[Any, ...]:
     extract, features = size["steps"]["extract"], size["steps"]["featurize"]
     peak = max(extract["peak_memory_bytes"], features["peak_memory_bytes"])
     shuffled = extract["shuffle_bytes"] + features["shuffle_bytes"]

@@ -1,8 +1,8 @@
-"""Scoring measured: the model alone, over HTTP, and beside the peers, all in one run.
+"""Measure scoring: the model only, over HTTP, and compared with its peers.
 
     python -m benchmarks.scoring [--out FOLDER] [--seconds 10] [--golden FOLDER]
 
-leaves `scoring.json`, `scoring.md` and `scoring.png` in FOLDER. Peers run one after another, each alone.
+writes `scoring.json`, `scoring.md` and `scoring.png` into FOLDER. Peers run one after another, never in parallel.
 """
 
 import argparse
@@ -27,9 +27,9 @@ STARTS = 3
 def main() -> None:
     """Measure and report."""
     parser = argparse.ArgumentParser(prog="benchmarks.scoring", description=__doc__)
-    parser.add_argument("--out", type=Path, default=ROOT / ".leapline" / "bench", help="where the results go")
-    parser.add_argument("--seconds", type=float, default=10, help="how long a peer scores row by row")
-    parser.add_argument("--golden", type=Path, help="a folder of a bundle.pb.zip and its input.json, measured as well")
+    parser.add_argument("--out", type=Path, default=ROOT / ".leapline" / "bench", help="folder for the results")
+    parser.add_argument("--seconds", type=float, default=10, help="how long each peer scores row by row")
+    parser.add_argument("--golden", type=Path, help="a folder with bundle.pb.zip and input.json, to be measured too")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="leapline-bench-") as work:
@@ -42,60 +42,70 @@ def main() -> None:
 
 
 def run(work: Path, seconds: float, golden: Path | None) -> dict[str, Any]:
-    """All the figures; `work` holds the models meanwhile."""
-    say("fitting the forest and writing it in every form")
+    """Measure everything.
+
+    Args:
+        work: a folder for the models.
+        seconds: how long each peer scores row by row.
+        golden: a folder with another bundle and its leap frame, or None.
+
+    Returns:
+        The content of scoring.json.
+    """
+    report_progress("fitting the models and writing them in every format")
     subprocess.run(
         [sys.executable, "-m", "benchmarks.models", str(work)], check=True, cwd=ROOT, stderr=subprocess.DEVNULL
     )
     results: dict[str, Any] = {"machine": machine(), "forest": {"trees": forest.TREES, "depth": forest.DEPTH}}
-    say("the model alone")
+    report_progress("model only")
     models = {"forest": (work / "bundle.zip", work / "frame.json"), "mixed": mixed.paths(work)}
     if golden:
         models["golden"] = (golden / "bundle.pb.zip", golden / "input.json")
     results["model_only"] = {name: scorer("bench", *paths) for name, paths in models.items()}
     results["whole_pipeline"] = json.loads((work / mixed.CONVERSIONS).read_text())
-    say("over HTTP, against the bare handler")
+    report_progress("over HTTP, compared with a bare handler")
     results["http"] = load_test(work, *models["forest"], seconds)
     results["peers"] = {"leapline": leapline(work, results)}
     for name in PEERS:
-        say(f"beside it: {name}")
+        report_progress(f"peer: {name}")
         results["peers"][name] = peer(name, work, seconds)
     return results
 
 
-def say(what: str) -> None:
-    """What is going on, to who waits."""
-    print(f"bench: {what}", file=sys.stderr, flush=True)
+def report_progress(text: str) -> None:
+    """Print what is being measured on standard error."""
+    print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
 def scorer(*args: str | Path) -> dict[str, Any]:
-    """A command of the scorer that prints JSON."""
+    """Run a command of the scorer and return the JSON that it prints."""
     out = subprocess.run([SCORER, *map(str, args)], check=True, capture_output=True)
-    found: dict[str, Any] = json.loads(out.stdout)
-    return found
+    result: dict[str, Any] = json.loads(out.stdout)
+    return result
 
 
 def load_test(work: Path, bundle: Path, frame: Path, seconds: float) -> dict[str, Any]:
-    """The HTTP server on one connection, at a constant rate, at saturation; its start and memory, with a large bundle
-    too."""
+    """Measure the HTTP server: one connection, a constant rate, saturation, and start and memory with two bundles."""
     program = work / "loadtest"
     go = {**os.environ, "GOFLAGS": "-buildvcs=false", "PATH": f"{ROOT / '.venv/bin'}:{os.environ['PATH']}"}
     subprocess.run(["go", "build", "-o", program, "./cmd/loadtest"], check=True, cwd=ROOT / "include/scorer", env=go)
 
     def measure(*args: str | Path) -> dict[str, Any]:
         argv = [program, "-seconds", str(max(1, int(seconds / 2))), "-scorer", SCORER, *args, frame]
-        found: dict[str, Any] = json.loads(subprocess.run(argv, check=True, capture_output=True).stdout)
-        return found
+        result: dict[str, Any] = json.loads(subprocess.run(argv, check=True, capture_output=True).stdout)
+        return result
 
-    found = measure(bundle)
-    del found["bundle"]
+    results = measure(bundle)
+    del results["bundle"]
     trees = large.make(bundle, work / "large.zip")
     size = (work / "large.zip").stat().st_size
-    return found | {"start_large": {"trees": trees, "bundle_bytes": size, **measure("-only-start", work / "large.zip")}}
+    return results | {
+        "start_large": {"trees": trees, "bundle_bytes": size, **measure("-only-start", work / "large.zip")}
+    }
 
 
 def leapline(work: Path, results: dict[str, Any]) -> dict[str, Any]:
-    """The scorer in the peers' terms: in process, by its own `bench`; start and memory as a server."""
+    """Return the scorer's results with the keys of the peers; start and memory are those of the server."""
     model, http = results["model_only"]["forest"], results["http"]
     return {
         "one_row_p50_us": model["p50_ns"] / 1e3,
@@ -110,7 +120,7 @@ def leapline(work: Path, results: dict[str, Any]) -> dict[str, Any]:
 
 
 def difference(work: Path) -> float:
-    """The greatest difference from Spark's probability of class 1, over the frame's rows."""
+    """Return the greatest difference from Spark's probability of class 1 over the rows of the frame."""
     import pandas as pd
 
     with (work / "frame.json").open("rb") as frame:
@@ -121,26 +131,28 @@ def difference(work: Path) -> float:
         )
     column = [field["name"] for field in scored["schema"]["fields"]].index("probability")
     expected = pd.read_parquet(work / "rows.parquet")["expected"]
-    return max(abs(row[column]["values"][1] - wanted) for row, wanted in zip(scored["rows"], expected, strict=False))
+    return max(
+        abs(row[column]["values"][1] - probability) for row, probability in zip(scored["rows"], expected, strict=False)
+    )
 
 
 def peer(name: str, work: Path, seconds: float) -> dict[str, Any]:
-    """A peer's figures, and how long it takes from process start to its first answer (the least of a few)."""
+    """Return the measurements of a peer; `start_s` is the shortest time from process start to first result."""
     starts = []
     for n in range(STARTS):
         began = time.perf_counter()
         argv = [sys.executable, "-m", "benchmarks.peers", name, str(work), str(seconds if n == STARTS - 1 else 0.1)]
         with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-            assert process.stdout is not None  # noqa: S101 (a pipe was asked for)
+            assert process.stdout is not None  # noqa: S101 (stdout is a pipe)
             if process.stdout.readline() != "first\n":
-                raise SystemExit(f"bench: {name} gave no answer; run `{' '.join(argv[1:])}` to see why")
+                raise SystemExit(f"bench: {name} returned no result; run `{' '.join(argv[1:])}` to see why")
             starts.append(time.perf_counter() - began)
-            found: dict[str, Any] = json.loads(process.stdout.read())
-    return found | {"start_s": min(starts)}
+            result: dict[str, Any] = json.loads(process.stdout.read())
+    return result | {"start_s": min(starts)}
 
 
 def machine() -> dict[str, Any]:
-    """What it was measured on."""
+    """Return the processor, its number of cores, and the load before the benchmark."""
     model = next(
         (line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")), platform.machine()
     )

@@ -1,4 +1,4 @@
-"""The published tables are what the published figures say."""
+"""Published benchmark tables agree with their JSON; the simulation study of intervals."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ FOLDER = ROOT / "docs/benchmarks"
 
 
 @pytest.mark.parametrize(("name", "write"), [("scoring", report.markdown), ("scale", scale.markdown)])
-def test_a_table_is_made_of_its_figures(name: str, write: Callable[[dict[str, Any]], str]) -> None:
+def test_published_table_agrees_with_its_json(name: str, write: Callable[[dict[str, Any]], str]) -> None:
     figures = json.loads((FOLDER / f"{name}.json").read_text())
     assert (FOLDER / f"{name}.md").read_text() == write(figures)
 
