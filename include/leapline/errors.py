@@ -101,6 +101,10 @@ class ScorerError(LeaplineError):
     """The scorer did not start, or returned an error. Not retried."""
 
 
+class InputChangedError(LeaplineError):
+    """A step's input is not the one that the verdict is about. Not retried; the operator judges the day again."""
+
+
 class ProbeError(LeaplineError):
     """The image could not be probed. Not retried; nothing was pushed."""
 
@@ -109,6 +113,12 @@ class RegistryError(LeaplineError):
     """The registry is down or refused the request. Retried with back-off; the tags are unchanged."""
 
     retriable = True
+
+
+class AccessDeniedError(RegistryError):
+    """The registry denies access (HTTP 401 or 403). Not retried; the operator logs in or asks for the permission."""
+
+    retriable = False
 
 
 class TagConflictError(RegistryError):

@@ -20,7 +20,7 @@ from leapline.local.registry_service import local_registry
 from leapline.runtime.context import STEPS
 from leapline.runtime.reports import past_report
 from leapline.runtime.spark_cds import FEW_EVENTS
-from leapline.serving.probe import running
+from leapline.serving.scorer_process import run_image
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json
 from leapline.synthetic import PLANTED
@@ -116,9 +116,10 @@ def test_demo_prints_a_summary(settings: Settings, run_id: str, demo_output: str
 
 
 def test_pulled_image_scores_like_spark(settings: Settings, run_id: str, tmp_path: Path) -> None:
+    digest = summary(settings, run_id, "package")["image_digest"]
     layout = registry(settings).pull(summary(settings, run_id, "publish")["digest"], tmp_path / "image")
     sample = read_json(Lake(settings.home).current("evaluations", DAY) / "probe_rows.json")
-    with running(layout, tmp_path) as client:
+    with run_image(layout, digest, tmp_path) as client:
         answer = client.predict(sample["rows"][:3])
     assert [a["probability"][1] for a in answer] == pytest.approx(sample["expected"][:3], abs=1e-12)
     assert {a["segment"] for a in answer} <= {"buy", "defer"}

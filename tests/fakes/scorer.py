@@ -10,7 +10,7 @@ from pathlib import Path
 
 MODEL_ID = "2026-03-01-0123456789ab"
 
-_SOURCE = """#!{python} -IS
+SOURCE = """#!{python} -IS
 import json, os, sys, time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -56,6 +56,6 @@ HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
 
 def write(path: Path, mode: str = "good") -> Path:
     """Write the scorer and return `path`."""
-    path.write_text(_SOURCE.format(python=sys.executable, mode=mode, model=MODEL_ID))
+    path.write_text(SOURCE.format(python=sys.executable, mode=mode, model=MODEL_ID))
     path.chmod(0o755)
     return path

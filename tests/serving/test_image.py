@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from leapline.errors import BundleError, ToolMissingError
 from leapline.serving import layout
-from leapline.serving.image import LABEL, ImageInfo, _gzip_stored, blob_path, build
+from leapline.serving.image import LABEL, ImageInfo, blob_path, build, gzip_stored
 
 CREATED = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -94,7 +94,7 @@ def test_layers_hold_one_file_each_of_root_at_time_zero(tmp_path: Path) -> None:
 @given(st.integers(0, 200_000), st.integers(0, 255))
 def test_stored_gzip_is_gzip(size: int, byte: int) -> None:
     content = bytes([byte]) * size
-    packed = _gzip_stored(content)
+    packed = gzip_stored(content)
     assert gzip.decompress(packed or b"") == content
     assert len(packed) <= size + 18 + 5 * (size // 65535 + 1)
 

@@ -1,6 +1,7 @@
-"""The probe: passes what is right, refuses everything else with the reason, and leaves no process behind."""
+"""The probe passes a correct image, refuses every other with its reason, and leaves no process behind."""
 
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -10,16 +11,22 @@ from pathlib import Path
 
 import pytest
 
-from leapline.errors import BundleError
-from leapline.serving import layout, probe
+from leapline.errors import BundleError, ProbeError
+from leapline.serving import layout, probe, scorer_process
 from leapline.serving.image import build
-from leapline.serving.probe import ProbeReport
+from leapline.serving.probe import ProbeReport, ProbeSample
 from tests.fakes import scorer as fake
 
-ARCH = probe.ARCHITECTURES[platform.machine()]
+ARCH = scorer_process.ARCHITECTURES[platform.machine()]
 ROWS = [{"x": float(i)} for i in range(1000)]
 EXPECTED = [i / 1000 for i in range(1000)]
 Probe = Callable[..., ProbeReport]
+
+
+def start_probe(folder: Path, sample: ProbeSample) -> ProbeReport:
+    """Probe the image in `folder`, as it is."""
+    digest = layout.index_digest(folder / "image")
+    return probe.probe(folder / "image", sample, digest=digest, workdir=folder)
 
 
 @pytest.fixture
@@ -39,7 +46,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Probe:
             labels={},
             created=created,
         )
-        return probe.probe(tmp_path / "image", rows, expected, tolerance=1e-9, workdir=tmp_path)
+        return start_probe(tmp_path, ProbeSample(rows, expected, 1e-9))
 
     return run_probe
 
@@ -51,7 +58,7 @@ def _nothing_left(tmp_path: Path) -> "object":
     assert left.stdout == "", "the probe left a process"
 
 
-def test_the_same_numbers_pass(run: Probe) -> None:
+def test_image_with_equal_scores_passes(run: Probe) -> None:
     report = run("good")
     assert report.passed, report.reason
     assert report.rows == 1000
@@ -62,28 +69,28 @@ def test_the_same_numbers_pass(run: Probe) -> None:
     json.dumps(report.to_dict(), allow_nan=False)
 
 
-def test_the_quietest_round_counts() -> None:
+def test_the_fastest_round_counts() -> None:
     quiet, interrupted, slow = [1.0] * 98 + [2.0, 90.0], [0.5] * 98 + [800.0, 900.0], [3.0] * 100
-    assert probe.quietest_round([*interrupted, *quiet, *slow], 100) == (3.0, 3.0)
-    assert probe.quietest_round([*interrupted, *[1.0] * 99, 2.0, *slow], 100) == (1.0, 2.0)
+    assert probe.fastest_round([*interrupted, *quiet, *slow], 100) == (3.0, 3.0)
+    assert probe.fastest_round([*interrupted, *[1.0] * 99, 2.0, *slow], 100) == (1.0, 2.0)
 
 
-def test_columns_that_the_model_does_not_read_are_not_sent(run: Probe) -> None:
+def test_columns_that_the_model_does_not_use_are_not_sent(run: Probe) -> None:
     assert run("good", rows=[row | {"unused": 1.0} for row in ROWS]).passed
 
 
-def test_the_start_is_measured(run: Probe) -> None:
+def test_start_time_is_measured(run: Probe) -> None:
     started = run("slow_to_start").start_ms
     assert started is not None
     assert started >= 300
 
 
-def test_within_and_beyond_the_tolerance(run: Probe) -> None:
+def test_tolerance_separates_pass_and_refusal(run: Probe) -> None:
     assert run("good", expected=[p + 0.9e-9 for p in EXPECTED]).passed
     assert not run("good", expected=[p + 1.1e-9 for p in EXPECTED]).passed
 
 
-def test_one_row_that_differs_is_attached(run: Probe) -> None:
+def test_first_row_that_differs_is_reported(run: Probe) -> None:
     report = run("skew")
     assert not report.passed
     assert report.max_difference == pytest.approx(1e-3)
@@ -96,7 +103,7 @@ def test_one_row_that_differs_is_attached(run: Probe) -> None:
 
 
 @pytest.mark.parametrize("mode", ["nan", "no_probability"])
-def test_no_number_is_a_difference(run: Probe, mode: str) -> None:
+def test_missing_number_is_a_difference(run: Probe, mode: str) -> None:
     report = run(mode)
     assert not report.passed
     assert report.first_difference is not None
@@ -104,7 +111,7 @@ def test_no_number_is_a_difference(run: Probe, mode: str) -> None:
     json.dumps(report.to_dict(), allow_nan=False)
 
 
-def test_a_nan_from_spark_is_refused_too(run: Probe) -> None:
+def test_nan_from_spark_is_refused(run: Probe) -> None:
     assert not run("good", expected=[float("nan"), *EXPECTED[1:]]).passed
 
 
@@ -117,41 +124,58 @@ def test_a_nan_from_spark_is_refused_too(run: Probe) -> None:
         ("stranger", f"serves another, the image is labelled {fake.MODEL_ID}"),
     ],
 )
-def test_anything_else_is_a_refusal_with_its_reason(run: Probe, mode: str, reason: str) -> None:
+def test_broken_scorer_is_refused_with_its_reason(run: Probe, mode: str, reason: str) -> None:
     report = run(mode)
     assert not report.passed
     assert reason in report.reason
 
 
-def test_never_ready(run: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "START_TIMEOUT_S", 1.0)
+def test_scorer_that_is_never_ready_is_refused(run: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scorer_process, "START_TIMEOUT_S", 1.0)
     assert "503" in run("silent").reason
 
 
-def test_no_rows_is_not_a_pass(run: Probe) -> None:
+def test_missing_rows_are_refused(run: Probe) -> None:
     assert not run("good", rows=[], expected=[]).passed
     assert not run("good", rows=ROWS, expected=EXPECTED[1:]).passed
 
 
-def test_a_binary_of_no_known_format(run: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fake, "_SOURCE", "\x7fELF {python} {mode} {model}")
+def test_unknown_binary_format_is_refused(run: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fake, "SOURCE", "\x7fELF {python} {mode} {model}")
     assert "Exec format error" in run("good").reason
 
 
-def test_an_image_for_other_machines_alone(tmp_path: Path, run: Probe) -> None:
+def test_image_without_this_architecture_is_rejected(tmp_path: Path, run: Probe) -> None:
     run("good")
     index = json.loads((tmp_path / "image" / "index.json").read_text())
     index["manifests"][0]["platform"]["architecture"] = "s390x"
     (tmp_path / "image" / "index.json").write_text(json.dumps(index))
     with pytest.raises(BundleError, match=f"s390x.*linux/{ARCH}"):
-        probe.probe(tmp_path / "image", ROWS, EXPECTED, tolerance=1e-9, workdir=tmp_path)
+        start_probe(tmp_path, ProbeSample(ROWS, EXPECTED, 1e-9))
 
 
-def test_damage_is_found_before_anything_starts(tmp_path: Path, run: Probe) -> None:
+def test_damage_is_detected_before_anything_starts(tmp_path: Path, run: Probe) -> None:
     run("good")
     manifest = json.loads(layout.read_blob(tmp_path / "image", layout.manifest_digest(tmp_path / "image", ARCH)))
     blob = tmp_path / "image" / "blobs/sha256" / manifest["layers"][1]["digest"][7:]
     blob.write_bytes(blob.read_bytes()[:-4])
     shutil.rmtree(tmp_path / "root")
     with pytest.raises(BundleError, match=blob.name):
-        probe.probe(tmp_path / "image", ROWS, EXPECTED, tolerance=1e-9, workdir=tmp_path)
+        start_probe(tmp_path, ProbeSample(ROWS, EXPECTED, 1e-9))
+
+
+def test_process_sees_no_secret(run: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fake scorer ends if its environment has anything except for PORT."""
+    for name in ("LEAPLINE_PSEUDONYM_KEY", "AWS_SECRET_ACCESS_KEY", "AIRFLOW__CORE__FERNET_KEY", "HOME", "PATH"):
+        monkeypatch.setenv(name, os.environ.get(name, "secret"))
+    report = run("good")
+    assert report.passed, report.reason
+
+
+def test_other_image_than_the_built_one_is_not_started(tmp_path: Path, run: Probe) -> None:
+    run("good")
+    shutil.rmtree(tmp_path / "root")
+    with pytest.raises(ProbeError, match="expected image sha256:0"):
+        sample = ProbeSample(ROWS, EXPECTED, 1e-9)
+        probe.probe(tmp_path / "image", sample, digest="sha256:" + "0" * 64, workdir=tmp_path)
+    assert not (tmp_path / "root").exists()

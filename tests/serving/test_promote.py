@@ -1,4 +1,4 @@
-"""The champion: moved when it may, never lost; kill -9 anywhere leaves a valid one, and a re-run repairs the rest."""
+"""Promotion: allowed moves only; kill -9 leaves a valid champion, and the next run repairs the rest."""
 
 import signal
 import subprocess
@@ -35,7 +35,7 @@ def tags(registry: Registry) -> tuple[str | None, str | None]:
     return registry.digest(CHAMPION_TAG), registry.digest(PREVIOUS_TAG)
 
 
-def test_first_second_and_rollback(champion: ChampionTags, registry: Registry, published: Publish) -> None:
+def test_promotion_and_rollback_move_both_tags(champion: ChampionTags, registry: Registry, published: Publish) -> None:
     one, two = published("2026-03-01"), published("2026-03-02")
     assert champion.promote(one, run(1), expected_current=None).moved
     assert tags(registry) == (one, None)
@@ -54,7 +54,7 @@ def test_first_second_and_rollback(champion: ChampionTags, registry: Registry, p
     ]
 
 
-def test_a_repeated_task_changes_nothing(champion: ChampionTags, registry: Registry, published: Publish) -> None:
+def test_repeated_task_changes_nothing(champion: ChampionTags, registry: Registry, published: Publish) -> None:
     one, two = published("2026-03-01"), published("2026-03-02")
     champion.promote(one, run(1), expected_current=None)
     for _ in range(2):
@@ -66,7 +66,7 @@ def test_a_repeated_task_changes_nothing(champion: ChampionTags, registry: Regis
     assert len(champion.ledger.entries()) == 3
 
 
-def test_not_against_another_champion_than_the_verdicts(
+def test_champion_changed_since_the_verdict_stays(
     champion: ChampionTags, registry: Registry, published: Publish
 ) -> None:
     one, two, three = (published(f"2026-03-0{day}") for day in (1, 2, 3))
@@ -79,7 +79,7 @@ def test_not_against_another_champion_than_the_verdicts(
     assert tags(registry) == (two, None)
 
 
-def test_never_to_an_older_data_day_unless_told(champion: ChampionTags, registry: Registry, published: Publish) -> None:
+def test_older_data_day_needs_permission(champion: ChampionTags, registry: Registry, published: Publish) -> None:
     old, new = published("2026-02-01"), published("2026-03-02")
     champion.promote(new, run(1), expected_current=None)
     refused = champion.promote(old, run(2), expected_current=new)
@@ -90,7 +90,7 @@ def test_never_to_an_older_data_day_unless_told(champion: ChampionTags, registry
     assert tags(registry) == (old, new)
 
 
-def test_an_image_without_a_data_day_is_not_promoted_over_one(
+def test_image_without_a_data_day_does_not_replace_one_with(
     champion: ChampionTags, registry: Registry, published: Publish, make_image: MakeImage
 ) -> None:
     one = published("2026-03-01")
@@ -101,13 +101,13 @@ def test_an_image_without_a_data_day_is_not_promoted_over_one(
     assert "unknown" in champion.promote(unknown, run(2), expected_current=one).why
 
 
-def test_rollback_without_a_previous_one(champion: ChampionTags, published: Publish) -> None:
+def test_rollback_needs_an_earlier_model(champion: ChampionTags, published: Publish) -> None:
     champion.promote(published("2026-03-01"), run(1), expected_current=None)
     with pytest.raises(RegistryError, match=r"previous.*--to MODEL_ID"):
         champion.rollback(run(2))
 
 
-def test_a_damaged_ledger_stops_the_move(champion: ChampionTags, registry: Registry, published: Publish) -> None:
+def test_damaged_ledger_stops_the_promotion(champion: ChampionTags, registry: Registry, published: Publish) -> None:
     champion.ledger.path.parent.mkdir()
     champion.ledger.path.write_text("?\n")
     with pytest.raises(StorageError):
@@ -116,10 +116,10 @@ def test_a_damaged_ledger_stops_the_move(champion: ChampionTags, registry: Regis
 
 
 STEPS = {
-    "before previous": Fault("PUT", "/manifests/previous", hold=True),
-    "after previous": Fault("PUT", "/manifests/previous", hold=True, after=True),
     "before champion": Fault("PUT", "/manifests/champion", hold=True),
-    "after champion, before the ledger": Fault("PUT", "/manifests/champion", hold=True, after=True),
+    "after champion": Fault("PUT", "/manifests/champion", hold=True, after=True),
+    "before previous": Fault("PUT", "/manifests/previous", hold=True),
+    "after previous, before the ledger": Fault("PUT", "/manifests/previous", hold=True, after=True),
 }
 CODE = """
 import sys; from datetime import datetime, UTC; from pathlib import Path
@@ -166,10 +166,10 @@ def test_kill_at_every_step(
     assert [(e.before, e.after, e.run_id) for e in champion.ledger.entries()[2:]] == [(two, wanted[0], "r3")]
 
 
-def test_an_interrupted_move_yields_to_a_later_hand(
+def test_interrupted_promotion_does_not_override_external_move(
     champion: ChampionTags, registry: Registry, published: Publish, registry_address: str, crane: Path
 ) -> None:
-    """Someone without this lake moved the tag after the kill: his move stands."""
+    """Somebody without this lake moved the tag after the kill: the later move stays."""
     one, two, three = (published(f"2026-03-0{day}") for day in (1, 2, 3))
     champion.promote(one, run(1), expected_current=None)
     with RegistryProxy(registry_address) as proxy:
@@ -183,7 +183,7 @@ def test_an_interrupted_move_yields_to_a_later_hand(
     assert [e.run_id for e in champion.ledger.entries()] == ["r1"]
 
 
-def test_two_runs_at_once_give_one_winner(
+def test_concurrent_promotions_have_one_winner(
     champion: ChampionTags, registry: Registry, published: Publish, crane: Path
 ) -> None:
     one, two, three = (published(f"2026-03-0{day}") for day in (1, 2, 3))

@@ -16,7 +16,8 @@ from leapline.errors import ScorerError
 from leapline.serving import probe
 from leapline.serving.client import ScorerClient
 from leapline.serving.image import build
-from leapline.serving.layout import unpack
+from leapline.serving.layout import index_digest, unpack
+from leapline.serving.probe import ProbeSample
 from leapline.serving.registry import Registry
 from tests.conftest import ROOT
 from tests.ports import free_address
@@ -50,11 +51,12 @@ def test_probed_pushed_pulled_and_probed_again(
     image: Path, golden: tuple[list[dict[str, Any]], list[float]], registry: Registry, tmp_path: Path
 ) -> None:
     rows, expected = golden
-    first = probe.probe(image, rows, expected, tolerance=1e-9, workdir=tmp_path / "before")
+    sample, digest = ProbeSample(rows, expected, 1e-9), index_digest(image)
+    first = probe.probe(image, sample, digest=digest, workdir=tmp_path / "before")
     assert first.passed, first.reason
     registry.push(image, "m1")
     registry.verify(image, "m1", tmp_path)
-    again = probe.probe(tmp_path / "pulled", rows, expected, tolerance=1e-9, workdir=tmp_path / "after")
+    again = probe.probe(tmp_path / "pulled", sample, digest=digest, workdir=tmp_path / "after")
     assert again.passed, again.reason
     assert again.max_difference == first.max_difference
 
@@ -66,7 +68,7 @@ def test_a_cut_model_is_refused_with_the_scorers_own_words(
     (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
     created = datetime(2026, 3, 2, tzinfo=UTC)
     build(tmp_path / "cut.zip", SCORERS, image, model_id="cut", labels={}, created=created)
-    report = probe.probe(image, *golden, tolerance=1e-9, workdir=tmp_path)
+    report = probe.probe(image, ProbeSample(*golden, 1e-9), digest=index_digest(image), workdir=tmp_path)
     assert not report.passed
     assert "model.zip" in report.reason
 

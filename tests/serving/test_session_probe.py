@@ -19,7 +19,8 @@ from leapline.features import spec as specs
 from leapline.serving import probe, session_probe
 from leapline.serving.client import as_session
 from leapline.serving.image import build
-from leapline.serving.probe import ProbeReport
+from leapline.serving.layout import index_digest
+from leapline.serving.probe import ProbeReport, ProbeSample
 from leapline.serving.session_probe import Sample
 from tests.conftest import ROOT
 from tests.features.reference import evaluate
@@ -70,14 +71,9 @@ def run(tmp_path: Path, scorer_binary: Path, sample: Sample, monkeypatch: pytest
             created=datetime(2026, 3, 2, tzinfo=UTC),
         )
         rows = [{"x0": row["x0"], "colour": row["colour"]} for row in sample.features]
-        return probe.probe(
-            tmp_path / "image",
-            rows,
-            scores(list(sample.features)).tolist(),
-            tolerance=1e-9,
-            workdir=tmp_path,
-            sample=sent,
-        )
+        buys = scores(list(sample.features)).tolist()
+        digest = index_digest(tmp_path / "image")
+        return probe.probe(tmp_path / "image", ProbeSample(rows, buys, 1e-9, sent), digest=digest, workdir=tmp_path)
 
     return run_probe
 

@@ -1,4 +1,4 @@
-"""Whole nights on a small shop: real jobs, forests, registry and images; challengers, planted faults, backfills."""
+"""Complete runs on a small shop: real steps, forests, registry and images; challengers, planted faults, backfills."""
 
 import json
 from collections.abc import Iterator
@@ -12,10 +12,11 @@ import pytest
 
 from leapline.deployment.factory import registry
 from leapline.deployment.manual_promotion import roll_back
+from leapline.errors import InputChangedError
 from leapline.features import spec as specs
 from leapline.local.registry_service import LocalRegistry
 from leapline.modelling import delayed_labels
-from leapline.records import history, verdicts
+from leapline.records import binding, history, verdicts
 from leapline.records.candidates import candidates
 from leapline.records.serving_state import ledger_rows
 from leapline.runtime.context import RunContext
@@ -86,7 +87,7 @@ def first_night(settings: Settings, lake: Lake, spark: "SparkSession") -> dict[s
     return summary
 
 
-def test_the_first_champion_is_judged_by_absolute_rules(
+def test_first_champion_is_judged_by_absolute_rules(
     settings: Settings, lake: Lake, first_night: dict[str, Any]
 ) -> None:
     assert first_night["gate"]["champion_state"] == "none: there is no champion yet"
@@ -102,7 +103,7 @@ def test_the_first_champion_is_judged_by_absolute_rules(
     assert "data:image/svg+xml" in (model / "card.html").read_text()
 
 
-def test_two_nights_with_a_better_an_equal_and_a_worse_challenger(
+def test_better_equal_and_worse_challengers_are_told_apart(
     settings: Settings, lake: Lake, first_night: dict[str, Any]
 ) -> None:
     champion = first_night["package"]["model_id"]
@@ -129,7 +130,7 @@ def test_two_nights_with_a_better_an_equal_and_a_worse_challenger(
     assert history.rows(lake)[-1]["champion_difference"] is not None
 
 
-def test_a_planted_leak(settings: Settings, lake: Lake, first_night: dict[str, Any]) -> None:
+def test_label_leak_is_refused(settings: Settings, lake: Lake, first_night: dict[str, Any]) -> None:
     leak = {"name": "n_others", "op": "count", "kinds": ["other"]}
     text = specs.default().model_dump(mode="json", exclude_none=True)
     leaky = specs.loads(json.dumps(text | {"features": [*text["features"], leak]}))
@@ -144,13 +145,13 @@ def test_a_planted_leak(settings: Settings, lake: Lake, first_night: dict[str, A
     assert "n_others" in rules(summary)["top_importance"]
 
 
-def test_a_constant_model(settings: Settings, first_night: dict[str, Any]) -> None:
+def test_constant_model_is_refused(settings: Settings, first_night: dict[str, Any]) -> None:
     flat = settings.model_copy(update={"forest_min_leaf": 100_000})
     failed = rules(do(flat, FOURTH, *JUDGE))
     assert {"largest_tree", "distinct_scores", "roc_auc", "log_loss"} <= set(failed)
 
 
-def test_a_broken_slice(settings: Settings, lake: Lake, first_night: dict[str, Any]) -> None:
+def test_slice_with_random_ranking_is_refused(settings: Settings, lake: Lake, first_night: dict[str, Any]) -> None:
     before, day = date(2026, 3, 20), date(2026, 3, 21)
     shop.open_day(lake, before)
     shop.open_day(lake, day, broken_device="Tablet")
@@ -165,13 +166,14 @@ def fifth(settings: Settings, first_night: dict[str, Any]) -> dict[str, Any]:
     return do(settings, FIFTH, "train")
 
 
-def test_a_skew_between_spark_and_the_image(settings: Settings, lake: Lake, fifth: dict[str, Any]) -> None:
-    do(settings, FIFTH, "evaluate", "gate", "package")
+def test_skew_between_spark_and_image_is_refused(settings: Settings, lake: Lake, fifth: dict[str, Any]) -> None:
+    do(settings, FIFTH, "evaluate")
     rows = lake.current("evaluations", FIFTH) / "probe_rows.json"
     sample = read_json(rows)
     sample["expected"][7] += 1e-6
     write_json(rows, sample)
-    probed = do(settings, FIFTH, "probe")["probe"]
+    binding.seal(rows.parent, binding.candidate_digest(lake, FIFTH))
+    probed = do(settings, FIFTH, "gate", "package", "probe")["probe"]
     assert not probed["passed"]
     assert "1 rows differ from Spark" in probed["sentence"]
     verdict = verdicts.effective_verdict(lake, FIFTH)
@@ -179,12 +181,12 @@ def test_a_skew_between_spark_and_the_image(settings: Settings, lake: Lake, fift
     assert {row.result for row in candidates(lake) if row.data_day == "2026-03-05"} == {"refused"}
 
 
-def test_an_image_that_answers_too_late(settings: Settings, lake: Lake, fifth: dict[str, Any]) -> None:
+def test_slow_image_is_refused(settings: Settings, lake: Lake, fifth: dict[str, Any]) -> None:
     slow = settings.model_copy(update={"max_latency_ms": 1e-6})
     assert "p99 of one-row answers" in do(slow, FIFTH, "evaluate", "gate", "package", "probe")["probe"]["sentence"]
 
 
-def test_a_registry_that_does_not_answer(settings: Settings, fifth: dict[str, Any]) -> None:
+def test_unreachable_registry_refuses_or_blocks_promotion(settings: Settings, fifth: dict[str, Any]) -> None:
     gone = settings.model_copy(update={"registry": free_address()})
     failed = rules(do(gone, FIFTH, "evaluate", "gate"))
     assert set(failed) == {"champion"}
@@ -198,7 +200,9 @@ def test_a_registry_that_does_not_answer(settings: Settings, fifth: dict[str, An
     assert "without knowing the champion" in shipped["why"]
 
 
-def test_a_champion_that_is_no_model_of_ours(settings: Settings, fifth: dict[str, Any], tmp_path: Path) -> None:
+def test_champion_that_leapline_did_not_build_is_not_ignored(
+    settings: Settings, fifth: dict[str, Any], tmp_path: Path
+) -> None:
     """It is not taken for "no champion": someone has to look."""
     (tmp_path / "model.zip").write_text("no zip")
     scorers = {arch: settings.tools / "scorer" / f"linux-{arch}" / "scorer" for arch in ("amd64", "arm64")}
@@ -217,7 +221,7 @@ def test_a_champion_that_is_no_model_of_ours(settings: Settings, fifth: dict[str
     assert "comparison with the champion failed: bundle" in failed["champion"]
 
 
-def test_a_champion_that_knows_the_day(settings: Settings, first_night: dict[str, Any]) -> None:
+def test_champion_trained_on_the_day_is_not_compared(settings: Settings, first_night: dict[str, Any]) -> None:
     """The second day's model was trained on the first: no fair comparison on it."""
     do(settings, FIRST, "featurize")
     serving = registry(settings).digest("champion")
@@ -229,7 +233,7 @@ def test_a_champion_that_knows_the_day(settings: Settings, first_night: dict[str
     assert registry(settings).digest("champion") == serving
 
 
-def test_the_verdict_holds_against_its_own_champion_only(
+def test_champion_moved_after_the_verdict_stays(
     settings: Settings, fifth: dict[str, Any], first_night: dict[str, Any]
 ) -> None:
     """Between verdict and promotion someone rolls back: the tag stays where he put it."""
@@ -239,12 +243,12 @@ def test_the_verdict_holds_against_its_own_champion_only(
     roll_back(settings, to=first_night["package"]["model_id"], why="an incident", run_id="incident")
     moved = do(settings, FIFTH, "promote")["promote"]
     assert not moved["promoted"]
-    assert "the verdict was given against" in moved["why"]
+    assert "the verdict compares with" in moved["why"]
     assert registry(settings).digest("champion") == first_night["publish"]["digest"]
     assert [row["why"] for row in ledger_rows(settings)][-1] == "an incident"
 
 
-def test_a_backfill_tells_what_would_have_been(settings: Settings, lake: Lake, first_night: dict[str, Any]) -> None:
+def test_backfill_reports_what_would_have_happened(settings: Settings, lake: Lake, first_night: dict[str, Any]) -> None:
     before = registry(settings).digest("champion")
     filled = do(settings, FOURTH, *JUDGE, *SHIP, backfill=True)
     assert filled["gate"]["result"] == "to be probed"
@@ -258,12 +262,13 @@ def test_a_backfill_tells_what_would_have_been(settings: Settings, lake: Lake, f
     assert {p.name for p in folder.iterdir()} == {"history.csv", "history.md", "roc_auc.png", "roc_auc.svg"}
     do(settings.model_copy(update={"roc_auc_threshold": 0.99}), FOURTH, "gate", backfill=True)
     allowed = settings.model_copy(update={"promote_backfills": True})
-    assert "a refusal: Refused: ROC AUC" in do(allowed, FOURTH, "promote", backfill=True)["promote"]["why"]
+    assert "refuses it: Refused: ROC AUC" in do(allowed, FOURTH, "promote", backfill=True)["promote"]["why"]
     do(settings, FOURTH, "gate", backfill=True)
-    assert do(allowed, FOURTH, "promote", backfill=True)["promote"]["promoted"]
+    assert "has not been probed" in do(allowed, FOURTH, "promote", backfill=True)["promote"]["why"]
+    assert do(allowed, FOURTH, *SHIP, backfill=True)["promote"]["promoted"]
 
 
-def test_late_truth_says_what_the_gate_would_have_said(settings: Settings, lake: Lake, fifth: dict[str, Any]) -> None:
+def test_delayed_labels_are_judged_by_the_same_gate(settings: Settings, lake: Lake, fifth: dict[str, Any]) -> None:
     do(settings, FIFTH, "evaluate", "gate")
     scores = pd.read_parquet(lake.current("evaluations", FIFTH) / "scores.parquet")
     labels = scores.set_index("session")["label"]
@@ -281,13 +286,63 @@ def test_late_truth_says_what_the_gate_would_have_said(settings: Settings, lake:
     assert told["verdict_now"].startswith("Refused: ROC AUC")
 
 
+TAMPERED = {
+    "gate": ("candidates", "evaluations"),
+    "package": ("candidates", "evaluations", "verdicts"),
+    "probe": ("candidates", "evaluations", "verdicts", "packages"),
+    "publish": ("candidates", "evaluations", "verdicts", "packages", "probes"),
+}
+
+
+@pytest.mark.parametrize("step", TAMPERED)
+def test_file_changed_before_a_step_is_rejected(
+    settings: Settings, lake: Lake, fifth: dict[str, Any], step: str
+) -> None:
+    """Each file of each input, one at a time; unchanged, the step works."""
+    do(settings, FIFTH, *["evaluate", "gate", "package", "probe"][: list(TAMPERED).index(step) + 1])
+    changed = 0
+    for dataset in TAMPERED[step]:
+        folder = lake.current(dataset, FIFTH)
+        ignored = {".lock"} if dataset == TAMPERED[step][-1] else {".lock", "seal.json"}
+        for file in sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in ignored):
+            content = file.read_bytes()
+            if file.name == "seal.json":
+                write_json(file, read_json(file) | {"digest": "sha256:0"})
+            else:
+                file.write_bytes(content + b" ")
+            try:
+                with pytest.raises(InputChangedError, match=f"{FIFTH}.* again"):
+                    do(settings, FIFTH, step)
+                changed += 1
+            finally:
+                file.write_bytes(content)
+    assert changed > 10
+    do(settings, FIFTH, step)
+
+
+def test_step_repeated_alone_is_rejected(settings: Settings, lake: Lake, fifth: dict[str, Any]) -> None:
+    """A new evaluation after the gate, with other settings, is not the judged one."""
+    do(settings, FIFTH, "evaluate", "gate")
+    do(settings.model_copy(update={"bootstrap_draws": 200}), FIFTH, "evaluate")
+    with pytest.raises(InputChangedError, match=f"evaluations of {FIFTH}.*leapline evaluate"):
+        do(settings, FIFTH, "package")
+
+
+def test_day_without_seals_is_readable_but_not_published(settings: Settings, lake: Lake, fifth: dict[str, Any]) -> None:
+    do(settings, FIFTH, "evaluate", "gate", "package", "probe")
+    (lake.current("probes", FIFTH) / "seal.json").unlink()
+    assert verdicts.effective_verdict(lake, FIFTH)["passed"]
+    with pytest.raises(InputChangedError, match="earlier version of Leapline.*leapline evaluate"):
+        do(settings, FIFTH, "publish")
+
+
 @pytest.fixture(scope="module")
 def packaged(settings: Settings, fifth: dict[str, Any]) -> dict[str, Any]:
     """The fifth day's image, judged against a champion."""
     return do(settings, FIFTH, "evaluate", "gate", "package")
 
 
-def test_the_archive_does_not_depend_on_the_champion(settings: Settings, packaged: dict[str, Any]) -> None:
+def test_archive_does_not_depend_on_the_champion(settings: Settings, packaged: dict[str, Any]) -> None:
     alone = settings.model_copy(update={"compare_champion": False})
     again = do(alone, FIFTH, "evaluate", "gate", "package")
     assert packaged["gate"]["champion_state"].startswith("compared")
@@ -296,7 +351,7 @@ def test_the_archive_does_not_depend_on_the_champion(settings: Settings, package
 
 
 @pytest.mark.parametrize("files", [2, 4])
-def test_the_same_image_from_any_order_and_number_of_files(
+def test_same_image_from_any_order_and_number_of_files(
     settings: Settings, lake: Lake, packaged: dict[str, Any], files: int, spark: "SparkSession"
 ) -> None:
     for day in (FOURTH, FIFTH):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from leapline.serving.ledger import Ledger
 from leapline.serving.promote import ChampionTags, PromotionRequest
-from leapline.serving.registry import Registry
+from leapline.serving.registry import Registry, require_address
 from leapline.settings import Settings
 
 
@@ -13,8 +13,10 @@ def registry(settings: Settings) -> Registry:
     """Return the repository of the scoring image.
 
     Raises:
+        SettingsError: the address has a scheme, a path or capitals.
         RegistryError: the registry does not answer.
     """
+    require_address(settings.registry, settings.repository)
     repository = Registry(settings.image, settings.tools / "bin" / "crane")
     repository.ping()
     return repository
@@ -24,6 +26,7 @@ def champion_tags(settings: Settings) -> ChampionTags:
     """Return the tags `champion` and `previous` with their ledger.
 
     Raises:
+        SettingsError: the address has a scheme, a path or capitals.
         RegistryError: the registry does not answer.
     """
     return ChampionTags(registry(settings), Ledger(settings.ledger))

@@ -162,15 +162,16 @@ def _summary(settings: Settings, run: RunOutcome, step: str) -> dict[str, Any]:
 
 def _score_a_session(settings: Settings, day: date, digest: str) -> ScoredSession:
     """Pull the image by digest and score the holdout session with the highest probability, by its events."""
-    from leapline.serving.probe import running
+    from leapline.serving.scorer_process import run_image
 
     lake = Lake(settings.home)
-    manifest = read_json(lake.current("packages", day) / "manifest.json")
+    package = lake.current("packages", day)
+    manifest, built = read_json(package / "manifest.json"), read_json(package / "package.json")["image_digest"]
     sample = probe_sample.read_sample(lake.current("evaluations", day), (), manifest)
     session = sample.sessions[max(range(len(sample.buys)), key=lambda i: sample.buys[i])]
     with tempfile.TemporaryDirectory(prefix="leapline-demo-") as work:
         layout = registry(settings).pull(digest, Path(work) / "image")
-        with running(layout, Path(work)) as client:
+        with run_image(layout, built, Path(work)) as client:
             client.ready()
             return ScoredSession(session, client.score([session])[0])
 

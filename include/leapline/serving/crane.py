@@ -1,8 +1,11 @@
-"""Running `crane`: one call, retried while the registry's trouble may pass.
+"""Run `crane`: one call, retried while the registry's failure may be temporary.
 
 `crane` reads Docker's own config for logins (`$DOCKER_CONFIG`, credential helpers), so no password is ever an argument,
 and each try is a new process that asks the helper for a fresh token. Blobs that a registry already has are not sent
-again, so a repeated push resumes.
+again, so that a repeated push resumes.
+
+Decisions follow the HTTP status, which `crane --verbose` logs for every request (with credentials redacted), and not
+the text of the body, which differs from registry to registry.
 """
 
 import random
@@ -12,20 +15,21 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from leapline.errors import RegistryError, ToolMissingError
+from leapline.errors import AccessDeniedError, RegistryError, TagConflictError, ToolMissingError
 
-ABSENT = re.compile(r"MANIFEST_UNKNOWN|NAME_UNKNOWN|manifest unknown", re.IGNORECASE)
-_DENIED = re.compile(r"\b(UNAUTHORIZED|DENIED)\b|\b40[13] (Unauthorized|Forbidden)|no basic auth", re.IGNORECASE)
+_RESPONSE = re.compile(r"<-- (\S+).*? (https?://\S+)")
+_URL = re.compile(r"https?://\S+?(?=[:,]?(?:\s|$))")
+_IMMUTABLE = re.compile(r"immutable|cannot be overwritten", re.IGNORECASE)
 _DOWN = re.compile(r"connection refused|no such host|network is unreachable", re.IGNORECASE)
-_FINAL = re.compile(
-    r"\b(NAME_INVALID|MANIFEST_INVALID|TAG_INVALID|UNSUPPORTED)\b|could not parse reference", re.IGNORECASE
-)
-_LONGEST_WAIT_S = 10.0
+_INVALID = re.compile(r"could not parse reference", re.IGNORECASE)
+_TEMPORARY = frozenset({408, 425, 429})
+_MAX_WAIT_S = 10.0
 
 
 class AbsentError(RegistryError):
-    """The tag, digest or repository is not in the registry. Not retried; callers that only asked take it as "no"."""
+    """The tag, digest or repository is not in the registry (HTTP 404). Not retried."""
 
     retriable = False
 
@@ -45,65 +49,112 @@ class Crane:
     budget_s: float
 
     def run(self, *args: str) -> str:
-        """Standard output of `crane ARGS`.
+        """Return the standard output of `crane ARGS`.
 
         Raises:
-            AbsentError: the registry answered that it has no such thing.
-            RegistryError: refused, or still failing when the budget was spent.
+            AbsentError: the registry answered 404.
+            AccessDeniedError: the registry answered 401 or 403, with a fresh token too.
+            TagConflictError: the registry does not allow the tag to move.
+            RegistryError: rejected for another reason, or still failing when the budget was spent.
             ToolMissingError: no `crane`.
         """
         deadline, tries = time.monotonic() + self.budget_s, 0
         while True:
             tries += 1
-            code, out, err = self._once(args, deadline - time.monotonic())
+            code, out, log = self._once(args, deadline - time.monotonic())
             if code == 0:
                 return out
-            error = self._explain(args[0], err, tries)
-            wait = min(0.25 * 2**tries, _LONGEST_WAIT_S) * random.uniform(0.5, 1.5)
-            if _is_final(err, tries) or time.monotonic() + wait > deadline:
-                raise error
+            failure = _Failure(log)
+            wait = min(0.25 * 2**tries, _MAX_WAIT_S) * random.uniform(0.5, 1.5)
+            if failure.is_final(tries) or time.monotonic() + wait > deadline:
+                raise self._error(args[0], failure, tries)
             time.sleep(wait)
 
     def _once(self, args: Sequence[str], timeout_s: float) -> tuple[int, str, str]:
         try:
             done = subprocess.run(
-                [str(self.binary), *args],
-                capture_output=True, text=True, check=False, timeout=max(timeout_s, 0.1), stdin=subprocess.DEVNULL,
+                [str(self.binary), "--verbose", *args],
+                capture_output=True, text=True, errors="replace", check=False, timeout=max(timeout_s, 0.1),
+                stdin=subprocess.DEVNULL,
             )  # fmt: skip
         except FileNotFoundError as exc:
             raise ToolMissingError(
                 "crane", found=f"no {self.binary}", expected="the compiled tool", fix="Run `make setup`."
             ) from exc
         except subprocess.TimeoutExpired as exc:
-            said = (exc.stderr or b"").decode(errors="replace")
-            return 1, "", said or f"no answer within {timeout_s:.0f} s"
+            responses = _responses((exc.stderr or b"").decode(errors="replace"))
+            last = f"; the last response was HTTP {responses[-1][0]}" if responses else ""
+            return 1, "", f"Error: no answer within {timeout_s:.0f} s{last}"
         return done.returncode, done.stdout, done.stderr
 
-    def _explain(self, action: str, err: str, tries: int) -> RegistryError:
-        kind = AbsentError if ABSENT.search(err) else RegistryError
-        return kind(
+    def _error(self, action: str, failure: "_Failure", tries: int) -> RegistryError:
+        return failure.kind(
             f"registry {self.host}",
-            found=f"`crane {action}` failed {tries} time{'s'[: tries > 1]} ({_last_line(err)}); no tag was moved by it",
+            found=f"`crane {action}` failed {tries} time{'s'[: tries > 1]} ({failure.message}); it moved no tag",
             expected="a registry that answers and allows it",
-            fix=_fix(err),
+            fix=failure.fix,
         )
 
 
-def _is_final(err: str, tries: int) -> bool:
-    expired = _DENIED.search(err) and tries > 1  # the second try has a fresh token
-    return bool(expired or ABSENT.search(err) or _FINAL.search(err))
+class _Failure:
+    """Why `crane` failed, from its log."""
+
+    def __init__(self, log: str) -> None:
+        self.message = _error_message(log)
+        self.status = _status(log, self.message)
+
+    @property
+    def kind(self) -> type[RegistryError]:
+        if self.status is not None and 400 <= self.status < 500 and _IMMUTABLE.search(self.message):
+            return TagConflictError
+        if self.status == 404:
+            return AbsentError
+        return AccessDeniedError if self.status in (401, 403) else RegistryError
+
+    def is_final(self, tries: int) -> bool:
+        """Whether another try cannot help. A denial is final only after a try with a fresh token."""
+        if _INVALID.search(self.message):
+            return True
+        if self.kind is AccessDeniedError:
+            return tries > 1
+        return self.status is not None and 400 <= self.status < 500 and self.status not in _TEMPORARY
+
+    @property
+    def fix(self) -> str:
+        if self.kind is TagConflictError:
+            return (
+                "Make the tags `champion` and `previous` mutable in this repository (on ECR: image tag mutability "
+                "MUTABLE, or IMMUTABLE with an exclusion filter for both; on Harbor: exclude them from the "
+                "immutability rule). Model ids may stay immutable."
+            )
+        if self.kind is AccessDeniedError:
+            return "Log in (`crane auth login` or a Docker credential helper), or ask for permission to push."
+        if self.kind is AbsentError:
+            return "`leapline models` lists what is published. ECR needs the repository to be created first."
+        if _DOWN.search(self.message):
+            return "Check the address (LEAPLINE_REGISTRY), or start the local registry with `leapline registry start`."
+        return "Run it again later; what was already sent is not sent again."
 
 
-def _fix(err: str) -> str:
-    if _DENIED.search(err):
-        return "Log in (`crane auth login` or a Docker credential helper), or ask for the right to push."
-    if _DOWN.search(err):
-        return "Check the address (LEAPLINE_REGISTRY), or start the local registry with `leapline registry start`."
-    if ABSENT.search(err):
-        return "List what is there with `leapline models`; on ECR make the repository first."
-    return "Run it again later; what was already sent is not sent again."
+def _error_message(log: str) -> str:
+    """Return `crane`'s last words: the text after `Error:`, or the last line that is not a log line."""
+    _, marker, text = log.rpartition("Error: ")
+    lines = [line.strip() for line in (text if marker else log).splitlines() if line.strip()]
+    return " ".join(lines)[:400] if marker and lines else (lines[-1][:400] if lines else "no message")
 
 
-def _last_line(err: str) -> str:
-    lines = [line for line in err.strip().splitlines() if line.strip()]
-    return lines[-1].removeprefix("Error: ")[:400] if lines else "no message"
+def _status(log: str, message: str) -> int | None:
+    """Return the HTTP status of the last request to the address in the message; None for a broken connection."""
+    failed = {_without_query(url) for url in _URL.findall(message)}
+    statuses = [status for status, url in _responses(log) if _without_query(url) in failed]
+    return int(statuses[-1]) if statuses and statuses[-1].isdigit() else None
+
+
+def _responses(log: str) -> list[tuple[str, str]]:
+    """Return status, or network error, and address of each response; pings of `/v2/` do not count."""
+    responses = [(match[1], match[2]) for match in _RESPONSE.finditer(log)]
+    return [(status, url) for status, url in responses if urlsplit(url).path != "/v2/"]
+
+
+def _without_query(url: str) -> str:
+    return url.split("?", 1)[0]

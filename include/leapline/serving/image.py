@@ -91,7 +91,7 @@ def build(
     (out / "blobs" / "sha256").mkdir(parents=True)
     stamp = created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     texts = {LABEL + "title": "leapline-scorer", **labels, LABEL + "version": model_id, LABEL + "created": stamp}
-    model = _add_layer(out, "model.zip", archive, 0o644, _gzip_stored)
+    model = _add_layer(out, "model.zip", archive, 0o644, gzip_stored)
     entries, sizes = [], {}
     for arch, binary in sorted(scorers.items()):
         scorer = _add_layer(out, "scorer", binary, 0o755, _gzip)
@@ -126,16 +126,16 @@ def _must_exist(archive: Path, scorers: Mapping[str, Path]) -> None:
 
 def _add_layer(out: Path, name: str, content: Path, mode: int, compress: Any) -> _Layer:
     tar = _tar(name, content.read_bytes(), mode)
-    return _Layer(sha256(tar), _add_blob(out, compress(tar), LAYER_TYPE))
+    return _Layer(sha256(tar), add_blob(out, compress(tar), LAYER_TYPE))
 
 
 def _add_manifest(
     out: Path, arch: str, layers: list[_Layer], texts: dict[str, str], stamp: str
 ) -> tuple[dict[str, Any], int]:
-    config = _add_blob(out, _json(_config(arch, [layer.diff_id for layer in layers], texts, stamp)), CONFIG_TYPE)
+    config = add_blob(out, _json(_config(arch, [layer.diff_id for layer in layers], texts, stamp)), CONFIG_TYPE)
     parts = [layer.descriptor for layer in layers]
     manifest = {"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": config, "layers": parts, "annotations": texts}
-    entry = _add_blob(out, _json(manifest), MANIFEST_TYPE) | {"platform": {"architecture": arch, "os": "linux"}}
+    entry = add_blob(out, _json(manifest), MANIFEST_TYPE) | {"platform": {"architecture": arch, "os": "linux"}}
     return entry, sum(part["size"] for part in [config, *parts])
 
 
@@ -156,7 +156,7 @@ def _config(arch: str, diff_ids: list[str], labels: dict[str, str], stamp: str) 
     }
 
 
-def _add_blob(out: Path, content: bytes, media_type: str) -> dict[str, Any]:
+def add_blob(out: Path, content: bytes, media_type: str) -> dict[str, Any]:
     digest = sha256(content)
     blob_path(out, digest).write_bytes(content)
     return {"mediaType": media_type, "digest": digest, "size": len(content)}
@@ -182,7 +182,7 @@ def _gzip(content: bytes) -> bytes:
     return _GZIP_HEADER + packer.compress(content) + packer.flush() + _gzip_trailer(content)
 
 
-def _gzip_stored(content: bytes) -> bytes:
+def gzip_stored(content: bytes) -> bytes:
     """Gzip without compression: stored blocks of at most 65,535 bytes."""
     return _GZIP_HEADER + b"".join(_stored_blocks(content)) + _gzip_trailer(content)
 

@@ -1,24 +1,37 @@
-"""Reading an OCI image layout back: every digest checked, layers applied to a folder without ever leaving it."""
+"""Read an OCI image layout that may come from anyone: bounded, every digest checked, nothing outside of the folder.
 
-import io
+Only plain files and folders are accepted in layers. Links, devices, whiteouts, absolute paths and `..` are rejected,
+and so are documents, layers and images above the limits below.
+"""
+
+import hashlib
 import json
 import shutil
 import tarfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from io import RawIOBase
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from leapline.errors import BundleError
 from leapline.serving.image import blob_path, sha256
 
-MAX_LAYER_BYTES = 1 << 30
-"""A layer that unpacks to more than this is refused: a scorer and a model are some megabytes."""
+MAX_DOCUMENT_BYTES = 4 << 20
+"""Largest index, manifest or config; registries accept 4 MiB."""
+MAX_LAYER_BYTES = 512 << 20
+"""Largest layer, uncompressed: a scorer and a model take some megabytes."""
+MAX_IMAGE_BYTES = 1 << 30
+"""Largest image, compressed, all platforms together."""
+MAX_LAYERS = 64
+_INDEX_TYPES = ("image.index.v1+json", "manifest.list.v2+json")
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Unpacked:
-    """An image's content on disk, and how its config says to start it."""
+    """An image's content on disk, and how its config starts it."""
 
     root: Path
     argv: list[str]
@@ -28,43 +41,73 @@ class Unpacked:
 
 
 def unpack(layout: Path, arch: str, into: Path) -> Unpacked:
-    """Apply one architecture's layers to the folder `into` (replaced if it is there).
+    """Apply one architecture's layers to the folder `into`, which is replaced.
 
     Raises:
-        BundleError: a blob is missing or is not what its digest says; no such architecture; a layer holds anything but
-            plain files and folders inside the root, or unpacks to too much.
+        BundleError: a blob is missing or damaged; no such architecture; a layer holds anything but plain files and
+            folders inside the root, or is too large.
     """
-    manifest = json.loads(read_blob(layout, manifest_digest(layout, arch)))
-    config = json.loads(read_blob(layout, manifest["config"]["digest"]))
+    manifest = _document(layout, manifest_digest(layout, arch))
+    config = _document(layout, manifest["config"]["digest"])
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(parents=True)
-    for layer, diff_id in zip(manifest["layers"], config["rootfs"]["diff_ids"], strict=True):
-        tar = _gunzip(layer["digest"], read_blob(layout, layer["digest"]))
-        if sha256(tar) != diff_id:
-            raise _damaged(f"layer {layer['digest']}", sha256(tar), diff_id)
-        _apply(tar, into, layer["digest"])
+    for layer, diff_id in _layers(manifest, config):
+        for member, content in _members(layout, layer, diff_id):
+            _write(member, content, into / member.name)
     run = config["config"]
     argv = [*(run.get("Entrypoint") or []), *(run.get("Cmd") or [])]
     env = dict(pair.split("=", 1) for pair in run.get("Env") or [])
     return Unpacked(into, argv, env, run.get("User", ""), run.get("Labels") or {})
 
 
+def extract_file(layout: Path, name: str, target: Path) -> dict[str, str]:
+    """Copy one file of an image to `target`; nothing else of the image is written, and nothing of it is executed.
+
+    Args:
+        layout: the image; of several architectures the first is read, as all have the same model layer.
+        name: of the file in the image's root, e.g. `model.zip`.
+        target: where to write it.
+
+    Returns:
+        The image's labels.
+
+    Raises:
+        BundleError: no such file, or an image that `unpack` rejects.
+    """
+    entries = index(layout)["manifests"]
+    if not entries:
+        raise _invalid(f"image {layout}", "no manifest", "an image")
+    manifest = _document(layout, entries[0]["digest"])
+    config = _document(layout, _field(manifest, "config", "digest"))
+    is_found = False
+    for layer, diff_id in _layers(manifest, config):
+        for member, content in _members(layout, layer, diff_id):
+            if member.name == name and member.isreg():
+                _write(member, content, target)
+                is_found = True
+    if not is_found:
+        raise _invalid(f"image {layout}", f"no /{name}", "an image that Leapline has built")
+    return config.get("config", {}).get("Labels") or {}
+
+
 def index(layout: Path) -> dict[str, Any]:
-    """The image index.
+    """Return the image index.
 
     Raises:
         BundleError: the folder is not a layout.
     """
     path = layout / "index.json"
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as exc:
-        raise _damaged(f"image layout {layout}", str(exc), "an OCI image layout with an index.json") from exc
+        content: dict[str, Any] = json.loads(_bounded(path, MAX_DOCUMENT_BYTES))
+        if not isinstance(content["manifests"], list):
+            raise TypeError("manifests is not a list")
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        raise _invalid(f"image layout {layout}", str(exc), "an OCI image layout with an index.json") from exc
     return content
 
 
 def index_digest(layout: Path) -> str:
-    """The image's digest.
+    """Return the image's digest.
 
     Raises:
         BundleError: the folder is not a layout.
@@ -74,84 +117,187 @@ def index_digest(layout: Path) -> str:
 
 
 def manifest_digest(layout: Path, arch: str) -> str:
-    """Digest of one architecture's manifest.
+    """Return the digest of one architecture's manifest.
 
     Raises:
         BundleError: the image has none for it.
     """
-    found = {m["platform"]["architecture"]: str(m["digest"]) for m in index(layout)["manifests"]}
-    if arch not in found:
+    digests = {_field(m, "platform", "architecture"): str(m["digest"]) for m in index(layout)["manifests"]}
+    if arch not in digests:
         raise BundleError(
             f"image {layout}",
-            found=f"architectures {', '.join(sorted(found)) or 'none'}",
+            found=f"architectures {', '.join(sorted(digests)) or 'none'}",
             expected=f"one for linux/{arch}",
             fix="Build the image with a scorer for this machine's architecture.",
         )
-    return found[arch]
+    return digests[arch]
 
 
-def read_blob(layout: Path, digest: str) -> bytes:
-    """A blob, checked.
+def read_blob(layout: Path, digest: str, limit: int = MAX_IMAGE_BYTES) -> bytes:
+    """Return a blob after checking its digest.
 
     Raises:
-        BundleError: missing, or not what the digest says.
+        BundleError: missing, too large, or not what the digest says.
     """
-    path = blob_path(layout, digest)
+    path = _safe_blob_path(layout, digest)
     try:
-        content = path.read_bytes()
+        content = _bounded(path, limit)
     except OSError as exc:
-        raise _damaged(f"image layout {layout}", f"no blob {digest}", "every blob that its manifests name") from exc
+        raise _invalid(f"image layout {layout}", f"no blob {digest}", "every blob that its manifests name") from exc
     if sha256(content) != digest:
-        raise _damaged(f"blob {path}", sha256(content), digest)
+        raise _invalid(f"blob {path}", sha256(content), digest)
     return content
 
 
 def blobs(layout: Path) -> set[str]:
-    """Digests of all blobs that the image's manifests name, each read and checked, and the index's own.
+    """Return the digests of all blobs that the image's manifests name, each read and checked, and that of the index.
 
     Raises:
         BundleError: one is missing or damaged.
     """
-    found = {index_digest(layout)}
+    digests = {index_digest(layout)}
     for entry in index(layout)["manifests"]:
-        manifest = json.loads(read_blob(layout, entry["digest"]))
+        manifest = _document(layout, entry["digest"])
         parts = {part["digest"] for part in [manifest["config"], *manifest["layers"]]}
-        for digest in parts - found:
+        for digest in parts - digests:
             read_blob(layout, digest)
-        found |= parts | {entry["digest"]}
-    return found
+        digests |= parts | {entry["digest"]}
+    return digests
 
 
-def _gunzip(digest: str, content: bytes) -> bytes:
-    unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
+def declared_bytes(manifest: dict[str, Any]) -> int:
+    """Return the compressed size that a manifest declares for config and layers.
+
+    Raises:
+        BundleError: not the manifest of one platform, or a size is missing.
+    """
     try:
-        tar = unpacker.decompress(content, MAX_LAYER_BYTES)
-    except zlib.error as exc:
-        raise _damaged(f"layer {digest}", str(exc), "a gzip-compressed tar") from exc
-    if not unpacker.eof:
-        raise _damaged(f"layer {digest}", "a cut gzip stream or too much content", f"at most {MAX_LAYER_BYTES} bytes")
-    return tar
+        return sum(int(part["size"]) for part in [manifest["config"], *manifest["layers"]])
+    except (KeyError, TypeError, ValueError) as exc:
+        raise _invalid("image manifest", f"no {exc}", "config and layers with their sizes") from exc
 
 
-def _apply(tar: bytes, root: Path, digest: str) -> None:
-    with tarfile.open(fileobj=io.BytesIO(tar)) as archive:
-        for member in archive:
-            name = PurePosixPath(member.name)
-            inside = not name.is_absolute() and ".." not in name.parts and name.parts
-            if not inside or not (member.isreg() or member.isdir()):
-                raise _damaged(f"layer {digest}", f"entry {member.name!r}", "plain files and folders inside the root")
-            _write(archive, member, root / name)
+def is_index(document: dict[str, Any]) -> bool:
+    """Whether a descriptor or document is an index of several images."""
+    return str(document.get("mediaType", "")).endswith(_INDEX_TYPES)
 
 
-def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
+def _document(layout: Path, digest: str) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(read_blob(layout, digest, MAX_DOCUMENT_BYTES))
+        content.keys()
+    except (ValueError, AttributeError) as exc:
+        raise _invalid(f"blob {digest}", str(exc), "a JSON object") from exc
+    return content
+
+
+def _field(document: dict[str, Any], *names: str) -> str:
+    value: Any = document
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return str(value)
+
+
+def _layers(manifest: dict[str, Any], config: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield digest and diff id of each layer."""
+    try:
+        digests = [str(layer["digest"]) for layer in manifest["layers"]]
+        diff_ids = [str(diff_id) for diff_id in config["rootfs"]["diff_ids"]]
+    except (KeyError, TypeError) as exc:
+        raise _invalid("image manifest", f"no {exc}", "layers and their diff ids") from exc
+    if len(digests) != len(diff_ids) or len(digests) > MAX_LAYERS:
+        raise _invalid("image manifest", f"{len(digests)} layers, {len(diff_ids)} diff ids", f"at most {MAX_LAYERS}")
+    yield from zip(digests, diff_ids, strict=True)
+
+
+def _members(layout: Path, digest: str, diff_id: str) -> Iterator[tuple[tarfile.TarInfo, BinaryIO | None]]:
+    """Yield the entries of a layer with their content, after checking blob and diff id."""
+    read_blob(layout, digest)
+    blob_file = _safe_blob_path(layout, digest)
+    with blob_file.open("rb") as blob:
+        found = _Gunzip(blob, digest).digest()
+    if found != diff_id:
+        raise _invalid(f"layer {digest}", found, diff_id)
+    try:
+        with blob_file.open("rb") as blob, tarfile.open(fileobj=_Gunzip(blob, digest), mode="r|") as tar:
+            for member in tar:
+                _require_plain(member, digest)
+                yield member, tar.extractfile(member)  # type: ignore[misc]
+    except tarfile.TarError as exc:
+        raise _invalid(f"layer {digest}", str(exc), "a tar archive") from exc
+
+
+def _require_plain(member: tarfile.TarInfo, digest: str) -> None:
+    name = PurePosixPath(member.name)
+    is_inside = not name.is_absolute() and ".." not in name.parts and name.parts and "\0" not in member.name
+    is_whiteout = name.name.startswith(".wh.")
+    if not is_inside or is_whiteout or not (member.isreg() or member.isdir()) or member.issparse():
+        raise _invalid(f"layer {digest}", f"entry {member.name!r}", "plain files and folders inside the root")
+
+
+class _Gunzip(RawIOBase):
+    """The uncompressed bytes of a layer, at most `MAX_LAYER_BYTES`."""
+
+    def __init__(self, blob: BinaryIO, name: str) -> None:
+        self._blob, self._name = blob, name
+        self._unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        self._size = 0
+
+    def digest(self) -> str:
+        """Read to the end and return the digest of what was read."""
+        digest = hashlib.sha256()
+        while content := self.read(_CHUNK):
+            digest.update(content)
+        return "sha256:" + digest.hexdigest()
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes, fewer only at the end."""
+        content = b""
+        while len(content) < size and not self._unpacker.eof:
+            content += self._more(min(size - len(content), _CHUNK))
+        return content
+
+    def _more(self, size: int) -> bytes:
+        packed = self._unpacker.unconsumed_tail or self._blob.read(_CHUNK)
+        try:
+            content = self._unpacker.decompress(packed, size)
+        except zlib.error as exc:
+            raise _invalid(f"layer {self._name}", str(exc), "a gzip-compressed tar") from exc
+        self._size += len(content)
+        if self._size > MAX_LAYER_BYTES:
+            raise _invalid(f"layer {self._name}", "too much content", f"at most {MAX_LAYER_BYTES} bytes")
+        if not packed and not content and not self._unpacker.eof:
+            raise _invalid(f"layer {self._name}", "a truncated gzip stream", "a gzip-compressed tar")
+        return content
+
+
+def _write(member: tarfile.TarInfo, content: BinaryIO | None, path: Path) -> None:
     if member.isdir():
         path.mkdir(parents=True, exist_ok=True)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    source = archive.extractfile(member)
-    path.write_bytes(source.read() if source else b"")
+    with path.open("wb") as out:
+        shutil.copyfileobj(content, out) if content else None
     path.chmod(member.mode & 0o777)
 
 
-def _damaged(thing: str, found: str, expected: str) -> BundleError:
+def _safe_blob_path(layout: Path, digest: str) -> Path:
+    """Return a blob's path; a digest is part of a file name, so only SHA-256 in hex is accepted."""
+    algorithm, _, value = digest.partition(":")
+    if algorithm != "sha256" or len(value) != 64 or set(value) - set("0123456789abcdef"):
+        raise _invalid(f"image layout {layout}", f"digest {digest!r}", "sha256 and 64 hexadecimal digits")
+    return blob_path(layout, digest)
+
+
+def _bounded(path: Path, limit: int) -> bytes:
+    size = path.stat().st_size
+    if size > limit:
+        raise _invalid(str(path), f"{size} bytes", f"at most {limit}")
+    return path.read_bytes()
+
+
+def _invalid(thing: str, found: str, expected: str) -> BundleError:
     return BundleError(thing, found=found, expected=expected, fix="Build or pull the image again.")

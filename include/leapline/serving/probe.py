@@ -1,19 +1,15 @@
-"""The probe: before an image is pushed, its own content is started and must give Spark's numbers.
+"""The probe: the packaged image is started before it is pushed, and has to reproduce Spark's numbers.
 
-Without a container engine this is as near as it gets: the layers are unpacked, the config's own command is started on
-them with the config's own environment (and `PORT`, as Cloud Run would set it). The host must be Linux. Not covered: the
-user change and the empty root, which need root rights; a test does both with `chroot`.
+Without a container engine, the layers are unpacked and the scorer is started on them with the environment of the
+image's config (and `PORT`, as on Cloud Run). The host must be Linux. The change of user and the empty root need root
+rights and are not covered here; a test does both with `chroot`.
 
-A model that fails is a refusal, told in the report; it is not an exception.
+A model that fails is refused, with the reason in the report; this is not an exception.
 """
 
 import math
-import platform
-import socket
-import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,33 +17,32 @@ from typing import Any
 from leapline.errors import ScorerError
 from leapline.serving.client import ScorerClient, encode
 from leapline.serving.image import LABEL
-from leapline.serving.layout import Unpacked, unpack
+from leapline.serving.layout import Unpacked
+from leapline.serving.scorer_process import ScorerProcess, start_image, unpack_built
 from leapline.serving.session_probe import Sample, compare
 
 COLUMNS = ["probability"]
 BATCH_ROWS = 250
 TIMED_ROUNDS, ROUND_REQUESTS = 10, 200
 WARM_UP_REQUESTS = 100
-START_TIMEOUT_S = 10.0
-ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 @dataclass(frozen=True)
 class ProbeReport:
-    """What the probe saw. Numbers that were not reached are None.
+    """The result of a probe. Numbers that were not measured are None.
 
     Attributes:
-        passed: every row and every session came back, finite and within the tolerance.
-        reason: why not, for a person; empty if passed.
+        passed: whether every row and every session was answered with finite numbers within the tolerance.
+        reason: why not; empty if passed.
         rows: rows compared.
-        sessions: sessions compared, from their events on.
+        sessions: sessions compared, scored from their events.
         items: items of these sessions compared, by their own probability.
         max_difference: greatest absolute difference from Spark's probability of class 1, of rows, sessions and items.
-        first_difference: the first row beyond the tolerance: `row` (index), `features`, `expected`, `got` (None if it
-            is no finite number), the scorer's `answer`, and how many `rows_that_differ`.
-        start_ms: from process start to the first ready answer.
-        p50_us, p99_us: of single-row requests on one connection, measured by this client, in its quietest round.
-        rss_bytes: the process's greatest resident memory (Linux only).
+        first_difference: the first row outside of the tolerance: `row` (index), `features`, `expected`, `got` (None if
+            it is not a finite number), the scorer's `answer`, and the number of `rows_that_differ`.
+        start_ms: from the start of the process to the first ready answer.
+        p50_us, p99_us: of single-row requests on one connection, measured by this client, in its fastest round.
+        rss_bytes: the process's peak resident memory (Linux only).
     """
 
     passed: bool
@@ -63,149 +58,100 @@ class ProbeReport:
     rss_bytes: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON may hold it."""
+        """Return the report as plain data for a JSON file."""
         return asdict(self)
 
 
-def probe(
-    layout: Path,
-    rows: Sequence[Mapping[str, Any]],
-    expected: Sequence[float],
-    *,
-    tolerance: float,
-    workdir: Path,
-    sample: Sample | None = None,
-) -> ProbeReport:
+@dataclass(frozen=True)
+class ProbeSample:
+    """What is sent to the image, and Spark's answers.
+
+    Attributes:
+        rows: feature rows of the holdout, input columns by name.
+        expected: Spark's uncalibrated probability of class 1 for each row.
+        tolerance: greatest absolute difference.
+        sessions: sessions to score from their events; None for an archive without a feature spec.
+    """
+
+    rows: Sequence[Mapping[str, Any]]
+    expected: Sequence[float]
+    tolerance: float
+    sessions: Sample | None = None
+
+    @property
+    def problem(self) -> str:
+        """Why it cannot prove anything; empty if it can."""
+        if self.sessions and self.sessions.fault:
+            return self.sessions.fault
+        if not self.rows or len(self.rows) != len(self.expected):
+            return f"{len(self.rows)} rows to send and {len(self.expected)} probabilities to compare with"
+        return ""
+
+
+def probe(layout: Path, sample: ProbeSample, *, digest: str, workdir: Path) -> ProbeReport:
     """Start an image's scorer and compare it with Spark.
 
     Args:
-        layout: the image, as `image.build` or `Registry.pull` left it.
-        rows: feature rows of the holdout, input columns by name.
-        expected: Spark's probability of class 1 for each, uncalibrated.
-        tolerance: greatest absolute difference.
-        workdir: folder for the unpacked image and the process's standard error.
-        sample: sessions to send as their events; None for an archive that has no features of its own.
+        layout: the image, as `image.build` wrote it.
+        sample: rows and sessions with Spark's answers.
+        digest: of the image that was built; another one is not started.
+        workdir: a private folder for the unpacked image and the process's log.
 
     Raises:
+        ProbeError: the layout is another image.
         BundleError: the layout is damaged or has no image for this machine.
     """
-    if sample and sample.fault:
-        return ProbeReport(False, sample.fault)
-    if not rows or len(rows) != len(expected):
-        return ProbeReport(False, f"{len(rows)} rows to send and {len(expected)} probabilities to compare with")
-    image = unpack(layout, host_architecture(), workdir / "root")
+    if sample.problem:
+        return ProbeReport(False, sample.problem)
+    image = unpack_built(layout, digest, workdir / "root")
     log = workdir / "scorer.log"
     try:
-        with _running(image, log) as running:
-            return _judge(running, rows, expected, tolerance, sample)
+        with start_image(image, log) as process:
+            return _compare_image(image, process, sample)
     except (ScorerError, OSError) as exc:
         return ProbeReport(False, f"the image does not answer: {exc}{_tail(log)}")
 
 
-def host_architecture() -> str:
-    """This machine, as an image index names it."""
-    return ARCHITECTURES.get(platform.machine(), platform.machine())
-
-
-@contextmanager
-def running(layout: Path, workdir: Path) -> Iterator[ScorerClient]:
-    """An image's scorer, started as its config says and ready; ended with the block.
-
-    Args:
-        layout: the image, as `image.build` or `Registry.pull` left it.
-        workdir: folder for the unpacked image and the process's standard error.
-
-    Raises:
-        BundleError: the layout is damaged or has no image for this machine.
-        ScorerError: it does not start.
-    """
-    image = unpack(layout, host_architecture(), workdir / "root")
-    with _running(image, workdir / "scorer.log") as started, ScorerClient(f"http://127.0.0.1:{started.port}") as client:
-        _await_ready(client, started.process)
-        yield client
-
-
-@dataclass(frozen=True)
-class _Running:
-    image: Unpacked
-    process: "subprocess.Popen[bytes]"
-    port: int
-    started: float
-
-
-@contextmanager
-def _running(image: Unpacked, log: Path) -> Iterator[_Running]:
-    """The image's process; ended whatever happens."""
-    port = _free_port()
-    argv = [_on_host(image.root, part) for part in image.argv]
-    with log.open("wb") as err:
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            argv, cwd=image.root, env=image.env | {"PORT": str(port)}, stdin=subprocess.DEVNULL, stdout=err, stderr=err
-        )
-    try:
-        yield _Running(image, process, port, started)
-    finally:
-        process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _judge(
-    running: _Running,
-    rows: Sequence[Mapping[str, Any]],
-    expected: Sequence[float],
-    tolerance: float,
-    sample: Sample | None,
-) -> ProbeReport:
-    with ScorerClient(f"http://127.0.0.1:{running.port}") as client:
-        model = _await_ready(client, running.process)
-        start_ms = (time.perf_counter() - running.started) * 1e3
-        wanted = running.image.labels.get(LABEL + "version", "")
-        if model != wanted:
-            return ProbeReport(False, f"the scorer serves {model or 'no model'}, the image is labelled {wanted}")
-        read = read_columns(client, rows)
-        worst, first = _compare(rows, expected, _answers(client, read), tolerance)
-        reason = _difference(first, tolerance) if first else ""
-        sessions = len(sample.sessions) if sample else 0
-        items = sum(len(sample.items[i]) for i in sample.with_items) if sample else 0
-        if sample and not reason:
-            apart, reason = compare(client, sample, tolerance)
-            worst = max(apart, worst or 0.0)
-        p50, p99 = _latencies(client, read)
-    memory = _peak_memory(running.process.pid)
+def _compare_image(image: Unpacked, process: ScorerProcess, sample: ProbeSample) -> ProbeReport:
+    with ScorerClient(f"http://127.0.0.1:{process.port}") as client:
+        model = process.await_ready(client)
+        start_ms = (time.perf_counter() - process.started) * 1e3
+        label = image.labels.get(LABEL + "version", "")
+        if model != label:
+            return ProbeReport(False, f"the scorer serves {model or 'no model'}, the image is labelled {label}")
+        rows = model_inputs(client, sample.rows)
+        worst, first = _compare_rows(sample, _answers(client, rows))
+        reason = _describe(first, sample.tolerance) if first else ""
+        if sample.sessions and not reason:
+            session_difference, reason = compare(client, sample.sessions, sample.tolerance)
+            worst = max(session_difference, worst or 0.0)
+        p50, p99 = _latencies(client, rows)
+    sessions, items = _counts(sample.sessions)
+    memory = _peak_memory(process.process.pid)
     return ProbeReport(not reason, reason, len(rows), sessions, items, worst, first, start_ms, p50, p99, memory)
 
 
-def _await_ready(client: ScorerClient, process: "subprocess.Popen[bytes]") -> str:
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while True:
-        try:
-            return str(client.ready().get("model", ""))
-        except ScorerError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise
-            time.sleep(0.001)
+def _counts(sample: Sample | None) -> tuple[int, int]:
+    if sample is None:
+        return 0, 0
+    return len(sample.sessions), sum(len(sample.items[i]) for i in sample.with_items)
 
 
 def probabilities(client: ScorerClient, rows: Sequence[Mapping[str, Any]]) -> list[float]:
-    """The model's own probability of class 1 for each row; NaN where an answer holds none.
+    """Return the model's uncalibrated probability of class 1 for each row; NaN where an answer has none.
 
     Raises:
-        ScorerError: the scorer refused a row or does not answer.
+        ScorerError: the scorer rejected a row or does not answer.
     """
-    return [_score(answer) for answer in _answers(client, read_columns(client, rows))]
+    return [_score(answer) for answer in _answers(client, model_inputs(client, rows))]
 
 
-def read_columns(client: ScorerClient, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The rows with the columns that the model reads alone: a pipeline may leave features out, and the scorer refuses
-    what it does not know.
+def model_inputs(client: ScorerClient, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows with the model's input columns only: a pipeline may leave features out, and the scorer rejects
+    unknown columns.
 
     Raises:
-        ScorerError: it does not say what it reads.
+        ScorerError: the scorer does not list its inputs.
     """
     inputs = {column["name"] for column in client.model().get("inputs", ())}
     return [{name: value for name, value in row.items() if name in inputs} for row in rows]
@@ -217,29 +163,29 @@ def _answers(client: ScorerClient, rows: Sequence[Mapping[str, Any]]) -> list[di
 
 
 def _score(answer: Mapping[str, Any]) -> float:
-    """Probability of class 1; NaN where the answer holds none."""
+    """Return the probability of class 1; NaN where the answer has none."""
     try:
         return float(answer["probability"][1])
     except (KeyError, IndexError, TypeError, ValueError):
         return math.nan
 
 
-def _compare(
-    rows: Sequence[Mapping[str, Any]], expected: Sequence[float], answers: Sequence[Mapping[str, Any]], tolerance: float
+def _compare_rows(
+    sample: ProbeSample, answers: Sequence[Mapping[str, Any]]
 ) -> tuple[float | None, dict[str, Any] | None]:
-    """The greatest finite difference, and the first row that is not within the tolerance (NaN never is)."""
-    got = [_score(answer) for answer in answers]
-    differences = [abs(a - b) for a, b in zip(expected, got, strict=True)]
-    bad = [i for i, difference in enumerate(differences) if not difference <= tolerance]
+    """Return the greatest finite difference, and the first row outside of the tolerance, as NaN always is."""
+    scores = [_score(answer) for answer in answers]
+    differences = [abs(a - b) for a, b in zip(sample.expected, scores, strict=True)]
+    outside = [i for i, difference in enumerate(differences) if not difference <= sample.tolerance]
     first = None
-    if bad:
-        row = bad[0]
-        first = {"row": row, "features": dict(rows[row]), "expected": expected[row], "got": _finite(got[row])}
-        first |= {"answer": str(answers[row])[:500], "rows_that_differ": len(bad)}
+    if outside:
+        row = outside[0]
+        first = {"row": row, "features": dict(sample.rows[row]), "expected": sample.expected[row]}
+        first |= {"got": _finite(scores[row]), "answer": str(answers[row])[:500], "rows_that_differ": len(outside)}
     return max((d for d in differences if math.isfinite(d)), default=None), first
 
 
-def _difference(first: Mapping[str, Any], tolerance: float) -> str:
+def _describe(first: Mapping[str, Any], tolerance: float) -> str:
     return (
         f"{first['rows_that_differ']} rows differ from Spark by more than {tolerance:g}; "
         f"the first is row {first['row']}: Spark {first['expected']!r}, image {first['got']!r}"
@@ -247,35 +193,21 @@ def _difference(first: Mapping[str, Any], tolerance: float) -> str:
 
 
 def _latencies(client: ScorerClient, rows: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
-    """p50 and p99 in microseconds of one-row requests, the connection and the process warm: of the quietest of some
-    rounds, as a machine that also does other work is no fault of the model's."""
+    """Return p50 and p99 in microseconds of one-row requests on a warm connection, of the fastest of several rounds:
+    other work on this machine must not refuse a model."""
     bodies = [encode([row], COLUMNS) for row in rows[: TIMED_ROUNDS * ROUND_REQUESTS]]
     times = []
     for i in range(WARM_UP_REQUESTS + TIMED_ROUNDS * ROUND_REQUESTS):
         start = time.perf_counter_ns()
         client.exchange("POST", "/v1/predict", bodies[i % len(bodies)])
         times.append((time.perf_counter_ns() - start) / 1e3)
-    return quietest_round(times[WARM_UP_REQUESTS:], ROUND_REQUESTS)
+    return fastest_round(times[WARM_UP_REQUESTS:], ROUND_REQUESTS)
 
 
-def quietest_round(times: Sequence[float], size: int) -> tuple[float, float]:
-    """p50 and p99 of that run of `size` times whose p99 is least."""
+def fastest_round(times: Sequence[float], size: int) -> tuple[float, float]:
+    """Return p50 and p99 of the round of `size` times with the lowest p99."""
     rounds = (sorted(times[n : n + size]) for n in range(0, len(times), size))
-    return min(
-        ((ascending[size // 2], ascending[size * 99 // 100]) for ascending in rounds), key=lambda found: found[1]
-    )
-
-
-def _on_host(root: Path, argument: str) -> str:
-    """A path inside the image as a path on this machine; anything else as it is."""
-    inside = root / argument.lstrip("/")
-    return str(inside.absolute()) if argument.startswith("/") and inside.exists() else argument
-
-
-def _free_port() -> int:
-    with socket.socket() as probe_socket:
-        probe_socket.bind(("127.0.0.1", 0))
-        return int(probe_socket.getsockname()[1])
+    return min(((times[size // 2], times[size * 99 // 100]) for times in rounds), key=lambda quantiles: quantiles[1])
 
 
 def _peak_memory(pid: int) -> int | None:
@@ -290,4 +222,4 @@ def _finite(value: float) -> float | None:
 
 def _tail(log: Path) -> str:
     text = log.read_text(errors="replace").strip()[-500:] if log.exists() else ""
-    return f"; it said: {text} (all of it: {log})" if text else ""
+    return f"; end of its log: {text}" if text else ""

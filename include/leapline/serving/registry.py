@@ -1,23 +1,29 @@
 """The image's repository in an OCI registry: push, pull, tags that never move and tags that do."""
 
 import http.client
+import ipaddress
 import json
+import re
 import shutil
 from pathlib import Path
 
-from leapline.errors import RegistryError, TagConflictError
+from leapline.errors import AccessDeniedError, BundleError, RegistryError, SettingsError, TagConflictError
 from leapline.serving import layout as layouts
 from leapline.serving.crane import AbsentError, Crane
 from leapline.serving.image import blob_path
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?")
+_REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
+_PRIVATE = [ipaddress.ip_network(network) for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
+_LOCAL_NAME = re.compile(r".*\.local(?:host)?")
 
 
 class Registry:
     """One repository.
 
     Args:
-        image: `host[:port]/repository`, without a tag. Plain HTTP is spoken to loopback only.
+        image: `host[:port]/repository`, without a tag.
         crane: the compiled `crane`.
         budget_s: seconds that one operation may take, its retries included.
     """
@@ -28,36 +34,33 @@ class Registry:
         self._crane = Crane(crane, self.host, budget_s)
 
     def ref(self, tag_or_digest: str) -> str:
-        """The full reference: `image:tag` or `image@sha256:...`."""
+        """Return the full reference: `image:tag` or `image@sha256:...`."""
         return f"{self.image}{'@' if tag_or_digest.startswith('sha256:') else ':'}{tag_or_digest}"
 
     def ping(self) -> None:
-        """Return if a registry answers there.
+        """Check that a registry answers.
 
         Raises:
             RegistryError: nothing answers, with how to start the local one.
         """
-        name = self.host.rsplit(":", 1)[0] if not self.host.endswith("]") else self.host
-        kind = http.client.HTTPConnection if name in LOOPBACK else http.client.HTTPSConnection
-        connection = kind(self.host, timeout=5)
-        try:
-            connection.request("GET", "/v2/")
-            connection.getresponse().read()
-        except (OSError, http.client.HTTPException) as exc:
+        schemes: tuple[type[http.client.HTTPConnection], ...] = (http.client.HTTPSConnection,)
+        if allows_plain_http(self.host):
+            schemes = (http.client.HTTPConnection, *schemes)
+        problems = [problem for kind in schemes if (problem := _ping(kind, self.host)) is not None]
+        if len(problems) == len(schemes):
             raise RegistryError(
                 f"registry {self.host}",
-                found=f"no answer ({exc})",
+                found=f"no answer ({problems[0]})",
                 expected="an OCI registry",
                 fix="Start the local one with `leapline registry start`, or set LEAPLINE_REGISTRY to another.",
-            ) from exc
-        finally:
-            connection.close()
+            ) from problems[0]
 
     def digest(self, tag: str) -> str | None:
-        """What a tag names; None if the registry says that there is no such tag.
+        """Return what a tag names; None if the registry answers that there is no such tag.
 
         Raises:
-            RegistryError: no clear answer; never taken for "no such tag".
+            AccessDeniedError: the registry denies access; some do so for a repository that does not exist yet.
+            RegistryError: no clear answer, which is never reported as a missing tag.
         """
         try:
             return self._crane.run("digest", self.ref(tag)).strip()
@@ -65,100 +68,197 @@ class Registry:
             return None
 
     def tags(self) -> list[str]:
-        """All tags, sorted; none if the repository does not exist yet."""
+        """Return all tags, sorted; none if the repository does not exist yet."""
         try:
             return sorted(self._crane.run("ls", self.image).split())
         except AbsentError:
             return []
 
     def annotations(self, tag_or_digest: str) -> dict[str, str]:
-        """The `org.opencontainers.image.*` annotations of an image's index.
+        """Return the `org.opencontainers.image.*` annotations of an image's index.
 
         Raises:
-            RegistryError: not there, or no answer.
+            RegistryError: no such image, or no answer.
         """
         return dict(json.loads(self._crane.run("manifest", self.ref(tag_or_digest))).get("annotations") or {})
 
-    def push(self, layout: Path, tag: str) -> bool:
-        """Push an image under a tag that never moves; True if something was sent, False if it was there already.
+    def push(self, layout: Path, tag: str, *, digest: str = "") -> bool:
+        """Push an image under a tag that never moves.
+
+        A registry may deny reading a tag that does not exist. Then the push decides: it fails without the permission.
+
+        Args:
+            layout: the image.
+            tag: to push to.
+            digest: of the image; another one is not pushed. That of the layout if empty.
+
+        Returns:
+            Whether something was sent; False if the registry had the image under this tag.
 
         Raises:
             TagConflictError: the tag names another image; nothing was overwritten.
-            RegistryError: not pushed; whatever the tag named before, it still names.
+            RegistryError: not pushed; the tag is unchanged.
         """
-        wanted, there = layouts.index_digest(layout), self.digest(tag)
-        if there == wanted:
+        found = layouts.index_digest(layout)
+        digest = digest or found
+        if found != digest:
+            raise TagConflictError(
+                f"image {layout}", found=found, expected=digest, fix="It was replaced: package and probe it again."
+            )
+        present = self._readable_digest(tag)
+        if present == digest:
             return False
-        if there is not None:
+        if present is not None:
             raise TagConflictError(
                 f"tag {self.ref(tag)}",
-                found=there,
-                expected=f"{wanted}, or no such tag",
-                fix="A model id names one image for ever: build again with the code that made it, or take another tag.",
+                found=present,
+                expected=f"{digest}, or no such tag",
+                fix="A model id is immutable: rebuild with the same code, or use another tag.",
             )
         self._crane.run("push", "--index", str(layout), self.ref(tag))
-        self._must_name(tag, wanted)
+        self._require_digest(tag, digest)
         return True
 
+    def _readable_digest(self, tag: str) -> str | None:
+        try:
+            return self.digest(tag)
+        except AccessDeniedError:
+            return None
+
     def tag(self, tag_or_digest: str, new_tag: str) -> None:
-        """Make `new_tag` name an image that is in the repository already; one request, so old or new, nothing between.
+        """Make `new_tag` name an image of the repository; a single request, so the tag is either old or new.
 
         Raises:
+            TagConflictError: the registry does not allow this tag to move.
             RegistryError: not moved.
         """
         self._crane.run("tag", self.ref(tag_or_digest), new_tag)
 
     def pull(self, tag_or_digest: str, into: Path) -> Path:
-        """Pull an image as a layout like the one that `image.build` wrote; returns `into` (replaced if it is there).
+        """Pull an image as a layout like the one that `image.build` wrote.
+
+        Args:
+            tag_or_digest: what to pull.
+            into: the folder, which is replaced.
+
+        Returns:
+            `into`.
 
         Raises:
-            RegistryError: not there, or no answer.
-            BundleError: what came is not what the digests say.
+            RegistryError: no such image, or no answer.
+            BundleError: not an image index, too large, or not what the digests say.
         """
         raw = into.with_name(f".{into.name}.pull")
         shutil.rmtree(raw, ignore_errors=True)
         shutil.rmtree(into, ignore_errors=True)
         into.parent.mkdir(parents=True, exist_ok=True)
+        self._require_bounded(tag_or_digest)
         try:
             self._crane.run("pull", "--format=oci", self.ref(tag_or_digest), str(raw))
             _hoist_index(raw)
             layouts.blobs(raw)
+            if tag_or_digest.startswith("sha256:") and layouts.index_digest(raw) != tag_or_digest:
+                raise _rejected(self.ref(tag_or_digest), layouts.index_digest(raw), tag_or_digest)
             raw.rename(into)
         finally:
             shutil.rmtree(raw, ignore_errors=True)
         return into
 
+    def _require_bounded(self, tag_or_digest: str) -> None:
+        """Reject an image before it is downloaded if it declares more than a model and a scorer ever take."""
+        document = json.loads(self._crane.run("manifest", self.ref(tag_or_digest)))
+        if not layouts.is_index(document):
+            raise _rejected(self.ref(tag_or_digest), "the manifest of a single platform", "an image index")
+        entries = document.get("manifests") or []
+        if len(entries) > layouts.MAX_LAYERS or any(layouts.is_index(entry) for entry in entries):
+            raise _rejected(self.ref(tag_or_digest), f"a nested index, or {len(entries)} images", "a flat image index")
+        manifests = [json.loads(self._crane.run("manifest", self.ref(entry["digest"]))) for entry in entries]
+        total = sum(layouts.declared_bytes(manifest) for manifest in manifests)
+        if total > layouts.MAX_IMAGE_BYTES:
+            raise _rejected(self.ref(tag_or_digest), f"{total} bytes", f"at most {layouts.MAX_IMAGE_BYTES}")
+
     def verify(self, layout: Path, tag_or_digest: str, workdir: Path) -> None:
-        """Pull an image back and compare it with the layout that was pushed, blob by blob.
+        """Pull an image and compare it with the pushed layout, blob by blob.
 
         Raises:
-            RegistryError: the registry gives something else.
-            BundleError: what came is not what the digests say.
+            RegistryError: the registry returns another image.
+            BundleError: what it returns is damaged.
         """
         pulled, pushed = layouts.blobs(self.pull(tag_or_digest, workdir / "pulled")), layouts.blobs(layout)
         if pulled != pushed:
             raise RegistryError(
                 self.ref(tag_or_digest),
-                found=f"blobs that were not pushed: {sorted(pulled ^ pushed)}",
-                expected=f"the image {layouts.index_digest(layout)}, bit by bit",
+                found=f"blobs that differ from the pushed ones: {sorted(pulled ^ pushed)}",
+                expected=f"the image {layouts.index_digest(layout)}, byte for byte",
                 fix="Do not promote it; look for another writer, or a proxy that rewrites images.",
             )
 
-    def _must_name(self, tag: str, wanted: str) -> None:
-        there = self.digest(tag)
-        if there != wanted:
+    def _require_digest(self, tag: str, digest: str) -> None:
+        present = self.digest(tag)
+        if present != digest:
             raise RegistryError(
                 f"tag {self.ref(tag)}",
-                found=str(there),
-                expected=wanted,
-                fix="Another writer was at work: publish again.",
+                found=str(present),
+                expected=digest,
+                fix="Another writer pushed at the same time: publish again.",
             )
 
 
+def require_address(registry: str, repository: str) -> None:
+    """Check the address of a repository.
+
+    Args:
+        registry: `host[:port]`.
+        repository: the path.
+
+    Raises:
+        SettingsError: a scheme, a path, capitals or other characters that no registry accepts.
+    """
+    if _HOST.fullmatch(registry) and _REPOSITORY.fullmatch(repository):
+        return
+    host, _, path = registry.split("://", 1)[-1].strip("/").partition("/")
+    suggestion = "/".join(part for part in (path.strip("/"), repository.strip("/")) if part).lower()
+    raise SettingsError(
+        "registry address",
+        found=f"LEAPLINE_REGISTRY={registry!r} and LEAPLINE_REPOSITORY={repository!r}",
+        expected="a lower-case host[:port] without scheme or path, and a lower-case path",
+        fix=f"Set LEAPLINE_REGISTRY={host.lower()} and LEAPLINE_REPOSITORY={suggestion}.",
+    )
+
+
+def allows_plain_http(host: str) -> bool:
+    """Whether `crane` falls back to plain HTTP: loopback, private IPv4 addresses, and names ending in `.local` or
+    `.localhost` (go-containerregistry, name.Registry.Scheme)."""
+    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+    if name in LOOPBACK or _LOCAL_NAME.fullmatch(name):
+        return True
+    try:
+        address = ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return address.is_loopback or any(address in network for network in _PRIVATE)
+
+
+def _ping(kind: type[http.client.HTTPConnection], host: str) -> Exception | None:
+    connection = kind(host, timeout=5)
+    try:
+        connection.request("GET", "/v2/")
+        connection.getresponse().read()
+    except (OSError, http.client.HTTPException) as exc:
+        return exc
+    finally:
+        connection.close()
+    return None
+
+
+def _rejected(thing: str, found: str, expected: str) -> BundleError:
+    return BundleError(thing, found=found, expected=expected, fix="Roll back to a model that Leapline has published.")
+
+
 def _hoist_index(raw: Path) -> None:
-    """`crane pull` wraps the index in an index of one; put the image's own in its place."""
+    """Replace the index of one that `crane pull` writes by the image's own index."""
     entries = layouts.index(raw)["manifests"]
-    if len(entries) == 1 and entries[0]["mediaType"].endswith(("image.index.v1+json", "manifest.list.v2+json")):
-        content = layouts.read_blob(raw, entries[0]["digest"])
+    if len(entries) == 1 and layouts.is_index(entries[0]):
+        content = layouts.read_blob(raw, entries[0]["digest"], layouts.MAX_DOCUMENT_BYTES)
         (raw / "index.json").write_bytes(content)
         blob_path(raw, entries[0]["digest"]).unlink()

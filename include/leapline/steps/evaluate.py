@@ -10,6 +10,7 @@ from leapline.modelling import champion_scores, item_model, probe_sample
 from leapline.modelling.comparison import CHAMPION_SCORE, compare_scores, compare_with_champion, slices_of
 from leapline.modelling.day_data import DayData
 from leapline.modelling.examples import BASELINE, SCORE, score, with_baseline, with_fitted_features
+from leapline.records import binding
 from leapline.runtime.context import RunContext
 from leapline.runtime.spark import spark_session
 from leapline.runtime.step import main
@@ -42,7 +43,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     from leapline.training.markov import TransitionModel
 
     lake = Lake(settings.home)
-    candidate = lake.current("candidates", context.day)
+    candidate, inputs = lake.current("candidates", context.day), binding.candidate_digest(lake, context.day)
     training = read_json(candidate / "training.json")
     spec = specs.load(candidate / "features.json")
     with spark_session(settings, "evaluate") as spark, lake.attempt("evaluations", context.day) as out:
@@ -52,7 +53,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         examples = _score_holdout(data, model, spec, transitions)
         # A model is evaluated on whole sessions, each once; its quality while sessions are in progress is separate.
         scored = examples[examples["whole"]].drop(columns=["cut", "whole"]).reset_index(drop=True)
-        champion, scores = champion_scores.rescore(spark, settings, lake, context.day, scored, spec)
+        champion, scores = champion_scores.score_champion(spark, settings, lake, context.day, scored, spec)
         if scores is not None:
             scored[CHAMPION_SCORE] = scores
         progress = (examples[name].to_numpy(float) for name in ("label", SCORE, "cut"))
@@ -66,6 +67,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         probe_sample.write_events(data, out)
         champion = compare_with_champion(settings, scored, champion)
         write_json(out / "champion.json", champion.as_dict())
+        binding.seal(out, inputs)
     return summary | {"champion": champion.as_dict()}
 
 

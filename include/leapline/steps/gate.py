@@ -3,7 +3,7 @@
 from typing import Any
 
 from leapline.evaluation.verdict import Verdict, decide
-from leapline.records import history, model_record, verdicts
+from leapline.records import binding, history, model_record, verdicts
 from leapline.runtime.context import RunContext
 from leapline.runtime.step import main
 from leapline.settings import Settings
@@ -15,8 +15,10 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
 
     Raises:
         NotInLakeError: no evaluation of that day.
+        InputChangedError: the evaluation is of another candidate.
     """
     lake = Lake(settings.home)
+    inputs = binding.checked_inputs(lake, "evaluations", context.day)
     record = model_record.read(lake, context.day)
     verdict = decide(record.evidence, verdicts.gate_limits(settings))
     result = verdicts.TO_BE_PROBED if verdict.passed else verdicts.result_of(passed=False, backfill=context.backfill)
@@ -24,6 +26,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     with lake.attempt("verdicts", context.day) as out:
         write_json(out / verdicts.FILE, document)
         model_record.write_cards(out, record, verdict)
+        binding.seal(out, inputs)
     if not verdict.passed:
         # For a candidate that passed, the probe writes the history, after the final verdict.
         history.write(settings)

@@ -6,7 +6,7 @@ from typing import Any
 
 from leapline.bundle.archive import read_entries, write_entries
 from leapline.evaluation.verdict import Verdict, without_champion
-from leapline.records import model_record
+from leapline.records import binding, model_record, verdicts
 from leapline.runtime.context import RunContext
 from leapline.runtime.lineage import code_version, libraries
 from leapline.runtime.step import main
@@ -36,11 +36,13 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
 
     Raises:
         NotInLakeError: no candidate, evaluation or verdict of that day.
+        InputChangedError: candidate or evaluation are not the judged ones.
         ToolMissingError: no scorer binary.
     """
     lake = Lake(settings.home)
     candidate, evaluation = lake.current("candidates", context.day), lake.current("evaluations", context.day)
-    verdict = without_champion(Verdict.from_dict(read_json(lake.current("verdicts", context.day) / "verdict.json")))
+    inputs = binding.checked_inputs(lake, "verdicts", context.day)
+    verdict = without_champion(Verdict.from_dict(verdicts.gate_verdict(lake, context.day)))
     metrics = read_json(evaluation / "metrics.json")
     document = manifest(context.day, read_json(candidate / "training.json"), metrics, verdict.as_dict())
     document |= {"items": _items_manifest(candidate / "items", metrics["items"])}
@@ -66,6 +68,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         }
         write_json(out / "manifest.json", document)
         write_json(out / "package.json", summary)
+        binding.seal(out, inputs)
     return summary
 
 

@@ -1,6 +1,7 @@
 """Start the packaged image, compare its answers with Spark's, and write the final verdict."""
 
 import tempfile
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,10 @@ from leapline.evaluation.rules import Rule, at_most, below, refuse
 from leapline.evaluation.verdict import Verdict, conclude
 from leapline.features import spec as specs
 from leapline.modelling import probe_sample
-from leapline.records import history, model_record, verdicts
+from leapline.records import binding, history, model_record, verdicts
 from leapline.runtime.context import RunContext
 from leapline.runtime.step import main
-from leapline.serving.probe import ProbeReport, probe
+from leapline.serving.probe import ProbeReport, ProbeSample, probe
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json, write_json
 
@@ -21,22 +22,15 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
 
     Raises:
         NotInLakeError: nothing was packaged for that day.
+        InputChangedError: the package, or what it was made of, has changed since.
+        ProbeError: the packaged image is not the one that was built.
     """
     lake = Lake(settings.home)
+    inputs = binding.checked_inputs(lake, "packages", context.day)
     package = lake.current("packages", context.day)
-    evaluation = lake.current("evaluations", context.day)
-    sample = read_json(evaluation / probe_sample.ROWS)
-    spec = specs.load(lake.current("candidates", context.day) / "features.json")
-    sessions = probe_sample.read_sample(evaluation, spec.columns, read_json(package / "manifest.json"))
-    with tempfile.TemporaryDirectory(prefix="leapline-probe-") as work:
-        report = probe(
-            package / "image",
-            sample["rows"],
-            sample["expected"],
-            tolerance=settings.probe_tolerance,
-            workdir=Path(work),
-            sample=sessions,
-        )
+    digest = read_json(package / "package.json")["image_digest"]
+    with tempfile.TemporaryDirectory(prefix="leapline-probe-") as folder:
+        report = probe(package / "image", _sample(settings, lake, context.day), digest=digest, workdir=Path(folder))
     gate = lake.current("verdicts", context.day)
     verdict = conclude([*Verdict.from_dict(read_json(gate / verdicts.FILE)).rules, *_rules(settings, report)])
     record = model_record.read(lake, context.day)
@@ -45,15 +39,25 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         "passed": verdict.passed,
         "sentence": _sentence(report, verdict),
         "result": result,
-        "image_digest": read_json(package / "package.json")["image_digest"],
+        "image_digest": digest,
     }
     with lake.attempt("probes", context.day) as out:
         write_json(out / "probe.json", summary)
-        document = verdicts.verdict_document(verdict, context, record.champion, result) | {"gate": gate.name}
-        write_json(out / verdicts.FILE, document)
+        document = verdicts.verdict_document(verdict, context, record.champion, result)
+        write_json(out / verdicts.FILE, document | {"gate": gate.name, "image": digest})
         model_record.write_cards(out, record, verdict)
+        binding.seal(out, inputs)
     history.write(settings)
     return summary
+
+
+def _sample(settings: Settings, lake: Lake, day: date) -> ProbeSample:
+    evaluation = lake.current("evaluations", day)
+    rows = read_json(evaluation / probe_sample.ROWS)
+    spec = specs.load(lake.current("candidates", day) / "features.json")
+    manifest = read_json(lake.current("packages", day) / "manifest.json")
+    sessions = probe_sample.read_sample(evaluation, spec.columns, manifest)
+    return ProbeSample(rows["rows"], rows["expected"], settings.probe_tolerance, sessions)
 
 
 def _rules(settings: Settings, report: ProbeReport) -> list[Rule]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from leapline.deployment.factory import champion_tags, promotion_request
-from leapline.records import verdicts
+from leapline.records import binding, verdicts
 from leapline.runtime.context import RunContext
 from leapline.runtime.step import main
 from leapline.serving.promote import CHAMPION_TAG
@@ -19,12 +19,13 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
 
     Raises:
         NotInLakeError: nothing was published for that day.
+        InputChangedError: the day was judged or packaged again since it was published.
         RegistryError: no clear answer; `champion` names the old or the new image.
     """
     lake = Lake(settings.home)
     model_id = read_json(lake.current("packages", context.day) / "package.json")["model_id"]
-    digest = read_json(lake.current("models", model_id) / "publication.json")["digest"]
-    verdict = verdicts.effective_verdict(lake, context.day)
+    publication = read_json(lake.current("models", model_id) / "publication.json")
+    digest, verdict = publication["digest"], verdicts.effective_verdict(lake, context.day)
     tags = champion_tags(settings)
     summary = {"model_id": model_id, "result": verdict["result"], "verdict": verdict["summary"]}
     if blocker := _blocker(settings, context, verdict):
@@ -32,6 +33,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         return summary | {
             "promoted": False, "champion": current, "is_champion": current == digest, "why": blocker,
         }  # fmt: skip
+    binding.checked_inputs(lake, "models", context.day, model_id)
     promotion = tags.promote(
         digest,
         promotion_request(context.run_id, verdict["summary"]),
@@ -51,6 +53,8 @@ def _blocker(settings: Settings, context: RunContext, verdict: dict[str, Any]) -
     """Return why `champion` stays whatever it names; empty if nothing forbids the move."""
     if not verdict["passed"]:
         return f"the verdict in force refuses it: {verdict['summary']}"
+    if "gate" not in verdict:
+        return "the verdict in force has not been probed"
     if not settings.promote:
         return "this run was started without promotion"
     if context.backfill and not settings.promote_backfills:

@@ -8,9 +8,10 @@ from typing import Any
 
 from leapline.deployment.factory import registry
 from leapline.errors import ProbeError
-from leapline.records import verdicts
+from leapline.records import binding, verdicts
 from leapline.runtime.context import RunContext
 from leapline.runtime.step import main
+from leapline.serving.layout import index_digest
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json, write_json
 
@@ -20,14 +21,15 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
 
     Raises:
         ProbeError: the image was not probed, or was refused.
+        InputChangedError: candidate, evaluation, verdict or package have changed since the probe.
         RegistryError: not pushed, or the registry returns another image; no tag was moved.
     """
     lake = Lake(settings.home)
+    inputs = _require_passed_probe(lake, context.day)
     package = lake.current("packages", context.day)
     packed = read_json(package / "package.json")
-    _require_passed_probe(lake, context.day, packed["image_digest"])
     target = registry(settings)
-    pushed = target.push(package / "image", packed["model_id"])
+    pushed = target.push(package / "image", packed["model_id"], digest=packed["image_digest"])
     with tempfile.TemporaryDirectory(prefix="leapline-pull-") as work:
         target.verify(package / "image", packed["image_digest"], Path(work))
     metrics = read_json(package / "manifest.json")["metrics"]
@@ -40,29 +42,44 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         "archive_sha256": packed["archive_sha256"],
         "pushed": pushed,
         "metrics": metrics,
+        "inputs": inputs,
         "parent": read_json(lake.current("probes", context.day) / "verdict.json")["champion"]["model_id"],
     }
     _keep_files(lake, context.day, package, summary)
     return summary
 
 
-def _require_passed_probe(lake: Lake, day: date, digest: str) -> None:
-    """Reject an image other than the probed one, and one that the verdict in force refuses."""
-    report, verdict = read_json(lake.current("probes", day) / "probe.json"), verdicts.effective_verdict(lake, day)
+def _require_passed_probe(lake: Lake, day: date) -> dict[str, str]:
+    """Reject everything except the image that was probed and passed, made of what was judged.
+
+    Returns:
+        The digests of everything that the verdict is about, by dataset.
+    """
+    verdict = verdicts.effective_verdict(lake, day)
     if not verdict["passed"]:
         raise ProbeError(
-            f"image {digest}",
+            f"candidate of {day}",
             found=verdict["summary"],
             expected="a verdict that passes it",
             fix=f"Nothing was pushed. `leapline gate --date {day}` lists each rule.",
         )
-    if not report["passed"] or report["image_digest"] != digest:
+    if "gate" not in verdict:
         raise ProbeError(
-            f"image {digest}",
-            found=report["sentence"] if not report["passed"] else f"a probe of {report['image_digest']}",
-            expected="a passed probe of this image",
-            fix=f"Run `leapline probe --date {day}` and read its verdict.",
+            f"candidate of {day}",
+            found="a verdict of the gate that no probe has completed",
+            expected="a passed probe of this verdict's image",
+            fix=f"Run `leapline package --date {day}` and `leapline probe --date {day}`.",
         )
+    inputs = binding.checked_inputs(lake, "probes", day)
+    image = index_digest(lake.current("packages", day) / "image")
+    if image != verdict["image"]:
+        raise ProbeError(
+            f"image {image}",
+            found=f"a probe of {verdict['image']}",
+            expected="a passed probe of this image",
+            fix=f"Run `leapline probe --date {day}` again.",
+        )
+    return inputs
 
 
 def _keep_files(lake: Lake, day: date, package: Path, summary: dict[str, Any]) -> None:
@@ -77,6 +94,7 @@ def _keep_files(lake: Lake, day: date, package: Path, summary: dict[str, Any]) -
                 shutil.copy2(folder / name, out)
         shutil.copytree(evaluation / "plots", out / "plots")
         write_json(out / "publication.json", summary)
+        binding.seal(out, summary["inputs"])
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from leapline.modelling.days import training_days
 from leapline.modelling.examples import content_digest, fit_spec, with_fitted_features
 from leapline.modelling.hyperparameters import select_hyperparameters
 from leapline.modelling.item_model import ITEMS
+from leapline.records import binding
 from leapline.runtime.context import RunContext
 from leapline.runtime.spark import spark_session
 from leapline.runtime.step import main
@@ -66,6 +67,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         }
         write_json(out / "training.json", summary)
         items = _train_item_model(data, out, transitions)
+        binding.seal(out, {})
     return {key: value for key, value in summary.items() if key != "importances"} | {"items": items}
 
 

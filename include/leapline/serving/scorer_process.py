@@ -1,0 +1,170 @@
+"""Start a scorer process: this installation's scorer on an archive, or the image that this installation has built.
+
+Nothing that comes from a registry is executed. The process has an empty environment except for what is passed here, so
+it sees no setting, no key and no cloud credential; its working folder is the caller's private one.
+"""
+
+import platform
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from leapline.errors import ProbeError, ScorerError, ToolMissingError
+from leapline.serving.client import ScorerClient
+from leapline.serving.image import ENTRYPOINT
+from leapline.serving.layout import Unpacked, blobs, index_digest, unpack
+
+START_TIMEOUT_S = 10.0
+ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+@dataclass(frozen=True)
+class ScorerProcess:
+    """A started scorer.
+
+    Attributes:
+        process: the operating system's process.
+        port: on 127.0.0.1.
+        started: `time.perf_counter()` at its start.
+    """
+
+    process: "subprocess.Popen[bytes]"
+    port: int
+    started: float
+
+    def await_ready(self, client: ScorerClient) -> str:
+        """Wait until it is ready.
+
+        Returns:
+            The id of the model that it serves.
+
+        Raises:
+            ScorerError: it ended, or is not ready in time.
+        """
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while True:
+            try:
+                return str(client.ready().get("model", ""))
+            except ScorerError:
+                if self.process.poll() is not None or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.001)
+
+
+@contextmanager
+def start(argv: Sequence[str], env: Mapping[str, str], workdir: Path, log: Path) -> Iterator[ScorerProcess]:
+    """Start a process with exactly this environment, and `PORT`; it is ended with the block.
+
+    Args:
+        argv: program and arguments.
+        env: the whole environment.
+        workdir: its working folder.
+        log: file for its standard output and error.
+    """
+    port = _free_port()
+    with log.open("wb") as output:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            argv, cwd=workdir, env={**env, "PORT": str(port)}, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
+    try:
+        yield ScorerProcess(process, port, started)
+    finally:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def serve_archive(scorer: Path, archive: Path, workdir: Path) -> Iterator[ScorerClient]:
+    """Serve an archive with this installation's scorer.
+
+    Args:
+        scorer: the compiled scorer of this machine's architecture.
+        archive: the model.
+        workdir: a private folder.
+
+    Raises:
+        ToolMissingError: no scorer.
+        ScorerError: it does not start, for example because the archive is not a model.
+    """
+    if not scorer.is_file():
+        raise ToolMissingError("scorer", found=f"no {scorer}", expected="the compiled scorer", fix="Run `make setup`.")
+    argv = [str(scorer.absolute()), "serve", str(archive.absolute())]
+    with start(argv, {}, workdir, workdir / "scorer.log") as process, _client(process) as client:
+        process.await_ready(client)
+        yield client
+
+
+@contextmanager
+def run_image(layout: Path, digest: str, workdir: Path) -> Iterator[ScorerClient]:
+    """Start the image that this installation has built.
+
+    Args:
+        layout: the image.
+        digest: of the image as it was built.
+        workdir: a private folder for the unpacked image.
+
+    Raises:
+        ProbeError: the layout is another image.
+        BundleError: the layout is damaged or has no image for this machine.
+        ScorerError: it does not start.
+    """
+    image = unpack_built(layout, digest, workdir / "root")
+    with start_image(image, workdir / "scorer.log") as process, _client(process) as client:
+        process.await_ready(client)
+        yield client
+
+
+def unpack_built(layout: Path, digest: str, into: Path) -> Unpacked:
+    """Unpack an image for this machine after checking that it is the one that was built.
+
+    Raises:
+        ProbeError: the layout is another image, or its command is not the scorer's.
+        BundleError: the layout is damaged or has no image for this machine.
+    """
+    found = index_digest(layout)
+    if found != digest:
+        raise _not_built(layout, f"image {found}", f"image {digest}, as it was built")
+    blobs(layout)
+    image = unpack(layout, host_architecture(), into)
+    if image.argv != ENTRYPOINT:
+        raise _not_built(layout, f"the command {image.argv}", f"{ENTRYPOINT}")
+    return image
+
+
+def start_image(image: Unpacked, log: Path) -> AbstractContextManager[ScorerProcess]:
+    """Start an unpacked image with the environment of its config and nothing else."""
+    return start([_on_host(image.root, part) for part in image.argv], image.env, image.root, log)
+
+
+def host_architecture() -> str:
+    """Return this machine's architecture as an image index names it."""
+    return ARCHITECTURES.get(platform.machine(), platform.machine())
+
+
+def _client(process: ScorerProcess) -> ScorerClient:
+    return ScorerClient(f"http://127.0.0.1:{process.port}")
+
+
+def _on_host(root: Path, argument: str) -> str:
+    """Return a path inside the image as a path on this machine, and any other argument unchanged."""
+    inside = root / argument.lstrip("/")
+    return str(inside.absolute()) if argument.startswith("/") and inside.exists() else argument
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _not_built(layout: Path, found: str, expected: str) -> ProbeError:
+    return ProbeError(f"image {layout}", found=found, expected=expected, fix="Run `leapline package` and probe again.")
