@@ -5,6 +5,7 @@ with RegistryProxy(upstream="127.0.0.1:5055") as proxy:
     Registry(f"{proxy.address}/shop/scorer", crane).push(...)
 """
 
+import hashlib
 import http.client
 import json
 import socket
@@ -15,6 +16,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
+from urllib.parse import parse_qs, urlsplit
+
+from tests.fakes.registry_modes import NOT_KNOWN, Answer, Mode
 
 HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "content-length"}
 
@@ -42,8 +46,8 @@ class Fault:
 class RegistryProxy:
     """Listens on a free loopback port; `seen` lists the requests as "METHOD path"."""
 
-    def __init__(self, upstream: str) -> None:
-        self.upstream = upstream
+    def __init__(self, upstream: str, mode: Mode | None = None) -> None:
+        self.upstream, self.mode = upstream, mode
         self.faults: list[Fault] = []
         self.seen: list[str] = []
         self.closing = threading.Event()
@@ -102,13 +106,72 @@ class _Handler(BaseHTTPRequestHandler):
         if fault and fault.hold and not fault.after:
             self._hold(fault)
             return
+        if self._authenticate():
+            return
+        if answer := self._immutable(body):
+            self._answer(answer[0], {}, answer[1])
+            return
         status, headers, content = self._forward(body)
+        if answer := self._absent(status):
+            status, headers, content = answer[0], {}, answer[1]
         if fault and fault.hold:
             self._hold(fault)
             return
         self._answer(status, headers, content)
 
     do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = _serve  # noqa: N815 (the base class's names)
+
+    def _authenticate(self) -> bool:
+        """Hand out a token, or ask for one, where the mode has tokens; whether the request was answered."""
+        mode, address = self.proxy.mode, urlsplit(self.path)
+        if not mode or not mode.tokens:
+            return False
+        if address.path == "/token":
+            _, repository, actions = parse_qs(address.query)["scope"][0].split(":")
+            if "push" not in actions and mode.tokens == "denied" and not self._exists(f"/v2/{repository}"):
+                self._answer(mode.absent_repository[0], {}, mode.absent_repository[1])
+            else:
+                self._answer(200, {}, json.dumps({"token": "push" if "push" in actions else "pull"}).encode())
+            return True
+        if not self.headers.get("Authorization"):
+            challenge = f'Bearer realm="http://{self.proxy.address}/token",service="registry"'
+            self._answer(401, {"WWW-Authenticate": challenge}, _problem(401))
+            return True
+        return False
+
+    def _exists(self, repository: str) -> bool:
+        return self._upstream(f"{repository}/tags/list")[0] == 200
+
+    def _immutable(self, body: bytes) -> Answer | None:
+        """The mode's answer to a push that would move an immutable tag."""
+        mode, (repository, _, tag) = self.proxy.mode, self.path.rpartition("/manifests/")
+        if not (mode and mode.immutable and self.command == "PUT" and repository) or tag.startswith("sha256:"):
+            return None
+        status, digest = self._upstream(f"{repository}/manifests/{tag}")
+        moves = status == 200 and digest != "sha256:" + hashlib.sha256(body).hexdigest()
+        return mode.immutable if moves and mode.is_immutable(tag) else None
+
+    def _absent(self, status: int) -> Answer | None:
+        """The mode's answer in place of a 404 for a manifest or a list of tags."""
+        mode = self.proxy.mode
+        repository = self.path.split("/manifests/")[0].split("/tags/")[0]
+        if not mode or status != 404 or repository == self.path:
+            return None
+        if self._exists(repository):
+            return mode.absent_tag
+        may_push = mode.tokens and self.headers.get("Authorization") == "Bearer push"
+        return NOT_KNOWN if may_push else mode.absent_repository
+
+    def _upstream(self, path: str) -> tuple[int, str | None]:
+        upstream = http.client.HTTPConnection(self.proxy.upstream, timeout=30)
+        headers = {"Accept": self.headers.get("Accept") or "*/*", "Content-Type": ""}
+        if "/manifests/" in path:
+            headers["Accept"] = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"
+        upstream.request("GET", path, headers=headers)
+        response = upstream.getresponse()
+        response.read()
+        upstream.close()
+        return response.status, response.getheader("Docker-Content-Digest")
 
     def _body(self) -> Iterator[bytes]:
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":

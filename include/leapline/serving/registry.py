@@ -58,13 +58,19 @@ class Registry:
     def digest(self, tag: str) -> str | None:
         """Return what a tag names; None if the registry answers that there is no such tag.
 
+        Some registries deny access to a tag that does not exist. Then the list of tags decides, if it may be read.
+
         Raises:
-            AccessDeniedError: the registry denies access; some do so for a repository that does not exist yet.
+            AccessDeniedError: the registry denies access to both; some do so until a repository exists.
             RegistryError: no clear answer, which is never reported as a missing tag.
         """
         try:
             return self._crane.run("digest", self.ref(tag)).strip()
         except AbsentError:
+            return None
+        except AccessDeniedError:
+            if tag in self.tags():
+                raise
             return None
 
     def tags(self) -> list[str]:
