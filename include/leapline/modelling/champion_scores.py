@@ -82,7 +82,9 @@ def score_champion(
     except LeaplineError as exc:
         if settings.compare_champion:
             return ChampionComparison("unknown", str(exc)), None
-        return ChampionComparison("off", f"LEAPLINE_COMPARE_CHAMPION is off, and the registry did not answer: {exc}"), None
+        return ChampionComparison(
+            "off", f"LEAPLINE_COMPARE_CHAMPION is off, and the registry did not answer: {exc}"
+        ), None
 
 
 def _scored(
@@ -190,13 +192,13 @@ def _champion_features(
     """Return the champion's features of the holdout's sessions, in the holdout's order."""
     from leapline.training.examples import persisted_example_events, session_examples
 
-    # What it learnt is of other days, but as a rule it is made of what the day's examples hold.
+    # Its vocabularies come from other days, but its raw inputs are usually in the day's examples.
     if specs.load(lake.current("examples", day) / "features.json").dumps() == spec.unfitted.dumps():
-        own = _values(spark.read.parquet(str(lake.current("examples", day) / "examples")).where("whole"), spec)
+        features = _values(spark.read.parquet(str(lake.current("examples", day) / "examples")).where("whole"), spec)
     else:
         with persisted_example_events(spark.read.parquet(str(lake.current("events", day) / "events"))) as numbered:
-            own = _values(session_examples(numbered, spec), spec)
-    return own.reindex(holdout["session"]).reset_index()
+            features = _values(session_examples(numbered, spec), spec)
+    return features.reindex(holdout["session"]).reset_index()
 
 
 def _values(raw: "DataFrame", spec: specs.FeatureSpec) -> "pd.DataFrame":
