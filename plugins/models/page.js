@@ -55,6 +55,7 @@ function renderCandidates(data, tags) {
   const serving = { ...tags, ...championDetails(data, tags.champion) };
   const onMove = data.may_promote ? (move) => confirmMove(move, show) : null;
   document.getElementById("champion")?.replaceChildren(...sections.champion(serving));
+  sections.updateBadge(data.run, serving);
   document.getElementById("candidates").replaceChildren(tables.candidates(data.candidates, serving, onMove));
 }
 

@@ -4,6 +4,7 @@ import { airflowLink, copyButton, day, duration, el, number, percent, section, s
 
 const OUTCOMES = {
   promoted: ["good", "✓", "Promoted"],
+  reproduced: ["good", "✓", "Champion reproduced"],
   published: ["good", "✓", "Published, not promoted"],
   refused: ["warm", "✕", "Refused"],
   failed: ["bad", "!", "Failed"],
@@ -166,8 +167,17 @@ export function durations(run) {
 
 export function image(published) {
   const reference = `${published.image}@${published.digest}`;
-  return el("p", { id: "image", class: "reference" }, el("span", { class: "quiet" }, "Image "), el("code", {}, reference), " ",
+  return el("p", { id: "image", class: "reference" }, el("span", { class: "quiet" }, "Image of this run "), el("code", {}, reference), " ",
     copyButton(reference, "image reference"), el("span", { class: "visually-hidden" }, shortDigest(published.digest)));
+}
+
+// The badge of a promoted run whose image was replaced or rolled back since says so.
+export function updateBadge(run, serving) {
+  const badge = document.querySelector(".badge");
+  if (!badge || !run?.published || !["promoted", "reproduced"].includes(run.outcome)) return;
+  const [, symbol, name] = OUTCOMES[run.outcome];
+  const serves = !serving.champion || serving.champion === run.published.digest;
+  badge.replaceChildren(el("span", { "aria-hidden": "true" }, symbol), ` ${serves ? name : `${name}, not serving now`}`);
 }
 
 // The current champion, independent of the selected run.

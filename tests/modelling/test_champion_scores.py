@@ -83,6 +83,7 @@ def test_denied_access_counts_as_no_champion_before_the_first_promotion_only(
 ) -> None:
     with RegistryProxy(registry_address) as proxy:
         proxy.faults += [Fault(method, "/manifests/", status=403, times=100) for method in ("HEAD", "GET")]
+        proxy.faults.append(Fault("GET", "/tags/list", status=403, times=100))
         denied = settings.model_copy(update={"registry": proxy.address})
         with pulled_champion(denied) as champion:
             assert champion is None

@@ -176,3 +176,11 @@ def test_files_outside_of_the_data_docs_are_not_served(settings: Settings, past_
     assert documents.data_doc(settings, "2026-03-30", "index.html") == docs / "index.html"
     assert documents.data_doc(settings, "2026-03-30", name) is None
     assert documents.data_doc(settings, "../2026-03-30", "index.html") is None
+
+
+def test_reproduced_champion_is_not_reported_as_unpromoted(settings: Settings) -> None:
+    promotion = {"promoted": False, "is_champion": True, "why": "it is already the champion", "verdict": "Passed."}
+    write_json(report_path(settings, "manual__again", "promote"), _report("promote", "manual__again", promotion))
+    run = runs.detail(settings, "manual__again")
+    assert run
+    assert (run["outcome"], run["sentence"]) == ("reproduced", "Passed. This image is already the champion.")

@@ -183,7 +183,10 @@ def test_skew_between_spark_and_image_is_refused(settings: Settings, lake: Lake,
 
 def test_slow_image_is_refused(settings: Settings, lake: Lake, fifth: dict[str, Any]) -> None:
     slow = settings.model_copy(update={"max_latency_ms": 1e-6})
-    assert "p99 of one-row answers" in do(slow, FIFTH, "evaluate", "gate", "package", "probe")["probe"]["sentence"]
+    assert (
+        "p99 latency of one-row requests"
+        in do(slow, FIFTH, "evaluate", "gate", "package", "probe")["probe"]["sentence"]
+    )
 
 
 def test_unreachable_registry_refuses_or_blocks_promotion(settings: Settings, fifth: dict[str, Any]) -> None:
