@@ -50,6 +50,31 @@ func (p *Program) Plan(outputs ...string) (*Plan, error) {
 	return plan, nil
 }
 
+// PlanWithout returns the stages that can run without some inputs of the program. It is an error if the final outputs need one
+// of them.
+func (p *Program) PlanWithout(missing ...string) (*Plan, error) {
+	unavailable := make([]bool, len(p.columns))
+	for _, c := range p.inputs {
+		unavailable[c] = slices.Contains(missing, p.columns[c].Name)
+	}
+	for _, s := range p.steps {
+		if slices.ContainsFunc(s.in, func(c int) bool { return unavailable[c] }) {
+			for _, c := range s.out {
+				unavailable[c] = true
+			}
+		}
+	}
+	var outputs []string
+	for _, c := range p.outputs {
+		if name := p.columns[c].Name; !unavailable[c] {
+			outputs = append(outputs, name)
+		} else if slices.Contains(p.finalOutputs, name) {
+			return nil, fmt.Errorf("output %q requires a column that is missing", name)
+		}
+	}
+	return p.Plan(outputs...)
+}
+
 // Inputs returns the columns to set on a row, in this order.
 func (pl *Plan) Inputs() []Column { return columnsOf(pl.inputs) }
 

@@ -12,6 +12,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"leapline/scorer/engine"
@@ -24,8 +25,10 @@ type Transformer struct {
 	// BeforeRow, if set, is called before each row with its number and the response's size so far. An error aborts the frame.
 	BeforeRow func(row, size int) error
 
-	afterRow func() // called after each row
-	plan     *engine.Plan
+	afterRow func()          // called after each row
+	program  *engine.Program // nil if the plan is fixed
+	full     *engine.Plan    // computes all columns
+	plan     *engine.Plan    // of the bound schema
 	row      *engine.Row
 	scan     jsonscan.Scanner
 	tensor   frame.TensorValue
@@ -38,18 +41,21 @@ type Transformer struct {
 	outputs int    // number of columns that the model computes
 }
 
-// New returns a transformer that computes all columns of a program.
+// New returns a transformer that computes all columns of a program. If a frame lacks inputs that the final outputs do not need,
+// such as the label, it leaves out the columns that depend on them.
 func New(p *engine.Program) (*Transformer, error) {
 	plan, err := p.Plan()
 	if err != nil {
 		return nil, err
 	}
-	return ForPlan(plan), nil
+	t := ForPlan(plan)
+	t.program = p
+	return t, nil
 }
 
 // ForPlan returns a transformer that computes the columns of a plan.
 func ForPlan(plan *engine.Plan) *Transformer {
-	return &Transformer{plan: plan, row: plan.NewRow(), outputs: len(plan.Outputs())}
+	return &Transformer{full: plan, plan: plan, row: plan.NewRow(), outputs: len(plan.Outputs())}
 }
 
 // SaveInputs scores a frame and returns the inputs of its rows, which rows of the same plan can load.
@@ -163,6 +169,7 @@ func (t *Transformer) bind(schema frame.Schema) error {
 	for i, f := range schema.Fields {
 		position[f.Name] = i
 	}
+	t.choosePlan(schema)
 	for i, c := range t.plan.Inputs() {
 		at, err := findField(schema, position, c)
 		if err != nil {
@@ -183,6 +190,26 @@ func (t *Transformer) bind(schema frame.Schema) error {
 	t.head = all.AppendJSON(append(t.head[:0], `{"schema":`...))
 	t.head = append(t.head, `,"rows":`...)
 	return nil
+}
+
+// choosePlan sets the plan for a schema: that for all columns, or without those whose inputs the schema lacks. If the final
+// outputs need a missing input, the plan stays complete, and binding it reports the input.
+func (t *Transformer) choosePlan(schema frame.Schema) {
+	plan := t.full
+	var missing []string
+	for _, c := range plan.Inputs() {
+		if !slices.ContainsFunc(schema.Fields, func(f frame.Field) bool { return strings.EqualFold(f.Name, c.Name) }) {
+			missing = append(missing, c.Name)
+		}
+	}
+	if t.program != nil && len(missing) > 0 {
+		if reduced, err := t.program.PlanWithout(missing...); err == nil {
+			plan = reduced
+		}
+	}
+	if plan != t.plan {
+		t.plan, t.row, t.outputs = plan, plan.NewRow(), len(plan.Outputs())
+	}
 }
 
 // findField returns the position of the field for an input of the model. Like Spark it ignores case if no field has exactly

@@ -50,7 +50,7 @@ func TestTransform(t *testing.T) {
 }
 
 func TestScore(t *testing.T) {
-	code, out, stderr := command(t, `{"session":{"session":"s","events":[{"ts":1,"kind":"search"}]},"features":true}`, "score", exampleBundle)
+	code, out, stderr := command(t, `{"session":{"session":"s","events":[{"ts":1773480413001,"kind":"search"}]},"features":true}`, "score", exampleBundle)
 	var scores struct {
 		Sessions []struct {
 			Buy      float64
@@ -60,7 +60,7 @@ func TestScore(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &scores); code != 0 || err != nil || len(scores.Sessions) != 1 || scores.Sessions[0].Features["n_events"] != 1.0 {
 		t.Errorf("%d %s %s %v", code, out, stderr, err)
 	}
-	code, out, stderr = command(t, `{"session":{"events":[{"ts":1}]}}`, "score", exampleBundle)
+	code, out, stderr = command(t, `{"session":{"events":[{"ts":1773480413001}]}}`, "score", exampleBundle)
 	if code != 1 || out != "" || stderr != "scorer: /session/events/0/kind: is missing\n" {
 		t.Errorf("%d %q %q", code, out, stderr)
 	}

@@ -142,6 +142,19 @@ func (e *event) response(r *recorder) ([]byte, *failure) {
 	return nil, &failure{"Function." + kind, r.summary}
 }
 
+// badRequest returns a response with status 400 to an HTTP event that is not a valid request.
+func (e *event) badRequest(cause error) ([]byte, *failure) {
+	r := &recorder{header: http.Header{"Content-Type": {"application/problem+json"}}, status: http.StatusBadRequest}
+	body, err := json.Marshal(map[string]any{
+		"type": "about:blank", "title": http.StatusText(r.status), "status": r.status, "detail": cause.Error(),
+	})
+	if err != nil {
+		return nil, &failure{"Function.InvalidResponse", err.Error()}
+	}
+	r.body.Write(body)
+	return e.response(r)
+}
+
 func (e *event) httpResponse(r *recorder) httpResponse {
 	response := httpResponse{StatusCode: r.status, Body: r.body.String()}
 	if !utf8.Valid(r.body.Bytes()) {

@@ -155,7 +155,7 @@ func (r *Runtime) respond(ctx context.Context, call *invocation) ([]byte, *failu
 	event := parseEvent(call.event)
 	request, err := event.request(ctx)
 	if err != nil {
-		return nil, &failure{"Function.BadEvent", err.Error()}
+		return event.badRequest(err)
 	}
 	if call.traceID != "" {
 		request.Header.Set("X-Amzn-Trace-Id", call.traceID)

@@ -158,9 +158,9 @@ func TestErrorsOfHTTPEventsAreResponses(t *testing.T) {
 	if !response.IsBase64Encoded || response.Body != "//4=" {
 		t.Errorf("%+v", response)
 	}
-	result := api.invoke(fmt.Sprintf(httpV2, "/x", "$default", "?", true), time.Second)
-	if result.errorType != "Function.BadEvent" {
-		t.Errorf("bad base64: %+v", result)
+	response = decode[httpResponse](t, api.invoke(fmt.Sprintf(httpV2, "/x", "$default", "?", true), time.Second).response)
+	if response.StatusCode != 400 || response.Headers["Content-Type"] != "application/problem+json" || !strings.Contains(response.Body, "base64") {
+		t.Errorf("invalid base64: %+v", response)
 	}
 }
 

@@ -37,9 +37,9 @@ func withItems(t testing.TB) map[string]string {
 }
 
 const browsing = `{"items":true,%s"session":{"events":[
-	{"ts":1,"kind":"item_view","item":"red","price":2},{"ts":2,"kind":"item_view","item":"z","price":1},
-	{"ts":3,"kind":"item_view","item":"é","price":1},{"ts":4,"kind":"search","item":"searched"},
-	{"ts":5,"kind":"item_view","item":"red","price":-1},{"ts":6,"kind":"checkout"},{"ts":7,"kind":"item_view","item":"late"}]}}`
+	{"ts":1773480413001,"kind":"item_view","item":"red","price":2},{"ts":1773480413002,"kind":"item_view","item":"z","price":1},
+	{"ts":1773480413003,"kind":"item_view","item":"é","price":1},{"ts":1773480413004,"kind":"search","item":"searched"},
+	{"ts":1773480413005,"kind":"item_view","item":"red","price":-1},{"ts":1773480413006,"kind":"checkout"},{"ts":1773480413007,"kind":"item_view","item":"late"}]}}`
 
 type rankedItems struct {
 	Sessions []struct {
@@ -70,7 +70,7 @@ func TestScoreRanksItems(t *testing.T) {
 	if f := list[0].Features; f["x0"] != -1.0 || f["colour"] != "red" || f["n"] != 2.0 {
 		t.Errorf("%+v", f)
 	}
-	if r := post(t, url+"/v1/score", `{"items":true,"session":{"events":[{"ts":1,"kind":"search"}]}}`); !strings.Contains(r.body, `"items":[]`) {
+	if r := post(t, url+"/v1/score", `{"items":true,"session":{"events":[{"ts":1773480413001,"kind":"search"}]}}`); !strings.Contains(r.body, `"items":[]`) {
 		t.Error(r.body)
 	}
 	if r := get(t, url+"/v1/model"); !strings.Contains(r.body, `"item_features":[{"name":"x0","type":"double"}`) {
@@ -82,7 +82,7 @@ func TestScoreRejectsTooManyItems(t *testing.T) {
 	_, url := servingBundle(t, buyBundleWith(t, withItems(t)))
 	var events []string
 	for i := range maxItems + 1 {
-		events = append(events, fmt.Sprintf(`{"ts":%d,"kind":"item_view","item":"i%d"}`, i, i))
+		events = append(events, fmt.Sprintf(`{"ts":%d,"kind":"item_view","item":"i%d"}`, 1773480413000+i, i))
 	}
 	body := `{"items":true,"session":{"events":[` + strings.Join(events, ",") + `]}}`
 	if r := post(t, url+"/v1/score", body); r.status != 413 || r.problem(t).Pointer != "/session/events" && r.problem(t).Pointer != "/session" {

@@ -6,11 +6,12 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"leapline/scorer/engine"
 	"leapline/scorer/frame"
+	"leapline/scorer/internal/jsonscan"
 )
 
 // invoke answers SageMaker's POST /invocations: JSON as /v1/score or /v1/predict, CSV row by row.
@@ -40,10 +41,16 @@ func (s *Server) invoke(m *Model, req *request) error {
 // field is null. A row of the response contains the final outputs, one field per vector element, then buy and segment.
 func (s *Server) scoreCSV(m *Model, req *request, row *engine.Row) (int, error) {
 	plan := m.standard
+	if err := checkCSVText(req.body); err != nil {
+		return 0, err
+	}
 	lines := csv.NewReader(bytes.NewReader(req.body))
 	lines.ReuseRecord = true
 	lines.FieldsPerRecord = -1
 	for n := 0; ; n++ {
+		if rest := req.body[lines.InputOffset():]; bytes.HasPrefix(rest, []byte("\n")) || bytes.HasPrefix(rest, []byte("\r\n")) {
+			return n, newProblem(http.StatusBadRequest, `blank line; write "" for a single empty field`).withRow(n)
+		}
 		fields, err := lines.Read()
 		if errors.Is(err, io.EOF) {
 			return n, nil
@@ -110,9 +117,25 @@ func setCSVValue(row *engine.Row, i int, c *engine.Column, fields []string) *Pro
 	return valueProblem(c, row.SetDouble(i, value))
 }
 
+// checkCSVText rejects what a JSON body may not contain either: a byte-order mark and invalid UTF-8.
+func checkCSVText(body []byte) error {
+	if bytes.HasPrefix(body, []byte("\xef\xbb\xbf")) {
+		return newProblem(http.StatusBadRequest, "malformed CSV body: it starts with a byte-order mark; send UTF-8 without one")
+	}
+	if !utf8.Valid(body) {
+		return newProblem(http.StatusBadRequest, "malformed CSV body: it is not valid UTF-8")
+	}
+	return nil
+}
+
+// parseCSVNumber parses a number as in JSON: no NaN, infinities, hexadecimal numbers, leading zeros or plus signs.
 func parseCSVNumber(c *engine.Column, field string) (float64, *Problem) {
-	value, err := strconv.ParseFloat(strings.TrimSpace(field), 64)
-	if err != nil || strings.Trim(field, " \t0123456789+-.eE") != "" { // nor hexadecimal, NaN or Inf
+	scan := jsonscan.New([]byte(field))
+	value, err := scan.Float()
+	if err == nil {
+		err = scan.End()
+	}
+	if err != nil {
 		p := newProblem(http.StatusUnprocessableEntity, "column %q must be a number, found %.40q", c.Name, content(field))
 		return 0, p.withColumn(c.Name)
 	}

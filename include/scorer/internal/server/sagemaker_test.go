@@ -55,6 +55,12 @@ func TestInvocationsRejectInvalidCSV(t *testing.T) {
 		"red,0x1p3\n":        {422, "x0"},
 		"red,1_000\n":        {422, "x0"},
 		"red,1e999\n":        {422, "x0"},
+		"red,+1\n":           {422, "x0"},
+		"red,.5\n":           {422, "x0"},
+		"red,01\n":           {422, "x0"},
+		"red,1\n\nblue,1\n":  {400, ""},
+		"\nred,1\n":          {400, ""},
+		"red,1\r\n\r\n":      {400, ""},
 		"colour,x0\nred,1\n": {422, "x0"},
 		"\"red,1\n":          {400, ""},
 		"red\"x,1\nblue,1\n": {400, ""},
@@ -69,5 +75,17 @@ func TestInvocationsRejectInvalidCSV(t *testing.T) {
 	}
 	if r := send(t, "POST", url+"/invocations", "text/csv", ""); r.status != 200 || r.body != "" {
 		t.Errorf("empty body: %+v", r)
+	}
+}
+
+func TestInvocationsRejectByteOrderMarkAndInvalidUTF8(t *testing.T) {
+	_, url := serving(t)
+	for body, detail := range map[string]string{"\ufeffred,1\n": "byte-order mark", "r\xe9d,1\n": "not valid UTF-8"} {
+		if p := send(t, "POST", url+"/invocations", "text/csv", body).problem(t); p.Status != 400 || !strings.Contains(p.Detail, detail) {
+			t.Errorf("%q: %+v", body, p)
+		}
+		if p := post(t, url+"/v1/predict", strings.Replace(body, "red", `{"rows":[]}`, 1)).problem(t); p.Status != 400 {
+			t.Errorf("JSON %q: %+v", body, p)
+		}
 	}
 }

@@ -11,7 +11,7 @@ func FuzzScore(f *testing.F) {
 		oneSession, fiftyEvents(), `{"sessions":[]}`, `{"features":true,"session":{"events":[]}}`, `null`, `{"sessions":[{"session":1e400,"events":[]}]}`,
 		`{"sessions":[{"session":"\ud800","session_index":3e0,"events":[{"ts":-1,"kind":"\u0069tem_view","item":"\u00e9 ","price":-0,"quantity":null}]}]}`,
 		`{"session":{"events":[{"ts":"9999-12-31T23:59:59.9999999-00:01","kind":""},{"ts":"2026-02-30T00:00:00","kind":"search"}]}}`,
-		`{"session":{"events":[{"ts":5,"kind":"cart_add","price":1e9,"quantity":-2147483648},{"ts":5,"kind":"checkout"}]},"items":true}`,
+		`{"session":{"events":[{"ts":1773480413005,"kind":"cart_add","price":1e9,"quantity":-2147483648},{"ts":1773480413005,"kind":"checkout"}]},"items":true}`,
 	} {
 		f.Add([]byte(body))
 	}

@@ -63,7 +63,7 @@ func TestScoreManySessions(t *testing.T) {
 			{"ts":1773480413588,"kind":"riddle","page":"moon","item":null,"price":100,"quantity":3.0}]},
 		{"session":"e","events":[]},
 		{"events":[{"ts":"2026-03-14 09:26:54","kind":"item_view","price":9},{"ts":"2026-03-14 09:26:53","kind":"checkout"}]},
-		{"session":"\u00e9","events":[{"ts":1,"kind":"item_view","price":1},{"ts":2,"kind":"purchase"},{"ts":0,"kind":"item_view","price":0.5}]}]}`)
+		{"session":"\u00e9","events":[{"ts":1773480413001,"kind":"item_view","price":1},{"ts":1773480413002,"kind":"purchase"},{"ts":1773480413000,"kind":"item_view","price":0.5}]}]}`)
 	first, empty, gone, cut := got.Sessions[0], got.Sessions[1], got.Sessions[2], got.Sessions[3]
 	if string(first.Session) != "7" || first.Features["x0"] != 2.0 || first.Features["colour"] != "" || first.Features["n_events"] != 2.0 {
 		t.Errorf("%+v", first)
@@ -85,7 +85,7 @@ func TestScoreManySessions(t *testing.T) {
 func TestScoreRejectsInvalidRequests(t *testing.T) {
 	_, url := serving(t)
 	event := func(members string) string {
-		return `{"sessions":[{"events":[]},{"events":[{"ts":1,"kind":"search"},{` + members + `}]}]}`
+		return `{"sessions":[{"events":[]},{"events":[{"ts":1773480413001,"kind":"search"},{` + members + `}]}]}`
 	}
 	for body, want := range map[string]struct {
 		status          int
@@ -99,29 +99,32 @@ func TestScoreRejectsInvalidRequests(t *testing.T) {
 		`{"sessions":[],"session":{}}`: {400, "", `exactly one of "sessions" and "session"`},
 		`{"sessions":[],"columns":[]}`: {400, "", `unknown member "columns"`},
 		`{"sessions":[],"features":1}`: {400, "/features", "must be true or false"},
-		`{"sessions":[],"items":true,"items":true}`:           {400, "/items", "is duplicated"},
-		`{"sessions":[],"items":true}`:                        {422, "/items", "no item model"},
-		`{"sessions":[1]}`:                                    {422, "/sessions/0", "must be an object, found 1"},
-		`{"session":[]}`:                                      {422, "/session", "must be an object"},
-		`{"sessions":[{}]}`:                                   {422, "/sessions/0/events", "is missing"},
-		`{"sessions":[{"events":{}}]}`:                        {422, "/sessions/0/events", "must be an array of events"},
-		`{"sessions":[{"events":[],"visitor":"v"}]}`:          {422, "/sessions/0", `unknown member "visitor", expected session, device`},
-		`{"sessions":[{"events":[],"session":null}]}`:         {422, "/sessions/0/session", "must be a string or a number"},
-		`{"sessions":[{"events":[],"device":1}]}`:             {422, "/sessions/0/device", "must be a string or null"},
-		`{"sessions":[{"events":[],"session_index":1.5}]}`:    {422, "/sessions/0/session_index", "whole number of 32 bits, found 1.5"},
-		`{"sessions":[{"events":[],"events":[]}]}`:            {422, "/sessions/0/events", "is duplicated"},
-		event(`"kind":"search"`):                              {422, "/sessions/1/events/1/ts", "is missing"},
-		event(`"ts":1`):                                       {422, "/sessions/1/events/1/kind", "is missing"},
-		event(`"ts":1,"kind":null`):                           {422, "/sessions/1/events/1/kind", "must be a string, found null"},
-		event(`"ts":"yesterday","kind":"search"`):             {422, "/sessions/1/events/1/ts", `ISO 8601 time, such as 2026-03-14T09:26:53.589Z, or whole milliseconds since 1970 (UTC), found "yesterday"`},
-		event(`"ts":1.5,"kind":"search"`):                     {422, "/sessions/1/events/1/ts", "found 1.5"},
-		event(`"ts":null,"kind":"search"`):                    {422, "/sessions/1/events/1/ts", "found null"},
-		event(`"ts":1,"kind":"search","price":"9"`):           {422, "/sessions/1/events/1/price", `must be a number or null, found "9"`},
-		event(`"ts":1,"kind":"search","price":1e999`):         {422, "/sessions/1/events/1/price", "out of range for a double"},
-		event(`"ts":1,"kind":"search","quantity":3000000000`): {422, "/sessions/1/events/1/quantity", "whole number of 32 bits"},
-		event(`"ts":1,"kind":"search","item":5`):              {422, "/sessions/1/events/1/item", "must be a string or null, found 5"},
-		event(`"ts":1,"kind":"search","name":"Jo"`):           {422, "/sessions/1/events/1", `unknown member "name"`},
-		event(`"ts":1,"kind":"search","page":[}`):             {400, "", "malformed JSON body"},
+		`{"sessions":[],"items":true,"items":true}`:                       {400, "/items", "is duplicated"},
+		`{"sessions":[],"items":true}`:                                    {422, "/items", "no item model"},
+		`{"sessions":[1]}`:                                                {422, "/sessions/0", "must be an object, found 1"},
+		`{"session":[]}`:                                                  {422, "/session", "must be an object"},
+		`{"sessions":[{}]}`:                                               {422, "/sessions/0/events", "is missing"},
+		`{"sessions":[{"events":{}}]}`:                                    {422, "/sessions/0/events", "must be an array of events"},
+		`{"sessions":[{"events":[],"visitor":"v"}]}`:                      {422, "/sessions/0", `unknown member "visitor", expected session, device`},
+		`{"sessions":[{"events":[],"session":null}]}`:                     {422, "/sessions/0/session", "must be a string or a number"},
+		`{"sessions":[{"events":[],"device":1}]}`:                         {422, "/sessions/0/device", "must be a string or null"},
+		`{"sessions":[{"events":[],"session_index":1.5}]}`:                {422, "/sessions/0/session_index", "whole number of 32 bits, found 1.5"},
+		`{"sessions":[{"events":[],"events":[]}]}`:                        {422, "/sessions/0/events", "is duplicated"},
+		event(`"kind":"search"`):                                          {422, "/sessions/1/events/1/ts", "is missing"},
+		event(`"ts":1773480413001`):                                                   {422, "/sessions/1/events/1/kind", "is missing"},
+		event(`"ts":1773480413001,"kind":null`):                           {422, "/sessions/1/events/1/kind", "must be a string, found null"},
+		event(`"ts":"yesterday","kind":"search"`):                         {422, "/sessions/1/events/1/ts", `ISO 8601 time, such as 2026-03-14T09:26:53.589Z, or whole milliseconds since 1970 (UTC), not seconds, found "yesterday"`},
+		event(`"ts":1773480413,"kind":"search"`):                          {422, "/sessions/1/events/1/ts", "not seconds, found 1773480413"},
+		event(`"ts":-1,"kind":"search"`):                                  {422, "/sessions/1/events/1/ts", "found -1"},
+		event(`"ts":1773480413000000,"kind":"search"`):                    {422, "/sessions/1/events/1/ts", "found 1773480413000000"},
+		event(`"ts":1.5,"kind":"search"`):                                 {422, "/sessions/1/events/1/ts", "found 1.5"},
+		event(`"ts":null,"kind":"search"`):                                {422, "/sessions/1/events/1/ts", "found null"},
+		event(`"ts":1773480413001,"kind":"search","price":"9"`):           {422, "/sessions/1/events/1/price", `must be a number or null, found "9"`},
+		event(`"ts":1773480413001,"kind":"search","price":1e999`):         {422, "/sessions/1/events/1/price", "out of range for a double"},
+		event(`"ts":1773480413001,"kind":"search","quantity":3000000000`): {422, "/sessions/1/events/1/quantity", "whole number of 32 bits"},
+		event(`"ts":1773480413001,"kind":"search","item":5`):              {422, "/sessions/1/events/1/item", "must be a string or null, found 5"},
+		event(`"ts":1773480413001,"kind":"search","name":"Jo"`):           {422, "/sessions/1/events/1", `unknown member "name"`},
+		event(`"ts":1773480413001,"kind":"search","page":[}`):             {400, "", "malformed JSON body"},
 	} {
 		r := post(t, url+"/v1/score", body)
 		if r.status != want.status {
@@ -139,8 +142,8 @@ func TestScoreRejectsTooManySessionsOrEvents(t *testing.T) {
 	s, url := serving(t)
 	s.maxRows = 2
 	for body, pointer := range map[string]string{
-		`{"sessions":[{"events":[]},{"events":[]},{"events":[]}]}`:                                            "",
-		`{"session":{"events":[` + strings.Repeat(`{"ts":1,"kind":""},`, maxEvents) + `{"ts":1,"kind":""}]}}`: "/session/events",
+		`{"sessions":[{"events":[]},{"events":[]},{"events":[]}]}`:                                                                    "",
+		`{"session":{"events":[` + strings.Repeat(`{"ts":1773480413001,"kind":""},`, maxEvents) + `{"ts":1773480413001,"kind":""}]}}`: "/session/events",
 	} {
 		if r := post(t, url+"/v1/score", body); r.status != http.StatusRequestEntityTooLarge || r.problem(t).Pointer != pointer {
 			t.Errorf("%d %.200s", r.status, r.body)

@@ -135,7 +135,7 @@ func (d *sessionDecoder) readTimestamp() (micros int64, err error) {
 		if err != nil {
 			return 0, malformedJSON(err)
 		}
-		if ms, ok := parseWhole(raw); ok && ms >= firstTimestamp.UnixMilli() && ms <= lastTimestamp.UnixMilli() {
+		if ms, ok := parseWhole(raw); ok && ms >= minMilliseconds && ms <= lastTimestamp.UnixMilli() {
 			return ms * 1000, nil
 		}
 	}

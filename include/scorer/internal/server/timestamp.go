@@ -12,7 +12,11 @@ var (
 	lastTimestamp  = time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC)
 )
 
-const expectedTimestamp = "an ISO 8601 time, such as 2026-03-14T09:26:53.589Z, or whole milliseconds since 1970 (UTC)"
+// minMilliseconds is the least timestamp in milliseconds, in 1973. Smaller numbers are most probably seconds, which would
+// otherwise be read as a time in January 1970; earlier times have to be ISO 8601.
+const minMilliseconds = 100_000_000_000
+
+const expectedTimestamp = "an ISO 8601 time, such as 2026-03-14T09:26:53.589Z, or whole milliseconds since 1970 (UTC), not seconds"
 
 // parseTimestamp parses a timestamp such as 2026-03-14T09:26:53.589793+01:00 and returns its microseconds since 1970
 // (UTC). Date and time are separated by T or a blank, the seconds have any number of decimals, of which six count, and
