@@ -35,7 +35,9 @@ func TestInputsThatFinalOutputsDoNotNeedAreOptional(t *testing.T) {
 		t.Fatal(err)
 	}
 	const x, target = `{"name":"x","type":"double"}`, `{"name":"target","type":"string"}`
-	frame := func(fields, rows string) string { return `{"schema":{"fields":[` + fields + `]},"rows":[` + rows + `]}` }
+	frame := func(fields, rows string) string {
+		return `{"schema":{"fields":[` + fields + `]},"rows":[` + rows + `]}`
+	}
 	for _, c := range []struct{ frame, names, row string }{
 		{frame(x, `[2.0]`), `"filled"`, `[2.0,2.0]`},
 		{frame(x+`,`+target, `[2.0,"yes"]`), `"label"`, `[2.0,"yes",1.0,2.0]`},

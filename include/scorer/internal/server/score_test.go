@@ -111,7 +111,7 @@ func TestScoreRejectsInvalidRequests(t *testing.T) {
 		`{"sessions":[{"events":[],"session_index":1.5}]}`:                {422, "/sessions/0/session_index", "whole number of 32 bits, found 1.5"},
 		`{"sessions":[{"events":[],"events":[]}]}`:                        {422, "/sessions/0/events", "is duplicated"},
 		event(`"kind":"search"`):                                          {422, "/sessions/1/events/1/ts", "is missing"},
-		event(`"ts":1773480413001`):                                                   {422, "/sessions/1/events/1/kind", "is missing"},
+		event(`"ts":1773480413001`):                                       {422, "/sessions/1/events/1/kind", "is missing"},
 		event(`"ts":1773480413001,"kind":null`):                           {422, "/sessions/1/events/1/kind", "must be a string, found null"},
 		event(`"ts":"yesterday","kind":"search"`):                         {422, "/sessions/1/events/1/ts", `ISO 8601 time, such as 2026-03-14T09:26:53.589Z, or whole milliseconds since 1970 (UTC), not seconds, found "yesterday"`},
 		event(`"ts":1773480413,"kind":"search"`):                          {422, "/sessions/1/events/1/ts", "not seconds, found 1773480413"},
