@@ -16,7 +16,8 @@ import (
 )
 
 const usage = `usage: scorer serve [--addr HOST:PORT] [--max-body SIZE] [--max-memory SIZE] [--max-connections N]
-                    [--shutdown-timeout DURATION] [--access-log] [--log-level LEVEL] BUNDLE
+                    [--shutdown-timeout DURATION] [--access-log] [--log-level LEVEL]
+                    [--cors-origins ORIGINS] BUNDLE
                                                    serve a model over HTTP
        scorer health [--addr HOST:PORT]            check whether a scorer on this machine is ready
        scorer score BUNDLE < SESSIONS > SCORES     score sessions like POST /v1/score

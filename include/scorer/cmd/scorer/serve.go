@@ -69,6 +69,10 @@ func serveConfig(args []string, getenv func(string) string) (server.Config, erro
 	flags.Func("max-memory", "", setSize(&c.Settings.Memory))
 	flags.IntVar(&c.Settings.Connections, "max-connections", c.Settings.Connections, "")
 	flags.BoolVar(&c.Settings.AccessLog, "access-log", false, "")
+	flags.Func("cors-origins", "", func(text string) error {
+		c.Settings.AllowedOrigins = strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+		return nil
+	})
 	flags.TextVar(&c.LogLevel, "log-level", slog.LevelInfo, "")
 	flags.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", 10*time.Second, "")
 	if err := setFromEnvironment(flags, getenv); err != nil {

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -37,11 +38,14 @@ func TestServeArguments(t *testing.T) {
 		{[]string{"m.zip", "--max-body=5", "--shutdown-timeout", "1m", "serve"}, "", with(func(c *server.Config) {
 			c.Settings.Body, c.ShutdownTimeout = 5, time.Minute
 		})},
+		{[]string{"m.zip", "--cors-origins", "https://a.example, https://b.example", "--log-level", "warn", "--access-log"}, "", with(func(c *server.Config) {
+			c.Settings.AllowedOrigins, c.LogLevel, c.Settings.AccessLog = []string{"https://a.example", "https://b.example"}, slog.LevelWarn, true
+		})},
 	} {
 		got, err := serveConfig(c.args, func(name string) string {
 			return map[string]string{"PORT": c.port}[name]
 		})
-		if err != nil || got != c.want {
+		if err != nil || !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%v: %+v, %v", c.args, got, err)
 		}
 	}

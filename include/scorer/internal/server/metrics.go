@@ -19,7 +19,7 @@ var latencyBounds = [...]time.Duration{
 }
 
 // statuses are the counted response statuses; any other status is counted as the last one.
-var statuses = [...]int{200, 400, 404, 405, 408, 413, 415, 422, 503, 500}
+var statuses = [...]int{200, 204, 400, 404, 405, 406, 408, 413, 415, 422, 503, 500}
 
 // histogram counts durations in fixed buckets. It is lock-free and safe for concurrent use.
 type histogram struct {

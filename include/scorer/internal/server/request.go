@@ -54,38 +54,53 @@ func (req *request) release() {
 	requestPool.Put(req)
 }
 
-// readBody reads the body, at most limit bytes.
+// readBody reads the body and decodes its content coding; at most limit bytes before and after decoding.
 func (req *request) readBody(limit int64) error {
-	if coding := req.http.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
-		return newProblem(http.StatusUnsupportedMediaType, "content coding %q is not supported; send the body uncompressed", content(coding))
-	}
 	if req.http.ContentLength > limit {
 		return bodyTooLarge(limit)
 	}
-	if err := req.usage.chargeBody(max(req.http.ContentLength, 0)); err != nil {
+	body, done, err := req.decodeBody()
+	if err != nil {
 		return err
 	}
-	if n := int(req.http.ContentLength); cap(req.body) <= n {
-		req.body = make([]byte, 0, n+1) // one byte more, so that EOF is read without growing
+	defer done()
+	size := max(req.http.ContentLength, 0)
+	if body != req.http.Body { // of unknown length
+		size = 0
+	}
+	if err := req.usage.chargeBody(size); err != nil {
+		return err
+	}
+	if int64(cap(req.body)) <= size {
+		req.body = make([]byte, 0, size+1) // one byte more, so that EOF is read without growing
 	}
 	for {
-		n, err := req.http.Body.Read(req.body[len(req.body):cap(req.body)])
+		n, err := body.Read(req.body[len(req.body):cap(req.body)])
 		req.body = req.body[:len(req.body)+n]
 		switch {
 		case int64(len(req.body)) > limit:
 			return bodyTooLarge(limit)
 		case err == io.EOF:
 			return nil
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			return newProblem(http.StatusRequestTimeout, "timed out while reading the body")
 		case err != nil:
-			return newProblem(http.StatusBadRequest, "the body is incomplete")
+			return bodyError(err)
 		case len(req.body) == cap(req.body):
 			if err := req.growBody(limit); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// bodyError returns the problem for an error while reading the body.
+func bodyError(err error) error {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return newProblem(http.StatusRequestTimeout, "timed out while reading the body")
+	case isCorrupt(err):
+		return newProblem(http.StatusBadRequest, "the body is not valid gzip")
+	}
+	return newProblem(http.StatusBadRequest, "the body is incomplete")
 }
 
 // growBody doubles the buffer for a body of unknown length. While it is copied both buffers exist.

@@ -49,7 +49,8 @@ type Server struct {
 // Settings configures a Server.
 type Settings struct {
 	Limits
-	AccessLog bool // whether to log each request
+	AccessLog      bool     // whether to log each request
+	AllowedOrigins []string // origins whose pages may read responses (CORS); "*" means all
 }
 
 // route is one path of the API.
@@ -142,10 +143,17 @@ func (s *Server) match(path string) *route {
 
 // respond runs the route's handler and writes the response. It returns the status and, for an error, its summary.
 func (s *Server) respond(w http.ResponseWriter, at *route, req *request) (status int, failure string) {
+	if s.setCORS(w.Header(), req.http, at) {
+		w.WriteHeader(http.StatusNoContent)
+		return http.StatusNoContent, ""
+	}
 	err := s.run(at, req)
 	if err == nil {
 		header := w.Header()
 		header["Content-Type"] = req.contentType
+		if req.compressResponse(w) {
+			return http.StatusOK, ""
+		}
 		if size := req.responseSize(); size > smallResponse {
 			header["Content-Length"] = []string{strconv.Itoa(size)}
 		}
@@ -178,7 +186,11 @@ func (s *Server) run(at *route, req *request) (err error) {
 		return err
 	}
 	if at.contentTypes != nil {
-		if _, err := req.matchContentType(at.contentTypes); err != nil {
+		contentType, err := req.matchContentType(at.contentTypes)
+		if err != nil {
+			return err
+		}
+		if err := req.checkAccept([]string{contentType}); err != nil {
 			return err
 		}
 		if err := req.readBody(s.settings.Body); err != nil {

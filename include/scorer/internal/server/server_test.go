@@ -62,9 +62,12 @@ func send(t testing.TB, method, url, contentType, body string) reply {
 	return do(t, request)
 }
 
+// plainClient does not accept gzip by itself, so that tests see the response as it was sent.
+var plainClient = &http.Client{Transport: &http.Transport{DisableCompression: true}}
+
 func do(t testing.TB, request *http.Request) reply {
 	t.Helper()
-	response, err := http.DefaultClient.Do(request)
+	response, err := plainClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -305,7 +308,7 @@ func TestHTTPProtocol(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request.Header.Set("Content-Encoding", "gzip")
+	request.Header.Set("Content-Encoding", "br")
 	if p := do(t, request).problem(t); p.Status != 415 {
 		t.Errorf("%+v", p)
 	}
