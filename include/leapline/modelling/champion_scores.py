@@ -10,15 +10,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leapline.bundle.archive import read_entries
 from leapline.deployment.factory import registry
 from leapline.errors import AccessDeniedError, BundleError, LeaplineError
-from leapline.evaluation.champion import ChampionComparison
+from leapline.evaluation.champion import ChampionComparison, State
 from leapline.features import spec as specs
+from leapline.modelling.day_data import DayData
 from leapline.modelling.examples import with_fitted_features
 from leapline.serving.image import LABEL
 from leapline.serving.layout import extract_file
@@ -28,11 +28,10 @@ from leapline.serving.promote import CHAMPION_TAG
 from leapline.serving.registry import Registry
 from leapline.serving.scorer_process import host_architecture, serve_archive
 from leapline.settings import Settings
-from leapline.storage import Lake
 
 if TYPE_CHECKING:
     import pandas as pd
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
 MANIFEST, FEATURES = "leapline/manifest.json", "leapline/features.json"
 
@@ -55,19 +54,20 @@ class PulledChampion:
     training_days: list[str]
     archive: Path
 
+    def compared(self, state: State, why: str) -> ChampionComparison:
+        """Return the state of its comparison with the candidate."""
+        return ChampionComparison(state, why, self.digest, self.model_id)
+
 
 def score_champion(
-    spark: "SparkSession", settings: Settings, lake: Lake, day: date, holdout: "pd.DataFrame", spec: specs.FeatureSpec
+    data: DayData, holdout: "pd.DataFrame", spec: specs.FeatureSpec
 ) -> "tuple[ChampionComparison, pd.Series[float] | None]":
     """Score the holdout with the champion.
 
     What prevents it is stated in the result and never raised: the verdict decides what it means.
 
     Args:
-        spark: computes the champion's features.
-        settings: where the registry is, and whether to compare.
-        lake: has the day's events.
-        day: the data day.
+        data: the data day; its settings say where the registry is, and whether to compare.
         holdout: the candidate's examples; `session`, and the columns of `spec`.
         spec: the candidate's features; the champion's are computed only if they differ.
 
@@ -75,40 +75,31 @@ def score_champion(
         The champion before the comparison, and its scores of the holdout's rows, in their order.
     """
     try:
-        with pulled_champion(settings) as champion:
+        with pulled_champion(data.settings) as champion:
             if champion is None:
                 return ChampionComparison("none", "there is no champion yet"), None
-            return _scored(spark, settings, lake, day, holdout, spec, champion)
+            return _score(data, holdout, spec, champion)
     except LeaplineError as exc:
-        if settings.compare_champion:
+        if data.settings.compare_champion:
             return ChampionComparison("unknown", str(exc)), None
-        return ChampionComparison(
-            "off", f"LEAPLINE_COMPARE_CHAMPION is off, and the registry did not answer: {exc}"
-        ), None
+        why = f"LEAPLINE_COMPARE_CHAMPION is off, and the registry did not answer: {exc}"
+        return ChampionComparison("off", why), None
 
 
-def _scored(
-    spark: "SparkSession",
-    settings: Settings,
-    lake: Lake,
-    day: date,
-    holdout: "pd.DataFrame",
-    spec: specs.FeatureSpec,
-    champion: PulledChampion,
+def _score(
+    data: DayData, holdout: "pd.DataFrame", spec: specs.FeatureSpec, champion: PulledChampion
 ) -> "tuple[ChampionComparison, pd.Series[float] | None]":
-    if not settings.compare_champion:
-        return ChampionComparison("off", "LEAPLINE_COMPARE_CHAMPION is off", champion.digest, champion.model_id), None
-    if day.isoformat() in champion.training_days:
-        why = f"champion {champion.model_id} was trained on {day}, the day of the holdout"
-        return ChampionComparison("unfair", why, champion.digest, champion.model_id), None
+    if not data.settings.compare_champion:
+        return champion.compared("off", "LEAPLINE_COMPARE_CHAMPION is off"), None
+    if data.day.isoformat() in champion.training_days:
+        why = f"champion {champion.model_id} was trained on {data.day}, the day of the holdout"
+        return champion.compared("unfair", why), None
     try:
-        same = champion.spec == spec
-        rows = holdout if same else _champion_features(spark, lake, day, holdout, champion.spec)
-        scores = score_archive(settings, champion, rows)
+        rows = holdout if champion.spec == spec else _champion_features(data, holdout, champion.spec)
+        scores = score_archive(data.settings, champion, rows)
     except (LeaplineError, OSError) as exc:
-        why = f"champion {champion.model_id} could not be scored: {exc}"
-        return ChampionComparison("unknown", why, champion.digest, champion.model_id), None
-    return ChampionComparison("compared", "scored on the same sessions", champion.digest, champion.model_id), scores
+        return champion.compared("unknown", f"champion {champion.model_id} could not be scored: {exc}"), None
+    return champion.compared("compared", "scored on the same sessions"), scores
 
 
 @contextmanager
@@ -186,17 +177,15 @@ def _not_a_model(found: str) -> BundleError:
     )
 
 
-def _champion_features(
-    spark: "SparkSession", lake: Lake, day: date, holdout: "pd.DataFrame", spec: specs.FeatureSpec
-) -> "pd.DataFrame":
+def _champion_features(data: DayData, holdout: "pd.DataFrame", spec: specs.FeatureSpec) -> "pd.DataFrame":
     """Return the champion's features of the holdout's sessions, in the holdout's order."""
     from leapline.training.examples import persisted_example_events, session_examples
 
     # Its vocabularies come from other days, but its raw inputs are usually in the day's examples.
-    if specs.load(lake.current("examples", day) / "features.json").dumps() == spec.unfitted.dumps():
-        features = _values(spark.read.parquet(str(lake.current("examples", day) / "examples")).where("whole"), spec)
+    if specs.load(data.lake.current("examples", data.day) / "features.json").dumps() == spec.unfitted.dumps():
+        features = _values(data.examples().where("whole"), spec)
     else:
-        with persisted_example_events(spark.read.parquet(str(lake.current("events", day) / "events"))) as numbered:
+        with persisted_example_events(data.events()) as numbered:
             features = _values(session_examples(numbered, spec), spec)
     return features.reindex(holdout["session"]).reset_index()
 

@@ -53,7 +53,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         examples = _score_holdout(data, model, spec, transitions)
         # A model is evaluated on whole sessions, each once; its quality while sessions are in progress is separate.
         scored = examples[examples["whole"]].drop(columns=["cut", "whole"]).reset_index(drop=True)
-        champion, scores = champion_scores.score_champion(spark, settings, lake, context.day, scored, spec)
+        champion, scores = champion_scores.score_champion(data, scored, spec)
         if scores is not None:
             scored[CHAMPION_SCORE] = scores
         progress = (examples[name].to_numpy(float) for name in ("label", SCORE, "cut"))
