@@ -171,6 +171,10 @@ class Settings(BaseSettings):
     )
 
     registry: str = Field("127.0.0.1:5055", description="OCI registry, host[:port].")
+    registry_plain_http: bool = Field(
+        False,
+        description="Allow plain HTTP for the registry. Loopback and private IPv4 addresses always allow it.",
+    )
     repository: str = Field("leapline/scorer", description="Repository of the scoring image in the registry.")
 
     alert_connections: str = Field(

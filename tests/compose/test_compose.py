@@ -136,6 +136,18 @@ def test_variables_exist_in_airflow_and_in_the_settings(model: dict[str, Any]) -
     assert {n for n in used if n.startswith("LEAPLINE_")} <= settings
 
 
+def test_airflow_publishes_to_the_registry_of_this_file_without_tls(
+    model: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variables = model["services"]["scheduler"]["environment"]
+    for name in (name for name in variables if name.startswith("LEAPLINE_")):
+        monkeypatch.setenv(name, variables[name])
+    settings = Settings.load()
+    service, port = settings.registry.split(":")
+    assert [published["target"] for published in model["services"][service]["ports"]] == [int(port)]
+    assert settings.registry_plain_http
+
+
 def test_dockerignore_keeps_every_copied_path() -> None:
     ignore = (ROOT / ".dockerignore").read_text().splitlines()
     kept = [line[1:] for line in ignore if line.startswith("!")]

@@ -59,7 +59,10 @@ def test_spark_uses_this_interpreter_and_a_configured_connection(
     assert json.loads(env["AIRFLOW_CONN_SPARK_DEFAULT"])["host"] == "local[2]"
     assert env["PYSPARK_PYTHON"] == sys.executable
     assert env["PATH"].startswith(str(Path(sys.executable).parent))
+    monkeypatch.delenv("SPARK_LOCAL_IP", raising=False)
+    assert "SPARK_LOCAL_IP" not in environment(Settings.load(spark_master="spark://cluster:7077"), instance)
     monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", '{"host": "mine"}')
+    assert "SPARK_LOCAL_IP" not in environment(Settings.load(), instance)
     assert environment(Settings.load(), instance)["AIRFLOW_CONN_SPARK_DEFAULT"] == '{"host": "mine"}'
 
 

@@ -115,7 +115,7 @@ def test_valid_address_is_accepted(registry: str) -> None:
     [
         ("127.0.0.1:5055", True),
         ("localhost:5000", True),
-        ("registry.local:5000", True),
+        ("registry.local:5000", False),
         ("my.registry.localhost", True),
         ("10.1.2.3:5000", True),
         ("192.168.0.9", True),

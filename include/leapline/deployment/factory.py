@@ -17,7 +17,7 @@ def registry(settings: Settings) -> Registry:
         RegistryError: the registry does not answer.
     """
     require_address(settings.registry, settings.repository)
-    repository = Registry(settings.image, settings.tools / "bin" / "crane")
+    repository = Registry(settings.image, settings.tools / "bin" / "crane", plain_http=settings.registry_plain_http)
     repository.ping()
     return repository
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from leapline.runtime.spark_cds import is_local
 from leapline.settings import PREFIX, Settings
 from leapline.storage import read_json
 
@@ -91,11 +92,13 @@ def _airflow(instance: AirflowInstance) -> dict[str, str]:
 
 def _spark(settings: Settings) -> dict[str, str]:
     connection = {"conn_type": "spark", "host": settings.spark_master, "extra": {"deploy-mode": "client"}}
-    return {
-        "AIRFLOW_CONN_SPARK_DEFAULT": os.environ.get("AIRFLOW_CONN_SPARK_DEFAULT", json.dumps(connection)),
+    configured = os.environ.get("AIRFLOW_CONN_SPARK_DEFAULT")
+    # Executors on other hosts cannot connect to a driver that listens on loopback.
+    loopback = {} if configured or not is_local(settings.spark_master) else {"SPARK_LOCAL_IP": "127.0.0.1"}
+    return loopback | {
+        "AIRFLOW_CONN_SPARK_DEFAULT": configured or json.dumps(connection),
         # Otherwise Spark's Python workers use the first `python3` on PATH.
         "PYSPARK_PYTHON": sys.executable,
-        "SPARK_LOCAL_IP": "127.0.0.1",
         # The operator looks `spark-submit` up on PATH; pip installs it next to the interpreter.
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
     }

@@ -1,10 +1,11 @@
 """The Spark session of a step, under `spark-submit` and from the command line."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from leapline.runtime.spark_cds import OPTIONS, driver_options, quiet_options, set_spark_environment
+from leapline.runtime.spark_cds import OPTIONS, driver_options, is_local, quiet_options, set_spark_environment
 from leapline.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def spark_session(settings: Settings, name: str, extra: Mapping[str, str] | None
         name: part of the application's name.
         extra: further Spark configuration for a session that this call starts.
     """
-    set_spark_environment()
+    set_spark_environment(settings.spark_master)
     from pyspark.sql import SparkSession
 
     active = SparkSession.getActiveSession()
@@ -35,18 +36,23 @@ def spark_session(settings: Settings, name: str, extra: Mapping[str, str] | None
             session.stop()
 
 
+def is_submitted() -> bool:
+    """Return whether `spark-submit` started this program; it has then started the JVM and configured the master.
+
+    `SparkConf` cannot tell: before the session is built it does not see the JVM's configuration.
+    """
+    return "PYSPARK_GATEWAY_PORT" in os.environ
+
+
 def _build(settings: Settings, name: str, extra: Mapping[str, str]) -> "SparkSession":
-    from pyspark import SparkConf
     from pyspark.sql import SparkSession
 
-    submitted = SparkConf().contains("spark.master")
     builder = SparkSession.builder.appName(f"leapline-{name}")
-    if not submitted:
+    if not is_submitted():
         builder = builder.master(settings.spark_master).config("spark.driver.memory", settings.spark_driver_memory)
         builder = builder.config(OPTIONS, f"{driver_options(settings)} {quiet_options()}".strip())
-        builder = (
-            builder.config("spark.driver.host", "127.0.0.1") if settings.spark_master.startswith("local") else builder
-        )
+        if is_local(settings.spark_master):
+            builder = builder.config("spark.driver.host", "127.0.0.1")
     for key, value in (_session_settings(settings) | dict(extra)).items():
         builder = builder.config(key, value)
     return builder.getOrCreate()

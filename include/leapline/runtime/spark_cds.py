@@ -53,10 +53,21 @@ def quote_option(option: str) -> str:
     return f'"{escaped}"' if re.search(r"[\s'\"\\]", option) else option
 
 
-def set_spark_environment() -> None:
-    """Set Spark's environment variables (this interpreter, loopback) unless they are set already."""
+def is_local(master: str) -> bool:
+    """Return whether driver and executors run on this machine, so that loopback is enough for them."""
+    return master.startswith("local") or re.match(r"spark://(127\.0\.0\.1|localhost|\[::1\]):", master) is not None
+
+
+def set_spark_environment(master: str) -> None:
+    """Set Spark's environment variables unless they are set already.
+
+    Args:
+        master: Spark's master. Only for a local one the driver listens on loopback; the executors of a cluster on other
+            hosts must be able to connect to it.
+    """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    if is_local(master):
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
 
 
 def write_archive(file: Path) -> None:
@@ -65,7 +76,7 @@ def write_archive(file: Path) -> None:
     Raises:
         LocalServiceError: the JVM did not write an archive.
     """
-    set_spark_environment()
+    set_spark_environment("local")
     from pyspark.sql import SparkSession
 
     temporary = file.with_suffix(".tmp").absolute()

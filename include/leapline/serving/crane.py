@@ -42,11 +42,13 @@ class Crane:
         binary: the compiled `crane`.
         host: `host[:port]`, for messages.
         budget_s: seconds that one operation may take, its retries included.
+        plain_http: whether `crane` may fall back to plain HTTP for any host.
     """
 
     binary: Path
     host: str
     budget_s: float
+    plain_http: bool = False
 
     def run(self, *args: str) -> str:
         """Return the standard output of `crane ARGS`.
@@ -73,7 +75,7 @@ class Crane:
     def _once(self, args: Sequence[str], timeout_s: float) -> tuple[int, str, str]:
         try:
             done = subprocess.run(
-                [str(self.binary), "--verbose", *args],
+                [str(self.binary), "--verbose", *(["--insecure"] if self.plain_http else []), *args],
                 capture_output=True, text=True, errors="replace", check=False, timeout=max(timeout_s, 0.1),
                 stdin=subprocess.DEVNULL,
             )  # fmt: skip

@@ -5,6 +5,7 @@ import ipaddress
 import json
 import re
 import shutil
+import ssl
 from pathlib import Path
 
 from leapline.errors import AccessDeniedError, BundleError, RegistryError, SettingsError, TagConflictError
@@ -16,7 +17,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 _PRIVATE = [ipaddress.ip_network(network) for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
-_LOCAL_NAME = re.compile(r".*\.local(?:host)?")
+_LOCAL_NAME = re.compile(r".*\.localhost")
 
 
 class Registry:
@@ -26,12 +27,14 @@ class Registry:
         image: `host[:port]/repository`, without a tag.
         crane: the compiled `crane`.
         budget_s: seconds that one operation may take, its retries included.
+        plain_http: allow plain HTTP; without it, only for the hosts of `allows_plain_http`.
     """
 
-    def __init__(self, image: str, crane: Path, *, budget_s: float = 120.0) -> None:
+    def __init__(self, image: str, crane: Path, *, budget_s: float = 120.0, plain_http: bool = False) -> None:
         self.image = image
         self.host = image.split("/", 1)[0]
-        self._crane = Crane(crane, self.host, budget_s)
+        self._plain_http = plain_http or allows_plain_http(self.host)
+        self._crane = Crane(crane, self.host, budget_s, plain_http)
 
     def ref(self, tag_or_digest: str) -> str:
         """Return the full reference: `image:tag` or `image@sha256:...`."""
@@ -44,7 +47,7 @@ class Registry:
             RegistryError: nothing answers, with how to start the local one.
         """
         schemes: tuple[type[http.client.HTTPConnection], ...] = (http.client.HTTPSConnection,)
-        if allows_plain_http(self.host):
+        if self._plain_http:
             schemes = (http.client.HTTPConnection, *schemes)
         problems = [problem for kind in schemes if (problem := _ping(kind, self.host)) is not None]
         if len(problems) == len(schemes):
@@ -52,7 +55,9 @@ class Registry:
                 f"registry {self.host}",
                 found=f"no answer ({problems[0]})",
                 expected="an OCI registry",
-                fix="Start the local one with `leapline registry start`, or set LEAPLINE_REGISTRY to another.",
+                fix="If it has no TLS, set LEAPLINE_REGISTRY_PLAIN_HTTP=true."
+                if isinstance(problems[0], ssl.SSLError)
+                else "Start the local one with `leapline registry start`, or set LEAPLINE_REGISTRY to another.",
             ) from problems[0]
 
     def digest(self, tag: str) -> str | None:
@@ -233,8 +238,8 @@ def require_address(registry: str, repository: str) -> None:
 
 
 def allows_plain_http(host: str) -> bool:
-    """Whether `crane` falls back to plain HTTP: loopback, private IPv4 addresses, and names ending in `.local` or
-    `.localhost` (go-containerregistry, name.Registry.Scheme)."""
+    """Return whether `crane` falls back to plain HTTP for a host without being told to: loopback, private IPv4
+    addresses, and names ending in `.localhost` (go-containerregistry, name.Registry.Scheme)."""
     name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
     if name in LOOPBACK or _LOCAL_NAME.fullmatch(name):
         return True
@@ -242,7 +247,7 @@ def allows_plain_http(host: str) -> bool:
         address = ipaddress.ip_address(name.strip("[]"))
     except ValueError:
         return False
-    return address.is_loopback or any(address in network for network in _PRIVATE)
+    return any(address in network for network in _PRIVATE)
 
 
 def _ping(kind: type[http.client.HTTPConnection], host: str) -> Exception | None:
