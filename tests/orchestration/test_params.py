@@ -1,21 +1,32 @@
 """The data day and the settings of a run."""
 
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import pendulum
 import pytest
 from airflow.sdk.api.datamodels._generated import DagRunType
 
 from leapline.errors import SettingsError
 from leapline.orchestration.params import data_day, resolve
 from leapline.settings import Settings
+from tests.conftest import ROOT
 
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
-NIGHTLY = {"data_interval_start": MIDNIGHT - timedelta(days=1), "run_after": MIDNIGHT, "conf": None}
+NIGHTLY = {
+    "logical_date": MIDNIGHT - timedelta(days=1),
+    "data_interval_start": MIDNIGHT - timedelta(days=1),
+    "data_interval_end": MIDNIGHT,
+    "run_after": MIDNIGHT,
+    "conf": None,
+}
 MANUAL = {
     "run_type": DagRunType.MANUAL,
+    "logical_date": None,
     "data_interval_start": None,
+    "data_interval_end": None,
     "run_after": MIDNIGHT + timedelta(hours=15),
     "conf": {},
 }
@@ -42,10 +53,79 @@ def test_day_backfill_and_waiting_follow_the_run(
     assert resolved(params, **run) == {"day": day, "backfill": backfill, "ready_at": ready_at, "overrides": {}}
 
 
-def test_data_days_are_utc() -> None:
-    east = timezone(timedelta(hours=9))
-    assert data_day(None, datetime(2026, 3, 2, 3, tzinfo=east), MIDNIGHT) == date(2026, 3, 1)
-    assert data_day(None, None, datetime(2026, 3, 2, 3, tzinfo=east)) == date(2026, 2, 28)
+NOW = datetime(2026, 3, 10, 5, 30, tzinfo=UTC)
+TOKYO, NEW_YORK = ZoneInfo("Asia/Tokyo"), ZoneInfo("America/New_York")
+
+
+@pytest.fixture(scope="module")
+def timetable() -> Any:
+    """The schedule of `retrain` as Airflow's API server and scheduler use it."""
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.serialization.encoders import coerce_to_core_timetable
+
+    return coerce_to_core_timetable(DagBag(str(ROOT / "dags")).dags["retrain"].timetable)
+
+
+def from_api(timetable: Any, **body: Any) -> SimpleNamespace:
+    """Return the run that the REST API creates for a body; the web UI uses the same route."""
+    from airflow.api_fastapi.core_api.datamodels.dag_run import TriggerDAGRunPostBody
+
+    dag = SimpleNamespace(timetable=timetable, validate_partition_key=lambda _: None)
+    run = TriggerDAGRunPostBody(**({"run_after": NOW} | body)).validate_context(dag)
+    return manual_run(run["logical_date"], run["data_interval"], run["run_after"])
+
+
+def from_command_line(timetable: Any, logical_date: datetime | None) -> SimpleNamespace:
+    """Return the run that `airflow dags trigger` creates: its interval is inferred from the present."""
+    interval = timetable.infer_manual_data_interval(run_after=pendulum.instance(NOW)) if logical_date else None
+    return manual_run(logical_date, interval, NOW)
+
+
+def manual_run(logical_date: datetime | None, interval: Any, run_after: datetime) -> SimpleNamespace:
+    return SimpleNamespace(
+        run_type=DagRunType.MANUAL,
+        logical_date=logical_date,
+        data_interval_start=interval and interval.start,
+        data_interval_end=interval and interval.end,
+        run_after=run_after,
+        conf={},
+    )
+
+
+@pytest.mark.parametrize(
+    ("logical_date", "day"),
+    [
+        (None, "2026-03-09"),
+        (datetime(2026, 3, 5, tzinfo=UTC), "2026-03-05"),
+        (datetime(2026, 3, 5, 23, 59, 59, tzinfo=UTC), "2026-03-05"),
+        (datetime(2026, 3, 5, 3, tzinfo=TOKYO), "2026-03-04"),
+        (datetime(2026, 3, 4, 22, tzinfo=NEW_YORK), "2026-03-05"),
+        (datetime(2026, 3, 8, 2, 30, tzinfo=NEW_YORK), "2026-03-08"),
+        (datetime(2026, 3, 9, tzinfo=UTC), "2026-03-09"),
+        (datetime(2026, 3, 10, tzinfo=UTC), "2026-03-09"),
+        (NOW, "2026-03-09"),
+        (datetime(2026, 4, 1, tzinfo=UTC), "2026-03-09"),
+    ],
+)
+def test_manual_run_works_on_the_day_of_its_logical_date(timetable: Any, logical_date: Any, day: str) -> None:
+    for run in (from_api(timetable, logical_date=logical_date), from_command_line(timetable, logical_date)):
+        assert data_day(None, run).isoformat() == day
+        assert data_day("2026-02-10", run).isoformat() == "2026-02-10"
+
+
+def test_empty_interval_of_a_dag_without_schedule_does_not_decide(timetable: Any) -> None:
+    run = from_api(timetable, logical_date=NOW, data_interval_start=NOW, data_interval_end=NOW)
+    assert data_day(None, run) == date(2026, 3, 9)
+
+
+@pytest.mark.parametrize("logical_day", [1, 5, 8])
+def test_given_interval_decides_the_day_of_a_manual_run(timetable: Any, logical_day: int) -> None:
+    interval = {
+        "data_interval_start": datetime(2026, 3, 3, tzinfo=UTC),
+        "data_interval_end": datetime(2026, 3, 4, tzinfo=UTC),
+    }
+    run = from_api(timetable, logical_date=datetime(2026, 3, logical_day, tzinfo=UTC), **interval)
+    assert data_day(None, run) == date(2026, 3, 3)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,10 @@ nothing was published.
   expected and what to do. Fix it, then *Clear* that task.
 * Every task can be run again: a repeated run replaces the day's data and never appends to it.
 
-**Trigger** processes the previous day, or the *Data day* of the form. **Backfill** (in the same dialog) rebuilds a
+**Trigger** processes one day (UTC), by the same rule from the web UI, the API and the command line: the *Data day* of
+the form; else the day of the logical date D, which is D itself and not the day before; else yesterday. A data interval
+given through the API takes precedence over the logical date, unless it is the day that ends on the logical date. A day
+that has not ended yet is replaced by the last one that has. **Backfill** (in the same dialog) rebuilds a
 range of days, several in parallel; each day's model gets its own tag and the result "would have been published" or
 "would have been refused". A backfill does not move the tag `champion` unless its param *Promote backfills* is on.
 `history/` in the lake compares all evaluated days.
@@ -43,8 +46,8 @@ the DAG also starts `retrain` for each of these days, without promoting.
 
 TASK_DOCS = {
     "resolve": """\
-Determines the data day (the form's date, else the day of the data interval, else the day before the run) and validates
-the params. Fails on an unknown param or a value out of range.""",
+Determines the data day (the form's date, else the day of the data interval or of the logical date, else the day before
+the run) and validates the params. Fails on an unknown param or a value out of range.""",
     "wait_for_tail": """\
 Sessions that start before midnight can end after it. A nightly run waits `LEAPLINE_LOOKAHEAD_HOURS` for their last
 events, deferred, without occupying a worker. Manual runs and past days continue at once.""",

@@ -13,6 +13,8 @@ from leapline.errors import SettingsError
 from leapline.settings import Settings
 
 _FIELDS: dict[str, dict[str, Any]] = Settings.model_json_schema()["properties"]
+_AUTOMATED = ("scheduled", "backfill")
+_DAY = timedelta(days=1)
 _RANGE = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
 
@@ -51,7 +53,7 @@ def _day(title: str, description: str) -> Param:
 PARAMS: dict[str, Param] = {
     "date": _day(
         "Data day",
-        "The day whose events are evaluated (UTC). Empty: the day of the data interval, else the day before the run.",
+        "The day whose events are evaluated (UTC). Empty: that of the data interval or logical date, else yesterday.",
     ),
     "training_days": _optional("training_days", "Training days"),
     "roc_auc_threshold": _optional("roc_auc_threshold", "ROC AUC threshold"),
@@ -100,7 +102,7 @@ def resolve(
 
     Args:
         params: the run's params.
-        run: Airflow's DAG run: `run_type`, `data_interval_start`, `run_after`, `conf`.
+        run: Airflow's DAG run: `run_type`, `logical_date`, `data_interval_start` and `_end`, `run_after`, `conf`.
         settings: the installation's settings; loaded if None.
         param_names: names of the DAG's params.
 
@@ -110,8 +112,8 @@ def resolve(
     _reject_unknown(run.conf or {}, param_names)
     overrides = _overrides(params)
     loaded = settings or Settings.load(**overrides)
-    day = data_day(params.get("date"), run.data_interval_start, run.run_after)
-    waits = run.run_type in ("scheduled", "backfill") and not params.get("date")
+    day = data_day(params.get("date"), run)
+    waits = run.run_type in _AUTOMATED and not params.get("date")
     return {
         "day": day.isoformat(),
         "backfill": run.run_type == "backfill",
@@ -120,28 +122,52 @@ def resolve(
     }
 
 
-def data_day(requested: str | None, interval_start: datetime | None, run_after: datetime) -> date:
-    """Return the data day (UTC): the requested one, else the data interval's, else the day before the run.
+def data_day(requested: str | None, run: Any) -> date:
+    """Return the data day (UTC) of a run.
 
-    A run triggered without a date has no interval. `run_after` is stored with the run, so a retry or a cleared task
-    works on the same day.
+    1. The param `date`, if it is given.
+    2. The day on which the run's data interval starts: of scheduled runs and backfills, and of manual runs for which an
+       interval was given.
+    3. The day of the run's logical date. If this day has not ended when the run is due, the last day that has.
+    4. The last day that has ended when the run is due.
+
+    All of it is stored with the run, so a retry or a cleared task works on the same day.
 
     Raises:
         SettingsError: `requested` is not a date.
     """
     if requested:
-        try:
-            return date.fromisoformat(requested)
-        except ValueError as exc:
-            raise SettingsError(
-                "param date",
-                found=repr(requested),
-                expected="a day as YYYY-MM-DD",
-                fix="Correct it in the trigger form.",
-            ) from exc
-    if interval_start is not None:
-        return interval_start.astimezone(UTC).date()
-    return run_after.astimezone(UTC).date() - timedelta(days=1)
+        return _parse_day(requested)
+    last_complete = _utc_day(run.run_after) - _DAY
+    if run.data_interval_start and (run.run_type in _AUTOMATED or not _is_inferred_interval(run)):
+        return _utc_day(run.data_interval_start)
+    return min(_utc_day(run.logical_date), last_complete) if run.logical_date else last_complete
+
+
+def _parse_day(requested: str) -> date:
+    try:
+        return date.fromisoformat(requested)
+    except ValueError as exc:
+        raise SettingsError(
+            "param date", found=repr(requested), expected="a day as YYYY-MM-DD", fix="Correct it in the trigger form."
+        ) from exc
+
+
+def _is_inferred_interval(run: Any) -> bool:
+    """Return whether Airflow chose the interval of a manual run: the last whole day before a reference time.
+
+    The reference time is the logical date for runs from the web UI and the API, and the present for those from the
+    command line. An interval given explicitly that ends on the logical date looks the same. A DAG without a schedule
+    gets an empty interval.
+    """
+    references = (run.logical_date, run.run_after)
+    ends = {datetime.combine(_utc_day(reference), time(), UTC) for reference in references if reference}
+    start, end = run.data_interval_start, run.data_interval_end
+    return start == end or (end in ends and start == end - _DAY)
+
+
+def _utc_day(timestamp: datetime) -> date:
+    return timestamp.astimezone(UTC).date()
 
 
 def tail_complete_at(day: date, lookahead_hours: int) -> datetime:
