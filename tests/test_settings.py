@@ -53,7 +53,7 @@ def test_out_of_range(name: str, value: str, text: str) -> None:
     assert text in str(info.value)
 
 
-def test_an_unknown_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_variable_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEAPLINE_TRESHOLD", "0.9")
     with pytest.raises(SettingsError, match="LEAPLINE_TRESHOLD: found no setting of that name"):
         Settings.load()
@@ -65,14 +65,14 @@ def test_other_services_keys_in_the_env_file_are_left_alone(tmp_path: Path, monk
     assert Settings.load().seed == 5
 
 
-def test_an_unknown_argument_is_refused() -> None:
+def test_unknown_argument_is_rejected_with_a_suggestion() -> None:
     with pytest.raises(SettingsError, match=r"setting seeds: found no setting of that name; expected perhaps seed\."):
         Settings.load(seeds=1)
     with pytest.raises(SettingsError, match="setting zebra: .* expected the name of a setting.* `leapline settings`"):
         Settings.load(zebra=1)
 
 
-def test_the_key_is_long_enough_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_short_key_is_rejected_and_no_key_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError, match="LEAPLINE_PSEUDONYM_KEY: found nothing"):
         Settings.load().key_bytes()
     monkeypatch.setenv("LEAPLINE_PSEUDONYM_KEY", "tooshort")

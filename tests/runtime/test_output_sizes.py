@@ -1,4 +1,4 @@
-"""A step's report tells rows and bytes."""
+"""The report of a step has rows and bytes of what it wrote."""
 
 from datetime import date
 from pathlib import Path
@@ -18,7 +18,7 @@ from leapline.storage import Lake
 DAY = date(2026, 3, 1)
 
 
-def test_rows_and_bytes_of_the_data_day(tmp_path: Path) -> None:
+def test_report_has_rows_and_bytes_of_the_data_day(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
 
     def work(_settings: Settings, _run: RunContext) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def test_rows_and_bytes_of_the_data_day(tmp_path: Path) -> None:
     assert report["seconds"] >= 0
 
 
-def test_nothing_written_is_nothing_told(tmp_path: Path) -> None:
+def test_step_without_output_has_no_sizes(tmp_path: Path) -> None:
     assert measure_outputs(Lake(tmp_path), "extract", DAY) == {}
     assert measure_outputs(Lake(tmp_path), "promote", DAY) == {}
     assert {dataset.writer for dataset in DATASETS} <= set(STEPS)

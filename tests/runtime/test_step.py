@@ -1,4 +1,4 @@
-"""A step leaves a report whichever way it ends."""
+"""Every step leaves a report, of success or of failure."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ def settings(tmp_path: Path) -> Settings:
     return Settings.load(home=tmp_path)
 
 
-def test_a_good_step_leaves_its_summary(settings: Settings) -> None:
+def test_successful_step_leaves_its_summary(settings: Settings) -> None:
     assert perform("gate", lambda s, r: {"day": r.day.isoformat()}, settings, RUN) == {"day": "2026-03-05"}
     report = past_report(settings, RUN.run_id, "gate")
     assert report is not None
@@ -33,7 +33,7 @@ def test_a_good_step_leaves_its_summary(settings: Settings) -> None:
     assert report_path(settings, RUN.run_id, "gate").parent.name == "scheduled__2026-03-06T00_00_00_00_00"
 
 
-def test_a_failed_step_leaves_the_reason_and_whether_to_retry(settings: Settings) -> None:
+def test_failed_step_leaves_the_reason_and_whether_to_retry(settings: Settings) -> None:
     def down(_settings: Settings, _run: RunContext) -> dict[str, Any]:
         raise RegistryError("registry", found="nothing", expected="an answer", fix="Start it.")
 
@@ -45,7 +45,7 @@ def test_a_failed_step_leaves_the_reason_and_whether_to_retry(settings: Settings
     assert report["error"]["text"] == "registry: found nothing; expected an answer. Start it."
 
 
-def test_a_report_of_an_earlier_try_does_not_speak_for_a_later_one(settings: Settings) -> None:
+def test_report_of_an_earlier_attempt_is_removed(settings: Settings) -> None:
     perform("train", lambda _s, _r: {}, settings, RUN)
 
     def killed(_settings: Settings, _run: RunContext) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The client against a real HTTP server: keep-alive, refusals, dropped connections."""
+"""The client against a real HTTP server: keep-alive, rejected requests, dropped connections."""
 
 import json
 import socket
@@ -17,7 +17,7 @@ connections: list[tuple[str, int]] = []
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # one packet an answer: no wait for a delayed acknowledgement
+    wbufsize = -1  # one packet per response: no wait for a delayed acknowledgement
 
     def answer(self, status: int, body: bytes, kind: str = "application/json") -> None:
         connections.append(self.client_address)
@@ -53,12 +53,12 @@ def client() -> Iterator[ScorerClient]:
     connections.clear()
     with (
         up(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server,
-        ScorerClient(f"http://127.0.0.1:{server.server_address[1]}/prefix/") as made,
+        ScorerClient(f"http://127.0.0.1:{server.server_address[1]}/prefix/") as scorer,
     ):
-        yield made
+        yield scorer
 
 
-def test_one_connection_for_all(client: ScorerClient) -> None:
+def test_all_requests_share_one_connection(client: ScorerClient) -> None:
     assert client.ready() == {"status": "ready", "model": "m1"}
     assert client.predict([{"x": 1.0}]) == [{"columns": None}]
     assert client.predict([{"x": 1.0}], ["probability"]) == [{"columns": ["probability"]}]
@@ -66,7 +66,7 @@ def test_one_connection_for_all(client: ScorerClient) -> None:
     assert len(set(connections)) == 1
 
 
-def test_a_problem_document_is_the_message_and_the_connection_goes_on(client: ScorerClient) -> None:
+def test_error_contains_the_problem_detail_and_the_connection_stays_open(client: ScorerClient) -> None:
     with pytest.raises(ScorerError, match=r"422: row 0: column x is a text"):
         client.predict([{"x": "bad"}])
     with pytest.raises(ScorerError, match=r"503: not yet"):
@@ -75,24 +75,24 @@ def test_a_problem_document_is_the_message_and_the_connection_goes_on(client: Sc
     assert len(set(connections)) == 1
 
 
-def test_a_dropped_idle_connection_is_made_again(client: ScorerClient) -> None:
+def test_reconnects_after_an_idle_connection_was_dropped(client: ScorerClient) -> None:
     client.predict([{"x": "drop after"}])
     assert client.predict([{"x": 1.0}])
     assert len(set(connections)) == 2
 
 
-def test_a_missing_row_is_an_error(client: ScorerClient) -> None:
+def test_another_number_of_rows_is_an_error(client: ScorerClient) -> None:
     with pytest.raises(ScorerError, match="found 1 rows; expected 2"):
         client.predict([{"x": 1.0}, {"x": 2.0}])
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), object()])
-def test_what_json_cannot_hold(value: object) -> None:
-    with pytest.raises(ScorerError, match="what is to be scored"):
+def test_values_without_a_json_form_are_rejected(value: object) -> None:
+    with pytest.raises(ScorerError, match="request body"):
         encode([{"x": value}])
 
 
-def test_nothing_there_and_not_http() -> None:
+def test_unreachable_silent_and_malformed_addresses_are_rejected() -> None:
     with pytest.raises(ScorerError, match="no answer to GET /readyz"):
         ScorerClient(f"http://{free_address()}").ready()
     for url in ("127.0.0.1:8080", "ftp://host", "http://", ""):

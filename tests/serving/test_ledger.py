@@ -1,4 +1,4 @@
-"""The ledger: appended once, whole, in order; a torn end is no entry; damage is not guessed away."""
+"""The ledger: entries are appended once, completely and in order; incomplete and damaged lines."""
 
 import multiprocessing
 from dataclasses import replace
@@ -25,7 +25,7 @@ def test_append_is_idempotent_by_digest_run_and_tag(tmp_path: Path) -> None:
     assert ledger.entries() == [ENTRY, *others]
 
 
-def test_every_prefix_of_a_torn_write_is_repaired(tmp_path: Path) -> None:
+def test_incomplete_last_line_is_repaired_wherever_it_ends(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.jsonl")
     ledger.append(ENTRY)
     whole = ledger.path.read_bytes()
@@ -40,7 +40,7 @@ def test_every_prefix_of_a_torn_write_is_repaired(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["not json\n", '{"when": 1}\n', "[]\n", "\n"])
-def test_a_damaged_line_stops(tmp_path: Path, damage: str) -> None:
+def test_damaged_line_is_rejected_with_its_number(tmp_path: Path, damage: str) -> None:
     ledger = Ledger(tmp_path / "ledger.jsonl")
     ledger.append(ENTRY)
     ledger.path.write_text(ledger.path.read_text() + damage)
@@ -55,7 +55,7 @@ def _append_many(path: Path, writer: int) -> None:
         Ledger(path).append(replace(ENTRY, run_id=f"{i}", who=f"{writer}"))
 
 
-def test_writers_at_the_same_time(tmp_path: Path) -> None:
+def test_concurrent_writers_append_each_entry_once(tmp_path: Path) -> None:
     path = tmp_path / "ledger.jsonl"
     writers = [multiprocessing.get_context("spawn").Process(target=_append_many, args=(path, i)) for i in range(3)]
     for writer in writers:

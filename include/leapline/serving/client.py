@@ -1,4 +1,4 @@
-"""A client of the scorer's HTTP API, on one kept-alive connection. Not for several threads at once."""
+"""A client of the scorer's HTTP API on one keep-alive connection; not thread-safe."""
 
 import http.client
 import json
@@ -15,11 +15,11 @@ _DROPPED = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeErro
 
 
 class ScorerClient:
-    """Talks to one scorer.
+    """The client of one scorer.
 
     Args:
         url: its address, `http://host:port`; a path prefix is kept.
-        timeout_s: seconds to wait for a connection or an answer.
+        timeout_s: seconds to wait for a connection or a response.
 
     Raises:
         SettingsError: not an http or https address.
@@ -43,65 +43,67 @@ class ScorerClient:
         self.close()
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         self._connection.close()
 
     def ready(self) -> dict[str, Any]:
-        """`GET /readyz`: names the model that is served.
+        """Return the response of `GET /readyz`, which contains the model id.
 
         Raises:
-            ScorerError: nothing answers, or it is not ready.
+            ScorerError: the scorer does not answer, or is not ready.
         """
         return self._json("GET", "/readyz")
 
     def model(self) -> dict[str, Any]:
-        """`GET /v1/model`: what the archive says of itself.
+        """Return the response of `GET /v1/model`, which describes the model.
 
         Raises:
-            ScorerError: nothing answers.
+            ScorerError: the scorer does not answer.
         """
         return self._json("GET", "/v1/model")
 
     def predict(self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
-        """`POST /v1/predict`: one answer a row, in order.
+        """Score feature rows with `POST /v1/predict`; returns one result per row, in order.
 
         Args:
             rows: input columns by name; numbers are finite.
             columns: which columns to return; the model's final outputs if None.
 
         Raises:
-            ScorerError: refused by the scorer (its reason is in the message), or another number of rows came back.
+            ScorerError: the scorer rejected the request, for the reason in the message, or returned another number of
+                rows.
         """
         answer = self._json("POST", "/v1/predict", encode(rows, columns))
-        got: list[dict[str, Any]] = answer.get("rows", [])
-        if len(got) != len(rows):
-            raise self._error(f"{len(got)} rows", f"{len(rows)}, as many as were sent")
-        return got
+        results: list[dict[str, Any]] = answer.get("rows", [])
+        if len(results) != len(rows):
+            raise self._error(f"{len(results)} rows", f"{len(rows)}, as many as were sent")
+        return results
 
     def score(
         self, sessions: Sequence[Mapping[str, Any]], *, features: bool = False, items: bool = False
     ) -> list[dict[str, Any]]:
-        """`POST /v1/score`: one answer a session, in order.
+        """Score sessions with `POST /v1/score`; returns one result per session, in order.
 
         Args:
-            sessions: as `as_session` makes them.
-            features: whether to tell the features too.
+            sessions: as `as_session` returns them.
+            features: whether to return the features too.
             items: whether to rank each session's items too.
 
         Raises:
-            ScorerError: refused by the scorer (its reason is in the message), or another number of answers came back.
+            ScorerError: the scorer rejected the request, for the reason in the message, or returned another number of
+                results.
         """
         answer = self._json("POST", "/v1/score", encode_sessions(sessions, features=features, items=items))
-        got: list[dict[str, Any]] = answer.get("sessions", [])
-        if len(got) != len(sessions):
-            raise self._error(f"{len(got)} answers", f"{len(sessions)}, as many as sessions were sent")
-        return got
+        results: list[dict[str, Any]] = answer.get("sessions", [])
+        if len(results) != len(sessions):
+            raise self._error(f"{len(results)} results", f"{len(sessions)}, as many as sessions were sent")
+        return results
 
     def exchange(self, method: str, path: str, body: bytes | None = None) -> bytes:
-        """One request and its answer's body; reconnects once if an idle connection was dropped.
+        """Send a request and return the body of the response; reconnects once if an idle connection was dropped.
 
         Raises:
-            ScorerError: no answer, or a status other than 200.
+            ScorerError: there is no response, or its status is not 200.
         """
         try:
             response = self._send(method, path, body)
@@ -144,40 +146,40 @@ class ScorerClient:
 
 
 def encode(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> bytes:
-    """The body of `POST /v1/predict`.
+    """Return the body of `POST /v1/predict`.
 
     Raises:
-        ScorerError: a value has no JSON form (NaN, infinity, an object).
+        ScorerError: a value cannot be encoded in JSON (NaN, infinity, an object).
     """
     return _encoded({"rows": list(rows)} | ({"columns": list(columns)} if columns is not None else {}))
 
 
 def encode_sessions(sessions: Sequence[Mapping[str, Any]], *, features: bool = False, items: bool = False) -> bytes:
-    """The body of `POST /v1/score`.
+    """Return the body of `POST /v1/score`.
 
     Raises:
-        ScorerError: a value has no JSON form.
+        ScorerError: a value cannot be encoded in JSON.
     """
     return _encoded({"sessions": list(sessions), "features": features, "items": items})
 
 
 def as_session(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A session for `POST /v1/score`.
+    """Return a session for `POST /v1/score`.
 
     Args:
-        events: its clean events, at least one, in any order; `ts` in UTC. Columns that the scorer does not take, such
-            as `visitor`, are left behind.
+        events: its clean events, at least one, in any order; `ts` in UTC. Columns that the scorer does not accept,
+            such as `visitor`, are dropped.
     """
     first = min(events, key=lambda event: (event["ts"], event["event_id"].encode()))
-    about = {name: first[name] for name in ("device", "referrer", "session_index") if first.get(name) is not None}
-    return about | {"events": [_as_event(event) for event in events]}
+    attributes = {name: first[name] for name in ("device", "referrer", "session_index") if first.get(name) is not None}
+    return attributes | {"events": [_as_event(event) for event in events]}
 
 
 def _as_event(event: Mapping[str, Any]) -> dict[str, Any]:
-    given = {name: event[name] for name in _EVENT if event.get(name) is not None}
-    if not math.isfinite(given.get("price", 0.0)):
-        del given["price"]
-    return {"ts": event["ts"].isoformat(), **given}
+    values = {name: event[name] for name in _EVENT if event.get(name) is not None}
+    if not math.isfinite(values.get("price", 0.0)):
+        del values["price"]
+    return {"ts": event["ts"].isoformat(), **values}
 
 
 def _encoded(body: dict[str, Any]) -> bytes:
@@ -185,12 +187,12 @@ def _encoded(body: dict[str, Any]) -> bytes:
         return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
     except (TypeError, ValueError) as exc:
         raise ScorerError(
-            "what is to be scored", found=str(exc), expected="finite numbers, texts and nulls", fix="Correct it."
+            "request body", found=str(exc), expected="finite numbers, strings and nulls", fix="Correct the values."
         ) from exc
 
 
 def _reason(content: bytes) -> str:
-    """The detail of an `application/problem+json` answer (RFC 9457), or the start of any other."""
+    """Return the detail of an `application/problem+json` response (RFC 9457), or the first bytes of any other."""
     try:
         problem = json.loads(content)
         return str(problem.get("detail") or problem["title"])

@@ -1,6 +1,6 @@
-"""The ledger: who moved which tag, when and why. JSON lines, only ever appended to.
+"""The ledger: who moved which tag, when and why, as append-only JSON lines.
 
-The registry's tags are the truth about what serves; the ledger is their history.
+The registry's tags determine what is serving; the ledger is their history.
 """
 
 import fcntl
@@ -14,18 +14,18 @@ from leapline.errors import StorageError
 
 @dataclass(frozen=True)
 class Entry:
-    """One move.
+    """One move of a tag.
 
     Attributes:
         when: UTC, ISO 8601.
         who: a person or a service.
         why: one sentence.
-        run_id: the run that did it.
+        run_id: the run that moved the tag.
         action: "promote" or "rollback".
-        tag: what moved.
-        model_id: the model that the tag names now.
-        before: digest that it named, None if it was new.
-        after: digest that it names now.
+        tag: the tag that was moved.
+        model_id: the model that the tag names after the move.
+        before: the digest before the move; None if the tag was new.
+        after: the digest after the move.
     """
 
     when: str
@@ -40,27 +40,30 @@ class Entry:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What makes a repeated append the same one."""
+        """Identifies the move, so that a repeated append adds nothing."""
         return self.after, self.run_id, self.tag
 
 
 class Ledger:
-    """One ledger file; made with the first entry."""
+    """One ledger file; the first entry creates it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def entries(self) -> list[Entry]:
-        """All entries, oldest first. A last line without its end was never acknowledged and does not count.
+        """Return all entries, oldest first. An incomplete last line was never acknowledged and is ignored.
 
         Raises:
-            StorageError: a line is damaged; nothing is guessed.
+            StorageError: a line is damaged.
         """
         content = self.path.read_bytes() if self.path.exists() else b""
         return [self._parse(number, line) for number, line in enumerate(content.split(b"\n")[:-1], 1)]
 
     def append(self, entry: Entry) -> bool:
-        """Add an entry and wait until the disk has it; False if one of the same digest, run and tag is there.
+        """Append an entry durably (fsync).
+
+        Returns:
+            False if the ledger already has an entry with the same digest, run and tag.
 
         Raises:
             StorageError: the ledger is damaged.
@@ -68,7 +71,7 @@ class Ledger:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            if entry.key in {known.key for known in self.entries()}:
+            if entry.key in {present.key for present in self.entries()}:
                 return False
             file.seek(0)
             file.truncate(file.read().rfind(b"\n") + 1)  # drop a line that a killed writer left unfinished

@@ -1,8 +1,8 @@
-"""The probe's other half: real sessions, from their clean events to the probability, through the image's `/v1/score`.
+"""The second part of the probe: real sessions, from clean events to the probability, through the image's `/v1/score`.
 
-Rows of features show that the model is the same; sessions show that the features are. Each feature must be Spark's to
-the last bit: a JSON number holds a double exactly. Probabilities, the session's and those of its items where the
-archive has a model of them, may differ by the tolerance.
+Feature rows verify the model, sessions verify the features. Each feature must equal Spark's exactly, because a JSON
+number represents a double exactly. Probabilities of sessions, and of their items if the archive has an item model, may
+differ by the tolerance.
 """
 
 import math
@@ -12,25 +12,25 @@ from typing import Any
 
 from leapline.serving.client import ScorerClient
 
-LEAST = 1000
-"""Fewest sessions to compare where there are as many."""
+MIN_SESSIONS = 1000
+"""Minimum number of sessions to compare, unless the holdout has fewer."""
 BATCH, BATCH_EVENTS = 100, 20_000
-"""Sessions sent at once, and about how many events: the scorer takes 16 MiB."""
-MOST_ITEMS = 500
-"""The scorer ranks no more of one session; the items of one with more are left out."""
+"""Maximum sessions per request, and approximate maximum of events: the scorer accepts 16 MiB."""
+MAX_ITEMS = 500
+"""The scorer ranks at most this many items per session; sessions with more are left out."""
 NOTHING = "nothing"
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Sessions and what Spark makes of them, in the same order.
+    """Sessions with Spark's features and probabilities, in the same order.
 
     Attributes:
-        sessions: as `client.as_session` makes them.
-        features: Spark's features of each, by name.
-        buys: Spark's calibrated probability of each.
-        of: how many sessions there were to choose from.
-        items: by session, Spark's calibrated probability of each of its items; empty without a model of items.
+        sessions: as `client.as_session` returns them.
+        features: Spark's features of each session, by name.
+        buys: Spark's calibrated probability of each session.
+        of: number of sessions that the sample was drawn from.
+        items: by session, Spark's calibrated probability of each of its items; empty without an item model.
     """
 
     sessions: Sequence[Mapping[str, Any]] = field(repr=False)
@@ -41,34 +41,34 @@ class Sample:
 
     @property
     def with_items(self) -> list[int]:
-        """The sessions whose items are compared."""
-        return [i for i, items in enumerate(self.items) if 0 < len(items) <= MOST_ITEMS]
+        """The indices of the sessions whose items are compared."""
+        return [i for i, items in enumerate(self.items) if 0 < len(items) <= MAX_ITEMS]
 
     @property
     def fault(self) -> str:
-        """Why it proves nothing; empty if it does."""
+        """Why the sample cannot be used; empty if it can."""
         sizes = {len(self.sessions), len(self.features), len(self.buys)}
         if len(sizes) > 1:
             return (
                 f"{len(self.sessions)} sessions to send, {len(self.features)} rows and {len(self.buys)} probabilities"
             )
-        least = max(1, min(LEAST, self.of))
-        if len(self.sessions) < least:
-            return f"{len(self.sessions)} sessions to send, at least {least} of the holdout's {self.of} expected"
+        required = max(1, min(MIN_SESSIONS, self.of))
+        if len(self.sessions) < required:
+            return f"{len(self.sessions)} sessions to send, at least {required} of the holdout's {self.of} expected"
         return ""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What an image says otherwise than Spark of one session.
+    """A value of one session that differs between the image and Spark.
 
     Attributes:
         session: its index in the sample.
-        what: a feature's name, `buy`, or `item` and its id.
+        what: the name of a feature, `buy`, or `item` and its id.
         expected: Spark's value.
-        got: the image's, or what it said instead.
-        size: of a probability, how far the two are apart, perhaps not at all; infinity where the image gave none. None
-            of a feature, which must not differ.
+        got: the value of the image, or the reason that it returned instead.
+        size: the absolute difference of probabilities, which may be 0; infinity if the image returned none. None for
+            features, which must be equal.
     """
 
     session: int
@@ -79,17 +79,17 @@ class Difference:
 
 
 def compare(client: ScorerClient, sample: Sample, tolerance: float) -> tuple[float, str]:
-    """The greatest difference of a probability, and why the image is refused: empty if it is not.
+    """Return the greatest difference of a probability, and why the image is refused, which is empty if it passes.
 
     Raises:
-        ScorerError: the scorer refused a session or does not answer.
+        ScorerError: the scorer rejected a session or does not answer.
     """
     worst, bad = 0.0, dict[int, Difference]()
-    for found in _differences(client, sample):
-        if found.size is not None and math.isfinite(found.size):
-            worst = max(worst, found.size)
-        if found.size is None or not found.size <= tolerance:
-            bad.setdefault(found.session, found)
+    for difference in _differences(client, sample):
+        if difference.size is not None and math.isfinite(difference.size):
+            worst = max(worst, difference.size)
+        if difference.size is None or not difference.size <= tolerance:
+            bad.setdefault(difference.session, difference)
     return worst, _reason(list(bad.values()))
 
 
@@ -104,7 +104,7 @@ def _reason(bad: Sequence[Difference]) -> str:
 
 
 def _differences(client: ScorerClient, sample: Sample) -> Iterator[Difference]:
-    """Features that differ, and then the probability whether it differs or not, session by session; then the items."""
+    """Yield features that differ and every probability, session by session; then every probability of items."""
     for batch in _batches(sample.sessions, range(len(sample.sessions))):
         answers = client.score([sample.sessions[i] for i in batch], features=True)
         for i, answer in zip(batch, answers, strict=True):
