@@ -78,7 +78,7 @@ DATASETS: Final[tuple[Dataset, ...]] = (
             "training.json": "training days, digest, hyperparameters, calibration, importances",
             "markov.json": "the baseline: transition counts of converting and other sessions",
             "items/": "the same files for the item model; absent if there is none",
-            "seal.json": "digests of these files and of the inputs (`leapline.records.binding`)",
+            "seal.json": "digests of these files and of the inputs",
         },
     ),
     Dataset(
@@ -93,7 +93,7 @@ DATASETS: Final[tuple[Dataset, ...]] = (
             "probe_rows.json": "rows of the holdout that the image must reproduce, with Spark's scores",
             "probe_events/": "the clean events of these sessions, Parquet",
             "plots/": "the plots of the model card, PNG and SVG",
-            "seal.json": "digests of these files and of the inputs (`leapline.records.binding`)",
+            "seal.json": "digests of these files and of the inputs",
         },
     ),
     Dataset(
@@ -103,7 +103,7 @@ DATASETS: Final[tuple[Dataset, ...]] = (
             "verdict.json": "the gate's verdict, rule by rule",
             "card.md": "the model card",
             "card.html": "the model card as one self-contained page",
-            "seal.json": "digests of these files and of the inputs (`leapline.records.binding`)",
+            "seal.json": "digests of these files and of the inputs",
         },
     ),
     Dataset(
@@ -114,7 +114,7 @@ DATASETS: Final[tuple[Dataset, ...]] = (
             "image/": "the image as an OCI layout",
             "manifest.json": "the archive's manifest",
             "package.json": "model id and digests",
-            "seal.json": "digests of these files and of the inputs (`leapline.records.binding`)",
+            "seal.json": "digests of these files and of the inputs",
         },
     ),
     Dataset(
@@ -125,7 +125,7 @@ DATASETS: Final[tuple[Dataset, ...]] = (
             "probe.json": "what the probe measured",
             "card.md": "the model card with the final verdict",
             "card.html": "the same as one self-contained page",
-            "seal.json": "digests of these files and of the inputs (`leapline.records.binding`)",
+            "seal.json": "digests of these files and of the inputs",
         },
     ),
     Dataset(
@@ -142,7 +142,7 @@ DATASETS: Final[tuple[Dataset, ...]] = (
             "card.md": "the model card",
             "card.html": "the same as one self-contained page",
             "plots/": "the plots of the model card",
-            "seal.json": "digests of these files and of the inputs (`leapline.records.binding`)",
+            "seal.json": "digests of these files and of the inputs",
         },
         by_day=False,
     ),
