@@ -94,7 +94,7 @@ def test_rejects_unsupported_stages_with_advice(frame: "DataFrame", tmp_path: Pa
             "register a writer with @leapline",
         ),
         ([SQLTransformer(statement="SELECT *, x0 + 1 AS x9 FROM __THIS__")], "unknown", "LEAPLINE_FEATURES"),
-        ([RFormula(formula="label ~ x0 + country")], "features", "StringIndexer, OneHotEncoder and VectorAssembler"),
+        ([RFormula(formula="label ~ x0 + country")], "unknown", "StringIndexer, OneHotEncoder and VectorAssembler"),
     ):
         model = Pipeline(stages=stages).fit(frame)
         with pytest.raises(UnsupportedStageError) as caught:

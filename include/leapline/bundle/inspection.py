@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from leapline.bundle.archive import read_entries
+from leapline.bundle.column_types import stored_types
 from leapline.bundle.files import from_files
 from leapline.bundle.importance import feature_importances
 from leapline.bundle.model import Bundle, Leaf, ListOf, Node, Scalar, Shape, Tensor, Value
+from leapline.bundle.ops import attribute
 from leapline.bundle.trees import depth_of
 
-_TEXT_INPUTS = {"string_indexer"}
+_TEXT_INPUTS = {"string_indexer", "tokenizer", "regex_tokenizer"}
+_TOKEN_INPUTS = {"stopwords_remover", "ngram", "count_vectorizer", "hashing_term_frequency", "word_to_vector"}
 _LISTED = 8
 
 
@@ -55,11 +58,11 @@ def inspect(path: Path, top: int = 10) -> dict[str, Any]:
 def input_columns(bundle: Bundle) -> list[dict[str, Any]]:
     """Return name and type of the columns that a caller has to supply, in the order of their first use."""
     computed = {s.column for node in bundle.root.walk() for s in node.outputs}
-    out: dict[str, str] = {}
+    types, out = stored_types(bundle), dict[str, str]()
     for node in bundle.root.walk():
         for position, socket in enumerate(node.inputs):
             if socket.column not in computed:
-                out.setdefault(socket.column, _input_type(node, position))
+                out.setdefault(socket.column, types.get(socket.column) or _input_type(node, position))
     return [{"name": name, "type": kind} for name, kind in out.items()]
 
 
@@ -151,6 +154,11 @@ def _stages(root: Node) -> Sequence[Node]:
 def _input_type(node: Node, position: int) -> str:
     if node.op in _TEXT_INPUTS:
         return "string"
+    if node.op in _TOKEN_INPUTS:
+        return "list(string)"
+    if node.op == "feature_hasher":
+        kinds = attribute(node.model.attributes, "basic_types", ())
+        return str(kinds[position]) if isinstance(kinds, tuple) else "double"
     shapes = node.model.attributes.get("input_shapes") or node.model.attributes.get("input_shape")
     if isinstance(shapes, ListOf) and position < len(shapes.values):
         return _shape_type(shapes.values[position])

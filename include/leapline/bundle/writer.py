@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leapline.bundle.archive import write_entries
+from leapline.bundle.column_types import ENTRY as TYPES
+from leapline.bundle.column_types import type_entry
 from leapline.bundle.files import INFO, info_file, to_files
+from leapline.bundle.fitted import fitted_pipeline
 from leapline.bundle.model import Bundle, Format, Model, Node, list_of
 from leapline.bundle.ops import with_types
+from leapline.bundle.spark_errors import error_message
 from leapline.bundle.stage_writers import Columns, inputs_of, outputs_of, writer_of
-from leapline.errors import BundleError
+from leapline.errors import BundleError, LeaplineError
 
 if TYPE_CHECKING:
     from pyspark.ml import PipelineModel, Transformer
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def write(
-    model: "PipelineModel",
+    model: "Transformer",
     sample: "StructType | DataFrame",
     path: Path,
     *,
@@ -37,7 +41,8 @@ def write(
     """Write `model` as a canonical archive at `path`.
 
     Args:
-        model: the fitted pipeline.
+        model: the fitted pipeline, a single fitted stage, or a CrossValidatorModel or TrainValidationSplitModel, whose
+            best model is written.
         sample: input or output of the pipeline. A schema is sufficient, unless the pipeline reads vector columns
             without ML attributes; then a data frame with at least one row. At most its first row is computed.
         path: the archive.
@@ -58,7 +63,7 @@ def write(
 
 
 def to_bundle(
-    model: "PipelineModel",
+    model: "Transformer",
     sample: "StructType | DataFrame",
     *,
     format: Format = "protobuf",
@@ -69,9 +74,11 @@ def to_bundle(
     """Convert `model` to a bundle with an empty uid. Arguments and errors are those of `write`."""
     import leapline.bundle.stages  # noqa: F401  registers the writers of Spark's stages
 
-    columns = _columns(model, sample)
-    root = replace(_pipeline(model, columns), name=name)
-    return Bundle("", name, timestamp, with_stage_names(root, name), format, extra=dict(extra or {}))
+    pipeline = fitted_pipeline(model)
+    columns = _columns(pipeline, sample)
+    root = replace(_pipeline(pipeline, columns), name=name)
+    extra = {**type_entry(root, columns), **(extra or {})}
+    return Bundle("", name, timestamp, with_stage_names(root, name), format, extra=extra)
 
 
 def save(bundle: Bundle, path: Path, uid: uuids.UUID | None = None) -> str:
@@ -112,7 +119,7 @@ def _renamed(node: Node, position: tuple[int, ...]) -> Node:
 
 def _content_uid(entries: Mapping[str, bytes]) -> uuids.UUID:
     digest = hashlib.sha256()
-    for name in sorted(entries):
+    for name in sorted(entries.keys() - {TYPES}):  # the types follow from the pipeline
         digest.update(name.encode() + b"\0" + hashlib.sha256(entries[name]).digest())
     return uuids.uuid5(uuids.NAMESPACE_OID, digest.hexdigest())
 
@@ -122,9 +129,24 @@ def _pipeline(model: "PipelineModel", columns: Columns) -> Node:
 
     children: list[Node] = []
     for stage in model.stages:
-        nodes = _pipeline(stage, columns) if isinstance(stage, PipelineModel) else writer_of(stage)(stage, columns)
+        nodes = _pipeline(stage, columns) if isinstance(stage, PipelineModel) else _stage_nodes(stage, columns)
         children += [nodes] if isinstance(nodes, Node) else nodes
     return Node("", Model("pipeline", {"nodes": list_of("string", [])}), children=tuple(map(_checked, children)))
+
+
+def _stage_nodes(stage: "Transformer", columns: Columns) -> Node | Sequence[Node]:
+    write_stage = writer_of(stage)
+    try:
+        return write_stage(stage, columns)
+    except LeaplineError:
+        raise
+    except Exception as exc:  # such as a parameter without a value, in a stage or in a user's writer
+        raise BundleError(
+            f"stage {type(stage).__name__} ({stage.uid})",
+            found=f"{type(exc).__name__}: {error_message(exc)}",
+            expected="a stage with all parameters that its writer reads",
+            fix="Set the parameters of the stage, or correct its writer.",
+        ) from exc
 
 
 def _checked(node: Node) -> Node:
@@ -141,18 +163,15 @@ def _checked(node: Node) -> Node:
 
 
 def _columns(model: "PipelineModel", sample: "StructType | DataFrame") -> Columns:
-    from py4j.protocol import Py4JJavaError
-    from pyspark.errors import PySparkException
-
     stages = list(_stages(model))
     computed = {column for stage in stages for column in outputs_of(stage)}
     frame = _frame(sample)
     try:
         frame = model.transform(frame.drop(*(computed & set(frame.columns))))
-    except (PySparkException, Py4JJavaError) as exc:
+    except Exception as exc:  # stages of users can raise any error
         raise BundleError(
             "sample of the pipeline's input",
-            found=str(exc).strip().splitlines()[0],
+            found=error_message(exc),
             expected="every input column, of the types that the pipeline was fitted on",
             fix="Pass the data frame that the pipeline was fitted on, with a row if vectors have no ML attributes.",
         ) from exc

@@ -13,9 +13,14 @@ import importlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from leapline.errors import SettingsError, TrainingError
+from leapline.bundle.fitted import fitted_pipeline
+from leapline.bundle.importance import feature_names
+from leapline.bundle.spark_errors import error_message
+from leapline.bundle.validation import check_on_rows, check_stages
+from leapline.bundle.writer import to_bundle
+from leapline.errors import BundleError, SettingsError, TrainingError
 from leapline.settings import Settings
 from leapline.training.calibration import Array, calibrate
 
@@ -26,6 +31,8 @@ if TYPE_CHECKING:
 LABEL, WEIGHT, KEY = "label", "weight", "session"
 CALIBRATION_EXAMPLES = 300_000
 """Approximate size of the sample used for calibration: enough to fit two numbers."""
+TRIAL_ROWS = 500
+"""Rows per label on which a custom pipeline is validated before the fit."""
 PipelineFactory = Callable[[Sequence[str], Sequence[str], Settings], "Pipeline"]
 
 
@@ -144,12 +151,20 @@ def fit(
         SettingsError: the pipeline's function cannot be imported or does not return a pipeline.
     """
     pipeline = _make(settings, numeric, categorical)
+    is_custom = settings.pipeline != Settings.model_fields["pipeline"].default
     columns = examples.select(*keys, LABEL, *numeric, *categorical)
     ordered = in_fixed_order(columns, settings.fit_partitions, keys).cache()
     try:
         count, positives = _count(ordered)
         weight = max(1, round((count - positives) / positives))
         weighted = ordered.selectExpr("*", f"CASE WHEN {LABEL} = 1 THEN {weight}D ELSE 1D END AS {WEIGHT}")
+        if is_custom:
+            few = (
+                weighted.where(f"{LABEL} = 1")
+                .limit(TRIAL_ROWS)
+                .unionAll(weighted.where(f"{LABEL} = 0").limit(TRIAL_ROWS))
+            )
+            check_on_rows(pipeline, few, [*numeric, *categorical], bundle=settings.bundle_writer != "mleap")
         started = time.monotonic()
         model = _fit(pipeline, weighted)
         seconds = time.monotonic() - started
@@ -187,42 +202,76 @@ def name_stages(pipeline: "Pipeline") -> None:
 
 
 def importances(model: "PipelineModel", examples: "DataFrame") -> dict[str, float]:
-    """Return column of `examples` -> share of the last stage's impurity decrease, largest first.
+    """Return column of `examples` -> share of the last stage's gain, in descending order.
 
-    The vector slots of one column are added up.
+    The elements of the feature vector that are computed from one column are added up. An element that cannot be traced
+    to a column has the name of the vector column. The result is empty if the last stage has no feature importances.
     """
     last: Any = model.stages[-1]
+    while hasattr(last, "stages"):
+        last = last.stages[-1]
     if not hasattr(last, "featureImportances"):
         return {}
-    metadata = model.transform(examples.limit(0)).schema[last.getFeaturesCol()].metadata
-    named: dict[str, float] = {}
-    for slots in metadata["ml_attr"]["attrs"].values():
-        for slot in slots:
-            column = _column_of(slot["name"], examples.columns)
-            named[column] = named.get(column, 0.0) + float(last.featureImportances[slot["idx"]])
-    return dict(sorted(named.items(), key=lambda item: (-item[1], item[0])))
+    gains = last.featureImportances.toArray()
+    names = _element_names(model, last.getFeaturesCol(), len(gains), examples)
+    shares: dict[str, float] = {}
+    for name, gain in zip(names, gains, strict=True):
+        column = _column_of(name, examples.columns)
+        shares[column] = shares.get(column, 0.0) + float(gain)
+    return dict(sorted(shares.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _column_of(slot: str, columns: Sequence[str]) -> str:
-    """Return the column of a vector slot: `device_type` for `device_type_index` and `device_type_onehot_Mobile`."""
-    if slot in columns:
-        return slot
-    return max((c for c in columns if slot.startswith(f"{c}_")), key=len, default=slot)
+def _element_names(model: "PipelineModel", vector: str, size: int, examples: "DataFrame") -> list[str]:
+    """Return the names of a vector's elements from its metadata, or traced through the stages of the bundle if stages
+    such as scalers have dropped the metadata."""
+    metadata = model.transform(examples.limit(0)).schema[vector].metadata
+    groups = metadata.get("ml_attr", {}).get("attrs", {})
+    named = {slot["idx"]: slot["name"] for slots in groups.values() for slot in slots if "name" in slot}
+    if len(named) == size:
+        return [named[i] for i in range(size)]
+    try:
+        bundle = to_bundle(model, examples.limit(1), name="importances", timestamp="2000-01-01T00:00:00")
+    except BundleError:
+        return [vector] * size
+    return feature_names(bundle, vector, size)
+
+
+def _column_of(element: str, columns: Sequence[str]) -> str:
+    """Return the column that an element was computed from: `device_type_index`, `device_type_onehot_Mobile` and
+    `device_type=Mobile` belong to `device_type`, and `prices[2]` to `prices`."""
+    if element in columns:
+        return element
+    if element.endswith("]") and "[" in element:
+        return element[: element.rindex("[")]
+    ends = [c for c in columns if element.startswith((f"{c}_", f"{c}="))]
+    return max(ends, key=len, default=element)
 
 
 def _make(settings: Settings, numeric: Sequence[str], categorical: Sequence[str]) -> "Pipeline":
     from pyspark.ml import Pipeline
+    from pyspark.ml.tuning import CrossValidator, TrainValidationSplit
 
-    pipeline = resolve_pipeline(settings.pipeline)(numeric, categorical, settings)
-    if not isinstance(pipeline, Pipeline):
+    factory = resolve_pipeline(settings.pipeline)
+    try:
+        pipeline: Any = factory(numeric, categorical, settings)
+    except Exception as exc:  # the function is the user's
+        raise SettingsError(
+            f"setting pipeline {settings.pipeline!r}",
+            found=f"the function raised {type(exc).__name__}: {exc}",
+            expected="a function that returns an unfitted pipeline",
+            fix="Correct the function. Its arguments are numeric features, categorical features and settings.",
+        ) from exc
+    if not isinstance(pipeline, Pipeline | CrossValidator | TrainValidationSplit):
         raise SettingsError(
             f"setting pipeline {settings.pipeline!r}",
             found=f"a function that returns {type(pipeline).__name__}",
-            expected="pyspark.ml.Pipeline",
-            fix="Return an unfitted pipeline.",
+            expected="pyspark.ml.Pipeline, CrossValidator or TrainValidationSplit",
+            fix="Return an unfitted pipeline: Pipeline(stages=[...]).",
         )
-    name_stages(pipeline)
-    return pipeline
+    check_stages(pipeline, bundle=settings.bundle_writer != "mleap")
+    if isinstance(pipeline, Pipeline):
+        name_stages(pipeline)
+    return cast("Pipeline", pipeline)
 
 
 def _count(examples: "DataFrame") -> tuple[int, int]:
@@ -259,6 +308,8 @@ def without_summaries(model: "PipelineModel") -> "PipelineModel":
     from pyspark import SparkContext
 
     for stage in model.stages:
+        if hasattr(stage, "stages"):
+            without_summaries(cast("PipelineModel", stage))
         java = getattr(stage, "_java_obj", None)
         if java is not None and getattr(stage, "hasSummary", False):
             jvm: Any = SparkContext._jvm
@@ -271,9 +322,9 @@ def _fit(pipeline: "Pipeline", examples: "DataFrame") -> "PipelineModel":
     from pyspark.errors import PySparkException
 
     try:
-        return without_summaries(pipeline.fit(examples))
+        return without_summaries(fitted_pipeline(pipeline.fit(examples)))
     except (PySparkException, Py4JJavaError) as exc:
-        reason = str(exc).strip().splitlines()[0]
+        reason = error_message(exc)
         raise TrainingError(
             "the pipeline",
             found=reason,

@@ -10,15 +10,16 @@ import (
 type column struct {
 	Column
 	index         int
-	computed      bool // whether a stage computes it
-	number        int  // slot in Row.numbers
-	text          int  // slot in Row.texts
-	list          int  // slot in Row.lists
-	dense         int  // slot of the first element in Row.doubles
-	sparseInSpark int  // slot in Row.sparseFlags, of a dense vector
-	sparse        int  // slot in Row.sparse
-	bound         int  // maximum number of non-zero elements of a sparse vector
-	state         int  // slot in Row.inputStates, of an input
+	computed      bool       // whether a stage computes it
+	number        int        // slot in Row.numbers
+	text          int        // slot in Row.texts
+	list          int        // slot in Row.lists
+	dense         int        // slot of the first element in Row.doubles
+	sparseInSpark int        // slot in Row.sparseFlags, of a dense vector
+	sparse        int        // slot in Row.sparse
+	bound         int        // maximum number of non-zero elements of a sparse vector
+	state         int        // slot in Row.inputStates, of an input
+	trained       frame.Base // Long or Double for an input of strings that was trained on numbers, else Undefined
 }
 
 // sizes are the numbers of slots of a row.

@@ -70,6 +70,9 @@ func Compile(a *bundle.Archive) (*Program, error) {
 		return nil, err
 	}
 	p.setFinalOutputs()
+	if err := p.setTrainedTypes(a); err != nil {
+		return nil, err
+	}
 	return p, nil
 }
 

@@ -59,7 +59,7 @@ func (r *Row) SetDouble(i int, x float64) error {
 		r.numbers[c.number] = x
 	}
 	if c.text >= 0 {
-		r.texts[c.text] = r.FormatDouble(x, 64)
+		r.texts[c.text] = r.formatNumber(c, x, 64)
 	}
 	return r.setScalar(c, "a number")
 }
@@ -71,7 +71,7 @@ func (r *Row) SetFloat(i int, x float32) error {
 		r.numbers[c.number] = float64(x)
 	}
 	if c.text >= 0 {
-		r.texts[c.text] = r.FormatDouble(float64(x), 32)
+		r.texts[c.text] = r.formatNumber(c, float64(x), 32)
 	}
 	return r.setScalar(c, "a number")
 }
@@ -83,7 +83,7 @@ func (r *Row) SetLong(i int, n int64) error {
 		r.numbers[c.number] = float64(n)
 	}
 	if c.text >= 0 {
-		r.texts[c.text] = r.FormatLong(n)
+		r.texts[c.text] = r.formatLong(c, n)
 	}
 	return r.setScalar(c, "a number")
 }
@@ -115,7 +115,7 @@ func (r *Row) SetText(i int, text string) error {
 		r.numbers[c.number] = x
 	}
 	if c.text >= 0 {
-		r.texts[c.text] = text
+		r.texts[c.text] = r.formatText(c, text)
 	}
 	return r.setScalar(c, "a string")
 }
