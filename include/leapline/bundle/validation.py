@@ -154,13 +154,15 @@ def _attempt(what: str, action: Any) -> Any:
 
 
 def _check_output(model: "PipelineModel", rows: "DataFrame") -> None:
+    """Check that the output has one row per input row, and the probabilities of two classes."""
+
     def transform() -> tuple["DataFrame", int, list[Any]]:
         output = model.transform(rows)
         columns = [PROBABILITY] if PROBABILITY in output.columns else []
-        found = output.select(*columns).collect()
-        return output, len(found), found
+        values = output.select(*columns).collect()
+        return output, len(values), values
 
-    output, count, found = _attempt("applied", transform)
+    output, count, values = _attempt("applied", transform)
     if PROBABILITY not in output.columns:
         added = ", ".join(c for c in output.columns if c not in rows.columns) or "none"
         raise TrainingError(
@@ -177,7 +179,7 @@ def _check_output(model: "PipelineModel", rows: "DataFrame") -> None:
             expected="one row per example: the scorer returns a result for every row",
             fix="Replace the stage that drops or duplicates rows, or filter the events before the pipeline.",
         )
-    sizes = {len(row[0]) if hasattr(row[0], "toArray") else 0 for row in found}
+    sizes = {len(row[0]) if hasattr(row[0], "toArray") else 0 for row in values}
     if sizes != {2}:
         raise TrainingError(
             f"column {PROBABILITY} of the pipeline",

@@ -63,8 +63,8 @@ def dct(stage: DCT, columns: Columns) -> Node:
 def vector_slicer(stage: VectorSlicer, columns: Columns) -> Node:
     """Write the selected indices and names; the metadata of the input column maps names to indices."""
     source, names = stage.getInputCol(), list(stage.getNames())
-    known = columns.element_names(source)
-    unknown = [name for name in names if name not in known]
+    indices = columns.element_names(source)
+    unknown = [name for name in names if name not in indices]
     if unknown:
         raise unsupported_option(
             stage, "names", unknown, f"names in the metadata of {source}", "Select these elements by index."
@@ -72,7 +72,7 @@ def vector_slicer(stage: VectorSlicer, columns: Columns) -> Node:
     attributes = {
         "indices": list_of("long", stage.getIndices()),
         "names": list_of("string", names),
-        "named_indices": list_of("int", [known[name] for name in names]),
+        "named_indices": list_of("int", [indices[name] for name in names]),
         "input_size": scalar("int", columns.size(source)),
     }
     return node("vector_slicer", attributes, source, stage.getOutputCol())
