@@ -22,15 +22,17 @@ def type_entry(root: Node, columns: "Columns") -> dict[str, bytes]:
 
     It is empty if every column that is read as a string was trained on strings.
     """
-    computed = {socket.column for node in root.walk() for socket in node.outputs}
-    inputs = {socket.column: node.op for node in root.walk() for socket in node.inputs if socket.column not in computed}
-    types = {column: columns.field(column).dataType.simpleString() for column in sorted(inputs)}
-    indexed = {
-        socket.column for node in root.walk() if node.op == "string_indexer" for socket in node.inputs
-    } & inputs.keys()
-    if all(types[column] == "string" for column in indexed):
+    nodes = list(root.walk())
+    computed = {socket.column for node in nodes for socket in node.outputs}
+    inputs = {socket.column for node in nodes for socket in node.inputs} - computed
+    indexed = {socket.column for node in nodes if node.op == "string_indexer" for socket in node.inputs} & inputs
+    if all(_spark_type(column, columns) == "string" for column in indexed):
         return {}
-    return {ENTRY: dumps({"columns": types})}
+    return {ENTRY: dumps({"columns": {column: _spark_type(column, columns) for column in sorted(inputs)}})}
+
+
+def _spark_type(column: str, columns: "Columns") -> str:
+    return columns.field(column).dataType.simpleString()
 
 
 def stored_types(bundle: Bundle) -> dict[str, str]:
