@@ -38,6 +38,7 @@ DATASETS: Final[tuple[Dataset, ...]] = (
         {
             "events/": "clean events, Parquet sorted by session, time and event id",
             "counts.json": "how many lines were read, kept, excluded and quarantined, and why",
+            "files.json": "the same per file; absent in days that were written before it existed",
             "profile.json": "the numbers that the data check is based on",
         },
     ),

@@ -6,6 +6,7 @@ reads the environment.
 """
 
 import os
+import re
 import warnings
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -47,6 +48,17 @@ class Settings(BaseSettings):
         Path(".leapline"), validate_default=True, description="The lake: events, features, models, reports."
     )
     landing: Path | None = Field(None, description="Folder with Snowplow's enriched events; `<home>/landing` if empty.")
+    landing_pattern: str = Field(
+        "",
+        description="Layout of the landing folder besides the known ones: a path with {yyyy} {MM} {dd} {HH} {mm} {ss}, "
+        "`*` within a folder name and `**` across folders.",
+    )
+    unusable_files: Literal["fail", "warn"] = Field(
+        "fail", description="What to do when a file has no usable line, or far fewer than the other files of the day."
+    )
+    min_usable_ratio: float = Field(
+        0.5, ge=0, le=1, description="Minimum share of readable lines per file, relative to the other files' median."
+    )
     pseudonym_key: SecretStr | None = Field(
         None,
         description="Secret key (32 bytes or more) for pseudonyms of sessions and visitors; never stored in the lake.",
@@ -66,6 +78,28 @@ class Settings(BaseSettings):
     )
     max_quarantine_share: float = Field(
         0.05, ge=0, le=1, description="Maximum share of a day's lines that may be quarantined before the run fails."
+    )
+    accepted_widths: str = Field(
+        "131",
+        pattern=r"^\d+(-\d+)?$",
+        description="Accepted numbers of columns per line, such as `128-140`; columns are read by position.",
+    )
+    max_price: float = Field(1e8, gt=0, description="Maximum price or amount; events above it are quarantined.")
+    max_quantity: int = Field(100_000, gt=0, description="Maximum quantity; events above it are quarantined.")
+    max_duplicate_share: float = Field(
+        0.6, ge=0, le=1, description="Maximum share of events that were sent again; 0.5 if a whole day was replayed."
+    )
+    max_other_currency_share: float = Field(
+        0.02, ge=0, le=1, description="Maximum share of priced events that are not in the most frequent currency."
+    )
+    max_shared_session_share: float = Field(
+        0.05, ge=0, le=1, description="Maximum share of sessions that have several visitors."
+    )
+    max_sessions_per_visitor: int = Field(
+        1000, ge=1, description="Sessions per day above which a visitor's id is considered to be shared."
+    )
+    max_busy_visitor_share: float = Field(
+        0.05, ge=0, le=1, description="Maximum share of sessions that belong to such visitors."
     )
     min_volume_ratio: float = Field(
         0.5, ge=0, le=1, description="Minimum number of a day's events, as a share of the median of the previous days."
@@ -232,6 +266,14 @@ class Settings(BaseSettings):
                 source.env_vars = _current_names(own, PREFIX.lower())
         return init_settings, env_settings, env_file
 
+    @field_validator("home", "landing", mode="before")
+    @classmethod
+    def _reject_url(cls, value: Any) -> Any:
+        """A URL would otherwise become a relative folder of that name."""
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(value)):
+            raise ValueError("a folder of this machine; URLs are not supported")
+        return value
+
     @field_validator("home", "landing", "event_mapping", "features", "item_features", "tools")
     @classmethod
     def _resolve_path(cls, path: Path | None) -> Path | None:
@@ -242,6 +284,12 @@ class Settings(BaseSettings):
     def landing_dir(self) -> Path:
         """Where the events land."""
         return self.landing or self.home / "landing"
+
+    @property
+    def accepted_widths_range(self) -> range:
+        """The accepted numbers of columns per line."""
+        first, _, last = self.accepted_widths.partition("-")
+        return range(int(first), int(last or first) + 1)
 
     @property
     def ledger(self) -> Path:

@@ -308,7 +308,9 @@ def test_consent_is_optional_by_setting(spark: "SparkSession", landing: Path, cl
 def test_a_day_without_usable_events_fails_with_the_reasons(spark: "SparkSession", tmp_path: Path) -> None:
     land(tmp_path, [*PLANTED["bot"], *PLANTED["width"], line("tomorrow", at(30))], run="2026-03-02-12-00-00")
     adaptive = spark.conf.get("spark.sql.adaptive.enabled")
-    with pytest.raises(NoEventsError, match=r"none among 7 lines \(1 of other days, 2 bot, 4 width\)"):
+    with pytest.raises(
+        NoEventsError, match=r"none among 7 lines \(1 of other days, 2 bot, 4 width; 2 with 1 columns, 1 with 126"
+    ):
         clean_without_result(spark, tmp_path)
     assert spark.conf.get("spark.sql.adaptive.enabled") == adaptive
     land(tmp_path, [], run="2026-03-02-12-00-00").write_bytes(b"")
@@ -323,8 +325,8 @@ def clean_without_result(spark: "SparkSession", landing: Path) -> None:
 
 def test_rejects_counts_that_do_not_add_up() -> None:
     none_dropped = dict.fromkeys(EXPECTED, 0)
-    kept = {"events": 5, "added": 1, "late_taken": 0}
-    counts = balance(kept, {"lines": 10, "other": 6}, none_dropped, none_dropped)
+    kept = {"events": 5, "added": 1, "late_taken": 0, "quarantined_bytes": 0, "widths": {}, "currencies": {}}
+    counts = balance(kept, {"lines": 10, "bytes": 900, "other": 6}, none_dropped, none_dropped)
     require_balance(counts | {"day": "2026-03-02"})
     with pytest.raises(BalanceError, match="10 in, 11 out"):
         require_balance(counts | {"day": "2026-03-02", "other_days": 7})

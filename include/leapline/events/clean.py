@@ -21,17 +21,21 @@ from pyspark.sql import functions as F
 
 from leapline.events import lines, mapping_sql, pseudonym, sessions
 from leapline.events.constants import with_constants
+from leapline.events.file_counts import counts_by_file, require_balanced_files, unusable_files
 from leapline.events.mapping import Mapping, load
+from leapline.events.orders import place_orders
+from leapline.events.personal import personal_data_sql
+from leapline.events.reasons import QUARANTINED, WITHOUT_SESSION, is_kept
 from leapline.events.reconciliation import (
     balance,
-    count_kept,
-    is_kept,
+    group_kept,
+    kept_totals,
     reason_counters,
     require_balance,
     require_events,
     source_counters,
 )
-from leapline.events.schema import SCHEMA, looks_personal
+from leapline.events.schema import SCHEMA
 from leapline.settings import Settings
 from leapline.sources.source import DayWindow, EventSource, Slice
 
@@ -53,6 +57,7 @@ class CleanOptions:
         mapping: the site's event mapping.
         skew: how far an event may lie after its own arrival.
         max_session_events: events of one session that are kept.
+        widths: accepted numbers of columns per line.
         partitions: partitions of the result, and so the maximum number of files.
     """
 
@@ -63,6 +68,10 @@ class CleanOptions:
     days_late: int = 3
     skew: timedelta = timedelta(minutes=15)
     max_session_events: int = 5000
+    max_price: float = 1e8
+    max_quantity: int = 100_000
+    widths: range = lines.USUAL_WIDTHS
+    min_usable_ratio: float = 0.5
     partitions: int = 8
 
     @classmethod
@@ -80,6 +89,10 @@ class CleanOptions:
             lookahead_hours=settings.lookahead_hours,
             days_late=settings.days_late,
             max_session_events=settings.max_session_events,
+            max_price=settings.max_price,
+            max_quantity=settings.max_quantity,
+            widths=settings.accepted_widths_range,
+            min_usable_ratio=settings.min_usable_ratio,
             partitions=settings.spark_shuffle_partitions,
         )
 
@@ -103,13 +116,18 @@ class CleanDay:
         counts: the reconciled counts of `day`, ready for JSON: `lines = events - added + other_days + sum(excluded) +
             sum(quarantined)`, where `added` counts the rows beyond the first of events about several products. Also
             `files`, `lookahead_hours`, `late_taken` (events that arrived after the day's look-ahead) and
-            `quarantined_share` (of the lines of this day).
+            `quarantined_share` (of the lines of this day), `bytes` and `quarantined_bytes` (of lines, not compressed),
+            `widths` (lines per unusual number of columns), `currencies` (events with a price per currency),
+            `orders_placed` (orders without a session that were assigned to one), `unusable_files` and `unusable`
+            (their descriptions), `ignored_entries` and `ignored` (entries of the source that were not understood).
+        files: `file_counts.counts_by_file`.
         kept: the persisted rows from which both frames are read.
     """
 
     events: DataFrame
     quarantine: DataFrame
     counts: dict[str, Any]
+    files: list[dict[str, Any]]
     kept: DataFrame = field(repr=False)
 
 
@@ -129,27 +147,38 @@ def cleaned_day(spark: SparkSession, source: EventSource, day: date, options: Cl
         BalanceError: the counts do not add up.
     """
     window = options.window(day)
-    slices = source.list_day(window).slices
+    listing = source.list_day(window)
+    slices = listing.slices
     at_source, scanned, gathered = Observation(), Observation(), Observation()
     constants = {**lines.window_constants(window), **pseudonym.padded(options.key)}
-    timed = with_constants(lines.with_times(source.read(spark, slices)), constants)
+    timed = with_constants(lines.with_times(source.read(spark, slices), options.widths), constants)
     other = lines.belongs_to_other_day()
-    near = timed.observe(at_source, *source_counters(other)).where(~other)
-    fields = lines.split_fields(near, options.mapping)
+    near = timed.observe(at_source, *source_counters(len(slices), other)).where(~other)
+    fields = lines.split_fields(near, options.mapping, options.widths)
     reasoned = lines.with_reason(fields, options.mapping, window, options.skew, options.consent_required)
-    used = _with_kinds(reasoned.observe(scanned, *reason_counters()).where(is_kept()), options.mapping)
+    used = _with_kinds(reasoned.observe(scanned, *reason_counters(len(slices))).where(is_kept()), options)
     unique = sessions.mark_duplicates(used, options.partitions)
     ordered = sessions.mark_out_of_session(unique, options.max_session_events, options.partitions)
-    kept = _one_row_per_product(ordered.observe(gathered, *reason_counters()).where(is_kept()))
+    kept = _one_row_per_product(ordered.observe(gathered, *reason_counters(len(slices))).where(is_kept()))
     counts: dict[str, Any] = {"day": day.isoformat(), "files": len(slices), "lookahead_hours": options.lookahead_hours}
     try:
         with _fixed_plan(spark):
             kept.persist(StorageLevel.DISK_ONLY)
-            kept_counts = count_kept(kept)
-            counts |= balance(kept_counts, at_source.get, scanned.get, gathered.get)
+            groups = group_kept(kept)
+        orders = place_orders(kept, groups, options.partitions)
+        groups = [*groups, *orders.corrections]
+        counts |= balance(kept_totals(groups), at_source.get, scanned.get, gathered.get)
         require_balance(counts)
-        require_events(counts)
-        yield CleanDay(kept.where("reason IS NULL").select(*_clean_columns()), _quarantine(kept, slices), counts, kept)
+        dropped = [observation.get["per_slice"] for observation in (scanned, gathered)]
+        files = counts_by_file(slices, groups, at_source.get["per_slice"], dropped)
+        require_balanced_files(counts["day"], files, counts["lines"])
+        counts |= {"orders_placed": orders.placed}
+        require_events(counts, listing.ignored_text())
+        counts |= {"ignored_entries": len(listing.ignored), "ignored": listing.ignored_text()}
+        unusable = unusable_files(files, options.min_usable_ratio)
+        counts |= {"unusable_files": len(unusable), "unusable": unusable}
+        events = orders.events.select(*_clean_columns())
+        yield CleanDay(events, _quarantine(kept, slices), counts, files, kept)
     finally:
         kept.unpersist()
 
@@ -177,37 +206,71 @@ def _fixed_plan(spark: SparkSession) -> Iterator[None]:
         spark.conf.set(name, str(before))
 
 
-def _with_kinds(used: DataFrame, mapping: Mapping) -> DataFrame:
+def _with_kinds(used: DataFrame, options: CleanOptions) -> DataFrame:
     """Add kinds and pseudonyms to the remaining lines; select the columns that go through the shuffles."""
+    mapping = options.mapping
     mapped = mapping_sql.with_kinds(used, mapping)
-    personal = F.col("reason").isNull() & F.expr(looks_personal("texts"))
-    reason = F.when(personal, lines.on_the_day(F.lit("personal_data"))).otherwise(F.col("reason"))
     texts = F.concat_ws(" ", "item", "category", F.to_json("more"), "dvce_type", "refr_medium")
-    return mapped.withColumn("texts", texts).select(
-        reason.alias("reason"),
-        "slice", "line_hash", "line_bytes", "event_id", "event_fingerprint",
-        pseudonym.pseudonym(F.concat_ws(":", *mapping.session)).alias("session"),
-        pseudonym.pseudonym(F.concat_ws(":", *mapping.visitor)).alias("visitor"),
+    mapped = mapped.withColumns({"texts": texts, "more": _plausible_amounts(options)})
+    return mapped.select(
+        _content_reason(options).alias("reason"),
+        "slice", "line_hash", "line_bytes", "width", "event_id", "event_fingerprint",
+        pseudonym.pseudonym(F.expr(mapping_sql.identity_sql(mapping.session))).alias("session"),
+        pseudonym.pseudonym(F.expr(mapping_sql.identity_sql(mapping.visitor))).alias("visitor"),
+        pseudonym.pseudonym(F.col("order")).alias("order"),
         "ts", "collector_ts", "part", "after_tail",
-        "kind", "page", "item", "category", "price", "quantity", "more",
+        "kind", "page", "item", "category", "price", "quantity", "currency", "more",
         F.col("dvce_type").alias("device"),
         F.col("refr_medium").alias("referrer"),
         F.col("domain_sessionidx").try_cast("int").alias("session_index"),
     )  # fmt: skip
 
 
+def _content_reason(options: CleanOptions) -> Column:
+    """Return the reason of a line after its content is known: personal data, refunds, amounts beyond the limits."""
+    reason, order = F.col("reason"), F.col("kind").isin("purchase", "purchase_item")
+    negative = F.coalesce((F.col("price") < 0) | (F.col("quantity") < 0), F.lit(False))
+    excessive = (F.col("price") > options.max_price) | (F.col("quantity") > options.max_quantity)
+    content = (
+        F.when(F.expr(personal_data_sql("texts")), F.lit("personal_data"))
+        .when(order & negative, F.lit("refund"))
+        .when(negative | F.coalesce(excessive, F.lit(False)), F.lit("amount"))
+    )
+    sessionless = F.when(F.col("kind") == "purchase", F.lit(WITHOUT_SESSION)).otherwise("no_session")
+    return (
+        F.when(reason.isNull() & content.isNotNull(), lines.on_the_day(content))
+        .when(reason == WITHOUT_SESSION, F.coalesce(content, sessionless))
+        .otherwise(reason)
+    )
+
+
+def _plausible_amounts(options: CleanOptions) -> Column:
+    """Return `more` without negative and excessive amounts: a discount that is sent as a product keeps its order."""
+
+    def within(value: Column, limit: float) -> Column:
+        return F.when((value >= 0) & (value <= limit), value)
+
+    def plausible(row: Column) -> Column:
+        price, quantity = within(row["price"], options.max_price), within(row["quantity"], options.max_quantity)
+        return row.withField("price", price).withField("quantity", quantity)
+
+    return F.transform("more", plausible)
+
+
 def _one_row_per_product(events: DataFrame) -> DataFrame:
     """Expand an event about several products to one row each, `<event id>:<n>` from the second on; order is kept."""
     own = F.struct("kind", "item", "category", "price", "quantity")
-    rows = F.when(F.col("reason").isNull() & F.col("more").isNotNull(), F.concat(F.array(own), "more")).otherwise(
-        F.array(own)
-    )
+    rows = F.when(_may_be_event() & F.col("more").isNotNull(), F.concat(F.array(own), "more")).otherwise(F.array(own))
     others = [
         c for c in events.columns if c not in {"kind", "item", "category", "price", "quantity", "more", "event_id"}
     ]
     expanded = events.select("event_id", *others, F.posexplode(rows).alias("nth", "row"))
     numbered = F.when(F.col("nth") > 0, F.concat_ws(":", "event_id", "nth")).otherwise(F.col("event_id"))
     return expanded.select(numbered.alias("event_id"), *others, "nth", "row.*")
+
+
+def _may_be_event() -> Column:
+    return F.col("reason").isNull() | (F.col("reason") == WITHOUT_SESSION)
 
 
 def _clean_columns() -> list[Column]:
@@ -217,7 +280,7 @@ def _clean_columns() -> list[Column]:
 
 def _quarantine(kept: DataFrame, slices: tuple[Slice, ...]) -> DataFrame:
     names = pa.table({"slice": pa.array(range(len(slices)), pa.int32()), "file": [item.name for item in slices]})
-    named = kept.where("reason IS NOT NULL").join(
+    named = kept.where(F.col("reason").isin(*QUARANTINED)).join(
         F.broadcast(kept.sparkSession.createDataFrame(names)), "slice", "left"
     )
     return named.select(*(F.col(name).cast(type_).alias(name) for name, type_ in QUARANTINE_SCHEMA.items()))

@@ -8,10 +8,12 @@ from pyspark.sql import functions as F
 
 from leapline.events import mapping_sql
 from leapline.events.mapping import Mapping
+from leapline.events.reasons import WITHOUT_SESSION
 from leapline.snowplow.enriched import FIELDS
 from leapline.sources.source import DayWindow
 
 WIDTH: Final = len(FIELDS)
+USUAL_WIDTHS: Final = range(WIDTH, WIDTH + 1)
 MAX_LINE_BYTES: Final = 2**20
 """Longer than anything a tracker sends (collectors stop at a megabyte)."""
 
@@ -26,6 +28,9 @@ ALWAYS_NEEDED: Final = (
 _COLLECTOR, _DERIVED = FIELDS.index("collector_tstamp"), FIELDS.index("derived_tstamp")
 _BROKEN_CLOCK: Final = timedelta(days=31)
 """An event older than this on arrival has a wrong clock; no setting accepts it as merely late."""
+
+NULLS: Final = ("", "\\N", "null", "NULL", "undefined")
+"""Texts that exports and trackers write for a missing value."""
 
 BEFORE, HEAD, REST, AFTER = range(4)
 """Parts of a day's window: the look-back; the hours of the day that the look-ahead of the day before covers; the rest
@@ -44,13 +49,14 @@ def window_constants(window: DayWindow) -> dict[str, datetime | str]:
     }
 
 
-def with_times(raw: DataFrame) -> DataFrame:
+def with_times(raw: DataFrame, widths: range = USUAL_WIDTHS) -> DataFrame:
     """Add each event's arrival and event time, read from the line's two ends without splitting all of it.
 
     A backfill also reads the files of the following days, in which nearly every line belongs to another day.
 
     Args:
         raw: columns of `leapline.sources.source.LINE_SCHEMA`.
+        widths: the accepted numbers of columns; the format only ever grew at its end.
 
     Returns:
         Also `collector_ts`, `ts` (the event's time) and `untimed`, whether one of the two cannot be read. In a line
@@ -58,12 +64,23 @@ def with_times(raw: DataFrame) -> DataFrame:
     """
     line = F.col("line")
     collector = F.substring_index(F.substring_index(line, "\t", _COLLECTOR + 1), "\t", -1)
-    derived = F.substring_index(F.substring_index(line, "\t", _DERIVED - WIDTH), "\t", 1)
+    derived = _derived_from_end(line) if widths == USUAL_WIDTHS else _derived_from_start(line)
     timed = raw.select("*", _timestamp(collector).alias("collector_ts"), derived.alias("derived"))
     timed = timed.select("*", _timestamp(F.col("derived")).alias("derived_ts"))
-    unread = F.col("collector_ts").isNull() | ((F.col("derived") != "") & F.col("derived_ts").isNull())
+    unread = F.col("collector_ts").isNull() | (~F.col("derived").isin(*NULLS) & F.col("derived_ts").isNull())
     ts = F.coalesce("derived_ts", "collector_ts").alias("ts")
     return timed.select("*", ts, unread.alias("untimed")).drop("derived", "derived_ts")
+
+
+def _derived_from_end(line: Column) -> Column:
+    return F.substring_index(F.substring_index(line, "\t", _DERIVED - WIDTH), "\t", 1)
+
+
+def _derived_from_start(line: Column) -> Column:
+    """Read by position from the start; lines that are too short for the column have no value."""
+    tabs = F.length(line) - F.length(F.replace(line, F.lit("\t"), F.lit("")))
+    value = F.substring_index(F.substring_index(line, "\t", _DERIVED + 1), "\t", -1)
+    return F.when(tabs >= _DERIVED, value).otherwise("")
 
 
 def belongs_to_other_day() -> Column:
@@ -72,15 +89,17 @@ def belongs_to_other_day() -> Column:
     return ~near & ~_arrived_on_the_day()
 
 
-def split_fields(timed: DataFrame, mapping: Mapping) -> DataFrame:
-    """Split lines into the required columns, empty strings as null.
+def split_fields(timed: DataFrame, mapping: Mapping, widths: range = USUAL_WIDTHS) -> DataFrame:
+    """Split lines into the required columns, null where they are empty or one of `NULLS`.
 
     Args:
         timed: lines of `with_times`; its other columns are kept.
         mapping: the site's mapping, which decides which columns are required.
+        widths: the accepted numbers of columns; columns that a line does not have are null.
 
     Returns:
-        `line_hash, line_bytes, damage` in place of `line`, and the required columns as strings. `damage` is the reason
+        `line_hash, line_bytes, width, damage` in place of `line`, and the required columns as strings. `width` is the
+        number of columns, null where it is the usual one. `damage` is the reason
         why a line cannot be read, null if it can; the fields of a damaged line are not reliable.
     """
     line, others = F.col("line"), [name for name in timed.columns if name not in {"line", "untimed"}]
@@ -91,9 +110,11 @@ def split_fields(timed: DataFrame, mapping: Mapping) -> DataFrame:
         *others, "untimed", hashed.alias("line_hash"), F.octet_length(line).alias("line_bytes"),
         _byte_damage(line).alias("bytes"), parts.alias("f"),
     )  # fmt: skip
-    form = F.coalesce("bytes", F.when(F.size("f") != WIDTH, F.lit("width")))
-    columns = (F.nullif(F.get("f", F.lit(FIELDS.index(name))), F.lit("")).alias(name) for name in names)
-    fields = split.select(*others, "untimed", "line_hash", "line_bytes", form.alias("form"), *columns)
+    width = F.when(F.size("f") != WIDTH, F.size("f")).alias("width")
+    form = F.coalesce("bytes", F.when(~F.size("f").between(widths[0], widths[-1]), F.lit("width")))
+    values = {name: F.get("f", F.lit(FIELDS.index(name))) for name in names}
+    columns = (F.when(~value.isin(*NULLS), value).alias(name) for name, value in values.items())
+    fields = split.select(*others, "untimed", "line_hash", "line_bytes", width, form.alias("form"), *columns)
     return fields.select("*", _damage().alias("damage")).drop("form", "untimed")
 
 
@@ -117,11 +138,12 @@ def with_reason(
     """
     usable = F.col("damage").isNull() & F.col("part").isNotNull()
     entities = mapping_sql.entities(F.when(usable, F.col("contexts")), mapping_sql.entity_fields(mapping))
-    robots = F.when(usable & mapping_sql.may_have_entity("derived_contexts", mapping.bot), F.col("derived_contexts"))
+    bots = mapping.entity_tests("bot")
+    robots = F.when(usable & mapping_sql.may_have_entity("derived_contexts", bots), F.col("derived_contexts"))
     timed = fields.withColumns({"part": _part(), "after_tail": F.col("collector_ts") >= F.col("_until")}).withColumns(
         {
             "entities": entities,
-            "derived": mapping_sql.entities(robots, [mapping.bot.field]),
+            "derived": mapping_sql.entities(robots, sorted({test.field for test in bots})),
             "untimely": F.coalesce("damage", _untimely(window, skew)),
         }
     )
@@ -192,16 +214,16 @@ def _micros(span: timedelta) -> int:
 
 
 def _unwanted(mapping: Mapping, consent_required: bool) -> Column:
-    bot = mapping_sql.has_entity(F.col("derived"), mapping.bot)
-    consent = mapping_sql.has_entity(F.col("entities"), mapping.consent)
+    bot = mapping_sql.has_entity(F.col("derived"), mapping.entity_tests("bot"))
+    bot |= mapping_sql.has_value(mapping.column_tests("bot")) | mapping_sql.any_of(mapping.bot_columns)
+    consent = mapping_sql.has_entity(F.col("entities"), mapping.entity_tests("consent"))
+    consent |= mapping_sql.has_value(mapping.column_tests("consent"))
+    has_visitor = F.expr(mapping_sql.identity_sql(mapping.visitor)).isNotNull()
+    has_session = F.expr(mapping_sql.identity_sql(mapping.session)).isNotNull()
     return (
-        F.when(bot | mapping_sql.any_of(mapping.bot_columns), F.lit("bot"))
+        F.when(bot, F.lit("bot"))
         .when(mapping_sql.any_of(mapping.internal), F.lit("internal"))
         .when(F.lit(consent_required) & ~consent, F.lit("no_consent"))
-        .when(_any_missing(mapping.session), F.lit("no_session"))
-        .when(_any_missing(mapping.visitor), F.lit("no_visitor"))
+        .when(~has_session, F.when(has_visitor, F.lit(WITHOUT_SESSION)).otherwise("no_session"))
+        .when(~has_visitor, F.lit("no_visitor"))
     )
-
-
-def _any_missing(names: list[str]) -> Column:
-    return F.concat(*names).isNull()

@@ -10,6 +10,9 @@ is one of
     {"column": "page_urlpath", "pattern": "^/p/(\\\\w+)"}    the first group of a pattern in a column
     {"event": "type"}                                     a field of the self-describing event
     {"entity": "vendor/name", "field": "revenue"}         a field of the first such entity in `contexts`
+
+Session, visitor and order id may have several sources, of which the first with a value decides, and so may robots and
+consent: `"session": {"first_of": ["domain_sessionid", {"entity": "vendor/name", "field": "sessionId"}]}`.
 """
 
 import json
@@ -106,6 +109,55 @@ Source = Annotated[
 ]
 
 
+def _form_of_part(value: Any) -> str:
+    return "a list" if isinstance(value, list | tuple) else "a source"
+
+
+IdentitySource = Annotated[
+    Annotated[ColumnName, Tag("its name")]
+    | Annotated[FromColumn, Tag("from column")]
+    | Annotated[FromEntity, Tag("from entity")],
+    Discriminator(
+        _form_of_source,
+        custom_error_type="source",
+        custom_error_message="a column's name, or an object with column or entity",
+    ),
+]
+
+
+class FirstOf(_Model):
+    """Alternative sources of an id; the first that has a value decides. A list of sources is one combined id."""
+
+    first_of: list[
+        Annotated[
+            Annotated[tuple[IdentitySource, ...], Tag("a list")] | Annotated[IdentitySource, Tag("a source")],
+            Discriminator(_form_of_part),
+        ]
+    ] = Field(min_length=1)
+
+    @property
+    def alternatives(self) -> list[tuple[IdentitySource, ...]]:
+        """The alternatives, each as the sources that together form the id."""
+        return [part if isinstance(part, tuple) else (part,) for part in self.first_of]
+
+
+def _form_of_identity(value: Any) -> str:
+    return "a list" if isinstance(value, list | tuple) else "an object"
+
+
+Identity = Annotated[
+    Annotated[Annotated[tuple[ColumnName, ...], Field(min_length=1)], Tag("a list")]
+    | Annotated[FirstOf, Tag("an object")],
+    Discriminator(_form_of_identity),
+]
+"""An id: a list of columns that together form it, or alternatives."""
+
+
+def alternatives(identity: tuple[str, ...] | FirstOf) -> list[tuple[IdentitySource, ...]]:
+    """Return the alternative sources of an id, each as the sources that together form it."""
+    return identity.alternatives if isinstance(identity, FirstOf) else [tuple(identity)]
+
+
 class Matches(_Model):
     """A pattern that must match somewhere in the text."""
 
@@ -137,11 +189,16 @@ class Products(_Model):
     category: FieldName = "category"
     price: FieldName = "price"
     quantity: FieldName = "quantity"
+    currency: FieldName = "currency"
     kind: Kind | None = None
 
 
 class Rule(_Model):
-    """The kind of the events that meet all conditions, and where their values come from."""
+    """The kind of the events that meet all conditions, and where their values come from.
+
+    `base_price` is the amount in the shop's own currency; it is preferred to `price` where it has a value. `order` is
+    the order's id, by which an order is counted once.
+    """
 
     name: str
     when: list[Condition] = Field(min_length=1)
@@ -151,6 +208,10 @@ class Rule(_Model):
     category: Source | None = None
     price: Source | None = None
     quantity: Source | None = None
+    base_price: Source | None = None
+    currency: Source | None = None
+    base_currency: Source | None = None
+    order: Source | None = None
     products: Products | None = None
 
     @model_validator(mode="after")
@@ -176,29 +237,68 @@ class EntityTest(_Model):
     values: tuple[str, ...] = Field(min_length=1)
 
 
+class ColumnTest(_Model):
+    """A test for a column that has one of some values."""
+
+    column: ColumnName
+    values: tuple[str, ...] = Field(min_length=1)
+
+
+def _form_of_test(value: Any) -> str:
+    is_column = "column" in value if isinstance(value, dict) else isinstance(value, ColumnTest)
+    return "a column" if is_column else "an entity"
+
+
+Test = Annotated[
+    Annotated[ColumnTest, Tag("a column")] | Annotated[EntityTest, Tag("an entity")], Discriminator(_form_of_test)
+]
+
+
+def _form_of_tests(value: Any) -> str:
+    return "tests" if isinstance(value, list | tuple) else "a test"
+
+
+Tests = Annotated[
+    Annotated[tuple[Test, ...], Tag("tests")] | Annotated[Test, Tag("a test")], Discriminator(_form_of_tests)
+]
+"""One test or several, of which one has to pass."""
+
+
 class Mapping(_Model):
     """A site's complete mapping; frozen, unknown keys are rejected.
 
     Args:
-        session: columns that together identify a session; an event without one of them belongs to no session.
-        visitor: columns that together identify a visitor.
+        session: the session's id; an event without it belongs to no session.
+        visitor: the visitor's id.
         internal: column to values that mark the shop's own traffic.
-        consent: the entity in `contexts` that records the visitor's consent.
-        bot: the entity in `derived_contexts` that marks a robot.
+        consent: the entities in `contexts`, or columns, that record the visitor's consent; one is enough.
+        bot: the entities in `derived_contexts`, or columns, that mark a robot; one is enough.
         bot_columns: column to values that mark a robot.
         pages: page kinds by path, for page views and item views; the first match, else `other`.
         rules: kinds of events; the first match, else `other`.
     """
 
     version: Literal[1]
-    session: list[ColumnName] = Field(min_length=1)
-    visitor: list[ColumnName] = Field(min_length=1)
+    session: Identity
+    visitor: Identity
     internal: dict[ColumnName, list[str]]
-    consent: EntityTest
-    bot: EntityTest
+    consent: Tests
+    bot: Tests
     bot_columns: dict[ColumnName, list[str]]
     pages: list[Page]
     rules: list[Rule] = Field(min_length=1)
+
+    def entity_tests(self, which: Literal["consent", "bot"]) -> list[EntityTest]:
+        """Return the tests of entities for consent or for robots."""
+        return [test for test in self._tests(which) if isinstance(test, EntityTest)]
+
+    def column_tests(self, which: Literal["consent", "bot"]) -> list[ColumnTest]:
+        """Return the tests of columns for consent or for robots."""
+        return [test for test in self._tests(which) if isinstance(test, ColumnTest)]
+
+    def _tests(self, which: Literal["consent", "bot"]) -> tuple[ColumnTest | EntityTest, ...]:
+        tests = self.consent if which == "consent" else self.bot
+        return tests if isinstance(tests, tuple) else (tests,)
 
 
 def load(path: Path | None = None) -> Mapping:

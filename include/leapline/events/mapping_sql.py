@@ -2,27 +2,34 @@
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import reduce
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from leapline.events.mapping import (
+    ColumnTest,
     Condition,
     EntityTest,
+    FirstOf,
     FromColumn,
     FromEntity,
     FromEvent,
+    IdentitySource,
     Mapping,
     Matches,
     Products,
     Rule,
     Source,
+    alternatives,
 )
 
-PRODUCT: Final = "struct<item:string,category:string,price:double,quantity:int>"
+PRODUCT: Final = "struct<item:string,category:string,price:double,quantity:int,currency:string>"
 _MORE: Final = "struct<kind:string,item:string,category:string,price:double,quantity:int>"
 _NOTHING: Final = "CAST(NULL AS STRING)"
+_NO_ID: Final = r"^([0-]*|\\n|\(?null\)?|none|nil|undefined|nan|n/a)$"
+"""Texts in lower case that trackers and exports write in place of a missing id, such as the all-zero UUID."""
+_TESTED: Final[tuple[Literal["consent", "bot"], ...]] = ("consent", "bot")
 _WITH_PAGE: Final = ("page_view", "item_view")
 
 
@@ -30,7 +37,8 @@ def columns_of(mapping: Mapping) -> set[str]:
     """Return the columns of the enriched event that a mapping reads, including the JSON columns it looks into."""
     sources = list(_sources(mapping))
     named = {s if isinstance(s, str) else s.column for s in sources if isinstance(s, str | FromColumn)}
-    named |= {*mapping.session, *mapping.visitor, *mapping.internal, *mapping.bot_columns, "page_urlpath"}
+    named |= {*mapping.internal, *mapping.bot_columns, "page_urlpath"}
+    named |= {test.column for which in _TESTED for test in mapping.column_tests(which)}
     return named | {"contexts"} | ({"unstruct_event"} if any(isinstance(s, FromEvent) for s in sources) else set())
 
 
@@ -47,32 +55,61 @@ def entities(contexts: Column, fields: list[str]) -> Column:
 
 def entity_fields(mapping: Mapping) -> list[str]:
     """Return the fields of entities in `contexts` that a mapping reads."""
-    named = {mapping.consent.field} | {s.field for s in _sources(mapping) if isinstance(s, FromEntity)}
+    named = {test.field for test in mapping.entity_tests("consent")} | {
+        s.field for s in _sources(mapping) if isinstance(s, FromEntity)
+    }
     for products in (r.products for r in mapping.rules if r.products):
-        named |= {products.item, products.category, products.price, products.quantity}
+        named |= {products.item, products.category, products.price, products.quantity, products.currency}
     return sorted(named)
 
 
-def has_entity(parsed: Column, test: EntityTest) -> Column:
-    """Whether one of the parsed entities passes the test; false for null."""
-    fits = F.exists(parsed, lambda e: _is(e, test.entity) & e["data"][test.field].isin(*test.values))
-    return F.coalesce(fits, F.lit(False))
+def has_entity(parsed: Column, tests: Iterable[EntityTest]) -> Column:
+    """Whether one of the parsed entities passes one of the tests; false for null."""
+
+    def fits(test: EntityTest) -> Column:
+        return F.exists(parsed, lambda e: _is(e, test.entity) & e["data"][test.field].isin(*test.values))
+
+    return _any(F.coalesce(fits(test), F.lit(False)) for test in tests)
 
 
-def may_have_entity(column: str, test: EntityTest) -> Column:
+def may_have_entity(column: str, tests: Iterable[EntityTest]) -> Column:
     """Whether a JSON column's text can contain such an entity at all, so that most lines need no parsing."""
-    texts = (F.col(column).contains(value) for value in test.values)
-    return F.col(column).contains(test.entity) & reduce(lambda a, b: a | b, texts)
+    text = F.col(column)
+    return _any(text.contains(test.entity) & _any(map(text.contains, test.values)) for test in tests)
+
+
+def has_value(tests: Iterable[ColumnTest]) -> Column:
+    """Whether one of the columns has one of its values; false for null."""
+    return _any(F.coalesce(F.col(test.column).isin(*test.values), F.lit(False)) for test in tests)
+
+
+def identity_sql(identity: tuple[str, ...] | FirstOf) -> str:
+    """Return SQL for an id: the first alternative whose sources all have a value, joined by colons; else null."""
+    return f"coalesce({', '.join(_combined(sources) for sources in alternatives(identity))}, {_NOTHING})"
+
+
+def _combined(sources: tuple[IdentitySource, ...]) -> str:
+    ids = [id_sql(_value(source)) for source in sources]
+    known = " AND ".join(f"{value} IS NOT NULL" for value in ids)
+    return f"CASE WHEN {known} THEN concat_ws(':', {', '.join(ids)}) END"
+
+
+def id_sql(value: str) -> str:
+    """Return SQL for an id, null where it only stands for a missing one: `null` in any case, zeros, and the like."""
+    return f"CASE WHEN NOT lower(trim({value})) RLIKE {literal(_NO_ID)} THEN {value} END"
+
+
+def _any(conditions: Iterable[Column]) -> Column:
+    return reduce(lambda a, b: a | b, conditions, F.lit(False))
 
 
 def any_of(tests: dict[str, list[str]]) -> Column:
     """Whether one of some columns has one of its values; false for null."""
-    hits = (F.coalesce(F.col(name).isin(values), F.lit(False)) for name, values in sorted(tests.items()))
-    return reduce(lambda a, b: a | b, hits, F.lit(False))
+    return _any(F.coalesce(F.col(name).isin(values), F.lit(False)) for name, values in sorted(tests.items()))
 
 
 def with_kinds(frame: DataFrame, mapping: Mapping) -> DataFrame:
-    """Add `kind, page, item, category, price, quantity`, and `more`: the rows of an event's further products.
+    """Add `kind, page, item, category, price, quantity, currency, order`, and `more`: the rows of further products.
 
     Requires the columns of `columns_of` and the parsed `entities`.
     """
@@ -86,14 +123,20 @@ def with_kinds(frame: DataFrame, mapping: Mapping) -> DataFrame:
     mapped = frame.selectExpr("*", f"{_event_data(mapping)} AS event_data")
     mapped = mapped.selectExpr("*", f"{_first_match(rules)} AS rule")
     mapped = mapped.selectExpr("*", kind, products).selectExpr("*", page, own, more)
-    values = (f"own.{name} AS {name}" for name in ("item", "category", "price", "quantity"))
+    values = [f"own.{name} AS {name}" for name in ("item", "category", "price", "quantity")]
+    values.append("upper(coalesce(own.currency, get(products, 0).currency)) AS currency")
+    values.append(f"{id_sql(_by_rule(rules, lambda r: r.order, _value))} AS `order`")
     return mapped.selectExpr("*", *values).drop("own", "products", "event_data", "rule")
 
 
 def _sources(mapping: Mapping) -> Iterator[Source]:
     for rule in mapping.rules:
         yield from (condition.source for condition in rule.when)
-        yield from (s for s in (rule.item, rule.category, rule.price, rule.quantity) if s is not None)
+        values = (rule.item, rule.category, rule.price, rule.quantity, rule.order)
+        amounts = (rule.base_price, rule.currency, rule.base_currency)
+        yield from (s for s in (*values, *amounts) if s is not None)
+    for identity in (mapping.session, mapping.visitor):
+        yield from (source for sources in alternatives(identity) for source in sources)
 
 
 def _event_data(mapping: Mapping) -> str:
@@ -161,11 +204,21 @@ def _own_sources(rule: Rule) -> Hashable:
     if rule.products and not rule.products.kind:
         return _FIRST
     sources = (rule.item, rule.category, rule.price, rule.quantity)
-    return sources if any(sources) else None
+    amounts = (rule.base_price, rule.currency, rule.base_currency)
+    return (sources, amounts) if any(sources) or any(amounts) else None
 
 
 def _own(sources: Any) -> str:
-    return "get(products, 0)" if sources == _FIRST else _product(*map(_value, sources))
+    if sources == _FIRST:
+        return "get(products, 0)"
+    (item, category, price, quantity), amounts = sources
+    base, currency, base_currency = map(_value, amounts)
+    has_base = f"try_cast({base} AS double) IS NOT NULL"
+    amount, unit = _value(price), currency
+    if amounts[0]:
+        amount = f"CASE WHEN {has_base} THEN {base} ELSE {amount} END"
+        unit = f"CASE WHEN {has_base} THEN {base_currency} ELSE {currency} END"
+    return _product(_value(item), _value(category), amount, _value(quantity), unit)
 
 
 def _listed(rule: Rule) -> Products | None:
@@ -173,17 +226,17 @@ def _listed(rule: Rule) -> Products | None:
 
 
 def _products(products: Products) -> str:
-    names = (products.item, products.category, products.price, products.quantity)
+    names = (products.item, products.category, products.price, products.quantity, products.currency)
     matching = f"filter(entities, e -> {_is_named(products.entity)})"
     return f"transform({matching}, e -> {_product(*(f'e.data.`{name}`' for name in names))})"
 
 
-def _product(item: str, category: str, price: str, quantity: str) -> str:
+def _product(item: str, category: str, price: str, quantity: str, currency: str) -> str:
     amount = f"try_cast({price} AS double)"
     return (
         f"named_struct('item', {_text(item)}, 'category', {_text(category)}, "
         f"'price', CASE WHEN abs({amount}) < 1e12D THEN {amount} END, "
-        f"'quantity', try_cast(try_cast({quantity} AS double) AS int))"
+        f"'quantity', try_cast(try_cast({quantity} AS double) AS int), 'currency', {_text(currency)})"
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,58 +10,90 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from leapline.errors import BalanceError, InputError, NoEventsError
+from leapline.events.file_counts import per_slice
+from leapline.events.reasons import EXCLUDED, OTHER_DAY, QUARANTINED, is_kept
+from leapline.snowplow.enriched import FIELDS
 
-OTHER_DAY: Final = "other_day"
-"""Reason of lines that the run of another day counts."""
+_DEFAULT_FIX: Final = "Check that the collector ran, or choose another date."
+_BY_MAPPING: Final = "Correct the event mapping (LEAPLINE_EVENT_MAPPING): its field `{}` excludes all events."
+_FIXES: Final = {
+    "no_consent": "Set LEAPLINE_CONSENT_REQUIRED=false if the events need no consent, or name the site's consent "
+    "entity in the event mapping (LEAPLINE_EVENT_MAPPING, field `consent`).",
+    "no_session": _BY_MAPPING.format("session"),
+    "no_visitor": _BY_MAPPING.format("visitor"),
+    "bot": _BY_MAPPING.format("bot"),
+    "internal": _BY_MAPPING.format("internal"),
+    "width": "Check that these are lines of Snowplow's enriched format.",
+    "of other days": "Check the time zone of the files' names, or choose another date.",
+}
+"""What to do when no event is left, by the most frequent reason."""
 
-EXCLUDED: Final = ("bot", "duplicate", "internal", "no_consent", "no_session", "no_visitor")
-"""Reasons why a sound line is left out."""
 
-QUARANTINED: Final = ("clock_skew", "conflict", "endless", "event_id", "late", "nul_byte", "not_utf8", "personal_data",
-                      "timestamp", "too_long", "width")  # fmt: skip
-"""Reasons why a line is quarantined for an operator to look at."""
-
-
-def source_counters(other: Column) -> list[Column]:
-    """Return counters for `observe` at the source: all lines, and the lines of other days that are dropped there.
+def source_counters(slices: int, other: Column) -> list[Column]:
+    """Return counters for `observe` at the source: lines, bytes, and the lines of other days that are dropped there.
 
     Args:
+        slices: the number of slices.
         other: whether a line belongs to another day.
     """
-    return [F.count(F.lit(1)).alias("lines"), F.count(F.when(other, 1)).alias("other")]
+    return [
+        F.count(F.lit(1)).alias("lines"),
+        F.sum(F.octet_length("line").cast("long") + 1).alias("bytes"),
+        F.count(F.when(other, 1)).alias("other"),
+        per_slice(slices, other.cast("int")),
+    ]
 
 
-def reason_counters() -> list[Column]:
-    """Return counters for `observe`: one per reason for which a line is dropped."""
-    return [F.count(F.when(F.col("reason") == r, 1)).alias(r) for r in (OTHER_DAY, *EXCLUDED)]
+def reason_counters(slices: int) -> list[Column]:
+    """Return counters for `observe`: one per reason for which a line is dropped, and the dropped lines per slice."""
+    by_reason = [F.count(F.when(F.col("reason") == r, 1)).alias(r) for r in (OTHER_DAY, *EXCLUDED)]
+    return [*by_reason, per_slice(slices, F.when(~is_kept(), (F.col("reason") == OTHER_DAY).cast("int")))]
 
 
-def is_kept() -> Column:
-    """Whether a line is an event or goes into quarantine."""
-    return F.col("reason").isNull() | ~F.col("reason").isin(OTHER_DAY, *EXCLUDED)
-
-
-def count_kept(kept: DataFrame) -> dict[str, int]:
-    """Count the kept rows, which makes Spark do all the work.
+def group_kept(kept: DataFrame) -> list[Any]:
+    """Count the kept rows by slice, reason, number of columns and currency, which makes Spark do all the work.
 
     Returns:
-        `events`, `added`, `late_taken`, and the number of lines per quarantine reason.
+        Rows of `slice`, `reason` (null for events), `width` (null for lines of the usual width), `currency`,
+        `rows`, `lines`, `bytes` (of the lines), `late` (lines that arrived after the look-ahead) and `priced` (lines
+        with a price).
 
     Raises:
         InputError: a source file is truncated.
     """
-    first, reason = F.col("nth") == 0, F.col("reason")
-    grouped = kept.groupBy(F.coalesce(reason, F.lit("events")).alias("group")).agg(
+    first = F.col("nth") == 0
+    grouped = kept.groupBy("slice", "reason", "width", "currency").agg(
         F.count("*").alias("rows"),
         F.count(F.when(first, 1)).alias("lines"),
+        F.sum(F.when(first, F.col("line_bytes").cast("long"))).alias("bytes"),
         F.count(F.when(first & F.col("after_tail"), 1)).alias("late"),
+        F.count(F.when(first & F.col("price").isNotNull(), 1)).alias("priced"),
     )
-    rows = {row["group"]: row for row in _collect(grouped)}
-    events = rows.pop("events", None)
-    counts = {reason: row["lines"] for reason, row in rows.items()}
-    if events is None:
-        return counts | {"events": 0, "added": 0, "late_taken": 0}
-    return counts | {"events": events["rows"], "added": events["rows"] - events["lines"], "late_taken": events["late"]}
+    return _collect(grouped)
+
+
+def kept_totals(groups: Iterable[Any]) -> dict[str, Any]:
+    """Return the totals of `group_kept`: `events`, `added`, `late_taken`, `quarantined_bytes`, `widths` (number of
+    columns to lines, for lines of another width), `currencies` (currency to events with a price), and the lines per
+    quarantine reason."""
+    totals: dict[str, Any] = {
+        "events": 0, "added": 0, "late_taken": 0, "quarantined_bytes": 0, "widths": {}, "currencies": {}
+    }  # fmt: skip
+    for group in groups:
+        if group["width"] is not None:
+            width = str(group["width"])
+            totals["widths"][width] = totals["widths"].get(width, 0) + group["lines"]
+        if group["reason"] is None:
+            totals["events"] += group["rows"]
+            totals["added"] += group["rows"] - group["lines"]
+            totals["late_taken"] += group["late"]
+            if group["currency"] and group["priced"]:
+                currencies = totals["currencies"]
+                currencies[group["currency"]] = currencies.get(group["currency"], 0) + group["priced"]
+        else:
+            totals[group["reason"]] = totals.get(group["reason"], 0) + group["lines"]
+            totals["quarantined_bytes"] += group["bytes"] if group["reason"] in QUARANTINED else 0
+    return totals | {"widths": dict(sorted(totals["widths"].items(), key=lambda item: int(item[0])))}
 
 
 def _collect(frame: DataFrame) -> list[Any]:
@@ -80,28 +113,32 @@ def _collect(frame: DataFrame) -> list[Any]:
 
 
 def balance(
-    kept: dict[str, int], source: dict[str, int], scanned: dict[str, int], gathered: dict[str, int]
+    kept: Mapping[str, Any], source: Mapping[str, Any], scanned: Mapping[str, Any], gathered: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Combine the counters of four independent places.
 
     Args:
-        kept: `count_kept` of the result.
+        kept: `kept_totals` of the result.
         source: `source_counters` where the lines are read.
         scanned: `reason_counters` before the shuffles.
         gathered: `reason_counters` after the shuffles.
     """
-    dropped = {reason: scanned[reason] + gathered[reason] for reason in (OTHER_DAY, *EXCLUDED)}
+    dropped = {r: scanned[r] + gathered[r] + kept.get(r, 0) for r in (OTHER_DAY, *EXCLUDED)}
     quarantined = {reason: kept.get(reason, 0) for reason in QUARANTINED}
     dropped[OTHER_DAY] += source["other"]
     of_the_day = source["lines"] - dropped[OTHER_DAY]
     return {
         "lines": source["lines"],
+        "bytes": source["bytes"] or 0,
         "events": kept["events"],
         "added": kept["added"],
         "late_taken": kept["late_taken"],
         "other_days": dropped.pop(OTHER_DAY),
         "excluded": dropped,
         "quarantined": quarantined,
+        "quarantined_bytes": kept["quarantined_bytes"],
+        "widths": kept["widths"],
+        "currencies": dict(sorted(kept["currencies"].items())),
         "quarantined_share": round(sum(quarantined.values()) / of_the_day, 6) if of_the_day else 0.0,
     }
 
@@ -119,14 +156,21 @@ def require_balance(counts: dict[str, Any]) -> None:
         )
 
 
-def require_events(counts: dict[str, Any]) -> None:
-    """Raise NoEventsError, with the reasons, if no event is left."""
+def require_events(counts: dict[str, Any], ignored: str = "") -> None:
+    """Raise NoEventsError, with the reasons, if no event is left.
+
+    Args:
+        counts: `balance`.
+        ignored: the entries of the source that were not understood, as text.
+    """
     if counts["events"] == 0:
         dropped = {"of other days": counts["other_days"], **counts["excluded"], **counts["quarantined"]}
         listed = ", ".join(f"{n} {reason}" for reason, n in dropped.items() if n)
+        widths = ", ".join(f"{n} with {width} columns" for width, n in counts["widths"].items())
+        details = "; ".join(filter(None, (listed or "empty files", widths, ignored)))
         raise NoEventsError(
             f"events of {counts['day']}",
-            found=f"none among {counts['lines']} lines ({listed or 'empty files'})",
-            expected="sessions that start on that day",
-            fix="Check that the collector ran, or choose another date.",
+            found=f"none among {counts['lines']} lines ({details})",
+            expected=f"sessions that start on that day, in lines of {len(FIELDS)} columns",
+            fix=_FIXES.get(max(dropped, key=lambda reason: dropped[reason]) if listed else "", _DEFAULT_FIX),
         )

@@ -33,18 +33,3 @@ Kind = Literal[
     "other",
 ]
 KINDS: Final[tuple[str, ...]] = get_args(Kind)
-
-_EMAIL: Final = r"[\w.+-]+@[\w-]+\.\w"
-_ADDRESS: Final = r"(^|[^\d.])(\d{1,3}\.){3}\d{1,3}([^\d.]|$)|([0-9a-fA-F]{1,4}:){4,}"
-
-
-def looks_personal(text: str) -> str:
-    """Return Spark SQL: whether a text contains an e-mail address or an IP address of either version.
-
-    Args:
-        text: a string expression; the result is null where it is null.
-    """
-    # Regular expressions are the slowest part of the cleaning, so a search for one letter comes first.
-    email = f"contains({text}, '@') AND {text} RLIKE r'{_EMAIL}'"
-    address = f"(contains({text}, '.') OR contains({text}, ':')) AND {text} RLIKE r'{_ADDRESS}'"
-    return f"({email} OR {address})"

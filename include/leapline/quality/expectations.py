@@ -6,7 +6,7 @@ from statistics import median
 from typing import Any
 
 from leapline.events.schema import SCHEMA
-from leapline.quality.profile import REQUIRED
+from leapline.quality.profile import ADDED_LATER, REQUIRED
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,21 @@ class Limits:
         min_volume_ratio: the day's minimum number of events, as a share of the median of the days before.
         max_quarantine_share: maximum share of quarantined lines.
         max_duplicate_share: maximum share of lines that repeat an event.
-        max_price: a higher price is treated as an error.
+        max_price: a higher price is an error.
+        max_other_currency_share: maximum share of priced events in another currency than the most frequent one.
+        max_shared_session_share: maximum share of sessions that have several visitors.
+        max_busy_visitor_share: maximum share of sessions of visitors with very many sessions.
+        unusable_files: whether files without usable lines are accepted.
     """
 
     min_volume_ratio: float = 0.5
     max_quarantine_share: float = 0.05
-    max_duplicate_share: float = 0.2
-    max_price: float = 1e6
+    max_duplicate_share: float = 0.6
+    max_price: float = 1e8
+    max_other_currency_share: float = 0.02
+    max_shared_session_share: float = 0.05
+    max_busy_visitor_share: float = 0.05
+    unusable_files: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,12 @@ def expectations(history: Sequence[Mapping[str, Any]], limits: Limits) -> list[E
         Expectation("kind_item_view", 1, None, "no item view: the tracking of item views is broken"),
         Expectation("quarantined_share", 0, limits.max_quarantine_share, "too many quarantined lines"),
         Expectation("duplicate_share", 0, limits.max_duplicate_share, "too many events sent twice"),
+        Expectation("other_currency_share", 0, limits.max_other_currency_share, "prices in several currencies"),
+        Expectation(
+            "shared_session_share", 0, limits.max_shared_session_share, "too many sessions of several visitors"
+        ),
+        Expectation("busy_visitor_share", 0, limits.max_busy_visitor_share, "visitors with thousands of sessions"),
+        *([] if limits.unusable_files else [Expectation("unusable_files", None, 0, "files without usable lines")]),
         Expectation("largest_price", 0, limits.max_price, "a price above the limit"),
         *(Expectation(column, None, 0, meaning) for column, meaning in never),
     ]
@@ -81,6 +95,7 @@ def table(profile: Mapping[str, Any]) -> dict[str, float]:
     """Return the profile as one row of numbers, with its columns compared with the schema of clean events."""
     columns: Mapping[str, str] = profile["columns"]
     return {
+        **dict.fromkeys(ADDED_LATER, 0.0),
         **{name: float(value) for name, value in profile.items() if name != "columns"},
         "unexpected_columns": float(len(set(columns) - set(SCHEMA))),
         "missing_columns": float(sum(columns.get(name) != type_ for name, type_ in SCHEMA.items())),

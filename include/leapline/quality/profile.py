@@ -5,45 +5,56 @@ Great Expectations validates this small table, never the events: its own passes 
 
 from typing import TYPE_CHECKING, Any
 
-from leapline.events.schema import KINDS, looks_personal
+from leapline.events.personal import personal_data_sql
+from leapline.events.schema import KINDS
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 REQUIRED = ("event_id", "session", "visitor", "ts", "collector_ts", "kind")
+ADDED_LATER = ("other_currency_share", "shared_session_share", "busy_visitor_share", "unusable_files")
+"""Statistics that profiles of older days do not have."""
 TEXTS = ("page", "item", "category", "device", "referrer")
 # Two hashes, 96 bits: the probability that any two of a billion ids share both is about 1e-11.
 _IDENTITY = "xxhash64(event_id), hash(event_id)"
 
 
-def profile(events: "DataFrame", counts: dict[str, Any]) -> dict[str, Any]:
+def profile(events: "DataFrame", counts: dict[str, Any], max_sessions_per_visitor: int = 1000) -> dict[str, Any]:
     """Profile one cleaned day.
 
     Args:
         events: clean events.
-        counts: the balance of the day's lines, from cleaning: `day`, `lines`, `quarantined_share`, `excluded`.
+        counts: the balance of the day's lines, from cleaning: `day`, `quarantined_share`, `excluded`, and, if they are
+            there, `currencies` and `unusable_files`.
+        max_sessions_per_visitor: a visitor with more sessions counts as busy.
 
     Returns:
-        Plain numbers by name: `events`, `sessions`, `visitors` (estimated to about 1 %), `buyers`, `kind_*`, `null_*`,
+        Plain numbers by name: `events`, `sessions`, `visitors`, `buyers`, `kind_*`, `null_*`,
         `duplicates`, `negative_prices`, `largest_price`, `bad_quantities`, `out_of_order`, `before_day`, `after_tail`,
-        `bad_pseudonyms`, `personal_values`, `duplicate_share`, `quarantined_share`; and `columns`, name to type.
+        `bad_pseudonyms`, `personal_values`, `duplicate_share`, `quarantined_share`, those of
+        `ADDED_LATER`; and `columns`, name to type.
     """
     sums = _sums(str(counts["day"]))
     by_session = events.groupBy("session").agg(*_per_session(sums))
-    totals = by_session.selectExpr(
-        "count(1) AS sessions",
-        "approx_count_distinct(visitor, 0.01) AS visitors",
-        "coalesce(sum(bought), 0) AS buyers",
-        "coalesce(sum(events), 0) AS events",
+    by_visitor = by_session.groupBy("visitor").agg(*_per_visitor(sums))
+    totals = by_visitor.selectExpr(
+        "coalesce(sum(sessions), 0) AS sessions",
+        "count(1) AS visitors",
         "max(largest_price) AS largest_price",
-        *(f"coalesce(sum({name}), 0) AS {name}" for name in sums),
+        f"coalesce(sum(CASE WHEN sessions > {max_sessions_per_visitor} THEN sessions END), 0) AS busy_sessions",
+        *(f"coalesce(sum({name}), 0) AS {name}" for name in ("buyers", "shared_sessions", "events", *sums)),
     ).first()
     numbers: dict[str, Any] = totals.asDict() if totals else {}
     # A separate query: together with the sums, Spark would keep all of them for each id.
     ids = events.selectExpr(f"count(DISTINCT {_IDENTITY}) AS ids").first()
     numbers["duplicates"] = numbers["events"] - (ids["ids"] if ids else 0)
     duplicate_lines = counts["excluded"]["duplicate"]
+    sessions = max(1, numbers["sessions"])
     return numbers | {
+        "shared_session_share": round(numbers.pop("shared_sessions") / sessions, 6),
+        "busy_visitor_share": round(numbers.pop("busy_sessions") / sessions, 6),
+        "other_currency_share": _other_currency_share(counts.get("currencies", {})),
+        "unusable_files": counts.get("unusable_files", 0),
         "largest_price": numbers["largest_price"] or 0.0,
         "duplicate_share": round(duplicate_lines / max(1, duplicate_lines + numbers["events"]), 6),
         "quarantined_share": counts["quarantined_share"],
@@ -56,11 +67,30 @@ def _per_session(sums: dict[str, str]) -> list[Any]:
 
     first = {
         "visitor": "min(visitor)",
+        "last_visitor": "max(visitor)",
         "bought": "max(CASE WHEN kind = 'purchase' THEN 1 ELSE 0 END)",
         "events": "count(1)",
         "largest_price": "max(price)",
     }
     return [expr(sql).alias(name) for name, sql in (first | {n: f"count_if({c})" for n, c in sums.items()}).items()]
+
+
+def _per_visitor(sums: dict[str, str]) -> list[Any]:
+    from pyspark.sql.functions import expr
+
+    numbers = {
+        "sessions": "count(1)",
+        "buyers": "sum(bought)",
+        "shared_sessions": "count_if(visitor <> last_visitor)",
+        "events": "sum(events)",
+        "largest_price": "max(largest_price)",
+    }
+    return [expr(sql).alias(name) for name, sql in (numbers | {n: f"sum({n})" for n in sums}).items()]
+
+
+def _other_currency_share(currencies: dict[str, int]) -> float:
+    total = sum(currencies.values())
+    return round(1 - max(currencies.values()) / total, 6) if total else 0.0
 
 
 def _sums(day: str) -> dict[str, str]:
@@ -79,5 +109,5 @@ def _sums(day: str) -> dict[str, str]:
         "bad_pseudonyms": " OR ".join(
             f"coalesce(octet_length(unhex({c})) <> 32, true)" for c in ("session", "visitor")
         ),
-        "personal_values": looks_personal(texts),
+        "personal_values": personal_data_sql(texts),
     }

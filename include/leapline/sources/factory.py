@@ -1,10 +1,25 @@
 """The event source of an installation."""
 
+from leapline.errors import SettingsError
 from leapline.settings import Settings
 from leapline.sources.landing_folder import LandingFolder
+from leapline.sources.layout import compile_pattern
 from leapline.sources.source import EventSource
 
 
 def source_from(settings: Settings) -> EventSource:
-    """Return the source that the settings name: the landing folder."""
-    return LandingFolder(settings.landing_dir)
+    """Return the source that the settings name: the landing folder.
+
+    Raises:
+        SettingsError: the landing pattern is malformed.
+    """
+    pattern = settings.landing_pattern
+    try:
+        return LandingFolder(settings.landing_dir, compile_pattern(pattern) if pattern else None)
+    except ValueError as exc:
+        raise SettingsError(
+            "setting landing_pattern (LEAPLINE_LANDING_PATTERN)",
+            found=repr(pattern),
+            expected=str(exc),
+            fix="Correct it, for example to `events/{yyyy}{MM}{dd}/*`.",
+        ) from exc

@@ -1,11 +1,10 @@
 """Which slices of a source can hold a day's events. Shared by all sources whose slices have landing times."""
 
-from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
 from leapline.errors import NoEventsError
-from leapline.sources.source import DayWindow, Slice
+from leapline.sources.source import DayWindow, Listing, Slice
 
 FLUSH: Final = timedelta(hours=1)
 """How long a loader may hold back events before it writes them."""
@@ -13,7 +12,7 @@ FLUSH: Final = timedelta(hours=1)
 _DAYS_SHOWN: Final = 8
 
 
-def select_slices(source: str, slices: Iterable[Slice], window: DayWindow) -> list[Slice]:
+def select_slices(source: str, listing: Listing, window: DayWindow) -> list[Slice]:
     """Select the slices that can hold events of the day's sessions.
 
     A batch contains what was collected before it started or, with some set-ups, after. Therefore one more batch is
@@ -21,7 +20,7 @@ def select_slices(source: str, slices: Iterable[Slice], window: DayWindow) -> li
 
     Args:
         source: the source's name, for messages.
-        slices: all slices.
+        listing: everything in the source.
         window: the day and its margins.
 
     Returns:
@@ -30,13 +29,13 @@ def select_slices(source: str, slices: Iterable[Slice], window: DayWindow) -> li
     Raises:
         NoEventsError: nothing has landed from the day's start on that could belong to it.
     """
-    ordered = sorted(slices, key=lambda item: (item.landed_from, item.name))
+    ordered = sorted(listing.slices, key=lambda item: (item.landed_from, item.name))
     first = window.start - window.lookback
     last = window.end + timedelta(days=window.days_late) + window.lookahead + FLUSH
     if not any(item.landed_until >= window.start and item.landed_from <= last for item in ordered):
         raise NoEventsError(
             f"events of {window.day} in {source}",
-            found=_days_of(ordered),
+            found=", and ".join(filter(None, (_days_of(ordered), listing.ignored_text()))),
             expected=f"a run or file of {window.day} or the {window.days_late + 1} days after it",
             fix="Check that the collector and the loader ran, or choose another date.",
         )

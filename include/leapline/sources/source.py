@@ -60,6 +60,7 @@ class Slice:
         landed_from: the earliest time at which its events can have been enriched, UTC.
         landed_until: the latest such time; equal to `landed_from` where the name contains an exact time.
         size: its size in the store, bytes; None if unknown.
+        extension: for files, the name extension by which Spark reads the content; `""` for plain text.
     """
 
     name: str
@@ -67,6 +68,20 @@ class Slice:
     landed_from: datetime
     landed_until: datetime
     size: int | None = None
+    extension: str = ""
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """An entry of the source that is neither read nor a marker.
+
+    Args:
+        name: its name within the source.
+        reason: why it is not read.
+    """
+
+    name: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -75,9 +90,19 @@ class Listing:
 
     Args:
         slices: the slices that can hold events of the day's sessions, by time and name.
+        ignored: the entries of the whole source that are neither read nor markers.
     """
 
     slices: tuple[Slice, ...]
+    ignored: tuple[Ignored, ...] = ()
+
+    def ignored_text(self, limit: int = 5) -> str:
+        """Return the number and names of the ignored entries as text; empty if there are none."""
+        if not self.ignored:
+            return ""
+        names = "; ".join(f"{entry.name} ({entry.reason})" for entry in self.ignored[:limit])
+        more = f" and {len(self.ignored) - limit} more" if len(self.ignored) > limit else ""
+        return f"{len(self.ignored)} entries that were not understood: {names}{more}"
 
 
 class EventSource(Protocol):
@@ -93,7 +118,7 @@ class EventSource(Protocol):
         Called before Spark starts, so it must not need it.
 
         Raises:
-            InputError: the source does not exist or cannot be read.
+            InputError: the source does not exist, or a slice has a form that cannot be read.
             NoEventsError: it has nothing for that day.
         """
 
@@ -106,5 +131,5 @@ class EventSource(Protocol):
             enriched format by name in place of `line`.
 
         Raises:
-            InputError: a slice cannot be read, or is not what it claims to be.
+            InputError: a slice cannot be read.
         """

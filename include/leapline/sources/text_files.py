@@ -17,10 +17,10 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from leapline.errors import InputError
 from leapline.sources.source import LINE_SCHEMA, Slice
 
-_GZIP: Final = b"\x1f\x8b"
+_CODEC_EXTENSIONS: Final = frozenset({".gz", ".bz2", ".zst", ".deflate", ".snappy", ".lz4"})
+"""Name extensions by which Hadoop chooses a decompressor."""
 _SAFE_PATH: Final = re.compile(r"[\w/.=+-]+", re.ASCII)
 """Paths that Spark reads unchanged: no glob characters, nothing that a URI encodes."""
 
@@ -33,12 +33,9 @@ def read_text_files(spark: SparkSession, slices: Sequence[Slice]) -> DataFrame:
 
     Returns:
         Columns as in `LINE_SCHEMA`.
-
-    Raises:
-        InputError: a file cannot be opened, or its content does not match its name.
     """
     links = _Links()
-    paths = {links.readable(item): number for number, item in enumerate(slices) if Path(item.location).stat().st_size}
+    paths = {links.readable(item): number for number, item in enumerate(slices) if item.size}
     if not paths:
         return spark.createDataFrame([], LINE_SCHEMA)
     text = spark.read.option("lineSep", "\n").text([str(path) for path in paths])
@@ -70,16 +67,9 @@ class _Links:
     def readable(self, item: Slice) -> Path:
         """Return a path under which Spark reads a file's content."""
         path = Path(item.location).absolute()
-        is_gzip, named_gzip = _first_bytes(path, 2) == _GZIP, path.suffix == ".gz"
-        if named_gzip and not is_gzip:
-            raise InputError(
-                str(path),
-                found=f"a file named .gz that is not gzip (it starts with {_first_bytes(path, 8)!r})",
-                expected="gzip data, or a name without .gz",
-                fix="Fetch the file again, or rename it if it is plain text.",
-            )
-        fits = named_gzip == is_gzip and _SAFE_PATH.fullmatch(str(path))
-        return path if fits else self._link(path, ".gz" if is_gzip else "")
+        extension = path.suffix if path.suffix in _CODEC_EXTENSIONS else ""
+        fits = extension == item.extension and _SAFE_PATH.fullmatch(str(path))
+        return path if fits else self._link(path, item.extension)
 
     def _link(self, path: Path, extension: str) -> Path:
         if self._folder is None:
@@ -89,13 +79,3 @@ class _Links:
         link = self._folder / f"slice-{self._count:06d}{extension}"
         link.symlink_to(path.resolve())
         return link
-
-
-def _first_bytes(path: Path, count: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(count)
-    except OSError as exc:
-        raise InputError(
-            str(path), found=str(exc), expected="a file that can be read", fix="Check its permissions."
-        ) from exc

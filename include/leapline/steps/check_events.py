@@ -42,7 +42,16 @@ def _check(settings: Settings, lake: Lake, day: date) -> dict[str, Any]:
     events = lake.current("events", day)
     before = [day - timedelta(days=n) for n in range(1, HISTORY_DAYS + 1)]
     history = [read_json(lake.current("events", d) / "profile.json") for d in before if lake.has("events", d)]
-    limits = Limits(settings.min_volume_ratio, settings.max_quarantine_share)
+    limits = Limits(
+        min_volume_ratio=settings.min_volume_ratio,
+        max_quarantine_share=settings.max_quarantine_share,
+        max_duplicate_share=settings.max_duplicate_share,
+        max_price=settings.max_price,
+        max_other_currency_share=settings.max_other_currency_share,
+        max_shared_session_share=settings.max_shared_session_share,
+        max_busy_visitor_share=settings.max_busy_visitor_share,
+        unusable_files=settings.unusable_files == "warn",
+    )
     with lake.attempt("checks", day) as out:
         result = check(read_json(events / "profile.json"), history, limits, day.isoformat(), out)
         write_json(out / "result.json", result.as_dict() | {"source": events.name})

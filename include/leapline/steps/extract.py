@@ -72,6 +72,7 @@ def extract_day(spark: "SparkSession", settings: Settings, lake: Lake, day: date
         The reconciled counts of its lines.
     """
     from leapline.events.clean import CleanOptions, cleaned_day, write_day
+    from leapline.events.file_counts import require_usable_files
     from leapline.quality.profile import profile
 
     with (
@@ -82,9 +83,12 @@ def extract_day(spark: "SparkSession", settings: Settings, lake: Lake, day: date
         write_day(clean, events / "events", quarantine / "lines")
         write_json(quarantine / "counts.json", clean.counts)
         write_json(events / "counts.json", clean.counts)
+        write_json(events / "files.json", clean.files)
         written = spark.read.parquet(str(events / "events"))
-        write_json(events / "profile.json", profile(written, clean.counts))
+        write_json(events / "profile.json", profile(written, clean.counts, settings.max_sessions_per_visitor))
     _require_few_quarantined(settings, clean.counts)
+    if settings.unusable_files == "fail":
+        require_usable_files(clean.counts["day"], clean.counts["unusable"])
     return clean.counts
 
 

@@ -1,0 +1,134 @@
+"""Counts per file, and the rule for files that have lost their lines.
+
+A counter that observes all lines cannot group them by file. A histogram with as many bins as there are files can: each
+line adds its file's number, and with enough bins the histogram is exact.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
+from typing import Any, Final
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from leapline.errors import BalanceError, InputError
+from leapline.events.reasons import EXCLUDED, UNREADABLE
+from leapline.sources.source import Slice
+
+_MIN_LINES: Final = 20
+"""A share of fewer lines is not compared with the other files'."""
+_SHOWN: Final = 5
+
+
+def per_slice(slices: int, flag: Column) -> Column:
+    """Return a counter for `observe`: lines per slice and flag; lines whose flag is null are left out.
+
+    Args:
+        slices: the number of slices.
+        flag: 0 or 1.
+    """
+    return F.histogram_numeric(F.col("slice") * 2 + flag, F.lit(2 * max(slices, 1))).alias("per_slice")
+
+
+def unpack(histogram: Iterable[Any] | None) -> dict[int, tuple[int, int]]:
+    """Return the slices of a `per_slice` counter with their numbers of lines with flag 0 and 1."""
+    counts: dict[int, list[int]] = {}
+    for code, lines in histogram or ():
+        counts.setdefault(int(code) // 2, [0, 0])[int(code) % 2] += round(lines)
+    return {number: (zero, one) for number, (zero, one) in counts.items()}
+
+
+def counts_by_file(
+    slices: Sequence[Slice], groups: Iterable[Any], source: Any, dropped: Sequence[Any]
+) -> list[dict[str, Any]]:
+    """Return what became of each file's lines.
+
+    Args:
+        slices: the files.
+        groups: rows of `reconciliation.group_kept`.
+        source: the `per_slice` counter at the source, flag: whether the line belongs to another day.
+        dropped: the `per_slice` counters of dropped lines, flag: whether the line belongs to another day.
+
+    Returns:
+        One dict per file: `file, bytes, lines, other_days, events, excluded, quarantined, unreadable`; `bytes` is the
+        file's size, and `events` does not count the additional rows of events about several products.
+    """
+    files: list[dict[str, Any]] = [
+        {"file": item.name, "bytes": item.size, "lines": 0, "other_days": 0, "events": 0, "excluded": 0,
+         "quarantined": 0, "unreadable": 0}
+        for item in slices
+    ]  # fmt: skip
+    for number, (near, other) in unpack(source).items():
+        files[number]["lines"] += near + other
+        files[number]["other_days"] += other
+    for histogram in dropped:
+        for number, (excluded, other) in unpack(histogram).items():
+            files[number]["excluded"] += excluded
+            files[number]["other_days"] += other
+    for group in groups:
+        file = files[group["slice"]]
+        file[_fate(group["reason"])] += group["lines"]
+        file["unreadable"] += group["lines"] if group["reason"] in UNREADABLE and group["bytes"] else 0
+    return files
+
+
+def _fate(reason: str | None) -> str:
+    if reason is None:
+        return "events"
+    return "excluded" if reason in EXCLUDED else "quarantined"
+
+
+def require_balanced_files(day: str, files: Sequence[Mapping[str, Any]], lines: int) -> None:
+    """Raise BalanceError unless the files' counts add up, each and together."""
+    wrong = [f for f in files if f["lines"] != f["other_days"] + f["events"] + f["excluded"] + f["quarantined"]]
+    total = sum(f["lines"] for f in files)
+    if wrong or total != lines:
+        raise BalanceError(
+            f"lines of {day} per file",
+            found=f"{total} lines in all files" if not wrong else f"different sums in {wrong[0]['file']}: {wrong[0]}",
+            expected=f"{lines} lines, each counted once",
+            fix="Run the step again.",
+        )
+
+
+def unusable_files(files: Sequence[Mapping[str, Any]], min_ratio: float) -> list[str]:
+    """Return a description of each file without any readable line, or with far fewer of them than the other files.
+
+    Args:
+        files: `counts_by_file`.
+        min_ratio: a file's share of readable lines must reach this part of the median share of the other files.
+    """
+    shares = {f["file"]: _readable_share(f) for f in files if _lines_of_day(f)}
+    compared = {f["file"] for f in files if _lines_of_day(f) >= _MIN_LINES}
+    findings = []
+    for file in files:
+        name, share = file["file"], shares.get(file["file"])
+        others = [shares[other] for other in compared if other != name]
+        lines = _lines_of_day(file)
+        if share == 0:
+            findings.append(f"{name}: none of {lines} lines is readable")
+        elif share is not None and name in compared and others and share < min_ratio * median(others):
+            findings.append(
+                f"{name}: {share:.1%} of {lines} lines are readable, the other files' median is {median(others):.1%}"
+            )
+    return findings
+
+
+def require_usable_files(day: str, findings: Sequence[str]) -> None:
+    """Raise InputError if there are findings of `unusable_files`."""
+    if findings:
+        more = f"; and {len(findings) - _SHOWN} more files" if len(findings) > _SHOWN else ""
+        raise InputError(
+            f"files of {day}",
+            found="; ".join(findings[:_SHOWN]) + more,
+            expected="lines of enriched events in every file",
+            fix="Fetch these files again, or set LEAPLINE_UNUSABLE_FILES=warn to go on without their lines.",
+        )
+
+
+def _lines_of_day(file: Mapping[str, Any]) -> int:
+    return int(file["lines"] - file["other_days"])
+
+
+def _readable_share(file: Mapping[str, Any]) -> float:
+    return 1 - float(file["unreadable"]) / _lines_of_day(file)

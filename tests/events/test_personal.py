@@ -1,0 +1,55 @@
+"""Detection of personal data: precision and recall on several hundred cases, alike in Python and in Spark."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from leapline.events.personal import contains_personal_data, personal_data_sql
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+CASES = [
+    (label == "personal", text)
+    for label, text in (
+        line.split("\t") for line in Path(__file__).with_name("personal_texts.tsv").read_text("utf-8").splitlines()
+    )
+]
+MIN_PRECISION, MIN_RECALL = 0.98, 0.98
+
+
+def require_quality(detected: list[bool]) -> None:
+    """Check precision and recall of the detection on `CASES`."""
+    hits = sum(personal and found for (personal, _), found in zip(CASES, detected, strict=True))
+    assert hits / sum(detected) >= MIN_PRECISION
+    assert hits / sum(personal for personal, _ in CASES) >= MIN_RECALL
+
+
+def test_precision_and_recall_in_python() -> None:
+    assert len(CASES) > 400
+    require_quality([contains_personal_data(text) for _, text in CASES])
+
+
+@pytest.mark.spark
+def test_spark_detects_the_same(spark: "SparkSession") -> None:
+    frame = spark.createDataFrame(list(enumerate(text for _, text in CASES)), "number int, text string")
+    rows = frame.selectExpr("number", f"{personal_data_sql('text')} AS found").orderBy("number").collect()
+    assert [row["found"] for row in rows] == [contains_personal_data(text) for _, text in CASES]
+
+
+@pytest.mark.parametrize(
+    ("text", "personal"),
+    [
+        ("2.608.577.123", False),
+        ("logo@2x.png", False),
+        ("v10.0.19.41", False),
+        ("00:1a:2b:3c:4d:5e", False),
+        ("order of anna@planted.example.", True),
+        ("anna%40planted.example", True),
+        ("from 203.0.113.77", True),
+        ("2001:db8:0:1::77", True),
+    ],
+)
+def test_typical_texts(text: str, personal: bool) -> None:
+    assert contains_personal_data(text) == personal
