@@ -37,6 +37,20 @@ def test_shipped_mapping_is_valid_and_reads_no_personal_column() -> None:
     [
         (("version",), 2, r"field version: found 2; expected 1"),
         (("session",), ["domain_sesionid"], r"field session\[0\]: .*; expected no column of an enriched event"),
+        (("session",), {"first_of": []}, r"field session\.first_of"),
+        (
+            ("session",),
+            {"first_of": ["domain_userid", "domain_sesionid"]},
+            r"field session\.first_of\[1\]: .*no column",
+        ),
+        (
+            ("visitor",),
+            {"first_of": [{"event": "id"}]},
+            r"field visitor\.first_of\[0\]: .*a column's name, or an object",
+        ),
+        (("consent",), [{"column": "se_lable", "values": ["x"]}], r"field consent\[0\]\.column: .*no column"),
+        (("bot", 1, "values"), [], r"field bot\[1\]\.values"),
+        (("rules", 0, "order"), "tr_order", r"field rules\[0\]\.order: .*no column"),
         (("rules", 0, "kind"), "bought", r'field rules\[0\]\.kind: found "bought"; expected .*purchase'),
         (("rules", 0, "price"), "tr_totl", r'field rules\[0\]\.price: found "tr_totl"'),
         (("rules", 0, "colour"), "red", r"field rules\[0\]\.colour: found an unknown field"),
@@ -59,6 +73,19 @@ def test_shipped_mapping_is_valid_and_reads_no_personal_column() -> None:
 def test_malformed_field_is_named(tmp_path: Path, keys: tuple[Any, ...], value: Any, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         load(altered(tmp_path, *keys, value=value))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("session", ["domain_userid", "domain_sessionidx"]),
+        ("visitor", {"first_of": ["domain_userid", ["network_userid", "app_id"], {"entity": "a/b", "field": "id"}]}),
+        ("consent", {"entity": "com.acme/consent", "field": "level", "values": ["all"]}),
+        ("consent", [{"entity": "a/b", "field": "c", "values": ["all"]}, {"column": "se_label", "values": ["yes"]}]),
+    ],
+)
+def test_ids_and_tests_may_have_one_source_or_several(tmp_path: Path, key: str, value: Any) -> None:
+    assert columns_of(load(altered(tmp_path, key, value=value))) <= set(FIELDS)
 
 
 def test_error_names_the_line_to_correct(tmp_path: Path) -> None:

@@ -236,10 +236,12 @@ def _content_reason(options: CleanOptions) -> Column:
         .when(order & negative, F.lit("refund"))
         .when(negative | F.coalesce(excessive, F.lit(False)), F.lit("amount"))
     )
-    sessionless = F.when(F.col("kind") == "purchase", F.lit(WITHOUT_SESSION)).otherwise("no_session")
+    sessionless = F.when(F.col("kind") == "purchase", F.coalesce(content, F.lit(WITHOUT_SESSION))).otherwise(
+        "no_session"
+    )
     return (
         F.when(reason.isNull() & content.isNotNull(), lines.on_the_day(content))
-        .when(reason == WITHOUT_SESSION, F.coalesce(content, sessionless))
+        .when(reason == WITHOUT_SESSION, sessionless)
         .otherwise(reason)
     )
 

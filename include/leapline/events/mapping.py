@@ -255,11 +255,11 @@ Test = Annotated[
 
 
 def _form_of_tests(value: Any) -> str:
-    return "tests" if isinstance(value, list | tuple) else "a test"
+    return "some tests" if isinstance(value, list | tuple) else "a test"
 
 
 Tests = Annotated[
-    Annotated[tuple[Test, ...], Tag("tests")] | Annotated[Test, Tag("a test")], Discriminator(_form_of_tests)
+    Annotated[tuple[Test, ...], Tag("some tests")] | Annotated[Test, Tag("a test")], Discriminator(_form_of_tests)
 ]
 """One test or several, of which one has to pass."""
 

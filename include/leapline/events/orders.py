@@ -43,42 +43,37 @@ def place_orders(kept: DataFrame, groups: Iterable[Any], partitions: int) -> Ord
     """
     events, placed, corrections = kept.where("reason IS NULL"), 0, []
     if any(group["reason"] == WITHOUT_SESSION for group in groups):
-        assigned = _assigned(kept)
-        placed_by = {row["event_id"] for row in assigned.select("event_id").collect()}
-        sessionless = kept.where(F.col("reason") == WITHOUT_SESSION)
-        for row in _counted(sessionless):
-            corrections += _moved(row, WITHOUT_SESSION, None if row["event_id"] in placed_by else "no_session")
-        placed = len(placed_by)
+        assigned = _assigned(kept, events)
+        found = _counted(assigned)
+        ids, placed = {row["event_id"] for row in found}, len(found)
+        for row in _counted(kept.where(F.col("reason") == WITHOUT_SESSION)):
+            corrections += _moved(row, WITHOUT_SESSION, "duplicate" if row["event_id"] in ids else "no_session")
+        for row in found:
+            corrections += _moved(row, "duplicate", None)
         if placed:
             union = events.unionByName(assigned)
             events = union.repartition(partitions, "session").sortWithinPartitions("session", "ts", "event_id")
-    repeated = _counted(_repeated(events))
+    repeated = [(row["event_id"],) for row in _repeated(events).collect()]
     if repeated:
-        ids = events.sparkSession.createDataFrame([(row["event_id"],) for row in repeated], "repeated string")
-        base_id = F.substring_index("event_id", ":", 1)
-        events = events.join(F.broadcast(ids), base_id == F.col("repeated"), "left_anti")
-        for row in repeated:
+        ids_frame = F.broadcast(events.sparkSession.createDataFrame(repeated, "repeated string"))
+        is_repeated = F.substring_index("event_id", ":", 1) == F.col("repeated")
+        for row in _counted(events.join(ids_frame, is_repeated, "left_semi")):
             corrections += _moved(row, None, "repeated_order")
+        events = events.join(ids_frame, is_repeated, "left_anti")
     return Orders(events, placed, corrections)
 
 
-def _assigned(kept: DataFrame) -> DataFrame:
+def _assigned(kept: DataFrame, events: DataFrame) -> DataFrame:
     """Return the rows of orders without a session that fall into one of their visitor's sessions, as its events."""
-    spans = (
-        kept.where("reason IS NULL")
-        .groupBy("visitor", "session")
-        .agg(F.min("ts").alias("start"), F.max("ts").alias("end"))
-    )
+    spans = events.groupBy("visitor", "session").agg(F.min("ts").alias("first_ts"), F.max("ts").alias("last_ts"))
     earliest = Window.partitionBy("event_id").orderBy("collector_ts", "line_hash")
     orders = kept.where(F.col("reason") == WITHOUT_SESSION).withColumn("arrival", F.row_number().over(earliest))
     orders = orders.where("arrival = 1").drop("arrival")
-    within = F.expr(f"ts BETWEEN start AND end + {AFTER_SESSION}")
-    session = (
-        orders.select("event_id", "visitor", "ts").join(spans, "visitor").where(within)
-        .groupBy("event_id").agg(F.max_by("session", "start").alias("placed"))
-    )  # fmt: skip
-    placed = orders.join(session, "event_id").withColumns({"session": F.col("placed"), "reason": F.lit(None)})
-    return placed.drop("placed").select(*kept.columns)
+    within = F.expr(f"ts BETWEEN first_ts AND last_ts + {AFTER_SESSION}")
+    candidates = orders.select("event_id", "visitor", "ts").join(spans, "visitor").where(within)
+    latest = candidates.groupBy("event_id").agg(F.max_by("session", "first_ts").alias("placed"))
+    columns = {"session": F.col("placed"), "reason": F.lit(None).cast("string")}
+    return orders.join(latest, "event_id").withColumns(columns).select(*kept.columns)
 
 
 def _repeated(events: DataFrame) -> DataFrame:
@@ -94,8 +89,7 @@ def _repeated(events: DataFrame) -> DataFrame:
     )
     again = F.expr("kind = 'purchase' AND place > 1")
     elsewhere = F.expr("kind = 'purchase_item' AND first_kind = 'purchase' AND session <> first_session")
-    repeated = ordered.where(again | elsewhere).select(F.col("event_id").alias("base"))
-    return events.join(F.broadcast(repeated), F.substring_index("event_id", ":", 1) == F.col("base"), "left_semi")
+    return ordered.where(again | elsewhere).select("event_id").distinct()
 
 
 def _counted(rows: DataFrame) -> list[Any]:
