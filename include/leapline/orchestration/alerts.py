@@ -15,7 +15,6 @@ from airflow.sdk import BaseHook, BaseNotifier, Context
 from leapline.errors import SettingsError
 from leapline.orchestration.links import page_url
 from leapline.records.runs import run_outcome
-from leapline.records.serving_state import serving_state
 from leapline.settings import Settings
 
 
@@ -76,6 +75,9 @@ def messages(settings: Settings, context: Any) -> list[Message]:
 
 def stale_champion(settings: Settings, day: date) -> str:
     """Return a sentence on the champion's age if it is stale on a data day; empty if it is not, or if there is none."""
+    # Imports numpy; every task process parses the DAG file, and with it this module.
+    from leapline.records.serving_state import serving_state
+
     serving = serving_state(settings)
     if serving.data_day is None:
         return ""
