@@ -30,8 +30,7 @@ func (s *Server) predict(m *Model, req *request) error {
 			return newProblem(http.StatusUnprocessableEntity, "%v", err)
 		}
 	}
-	req.contentType = jsonType
-	req.out = append(append(req.out, m.responsePrefix...), `"rows":[`...)
+	req.startList(m, "rows")
 	row := plan.rows.Get().(*engine.Row)
 	n, err := s.forEach(req, q.payload, func(n int) error { return m.predictRow(plan, req, row, n) })
 	if err != nil {
@@ -39,13 +38,16 @@ func (s *Server) predict(m *Model, req *request) error {
 	}
 	plan.rows.Put(row)
 	s.metrics.rows.Add(uint64(n))
-	req.out = append(req.out, "]}\n"...)
+	req.endList(n)
 	return nil
 }
 
 // forEach calls score for each element of the payload. Score reads the element that is next in the body and appends its
 // result to the response; forEach writes the commas. It returns the number of elements.
 func (s *Server) forEach(req *request, p payload, score func(n int) error) (int, error) {
+	if p.lines {
+		return s.forEachLine(req, score)
+	}
 	req.scan.Seek(p.start)
 	if p.single {
 		return 1, score(0)
@@ -65,7 +67,7 @@ func (s *Server) forEach(req *request, p payload, score func(n int) error) (int,
 			return n, err
 		}
 		if n > 0 {
-			req.out = append(req.out, ',')
+			req.separate()
 		}
 		if err := score(n); err != nil {
 			return n, err

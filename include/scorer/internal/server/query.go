@@ -12,6 +12,7 @@ import (
 type payload struct {
 	start  int  // offset in the body; -1 if absent
 	single bool // one object instead of an array
+	lines  bool // the body is JSON lines
 }
 
 // predictQuery is the request of /v1/predict without its rows.
@@ -22,6 +23,9 @@ type predictQuery struct {
 
 // readPredictQuery scans the whole body, which validates its JSON.
 func (req *request) readPredictQuery() (predictQuery, error) {
+	if req.lines {
+		return req.predictLinesQuery()
+	}
 	q := predictQuery{payload: payload{start: -1}}
 	err := req.readObject(func(key []byte) error {
 		switch string(key) {

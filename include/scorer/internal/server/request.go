@@ -25,6 +25,8 @@ type request struct {
 	chunks      [][]byte // completed parts of a long response
 	chunkBytes  int      // their size
 	contentType []string // of the response
+	lines       bool     // whether the body is JSON lines
+	linesOut    bool     // whether the response is JSON lines
 	scan        jsonscan.Scanner
 	seen        []uint64 // per input column: the row that last set it
 	row         uint64   // number of rows read, over all requests
@@ -50,6 +52,7 @@ func (req *request) release() {
 		return
 	}
 	req.http, req.body, req.out, req.chunks, req.chunkBytes, req.state = nil, req.body[:0], req.out[:0], nil, 0, 0
+	req.lines, req.linesOut = false, false
 	req.scan.Reset(nil)
 	requestPool.Put(req)
 }

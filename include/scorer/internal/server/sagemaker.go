@@ -21,9 +21,9 @@ func (s *Server) invoke(m *Model, req *request) error {
 		return err
 	}
 	switch {
-	case kind == invocationTypes[0] && req.isScoreRequest():
+	case kind != csvType[0] && req.isScoreRequest():
 		return s.score(m, req)
-	case kind == invocationTypes[0]:
+	case kind != csvType[0]:
 		return s.predict(m, req)
 	}
 	req.contentType = csvType

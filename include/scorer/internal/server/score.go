@@ -39,8 +39,7 @@ func (s *Server) score(m *Model, req *request) error {
 		return newProblem(http.StatusUnprocessableEntity, "this model cannot rank items: the archive has no item model").
 			withPointer("/items")
 	}
-	req.contentType = jsonType
-	req.out = append(append(req.out, m.responsePrefix...), `"sessions":[`...)
+	req.startList(m, "sessions")
 	d := &sessionDecoder{
 		req: req, query: q, state: m.sessions.states.Get().(*features.State), row: m.sessions.plan.rows.Get().(*engine.Row),
 	}
@@ -58,7 +57,7 @@ func (s *Server) score(m *Model, req *request) error {
 	m.sessions.release(d.state)
 	m.sessions.plan.rows.Put(d.row)
 	s.metrics.rows.Add(uint64(n))
-	req.out = append(req.out, "]}\n"...)
+	req.endList(n)
 	return nil
 }
 

@@ -10,6 +10,9 @@ type scoreQuery struct {
 
 // readScoreQuery scans the whole body, which validates its JSON.
 func (req *request) readScoreQuery() (scoreQuery, error) {
+	if req.lines {
+		return req.scoreLinesQuery()
+	}
 	q := scoreQuery{payload: payload{start: -1}}
 	var seen [2]bool // features, items
 	err := req.readObject(func(key []byte) error {
@@ -45,8 +48,12 @@ func (req *request) readBool(value, seen *bool, pointer string) (err error) {
 	return nil
 }
 
-// isScoreRequest reports whether the body's first member belongs to a request of /v1/score.
+// isScoreRequest reports whether the body's first member belongs to a request of /v1/score; for JSON lines, whether the first
+// object has events.
 func (req *request) isScoreRequest() bool {
+	if req.lines {
+		return req.hasEvents()
+	}
 	req.scan.Reset(req.body)
 	if req.scan.Object() != nil {
 		return false
@@ -60,4 +67,24 @@ func (req *request) isScoreRequest() bool {
 		return true
 	}
 	return false
+}
+
+// hasEvents reports whether the first object of the body has the member events.
+func (req *request) hasEvents() bool {
+	req.scan.Reset(req.body)
+	if req.scan.Object() != nil {
+		return false
+	}
+	for first := true; ; first = false {
+		key, more, err := req.scan.Key(first)
+		switch {
+		case err != nil || !more:
+			return false
+		case string(key) == "events":
+			return true
+		}
+		if req.scan.Skip() != nil {
+			return false
+		}
+	}
 }

@@ -28,7 +28,10 @@ const (
 )
 
 // invocationTypes are the content types of /invocations.
-var invocationTypes = []string{"application/json", "text/csv"}
+var invocationTypes = []string{"application/json", "text/csv", lineTypes[0], lineTypes[1]}
+
+// rowTypes are the content types of /v1/score and /v1/predict.
+var rowTypes = []string{"application/json", lineTypes[0], lineTypes[1]}
 
 // mleapPath is the path of MLeap's Spring Boot server. The model answers to any name.
 const mleapPath = "/models/{name}/transform"
@@ -75,8 +78,8 @@ func New(settings Settings, log *slog.Logger) *Server {
 	s := &Server{settings: settings, maxRows: maxRows, log: log, routes: map[string]*route{}}
 	s.budget = newBudget(requestMemory(settings.Memory, expectedBase))
 	s.metrics.started = time.Now()
-	s.add("/v1/score", &route{method: http.MethodPost, contentTypes: jsonType, handle: (*Server).score})
-	s.add("/v1/predict", &route{method: http.MethodPost, contentTypes: jsonType, handle: (*Server).predict})
+	s.add("/v1/score", &route{method: http.MethodPost, contentTypes: rowTypes, handle: (*Server).score})
+	s.add("/v1/predict", &route{method: http.MethodPost, contentTypes: rowTypes, handle: (*Server).predict})
 	s.add("/transform", &route{method: http.MethodPost, contentTypes: jsonType, handle: (*Server).transform})
 	s.add("/models/transform", &route{method: http.MethodPost, contentTypes: jsonType, handle: (*Server).transformPacked})
 	s.add(mleapPath, &route{method: http.MethodPost, contentTypes: jsonType, handle: (*Server).transform})
@@ -190,7 +193,7 @@ func (s *Server) run(at *route, req *request) (err error) {
 		if err != nil {
 			return err
 		}
-		if err := req.checkAccept([]string{contentType}); err != nil {
+		if err := req.negotiate(at, contentType); err != nil {
 			return err
 		}
 		if err := req.readBody(s.settings.Body); err != nil {
