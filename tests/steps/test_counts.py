@@ -58,7 +58,7 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, dict[s
     for day in (FIRST, SECOND):
         add_day(lake, day)
     settings = Settings(
-        home=lake.root, training_days=1, forest_trees=4, forest_depth=4, bootstrap_resamples=50, compare_champion=False
+        home=lake.root, training_days=1, forest_trees=4, forest_depth=4, bootstrap_resamples=100, compare_champion=False
     )
     steps = ("featurize", "train", "evaluate", "gate")
     context = RunContext(SECOND, "t")
