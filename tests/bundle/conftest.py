@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from leapline.training.forest import without_summaries
+from leapline.bundle.fitted import without_summaries
 from tests.bundle import pipelines
 
 if TYPE_CHECKING:

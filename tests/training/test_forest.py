@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
+from leapline.bundle.fitted import without_summaries
 from leapline.errors import SettingsError, TrainingError
 from leapline.settings import Settings
 from leapline.training import forest
@@ -65,7 +66,7 @@ def test_weighting_keeps_leaves_and_ranks_nearly_optimally(spark: Any) -> None:
 
     pipeline = forest.default_pipeline(NUMERIC, CATEGORICAL, SHIPPED)
     ordered = forest.in_fixed_order(training, SHIPPED.fit_partitions)
-    plain = forest.without_summaries(pipeline.fit(ordered.withColumn("weight", lit(1.0))))
+    plain = without_summaries(pipeline.fit(ordered.withColumn("weight", lit(1.0))))
     unweighted = scores(plain, examples)
 
     assert roc_auc_score(holdout.label, balanced) > best - 0.035

@@ -1,7 +1,7 @@
 """Fitted pipelines in the forms that users pass: a pipeline, a single stage, or the result of a parameter search."""
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from leapline.errors import BundleError
 
@@ -35,6 +35,24 @@ def best_model(model: Any) -> Any:
     while isinstance(model, CrossValidatorModel | TrainValidationSplitModel):
         _LOG.warning("%s: using its best model, %s", type(model).__name__, type(model.bestModel).__name__)
         model = model.bestModel
+    return model
+
+
+def without_summaries(model: "PipelineModel") -> "PipelineModel":
+    """Drop the stages' training summaries.
+
+    They hold the Spark session, which cannot be serialised to executors once an `Observation` has been used in it; the
+    model could then not be applied.
+    """
+    from pyspark import SparkContext
+
+    for stage in model.stages:
+        if hasattr(stage, "stages"):
+            without_summaries(cast("PipelineModel", stage))
+        java = getattr(stage, "_java_obj", None)
+        if java is not None and getattr(stage, "hasSummary", False):
+            jvm: Any = SparkContext._jvm
+            java.setSummary(jvm.scala.Option.empty())
     return model
 
 

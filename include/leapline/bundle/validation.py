@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from leapline.bundle.fitted import fitted_pipeline
+from leapline.bundle.fitted import fitted_pipeline, without_summaries
 from leapline.bundle.spark_errors import error_message
 from leapline.errors import LeaplineError, TrainingError, UnsupportedStageError
 
@@ -55,7 +55,7 @@ def check_on_rows(pipeline: Any, rows: "DataFrame", features: Sequence[str], *, 
 
     rows = rows.cache()
     try:
-        model = _attempt("fitted", lambda: fitted_pipeline(_fast_copy(pipeline).fit(rows)))
+        model = _attempt("fitted", lambda: without_summaries(fitted_pipeline(_fast_copy(pipeline).fit(rows))))
         for stage in _fitted_leaves(model):
             _check_stage(stage)
         _check_output(model, rows)

@@ -13,10 +13,20 @@ _NOISY_LIBRARIES: Final = ("great_expectations", "matplotlib", "py4j", "urllib3"
 """Libraries that log at level INFO while they are imported or start; their warnings and errors stay."""
 
 
+_LOGGERS_WITH_OWN_LEVEL: Final = ("great_expectations.data_context.types.base",)
+"""Modules that set the level INFO for their own logger when they are imported; a filter outlives that."""
+
+
 def quiet_libraries() -> None:
     """Log warnings and errors of libraries only."""
     for name in _NOISY_LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in _LOGGERS_WITH_OWN_LEVEL:
+        logging.getLogger(name).addFilter(_is_warning)
+
+
+def _is_warning(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING
 
 
 def summary_line(step: str, summary: Summary) -> str:

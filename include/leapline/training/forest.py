@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from leapline.bundle.fitted import fitted_pipeline
+from leapline.bundle.fitted import fitted_pipeline, without_summaries
 from leapline.bundle.importance import feature_names
 from leapline.bundle.spark_errors import error_message
 from leapline.bundle.validation import check_on_rows, check_stages
@@ -297,24 +297,6 @@ def _scored(model: "PipelineModel", examples: "DataFrame") -> tuple[Array, Array
     scored = model.transform(examples.where(f"pmod(xxhash64({KEY}), {buckets}) = 0"))
     rows = scored.select(LABEL, vector_to_array(scored["probability"])[1].alias("score")).toPandas()
     return rows[LABEL].to_numpy(float), rows["score"].to_numpy(float)
-
-
-def without_summaries(model: "PipelineModel") -> "PipelineModel":
-    """Drop the stages' training summaries.
-
-    They hold the Spark session, which cannot be serialised to executors once an `Observation` has been used in it; the
-    model could then not be applied.
-    """
-    from pyspark import SparkContext
-
-    for stage in model.stages:
-        if hasattr(stage, "stages"):
-            without_summaries(cast("PipelineModel", stage))
-        java = getattr(stage, "_java_obj", None)
-        if java is not None and getattr(stage, "hasSummary", False):
-            jvm: Any = SparkContext._jvm
-            java.setSummary(jvm.scala.Option.empty())
-    return model
 
 
 def _fit(pipeline: "Pipeline", examples: "DataFrame") -> "PipelineModel":
