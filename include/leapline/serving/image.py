@@ -1,13 +1,13 @@
-"""The scoring image: built as an OCI image layout, without a daemon, from two files.
+"""Build the scoring image as an OCI image layout from a model archive and the scorers, without a daemon.
 
     index.json                  the image index itself (amd64, arm64); its SHA-256 is the image's digest
     oci-layout
-    blobs/sha256/...            per architecture a manifest, a config and the scorer's layer; one model layer for all
+    blobs/sha256/...            manifest, config and scorer layer of each architecture; one model layer for all
 
-The same archive, scorers and labels give the same bytes: tar entries belong to 0:0 at time 0, JSON is sorted, `created`
-is the data day's end. The scorer's layer is deflated at a fixed level; it changes with the code only. The model's layer
-changes every night, and its zip is compressed already, so it is gzip of *stored* blocks: the media type that every
-runtime takes, no time spent compressing, and bytes that no zlib version can change.
+The same archive, scorers and labels produce the same bytes: tar entries have owner 0:0 and time 0, JSON keys are
+sorted, and `created` is the end of the data day. The scorer layer is deflated at a fixed level and changes only with
+the code. The model layer changes with every run, and its zip is already compressed, so it is gzip of *stored* blocks:
+every runtime supports this media type, compression takes no time, and the bytes do not depend on the zlib version.
 
 Sources: OCI image spec 1.1 (image-layout, image-index, manifest, config, annotations); RFC 1951 3.2.4; RFC 1952.
 """
@@ -31,7 +31,7 @@ LABEL = "org.opencontainers.image."
 ENTRYPOINT = ["/scorer", "serve", "/model.zip"]
 USER = "65532:65532"
 PORT = "8080/tcp"
-ENV = ["PORT=8080"]  # makes the scorer listen on every address; by hand it is loopback only. Cloud Run sets its own.
+ENV = ["PORT=8080"]  # Makes the scorer listen on all addresses instead of loopback only. Cloud Run sets its own value.
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
@@ -42,13 +42,13 @@ _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # deflate, no name, 
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """What was built.
+    """Digests and sizes of an image that was built.
 
     Attributes:
-        index_digest: the image's digest, `sha256:...`; what the tags will name.
+        index_digest: digest of the image index, `sha256:...`; the tags point to it.
         manifests: manifest digest of each architecture.
-        size_bytes: compressed bytes of each architecture's layers and config: what a host pulls.
-        model_layer_digest: the one layer that changes from night to night.
+        size_bytes: compressed size of each architecture's layers and config, which is what a host pulls.
+        model_layer_digest: digest of the only layer that changes from model to model.
     """
 
     index_digest: str
@@ -72,18 +72,21 @@ def build(
     labels: Mapping[str, str],
     created: datetime,
 ) -> ImageInfo:
-    """Write the image's layout to `out` (replaced if it is there).
+    """Write the image layout to `out`, which is replaced.
 
     Args:
-        archive: the model, one zip.
+        archive: the model archive, a zip file.
         scorers: static Linux binary of each architecture, e.g. `{"amd64": ..., "arm64": ...}`.
         out: folder for the layout.
-        model_id: becomes the label `org.opencontainers.image.version`.
+        model_id: value of the label `org.opencontainers.image.version`.
         labels: further labels by full name (`LABEL + "revision"`, `"source"`, `"licenses"`, ...).
-        created: end of the data day, with a time zone; never the clock.
+        created: end of the data day, with a time zone; never the current time.
+
+    Returns:
+        Digests and sizes of the image.
 
     Raises:
-        BundleError: no archive there.
+        BundleError: there is no archive.
         ToolMissingError: a scorer binary is missing.
     """
     _must_exist(archive, scorers)
@@ -105,7 +108,7 @@ def build(
 
 
 def sha256(content: bytes) -> str:
-    """A digest as OCI writes it."""
+    """Return the SHA-256 digest of `content` in OCI's notation, `sha256:...`."""
     return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
@@ -115,7 +118,7 @@ def _must_exist(archive: Path, scorers: Mapping[str, Path]) -> None:
             f"archive {archive}",
             found="no file",
             expected="a model archive",
-            fix="Run the step that trains and packs it.",
+            fix="Write the archive before building the image.",
         )
     for arch, binary in scorers.items():
         if not binary.is_file():
@@ -157,18 +160,19 @@ def _config(arch: str, diff_ids: list[str], labels: dict[str, str], stamp: str) 
 
 
 def add_blob(out: Path, content: bytes, media_type: str) -> dict[str, Any]:
+    """Write a blob to the layout `out` and return its OCI descriptor."""
     digest = sha256(content)
     blob_path(out, digest).write_bytes(content)
     return {"mediaType": media_type, "digest": digest, "size": len(content)}
 
 
 def blob_path(layout: Path, digest: str) -> Path:
-    """Where a layout keeps a blob."""
+    """Return the path of a blob in a layout."""
     return layout / "blobs" / "sha256" / digest.removeprefix("sha256:")
 
 
 def _tar(name: str, content: bytes, mode: int) -> bytes:
-    """A tar of one file."""
+    """Return a tar archive with one file."""
     info = tarfile.TarInfo(name)
     info.size, info.mode = len(content), mode
     out = io.BytesIO()
@@ -183,7 +187,7 @@ def _gzip(content: bytes) -> bytes:
 
 
 def gzip_stored(content: bytes) -> bytes:
-    """Gzip without compression: stored blocks of at most 65,535 bytes."""
+    """Return a gzip stream without compression: stored blocks of at most 65,535 bytes."""
     return _GZIP_HEADER + b"".join(_stored_blocks(content)) + _gzip_trailer(content)
 
 

@@ -1,7 +1,7 @@
-"""Read an OCI image layout that may come from anyone: bounded, every digest checked, nothing outside of the folder.
+"""Read an OCI image layout from an untrusted source: sizes are bounded, digests checked, and paths confined.
 
 Only plain files and folders are accepted in layers. Links, devices, whiteouts, absolute paths and `..` are rejected,
-and so are documents, layers and images above the limits below.
+and so are documents, layers and images that exceed the limits below.
 """
 
 import hashlib
@@ -19,19 +19,28 @@ from leapline.errors import BundleError
 from leapline.serving.image import blob_path, sha256
 
 MAX_DOCUMENT_BYTES = 4 << 20
-"""Largest index, manifest or config; registries accept 4 MiB."""
+"""Maximum size of an index, manifest or config; registries accept 4 MiB."""
 MAX_LAYER_BYTES = 512 << 20
-"""Largest layer, uncompressed: a scorer and a model take some megabytes."""
+"""Maximum uncompressed size of a layer; a scorer and a model take a few megabytes."""
 MAX_IMAGE_BYTES = 1 << 30
-"""Largest image, compressed, all platforms together."""
+"""Maximum compressed size of an image, all platforms together."""
 MAX_LAYERS = 64
+"""Maximum number of layers of an image, and of images in an index."""
 _INDEX_TYPES = ("image.index.v1+json", "manifest.list.v2+json")
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Unpacked:
-    """An image's content on disk, and how its config starts it."""
+    """An unpacked image.
+
+    Attributes:
+        root: folder with the content of the layers.
+        argv: entry point and command of the config.
+        env: environment variables of the config.
+        user: user of the config, e.g. `65532:65532`.
+        labels: labels of the config.
+    """
 
     root: Path
     argv: list[str]
@@ -44,8 +53,8 @@ def unpack(layout: Path, arch: str, into: Path) -> Unpacked:
     """Apply one architecture's layers to the folder `into`, which is replaced.
 
     Raises:
-        BundleError: a blob is missing or damaged; no such architecture; a layer holds anything but plain files and
-            folders inside the root, or is too large.
+        BundleError: a blob is missing or damaged; the image lacks the architecture; a layer is too large, or contains
+            anything but plain files and folders inside the root.
     """
     manifest = _document(layout, manifest_digest(layout, arch))
     config = _document(layout, manifest["config"]["digest"])
@@ -54,25 +63,25 @@ def unpack(layout: Path, arch: str, into: Path) -> Unpacked:
     for layer, diff_id in _layers(manifest, config):
         for member, content in _members(layout, layer, diff_id):
             _write(member, content, into / member.name)
-    run = config["config"]
-    argv = [*(run.get("Entrypoint") or []), *(run.get("Cmd") or [])]
-    env = dict(pair.split("=", 1) for pair in run.get("Env") or [])
-    return Unpacked(into, argv, env, run.get("User", ""), run.get("Labels") or {})
+    process = config["config"]
+    argv = [*(process.get("Entrypoint") or []), *(process.get("Cmd") or [])]
+    env = dict(pair.split("=", 1) for pair in process.get("Env") or [])
+    return Unpacked(into, argv, env, process.get("User", ""), process.get("Labels") or {})
 
 
 def extract_file(layout: Path, name: str, target: Path) -> dict[str, str]:
-    """Copy one file of an image to `target`; nothing else of the image is written, and nothing of it is executed.
+    """Copy one file of an image to `target`, without writing or executing any other part of the image.
 
     Args:
-        layout: the image; of several architectures the first is read, as all have the same model layer.
-        name: of the file in the image's root, e.g. `model.zip`.
-        target: where to write it.
+        layout: the image. The first architecture is read, because all have the same model layer.
+        name: name of the file in the image's root, e.g. `model.zip`.
+        target: path to write it to.
 
     Returns:
         The image's labels.
 
     Raises:
-        BundleError: no such file, or an image that `unpack` rejects.
+        BundleError: the file is missing, or the image would be rejected by `unpack`.
     """
     entries = index(layout)["manifests"]
     if not entries:
@@ -86,7 +95,7 @@ def extract_file(layout: Path, name: str, target: Path) -> dict[str, str]:
                 _write(member, content, target)
                 is_found = True
     if not is_found:
-        raise _invalid(f"image {layout}", f"no /{name}", "an image that Leapline has built")
+        raise _invalid(f"image {layout}", f"no /{name}", "an image built by Leapline")
     return config.get("config", {}).get("Labels") or {}
 
 
@@ -107,7 +116,7 @@ def index(layout: Path) -> dict[str, Any]:
 
 
 def index_digest(layout: Path) -> str:
-    """Return the image's digest.
+    """Return the digest of the image index, which identifies the image.
 
     Raises:
         BundleError: the folder is not a layout.
@@ -120,7 +129,7 @@ def manifest_digest(layout: Path, arch: str) -> str:
     """Return the digest of one architecture's manifest.
 
     Raises:
-        BundleError: the image has none for it.
+        BundleError: the image lacks this architecture.
     """
     digests = {_field(m, "platform", "architecture"): str(m["digest"]) for m in index(layout)["manifests"]}
     if arch not in digests:
@@ -137,23 +146,23 @@ def read_blob(layout: Path, digest: str, limit: int = MAX_IMAGE_BYTES) -> bytes:
     """Return a blob after checking its digest.
 
     Raises:
-        BundleError: missing, too large, or not what the digest says.
+        BundleError: the blob is missing, larger than `limit`, or has another digest.
     """
     path = _safe_blob_path(layout, digest)
     try:
         content = _bounded(path, limit)
     except OSError as exc:
-        raise _invalid(f"image layout {layout}", f"no blob {digest}", "every blob that its manifests name") from exc
+        raise _invalid(f"image layout {layout}", f"no blob {digest}", "every blob named in its manifests") from exc
     if sha256(content) != digest:
         raise _invalid(f"blob {path}", sha256(content), digest)
     return content
 
 
 def blobs(layout: Path) -> set[str]:
-    """Return the digests of all blobs that the image's manifests name, each read and checked, and that of the index.
+    """Return the digests of the index and of all blobs named in the image's manifests, after checking each blob.
 
     Raises:
-        BundleError: one is missing or damaged.
+        BundleError: a blob is missing or damaged.
     """
     digests = {index_digest(layout)}
     for entry in index(layout)["manifests"]:
@@ -169,7 +178,7 @@ def declared_bytes(manifest: dict[str, Any]) -> int:
     """Return the compressed size that a manifest declares for config and layers.
 
     Raises:
-        BundleError: not the manifest of one platform, or a size is missing.
+        BundleError: the document is not the manifest of one platform, or a size is missing.
     """
     try:
         return sum(int(part["size"]) for part in [manifest["config"], *manifest["layers"]])
@@ -178,7 +187,7 @@ def declared_bytes(manifest: dict[str, Any]) -> int:
 
 
 def is_index(document: dict[str, Any]) -> bool:
-    """Whether a descriptor or document is an index of several images."""
+    """Return whether a descriptor or document is an index of several images."""
     return str(document.get("mediaType", "")).endswith(_INDEX_TYPES)
 
 
@@ -199,7 +208,7 @@ def _field(document: dict[str, Any], *names: str) -> str:
 
 
 def _layers(manifest: dict[str, Any], config: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield digest and diff id of each layer."""
+    """Yield the digest and the diff id of each layer."""
     try:
         digests = [str(layer["digest"]) for layer in manifest["layers"]]
         diff_ids = [str(diff_id) for diff_id in config["rootfs"]["diff_ids"]]
@@ -211,13 +220,13 @@ def _layers(manifest: dict[str, Any], config: dict[str, Any]) -> Iterator[tuple[
 
 
 def _members(layout: Path, digest: str, diff_id: str) -> Iterator[tuple[tarfile.TarInfo, BinaryIO | None]]:
-    """Yield the entries of a layer with their content, after checking blob and diff id."""
+    """Yield the entries of a layer with their content, after checking the layer's digest and diff id."""
     read_blob(layout, digest)
     blob_file = _safe_blob_path(layout, digest)
     with blob_file.open("rb") as blob:
-        found = _Gunzip(blob, digest).digest()
-    if found != diff_id:
-        raise _invalid(f"layer {digest}", found, diff_id)
+        actual_id = _Gunzip(blob, digest).digest()
+    if actual_id != diff_id:
+        raise _invalid(f"layer {digest}", actual_id, diff_id)
     try:
         with blob_file.open("rb") as blob, tarfile.open(fileobj=_Gunzip(blob, digest), mode="r|") as tar:
             for member in tar:
@@ -236,7 +245,7 @@ def _require_plain(member: tarfile.TarInfo, digest: str) -> None:
 
 
 class _Gunzip(RawIOBase):
-    """The uncompressed bytes of a layer, at most `MAX_LAYER_BYTES`."""
+    """A stream of a layer's uncompressed bytes, limited to `MAX_LAYER_BYTES`."""
 
     def __init__(self, blob: BinaryIO, name: str) -> None:
         self._blob, self._name = blob, name
@@ -244,7 +253,7 @@ class _Gunzip(RawIOBase):
         self._size = 0
 
     def digest(self) -> str:
-        """Read to the end and return the digest of what was read."""
+        """Read to the end and return the digest of the uncompressed bytes."""
         digest = hashlib.sha256()
         while content := self.read(_CHUNK):
             digest.update(content)
@@ -254,7 +263,7 @@ class _Gunzip(RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes, fewer only at the end."""
+        """Return `size` bytes, or fewer at the end of the stream."""
         content = b""
         while len(content) < size and not self._unpacker.eof:
             content += self._more(min(size - len(content), _CHUNK))
@@ -285,7 +294,7 @@ def _write(member: tarfile.TarInfo, content: BinaryIO | None, path: Path) -> Non
 
 
 def _safe_blob_path(layout: Path, digest: str) -> Path:
-    """Return a blob's path; a digest is part of a file name, so only SHA-256 in hex is accepted."""
+    """Return a blob's path. Only SHA-256 in hexadecimal is accepted, because the digest becomes a file name."""
     algorithm, _, value = digest.partition(":")
     if algorithm != "sha256" or len(value) != 64 or set(value) - set("0123456789abcdef"):
         raise _invalid(f"image layout {layout}", f"digest {digest!r}", "sha256 and 64 hexadecimal digits")

@@ -1,14 +1,14 @@
-"""Moving the tag `champion` so that a kill at any point leaves a valid champion, and the next run repairs the rest.
+"""Move the tag `champion` so that a kill at any point leaves a valid champion and the next run completes the move.
 
     lock -> finish an interrupted move -> checks -> intent on disk -> `champion` = new -> `previous` = old -> ledger
                                                                                           -> intent removed
 
-OCI has no conditional tag update. A lock on a file next to the ledger, released with the process, serialises the runs
-that share the lake, and `champion` is read again under the lock. The intent records the champion before the move:
-without it, repeating a half-done rollback would point `previous` and `champion` to the same image and lose the other.
+OCI has no conditional tag update. A lock on a file next to the ledger, released when the process ends, serialises the
+runs that share the lake, and `champion` is read again under the lock. The intent records the champion before the move:
+without it, repeating an incomplete rollback would point `previous` and `champion` to the same image and lose the other.
 
-A registry that declares a tag immutable refuses the move. Then the tags are put back and the intent is removed, so that
-nothing is left half done, and the error names the tags that have to be mutable.
+A registry with immutable tags rejects the move. Both tags are then restored and the intent is removed, so that no
+incomplete move remains, and the error names the tags that have to be mutable.
 """
 
 import fcntl
@@ -28,7 +28,14 @@ CHAMPION_TAG, PREVIOUS_TAG = "champion", "previous"
 
 @dataclass(frozen=True)
 class PromotionRequest:
-    """Who moves the tag, why, in which run, and when (with a time zone)."""
+    """A request to move the tag `champion`.
+
+    Attributes:
+        who: a person or a service.
+        why: the reason, one sentence.
+        run_id: the run that requests the move.
+        when: time of the request, with a time zone.
+    """
 
     who: str
     why: str
@@ -42,10 +49,10 @@ class Promotion:
 
     Attributes:
         moved: whether this call moved the tag.
-        champion: digest that `champion` names now.
-        previous: digest that `previous` names now.
+        champion: digest that `champion` points to after the call.
+        previous: digest that `previous` points to after the call.
         why: why the tag was not moved; empty if it was.
-        is_champion: whether the requested image is the champion now.
+        is_champion: whether the requested image is the champion after the call.
     """
 
     moved: bool
@@ -56,11 +63,11 @@ class Promotion:
 
 
 class ChampionTags:
-    """The two moving tags of a repository, with their ledger.
+    """The tags `champion` and `previous` of a repository, with their ledger.
 
     Args:
         registry: the repository.
-        ledger: the folder of its file also holds the lock and the intent.
+        ledger: history of the moves; its folder also contains the lock and the intent.
     """
 
     def __init__(self, registry: Registry, ledger: Ledger) -> None:
@@ -74,17 +81,17 @@ class ChampionTags:
 
         Args:
             digest: an image in the repository.
-            request: who, why, in which run, when.
-            expected_current: the champion that the verdict was given against, None if there was none. If `champion`
-                names another image now, nothing is moved.
-            allow_older: allow a model of an older data day than the champion's.
+            request: who requests the move, why, in which run, and when.
+            expected_current: the champion that the verdict compares with; None if there was none. If `champion` points
+                to another image by now, nothing is moved.
+            allow_older: allow a model with an older data day than the champion's.
 
         Returns:
-            What was moved, or why nothing was.
+            The tags after the call, and the reason if they were not moved.
 
         Raises:
             TagConflictError: the registry does not allow a tag to move; both tags are unchanged.
-            RegistryError: no clear answer from the registry; `champion` names the old or the new image.
+            RegistryError: the registry's answer is unclear; `champion` points to the old or the new image.
             StorageError: the ledger is damaged; nothing was moved.
         """
         with self._locked():
@@ -99,11 +106,18 @@ class ChampionTags:
             return self._move("promote", digest, current, request)
 
     def rollback(self, request: PromotionRequest, *, to: str | None = None) -> Promotion:
-        """Make an earlier model the champion again: `previous`, or the model id `to`.
+        """Make an earlier model the champion again.
+
+        Args:
+            request: who requests the move, why, in which run, and when.
+            to: the model id; the model of the tag `previous` if None.
+
+        Returns:
+            The tags after the call, and the reason if they were not moved.
 
         Raises:
             TagConflictError: the registry does not allow a tag to move; both tags are unchanged.
-            RegistryError: no such model in the registry, or no clear answer.
+            RegistryError: the model is not in the registry, or the registry's answer is unclear.
             StorageError: the ledger is damaged; nothing was moved.
         """
         with self._locked() as finished:
@@ -116,9 +130,9 @@ class ChampionTags:
                 raise RegistryError(
                     f"tag {self.registry.ref(to or PREVIOUS_TAG)}",
                     found="no such tag",
-                    expected="an earlier model to go back to",
+                    expected="an earlier model",
                     fix="Choose one from `leapline models`: `leapline rollback --to MODEL_ID`. "
-                    "The tag `previous` exists from the second promotion on.",
+                    "The second promotion creates the tag `previous`.",
                 )
             return self._move("rollback", digest, current, request)
 
@@ -147,7 +161,7 @@ class ChampionTags:
             tag=CHAMPION_TAG, model_id=self.registry.annotations(digest).get(LABEL + "version", ""),
             before=current, after=digest,
         )  # fmt: skip
-        self.ledger.entries()  # a damaged ledger stops the move before it begins
+        self.ledger.entries()  # A damaged ledger prevents the move.
         write_json(self._intent, asdict(entry))
         self._carry_out(entry)
         return Promotion(True, digest, current)
@@ -173,18 +187,18 @@ class ChampionTags:
             raise
 
     def _point(self, tag: str, digest: str) -> None:
-        """Move a tag. Some registries reject a tag that already names the image, so that case is not sent at all."""
+        """Move a tag unless it already points to the image, because some registries reject that request."""
         if self.registry.digest(tag) != digest:
             self.registry.tag(digest, tag)
 
     def _finish_interrupted(self) -> Entry | None:
-        """Finish the move of a killed run; the entry if there was one and it still applied."""
+        """Complete the move of a killed run; return its entry if there was one and it still applied."""
         if not self._intent.exists():
             return None
         entry = Entry(**read_json(self._intent))
         champion = self.registry.digest(CHAMPION_TAG)
         if champion not in (entry.before, entry.after) or not self.registry.digest(entry.after):
-            self._intent.unlink()  # the tag was moved from elsewhere since; that move is the later one and stays
+            self._intent.unlink()  # Another client has moved the tag since; its later move takes precedence.
             return None
         self._carry_out(replace(entry, why=f"{entry.why} (finished by a later run)"))
         return entry
@@ -194,7 +208,7 @@ class ChampionTags:
         return Promotion(False, champion, previous, why, is_champion)
 
     def _data_day(self, digest: str) -> date | None:
-        """The first part of the model id that an image is labelled with."""
+        """Return the data day of an image, which is the first part of its model id; None without such a label."""
         try:
             return date.fromisoformat(self.registry.annotations(digest).get(LABEL + "version", "")[:10])
         except ValueError:
@@ -202,7 +216,7 @@ class ChampionTags:
 
     @contextmanager
     def _locked(self) -> Iterator[Entry | None]:
-        """Hold the lock; yields the interrupted move that was finished first, if any."""
+        """Hold the lock, complete an interrupted move first, and yield that move, if any."""
         self.ledger.path.parent.mkdir(parents=True, exist_ok=True)
         with self.ledger.path.with_name("promotion.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

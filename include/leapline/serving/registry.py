@@ -1,4 +1,4 @@
-"""The image's repository in an OCI registry: push, pull, tags that never move and tags that do."""
+"""Access to the image repository in an OCI registry: push, pull, immutable model tags and moving tags."""
 
 import http.client
 import ipaddress
@@ -21,13 +21,13 @@ _LOCAL_NAME = re.compile(r".*\.localhost")
 
 
 class Registry:
-    """One repository.
+    """One repository of an OCI registry.
 
     Args:
         image: `host[:port]/repository`, without a tag.
-        crane: the compiled `crane`.
-        budget_s: seconds that one operation may take, its retries included.
-        plain_http: allow plain HTTP; without it, only for the hosts of `allows_plain_http`.
+        crane: path of the compiled `crane`.
+        budget_s: maximum seconds for one operation, including its retries.
+        plain_http: allow plain HTTP for this host. If False, only the hosts of `allows_plain_http` may use it.
     """
 
     def __init__(self, image: str, crane: Path, *, budget_s: float = 120.0, plain_http: bool = False) -> None:
@@ -44,7 +44,7 @@ class Registry:
         """Check that a registry answers.
 
         Raises:
-            RegistryError: nothing answers, with how to start the local one.
+            RegistryError: nothing answers; the fix describes how to start the local registry.
         """
         schemes: tuple[type[http.client.HTTPConnection], ...] = (http.client.HTTPSConnection,)
         if self._plain_http:
@@ -57,17 +57,18 @@ class Registry:
                 expected="an OCI registry",
                 fix="If it has no TLS, set LEAPLINE_REGISTRY_PLAIN_HTTP=true."
                 if isinstance(problems[0], ssl.SSLError)
-                else "Start the local one with `leapline registry start`, or set LEAPLINE_REGISTRY to another.",
+                else "Start the local registry with `leapline registry start`, or set LEAPLINE_REGISTRY to another.",
             ) from problems[0]
 
     def digest(self, tag: str) -> str | None:
-        """Return what a tag names; None if the registry answers that there is no such tag.
+        """Return the digest of the image that a tag points to; None if the registry reports that the tag is missing.
 
-        Some registries deny access to a tag that does not exist. Then the list of tags decides, if it may be read.
+        Some registries deny access to a missing tag. The list of tags then decides whether the tag exists.
 
         Raises:
-            AccessDeniedError: the registry denies access to both; some do so until a repository exists.
-            RegistryError: no clear answer, which is never reported as a missing tag.
+            AccessDeniedError: the registry denies access to the tag and to the list; some do so for a missing
+                repository.
+            RegistryError: the answer is unclear, which is never treated as a missing tag.
         """
         try:
             return self._crane.run("digest", self.ref(tag)).strip()
@@ -79,7 +80,7 @@ class Registry:
             return None
 
     def tags(self) -> list[str]:
-        """Return all tags, sorted; none if the repository does not exist yet."""
+        """Return all tags, sorted; an empty list if the repository does not exist yet."""
         try:
             return sorted(self._crane.run("ls", self.image).split())
         except AbsentError:
@@ -89,32 +90,35 @@ class Registry:
         """Return the `org.opencontainers.image.*` annotations of an image's index.
 
         Raises:
-            RegistryError: no such image, or no answer.
+            RegistryError: the image is missing, or the registry does not answer.
         """
         return dict(json.loads(self._crane.run("manifest", self.ref(tag_or_digest))).get("annotations") or {})
 
     def push(self, layout: Path, tag: str, *, digest: str = "") -> bool:
-        """Push an image under a tag that never moves.
+        """Push an image under an immutable tag.
 
-        A registry may deny reading a tag that does not exist. Then the push decides: it fails without the permission.
+        A registry may deny reading a missing tag. Then the push is tried, which fails without the permission.
 
         Args:
-            layout: the image.
-            tag: to push to.
-            digest: of the image; another one is not pushed. That of the layout if empty.
+            layout: the image layout.
+            tag: the immutable tag.
+            digest: expected digest of the image; a layout with another digest is not pushed. Empty: any digest.
 
         Returns:
-            Whether something was sent; False if the registry had the image under this tag.
+            True if the image was sent, False if the registry already had it under this tag.
 
         Raises:
-            TagConflictError: the tag names another image; nothing was overwritten.
-            RegistryError: not pushed; the tag is unchanged.
+            TagConflictError: the tag points to another image; nothing was overwritten.
+            RegistryError: the image was not pushed; the tag is unchanged.
         """
-        found = layouts.index_digest(layout)
-        digest = digest or found
-        if found != digest:
+        layout_digest = layouts.index_digest(layout)
+        digest = digest or layout_digest
+        if layout_digest != digest:
             raise TagConflictError(
-                f"image {layout}", found=found, expected=digest, fix="It was replaced: package and probe it again."
+                f"image {layout}",
+                found=layout_digest,
+                expected=digest,
+                fix="It was replaced: package and probe it again.",
             )
         present = self._readable_digest(tag)
         if present == digest:
@@ -137,27 +141,27 @@ class Registry:
             return None
 
     def tag(self, tag_or_digest: str, new_tag: str) -> None:
-        """Make `new_tag` name an image of the repository; a single request, so the tag is either old or new.
+        """Point `new_tag` to an image of the repository, in a single atomic request.
 
         Raises:
             TagConflictError: the registry does not allow this tag to move.
-            RegistryError: not moved.
+            RegistryError: the tag was not moved.
         """
         self._crane.run("tag", self.ref(tag_or_digest), new_tag)
 
     def pull(self, tag_or_digest: str, into: Path) -> Path:
-        """Pull an image as a layout like the one that `image.build` wrote.
+        """Pull an image as an image layout, as written by `image.build`.
 
         Args:
-            tag_or_digest: what to pull.
+            tag_or_digest: the image to pull.
             into: the folder, which is replaced.
 
         Returns:
             `into`.
 
         Raises:
-            RegistryError: no such image, or no answer.
-            BundleError: not an image index, too large, or not what the digests say.
+            RegistryError: the image is missing, or the registry does not answer.
+            BundleError: the image is not an image index, is too large, or does not match its digests.
         """
         raw = into.with_name(f".{into.name}.pull")
         shutil.rmtree(raw, ignore_errors=True)
@@ -176,7 +180,7 @@ class Registry:
         return into
 
     def _require_bounded(self, tag_or_digest: str) -> None:
-        """Reject an image before it is downloaded if it declares more than a model and a scorer ever take."""
+        """Reject an image before the download if its declared size or number of platforms exceeds the limits."""
         document = json.loads(self._crane.run("manifest", self.ref(tag_or_digest)))
         if not layouts.is_index(document):
             raise _rejected(self.ref(tag_or_digest), "the manifest of a single platform", "an image index")
@@ -193,7 +197,7 @@ class Registry:
 
         Raises:
             RegistryError: the registry returns another image.
-            BundleError: what it returns is damaged.
+            BundleError: the returned image is damaged.
         """
         pulled, pushed = layouts.blobs(self.pull(tag_or_digest, workdir / "pulled")), layouts.blobs(layout)
         if pulled != pushed:
@@ -223,7 +227,7 @@ def require_address(registry: str, repository: str) -> None:
         repository: the path.
 
     Raises:
-        SettingsError: a scheme, a path, capitals or other characters that no registry accepts.
+        SettingsError: it contains a scheme, a path, capitals or other characters that registries do not accept.
     """
     if _HOST.fullmatch(registry) and _REPOSITORY.fullmatch(repository):
         return
@@ -238,8 +242,11 @@ def require_address(registry: str, repository: str) -> None:
 
 
 def allows_plain_http(host: str) -> bool:
-    """Return whether `crane` falls back to plain HTTP for a host without being told to: loopback, private IPv4
-    addresses, and names ending in `.localhost` (go-containerregistry, name.Registry.Scheme)."""
+    """Return whether `crane` falls back to plain HTTP for a host by default.
+
+    It does for loopback, private IPv4 addresses and names ending in `.localhost` (go-containerregistry,
+    name.Registry.Scheme).
+    """
     name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
     if name in LOOPBACK or _LOCAL_NAME.fullmatch(name):
         return True
@@ -263,11 +270,11 @@ def _ping(kind: type[http.client.HTTPConnection], host: str) -> Exception | None
 
 
 def _rejected(thing: str, found: str, expected: str) -> BundleError:
-    return BundleError(thing, found=found, expected=expected, fix="Roll back to a model that Leapline has published.")
+    return BundleError(thing, found=found, expected=expected, fix="Roll back to a model published by Leapline.")
 
 
 def _hoist_index(raw: Path) -> None:
-    """Replace the index of one that `crane pull` writes by the image's own index."""
+    """Replace the outer index written by `crane pull`, which has one entry, by the image's own index."""
     entries = layouts.index(raw)["manifests"]
     if len(entries) == 1 and layouts.is_index(entries[0]):
         content = layouts.read_blob(raw, entries[0]["digest"], layouts.MAX_DOCUMENT_BYTES)

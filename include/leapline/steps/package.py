@@ -1,4 +1,4 @@
-"""Put the judged model into one archive, and archive and scorer into one image on disk. Nothing is published."""
+"""Write the evaluated model to an archive, and build the image from archive and scorer on disk, without publishing."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -29,15 +29,15 @@ MANIFEST, FEATURES, FOLDER = "leapline/manifest.json", "leapline/features.json",
 
 
 def run(settings: Settings, context: RunContext) -> dict[str, Any]:
-    """Build archive and image; the same days, settings and code give the same bytes.
+    """Build archive and image. The same days, settings and code produce the same bytes.
 
-    Everything else, such as the comparison with the present champion, stays out of the archive; it is in the files next
-    to the published model.
+    Data that depends on anything else, such as the comparison with the current champion, is not in the archive but in
+    the files next to the published model.
 
     Raises:
-        NotInLakeError: no candidate, evaluation or verdict of that day.
-        InputChangedError: candidate or evaluation are not the judged ones.
-        ToolMissingError: no scorer binary.
+        NotInLakeError: the day has no candidate, evaluation or verdict.
+        InputChangedError: candidate or evaluation have changed since the verdict.
+        ToolMissingError: a scorer binary is missing.
     """
     lake = Lake(settings.home)
     candidate, evaluation = lake.current("candidates", context.day), lake.current("evaluations", context.day)
@@ -73,7 +73,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
 
 
 def manifest(day: date, training: dict[str, Any], metrics: dict[str, Any], verdict: dict[str, Any]) -> dict[str, Any]:
-    """Return the archive's manifest: plain data without the present time, paths or personal data."""
+    """Return the archive's manifest, which contains no current time, paths or personal data."""
     return {
         "manifest_version": 1,
         "label": "buy",
@@ -90,7 +90,7 @@ def manifest(day: date, training: dict[str, Any], metrics: dict[str, Any], verdi
 
 
 def _items_manifest(folder: Path, metrics: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return the manifest of the item model; None if there is none, or if it ranks no better than chance."""
+    """Return the manifest of the item model; None without an item model, or if it ranks no better than chance."""
     if not metrics or (metrics["roc_auc"] or 0) <= 0.5:
         return None
     training = read_json(folder / "training.json")

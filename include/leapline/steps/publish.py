@@ -1,4 +1,4 @@
-"""Push the probed image under its model id, verify what the registry returns, and keep the model's files."""
+"""Push the probed image under its model id, verify the image in the registry, and store the model's files."""
 
 import shutil
 import tempfile
@@ -17,12 +17,12 @@ from leapline.storage import Lake, read_json, write_json
 
 
 def run(settings: Settings, context: RunContext) -> dict[str, Any]:
-    """Push the image; one that the registry already has is not sent again.
+    """Push the image unless the registry already has it, and store the model's files in the lake.
 
     Raises:
         ProbeError: the image was not probed, or was refused.
         InputChangedError: candidate, evaluation, verdict or package have changed since the probe.
-        RegistryError: not pushed, or the registry returns another image; no tag was moved.
+        RegistryError: the image was not pushed, or the registry returns another image; no tag was moved.
     """
     lake = Lake(settings.home)
     inputs = _require_passed_probe(lake, context.day)
@@ -50,23 +50,23 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
 
 
 def _require_passed_probe(lake: Lake, day: date) -> dict[str, str]:
-    """Reject everything except the image that was probed and passed, made of what was judged.
+    """Raise an error unless the image passed the probe and its inputs are unchanged since.
 
     Returns:
-        The digests of everything that the verdict is about, by dataset.
+        The digests of the inputs of the verdict, by dataset.
     """
     verdict = verdicts.effective_verdict(lake, day)
     if not verdict["passed"]:
         raise ProbeError(
             f"candidate of {day}",
             found=verdict["summary"],
-            expected="a verdict that passes it",
+            expected="a passed verdict",
             fix=f"Nothing was pushed. `leapline gate --date {day}` lists each rule.",
         )
     if "gate" not in verdict:
         raise ProbeError(
             f"candidate of {day}",
-            found="a verdict of the gate that no probe has completed",
+            found="a verdict of the gate without a probe",
             expected="a passed probe of this verdict's image",
             fix=f"Run `leapline package --date {day}` and `leapline probe --date {day}`.",
         )
