@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 RUN = "2026-03-02-12-00-00"
 
 
-def counts(name: str, lines: int, unreadable: int = 0, other_days: int = 0) -> dict[str, Any]:
-    return {"file": name, "lines": lines, "unreadable": unreadable, "other_days": other_days}
+def counts(name: str, lines: int, unreadable: int = 0, other_days: int = 0, undated: int = 0) -> dict[str, Any]:
+    return {"file": name, "lines": lines, "unreadable": unreadable, "other_days": other_days, "undated": undated}
 
 
 @pytest.mark.parametrize(
@@ -28,11 +28,15 @@ def counts(name: str, lines: int, unreadable: int = 0, other_days: int = 0) -> d
     [
         ([], []),
         ([counts("a", 100), counts("b", 100, 40)], []),
-        ([counts("a", 100), counts("b", 100, 60)], ["b: 40.0% of 100 lines are readable"]),
+        ([counts("a", 100), counts("b", 100, 60)], ["b: 40.0% of the lines are readable"]),
         ([counts("a", 100), counts("b", 1, 1)], ["b: none of 1 lines is readable"]),
         ([counts("a", 100), counts("b", 10, 9)], []),
         ([counts("a", 100), counts("b", 100, 0, other_days=100)], []),
         ([counts("a", 100, 90), counts("b", 100, 90)], []),
+        ([counts("a", 100), counts("b", 2000, 8, other_days=1992, undated=8)], []),
+        ([counts("a", 100), counts("b", 2000, 8, other_days=1992)], ["b: none of 8 lines is readable"]),
+        ([counts("a", 100), counts("b", 100, 100, undated=100)], ["b: none of 100 lines is readable"]),
+        ([counts("a", 100), counts("b", 2000, 1500, 400, undated=1500)], ["b: 25.0% of the lines are readable"]),
     ],
 )
 def test_file_with_far_fewer_readable_lines_than_others_is_unusable(
@@ -68,6 +72,7 @@ def test_every_file_is_counted_whatever_its_name_and_codec(spark: "SparkSession"
     folder.mkdir()
     (folder / "part 0[1]%20.txt").write_bytes(gzip.compress(f"{line('b', at(12))}\n{line('c', at(30))}\n".encode()))
     (folder / "broken").write_text("no events\n" * 3)
+    (folder / "yesterday").write_text("\n".join([*(line(f"y{n}", at(-5)) for n in range(5)), "no event", ""]))
     (landing / "notes.txt").write_text("not a file of events")
     (landing / "run=2026-02-30-00-00-00").mkdir()
     (landing / "run=2026-02-30-00-00-00" / "part-0").write_text("x\n")
@@ -80,14 +85,22 @@ def test_every_file_is_counted_whatever_its_name_and_codec(spark: "SparkSession"
             "2026-03-02-0123.gz": (2, 0, 1, 1, 0),
             "date=2026-03-02/part 0[1]%20.txt": (2, 1, 1, 0, 0),
             "date=2026-03-02/broken": (3, 0, 0, 0, 3),
+            "date=2026-03-02/yesterday": (6, 5, 0, 0, 1),
+        }
+        assert {file["file"]: file["undated"] for file in day.files if file["undated"]} == {
+            "date=2026-03-02/broken": 3,
+            "date=2026-03-02/yesterday": 1,
         }
         assert day.counts["unusable"] == ["date=2026-03-02/broken: none of 3 lines is readable"]
-        assert day.counts["widths"] == {"1": 3}
+        assert day.counts["widths"] == {"1": 4}
         assert day.counts["ignored_entries"] == 2
         assert "notes.txt (no date in a known layout)" in day.counts["ignored"]
         assert "run=2026-02-30-00-00-00/part-0 (impossible date" in day.counts["ignored"]
-        assert {row["file"] for row in day.quarantine.collect()} == {"date=2026-03-02/broken"}
-        assert day.counts["quarantined_bytes"] == 3 * len("no events")
+        assert {row["file"] for row in day.quarantine.collect()} == {
+            "date=2026-03-02/broken",
+            "date=2026-03-02/yesterday",
+        }
+        assert day.counts["quarantined_bytes"] == 3 * len("no events") + len("no event")
 
 
 @pytest.mark.spark

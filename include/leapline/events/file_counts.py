@@ -50,12 +50,13 @@ def counts_by_file(
         dropped: the `per_slice` counters of dropped lines, flag: whether the line belongs to another day.
 
     Returns:
-        One dict per file: `file, bytes, lines, other_days, events, excluded, quarantined, unreadable`; `bytes` is the
-        file's size, and `events` does not count the additional rows of events about several products.
+        One dict per file: `file, bytes, lines, other_days, events, excluded, quarantined, unreadable, undated`; `bytes`
+        is the file's size, `events` does not count the additional rows of events about several products, and `undated`
+        are the unreadable lines without a readable time of arrival, which count for the day of the file's name.
     """
     files: list[dict[str, Any]] = [
         {"file": item.name, "bytes": item.size, "lines": 0, "other_days": 0, "events": 0, "excluded": 0,
-         "quarantined": 0, "unreadable": 0}
+         "quarantined": 0, "unreadable": 0, "undated": 0}
         for item in slices
     ]  # fmt: skip
     for number, (near, other) in unpack(source).items():
@@ -68,7 +69,9 @@ def counts_by_file(
     for group in groups:
         file = files[group["slice"]]
         file[_fate(group["reason"])] += group["lines"]
-        file["unreadable"] += group["lines"] if group["reason"] in UNREADABLE and group["bytes"] else 0
+        if group["reason"] in UNREADABLE and group["bytes"]:
+            file["unreadable"] += group["lines"]
+            file["undated"] += group["undated"]
     return files
 
 
@@ -94,6 +97,9 @@ def require_balanced_files(day: str, files: Sequence[Mapping[str, Any]], lines: 
 def unusable_files(files: Sequence[Mapping[str, Any]], min_ratio: float) -> list[str]:
     """Return a description of each file without any readable line, or with far fewer of them than the other files.
 
+    The share of a file's undated lines is that of all its lines: a file that landed on the day may hold almost only
+    lines of the day before. The share of other unreadable lines is that of the lines of this day.
+
     Args:
         files: `counts_by_file`.
         min_ratio: a file's share of readable lines must reach this part of the median share of the other files.
@@ -104,12 +110,11 @@ def unusable_files(files: Sequence[Mapping[str, Any]], min_ratio: float) -> list
     for file in files:
         name, share = file["file"], shares.get(file["file"])
         others = [shares[other] for other in compared if other != name]
-        lines = _lines_of_day(file)
         if share == 0:
-            findings.append(f"{name}: none of {lines} lines is readable")
+            findings.append(f"{name}: none of {_lines_of_day(file)} lines is readable")
         elif share is not None and name in compared and others and share < min_ratio * median(others):
             findings.append(
-                f"{name}: {share:.1%} of {lines} lines are readable, the other files' median is {median(others):.1%}"
+                f"{name}: {share:.1%} of the lines are readable, the other files' median is {median(others):.1%}"
             )
     return findings
 
@@ -131,4 +136,8 @@ def _lines_of_day(file: Mapping[str, Any]) -> int:
 
 
 def _readable_share(file: Mapping[str, Any]) -> float:
-    return 1 - float(file["unreadable"]) / _lines_of_day(file)
+    """Return the lower one of the shares of readable lines: among all lines, and among those dated on this day."""
+    dated = _lines_of_day(file) - file["undated"]
+    of_all = 1 - file["undated"] / file["lines"]
+    of_dated = 1 - (file["unreadable"] - file["undated"]) / dated if dated else 1.0
+    return float(min(of_all, of_dated))

@@ -55,8 +55,8 @@ def group_kept(kept: DataFrame) -> list[Any]:
 
     Returns:
         Rows of `slice`, `reason` (null for events), `width` (null for lines of the usual width), `currency`,
-        `rows`, `lines`, `bytes` (of the lines), `late` (lines that arrived after the look-ahead) and `priced` (lines
-        with a price).
+        `rows`, `lines`, `bytes` (of the lines), `late` (lines that arrived after the look-ahead), `priced` (lines
+        with a price) and `undated` (lines without a readable time of arrival).
 
     Raises:
         InputError: a source file is truncated.
@@ -68,6 +68,7 @@ def group_kept(kept: DataFrame) -> list[Any]:
         F.sum(F.when(first, F.col("line_bytes").cast("long"))).alias("bytes"),
         F.count(F.when(first & F.col("after_tail"), 1)).alias("late"),
         F.count(F.when(first & F.col("price").isNotNull(), 1)).alias("priced"),
+        F.count(F.when(first & F.col("collector_ts").isNull(), 1)).alias("undated"),
     )
     return _collect(grouped)
 
