@@ -32,7 +32,7 @@ def terminal(settings: Settings, width: int, *argv: str) -> Result:
     return CliRunner().invoke(app, list(argv), env=environment(settings) | {"COLUMNS": str(width)})
 
 
-def test_settings_show_the_values_in_force(settings: Settings) -> None:
+def test_settings_command_shows_effective_values(settings: Settings) -> None:
     shown = {row["name"]: row["value"] for row in leapline(settings, "settings")}
     assert shown["LEAPLINE_HOME"] == str(settings.home)
     assert shown["LEAPLINE_FOREST_TREES"] == "60"
@@ -163,7 +163,7 @@ def test_published_schema_of_feature_specs_is_up_to_date(settings: Settings) -> 
     assert json.loads(schema.stdout) == json.loads((ROOT / "docs/features.schema.json").read_text())
 
 
-def test_mistake_ends_with_one_message_and_exit_code_1(
+def test_user_error_prints_one_message_and_exits_with_code_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.argv", ["leapline", "extract", "--date", str(date(2026, 3, 1)), "--set", "forest_trees"])

@@ -58,7 +58,7 @@ def test_commands_and_make_targets_exist(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", PAGES, ids=identifier)
-def test_named_settings_exist(path: Path) -> None:
+def test_documented_settings_exist(path: Path) -> None:
     known = {f"{PREFIX}{name.upper()}" for name in (*Settings.model_fields, *DEPRECATED)}
     # The scorer reads its own variables, which docs/api.md lists.
     named = set(re.findall(r"\bLEAPLINE_[A-Z_]+[A-Z]\b", path.read_text(encoding="utf-8")))
@@ -70,7 +70,7 @@ def test_settings_page_is_up_to_date() -> None:
     assert page == settings.markdown_page(), "run `leapline settings --markdown > docs/settings.md`"
 
 
-def test_readme_lists_ten_settings_as_they_are() -> None:
+def test_readme_lists_ten_settings_with_their_defaults() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     rows = [line for line in readme.splitlines() if line.startswith(f"| `{PREFIX}")]
     assert len(rows) == 10

@@ -30,5 +30,5 @@ def test_number_has_no_trailing_zeros(value: float, text: str) -> None:
     ("value", "limit", "text"),
     [(0.87996, 0.88, "0.87996"), (0.8796, 0.8799, "0.8796"), (0.5, 0.88, "0.5"), (0.88, 0.88, "0.88")],
 )
-def test_number_beside_a_limit_compares_like_the_value(value: float, limit: float, text: str) -> None:
+def test_number_next_to_a_limit_compares_like_the_value(value: float, limit: float, text: str) -> None:
     assert f.number_beside(value, limit) == text

@@ -44,7 +44,7 @@ def test_outside_any_installation_the_checkout_is_used(tmp_path: Path, monkeypat
     assert Settings.load().home == ROOT / ".leapline"
 
 
-def test_absolute_paths_stay(tmp_path: Path, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_absolute_paths_are_kept(tmp_path: Path, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(shop)
     monkeypatch.setenv("LEAPLINE_HOME", str(tmp_path / "lake"))
     assert Settings.load().home == tmp_path / "lake"

@@ -27,7 +27,7 @@ TEXT = """{"version": 1,
         (("version", "x"), 1),
     ],
 )  # fmt: skip
-def test_line_of_a_path(path: tuple[Any, ...], line: int) -> None:
+def test_path_is_located_on_its_line(path: tuple[Any, ...], line: int) -> None:
     assert line_of(TEXT, path) == line
 
 

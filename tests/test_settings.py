@@ -16,7 +16,7 @@ def _no_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_defaults_are_the_documented_ones() -> None:
+def test_settings_have_documented_defaults() -> None:
     settings = Settings.load()
     assert (settings.roc_auc_threshold, settings.promote, settings.landing_dir) == (
         0.88,
@@ -26,7 +26,7 @@ def test_defaults_are_the_documented_ones() -> None:
     assert settings.image == "127.0.0.1:5055/leapline/scorer"
 
 
-def test_environment_then_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arguments_override_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEAPLINE_TRAINING_DAYS", "3")
     assert Settings.load().training_days == 3
     assert Settings.load(training_days="5").training_days == 5
@@ -45,7 +45,7 @@ def test_environment_then_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
         ("spark_driver_memory", "lots", "match pattern"),
     ],
 )
-def test_out_of_range(name: str, value: str, text: str) -> None:
+def test_out_of_range_value_is_rejected(name: str, value: str, text: str) -> None:
     with pytest.raises(
         SettingsError, match=re.escape(f"setting {name} (LEAPLINE_{name.upper()}): found '{value}'")
     ) as info:
@@ -84,6 +84,6 @@ def test_short_key_is_rejected_and_no_key_is_printed(monkeypatch: pytest.MonkeyP
     assert "kkkk" not in repr(Settings.load())
 
 
-def test_frozen() -> None:
+def test_settings_are_immutable() -> None:
     with pytest.raises(ValidationError):
         Settings.load().promote = False  # type: ignore[misc]

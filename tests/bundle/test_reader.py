@@ -155,7 +155,7 @@ def test_limits_nesting_of_pipelines(tmp_path: Path) -> None:
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_changed_bytes_are_read_or_raise_bundle_error(
+def test_corrupt_bundle_is_read_or_raises_bundle_error(
     data: st.DataObject, entries: Callable[..., Entries], tmp_path: Path
 ) -> None:
     case = data.draw(st.sampled_from(["naive_bayes", "tree_classifier", "bisecting_kmeans", "bucketizer_logistic"]))

@@ -159,7 +159,7 @@ def test_writes_single_fitted_stage(
     assert [node.op for node in read(tmp_path / "m.zip").root.children] == ["linear_svc"]
 
 
-def test_write_rejects_what_is_not_fitted(frame: "DataFrame", tmp_path: Path) -> None:
+def test_write_rejects_unfitted_models(frame: "DataFrame", tmp_path: Path) -> None:
     from pyspark.ml import Pipeline, PipelineModel
     from pyspark.ml.feature import Binarizer
 

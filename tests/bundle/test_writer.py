@@ -22,7 +22,7 @@ WHEN = "2026-11-24T00:00:00"
 Fitted = Callable[[str], "PipelineModel"]
 
 
-def test_same_bytes_for_input_output_and_schema_as_sample(fitted: Fitted, frame: "DataFrame", tmp_path: Path) -> None:
+def test_input_output_and_schema_samples_produce_same_bytes(fitted: Fitted, frame: "DataFrame", tmp_path: Path) -> None:
     model = fitted("rf_mixed")
     samples = {"input": frame, "output": model.transform(frame), "schema": frame.schema}
     shas = {k: write(model, s, tmp_path / f"{k}.zip", name="m", timestamp=WHEN) for k, s in samples.items()}

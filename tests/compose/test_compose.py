@@ -44,7 +44,7 @@ def model(load: Load) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
-def test_services_and_volumes(model: dict[str, Any]) -> None:
+def test_file_defines_expected_services_and_volumes(model: dict[str, Any]) -> None:
     airflow = {"init", "api-server", "scheduler", "dag-processor", "triggerer"}
     assert set(model["services"]) == airflow | {"postgres", "spark-master", "spark-worker", "registry", "scorer"}
     assert set(model["volumes"]) == {"postgres", "airflow-logs", "lake", "registry"}
@@ -58,7 +58,7 @@ def test_services_and_volumes(model: dict[str, Any]) -> None:
         ("api-server: {condition: service_healthy}", "web: {condition: service_healthy}", "undefined service"),
     ],
 )
-def test_loader_rejects_invalid_files(load: Load, tmp_path: Path, old: str, new: str, error: str) -> None:
+def test_invalid_files_are_rejected(load: Load, tmp_path: Path, old: str, new: str, error: str) -> None:
     assert old in TEXT
     invalid = tmp_path / "docker-compose.yaml"
     invalid.write_text(TEXT.replace(old, new))

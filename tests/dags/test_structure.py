@@ -46,7 +46,7 @@ def test_every_dag_imports(bag: Any) -> None:
     assert set(bag.dags) == {"retrain", "rollback", "promote", "late"}
 
 
-def test_parsing_imports_no_heavy_library() -> None:
+def test_parsing_does_not_import_heavy_libraries() -> None:
     code = (
         "import json, sys\n"
         "from airflow.dag_processing.dagbag import DagBag\n"
@@ -110,7 +110,7 @@ def test_only_publish_emits_the_asset(dag: Any) -> None:
         {"promote": "maybe"},
     ],
 )
-def test_form_rejects_invalid_values(dag: Any, conf: dict[str, Any]) -> None:
+def test_trigger_form_rejects_invalid_values(dag: Any, conf: dict[str, Any]) -> None:
     from airflow.sdk.exceptions import ParamValidationError
 
     with pytest.raises(ParamValidationError):
@@ -126,7 +126,7 @@ def test_form_rejects_invalid_values(dag: Any, conf: dict[str, Any]) -> None:
         {"date": None, "training_days": None, "roc_auc_threshold": None},
     ],
 )
-def test_form_accepts_valid_values(dag: Any, conf: dict[str, Any]) -> None:
+def test_trigger_form_accepts_valid_values(dag: Any, conf: dict[str, Any]) -> None:
     for name, value in conf.items():
         assert dag.params.get_param(name).resolve(value) == value
 

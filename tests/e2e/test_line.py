@@ -126,7 +126,7 @@ def test_pulled_image_scores_like_spark(settings: Settings, run_id: str, tmp_pat
 
 
 @pytest.mark.parametrize("form", ["onnx", "pmml"])
-def test_export_gives_the_same_probabilities(settings: Settings, run_id: str, tmp_path: Path, form: str) -> None:
+def test_export_reproduces_the_probabilities(settings: Settings, run_id: str, tmp_path: Path, form: str) -> None:
     target = tmp_path / f"model.{form}"
     argv = [ROOT / ".venv/bin/leapline", "bundle", "export", target, "--date", str(DAY), "--to", form, "--json"]
     env = os.environ | environment(settings)
@@ -138,7 +138,7 @@ def test_export_gives_the_same_probabilities(settings: Settings, run_id: str, tm
     assert result["bytes"] == target.stat().st_size
 
 
-def test_repeated_day_gives_the_same_image(settings: Settings, run_id: str, spark: "SparkSession") -> None:
+def test_repeated_day_builds_the_same_image(settings: Settings, run_id: str, spark: "SparkSession") -> None:
     first = summary(settings, run_id, "package")
     repeated = {step: do(settings, step) for step in ("featurize", "train", "evaluate", "gate", "package")}["package"]
     assert repeated["archive_sha256"] == first["archive_sha256"]
@@ -179,7 +179,7 @@ def test_no_personal_data_is_stored(settings: Settings, run_id: str) -> None:
     assert leaks(stored, [*PLANTED, KEY]) == []
 
 
-def test_search_for_personal_data_finds_it(tmp_path: Path) -> None:
+def test_personal_data_search_detects_planted_data(tmp_path: Path) -> None:
     """Proves that the search above can find something."""
     secret = PLANTED[0]
     pq.write_table(pa.table({"item": [secret]}), tmp_path / "a.parquet")

@@ -109,7 +109,7 @@ def test_table_has_every_rule_of_the_verdict() -> None:
         (3e-10, "at most 1e-09", "3e-10"),
     ],
 )
-def test_rule_value_can_be_compared_with_requirement(value: float | None, limit: str, shown: str) -> None:
+def test_rule_value_has_as_many_digits_as_its_requirement(value: float | None, limit: str, shown: str) -> None:
     rule = Rule("name", value, limit, False, "why")
     text = card.render(SUBJECT, measure(LABELS, SCORES), conclude([rule]))
     assert f"| name | {shown} | {limit} |" in text
@@ -122,7 +122,7 @@ def test_card_without_metrics_has_reason(labels: np.ndarray, reason: str) -> Non
     assert f"Not computed: the holdout {reason}" in text
 
 
-def test_card_with_one_and_without_training_days() -> None:
+def test_card_states_one_or_no_training_day() -> None:
     metrics = measure(LABELS, SCORES)
     verdict = decide(Evidence(metrics, []), Limits())
     assert "| training | 2026-03-04 |" in card.render(replace(SUBJECT, training_days=["2026-03-04"]), metrics, verdict)

@@ -14,7 +14,7 @@ TRUTH = RNG.beta(1, 12, 4000)
 LABELS = (RNG.random(4000) < TRUTH).astype(float)
 
 
-def test_metrics_of_whole_holdout() -> None:
+def test_evaluates_whole_holdout() -> None:
     metrics = m.measure(LABELS, TRUTH)
     assert metrics.examples == 4000
     assert metrics.positives == LABELS.sum()

@@ -5,7 +5,7 @@ import numpy as np
 from leapline.evaluation.session_progress import measure
 
 
-def test_groups_by_events_seen() -> None:
+def test_groups_auc_by_events_seen() -> None:
     seen = np.array([1, 4, 4, 5, 9, 20, 500], dtype=float)
     labels = np.array([0, 1, 0, 1, 1, 0, 1], dtype=float)
     scores = np.array([0.1, 0.9, 0.2, 0.5, 0.6, 0.7, 0.3])

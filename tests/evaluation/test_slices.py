@@ -63,5 +63,5 @@ def test_one_positive_has_area_without_interval() -> None:
     assert (part.roc_auc, part.interval) == (0.5, None)
 
 
-def test_quarter_of_day() -> None:
+def test_time_of_day_is_split_into_quarters() -> None:
     assert s.quarter_of_day(np.array([0, 5, 6, 23])) == ["00-05", "00-05", "06-11", "18-23"]

@@ -26,13 +26,13 @@ def require_quality(detected: list[bool]) -> None:
     assert hits / sum(personal for personal, _ in CASES) >= MIN_RECALL
 
 
-def test_precision_and_recall_in_python() -> None:
+def test_python_detection_has_required_precision_and_recall() -> None:
     assert len(CASES) > 400
     require_quality([contains_personal_data(text) for _, text in CASES])
 
 
 @pytest.mark.spark
-def test_spark_detects_the_same(spark: "SparkSession") -> None:
+def test_spark_detection_equals_python(spark: "SparkSession") -> None:
     frame = spark.createDataFrame(list(enumerate(text for _, text in CASES)), "number int, text string")
     rows = frame.selectExpr("number", f"{personal_data_sql('text')} AS found").orderBy("number").collect()
     assert [row["found"] for row in rows] == [contains_personal_data(text) for _, text in CASES]
@@ -51,5 +51,5 @@ def test_spark_detects_the_same(spark: "SparkSession") -> None:
         ("2001:db8:0:1::77", True),
     ],
 )
-def test_typical_texts(text: str, personal: bool) -> None:
+def test_detects_typical_personal_data_and_ignores_typical_texts(text: str, personal: bool) -> None:
     assert contains_personal_data(text) == personal

@@ -39,7 +39,7 @@ def kinds(day: CleanDay) -> dict[str, int]:
     return {row["kind"]: row["count"] for row in day.events.groupBy("kind").count().collect()}
 
 
-def test_enriched_transactions(spark: "SparkSession", shared: Path, tmp_path: Path) -> None:
+def test_maps_sample_of_enriched_transactions(spark: "SparkSession", shared: Path, tmp_path: Path) -> None:
     """11 lines of 131 columns.
 
     Of 2 February 2014: lines 6 to 11, a ping, a view, two struct events (`Play`, which has no meaning for a shop, and
@@ -55,7 +55,7 @@ def test_enriched_transactions(spark: "SparkSession", shared: Path, tmp_path: Pa
         assert (sold["item"], sold["price"], sold["quantity"], sold["session_index"]) == ("1002", 4000.0, 1, 26)
 
 
-def test_enriched_transactions_of_2012(spark: "SparkSession", shared: Path, tmp_path: Path) -> None:
+def test_maps_sample_of_2012_transactions(spark: "SparkSession", shared: Path, tmp_path: Path) -> None:
     """Lines 1 to 5: an order, and four form and webhook events, which have no meaning for a shop.
 
     Line 3 has an extra column before `domain_sessionid`, so its `derived_tstamp` is empty and the collector's time is
@@ -67,7 +67,7 @@ def test_enriched_transactions_of_2012(spark: "SparkSession", shared: Path, tmp_
         assert set(day.counts["quarantined"].values()) == {0}
 
 
-def test_the_ecommerce_plugin(spark: "SparkSession", shared: Path, tmp_path: Path) -> None:
+def test_maps_sample_of_ecommerce_plugin(spark: "SparkSession", shared: Path, tmp_path: Path) -> None:
     """`ecommerce_events.csv`, the 50 events of 22 December 2022, one session.
 
     20 product_view; 5 add_to_cart, two of them of two products: 7 rows; 1 remove_from_cart; 6 checkout_step;

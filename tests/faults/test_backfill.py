@@ -67,7 +67,7 @@ def digests(settings: Settings) -> dict[str, str | None]:
     return {row.data_day: row.digest for row in candidates(Lake(settings.home))}
 
 
-def test_two_at_a_time_beside_a_nightly_run(tmp_path: Path) -> None:
+def test_concurrent_backfill_and_nightly_run_equal_sequential_runs(tmp_path: Path) -> None:
     if not (ROOT / ".local/bin/registry").exists():
         pytest.skip("TOOLS ABSENT: `make setup` puts the registry, crane and the scorer into .local")
     together, one = installation(tmp_path / "together")

@@ -104,7 +104,7 @@ def test_plan_has_one_shuffle_and_no_python(spark: Any) -> None:
         numbered.unpersist()
 
 
-def test_carried_columns_and_no_pairs(spark: Any) -> None:
+def test_keeps_carried_columns_and_accepts_no_pairs(spark: Any) -> None:
     spec = specs.default(specs.DEFAULT_ITEMS)
     rows = [event("s", 1, "cart_add", datetime(2026, 3, 1), item="a"), event("t", 1, "search", datetime(2026, 3, 1))]
     computed = pair_features(frame(spark, rows), spec, carry=["visitor"])

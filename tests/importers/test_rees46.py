@@ -77,7 +77,7 @@ def test_identical_rows_become_two_events(tmp_path: Path) -> None:
     assert len({e["event_id"] for e in events}) == 2
 
 
-def test_same_file_gives_same_bytes(tmp_path: Path) -> None:
+def test_same_file_produces_same_bytes(tmp_path: Path) -> None:
     parts = []
     for _ in range(2):
         imported(tmp_path, HEADER, VIEW, CART, SOLD)

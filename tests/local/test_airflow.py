@@ -79,7 +79,7 @@ def test_api_reports_a_stopped_server_in_one_line() -> None:
         api.get("dags")
 
 
-def test_supervisor_restarts_late_failures_but_not_immediate_ones(tmp_path: Path) -> None:
+def test_supervisor_restarts_process_unless_it_failed_at_once(tmp_path: Path) -> None:
     count = tmp_path / "count"
     script = f"from pathlib import Path; p = Path({str(count)!r}); n = len(p.read_text()) if p.exists() else 0; "
     command = [sys.executable, "-c", script + "p.write_text('x' * (n + 1)); raise SystemExit(3 if n < 2 else 0)"]

@@ -14,7 +14,7 @@ from leapline.bundle.reader import read
 from leapline.features import spec as specs
 from leapline.runtime.context import RunContext
 from leapline.settings import Settings
-from leapline.steps.package import _items, _items_manifest
+from leapline.steps.package import item_entries, items_manifest
 from leapline.storage import Lake, read_json, write_json
 from tests.steps import shop
 
@@ -74,9 +74,9 @@ def test_item_model_is_trained_evaluated_and_packaged(tmp_path: Path) -> None:
     assert summary["featurize"][SECOND.isoformat()]["bought_pairs"] > 50
     assert metrics["items"]["roc_auc"] > 0.85
     assert metrics["items"]["first_is_bought"] > 0.6
-    assert _items_manifest(candidate / "items", metrics["items"])["metrics"]["roc_auc"] == metrics["items"]["roc_auc"]
+    assert items_manifest(candidate / "items", metrics["items"])["metrics"]["roc_auc"] == metrics["items"]["roc_auc"]
 
-    entries = read_entries(candidate / "model.zip") | _items(candidate / "items")
+    entries = read_entries(candidate / "model.zip") | item_entries(candidate / "items")
     inner = {k.removeprefix("leapline/items/"): v for k, v in entries.items() if k.startswith("leapline/items/")}
     assert specs.loads(inner["features.json"]).unit == "pair"
     write_entries(tmp_path / "items.zip", inner)
@@ -109,6 +109,6 @@ def test_no_item_model_without_bought_items(tmp_path: Path) -> None:
 
 def test_item_model_no_better_than_chance_is_not_packaged(tmp_path: Path) -> None:
     write_json(tmp_path / "training.json", {"threshold": 0.5, "calibration": None})
-    assert _items_manifest(tmp_path, None) is None
-    assert _items_manifest(tmp_path, {"roc_auc": None}) is None
-    assert _items_manifest(tmp_path, {"roc_auc": 0.5}) is None
+    assert items_manifest(tmp_path, None) is None
+    assert items_manifest(tmp_path, {"roc_auc": None}) is None
+    assert items_manifest(tmp_path, {"roc_auc": 0.5}) is None

@@ -27,7 +27,7 @@ def past_runs(settings: Settings) -> PastRuns:
     return PastRuns(settings)
 
 
-def test_lake_without_runs_gives_an_empty_page(settings: Settings) -> None:
+def test_lake_without_runs_shows_an_empty_page(settings: Settings) -> None:
     assert runs.listed(settings) == []
     assert runs.detail(settings) is None
     assert models.candidates(settings) == {"rows": [], "more": False}
@@ -35,7 +35,7 @@ def test_lake_without_runs_gives_an_empty_page(settings: Settings) -> None:
     assert models.ledger(settings) == {"rows": [], "total": 0, "problem": ""}
 
 
-def test_promoted_run_has_curves_rules_and_image(settings: Settings, past_runs: PastRuns) -> None:
+def test_promoted_run_shows_curves_rules_and_image(settings: Settings, past_runs: PastRuns) -> None:
     digest = past_runs.add(LAST)
     run = runs.detail(settings)
     assert run
@@ -63,7 +63,7 @@ def test_data_counts_sessions_and_not_examples(settings: Settings, past_runs: Pa
     assert "examples" not in data
 
 
-def test_refused_run_has_its_reason_and_no_image(settings: Settings, past_runs: PastRuns) -> None:
+def test_refused_run_shows_its_reason_and_no_image(settings: Settings, past_runs: PastRuns) -> None:
     past_runs.add(LAST, skill=1.0)
     run = runs.detail(settings)
     assert run
@@ -75,7 +75,7 @@ def test_refused_run_has_its_reason_and_no_image(settings: Settings, past_runs: 
     assert (row["model_id"], row["passed"], row["card"]) == (None, False, "days/2026-03-30/card")
 
 
-def test_failed_run_has_its_error(settings: Settings, past_runs: PastRuns) -> None:
+def test_failed_run_shows_its_error(settings: Settings, past_runs: PastRuns) -> None:
     past_runs.add_failed(LAST, DataCheckError("events", found="2 broken", expected="none", fix="Look."))
     run = runs.detail(settings)
     assert run

@@ -49,7 +49,7 @@ def test_table_in_an_unknown_form_says_so() -> None:
     assert "The rows of this table could not be read." in page
 
 
-def test_every_page_is_rewritten(tmp_path: Path) -> None:
+def test_every_page_is_rewritten_without_scripts(tmp_path: Path) -> None:
     docs = tmp_path / "docs"
     shutil.copytree(DATA_DOCS, docs)
     make_self_contained(docs)

@@ -57,7 +57,7 @@ def test_repeated_step_is_rejected(lake: Lake) -> None:
         binding.checked_inputs(lake, "evaluations", DAY)
 
 
-def test_result_of_an_earlier_version_has_to_be_judged_again(lake: Lake) -> None:
+def test_result_of_an_earlier_version_requires_a_new_verdict(lake: Lake) -> None:
     (lake.current("verdicts", DAY) / binding.SEAL).unlink()
     with pytest.raises(InputChangedError, match="earlier version of Leapline.*leapline evaluate --date 2026-03-01"):
         binding.checked_inputs(lake, "verdicts", DAY)

@@ -67,7 +67,7 @@ def test_range_limits_the_rows_and_the_newest_verdict_of_a_day_counts(settings: 
     assert [row["data_day"] for row in history.rows(lake, last=DAYS[0])] == ["2026-03-01"]
 
 
-def test_verdicts_without_a_result_are_left_out(settings: Settings) -> None:
+def test_verdicts_without_a_result_are_omitted(settings: Settings) -> None:
     lake = Lake(settings.home)
     with lake.attempt("verdicts", DAYS[0]) as out:
         write_json(out / "verdict.json", {"passed": True, "summary": "Passed.", "rules": []})

@@ -38,7 +38,7 @@ def test_champion_and_its_start_follow_promotions_and_rollbacks(settings: Settin
     assert (after.tags_of(digests[0]), after.tags_of(digests[1])) == ("champion", "previous")
 
 
-def test_tag_moved_from_elsewhere_wins_over_the_ledger(settings: Settings, make_image: MakeImage) -> None:
+def test_tag_moved_elsewhere_takes_precedence_over_the_ledger(settings: Settings, make_image: MakeImage) -> None:
     for day in ("2026-03-01", "2026-03-02"):
         registry(settings).push(make_image(day, model_id=f"{day}-0123456789ab", day=day), f"{day}-0123456789ab")
     promote_model(settings, model_id="2026-03-02-0123456789ab", why="test", run_id="r")
@@ -48,7 +48,7 @@ def test_tag_moved_from_elsewhere_wins_over_the_ledger(settings: Settings, make_
     assert (state.model_id, state.since) == (None, None)
 
 
-def test_ledger_answers_while_the_registry_is_down(settings: Settings, make_image: MakeImage) -> None:
+def test_ledger_is_used_while_the_registry_is_down(settings: Settings, make_image: MakeImage) -> None:
     image = make_image("a", model_id="2026-03-01-0123456789ab")
     registry(settings).push(image, "2026-03-01-0123456789ab")
     promote_model(settings, model_id="2026-03-01-0123456789ab", why="test", run_id="r")

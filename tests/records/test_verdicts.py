@@ -71,7 +71,7 @@ def shown(settings: Settings) -> dict[str, tuple[bool, str]]:
     }
 
 
-def test_probe_of_an_earlier_gate_no_longer_counts(settings: Settings) -> None:
+def test_probe_of_an_earlier_gate_is_ignored(settings: Settings) -> None:
     probe(settings, gate(settings, GOOD), GOOD, SKEWED)
     assert set(shown(settings).values()) == {(False, "refused")}
     gate(settings, GOOD)

@@ -38,7 +38,7 @@ def test_paths_with_spaces_and_quotes_are_quoted(tmp_path: Path, folder: str, op
     assert options.removesuffix(" -Xlog:cds=off -Xlog:cds+dynamic=off") == option.format(tmp_path)
 
 
-def test_site_logging_configuration_replaces_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_site_logging_configuration_replaces_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))
     assert quiet_options().startswith("-Dlog4j2.configurationFile=file:///")
     (tmp_path / "log4j2.properties").touch()

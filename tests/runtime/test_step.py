@@ -4,11 +4,13 @@ import json
 import subprocess
 import sys
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from leapline import __version__
 from leapline.errors import NoEventsError, RegistryError, SettingsError
 from leapline.modelling.days import training_window
 from leapline.runtime.context import RunContext
@@ -56,7 +58,7 @@ def test_report_of_an_earlier_attempt_is_removed(settings: Settings) -> None:
         perform("train", killed, settings, RUN)
 
 
-def test_as_a_process_an_error_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
+def test_process_reports_an_error_in_one_line_with_exit_code_1(tmp_path: Path) -> None:
     arguments = ["--date", "2026-03-05", "--run-id", "r1", "--set", f"home={tmp_path}"]
     done = subprocess.run(
         [sys.executable, "-m", "leapline.steps.gate", *arguments], capture_output=True, text=True, cwd=tmp_path
@@ -67,7 +69,7 @@ def test_as_a_process_an_error_is_one_line_and_exit_code_1(tmp_path: Path) -> No
     assert json.loads((tmp_path / "runs/r1/gate.json").read_text())["error"]["kind"] == "NotInLakeError"
 
 
-def test_overrides() -> None:
+def test_overrides_are_parsed_as_key_value_pairs() -> None:
     assert parse_overrides(["a=1", "b=x=y"]) == {"a": "1", "b": "x=y"}
     with pytest.raises(SettingsError, match="KEY=VALUE"):
         parse_overrides(["a"])
@@ -79,5 +81,5 @@ def test_training_window_ends_the_day_before(settings: Settings) -> None:
 
 
 def test_lineage_names_code_and_libraries() -> None:
-    assert code_version().startswith("0.1.0+")
-    assert libraries()["pyspark"] == "4.1.2"
+    assert code_version().startswith(f"{__version__}+")
+    assert libraries()["pyspark"] == version("pyspark")

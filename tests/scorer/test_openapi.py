@@ -9,7 +9,7 @@ from tests.scorer.conftest import Scorer
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 
-def test_answers_as_documented(scorer: Scorer, tmp_path: Path) -> None:
+def test_responses_match_the_documented_schema(scorer: Scorer, tmp_path: Path) -> None:
     st = Path(sys.executable).with_name("st")
     run = subprocess.run(
         [st, "--config-file", CONFIG, "run", "--continue-on-failure", f"{scorer.url}/openapi.json"],

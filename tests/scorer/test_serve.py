@@ -26,9 +26,9 @@ def start(binary: Path, *arguments: str | Path, **environment: str) -> "subproce
     )
 
 
-@pytest.mark.parametrize("extra", [(), ("serve",)], ids=["plain", "as SageMaker starts it"])
+@pytest.mark.parametrize("extra", [(), ("serve",)], ids=["default command", "SageMaker command"])
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
-def test_port_of_the_platform_and_a_clean_stop(
+def test_listens_on_port_of_environment_and_stops_cleanly(
     scorer_binary: Path, small_bundle: Path, extra: tuple[str, ...], stop: signal.Signals
 ) -> None:
     port = free_port()
@@ -54,7 +54,7 @@ def test_port_of_the_platform_and_a_clean_stop(
     assert "secret" not in err
 
 
-def test_mistakes_end_with_one_line(scorer_binary: Path, small_bundle: Path, tmp_path: Path) -> None:
+def test_user_errors_are_reported_in_one_line(scorer_binary: Path, small_bundle: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.zip"
     cut.write_bytes(small_bundle.read_bytes()[:-100])
     with socket.socket() as taken:
@@ -74,6 +74,6 @@ def test_mistakes_end_with_one_line(scorer_binary: Path, small_bundle: Path, tmp
             assert err.endswith(said + "\n")
 
 
-def test_the_scorer_s_version_is_leapline_s(scorer_binary: Path) -> None:
+def test_scorer_version_equals_package_version(scorer_binary: Path) -> None:
     said = subprocess.run([str(scorer_binary), "version"], capture_output=True, text=True, check=True).stdout
     assert said.strip() == __version__

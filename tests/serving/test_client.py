@@ -81,13 +81,13 @@ def test_reconnects_after_an_idle_connection_was_dropped(client: ScorerClient) -
     assert len(set(connections)) == 2
 
 
-def test_another_number_of_rows_is_an_error(client: ScorerClient) -> None:
+def test_other_number_of_rows_than_sent_is_an_error(client: ScorerClient) -> None:
     with pytest.raises(ScorerError, match="found 1 rows; expected 2"):
         client.predict([{"x": 1.0}, {"x": 2.0}])
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), object()])
-def test_values_without_a_json_form_are_rejected(value: object) -> None:
+def test_values_that_json_cannot_encode_are_rejected(value: object) -> None:
     with pytest.raises(ScorerError, match="request body"):
         encode([{"x": value}])
 

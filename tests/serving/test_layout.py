@@ -1,4 +1,4 @@
-"""Reading image layouts: good ones completely, hostile ones never outside of the folder."""
+"""Image layouts are read completely, and hostile ones are rejected without writing outside the folder."""
 
 import gzip
 import io
@@ -16,15 +16,15 @@ from tests.serving.conftest import MakeImage
 
 
 def hostile(folder: Path, member: tarfile.TarInfo, content: bytes = b"x", **config: Any) -> Path:
-    """Write a layout with one layer of that entry; every digest is correct."""
+    """Write a layout with one layer that contains only this entry; all digests are correct."""
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w") as tar:
         member.size = len(content) if member.isreg() else 0
         tar.addfile(member, io.BytesIO(content))
-    return of_layer(folder, raw.getvalue(), gzip.compress(raw.getvalue()), **config)
+    return layout_of_layer(folder, raw.getvalue(), gzip.compress(raw.getvalue()), **config)
 
 
-def of_layer(folder: Path, tar: bytes, packed: bytes, diff_id: str = "") -> Path:
+def layout_of_layer(folder: Path, tar: bytes, packed: bytes, diff_id: str = "") -> Path:
     (folder / "blobs/sha256").mkdir(parents=True)
     diff_ids = [diff_id or sha256(tar)]
     config = add_blob(folder, json.dumps({"config": {}, "rootfs": {"diff_ids": diff_ids}}).encode(), "config")
@@ -36,7 +36,7 @@ def of_layer(folder: Path, tar: bytes, packed: bytes, diff_id: str = "") -> Path
     return folder
 
 
-def test_unpacks_files_modes_and_command(make_image: MakeImage, tmp_path: Path) -> None:
+def test_unpacks_files_with_modes_and_command(make_image: MakeImage, tmp_path: Path) -> None:
     image = layout.unpack(make_image("the model"), "arm64", tmp_path / "root")
     assert (image.root / "model.zip").read_text() == "the model"
     assert (image.root / "scorer").stat().st_mode & 0o777 == 0o755
@@ -46,7 +46,7 @@ def test_unpacks_files_modes_and_command(make_image: MakeImage, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", ["../escape", "/etc/escape", "a/../../escape", ".."])
-def test_path_outside_of_the_root_is_rejected(tmp_path: Path, name: str) -> None:
+def test_path_outside_the_root_is_rejected(tmp_path: Path, name: str) -> None:
     image = hostile(tmp_path / "image", tarfile.TarInfo(name))
     with pytest.raises(BundleError, match="inside the root"):
         layout.unpack(image, "amd64", tmp_path / "in" / "root")
@@ -61,14 +61,16 @@ def test_links_and_devices_are_rejected(tmp_path: Path, kind: bytes) -> None:
         layout.unpack(hostile(tmp_path / "image", member), "amd64", tmp_path / "root")
 
 
-def test_set_user_id_is_dropped(tmp_path: Path) -> None:
+def test_set_user_id_bit_is_removed(tmp_path: Path) -> None:
     member = tarfile.TarInfo("scorer")
     member.mode = 0o4755
     layout.unpack(hostile(tmp_path / "image", member), "amd64", tmp_path / "root")
     assert (tmp_path / "root" / "scorer").stat().st_mode & 0o7777 == 0o755
 
 
-def test_layer_that_expands_too_much_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_layer_exceeding_the_limit_when_uncompressed_is_rejected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(layout, "MAX_LAYER_BYTES", 1 << 20)
     image = hostile(tmp_path / "image", tarfile.TarInfo("big"), b"\0" * (2 << 20))
     with pytest.raises(BundleError, match="too much"):
@@ -78,9 +80,11 @@ def test_layer_that_expands_too_much_is_rejected(tmp_path: Path, monkeypatch: py
 def test_damaged_layer_is_rejected(tmp_path: Path) -> None:
     for name, packed in {"cut": gzip.compress(b"tar" * 999)[:-9], "text": b"no gzip"}.items():
         with pytest.raises(BundleError, match="gzip"):
-            layout.unpack(of_layer(tmp_path / name, b"tar" * 999, packed), "amd64", tmp_path / "root")
+            layout.unpack(layout_of_layer(tmp_path / name, b"tar" * 999, packed), "amd64", tmp_path / "root")
     with pytest.raises(BundleError, match="sha256:0"):
-        layout.unpack(of_layer(tmp_path / "d", b"t", gzip.compress(b"t"), "sha256:0"), "amd64", tmp_path / "root")
+        layout.unpack(
+            layout_of_layer(tmp_path / "d", b"t", gzip.compress(b"t"), "sha256:0"), "amd64", tmp_path / "root"
+        )
 
 
 def test_changed_blob_is_detected(make_image: MakeImage, tmp_path: Path) -> None:
@@ -94,7 +98,7 @@ def test_changed_blob_is_detected(make_image: MakeImage, tmp_path: Path) -> None
         layout.blobs(image)
 
 
-def test_missing_architecture_and_missing_layout_are_named(make_image: MakeImage, tmp_path: Path) -> None:
+def test_error_names_missing_architecture_or_layout(make_image: MakeImage, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="amd64, arm64.*linux/s390x"):
         layout.unpack(make_image(), "s390x", tmp_path / "root")
     with pytest.raises(BundleError, match="an OCI image layout"):
@@ -121,7 +125,7 @@ def test_extracts_only_the_archive(make_image: MakeImage, tmp_path: Path) -> Non
         ("other.zip", tarfile.REGTYPE),
     ],
 )
-def test_hostile_layer_gives_no_archive(tmp_path: Path, name: str, kind: bytes) -> None:
+def test_hostile_layer_is_rejected_without_writing_files(tmp_path: Path, name: str, kind: bytes) -> None:
     member = tarfile.TarInfo(name)
     member.type, member.linkname = kind, "/etc/passwd"
     with pytest.raises(BundleError):
@@ -131,7 +135,7 @@ def test_hostile_layer_gives_no_archive(tmp_path: Path, name: str, kind: bytes) 
 
 
 @pytest.mark.parametrize("digest", ["sha256:../../../../etc/passwd", "md5:0", "sha256:" + "A" * 64])
-def test_digest_that_is_no_file_name_is_rejected(tmp_path: Path, digest: str) -> None:
+def test_malformed_digest_is_rejected(tmp_path: Path, digest: str) -> None:
     (tmp_path / "index.json").write_text(json.dumps({"manifests": [{"digest": digest}]}))
     with pytest.raises(BundleError, match="hexadecimal digits"):
         layout.extract_file(tmp_path, "model.zip", tmp_path / "out")

@@ -25,7 +25,7 @@ def test_append_is_idempotent_by_digest_run_and_tag(tmp_path: Path) -> None:
     assert ledger.entries() == [ENTRY, *others]
 
 
-def test_incomplete_last_line_is_repaired_wherever_it_ends(tmp_path: Path) -> None:
+def test_incomplete_last_line_is_replaced_by_next_append(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.jsonl")
     ledger.append(ENTRY)
     whole = ledger.path.read_bytes()

@@ -22,7 +22,7 @@ def address(registry_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     service.stop()
 
 
-def test_publishing_without_tls_needs_the_setting(address: str, make_image: MakeImage) -> None:
+def test_publishing_without_tls_requires_the_setting(address: str, make_image: MakeImage) -> None:
     settings = Settings(registry=address, tools=ROOT / ".local")
     with pytest.raises(RegistryError, match="set LEAPLINE_REGISTRY_PLAIN_HTTP=true"):
         registry(settings)

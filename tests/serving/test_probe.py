@@ -69,13 +69,13 @@ def test_image_with_equal_scores_passes(run: Probe) -> None:
     json.dumps(report.to_dict(), allow_nan=False)
 
 
-def test_the_fastest_round_counts() -> None:
+def test_latencies_are_of_the_fastest_round() -> None:
     quiet, interrupted, slow = [1.0] * 98 + [2.0, 90.0], [0.5] * 98 + [800.0, 900.0], [3.0] * 100
     assert probe.fastest_round([*interrupted, *quiet, *slow], 100) == (3.0, 3.0)
     assert probe.fastest_round([*interrupted, *[1.0] * 99, 2.0, *slow], 100) == (1.0, 2.0)
 
 
-def test_columns_that_the_model_does_not_use_are_not_sent(run: Probe) -> None:
+def test_unused_columns_are_not_sent(run: Probe) -> None:
     assert run("good", rows=[row | {"unused": 1.0} for row in ROWS]).passed
 
 
@@ -130,7 +130,7 @@ def test_broken_scorer_is_refused_with_its_reason(run: Probe, mode: str, reason:
     assert reason in report.reason
 
 
-def test_scorer_that_is_never_ready_is_refused(run: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scorer_without_readiness_is_refused(run: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scorer_process, "START_TIMEOUT_S", 1.0)
     assert "503" in run("silent").reason
 
@@ -154,7 +154,7 @@ def test_image_without_this_architecture_is_rejected(tmp_path: Path, run: Probe)
         start_probe(tmp_path, ProbeSample(ROWS, EXPECTED, 1e-9))
 
 
-def test_damage_is_detected_before_anything_starts(tmp_path: Path, run: Probe) -> None:
+def test_damaged_image_is_rejected_before_the_start(tmp_path: Path, run: Probe) -> None:
     run("good")
     manifest = json.loads(layout.read_blob(tmp_path / "image", layout.manifest_digest(tmp_path / "image", ARCH)))
     blob = tmp_path / "image" / "blobs/sha256" / manifest["layers"][1]["digest"][7:]
@@ -164,7 +164,7 @@ def test_damage_is_detected_before_anything_starts(tmp_path: Path, run: Probe) -
         start_probe(tmp_path, ProbeSample(ROWS, EXPECTED, 1e-9))
 
 
-def test_process_sees_no_secret(run: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scorer_process_receives_no_secrets(run: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
     """The fake scorer ends if its environment has anything except for PORT."""
     for name in ("LEAPLINE_PSEUDONYM_KEY", "AWS_SECRET_ACCESS_KEY", "AIRFLOW__CORE__FERNET_KEY", "HOME", "PATH"):
         monkeypatch.setenv(name, os.environ.get(name, "secret"))
@@ -172,7 +172,7 @@ def test_process_sees_no_secret(run: Probe, monkeypatch: pytest.MonkeyPatch) -> 
     assert report.passed, report.reason
 
 
-def test_other_image_than_the_built_one_is_not_started(tmp_path: Path, run: Probe) -> None:
+def test_image_with_another_digest_is_not_started(tmp_path: Path, run: Probe) -> None:
     run("good")
     shutil.rmtree(tmp_path / "root")
     with pytest.raises(ProbeError, match="expected image sha256:0"):

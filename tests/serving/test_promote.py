@@ -1,4 +1,4 @@
-"""Promotion: allowed moves only; kill -9 leaves a valid champion, and the next run repairs the rest."""
+"""Only allowed promotions happen; kill -9 leaves a valid champion, and the next run completes the move."""
 
 import signal
 import subprocess
@@ -54,7 +54,7 @@ def test_promotion_and_rollback_move_both_tags(champion: ChampionTags, registry:
     ]
 
 
-def test_repeated_task_changes_nothing(champion: ChampionTags, registry: Registry, published: Publish) -> None:
+def test_retried_task_does_not_move_tags_again(champion: ChampionTags, registry: Registry, published: Publish) -> None:
     one, two = published("2026-03-01"), published("2026-03-02")
     champion.promote(one, run(1), expected_current=None)
     for _ in range(2):
@@ -66,7 +66,7 @@ def test_repeated_task_changes_nothing(champion: ChampionTags, registry: Registr
     assert len(champion.ledger.entries()) == 3
 
 
-def test_champion_changed_since_the_verdict_stays(
+def test_champion_changed_since_verdict_is_not_replaced(
     champion: ChampionTags, registry: Registry, published: Publish
 ) -> None:
     one, two, three = (published(f"2026-03-0{day}") for day in (1, 2, 3))
@@ -79,7 +79,7 @@ def test_champion_changed_since_the_verdict_stays(
     assert tags(registry) == (two, None)
 
 
-def test_older_data_day_needs_permission(champion: ChampionTags, registry: Registry, published: Publish) -> None:
+def test_older_data_day_requires_permission(champion: ChampionTags, registry: Registry, published: Publish) -> None:
     old, new = published("2026-02-01"), published("2026-03-02")
     champion.promote(new, run(1), expected_current=None)
     refused = champion.promote(old, run(2), expected_current=new)
@@ -90,7 +90,7 @@ def test_older_data_day_needs_permission(champion: ChampionTags, registry: Regis
     assert tags(registry) == (old, new)
 
 
-def test_image_without_a_data_day_does_not_replace_one_with(
+def test_image_without_data_day_does_not_replace_champion(
     champion: ChampionTags, registry: Registry, published: Publish, make_image: MakeImage
 ) -> None:
     one = published("2026-03-01")
@@ -101,13 +101,13 @@ def test_image_without_a_data_day_does_not_replace_one_with(
     assert "unknown" in champion.promote(unknown, run(2), expected_current=one).why
 
 
-def test_rollback_needs_an_earlier_model(champion: ChampionTags, published: Publish) -> None:
+def test_rollback_requires_an_earlier_model(champion: ChampionTags, published: Publish) -> None:
     champion.promote(published("2026-03-01"), run(1), expected_current=None)
     with pytest.raises(RegistryError, match=r"previous.*--to MODEL_ID"):
         champion.rollback(run(2))
 
 
-def test_damaged_ledger_stops_the_promotion(champion: ChampionTags, registry: Registry, published: Publish) -> None:
+def test_damaged_ledger_prevents_promotion(champion: ChampionTags, registry: Registry, published: Publish) -> None:
     champion.ledger.path.parent.mkdir()
     champion.ledger.path.write_text("?\n")
     with pytest.raises(StorageError):
@@ -138,14 +138,14 @@ else:
 @pytest.mark.parametrize("action", ["promote", "rollback"])
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("same_run", [True, False], ids=["retried task", "new run"])
-def test_kill_at_every_step(
+def test_next_run_completes_a_move_killed_at_any_step(
     champion: ChampionTags, registry: Registry, published: Publish, registry_address: str, crane: Path,
     action: str, step: str, same_run: bool,
 ) -> None:  # fmt: skip
     one, two, three = (published(f"2026-03-0{day}") for day in (1, 2, 3))
     champion.promote(one, run(1), expected_current=None)
     champion.promote(two, run(2), expected_current=one)
-    wanted = (three, two) if action == "promote" else (one, two)
+    final_tags = (three, two) if action == "promote" else (one, two)
     with RegistryProxy(registry_address) as proxy:
         fault = replace(STEPS[step], held=threading.Event())
         proxy.faults.append(fault)
@@ -155,21 +155,21 @@ def test_kill_at_every_step(
         assert fault.held.wait(20)
         subprocess.run(["kill", "-9", "--", f"-{process.pid}"], check=True)
         assert process.wait(10) == -signal.SIGKILL
-    assert registry.digest(CHAMPION_TAG) in (two, wanted[0])
+    assert registry.digest(CHAMPION_TAG) in (two, final_tags[0])
 
     request = run(3) if same_run else run(4)
     if action == "promote":
         champion.promote(three, request, expected_current=two)
     else:
         champion.rollback(request)
-    assert tags(registry) == wanted
-    assert [(e.before, e.after, e.run_id) for e in champion.ledger.entries()[2:]] == [(two, wanted[0], "r3")]
+    assert tags(registry) == final_tags
+    assert [(e.before, e.after, e.run_id) for e in champion.ledger.entries()[2:]] == [(two, final_tags[0], "r3")]
 
 
 def test_interrupted_promotion_does_not_override_external_move(
     champion: ChampionTags, registry: Registry, published: Publish, registry_address: str, crane: Path
 ) -> None:
-    """Somebody without this lake moved the tag after the kill: the later move stays."""
+    """After the kill, a client without this lake moved the tag; the later move takes precedence."""
     one, two, three = (published(f"2026-03-0{day}") for day in (1, 2, 3))
     champion.promote(one, run(1), expected_current=None)
     with RegistryProxy(registry_address) as proxy:
@@ -189,7 +189,9 @@ def test_concurrent_promotions_have_one_winner(
     one, two, three = (published(f"2026-03-0{day}") for day in (1, 2, 3))
     champion.promote(one, run(1), expected_current=None)
     common = [registry.image, str(crane), str(champion.ledger.path), "promote"]
-    both = [subprocess.Popen([sys.executable, "-c", CODE, *common, digest, one, digest]) for digest in (two, three)]
-    assert [process.wait(30) for process in both] == [0, 0]
+    processes = [
+        subprocess.Popen([sys.executable, "-c", CODE, *common, digest, one, digest]) for digest in (two, three)
+    ]
+    assert [process.wait(30) for process in processes] == [0, 0]
     assert len(champion.ledger.entries()) == 2
     assert tags(registry) == (champion.ledger.entries()[-1].after, one)

@@ -1,4 +1,4 @@
-"""The real scorer in a real image with a real forest: built, probed, pushed, pulled, probed again, run as its user."""
+"""An image with the real scorer and a forest is built, probed, pushed, pulled, probed again, and run as its user."""
 
 import hashlib
 import json
@@ -31,7 +31,9 @@ def image(shared: Path, tmp_path: Path) -> Path:
     if not all(path.exists() for path in SCORERS.values()):
         pytest.skip("SCORER ABSENT: run `make setup`; the real image was not tested")
     archive = shared / "bundle-ml/golden/rf_plain/bundle.pb.zip"
-    model_id = hashlib.sha256(archive.read_bytes()).hexdigest()[:12]  # it has no manifest, so no data day
+    model_id = hashlib.sha256(archive.read_bytes()).hexdigest()[
+        :12
+    ]  # The archive has no manifest and therefore no data day.
     created = datetime(2026, 3, 2, tzinfo=UTC)
     info = build(archive, SCORERS, tmp_path / "image", model_id=model_id, labels={}, created=created)
     assert max(info.size_bytes.values()) < 12_000_000
@@ -47,7 +49,7 @@ def golden(shared: Path) -> tuple[list[dict[str, Any]], list[float]]:
     return [dict(zip(names, row, strict=True)) for row in frame["rows"]], [a["probability"][1] for a in answers]
 
 
-def test_probed_pushed_pulled_and_probed_again(
+def test_pulled_image_passes_the_same_probe(
     image: Path, golden: tuple[list[dict[str, Any]], list[float]], registry: Registry, tmp_path: Path
 ) -> None:
     rows, expected = golden
@@ -61,21 +63,21 @@ def test_probed_pushed_pulled_and_probed_again(
     assert again.max_difference == first.max_difference
 
 
-def test_a_cut_model_is_refused_with_the_scorers_own_words(
+def test_truncated_model_is_refused_with_the_error_of_the_scorer(
     image: Path, golden: tuple[list[dict[str, Any]], list[float]], tmp_path: Path, shared: Path
 ) -> None:
-    whole = (shared / "bundle-ml/golden/rf_plain/bundle.pb.zip").read_bytes()
-    (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
+    content = (shared / "bundle-ml/golden/rf_plain/bundle.pb.zip").read_bytes()
+    (tmp_path / "truncated.zip").write_bytes(content[: len(content) // 2])
     created = datetime(2026, 3, 2, tzinfo=UTC)
-    build(tmp_path / "cut.zip", SCORERS, image, model_id="cut", labels={}, created=created)
+    build(tmp_path / "truncated.zip", SCORERS, image, model_id="truncated", labels={}, created=created)
     report = probe.probe(image, ProbeSample(*golden, 1e-9), digest=index_digest(image), workdir=tmp_path)
     assert not report.passed
     assert "model.zip" in report.reason
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("chroot"), reason="needs root and chroot")
-@pytest.mark.parametrize("extra", [[], ["serve"]], ids=["as it is", "as SageMaker starts it"])
-def test_it_runs_in_its_empty_root_as_its_user(image: Path, tmp_path: Path, extra: list[str]) -> None:
+@pytest.mark.parametrize("extra", [[], ["serve"]], ids=["default command", "SageMaker command"])
+def test_image_runs_as_its_user_in_an_otherwise_empty_root(image: Path, tmp_path: Path, extra: list[str]) -> None:
     unpacked = unpack(image, ARCH, tmp_path / "root")
     address = free_address()
     command = [str(shutil.which("chroot")), f"--userspec={unpacked.user}", str(unpacked.root), *unpacked.argv, *extra]
@@ -88,7 +90,7 @@ def test_it_runs_in_its_empty_root_as_its_user(image: Path, tmp_path: Path, extr
     finally:
         process.terminate()
         process.communicate(timeout=15)
-    assert process.returncode == 0, "SIGTERM is a clean end"
+    assert process.returncode == 0, "SIGTERM must end the process cleanly"
 
 
 def _ready(client: ScorerClient, process: "subprocess.Popen[bytes]") -> str:

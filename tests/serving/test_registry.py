@@ -27,7 +27,7 @@ def proxy(registry_address: str) -> Iterator[RegistryProxy]:
 
 @pytest.fixture
 def shaky(proxy: RegistryProxy, repository: str, crane: Path) -> Registry:
-    """The same repository, seen through the proxy."""
+    """The same repository, accessed through the proxy."""
     return Registry(f"{proxy.address}/{repository}", crane, budget_s=30)
 
 
@@ -63,7 +63,7 @@ def test_only_new_layers_are_uploaded(shaky: Registry, proxy: RegistryProxy, mak
     assert proxy.count("POST", "/blobs/uploads/") == 3  # the model layer and two configs; not the scorers' layers
 
 
-def test_missing_repository_has_no_tags_and_digests(registry: Registry, make_image: MakeImage) -> None:
+def test_tags_are_listed_and_a_failed_move_leaves_them_unchanged(registry: Registry, make_image: MakeImage) -> None:
     assert registry.tags() == []
     registry.push(make_image(), "m1")
     registry.tag("m1", "champion")
@@ -86,7 +86,7 @@ def test_pull_returns_the_pushed_layout(registry: Registry, make_image: MakeImag
     registry.verify(image, "m1", tmp_path)
 
 
-def test_verify_rejects_another_image_and_damage(registry: Registry, make_image: MakeImage, tmp_path: Path) -> None:
+def test_verify_rejects_another_or_damaged_image(registry: Registry, make_image: MakeImage, tmp_path: Path) -> None:
     image, other = make_image("one"), make_image("two")
     registry.push(other, "m1")
     with pytest.raises(RegistryError, match="blobs that differ from the pushed ones"):
@@ -107,7 +107,7 @@ def test_verify_rejects_another_image_and_damage(registry: Registry, make_image:
         Fault("PATCH", "/blobs/uploads/", reset=True, times=3),
         Fault("PUT", "/manifests/", reset=True, times=2),
     ],
-    ids=["503 uploads", "503 manifests", "429", "500 asking", "reset uploads", "reset manifests"],
+    ids=["503 uploads", "503 manifests", "429", "500 manifest", "reset uploads", "reset manifests"],
 )
 def test_temporary_fault_is_retried(
     registry: Registry, shaky: Registry, proxy: RegistryProxy, make_image: MakeImage, fault: Fault, tmp_path: Path
@@ -115,11 +115,11 @@ def test_temporary_fault_is_retried(
     proxy.faults.append(fault)
     image = make_image()
     assert shaky.push(image, "m1") is True
-    assert fault.times == 0, "the fault was never met"
+    assert fault.times == 0, "the fault was not triggered"
     registry.verify(image, "m1", tmp_path)
 
 
-def test_lasting_fault_ends_within_the_budget_and_moves_no_tag(
+def test_permanent_fault_fails_within_budget_and_moves_no_tag(
     registry: Registry, proxy: RegistryProxy, repository: str, crane: Path, make_image: MakeImage
 ) -> None:
     first = make_image("one")
@@ -154,7 +154,7 @@ def test_registry_error_is_not_reported_as_missing_tag(proxy: RegistryProxy, rep
         Registry(f"{proxy.address}/{repository}", crane, budget_s=1).digest("champion")
 
 
-def test_a_registry_that_is_down(crane: Path, make_image: MakeImage) -> None:
+def test_unreachable_registry_is_reported_with_a_fix(crane: Path, make_image: MakeImage) -> None:
     down = Registry(f"{free_address()}/shop/scorer", crane, budget_s=1)
     with pytest.raises(RegistryError, match=r"no answer.*leapline registry start"):
         down.ping()
@@ -162,16 +162,16 @@ def test_a_registry_that_is_down(crane: Path, make_image: MakeImage) -> None:
         down.push(make_image(), "m1")
 
 
-def test_ping_and_missing_tool(registry: Registry, tmp_path: Path) -> None:
+def test_ping_succeeds_and_missing_crane_is_reported(registry: Registry, tmp_path: Path) -> None:
     registry.ping()
     with pytest.raises(ToolMissingError, match="make setup"):
         Registry(registry.image, tmp_path / "crane").tags()
 
 
-def test_kill_between_blobs_and_manifest(
+def test_push_after_a_kill_sends_only_the_manifest(
     registry: Registry, shaky: Registry, proxy: RegistryProxy, make_image: MakeImage, tmp_path: Path, crane: Path
 ) -> None:
-    """The tag names nothing; the next push sends the manifest only."""
+    """After the kill the tag does not exist."""
     image, fault = make_image(), Fault("PUT", "/manifests/m1", hold=True)
     proxy.faults.append(fault)
     code = "import sys; from pathlib import Path; from leapline.serving.registry import Registry; "
@@ -188,10 +188,10 @@ def test_kill_between_blobs_and_manifest(
     registry.verify(image, "m1", tmp_path)
 
 
-def test_credential_helper_of_dockers_config_is_used(
+def test_uses_credential_helper_of_docker_config(
     registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_image: MakeImage
 ) -> None:
-    """A credential helper is asked for the host; crane gets no password from us."""
+    """The helper is called for the host, and crane receives no password as an argument."""
     helper = tmp_path / "bin" / "docker-credential-leaptest"
     helper.parent.mkdir()
     helper.write_text(f"""#!/bin/sh\ncat > {tmp_path}/asked\necho '{{"Username":"u","Secret":"s"}}'\n""")
@@ -204,7 +204,7 @@ def test_credential_helper_of_dockers_config_is_used(
     assert (tmp_path / "asked").read_text().strip() == registry.host
 
 
-def test_pull_replaces_the_folder(registry: Registry, make_image: MakeImage, tmp_path: Path) -> None:
+def test_pull_replaces_the_target_folder(registry: Registry, make_image: MakeImage, tmp_path: Path) -> None:
     registry.push(make_image(), "m1")
     (tmp_path / "pulled").mkdir()
     (tmp_path / "pulled" / "old").write_text("old")
@@ -217,9 +217,9 @@ def test_pull_replaces_the_folder(registry: Registry, make_image: MakeImage, tmp
     assert not (tmp_path / "pulled").exists()
 
 
-def test_budget_is_kept(proxy: RegistryProxy, repository: str, crane: Path) -> None:
+def test_retries_end_within_the_budget(proxy: RegistryProxy, repository: str, crane: Path) -> None:
     proxy.faults.append(Fault("GET", "/tags/list", status=503, times=10**6))
     started = time.monotonic()
     with pytest.raises(RegistryError):
         Registry(f"{proxy.address}/{repository}", crane, budget_s=1).tags()
-    assert time.monotonic() - started < 20  # crane's own waits are inside the budget
+    assert time.monotonic() - started < 20  # The budget includes the retries inside crane.

@@ -46,7 +46,7 @@ def push(target: Registry, make_image: MakeImage, day: str) -> str:
 
 
 @pytest.mark.parametrize("proxy", MOVING, indirect=True)
-def test_first_push_promotion_and_rollback(
+def test_first_push_promotion_and_rollback_succeed(
     target: Registry, champion: ChampionTags, make_image: MakeImage, tmp_path: Path
 ) -> None:
     one, two, three = (push(target, make_image, day) for day in DAYS)
@@ -60,7 +60,7 @@ def test_first_push_promotion_and_rollback(
 
 
 @pytest.mark.parametrize("proxy", ["ecr, immutable", "harbor, immutable", "ecr, previous immutable"], indirect=True)
-def test_immutable_tags_are_explained_and_nothing_is_left_half_done(
+def test_immutable_tags_are_reported_and_both_tags_restored(
     target: Registry, champion: ChampionTags, proxy: RegistryProxy, make_image: MakeImage
 ) -> None:
     one, two, three = (push(target, make_image, day) for day in DAYS)
@@ -81,7 +81,7 @@ def test_immutable_tags_are_explained_and_nothing_is_left_half_done(
 
 
 @pytest.mark.parametrize("proxy", ["ghcr", "quay", "artifactory virtual"], indirect=True)
-def test_model_tag_is_not_overwritten_where_access_to_absent_tags_is_denied(
+def test_model_tag_is_not_overwritten_if_access_to_missing_tags_is_denied(
     target: Registry, make_image: MakeImage
 ) -> None:
     target.push(make_image("one"), "m1")
@@ -99,7 +99,7 @@ def test_model_tag_is_not_overwritten_where_access_to_absent_tags_is_denied(
         ("http://registry.local:5000/", "/a/", "LEAPLINE_REGISTRY=registry.local:5000 and LEAPLINE_REPOSITORY=a."),
     ],
 )
-def test_invalid_address_gets_one_clear_message(registry: str, repository: str, fix: str) -> None:
+def test_invalid_address_is_rejected_with_the_corrected_settings(registry: str, repository: str, fix: str) -> None:
     with pytest.raises(SettingsError, match="without scheme or path") as error:
         require_address(registry, repository)
     assert str(error.value).endswith(f"Set {fix}")
@@ -126,5 +126,5 @@ def test_valid_address_is_accepted(registry: str) -> None:
         ("local.example.com", False),
     ],
 )
-def test_plain_http_is_allowed_as_in_crane(host: str, plain: bool) -> None:
+def test_plain_http_default_equals_crane(host: str, plain: bool) -> None:
     assert allows_plain_http(host) is plain

@@ -78,7 +78,7 @@ def run(tmp_path: Path, scorer_binary: Path, sample: Sample, monkeypatch: pytest
     return run_probe
 
 
-def test_the_same_features_pass(run: Any) -> None:
+def test_equal_features_pass(run: Any) -> None:
     report = run()
     assert report.passed, report.reason
     assert (report.rows, report.sessions) == (SIZE, SIZE)
@@ -86,12 +86,14 @@ def test_the_same_features_pass(run: Any) -> None:
     json.dumps(report.to_dict(), allow_nan=False)
 
 
-def test_long_sessions_go_alone(run: Any, sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sessions_above_the_batch_limit_are_sent_alone(
+    run: Any, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(session_probe, "BATCH_EVENTS", 10)
     assert run().passed
 
 
-def test_another_filter_of_kinds_is_refused(run: Any, sample: Sample) -> None:
+def test_feature_with_another_event_filter_is_refused(run: Any, sample: Sample) -> None:
     """The planted skew: rows of features still score alike, only the sessions can show it."""
     report = run(lambda spec: spec.replace('"kinds": ["item_view"]', '"kinds": ["cart_add"]'))
     assert not report.passed
@@ -107,26 +109,26 @@ def test_another_filter_of_kinds_is_refused(run: Any, sample: Sample) -> None:
     )
 
 
-def test_a_feature_that_no_tree_reads_counts_too(run: Any) -> None:
+def test_difference_of_an_unused_feature_is_refused(run: Any) -> None:
     report = run(lambda spec: spec.replace('"op": "count"', '"op": "span"'))
     assert "n_events: Spark" in report.reason
 
 
-def test_a_probability_alone(run: Any, sample: Sample) -> None:
+def test_difference_of_only_a_probability_is_refused(run: Any, sample: Sample) -> None:
     moved = [buy + 2e-9 * (i == 17) for i, buy in enumerate(sample.buys)]
     report = run(sent=Sample(sample.sessions, sample.features, moved, SIZE))
     assert f"1 sessions differ from Spark; the first is session 17, buy: Spark {moved[17]!r}" in report.reason
     assert report.max_difference == pytest.approx(2e-9, rel=1e-3)
 
 
-def test_an_archive_without_features(run: Any, tmp_path: Path) -> None:
+def test_unsupported_feature_spec_is_refused_with_its_error(run: Any, tmp_path: Path) -> None:
     report = run(lambda spec: spec.replace('"version": 1', '"version": 3'))
     assert not report.passed
     assert "leapline/features.json: field version: found 3, expected 1" in report.reason
 
 
 @pytest.mark.parametrize(("sent", "holdout", "refused"), [(999, 5000, True), (999, 999, False), (0, 0, True)])
-def test_a_thousand_sessions_where_there_are_as_many(
+def test_requires_one_thousand_sessions_or_the_whole_holdout(
     run: Any, sample: Sample, sent: int, holdout: int, refused: bool
 ) -> None:
     cut = Sample(sample.sessions[:sent], sample.features[:sent], sample.buys[:sent], holdout)
@@ -135,7 +137,7 @@ def test_a_thousand_sessions_where_there_are_as_many(
     assert not refused or f"{sent} sessions to send, at least" in report.reason
 
 
-def test_a_session_without_an_answer(run: Any, sample: Sample) -> None:
+def test_session_without_a_result_is_refused(run: Any, sample: Sample) -> None:
     gone = [*sample.sessions[:3], {"events": []}, *sample.sessions[4:]]
     report = run(sent=Sample(gone, sample.features, sample.buys, SIZE))
     assert "session 3" in report.reason and "image 'nothing'" in report.reason
@@ -167,7 +169,7 @@ class Ranking:
         ({"c": 0.1}, "the first is session 2, item c: Spark 'nothing', image 0.1"),
     ],
 )
-def test_items_are_compared_too(changes: dict[str, float | None], reason: str) -> None:
+def test_item_probabilities_are_compared(changes: dict[str, float | None], reason: str) -> None:
     spark: list[dict[str, float]] = [{"a": 0.25}, {}, {"a": 0.3, "b": 0.7}, {str(n): 0.1 for n in range(501)}]
     image = [*spark[:2], {k: v for k, v in (spark[2] | changes).items() if v is not None}, {}]
     sessions = [{"session": str(n), "events": []} for n in range(4)]

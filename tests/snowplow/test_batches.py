@@ -44,7 +44,7 @@ def test_uuids_and_hex_strings_are_well_formed(raw: list[bytes]) -> None:
     assert uuids(bytes_).to_pylist() == [str(UUID(bytes=r, version=4)) for r in raw]
 
 
-def test_timestamps_have_snowplows_format() -> None:
+def test_timestamps_have_snowplow_format() -> None:
     assert timestamps(np.array([0, 1_772_410_031_078])).to_pylist() == [
         "1970-01-01 00:00:00.000",
         "2026-03-02 00:07:11.078",

@@ -87,7 +87,7 @@ def test_missing_day_names_the_entries_that_were_not_understood(tmp_path: Path) 
         LandingFolder(tmp_path).list_day(WINDOW)
 
 
-def test_folder_one_level_too_high_names_the_right_one(tmp_path: Path) -> None:
+def test_error_for_parent_folder_names_the_landing_folder(tmp_path: Path) -> None:
     touch(tmp_path, "enriched/good/run=2026-03-02-04-00-00/part-0", "enriched/good/run=2026-03-02-05-00-00/part-0",
           "enriched/bad/run=2026-03-02-04-00-00/part-0")  # fmt: skip
     with pytest.raises(InputError, match=r"only in subfolders \(2 in enriched/good, 1 in .*such as .*enriched/good,"):

@@ -77,7 +77,7 @@ def test_malformed_site_pattern_is_rejected(text: str) -> None:
         compile_pattern(text)
 
 
-def test_path_one_level_too_deep_names_its_folder() -> None:
+def test_folder_of_runs_is_derived_from_a_path_below_it() -> None:
     assert level_too_high("enriched/good/run=2026-03-02-04-05-06/part-0") == "enriched/good"
     assert level_too_high("good/date=2026-03-02/part-0") == "good"
     assert level_too_high("docs/notes.txt") is None

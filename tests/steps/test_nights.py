@@ -103,7 +103,7 @@ def test_first_champion_is_judged_by_absolute_rules(
     assert "data:image/svg+xml" in (model / "card.html").read_text()
 
 
-def test_better_equal_and_worse_challengers_are_told_apart(
+def test_better_and_equal_challengers_pass_and_worse_are_refused(
     settings: Settings, lake: Lake, first_night: dict[str, Any]
 ) -> None:
     champion = first_night["package"]["model_id"]
@@ -203,7 +203,7 @@ def test_unreachable_registry_refuses_or_blocks_promotion(settings: Settings, fi
     assert "without knowing the champion" in shipped["why"]
 
 
-def test_champion_that_leapline_did_not_build_is_not_ignored(
+def test_foreign_champion_is_not_treated_as_no_champion(
     settings: Settings, fifth: dict[str, Any], tmp_path: Path
 ) -> None:
     """It is not taken for "no champion": someone has to look."""
@@ -236,7 +236,7 @@ def test_champion_trained_on_the_day_is_not_compared(settings: Settings, first_n
     assert registry(settings).digest("champion") == serving
 
 
-def test_champion_moved_after_the_verdict_stays(
+def test_champion_moved_after_the_verdict_is_not_replaced(
     settings: Settings, fifth: dict[str, Any], first_night: dict[str, Any]
 ) -> None:
     """Between verdict and promotion someone rolls back: the tag stays where he put it."""
@@ -251,7 +251,9 @@ def test_champion_moved_after_the_verdict_stays(
     assert [row["why"] for row in ledger_rows(settings)][-1] == "an incident"
 
 
-def test_backfill_reports_what_would_have_happened(settings: Settings, lake: Lake, first_night: dict[str, Any]) -> None:
+def test_backfill_reports_the_decision_without_publishing(
+    settings: Settings, lake: Lake, first_night: dict[str, Any]
+) -> None:
     before = registry(settings).digest("champion")
     filled = do(settings, FOURTH, *JUDGE, *SHIP, backfill=True)
     assert filled["gate"]["result"] == "to be probed"
@@ -331,7 +333,9 @@ def test_step_repeated_alone_is_rejected(settings: Settings, lake: Lake, fifth: 
         do(settings, FIFTH, "package")
 
 
-def test_day_without_seals_is_readable_but_not_published(settings: Settings, lake: Lake, fifth: dict[str, Any]) -> None:
+def test_day_without_seals_is_readable_but_cannot_be_published(
+    settings: Settings, lake: Lake, fifth: dict[str, Any]
+) -> None:
     do(settings, FIFTH, "evaluate", "gate", "package", "probe")
     (lake.current("probes", FIFTH) / "seal.json").unlink()
     assert verdicts.effective_verdict(lake, FIFTH)["passed"]
@@ -354,7 +358,7 @@ def test_archive_does_not_depend_on_the_champion(settings: Settings, packaged: d
 
 
 @pytest.mark.parametrize("files", [2, 4])
-def test_same_image_from_any_order_and_number_of_files(
+def test_image_does_not_depend_on_order_and_number_of_files(
     settings: Settings, lake: Lake, packaged: dict[str, Any], files: int, spark: "SparkSession"
 ) -> None:
     for day in (FOURTH, FIFTH):

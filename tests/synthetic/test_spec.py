@@ -57,7 +57,7 @@ def test_no_anomalies_when_all_rates_are_zero() -> None:
 
 @settings(max_examples=5, deadline=None)
 @given(name=st.sampled_from(["duplicates", "conflicts", "late", "broken"]), rate=st.floats(0.01, 0.5))
-def test_rate_per_line_is_met(name: str, rate: float) -> None:
+def test_requested_rate_per_line_is_generated(name: str, rate: float) -> None:
     report, _ = generated(days=1, sessions_per_day=150, **{**CLEAN, name: rate})
     spread = 5 * (report.events * rate * (1 - rate)) ** 0.5
     assert abs(report.mishaps[name] - rate * report.events) < spread
@@ -66,7 +66,7 @@ def test_rate_per_line_is_met(name: str, rate: float) -> None:
 @pytest.mark.parametrize(
     ("name", "rate", "counted"), [("missing_ids", 0.3, 0.3), ("bots", 0.1, 0.1), ("consent", 0.4, 0.6)]
 )
-def test_rate_per_session_is_met(name: str, rate: float, counted: float) -> None:
+def test_requested_rate_per_session_is_generated(name: str, rate: float, counted: float) -> None:
     report, _ = generated(days=1, sessions_per_day=400, **{**CLEAN, name: rate})
     found = report.mishaps["no_consent" if name == "consent" else name] / report.sessions
     assert found == pytest.approx(counted, abs=0.1)

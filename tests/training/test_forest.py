@@ -84,7 +84,7 @@ def test_calibration_corrects_for_weight(spark: Any, fitted: Any) -> None:
     assert log_loss(holdout.label, p) > 1.5 * log_loss(holdout.label, holdout.truth)
 
 
-def test_training_facts(fitted: Any) -> None:
+def test_training_facts_describe_the_fitted_model(fitted: Any) -> None:
     facts = fitted.facts
     assert facts.examples == 12_000
     assert facts.weight == round((12_000 - facts.positives) / facts.positives)

@@ -34,7 +34,7 @@ def test_log_odds_are_shrunk_towards_pooled_chain() -> None:
     assert model.prior == math.log(31 / 91)
 
 
-def test_file_round_trip() -> None:
+def test_dumped_model_loads_unchanged() -> None:
     model = model_of_counts()
     assert TransitionModel.from_dict(json.loads(model.dumps())) == model
     assert '  "start": {"look":' in model.dumps()

@@ -13,7 +13,7 @@ from leapline.training import search as s
 CONFIGURED = s.Trial(10, "onethird", 0.9)
 
 
-def test_selects_best_trial_with_certain_gain() -> None:
+def test_selects_best_trial_with_significant_gain() -> None:
     perhaps, better, best = (
         s.Trial(6, "sqrt", 0.95, -0.001), s.Trial(6, "onethird", 0.91, 0.002), s.Trial(14, "sqrt", 0.92, 0.001)
     )  # fmt: skip

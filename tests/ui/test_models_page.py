@@ -81,7 +81,7 @@ def test_viewer_may_read_but_not_promote(up: Site) -> None:
 @pytest.mark.parametrize(
     ("name", "viewport", "scheme"), [("light", WIDE, "light"), ("dark", WIDE, "dark"), ("phone", PHONE, "light")]
 )
-def test_overview_of_the_last_run(models: Open, up: Site, name: str, viewport: dict[str, int], scheme: str) -> None:
+def test_overview_shows_the_last_run(models: Open, up: Site, name: str, viewport: dict[str, int], scheme: str) -> None:
     window, frame = models(viewport=viewport, scheme=scheme) if name != "phone" else models("/leapline/", viewport)
     assert frame.locator("#headline").inner_text().startswith("Passed all 16 rules: ROC AUC: 0.9")
     assert frame.locator(".badge").inner_text() == "✓ Promoted"

@@ -45,14 +45,14 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     verdict = without_champion(Verdict.from_dict(verdicts.gate_verdict(lake, context.day)))
     metrics = read_json(evaluation / "metrics.json")
     document = manifest(context.day, read_json(candidate / "training.json"), metrics, verdict.as_dict())
-    document |= {"items": _items_manifest(candidate / "items", metrics["items"])}
+    document |= {"items": items_manifest(candidate / "items", metrics["items"])}
     cards = model_record.cards(model_record.read(lake, context.day), verdict, links=False)
     with lake.attempt("packages", context.day) as out:
         entries = read_entries(candidate / "model.zip") | {
             MANIFEST: json_bytes(document),
             FEATURES: (candidate / "features.json").read_bytes(),
             **{FOLDER + name: content for name, content in cards.items()},
-            **(_items(candidate / "items") if document["items"] else {}),
+            **(item_entries(candidate / "items") if document["items"] else {}),
         }
         sha256 = write_entries(out / "model.zip", entries)
         model_id = f"{context.day.isoformat()}-{sha256[:12]}"
@@ -89,7 +89,7 @@ def manifest(day: date, training: dict[str, Any], metrics: dict[str, Any], verdi
     }
 
 
-def _items_manifest(folder: Path, metrics: dict[str, Any] | None) -> dict[str, Any] | None:
+def items_manifest(folder: Path, metrics: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return the manifest of the item model; None without an item model, or if it ranks no better than chance."""
     if not metrics or (metrics["roc_auc"] or 0) <= 0.5:
         return None
@@ -98,7 +98,7 @@ def _items_manifest(folder: Path, metrics: dict[str, Any] | None) -> dict[str, A
     return {"metrics": numbers, "threshold": training["threshold"], "calibration": training["calibration"]}
 
 
-def _items(folder: Path) -> dict[str, bytes]:
+def item_entries(folder: Path) -> dict[str, bytes]:
     """Return the archive entries of the item model: a bundle and its feature spec."""
     entries = read_entries(folder / "model.zip") | {"features.json": (folder / "features.json").read_bytes()}
     return {f"{FOLDER}items/{name}": content for name, content in entries.items()}
