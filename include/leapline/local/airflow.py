@@ -68,7 +68,7 @@ def up(settings: Settings, instance: AirflowInstance, report: Reporter = print) 
         _wait(instance, api, {*COMPONENTS, _DAGS} - {"api-server"}, report)
         _create_pool(api)
     except LeaplineError:
-        if not was_running:  # a failed start must not stop an Airflow that was running before
+        if not was_running:  # A failed start must not stop an Airflow that was already running.
             down(instance, lambda _: None)
         raise
     return api
@@ -203,7 +203,7 @@ def _ready(api: AirflowApi) -> set[str]:
     try:
         health = api.get("monitor/health")
         healthy = {name.replace("_", "-") for name, part in health.items() if part and part.get("status") == "healthy"}
-        # One DAG per file. Waiting for the first would not do: triggering another one would answer 404.
+        # There is one DAG per file. Triggering a DAG that is not parsed yet would answer 404, so wait for all.
         dag_count = len(list((ROOT / "dags").glob("*.py")))
         dags = {_DAGS} if "dag-processor" in healthy and api.get("dags")["total_entries"] >= dag_count else set()
     except LocalServiceError:
@@ -263,7 +263,7 @@ def _recorded(instance: AirflowInstance) -> dict[str, dict[str, float]]:
 
 
 def _processes(instance: AirflowInstance) -> dict[str, psutil.Process]:
-    """Return the components that are alive; a recorded process id that was reused does not count."""
+    """Return the components that are alive, without recorded process ids that another process reuses."""
     processes = {name: _alive(int(entry["pid"]), entry["started"]) for name, entry in _recorded(instance).items()}
     return {name: process for name, process in processes.items() if process is not None}
 

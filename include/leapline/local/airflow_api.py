@@ -85,9 +85,9 @@ class AirflowApi:
             with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
                 content = answer.read()
         except urllib.error.HTTPError as exc:
-            found = f"{exc.code} {exc.read().decode(errors='replace')[:600]}"
+            problem = f"{exc.code} {exc.read().decode(errors='replace')[:600]}"
             fix = "Correct the request." if exc.code < 500 else "Try again, or read Airflow's logs."
-            raise self._error(f"{method} {path}", found, fix) from exc
+            raise self._error(f"{method} {path}", problem, fix) from exc
         except OSError as exc:
             raise self._error("Airflow", str(exc), "Start it with `make up`, or read its logs.") from exc
         return json.loads(content) if content else None

@@ -1,4 +1,4 @@
-"""One run of the `retrain` DAG without Airflow's services, on a database of its own that no scheduler reads."""
+"""Run the `retrain` DAG once without Airflow's services, on a separate database that no scheduler reads."""
 
 import json
 import os
@@ -27,7 +27,7 @@ class RunOutcome:
         run_id: Airflow's run id; the steps' reports are filed under it.
         state: "success" (also when the model was refused) or "failed".
         tasks: the state of each task.
-        error: the failed task and its error message, or "".
+        error: the failed task and its error message; empty if no task failed.
         log: the combined log of Airflow and Spark.
     """
 

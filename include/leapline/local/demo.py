@@ -52,7 +52,7 @@ class DemoResult:
         promotion: summary of the step `promote`.
         probe: the probe's sentence.
         publication: summary of the step `publish`.
-        best_roc_auc: ROC AUC of the generator's true probabilities on the holdout, if known.
+        best_roc_auc: ROC AUC of the generator's true probabilities on the holdout; None if it cannot be computed.
         session: the session that was scored, and the answer of the pulled image.
         seconds: duration of the demo.
     """
@@ -71,7 +71,7 @@ def run_demo(settings: Settings, day: date, days: int, sessions_per_day: int, co
     """Run the pipeline for `day` on `days` generated days and print a summary.
 
     Raises:
-        LeaplineError: a step failed; its own message.
+        LeaplineError: a step failed, with the error of that step.
     """
     settings = ensure_pseudonym_key(_for_few_events(settings))
     started = time.monotonic()
@@ -103,7 +103,7 @@ def run_demo(settings: Settings, day: date, days: int, sessions_per_day: int, co
 
 
 def _for_few_events(settings: Settings) -> Settings:
-    """Return settings with driver options that suit the demo's small days, unless the installation has set some."""
+    """Return settings with driver options for the demo's small days, unless the installation sets its own options."""
     explicit = settings.model_dump(exclude_unset=True)
     return Settings.load(**{"spark_driver_options": FEW_EVENTS, **explicit})
 
@@ -161,17 +161,17 @@ def _summary(settings: Settings, run: RunOutcome, step: str) -> dict[str, Any]:
 
 
 def _score_a_session(settings: Settings, day: date, digest: str) -> ScoredSession:
-    """Pull the image by digest and score the holdout session with the highest probability, by its events."""
+    """Pull the image by digest, and score the holdout session with the highest probability from its events."""
     from leapline.serving.scorer_process import run_image
 
     lake = Lake(settings.home)
     package = lake.current("packages", day)
-    manifest, built = read_json(package / "manifest.json"), read_json(package / "package.json")["image_digest"]
+    manifest, built_digest = read_json(package / "manifest.json"), read_json(package / "package.json")["image_digest"]
     sample = probe_sample.read_sample(lake.current("evaluations", day), (), manifest)
     session = sample.sessions[max(range(len(sample.buys)), key=lambda i: sample.buys[i])]
     with tempfile.TemporaryDirectory(prefix="leapline-demo-") as work:
         layout = registry(settings).pull(digest, Path(work) / "image")
-        with run_image(layout, built, Path(work)) as client:
+        with run_image(layout, built_digest, Path(work)) as client:
             client.ready()
             return ScoredSession(session, client.score([session])[0])
 

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 @contextmanager
 def progress_bar(console: Console, title: str) -> Iterator[Callable[[int, int, int], None]]:
-    """Show a progress bar; yields a function to call with (pieces done, pieces in total, lines so far)."""
+    """Show a progress bar, and yield a function that updates it with (parts done, total parts, lines so far)."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(
         *columns, TextColumn("{task.fields[lines]} lines"), console=console, disable=not console.is_terminal

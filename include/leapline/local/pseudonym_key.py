@@ -17,7 +17,7 @@ def ensure_pseudonym_key(settings: Settings) -> Settings:
 
     Raises:
         SettingsError: no key is set, and the working directory belongs to no installation. A new key in an arbitrary
-            folder would give every visitor a new pseudonym.
+            folder would change the pseudonym of every visitor.
     """
     if settings.pseudonym_key:
         return settings

@@ -1,8 +1,8 @@
 """The local registry: CNCF Distribution on a loopback port, its blobs and tags stored in a folder.
 
 The folder contains `data/`, `config.yml`, `log` and `lock`. The registry process inherits the open `lock` file with a
-flock on it. The operating system releases the lock when the process ends, even after `kill -9`, so the lock tells
-reliably whether this folder's registry is alive; a process id alone would not.
+flock on it. The operating system releases the lock when the process ends, even after `kill -9`, so the lock is a
+reliable sign that this folder's registry is alive; a process id alone is not, because it may be reused.
 
     stopped --start--> starting --/v2/ answers--> running --stop--> stopped
                            |
@@ -48,12 +48,12 @@ http:
 
 @dataclass(frozen=True)
 class Status:
-    """Whether the registry runs.
+    """State of the registry process.
 
     Attributes:
-        running: whether it is alive.
-        pid: its process id; 0 if it does not run.
-        address: the address on which it listens; "" if it does not run.
+        running: whether the process is alive.
+        pid: its process id; 0 if it is not running.
+        address: the address on which it listens; empty if it is not running.
     """
 
     running: bool
@@ -74,7 +74,7 @@ class LocalRegistry:
         self.folder, self.binary, self.address = folder.absolute(), binary, address
 
     def status(self) -> Status:
-        """Return whether it runs, and where."""
+        """Return whether the registry runs, and its address."""
         try:
             with (self.folder / "lock").open("r") as lock:
                 if _try_lock(lock):

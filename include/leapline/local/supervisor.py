@@ -1,4 +1,4 @@
-"""Restarts a component of Airflow when it exits: `python -m leapline.local.supervisor COMPONENT [ARGUMENT ...]`.
+"""Restart a component of Airflow when it exits: `python -m leapline.local.supervisor COMPONENT [ARGUMENT ...]`.
 
 A scheduler on SQLite can lose a race for the database lock and exit in the middle of a backfill; its runs continue
 after a restart. A component that exits soon after its start has a permanent fault and is not restarted.
@@ -16,7 +16,7 @@ RESTART_DELAY_S: Final = 2.0
 
 
 class Supervisor:
-    """Restarts a command whenever it fails, until `stop` is called.
+    """A process that restarts a command whenever it fails, until `stop` is called.
 
     Args:
         command: the program and its arguments.

@@ -1,8 +1,8 @@
-"""The champion, pulled from the registry and scored on the sessions that the candidate is evaluated on.
+"""Pull the champion from the registry, and score the candidate's holdout sessions with it.
 
-The image is data from outside: only its archive is extracted, and this installation's own scorer scores it. Nothing of
-the image is executed. The archive's feature spec says which features to compute; they come from the events of the same
-sessions.
+The image is untrusted: only its archive is extracted, and this installation's scorer serves the archive. No part of the
+image is executed. The champion's features are defined by the archive's feature spec and computed from the events of the
+same sessions.
 """
 
 import json
@@ -41,11 +41,11 @@ class PulledChampion:
     """The champion's archive on disk.
 
     Attributes:
-        digest: of the image that the tag names.
-        model_id: from the image's label.
-        spec: its feature spec.
-        training_days: the days that it was trained on, ISO dates.
-        archive: the model.
+        digest: digest of the champion's image.
+        model_id: model id from the image's label.
+        spec: feature spec of the model.
+        training_days: ISO dates of the days on which the model was trained.
+        archive: path of the model archive.
     """
 
     digest: str
@@ -64,15 +64,15 @@ def score_champion(
 ) -> "tuple[ChampionComparison, pd.Series[float] | None]":
     """Score the holdout with the champion.
 
-    What prevents it is stated in the result and never raised: the verdict decides what it means.
+    A failure is not raised but stated in the result, because the verdict decides about its consequences.
 
     Args:
-        data: the data day; its settings say where the registry is, and whether to compare.
-        holdout: the candidate's examples; `session`, and the columns of `spec`.
-        spec: the candidate's features; the champion's are computed only if they differ.
+        data: the data day; its settings contain the registry and whether to compare.
+        holdout: the candidate's examples: `session` and the columns of `spec`.
+        spec: the candidate's feature spec; the champion's features are computed only if its spec differs.
 
     Returns:
-        The champion before the comparison, and its scores of the holdout's rows, in their order.
+        The state of the comparison, and the champion's scores in the order of the holdout's rows; None without scores.
     """
     try:
         with pulled_champion(data.settings) as champion:
@@ -108,7 +108,7 @@ def pulled_champion(settings: Settings) -> Iterator[PulledChampion | None]:
 
     Raises:
         RegistryError: the registry does not answer clearly.
-        BundleError: the image or its archive is damaged, hostile or not a model of Leapline.
+        BundleError: the image or its archive is damaged, hostile or not a Leapline model.
     """
     target = registry(settings)
     digest = _champion_digest(settings, target)
@@ -131,8 +131,8 @@ def pulled_champion(settings: Settings) -> Iterator[PulledChampion | None]:
 def _champion_digest(settings: Settings, target: Registry) -> str | None:
     """Return the champion's digest.
 
-    Some registries deny access to a repository that does not exist yet. Before the first promotion of this installation
-    that counts as absent: the push decides whether access is granted, and promotion reads the tag again.
+    Some registries deny access to a missing repository. Before the first promotion of this installation, a denial
+    therefore counts as no champion. The push still fails without access, and promotion reads the tag again.
     """
     try:
         return target.digest(CHAMPION_TAG)
@@ -172,7 +172,7 @@ def _not_a_model(found: str) -> BundleError:
     return BundleError(
         "the champion's archive",
         found=found,
-        expected="an archive that Leapline has packaged",
+        expected="an archive packaged by Leapline",
         fix="Roll back to a published model, or set LEAPLINE_COMPARE_CHAMPION=false for one run.",
     )
 
@@ -181,7 +181,7 @@ def _champion_features(data: DayData, holdout: "pd.DataFrame", spec: specs.Featu
     """Return the champion's features of the holdout's sessions, in the holdout's order."""
     from leapline.training.examples import persisted_example_events, session_examples
 
-    # Its vocabularies come from other days, but its raw inputs are usually in the day's examples.
+    # The champion's vocabularies were fitted on other days, but its raw inputs are usually in the day's examples.
     if specs.load(data.lake.current("examples", data.day) / "features.json").dumps() == spec.unfitted.dumps():
         features = _values(data.examples().where("whole"), spec)
     else:

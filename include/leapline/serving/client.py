@@ -18,11 +18,11 @@ class ScorerClient:
     """The client of one scorer.
 
     Args:
-        url: its address, `http://host:port`; a path prefix is kept.
+        url: the scorer's address, `http://host:port`, optionally with a path prefix.
         timeout_s: seconds to wait for a connection or a response.
 
     Raises:
-        SettingsError: not an http or https address.
+        SettingsError: the address is not an http or https URL.
     """
 
     def __init__(self, url: str, *, timeout_s: float = 5.0) -> None:
@@ -63,14 +63,17 @@ class ScorerClient:
         return self._json("GET", "/v1/model")
 
     def predict(self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
-        """Score feature rows with `POST /v1/predict`; returns one result per row, in order.
+        """Score feature rows with `POST /v1/predict`.
 
         Args:
-            rows: input columns by name; numbers are finite.
-            columns: which columns to return; the model's final outputs if None.
+            rows: input columns by name; numbers must be finite.
+            columns: columns to return; the model's final outputs if None.
+
+        Returns:
+            One result per row, in the same order.
 
         Raises:
-            ScorerError: the scorer rejected the request, for the reason in the message, or returned another number of
+            ScorerError: the scorer rejected the request for the reason in the message, or returned another number of
                 rows.
         """
         answer = self._json("POST", "/v1/predict", encode(rows, columns))
@@ -82,15 +85,18 @@ class ScorerClient:
     def score(
         self, sessions: Sequence[Mapping[str, Any]], *, features: bool = False, items: bool = False
     ) -> list[dict[str, Any]]:
-        """Score sessions with `POST /v1/score`; returns one result per session, in order.
+        """Score sessions with `POST /v1/score`.
 
         Args:
-            sessions: as `as_session` returns them.
-            features: whether to return the features too.
-            items: whether to rank each session's items too.
+            sessions: sessions in the form of `as_session`.
+            features: whether to return the features as well.
+            items: whether to rank each session's items as well.
+
+        Returns:
+            One result per session, in the same order.
 
         Raises:
-            ScorerError: the scorer rejected the request, for the reason in the message, or returned another number of
+            ScorerError: the scorer rejected the request for the reason in the message, or returned another number of
                 results.
         """
         answer = self._json("POST", "/v1/score", encode_sessions(sessions, features=features, items=items))
@@ -100,7 +106,7 @@ class ScorerClient:
         return results
 
     def exchange(self, method: str, path: str, body: bytes | None = None) -> bytes:
-        """Send a request and return the body of the response; reconnects once if an idle connection was dropped.
+        """Send a request and return the body of the response. Reconnect once if an idle connection was dropped.
 
         Raises:
             ScorerError: there is no response, or its status is not 200.
@@ -110,20 +116,20 @@ class ScorerClient:
             content = response.read()
         except (OSError, http.client.HTTPException) as exc:
             self._connection.close()
-            raise self._error(f"no answer to {method} {path} ({exc})", "a scorer that runs there") from exc
+            raise self._error(f"no answer to {method} {path} ({exc})", "a running scorer") from exc
         if response.status != http.client.OK:
             raise self._error(f"{method} {path} answered {response.status}: {_reason(content)}", "200")
         return content
 
     def _send(self, method: str, path: str, body: bytes | None) -> http.client.HTTPResponse:
         headers = {"Content-Type": "application/json"} if body is not None else {}
-        kept = self._connection.sock is not None
+        is_reused = self._connection.sock is not None
         try:
             self._connection.request(method, self._prefix + path, body, headers)
             return self._connection.getresponse()
         except _DROPPED:
             self._connection.close()
-            if not kept:
+            if not is_reused:
                 raise
         self._connection.request(method, self._prefix + path, body, headers)
         return self._connection.getresponse()
@@ -167,8 +173,8 @@ def as_session(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return a session for `POST /v1/score`.
 
     Args:
-        events: its clean events, at least one, in any order; `ts` in UTC. Columns that the scorer does not accept,
-            such as `visitor`, are dropped.
+        events: the session's clean events, at least one, in any order; `ts` in UTC. Columns that the scorer does not
+            accept, such as `visitor`, are dropped.
     """
     first = min(events, key=lambda event: (event["ts"], event["event_id"].encode()))
     attributes = {name: first[name] for name in ("device", "referrer", "session_index") if first.get(name) is not None}

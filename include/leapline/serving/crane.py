@@ -1,11 +1,11 @@
-"""Run `crane`: one call, retried while the registry's failure may be temporary.
+"""Run `crane`, and retry a call while the registry's failure may be temporary.
 
-`crane` reads Docker's own config for logins (`$DOCKER_CONFIG`, credential helpers), so no password is ever an argument,
-and each try is a new process that asks the helper for a fresh token. Blobs that a registry already has are not sent
-again, so that a repeated push resumes.
+`crane` reads logins from Docker's config (`$DOCKER_CONFIG`, credential helpers), so passwords are never arguments, and
+each attempt is a new process that requests a new token from the helper. A registry does not receive a blob twice, so a
+repeated push resumes.
 
-Decisions follow the HTTP status, which `crane --verbose` logs for every request (with credentials redacted), and not
-the text of the body, which differs from registry to registry.
+Decisions depend on the HTTP status, which `crane --verbose` logs for every request (with credentials redacted), and not
+on the text of the body, which differs between registries.
 """
 
 import random
@@ -36,12 +36,12 @@ class AbsentError(RegistryError):
 
 @dataclass(frozen=True)
 class Crane:
-    """The tool, bound to one registry host.
+    """The command-line tool `crane`, bound to one registry host.
 
     Args:
-        binary: the compiled `crane`.
+        binary: path of the compiled `crane`.
         host: `host[:port]`, for messages.
-        budget_s: seconds that one operation may take, its retries included.
+        budget_s: maximum seconds for one operation, including its retries.
         plain_http: whether `crane` may fall back to plain HTTP for any host.
     """
 
@@ -55,10 +55,10 @@ class Crane:
 
         Raises:
             AbsentError: the registry answered 404.
-            AccessDeniedError: the registry answered 401 or 403, with a fresh token too.
+            AccessDeniedError: the registry answered 401 or 403, even with a new token.
             TagConflictError: the registry does not allow the tag to move.
-            RegistryError: rejected for another reason, or still failing when the budget was spent.
-            ToolMissingError: no `crane`.
+            RegistryError: the request was rejected for another reason, or failed until the budget was exhausted.
+            ToolMissingError: `crane` is missing.
         """
         deadline, tries = time.monotonic() + self.budget_s, 0
         while True:
@@ -93,7 +93,7 @@ class Crane:
         return failure.kind(
             f"registry {self.host}",
             found=f"`crane {action}` failed {tries} time{'s'[: tries > 1]} ({failure.message}); it moved no tag",
-            expected="a registry that answers and allows it",
+            expected="a registry that answers and allows the operation",
             fix=failure.fix,
         )
 
@@ -114,7 +114,7 @@ class _Failure:
         return AccessDeniedError if self.status in (401, 403) else RegistryError
 
     def is_final(self, tries: int) -> bool:
-        """Whether another try cannot help. A denial is final only after a try with a fresh token."""
+        """Return whether another attempt is pointless. A denial is final only after an attempt with a new token."""
         if _INVALID.search(self.message):
             return True
         if self.kind is AccessDeniedError:
@@ -132,14 +132,14 @@ class _Failure:
         if self.kind is AccessDeniedError:
             return "Log in (`crane auth login` or a Docker credential helper), or ask for permission to push."
         if self.kind is AbsentError:
-            return "`leapline models` lists what is published. ECR needs the repository to be created first."
+            return "`leapline models` lists the published models. On ECR, create the repository first."
         if _DOWN.search(self.message):
             return "Check the address (LEAPLINE_REGISTRY), or start the local registry with `leapline registry start`."
-        return "Run it again later; what was already sent is not sent again."
+        return "Run it again later; blobs that were already sent are not sent again."
 
 
 def _error_message(log: str) -> str:
-    """Return `crane`'s last words: the text after `Error:`, or the last line that is not a log line."""
+    """Return the error message of `crane`: the text after the last `Error:`, otherwise the last line of the log."""
     _, marker, text = log.rpartition("Error: ")
     lines = [line.strip() for line in (text if marker else log).splitlines() if line.strip()]
     return " ".join(lines)[:400] if marker and lines else (lines[-1][:400] if lines else "no message")
@@ -153,7 +153,7 @@ def _status(log: str, message: str) -> int | None:
 
 
 def _responses(log: str) -> list[tuple[str, str]]:
-    """Return status, or network error, and address of each response; pings of `/v2/` do not count."""
+    """Return status (or network error) and address of each response, except for pings of `/v2/`."""
     responses = [(match[1], match[2]) for match in _RESPONSE.finditer(log)]
     return [(status, url) for status, url in responses if urlsplit(url).path != "/v2/"]
 

@@ -40,7 +40,7 @@ class Entry:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """Identifies the move, so that a repeated append adds nothing."""
+        """The identity of the move; the ledger has at most one entry per key."""
         return self.after, self.run_id, self.tag
 
 

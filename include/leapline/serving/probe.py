@@ -1,10 +1,10 @@
-"""The probe: the packaged image is started before it is pushed, and has to reproduce Spark's numbers.
+"""Probe the packaged image before the push: start it, and compare its results with Spark's.
 
-Without a container engine, the layers are unpacked and the scorer is started on them with the environment of the
-image's config (and `PORT`, as on Cloud Run). The host must be Linux. The change of user and the empty root need root
-rights and are not covered here; a test does both with `chroot`.
+No container engine is needed: the layers are unpacked, and the scorer is started from them with the environment of the
+image's config (and `PORT`, as on Cloud Run). The host must be Linux. Running as the image's user in an empty root
+requires root privileges and is not part of the probe; a test does both with `chroot`.
 
-A model that fails is refused, with the reason in the report; this is not an exception.
+A model that fails the probe is refused with the reason in the report, without an exception.
 """
 
 import math
@@ -32,17 +32,18 @@ class ProbeReport:
     """The result of a probe. Numbers that were not measured are None.
 
     Attributes:
-        passed: whether every row and every session was answered with finite numbers within the tolerance.
-        reason: why not; empty if passed.
-        rows: rows compared.
-        sessions: sessions compared, scored from their events.
-        items: items of these sessions compared, by their own probability.
-        max_difference: greatest absolute difference from Spark's probability of class 1, of rows, sessions and items.
-        first_difference: the first row outside of the tolerance: `row` (index), `features`, `expected`, `got` (None if
-            it is not a finite number), the scorer's `answer`, and the number of `rows_that_differ`.
-        start_ms: from the start of the process to the first ready answer.
-        p50_us, p99_us: of single-row requests on one connection, measured by this client, in its fastest round.
-        rss_bytes: the process's peak resident memory (Linux only).
+        passed: whether all rows and sessions had finite results within the tolerance.
+        reason: why the image is refused; empty if it passed.
+        rows: number of compared rows.
+        sessions: number of compared sessions, scored from their events.
+        items: number of compared items of these sessions; each item has its own probability.
+        max_difference: maximum absolute difference from Spark's probability of class 1, over rows, sessions and items.
+        first_difference: the first row that exceeds the tolerance: `row` (index), `features`, `expected`, `got` (None
+            if it is not a finite number), the scorer's `answer`, and the number of `rows_that_differ`.
+        start_ms: milliseconds from the start of the process to the first ready answer.
+        p50_us, p99_us: latency quantiles in microseconds of single-row requests on one connection, measured by this
+            client, in its fastest round.
+        rss_bytes: peak resident memory of the process (Linux only).
     """
 
     passed: bool
@@ -64,12 +65,12 @@ class ProbeReport:
 
 @dataclass(frozen=True)
 class ProbeSample:
-    """What is sent to the image, and Spark's answers.
+    """Requests to the image with Spark's results.
 
     Attributes:
         rows: feature rows of the holdout, input columns by name.
         expected: Spark's uncalibrated probability of class 1 for each row.
-        tolerance: greatest absolute difference.
+        tolerance: maximum absolute difference.
         sessions: sessions to score from their events; None for an archive without a feature spec.
     """
 
@@ -80,7 +81,7 @@ class ProbeSample:
 
     @property
     def problem(self) -> str:
-        """Why it cannot prove anything; empty if it can."""
+        """Why the sample cannot be used; empty if it can."""
         if self.sessions and self.sessions.fault:
             return self.sessions.fault
         if not self.rows or len(self.rows) != len(self.expected):
@@ -89,16 +90,19 @@ class ProbeSample:
 
 
 def probe(layout: Path, sample: ProbeSample, *, digest: str, workdir: Path) -> ProbeReport:
-    """Start an image's scorer and compare it with Spark.
+    """Start an image's scorer and compare its results with Spark's.
 
     Args:
-        layout: the image, as `image.build` wrote it.
-        sample: rows and sessions with Spark's answers.
-        digest: of the image that was built; another one is not started.
+        layout: the image layout written by `image.build`.
+        sample: rows and sessions with Spark's results.
+        digest: digest of the built image; an image with another digest is not started.
         workdir: a private folder for the unpacked image and the process's log.
 
+    Returns:
+        The report, also for an image that is refused.
+
     Raises:
-        ProbeError: the layout is another image.
+        ProbeError: the layout contains another image.
         BundleError: the layout is damaged or has no image for this machine.
     """
     if sample.problem:
@@ -138,7 +142,7 @@ def _counts(sample: Sample | None) -> tuple[int, int]:
 
 
 def probabilities(client: ScorerClient, rows: Sequence[Mapping[str, Any]]) -> list[float]:
-    """Return the model's uncalibrated probability of class 1 for each row; NaN where an answer has none.
+    """Return the model's uncalibrated probability of class 1 for each row; NaN if the answer has none.
 
     Raises:
         ScorerError: the scorer rejected a row or does not answer.
@@ -147,11 +151,12 @@ def probabilities(client: ScorerClient, rows: Sequence[Mapping[str, Any]]) -> li
 
 
 def model_inputs(client: ScorerClient, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows with the model's input columns only: a pipeline may leave features out, and the scorer rejects
-    unknown columns.
+    """Return the rows with only the model's input columns.
+
+    A pipeline may omit features, and the scorer rejects unknown columns.
 
     Raises:
-        ScorerError: the scorer does not list its inputs.
+        ScorerError: the scorer does not describe its model.
     """
     inputs = {column["name"] for column in client.model().get("inputs", ())}
     return [{name: value for name, value in row.items() if name in inputs} for row in rows]
@@ -163,7 +168,7 @@ def _answers(client: ScorerClient, rows: Sequence[Mapping[str, Any]]) -> list[di
 
 
 def _score(answer: Mapping[str, Any]) -> float:
-    """Return the probability of class 1; NaN where the answer has none."""
+    """Return the probability of class 1; NaN if the answer has none."""
     try:
         return float(answer["probability"][1])
     except (KeyError, IndexError, TypeError, ValueError):
@@ -173,7 +178,7 @@ def _score(answer: Mapping[str, Any]) -> float:
 def _compare_rows(
     sample: ProbeSample, answers: Sequence[Mapping[str, Any]]
 ) -> tuple[float | None, dict[str, Any] | None]:
-    """Return the greatest finite difference, and the first row outside of the tolerance, as NaN always is."""
+    """Return the maximum finite difference, and the first row that exceeds the tolerance; NaN exceeds it too."""
     scores = [_score(answer) for answer in answers]
     differences = [abs(a - b) for a, b in zip(sample.expected, scores, strict=True)]
     outside = [i for i, difference in enumerate(differences) if not difference <= sample.tolerance]
@@ -193,8 +198,10 @@ def _describe(first: Mapping[str, Any], tolerance: float) -> str:
 
 
 def _latencies(client: ScorerClient, rows: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
-    """Return p50 and p99 in microseconds of one-row requests on a warm connection, of the fastest of several rounds:
-    other work on this machine must not refuse a model."""
+    """Return p50 and p99 in microseconds of single-row requests on a warm connection.
+
+    The fastest of several rounds counts, so that other work on this machine does not cause a refusal.
+    """
     bodies = [encode([row], COLUMNS) for row in rows[: TIMED_ROUNDS * ROUND_REQUESTS]]
     times = []
     for i in range(WARM_UP_REQUESTS + TIMED_ROUNDS * ROUND_REQUESTS):

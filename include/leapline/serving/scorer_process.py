@@ -1,7 +1,7 @@
-"""Start a scorer process: this installation's scorer on an archive, or the image that this installation has built.
+"""Start a scorer process: this installation's scorer on an archive, or an image built by this installation.
 
-Nothing that comes from a registry is executed. The process has an empty environment except for what is passed here, so
-it sees no setting, no key and no cloud credential; its working folder is the caller's private one.
+Content of a registry is never executed. The process receives only the environment variables passed here, and therefore
+no settings, keys or cloud credentials. Its working folder is a private folder of the caller.
 """
 
 import platform
@@ -24,11 +24,11 @@ ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64
 
 @dataclass(frozen=True)
 class ScorerProcess:
-    """A started scorer.
+    """A running scorer.
 
     Attributes:
         process: the operating system's process.
-        port: on 127.0.0.1.
+        port: its port on 127.0.0.1.
         started: `time.perf_counter()` at its start.
     """
 
@@ -37,13 +37,13 @@ class ScorerProcess:
     started: float
 
     def await_ready(self, client: ScorerClient) -> str:
-        """Wait until it is ready.
+        """Wait until the scorer is ready.
 
         Returns:
-            The id of the model that it serves.
+            The id of the served model.
 
         Raises:
-            ScorerError: it ended, or is not ready in time.
+            ScorerError: the process exited, or is not ready in time.
         """
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
@@ -57,13 +57,13 @@ class ScorerProcess:
 
 @contextmanager
 def start(argv: Sequence[str], env: Mapping[str, str], workdir: Path, log: Path) -> Iterator[ScorerProcess]:
-    """Start a process with exactly this environment, and `PORT`; it is ended with the block.
+    """Start a process, and terminate it at the end of the `with` block.
 
     Args:
         argv: program and arguments.
-        env: the whole environment.
-        workdir: its working folder.
-        log: file for its standard output and error.
+        env: the complete environment; only `PORT` is added.
+        workdir: the working folder of the process.
+        log: file for standard output and standard error.
     """
     port = _free_port()
     with log.open("wb") as output:
@@ -88,12 +88,12 @@ def serve_archive(scorer: Path, archive: Path, workdir: Path) -> Iterator[Scorer
 
     Args:
         scorer: the compiled scorer of this machine's architecture.
-        archive: the model.
-        workdir: a private folder.
+        archive: the model archive.
+        workdir: a private working folder.
 
     Raises:
-        ToolMissingError: no scorer.
-        ScorerError: it does not start, for example because the archive is not a model.
+        ToolMissingError: the scorer is missing.
+        ScorerError: the scorer does not start, for example because the archive is not a model.
     """
     if not scorer.is_file():
         raise ToolMissingError("scorer", found=f"no {scorer}", expected="the compiled scorer", fix="Run `make setup`.")
@@ -105,17 +105,17 @@ def serve_archive(scorer: Path, archive: Path, workdir: Path) -> Iterator[Scorer
 
 @contextmanager
 def run_image(layout: Path, digest: str, workdir: Path) -> Iterator[ScorerClient]:
-    """Start the image that this installation has built.
+    """Start an image built by this installation.
 
     Args:
-        layout: the image.
-        digest: of the image as it was built.
+        layout: the image layout.
+        digest: digest of the image when it was built.
         workdir: a private folder for the unpacked image.
 
     Raises:
-        ProbeError: the layout is another image.
+        ProbeError: the layout contains another image.
         BundleError: the layout is damaged or has no image for this machine.
-        ScorerError: it does not start.
+        ScorerError: the scorer does not start.
     """
     image = unpack_built(layout, digest, workdir / "root")
     with start_image(image, workdir / "scorer.log") as process, _client(process) as client:
@@ -124,15 +124,15 @@ def run_image(layout: Path, digest: str, workdir: Path) -> Iterator[ScorerClient
 
 
 def unpack_built(layout: Path, digest: str, into: Path) -> Unpacked:
-    """Unpack an image for this machine after checking that it is the one that was built.
+    """Unpack an image for this machine after comparing its digest and command with those of the build.
 
     Raises:
-        ProbeError: the layout is another image, or its command is not the scorer's.
+        ProbeError: the layout contains another image, or another command than the scorer's.
         BundleError: the layout is damaged or has no image for this machine.
     """
-    found = index_digest(layout)
-    if found != digest:
-        raise _not_built(layout, f"image {found}", f"image {digest}, as it was built")
+    actual_digest = index_digest(layout)
+    if actual_digest != digest:
+        raise _not_built(layout, f"image {actual_digest}", f"image {digest}, as it was built")
     blobs(layout)
     image = unpack(layout, host_architecture(), into)
     if image.argv != ENTRYPOINT:
@@ -141,12 +141,12 @@ def unpack_built(layout: Path, digest: str, into: Path) -> Unpacked:
 
 
 def start_image(image: Unpacked, log: Path) -> AbstractContextManager[ScorerProcess]:
-    """Start an unpacked image with the environment of its config and nothing else."""
+    """Start an unpacked image with only the environment of its config."""
     return start([_on_host(image.root, part) for part in image.argv], image.env, image.root, log)
 
 
 def host_architecture() -> str:
-    """Return this machine's architecture as an image index names it."""
+    """Return this machine's architecture in the notation of OCI images, e.g. `amd64`."""
     return ARCHITECTURES.get(platform.machine(), platform.machine())
 
 

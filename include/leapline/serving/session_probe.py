@@ -1,6 +1,6 @@
-"""The second part of the probe: real sessions, from clean events to the probability, through the image's `/v1/score`.
+"""The second part of the probe: score sessions of the holdout from their clean events with the image's `/v1/score`.
 
-Feature rows verify the model, sessions verify the features. Each feature must equal Spark's exactly, because a JSON
+Feature rows verify the model, and sessions verify the features. Each feature must equal Spark's exactly, because a JSON
 number represents a double exactly. Probabilities of sessions, and of their items if the archive has an item model, may
 differ by the tolerance.
 """
@@ -17,7 +17,7 @@ MIN_SESSIONS = 1000
 BATCH, BATCH_EVENTS = 100, 20_000
 """Maximum sessions per request, and approximate maximum of events: the scorer accepts 16 MiB."""
 MAX_ITEMS = 500
-"""The scorer ranks at most this many items per session; sessions with more are left out."""
+"""The scorer ranks at most this many items per session; sessions with more items are not compared by item."""
 NOTHING = "nothing"
 
 
@@ -26,11 +26,11 @@ class Sample:
     """Sessions with Spark's features and probabilities, in the same order.
 
     Attributes:
-        sessions: as `client.as_session` returns them.
+        sessions: sessions in the form of `client.as_session`.
         features: Spark's features of each session, by name.
         buys: Spark's calibrated probability of each session.
-        of: number of sessions that the sample was drawn from.
-        items: by session, Spark's calibrated probability of each of its items; empty without an item model.
+        of: number of sessions in the holdout, from which the sample was drawn.
+        items: Spark's calibrated probability of each item of each session; empty without an item model.
     """
 
     sessions: Sequence[Mapping[str, Any]] = field(repr=False)
@@ -66,8 +66,8 @@ class Difference:
         session: its index in the sample.
         what: the name of a feature, `buy`, or `item` and its id.
         expected: Spark's value.
-        got: the value of the image, or the reason that it returned instead.
-        size: the absolute difference of probabilities, which may be 0; infinity if the image returned none. None for
+        got: the value of the image, or the reason returned instead.
+        size: absolute difference of probabilities, which may be 0; infinity if the image returned none. None for
             features, which must be equal.
     """
 
@@ -79,7 +79,10 @@ class Difference:
 
 
 def compare(client: ScorerClient, sample: Sample, tolerance: float) -> tuple[float, str]:
-    """Return the greatest difference of a probability, and why the image is refused, which is empty if it passes.
+    """Compare the image's features and probabilities of sessions and items with Spark's.
+
+    Returns:
+        The maximum difference of a probability, and the reason for a refusal, which is empty if the image passes.
 
     Raises:
         ScorerError: the scorer rejected a session or does not answer.
@@ -104,7 +107,7 @@ def _reason(bad: Sequence[Difference]) -> str:
 
 
 def _differences(client: ScorerClient, sample: Sample) -> Iterator[Difference]:
-    """Yield features that differ and every probability, session by session; then every probability of items."""
+    """Yield each different feature and every probability of the sessions, then every probability of their items."""
     for batch in _batches(sample.sessions, range(len(sample.sessions))):
         answers = client.score([sample.sessions[i] for i in batch], features=True)
         for i, answer in zip(batch, answers, strict=True):
