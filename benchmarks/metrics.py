@@ -35,7 +35,7 @@ def measure(sessions: int, resamples: int, seed: int = 1) -> dict[str, float]:
     """
     holdout = draw_holdout(Shop(visitors=max(2, round(sessions / 2.5))), np.random.default_rng(seed))
     weights = np.random.default_rng(seed).poisson(1.0, size=(resamples, len(holdout.labels))).astype(float)
-    own, own_seconds = _timed(lambda: Ranking(holdout.labels, holdout.scores[0]).areas(weights))
+    areas, areas_seconds = _timed(lambda: Ranking(holdout.labels, holdout.scores[0]).areas(weights))
     reference, seconds = _timed(lambda: by_scikit_learn(holdout, weights))
     _, all_seconds = _timed(
         lambda: bootstrap_areas(holdout.labels, holdout.scores[:1], holdout.visitors, resamples=resamples, seed=seed)[0]
@@ -44,9 +44,9 @@ def measure(sessions: int, resamples: int, seed: int = 1) -> dict[str, float]:
     return {
         "rows": len(holdout.labels),
         "positives": int(holdout.labels.sum()),
-        "roc_auc_difference": float(np.abs(own.roc_auc - reference.roc_auc).max()),
-        "average_precision_difference": float(np.abs(own.average_precision - reference.average_precision).max()),
-        "own_seconds_per_1000": round(own_seconds * per_1000, 3),
+        "roc_auc_difference": float(np.abs(areas.roc_auc - reference.roc_auc).max()),
+        "average_precision_difference": float(np.abs(areas.average_precision - reference.average_precision).max()),
+        "own_seconds_per_1000": round(areas_seconds * per_1000, 3),
         "scikit_learn_seconds_per_1000": round(seconds * per_1000, 3),
         "bootstrap_seconds_per_1000": round(all_seconds * per_1000, 3),
     }

@@ -19,7 +19,7 @@ _UNRELEASED: Final = re.compile(r"^## Unreleased\n(.*?)(?=^## |\Z)", re.MULTILIN
 
 
 class ReleaseError(Exception):
-    """The release cannot be made; the message says why and what to do."""
+    """The release cannot be made; the message contains the reason and the fix."""
 
 
 def release(root: Path, version: str, today: date, dry_run: bool) -> list[str]:

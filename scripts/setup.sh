@@ -244,7 +244,7 @@ set_up_scorer() {
 check_path() {
     case $PWD in
         *[:*?{}[\]\\%$\#\"]* | *$'\n'*)
-            die "found the checkout in '$PWD'; expected a path without any of : * ? { } [ ] \\ % \$ # \" (Spark, Airflow and PATH give them a meaning)." \
+            die "found the checkout in '$PWD'; expected a path without any of : * ? { } [ ] \\ % \$ # \" (they have a meaning in Spark, Airflow and PATH)." \
                 "Move it to another folder, then run \`make setup\` again."
             ;;
     esac

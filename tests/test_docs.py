@@ -48,21 +48,21 @@ def test_links_resolve(path: Path) -> None:
 
 @pytest.mark.parametrize("path", PAGES, ids=identifier)
 def test_commands_and_make_targets_exist(path: Path) -> None:
-    known = commands(typer.main.get_command(app))
+    names = commands(typer.main.get_command(app))
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     text = path.read_text(encoding="utf-8")
     for first, second in COMMAND.findall(text):
-        assert f"{first} {second}" in known or first in known, f"{path.name}: leapline {first} {second}"
+        assert f"{first} {second}" in names or first in names, f"{path.name}: leapline {first} {second}"
     for target in re.findall(r"(?:`|^ +)make ([a-z-]+)", text, re.MULTILINE):
         assert target in targets, f"{path.name}: make {target}"
 
 
 @pytest.mark.parametrize("path", PAGES, ids=identifier)
 def test_documented_settings_exist(path: Path) -> None:
-    known = {f"{PREFIX}{name.upper()}" for name in (*Settings.model_fields, *DEPRECATED)}
+    names = {f"{PREFIX}{name.upper()}" for name in (*Settings.model_fields, *DEPRECATED)}
     # The scorer reads its own variables, which docs/api.md lists.
     named = set(re.findall(r"\bLEAPLINE_[A-Z_]+[A-Z]\b", path.read_text(encoding="utf-8")))
-    assert named <= known
+    assert named <= names
 
 
 def test_settings_page_is_up_to_date() -> None:

@@ -262,8 +262,8 @@ class Settings(BaseSettings):
         env_file = DotEnvSettingsSource(settings_cls, env_file=find_installation().env_file)
         for source in (env_settings, env_file):
             if isinstance(source, EnvSettingsSource):
-                own = {k: v for k, v in source.env_vars.items() if k.upper().startswith(PREFIX)}
-                source.env_vars = _current_names(own, PREFIX.lower())
+                variables = {k: v for k, v in source.env_vars.items() if k.upper().startswith(PREFIX)}
+                source.env_vars = _current_names(variables, PREFIX.lower())
         return init_settings, env_settings, env_file
 
     @field_validator("home", "landing", mode="before")
@@ -346,10 +346,10 @@ def _current_names(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any
 
 
 def _refuse_unknown(cls: type[Settings]) -> None:
-    known = {f"{PREFIX}{name.upper()}" for name in (*cls.model_fields, *DEPRECATED)}
-    unknown = sorted(k for k in os.environ if k.upper().startswith(PREFIX) and k.upper() not in known)
+    names = {f"{PREFIX}{name.upper()}" for name in (*cls.model_fields, *DEPRECATED)}
+    unknown = sorted(k for k in os.environ if k.upper().startswith(PREFIX) and k.upper() not in names)
     if unknown:
-        raise _no_such(f"environment variable {unknown[0]}", unknown[0].upper(), known)
+        raise _no_such(f"environment variable {unknown[0]}", unknown[0].upper(), names)
 
 
 def _as_settings_error(cls: type[Settings], exc: ValidationError) -> SettingsError:
@@ -367,8 +367,8 @@ def _as_settings_error(cls: type[Settings], exc: ValidationError) -> SettingsErr
     )
 
 
-def _no_such(what: str, name: str, known: Iterable[str]) -> SettingsError:
-    near = get_close_matches(name, known)
+def _no_such(what: str, name: str, names: Iterable[str]) -> SettingsError:
+    near = get_close_matches(name, names)
     return SettingsError(
         what,
         found="no setting of that name",

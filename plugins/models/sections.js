@@ -171,7 +171,7 @@ export function image(published) {
     copyButton(reference, "image reference"), el("span", { class: "visually-hidden" }, shortDigest(published.digest)));
 }
 
-// The badge of a promoted run whose image was replaced or rolled back since says so.
+// The badge of a promoted run whose image was replaced or rolled back since states this.
 export function updateBadge(run, serving) {
   const badge = document.querySelector(".badge");
   if (!badge || !run?.published || !["promoted", "reproduced"].includes(run.outcome)) return;

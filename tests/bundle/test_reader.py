@@ -46,8 +46,8 @@ def test_rejects_file_that_is_not_a_zip(tmp_path: Path) -> None:
 
 def test_names_missing_entry(entries: Callable[..., Entries], tmp_path: Path) -> None:
     for name in entries("rf_mixed"):
-        rest = {k: v for k, v in entries("rf_mixed").items() if k != name}
-        _assert_rejected(tmp_path, rest, f"entry {name}.*missing")
+        remaining = {k: v for k, v in entries("rf_mixed").items() if k != name}
+        _assert_rejected(tmp_path, remaining, f"entry {name}.*missing")
 
 
 @pytest.mark.parametrize("ending", ["json", "pb"])

@@ -14,38 +14,38 @@ FEATURES = ["unused", "weak", "strong"]
 
 
 class Scorer:
-    """The true chances, and which tables were asked for."""
+    """A scorer that returns the true log-odds and records the requested rows."""
 
     def __init__(self) -> None:
-        self.asked: list[pd.DataFrame] = []
+        self.requests: list[pd.DataFrame] = []
 
     def __call__(self, rows: pd.DataFrame) -> Array:
-        self.asked.append(rows)
+        self.requests.append(rows)
         return (2 * rows["strong"] + 0.5 * rows["weak"]).to_numpy(float)
 
 
 def test_losses_are_ordered_by_effect_on_model() -> None:
     scorer = Scorer()
-    found = importance(TABLE, FEATURES, scorer, seed=1, rows=1000)
-    assert list(found) == ["strong", "weak", "unused"]
-    assert found["strong"] > 0.2 > 0.05 > found["weak"] > 0 == found["unused"]
-    [asked] = scorer.asked
-    assert (len(asked), list(asked.columns)) == (4000, FEATURES)
-    assert importance(TABLE, FEATURES, Scorer(), seed=1, rows=1000) == found
+    losses = importance(TABLE, FEATURES, scorer, seed=1, rows=1000)
+    assert list(losses) == ["strong", "weak", "unused"]
+    assert losses["strong"] > 0.2 > 0.05 > losses["weak"] > 0 == losses["unused"]
+    [rows] = scorer.requests
+    assert (len(rows), list(rows.columns)) == (4000, FEATURES)
+    assert importance(TABLE, FEATURES, Scorer(), seed=1, rows=1000) == losses
 
 
 def test_sample_uses_all_positives_if_there_are_few() -> None:
     few = pd.concat([TABLE[TABLE.label == 0], TABLE[TABLE.label == 1].head(20)], ignore_index=True)
     scorer = Scorer()
     importance(few, FEATURES, scorer, seed=1, rows=500)
-    sample = scorer.asked[0].head(500)
+    sample = scorer.requests[0].head(500)
     assert len(sample.merge(few[few.label == 1], on=FEATURES)) == 20
     importance(TABLE.head(40), FEATURES, scorer, seed=1, rows=500)
-    assert len(scorer.asked[1]) == 4 * 40
+    assert len(scorer.requests[1]) == 4 * 40
 
 
 def test_no_importance_with_one_class() -> None:
     scorer = Scorer()
     assert importance(TABLE[TABLE.label == 0], FEATURES, scorer, seed=1) == {}
     assert importance(TABLE.head(0), FEATURES, scorer, seed=1) == {}
-    assert scorer.asked == []
+    assert scorer.requests == []

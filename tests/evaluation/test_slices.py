@@ -39,12 +39,12 @@ def test_slice_ranked_at_random_has_low_area() -> None:
     labels = (rng.random(4000) < 0.2).astype(float)
     device = np.where(rng.random(4000) < 0.3, "Tablet", "Mobile")
     scores = rng.random(4000) + labels * (device == "Mobile")
-    found = {part.name: part for part in s.measure_slices(labels, scores, {"device": device.tolist()})}
-    assert found["device Mobile"].roc_auc == pytest.approx(1.0, abs=0.2)
-    assert found["device Tablet"].roc_auc == pytest.approx(0.5, abs=0.06)
-    assert sum(part.examples for part in found.values()) == 4000
-    assert sum(part.positives for part in found.values()) == labels.sum()
-    tablet = found["device Tablet"]
+    slices = {part.name: part for part in s.measure_slices(labels, scores, {"device": device.tolist()})}
+    assert slices["device Mobile"].roc_auc == pytest.approx(1.0, abs=0.2)
+    assert slices["device Tablet"].roc_auc == pytest.approx(0.5, abs=0.06)
+    assert sum(part.examples for part in slices.values()) == 4000
+    assert sum(part.positives for part in slices.values()) == labels.sum()
+    tablet = slices["device Tablet"]
     assert tablet.interval is not None
     assert tablet.interval[0] < 0.5 < tablet.interval[1]
     assert s.Slice.from_dict(json.loads(json.dumps(tablet.as_dict()))) == tablet
@@ -52,8 +52,8 @@ def test_slice_ranked_at_random_has_low_area() -> None:
 
 def test_no_area_for_one_class_or_missing_scores() -> None:
     labels, scores = np.array([0.0, 0.0, 1.0, 0.0]), np.array([0.1, 0.2, np.nan, 0.4])
-    found = s.measure_slices(labels, scores, {"visitor": ["new", "new", "old", "old"]})
-    assert [(part.value, part.positives, part.roc_auc, part.interval) for part in found] == [
+    slices = s.measure_slices(labels, scores, {"visitor": ["new", "new", "old", "old"]})
+    assert [(part.value, part.positives, part.roc_auc, part.interval) for part in slices] == [
         ("new", 0, None, None), ("old", 1, None, None)
     ]  # fmt: skip
 

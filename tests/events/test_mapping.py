@@ -90,7 +90,7 @@ def test_ids_and_tests_may_have_one_source_or_several(tmp_path: Path, key: str, 
 
 def test_error_names_the_line_to_correct(tmp_path: Path) -> None:
     text = DEFAULT.read_text()
-    line = 1 + next(n for n, told in enumerate(text.split("\n")) if '"kind": "purchase_item"' in told)
+    line = 1 + next(n for n, content in enumerate(text.split("\n")) if '"kind": "purchase_item"' in content)
     path = tmp_path / "mapping.json"
     path.write_text(text.replace('"kind": "purchase_item"', '"kind": "bought"', 1))
     with pytest.raises(SpecError, match=rf"mapping\.json, line {line}, field rules\[1\]\.kind: "):

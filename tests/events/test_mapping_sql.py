@@ -143,8 +143,8 @@ def test_maps_every_supported_event_format(spark: "SparkSession", tmp_path: Path
 
 @pytest.mark.spark
 def test_site_mapping_replaces_the_shipped_one(spark: "SparkSession", tmp_path: Path) -> None:
-    """Item views from page views by path, sessions by visitor and number, an event of the site's own, no e-commerce."""
-    own = json.loads(DEFAULT.read_text())
+    """Item views from page views by path, sessions by visitor and number, an event of the site, no e-commerce."""
+    mapping = json.loads(DEFAULT.read_text())
     viewed = {
         "name": "item page",
         "when": [{"source": "event", "is": ["page_view"]}, {"source": "page_urlpath", "is": {"pattern": "^/artikel/"}}],
@@ -159,9 +159,9 @@ def test_site_mapping_replaces_the_shipped_one(spark: "SparkSession", tmp_path: 
         "price": {"event": "amount"},
         "item": {"entity": "com.acme/voucher", "field": "code"},
     }
-    own["rules"] = [viewed, sold, *(rule for rule in own["rules"] if "products" not in rule)]
-    own["session"] = ["domain_userid", "domain_sessionidx"]
-    (tmp_path / "mapping.json").write_text(json.dumps(own))
+    mapping["rules"] = [viewed, sold, *(rule for rule in mapping["rules"] if "products" not in rule)]
+    mapping["session"] = ["domain_userid", "domain_sessionidx"]
+    (tmp_path / "mapping.json").write_text(json.dumps(mapping))
     order = self_describing("com.acme/sold", {"amount": 12.5})
     voucher = {"contexts": contexts(product("com.acme/voucher", code="V7"), CONSENT)}
     sent = [page("/artikel/rad-7?x=1"), page("/artikel/"), order | voucher]

@@ -96,9 +96,9 @@ def test_ids_robots_and_consent_come_from_several_sources(spark: "SparkSession",
         line("by column", at(10.5), "w1", None, contexts="", se_label="agreed"),
         line("none", at(10.6), "w1", None, contexts=""),
     ]
-    own = json.loads(DEFAULT.read_text())
-    own["consent"] = [own["consent"], {"column": "se_label", "values": ["agreed"]}]
-    (tmp_path / "mapping.json").write_text(json.dumps(own))
+    mapping = json.loads(DEFAULT.read_text())
+    mapping["consent"] = [mapping["consent"], {"column": "se_label", "values": ["agreed"]}]
+    (tmp_path / "mapping.json").write_text(json.dumps(mapping))
     options = replace(OPTIONS, mapping=load(tmp_path / "mapping.json"))
     counts, rows = clean(spark, tmp_path / "landing", lines, options)
     assert counts["reasons"] == {"bot": 2, "no_consent": 1}

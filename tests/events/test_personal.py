@@ -21,7 +21,7 @@ MIN_PRECISION, MIN_RECALL = 0.98, 0.98
 
 def require_quality(detected: list[bool]) -> None:
     """Check precision and recall of the detection on `CASES`."""
-    hits = sum(personal and found for (personal, _), found in zip(CASES, detected, strict=True))
+    hits = sum(personal and is_detected for (personal, _), is_detected in zip(CASES, detected, strict=True))
     assert hits / sum(detected) >= MIN_PRECISION
     assert hits / sum(personal for personal, _ in CASES) >= MIN_RECALL
 

@@ -81,14 +81,14 @@ def test_concurrent_backfill_and_nightly_run_equal_sequential_runs(tmp_path: Pat
         process(apart, "backfill", *DAYS)
         assert registry(apart).digest("champion") is None
         process(apart, "nightly", NIGHT)
-        found = digests(together)
-        assert found == digests(apart)
-        assert len(found) == len(DAYS) + 1
-        assert registry(together).digest("champion") == found[NIGHT.isoformat()]
+        image_digests = digests(together)
+        assert image_digests == digests(apart)
+        assert len(image_digests) == len(DAYS) + 1
+        assert registry(together).digest("champion") == image_digests[NIGHT.isoformat()]
         assert [row["run_id"] for row in ledger_rows(together)] == [f"test-{NIGHT}"]
         results = {row["data_day"]: row["result"] for row in history.rows(Lake(together.home))}
-        wanted = dict.fromkeys((day.isoformat() for day in DAYS), "would have been published")
-        assert results == wanted | {NIGHT.isoformat(): "published"}
+        expected = dict.fromkeys((day.isoformat() for day in DAYS), "would have been published")
+        assert results == expected | {NIGHT.isoformat(): "published"}
     finally:
         one.stop()
         other.stop()

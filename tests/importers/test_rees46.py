@@ -32,13 +32,13 @@ def imported(folder: Path, *lines: str | bytes, end: bytes = b"\n") -> tuple[Imp
 
 
 def events_in(landing: Path) -> list[dict[str, str]]:
-    found = []
+    events = []
     for path in sorted(landing.glob("run=*/part-*.gz")):
         for line in gzip.decompress(path.read_bytes()).decode().splitlines():
             cells = line.split("\t")
             assert len(cells) == len(FIELDS)
-            found.append({"run": path.parent.name, **dict(zip(FIELDS, cells, strict=True))})
-    return found
+            events.append({"run": path.parent.name, **dict(zip(FIELDS, cells, strict=True))})
+    return events
 
 
 def entities(event: dict[str, str]) -> dict[str, dict[str, object]]:

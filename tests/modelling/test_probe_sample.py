@@ -32,19 +32,19 @@ def test_sample_has_all_events_in_order_of_rows(spark: Any, tmp_path: Path) -> N
     scored = {"session": ["s4", "s9", "s17", "s17"], "item": ["a", "a", "a", "b"], "score": [0.2, 0.5, 0.5, 0.9]}
     pd.DataFrame(scored | {"label": [0, 0, 1, 0]}).to_parquet(tmp_path / "item_scores.parquet")
     halved = {"calibration": {"kind": "odds", "factor": 0.5}}
-    found = probe_sample.read_sample(tmp_path, ["n"], {**halved, "items": halved})
+    result = probe_sample.read_sample(tmp_path, ["n"], {**halved, "items": halved})
 
-    assert [normal(session) for session in found.sessions] == [normal(as_session(sessions[name])) for name in chosen]
-    assert found.features == [{"n": 0.0}, {"n": 1.0}, {"n": 2.0}]
-    assert found.buys == pytest.approx([1 / 3, 1 / 9, 9 / 11])
-    assert found.of == 40
-    assert [list(items) for items in found.items] == [[], ["a"], ["a", "b"]]
-    assert [list(items.values()) for items in found.items] == [
+    assert [normal(session) for session in result.sessions] == [normal(as_session(sessions[name])) for name in chosen]
+    assert result.features == [{"n": 0.0}, {"n": 1.0}, {"n": 2.0}]
+    assert result.buys == pytest.approx([1 / 3, 1 / 9, 9 / 11])
+    assert result.of == 40
+    assert [list(items) for items in result.items] == [[], ["a"], ["a", "b"]]
+    assert [list(items.values()) for items in result.items] == [
         [],
         [pytest.approx(1 / 9)],
         pytest.approx([1 / 3, 9 / 11]),
     ]
-    assert found.with_items == [1, 2]
+    assert result.with_items == [1, 2]
     assert probe_sample.read_sample(tmp_path, ["n"], {**halved, "items": None}).with_items == []
 
 

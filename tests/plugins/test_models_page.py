@@ -99,9 +99,9 @@ def test_curves_of_a_later_run_are_not_shown_for_the_earlier_one(settings: Setti
 def test_runs_are_listed_newest_first_and_found_by_id(settings: Settings, past_runs: PastRuns) -> None:
     for day in days(LAST, 3):
         past_runs.add(day)
-    found = runs.listed(settings, most=2)
-    assert [run["day"] for run in found] == ["2026-03-30", "2026-03-29"]
-    assert runs.detail(settings, found[1]["run_id"])["day"] == "2026-03-29"  # type: ignore[index]
+    rows = runs.listed(settings, most=2)
+    assert [run["day"] for run in rows] == ["2026-03-30", "2026-03-29"]
+    assert runs.detail(settings, rows[1]["run_id"])["day"] == "2026-03-29"  # type: ignore[index]
     assert runs.detail(settings, "../../etc") is None
 
 

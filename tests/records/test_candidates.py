@@ -79,6 +79,6 @@ def test_page_opens_only_its_own_files(lake: Lake, monkeypatch: pytest.MonkeyPat
     assert [row.data_day for row in rows] == [f"2026-04-{day:02d}" for day in (9, 8, 7, 6, 5)]
     assert more
     assert len(opened) <= 2 * 6
-    rest, more = candidate_page(lake, rows[-1].key, 100)
-    assert len(rest) == 35
+    older, more = candidate_page(lake, rows[-1].key, 100)
+    assert len(older) == 35
     assert not more

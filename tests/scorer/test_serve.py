@@ -69,11 +69,11 @@ def test_user_errors_are_reported_in_one_line(scorer_binary: Path, small_bundle:
             process = start(scorer_binary, *arguments)
             _, err = process.communicate(timeout=20)
             assert process.returncode == 1
-            [said] = [line for line in err.splitlines() if line.startswith("scorer: ")]
-            assert reason in said
-            assert err.endswith(said + "\n")
+            [output] = [line for line in err.splitlines() if line.startswith("scorer: ")]
+            assert reason in output
+            assert err.endswith(output + "\n")
 
 
 def test_scorer_version_equals_package_version(scorer_binary: Path) -> None:
-    said = subprocess.run([str(scorer_binary), "version"], capture_output=True, text=True, check=True).stdout
-    assert said.strip() == __version__
+    output = subprocess.run([str(scorer_binary), "version"], capture_output=True, text=True, check=True).stdout
+    assert output.strip() == __version__

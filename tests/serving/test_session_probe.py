@@ -1,6 +1,6 @@
-"""The probe by sessions: an image that makes Spark's features of events passes, any other is refused in so many words.
+"""An image whose features and probabilities of sessions equal Spark's passes, and any other is refused with its reason.
 
-What Spark says is computed here by the plain reference of the features' own tests, and by the small model's formula.
+Spark's values are computed here by the reference implementation of the feature tests and the formula of the model.
 """
 
 import hashlib
@@ -45,7 +45,7 @@ def sample() -> Sample:
 
 
 def scores(features: list[dict[str, Any]]) -> Any:
-    """The small model: 1.25 and -1.25 times `x0` are the log-odds; no device is one of its two colours."""
+    """Return the scores of the test model: logistic in `x0`; its colours do not occur among the devices."""
     import numpy as np
 
     return np.array([1 / (1 + math.exp(min(700, 1.25 * row["x0"] - 1.25))) for row in features])
@@ -94,18 +94,18 @@ def test_sessions_above_the_batch_limit_are_sent_alone(
 
 
 def test_feature_with_another_event_filter_is_refused(run: Any, sample: Sample) -> None:
-    """The planted skew: rows of features still score alike, only the sessions can show it."""
+    """The rows of features score equally, so only the sessions reveal the difference."""
     report = run(lambda spec: spec.replace('"kinds": ["item_view"]', '"kinds": ["cart_add"]'))
     assert not report.passed
-    assert report.first_difference is None, "the rows are the same"
+    assert report.first_difference is None, "the rows must be equal"
     skewed = specs.loads(SPEC.replace('"kinds": ["item_view"]', '"kinds": ["cart_add"]'))
-    wanted = [row["x0"] for row in sample.features]
-    got = [evaluate(session, skewed)["x0"] for session in random_sessions(SIZE, seed=7).values()]
-    apart = [i for i in range(SIZE) if wanted[i] != got[i]]
-    first = apart[0]
+    spark_values = [row["x0"] for row in sample.features]
+    image_values = [evaluate(session, skewed)["x0"] for session in random_sessions(SIZE, seed=7).values()]
+    differing = [i for i in range(SIZE) if spark_values[i] != image_values[i]]
+    first = differing[0]
     assert report.reason == (
-        f"{len(apart)} sessions differ from Spark; the first is session {first}, x0: "
-        f"Spark {wanted[first]!r}, image {got[first]!r}"
+        f"{len(differing)} sessions differ from Spark; the first is session {first}, x0: "
+        f"Spark {spark_values[first]!r}, image {image_values[first]!r}"
     )
 
 
@@ -138,23 +138,23 @@ def test_requires_one_thousand_sessions_or_the_whole_holdout(
 
 
 def test_session_without_a_result_is_refused(run: Any, sample: Sample) -> None:
-    gone = [*sample.sessions[:3], {"events": []}, *sample.sessions[4:]]
-    report = run(sent=Sample(gone, sample.features, sample.buys, SIZE))
+    sessions = [*sample.sessions[:3], {"events": []}, *sample.sessions[4:]]
+    report = run(sent=Sample(sessions, sample.features, sample.buys, SIZE))
     assert "session 3" in report.reason and "image 'nothing'" in report.reason
 
 
 class Ranking:
-    """A client whose scorer agrees on sessions, and says of their items what it is told to."""
+    """A client whose scorer agrees on sessions and returns given probabilities of their items."""
 
-    def __init__(self, told: list[dict[str, float]]) -> None:
-        self.told, self.asked = told, list[int]()
+    def __init__(self, items: list[dict[str, float]]) -> None:
+        self.items, self.requests = items, list[int]()
 
     def score(self, sessions: list[dict[str, Any]], *, features: bool = False, items: bool = False) -> list[Any]:
         if not items:
             return [{"buy": 0.5, "features": {}} for _ in sessions]
         numbers = [int(session["session"]) for session in sessions]
-        self.asked += numbers
-        return [{"buy": 0.5, "items": [{"item": k, "buy": v} for k, v in self.told[n].items()]} for n in numbers]
+        self.requests += numbers
+        return [{"buy": 0.5, "items": [{"item": k, "buy": v} for k, v in self.items[n].items()]} for n in numbers]
 
 
 @pytest.mark.parametrize(
@@ -176,5 +176,5 @@ def test_item_probabilities_are_compared(changes: dict[str, float | None], reaso
     client: Any = Ranking(image)
     worst, why = session_probe.compare(client, Sample(sessions, [{}] * 4, [0.5] * 4, 4, spark), 1e-9)
     assert why.endswith(reason) and bool(why) == bool(reason)
-    assert client.asked == [0, 2], "no items, and more than the scorer ranks: not asked for"
+    assert client.requests == [0, 2], "sessions without items, or with too many, are not sent"
     assert worst == pytest.approx(2e-9 if changes.get("a") else 0.0, abs=1e-12)

@@ -39,10 +39,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.usefixtures("spark
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    made = Lake(tmp_path_factory.mktemp("lake"))
+    lake = Lake(tmp_path_factory.mktemp("lake"))
     for day in (FIRST, SECOND, THIRD, FOURTH, FIFTH):
-        shop.open_day(made, day)
-    return made
+        shop.open_day(lake, day)
+    return lake
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +78,9 @@ def rules(summary: dict[str, Any]) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def first_night(settings: Settings, lake: Lake, spark: "SparkSession") -> dict[str, Any]:
-    """The shop's first champion knows one reason of three, and reads a spec of its own."""
-    own = specs.FeatureSpec(version=1, unit="session", features=specs.default().features[:10])
-    do(with_features(settings, own), SECOND, "featurize")
+    """The shop's first champion is predicted by one of three features and has its own feature spec."""
+    spec = specs.FeatureSpec(version=1, unit="session", features=specs.default().features[:10])
+    do(with_features(settings, spec), SECOND, "featurize")
     summary = do(shop.knowing(settings, shop.one_reason), SECOND, *JUDGE, *SHIP)
     for day in (THIRD, FOURTH, FIFTH):
         do(settings, day, "featurize")
@@ -115,18 +115,18 @@ def test_better_and_equal_challengers_pass_and_worse_are_refused(
         (FOURTH, shop.knowing(settings, shop.two_reasons, seed=5), "not worse"),
         (FOURTH, shop.knowing(settings, shop.all_reasons), "significantly better"),
     ]
-    told = []
+    reasons = []
     for day, challenger, words in steps:
         summary = do(challenger, day, *JUDGE)
         assert summary["gate"]["champion"] == champion
         [rule] = [rule for rule in summary["gate"]["rules"] if rule["name"] == "champion"]
-        told.append(rule["why"])
+        reasons.append(rule["why"])
         assert rule["passed"] is (words != "worse"), rule
         assert words in rule["why"]
         assert rule["passed"] or not summary["gate"]["passed"]
         if day == THIRD and words.endswith("better"):
             champion = do(challenger, day, *SHIP)["promote"]["model_id"]
-    assert len(set(told)) == len(told)
+    assert len(set(reasons)) == len(reasons)
     assert history.rows(lake)[-1]["champion_difference"] is not None
 
 
@@ -283,12 +283,16 @@ def test_delayed_labels_are_judged_by_the_same_gate(settings: Settings, lake: La
     assert same["roc_auc_now"] == same["roc_auc_then"]
     unlikely = scores.sort_values("score")["session"].head(300)
     flipped = labels.where(~labels.index.isin(unlikely), 1).drop(labels.index[-1])
-    told = delayed_labels.label_changes(lake, settings, FIFTH, pd.concat([flipped, pd.Series({"new": 1})]))
-    assert (told["flipped"], told["missing"], told["added"]) == ((flipped != labels.drop(labels.index[-1])).sum(), 1, 1)
-    assert told["flipped"] > 200
+    changes = delayed_labels.label_changes(lake, settings, FIFTH, pd.concat([flipped, pd.Series({"new": 1})]))
+    assert (changes["flipped"], changes["missing"], changes["added"]) == (
+        (flipped != labels.drop(labels.index[-1])).sum(),
+        1,
+        1,
+    )
+    assert changes["flipped"] > 200
     assert same["passed_then"]
-    assert not told["passed_now"]
-    assert told["verdict_now"].startswith("Refused: ROC AUC")
+    assert not changes["passed_now"]
+    assert changes["verdict_now"].startswith("Refused: ROC AUC")
 
 
 TAMPERED = {

@@ -30,8 +30,8 @@ def test_cleaning_keeps_sessions_and_buyers_and_drops_personal_data(spark: "Spar
 
     truth = read_truth(landing / TRUTH_FOLDER, [DAY])
     bought = dict(zip(map(_pseudonym, truth.sessions), truth.bought.tolist(), strict=True))
-    found = spark.read.parquet(str(lake / "events")).groupBy("session").agg({"kind": "collect_set"}).collect()
-    kinds = {row["session"]: set(row[1]) for row in found}
+    rows = spark.read.parquet(str(lake / "events")).groupBy("session").agg({"kind": "collect_set"}).collect()
+    kinds = {row["session"]: set(row[1]) for row in rows}
     human = kinds.keys() & bought.keys()
     assert 0.7 * len(bought) < len(human) < 0.95 * len(bought)  # 85 % consent
     assert len(kinds) - len(human) <= 2  # bots that behave as if they were none

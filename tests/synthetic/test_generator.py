@@ -36,10 +36,10 @@ class Landed:
 def read(folder: Path) -> tuple[list[bytes], list[dict[str, str]]]:
     lines, events = [], []
     for path in sorted(folder.glob("run=*/part-*.gz")):
-        found = gzip.decompress(path.read_bytes()).split(b"\n")
-        assert found.pop() == b"", f"{path} does not end with a line end"
-        lines += found
-        for line in found:
+        file_lines = gzip.decompress(path.read_bytes()).split(b"\n")
+        assert file_lines.pop() == b"", f"{path} does not end with a line end"
+        lines += file_lines
+        for line in file_lines:
             cells = line.split(b"\t")
             if len(cells) == len(FIELDS) and b"\0" not in line and is_utf8(line):
                 events.append({"run": path.parent.name, **dict(zip(FIELDS, map(bytes.decode, cells), strict=True))})
@@ -189,10 +189,10 @@ def test_returning_visitors_have_an_increasing_session_index(landed: Landed) -> 
 def test_consent_is_constant_per_visitor(landed: Landed) -> None:
     consents: dict[str, set[bool]] = defaultdict(set)
     for event in landed.events:
-        given = '"basisForProcessing":"consent"' in event["contexts"]
-        assert given == ("/gdpr/" in event["contexts"])
+        has_consent = '"basisForProcessing":"consent"' in event["contexts"]
+        assert has_consent == ("/gdpr/" in event["contexts"])
         if event["domain_userid"]:
-            consents[event["domain_userid"]].add(given)
+            consents[event["domain_userid"]].add(has_consent)
     assert all(len(c) == 1 for c in consents.values())
     assert sum(c == {True} for c in consents.values()) / len(consents) == pytest.approx(SPEC.consent, abs=0.05)
 
@@ -281,9 +281,9 @@ def test_day_does_not_depend_on_other_days(landed: Landed, tmp_path: Path) -> No
     alone = SPEC.model_copy(update={"start": SPEC.start + timedelta(days=2), "days": 1})
     generate(tmp_path, alone)
     among = files(landed.folder)
-    found = files(tmp_path)
-    assert len(found) > 5
-    assert all(among[name] == data for name, data in found.items())
+    day_files = files(tmp_path)
+    assert len(day_files) > 5
+    assert all(among[name] == data for name, data in day_files.items())
 
 
 def test_adds_days_but_rejects_another_shop_in_the_same_folder(tmp_path: Path) -> None:
@@ -305,7 +305,9 @@ def test_does_not_touch_folder_with_other_events(tmp_path: Path) -> None:
 
 
 def test_progress_is_reported_up_to_the_end(tmp_path: Path) -> None:
-    told: list[tuple[int, int, int]] = []
-    report = generate(tmp_path, GeneratorSpec(days=3, sessions_per_day=5), progress=lambda *state: told.append(state))
-    assert [t[:2] for t in told] == [(1, 3), (2, 3), (3, 3)]
-    assert told[-1][2] == report.lines
+    updates: list[tuple[int, int, int]] = []
+    report = generate(
+        tmp_path, GeneratorSpec(days=3, sessions_per_day=5), progress=lambda *state: updates.append(state)
+    )
+    assert [t[:2] for t in updates] == [(1, 3), (2, 3), (3, 3)]
+    assert updates[-1][2] == report.lines

@@ -68,8 +68,8 @@ def test_requested_rate_per_line_is_generated(name: str, rate: float) -> None:
 )
 def test_requested_rate_per_session_is_generated(name: str, rate: float, counted: float) -> None:
     report, _ = generated(days=1, sessions_per_day=400, **{**CLEAN, name: rate})
-    found = report.mishaps["no_consent" if name == "consent" else name] / report.sessions
-    assert found == pytest.approx(counted, abs=0.1)
+    rate = report.mishaps["no_consent" if name == "consent" else name] / report.sessions
+    assert rate == pytest.approx(counted, abs=0.1)
 
 
 def test_session_count_follows_the_weekly_pattern() -> None:

@@ -137,11 +137,11 @@ def test_roc_auc_equals_scikit_learn(rows: list[tuple[int, bool]], tmp_path_fact
     folder, day = tmp_path_factory.mktemp("truth"), date(2026, 1, 1)
     chance, bought = np.array([r[0] / 7 for r in rows]), np.array([r[1] for r in rows])
     add_truth(folder, day, Truth([f"s{i}" for i in range(len(rows))], chance, bought), first=True)
-    found = best_roc_auc(folder / TRUTH_FOLDER, [day])
+    area = best_roc_auc(folder / TRUTH_FOLDER, [day])
     if bought.all() or not bought.any():
-        assert np.isnan(found)
+        assert np.isnan(area)
     else:
-        assert found == pytest.approx(roc_auc_score(bought, chance), abs=1e-12)
+        assert area == pytest.approx(roc_auc_score(bought, chance), abs=1e-12)
 
 
 def test_best_roc_auc_of_selected_sessions_with_pseudonyms(tmp_path: Path) -> None:
@@ -150,9 +150,9 @@ def test_best_roc_auc_of_selected_sessions_with_pseudonyms(tmp_path: Path) -> No
     folder, days = tmp_path / TRUTH_FOLDER, [spec.start, spec.start + timedelta(days=1)]
     truth = read_truth(folder, days)
     half = np.arange(len(truth.sessions)) % 2 == 0
-    wanted = [f"x-{s}" for s, chosen in zip(truth.sessions, half, strict=True) if chosen]
-    found = best_roc_auc(folder, days, sessions=wanted, pseudonym=lambda s: f"x-{s}")
-    assert found == pytest.approx(roc_auc_score(truth.bought[half], truth.chance[half]))
+    selected = [f"x-{s}" for s, chosen in zip(truth.sessions, half, strict=True) if chosen]
+    area = best_roc_auc(folder, days, sessions=selected, pseudonym=lambda s: f"x-{s}")
+    assert area == pytest.approx(roc_auc_score(truth.bought[half], truth.chance[half]))
     assert best_roc_auc(folder, days, sessions=truth.sessions) == best_roc_auc(folder, days)
 
 

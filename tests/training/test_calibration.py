@@ -13,10 +13,10 @@ WEIGHTED = 14 * TRUTH / (14 * TRUTH + 1 - TRUTH)
 
 
 def test_mean_probability_equals_prevalence() -> None:
-    found = c.calibrate(LABELS, WEIGHTED)
-    assert c.odds_times(found.factor, WEIGHTED).mean() == pytest.approx(LABELS.mean(), rel=1e-5)
-    assert found.factor == pytest.approx(1 / 14, rel=0.1)
-    assert found.as_dict() == {"kind": "odds", "factor": found.factor}
+    calibration = c.calibrate(LABELS, WEIGHTED)
+    assert c.odds_times(calibration.factor, WEIGHTED).mean() == pytest.approx(LABELS.mean(), rel=1e-5)
+    assert calibration.factor == pytest.approx(1 / 14, rel=0.1)
+    assert calibration.as_dict() == {"kind": "odds", "factor": calibration.factor}
 
 
 def test_result_is_independent_of_row_order() -> None:
@@ -34,7 +34,7 @@ def test_threshold_maximises_f1() -> None:
 
 def test_calibrates_equal_and_certain_scores() -> None:
     labels = np.array([0.0, 0.0, 1.0, 0.0])
-    found = c.calibrate(labels, np.full(4, 0.5))
-    assert found.factor == pytest.approx(1 / 3, rel=1e-5)
-    assert found.threshold == pytest.approx(0.25, rel=1e-5)
+    calibration = c.calibrate(labels, np.full(4, 0.5))
+    assert calibration.factor == pytest.approx(1 / 3, rel=1e-5)
+    assert calibration.threshold == pytest.approx(0.25, rel=1e-5)
     assert c.calibrate(labels, labels).threshold == 1.0

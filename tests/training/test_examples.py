@@ -26,7 +26,7 @@ def session(name: str, *kinds: str, step: int = 60, **first: Any) -> list[dict[s
     return rows
 
 
-def seen(spark: Any, *sessions: list[dict[str, Any]]) -> dict[str, list[str]]:
+def kinds_of_examples(spark: Any, *sessions: list[dict[str, Any]]) -> dict[str, list[str]]:
     cut = examples.cut_and_label(frame(spark, [row for rows in sessions for row in rows])).collect()
     result: dict[str, list[str]] = {}
     for row in sorted(cut, key=lambda r: r["event_id"]):
@@ -35,7 +35,7 @@ def seen(spark: Any, *sessions: list[dict[str, Any]]) -> dict[str, list[str]]:
 
 
 def test_removes_events_from_first_sign_of_checkout(spark: Any) -> None:
-    found = seen(
+    kinds = kinds_of_examples(
         spark,
         session(
             "buys", "item_view", "cart_add", "checkout", "item_view", "purchase", "purchase_item", "page_view@thanks"
@@ -46,7 +46,7 @@ def test_removes_events_from_first_sign_of_checkout(spark: Any) -> None:
         session("thanks_first", "search", "page_view@thanks", "search"),
         session("looks", "search", "item_view@item", "page_ping"),
     )
-    assert found == {
+    assert kinds == {
         "buys=1": ["item_view", "cart_add"],
         "leaves=0": ["item_view", "cart_add"],
         "checkout_page=1": ["item_view"],
@@ -59,15 +59,15 @@ def test_removes_events_from_first_sign_of_checkout(spark: Any) -> None:
 def test_removes_event_at_same_time_as_checkout(spark: Any) -> None:
     rows = session("s", "search", "checkout")
     rows.append(event("s", 0, "cart_add", rows[1]["ts"]) | {"event_id": "a-before-s"})
-    assert seen(spark, rows) == {"s=0": ["search"]}
+    assert kinds_of_examples(spark, rows) == {"s=0": ["search"]}
 
 
 def test_purchase_item_without_purchase_is_a_purchase(spark: Any) -> None:
-    assert seen(spark, session("s", "search", "purchase_item")) == {"s=1": ["search"]}
+    assert kinds_of_examples(spark, session("s", "search", "purchase_item")) == {"s=1": ["search"]}
 
 
 def test_leaves_out_session_that_begins_with_checkout(spark: Any) -> None:
-    assert seen(spark, session("s", "checkout", "item_view", "purchase")) == {}
+    assert kinds_of_examples(spark, session("s", "checkout", "item_view", "purchase")) == {}
 
 
 def build(spark: Any, rows: list[dict[str, Any]], per_session: int = 1) -> Any:
@@ -104,21 +104,21 @@ def shoppers(number: int = 40) -> list[dict[str, Any]]:
 def test_prefix_example_equals_session_cut_short(spark: Any) -> None:
     """Each example has the features of the session without its later events."""
     rows, spec = shoppers(), specs.default()
-    made = build(spark, rows, per_session=4).collect()
-    whole = {row["session"]: row["cut"] for row in made if row["whole"]}
+    result = build(spark, rows, per_session=4).collect()
+    whole = {row["session"]: row["cut"] for row in result if row["whole"]}
     assert whole == {f"s{n}": 1 + n % 8 for n in range(40)}
-    assert len({(row["session"], row["cut"]) for row in made}) == len(made) > 100
-    assert all(row["label"] == int(row["session"][1:]) % 2 for row in made)
+    assert len({(row["session"], row["cut"]) for row in result}) == len(result) > 100
+    assert all(row["label"] == int(row["session"][1:]) % 2 for row in result)
     by_session: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         by_session.setdefault(row["session"], []).append(row)
     short = [
         event | {"session": f"{row['session']}/{row['cut']}"}
-        for row in made
+        for row in result
         for event in by_session[row["session"]][: row["cut"]]
     ]
     alone = {row["session"]: row for row in session_features(frame(spark, short), spec).collect()}
-    for row in made:
+    for row in result:
         assert 1 <= row["cut"] <= whole[row["session"]]
         expected = alone[f"{row['session']}/{row['cut']}"]
         assert all(row[name] == expected[name] for name in spec.columns if name in row), row

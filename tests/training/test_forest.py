@@ -152,9 +152,9 @@ def no_pipeline(numeric: Any, categorical: Any, settings: Settings) -> int:
 
 
 def test_fits_custom_pipeline(spark: Any) -> None:
-    own = SETTINGS.model_copy(update={"pipeline": f"{__name__}:own_pipeline"})
+    settings = SETTINGS.model_copy(update={"pipeline": f"{__name__}:own_pipeline"})
     holdout = table(2_000, 2)
-    result = forest.fit(spark.createDataFrame(table(2_000, 1)), NUMERIC, CATEGORICAL, own)
+    result = forest.fit(spark.createDataFrame(table(2_000, 1)), NUMERIC, CATEGORICAL, settings)
     assert roc_auc_score(holdout.label, scores(result.model, spark.createDataFrame(holdout))) > 0.7
     assert result.facts.importances == {}
     assert result.model.stages[3].uid == "LogisticRegression_3"

@@ -1,4 +1,4 @@
-"""Zip archives: read within limits, written canonically (the same content gives the same bytes)."""
+"""Zip archives: read within limits, written canonically (the same content has the same bytes)."""
 
 import hashlib
 import io

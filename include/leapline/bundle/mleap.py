@@ -53,9 +53,9 @@ def write_with_mleap(
 
     serializer = _serializer()
     with TemporaryDirectory(prefix="leapline-mleap-") as folder:
-        written = Path(folder) / "bundle.zip"
+        path = Path(folder) / "bundle.zip"
         try:
-            serializer.serializeToBundle(model, f"jar:{written.as_uri()}", model.transform(sample))
+            serializer.serializeToBundle(model, f"jar:{path.as_uri()}", model.transform(sample))
         except Py4JJavaError as exc:
             raise BundleError(
                 "MLeap's writer",
@@ -63,7 +63,7 @@ def write_with_mleap(
                 expected="a pipeline of stages that MLeap supports",
                 fix="Replace the stage, or set LEAPLINE_BUNDLE_WRITER=leapline.",
             ) from exc
-        bundle = read(written)
+        bundle = read(path)
     return save(canonical(bundle, format=format, name=name, timestamp=timestamp, extra=extra), path, uid)
 
 

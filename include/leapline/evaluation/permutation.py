@@ -52,12 +52,12 @@ def importance(
 def _sample(holdout: "pd.DataFrame", rows: int, rng: np.random.Generator) -> "pd.DataFrame":
     """Return rows of both classes, balanced as far as possible, in their order."""
     labels = holdout["label"].to_numpy(int)
-    kept = []
+    indices = []
     for label, other in ((1, 0), (0, 1)):
         room = max(rows // 2, rows - int((labels == other).sum()))
         rows_of_label = np.flatnonzero(labels == label)
-        kept.append(rng.choice(rows_of_label, min(room, len(rows_of_label)), replace=False))
-    return holdout.iloc[np.sort(np.concatenate(kept))]
+        indices.append(rng.choice(rows_of_label, min(room, len(rows_of_label)), replace=False))
+    return holdout.iloc[np.sort(np.concatenate(indices))]
 
 
 def _roc_auc(labels: Array, scores: Array) -> float:

@@ -179,8 +179,8 @@ def _importances(title: str, importances: Mapping[str, float], most: int = 20) -
     figure, [axes] = _figure(7.2, 1.2 + 0.29 * len(shown))
     bars = axes.barh([name for name, _ in shown], [value for _, value in shown], color=_BLUE, height=0.7)
     axes.bar_label(bars, labels=[percent(value) for _, value in shown], padding=3, fontsize=9)
-    rest = len(importances) - len(shown)
-    more = f" ({rest} less important features not shown)" if rest > 0 else ""
+    omitted = len(importances) - len(shown)
+    more = f" ({omitted} less important features not shown)" if omitted > 0 else ""
     axes.set(xlabel=f"share of the impurity decrease{more}", xlim=(0, max(importances.values()) * 1.15 or 1))
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.spines["left"].set_visible(False)

@@ -193,16 +193,16 @@ def _champion(champion: ChampionComparison, margin: float) -> Rule:
 
 
 def _lower_end(value: float, limit: float) -> str:
-    """Return the lower end with three decimals, or with more where these would not tell it from the limit."""
+    """Return the lower end with three decimals, or with more if three do not distinguish it from the limit."""
     return change(value) if abs(value - limit) > 0.0005 else number_beside(value, limit)
 
 
 def _data_sizes(evidence: Evidence, limits: Limits) -> list[Rule]:
     metrics, minimum = evidence.metrics, limits.min_positives
-    others = metrics.examples - metrics.positives
+    negatives = metrics.examples - metrics.positives
     return [
         at_least("positives", metrics.positives, minimum, "buying sessions in the holdout"),
-        at_least("negatives", others, minimum, "sessions without a purchase in the holdout"),
+        at_least("negatives", negatives, minimum, "sessions without a purchase in the holdout"),
         at_least("training_days", len(evidence.training_days), 1, "training days"),
     ]
 

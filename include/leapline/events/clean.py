@@ -152,8 +152,8 @@ def cleaned_day(spark: SparkSession, source: EventSource, day: date, options: Cl
     at_source, scanned, gathered = Observation(), Observation(), Observation()
     constants = {**lines.window_constants(window), **pseudonym.padded(options.key)}
     timed = with_constants(lines.with_times(source.read(spark, slices), options.widths), constants)
-    other = lines.belongs_to_other_day()
-    near = timed.observe(at_source, *source_counters(len(slices), other)).where(~other)
+    is_other_day = lines.belongs_to_other_day()
+    near = timed.observe(at_source, *source_counters(len(slices), is_other_day)).where(~is_other_day)
     fields = lines.split_fields(near, options.mapping, options.widths)
     reasoned = lines.with_reason(fields, options.mapping, window, options.skew, options.consent_required)
     used = _with_kinds(reasoned.observe(scanned, *reason_counters(len(slices))).where(is_kept()), options)
@@ -261,14 +261,16 @@ def _plausible_amounts(options: CleanOptions) -> Column:
 
 def _one_row_per_product(events: DataFrame) -> DataFrame:
     """Expand an event about several products to one row each, `<event id>:<n>` from the second on; order is kept."""
-    own = F.struct("kind", "item", "category", "price", "quantity")
-    rows = F.when(_may_be_event() & F.col("more").isNotNull(), F.concat(F.array(own), "more")).otherwise(F.array(own))
-    others = [
+    event = F.struct("kind", "item", "category", "price", "quantity")
+    rows = F.when(_may_be_event() & F.col("more").isNotNull(), F.concat(F.array(event), "more")).otherwise(
+        F.array(event)
+    )
+    columns = [
         c for c in events.columns if c not in {"kind", "item", "category", "price", "quantity", "more", "event_id"}
     ]
-    expanded = events.select("event_id", *others, F.posexplode(rows).alias("nth", "row"))
+    expanded = events.select("event_id", *columns, F.posexplode(rows).alias("nth", "row"))
     numbered = F.when(F.col("nth") > 0, F.concat_ws(":", "event_id", "nth")).otherwise(F.col("event_id"))
-    return expanded.select(numbered.alias("event_id"), *others, "nth", "row.*")
+    return expanded.select(numbered.alias("event_id"), *columns, "nth", "row.*")
 
 
 def _may_be_event() -> Column:

@@ -90,8 +90,8 @@ def identity_sql(identity: tuple[str, ...] | FirstOf) -> str:
 
 def _combined(sources: tuple[IdentitySource, ...]) -> str:
     ids = [id_sql(_value(source)) for source in sources]
-    known = " AND ".join(f"{value} IS NOT NULL" for value in ids)
-    return f"CASE WHEN {known} THEN concat_ws(':', {', '.join(ids)}) END"
+    complete = " AND ".join(f"{value} IS NOT NULL" for value in ids)
+    return f"CASE WHEN {complete} THEN concat_ws(':', {', '.join(ids)}) END"
 
 
 def id_sql(value: str) -> str:

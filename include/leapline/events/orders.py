@@ -44,11 +44,11 @@ def place_orders(kept: DataFrame, groups: Iterable[Any], partitions: int) -> Ord
     events, placed, corrections = kept.where("reason IS NULL"), 0, []
     if any(group["reason"] == WITHOUT_SESSION for group in groups):
         assigned = _assigned(kept, events)
-        found = _counted(assigned)
-        ids, placed = {row["event_id"] for row in found}, len(found)
+        recovered = _counted(assigned)
+        ids, placed = {row["event_id"] for row in recovered}, len(recovered)
         for row in _counted(kept.where(F.col("reason") == WITHOUT_SESSION)):
             corrections += _moved(row, WITHOUT_SESSION, "duplicate" if row["event_id"] in ids else "no_session")
-        for row in found:
+        for row in recovered:
             corrections += _moved(row, "duplicate", None)
         if placed:
             union = events.unionByName(assigned)

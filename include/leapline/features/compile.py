@@ -69,8 +69,8 @@ class RowLayout:
     @property
     def columns(self) -> list[str]:
         """Select list of the row's keys and carried columns."""
-        whole = ["cut = length AS whole"] if self.prefixes else []
-        return [*self.keys, *whole, *(f"{_CARRY}{name} AS {name}" for name in self.carry)]
+        is_whole = ["cut = length AS whole"] if self.prefixes else []
+        return [*self.keys, *is_whole, *(f"{_CARRY}{name} AS {name}" for name in self.carry)]
 
     @property
     def path(self) -> str:

@@ -58,8 +58,8 @@ def _(feature: ops.PairItem, plan: Plan) -> str:
 def _(feature: ops.CountDistinct, plan: Plan) -> str:
     if feature.of == "page":
         bits = " ".join(f"WHEN '{page}' THEN {1 << i}" for i, page in enumerate((*ops.PAGES, "checkout", "thanks")))
-        seen = plan.add("bit_or", f"CASE page {bits} ELSE 0 END", where(feature, "page IS NOT NULL"))
-        return _number(f"bit_count({seen})")
+        page_bits = plan.add("bit_or", f"CASE page {bits} ELSE 0 END", where(feature, "page IS NOT NULL"))
+        return _number(f"bit_count({page_bits})")
     return _number(_distinct(feature.of, feature, plan))
 
 
@@ -72,8 +72,8 @@ def _(feature: ops.Repeats, plan: Plan) -> str:
 @expression.register
 def _(feature: ops.Fraction, plan: Plan) -> str:
     among = in_list("kind", feature.among)
-    part, whole = plan.count(where(feature, among)), plan.count(among)
-    return _number(_ratio(f"coalesce({part}, 0L)", whole), feature.missing)
+    part, total = plan.count(where(feature, among)), plan.count(among)
+    return _number(_ratio(f"coalesce({part}, 0L)", total), feature.missing)
 
 
 @expression.register

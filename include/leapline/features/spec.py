@@ -79,9 +79,9 @@ class FeatureSpec(BaseModel):
             if isinstance(feature, Popular):
                 other = first.setdefault(feature.vocabulary, feature)
                 if (feature.of, feature.kinds, feature.pages) != (other.of, other.kinds, other.pages):
-                    found = f"{feature.vocabulary!r} with another of, kinds or pages"
+                    actual = f"{feature.vocabulary!r} with another of, kinds or pages"
                     expected = f"the same of, kinds and pages as {other.name}, which uses the same vocabulary"
-                    raise spec_error("vocabulary", found, expected, number)
+                    raise spec_error("vocabulary", actual, expected, number)
         return self
 
     @property
@@ -229,9 +229,9 @@ def _explain(exc: ValidationError, content: Any, text: str, source: str) -> NoRe
         name = entry.get("name") if isinstance(entry, dict) else None
         where = f"{source}, line {line_of(text, loc[:2])}, feature {name or loc[1] + 1}"
         loc = loc[3:]  # loc[2] is the operation that the discriminator chose
-    found, expected, field = _describe(first)
+    actual, expected, field = _describe(first)
     field = ".".join(str(part) for part in loc) or field
-    _refuse(f"{where}, field {field}" if field else where, found, expected, exc)
+    _refuse(f"{where}, field {field}" if field else where, actual, expected, exc)
 
 
 def _describe(error: ErrorDetails) -> tuple[str, str, str]:

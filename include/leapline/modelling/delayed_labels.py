@@ -1,6 +1,6 @@
 """Delayed labels: events that arrive days after a run can turn a session without a purchase into one with a purchase.
 
-This lists the judged days whose labels have changed, and the verdict that the gate would give with today's labels.
+This lists the judged days whose labels have changed, and the verdict that the gate would reach with today's labels.
 
     late/<last landed day>.json    a list of rows, one per judged day that was checked
 
@@ -82,7 +82,7 @@ def label_changes(lake: Lake, settings: Settings, day: date, current: "pd.Series
     scores = pd.read_parquet(lake.current("evaluations", day) / "scores.parquet")
     labels = scores["session"].map(current)
     relabelled = scores[labels.notna()].assign(label=labels.dropna().astype(int))
-    then = verdicts.effective_verdict(lake, day)
+    old_verdict = verdicts.effective_verdict(lake, day)
     row = {
         "data_day": day.isoformat(),
         "sessions": len(scores),
@@ -90,9 +90,9 @@ def label_changes(lake: Lake, settings: Settings, day: date, current: "pd.Series
         "missing": len(scores) - len(relabelled),
         "added": int((~current.index.isin(scores["session"])).sum()),
         "roc_auc_then": model_record.read(lake, day).evidence.metrics.roc_auc,
-        "passed_then": then["passed"],
-        "verdict_then": then["summary"],
-        **_judge_again(lake, settings, day, relabelled, then),
+        "passed_then": old_verdict["passed"],
+        "verdict_then": old_verdict["summary"],
+        **_judge_again(lake, settings, day, relabelled, old_verdict),
     }
     return row | {"changed": any(row[k] for k in ("flipped", "missing", "added")), "sentence": _sentence(row)}
 
@@ -106,7 +106,7 @@ def _sentence(row: dict[str, Any]) -> str:
 
 
 def _judge_again(
-    lake: Lake, settings: Settings, day: date, relabelled: "pd.DataFrame", then: dict[str, Any]
+    lake: Lake, settings: Settings, day: date, relabelled: "pd.DataFrame", old_verdict: dict[str, Any]
 ) -> dict[str, Any]:
     """Return the verdict on the same scores with other labels; the outcomes of the probe's rules stay.
 
@@ -127,7 +127,7 @@ def _judge_again(
     )
     verdict = decide(evidence, verdicts.gate_limits(settings))
     gate_rules = {rule["name"] for rule in verdicts.gate_verdict(lake, day)["rules"]}
-    probe_rules = [Rule(**rule) for rule in then["rules"] if rule["name"] not in gate_rules]
+    probe_rules = [Rule(**rule) for rule in old_verdict["rules"] if rule["name"] not in gate_rules]
     if probe_rules:
         verdict = conclude([*verdict.rules, *probe_rules])
     return {"roc_auc_now": evidence.metrics.roc_auc, "passed_now": verdict.passed, "verdict_now": verdict.summary}

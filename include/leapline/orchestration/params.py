@@ -177,10 +177,10 @@ def tail_complete_at(day: date, lookahead_hours: int) -> datetime:
 
 def _overrides(params: dict[str, Any]) -> dict[str, Any]:
     optional = {name: params.get(name) for name in ("training_days", "roc_auc_threshold")}
-    given = {name: value for name, value in optional.items() if value is not None}
+    overrides = {name: value for name, value in optional.items() if value is not None}
     # The form's defaults must not override an installation that never promotes, or that promotes backfills.
     switches = {"promote": False} if not params.get("promote", True) else {}
-    return given | switches | ({"promote_backfills": True} if params.get("promote_backfills") else {})
+    return overrides | switches | ({"promote_backfills": True} if params.get("promote_backfills") else {})
 
 
 def _reject_unknown(conf: dict[str, Any], param_names: Collection[str]) -> None:

@@ -105,5 +105,5 @@ def _require_same(name: str, day: date, found: str, expected: str, dataset: str)
 
 
 def _writer(name: str) -> str:
-    known = dataset_of(name)
-    return known.writer if known else name
+    dataset = dataset_of(name)
+    return dataset.writer if dataset else name

@@ -47,13 +47,13 @@ def rows(lake: Lake, first: date | None = None, last: date | None = None) -> lis
 
 def newest_rows(lake: Lake, count: int) -> list[dict[str, Any]]:
     """Return the rows of the newest judged days, in order; days whose files cannot be read are left out."""
-    found = []
+    results = []
     for day in verdicts.judged_days(lake, newest=count):
         try:
-            found.append(_row(lake, day))
+            results.append(_row(lake, day))
         except LeaplineError:
             continue
-    return found
+    return results
 
 
 def write(settings: Settings) -> Path:

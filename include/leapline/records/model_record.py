@@ -113,8 +113,8 @@ def cards(
         lineage: further lineage, such as the parent model.
     """
     subject = card.with_lineage(record.subject, lineage or {})
-    drawn = [name for name in NAMES if (record.plots / f"{name}.png").exists()]
-    pictures = {name: f"plots/{name}.png" for name in drawn} if links else {}
+    plot_names = [name for name in NAMES if (record.plots / f"{name}.png").exists()]
+    pictures = {name: f"plots/{name}.png" for name in plot_names} if links else {}
     metrics = record.evidence.metrics
     return {
         CARD: card.render(subject, metrics, verdict, pictures).encode(),

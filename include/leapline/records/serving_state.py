@@ -1,7 +1,7 @@
 """What is serving, and since when.
 
-The registry's tags are the truth; the ledger says when and by whom they were moved. Where the registry does not answer,
-the ledger's last entry is the best that is known, and `problem` says so.
+The registry's tags are authoritative; the ledger records when and by whom they were moved. If the registry does not
+answer, the state is that of the ledger's last entry, and `problem` contains the error.
 """
 
 from collections.abc import Sequence
@@ -72,7 +72,7 @@ def serving_state(settings: Settings) -> ServingState:
 
 
 def recorded_state(entries: Sequence[Entry], problem: str = "") -> ServingState:
-    """Return what the ledger's last entry says, without asking the registry."""
+    """Return the state of the ledger's last entry, without a request to the registry."""
     if not entries:
         return ServingState(problem=problem)
     last = entries[-1]

@@ -39,7 +39,7 @@ def spark_session(settings: Settings, name: str, extra: Mapping[str, str] | None
 def is_submitted() -> bool:
     """Return whether `spark-submit` started this program; it has then started the JVM and configured the master.
 
-    `SparkConf` cannot tell: before the session is built it does not see the JVM's configuration.
+    `SparkConf` does not contain this: before the session is built it does not read the JVM's configuration.
     """
     return "PYSPARK_GATEWAY_PORT" in os.environ
 

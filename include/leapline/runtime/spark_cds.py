@@ -108,10 +108,10 @@ def _exercise(spark: "SparkSession", work: Path) -> None:
     split = spark.read.text(str(work / "lines.txt")).selectExpr("split(value, '\\t') AS f", "xxhash64(value) AS hash")
     events = split.selectExpr(
         "f[0] AS id", "try_cast(f[1] || 'Z' AS timestamp) AS ts", "f[2] AS kind", "CAST(f[0] AS int) % 20 AS session",
-        "from_json(f[3], 'data array<struct<v:string>>').data AS found", "sha2(f[0], 256) AS secret", "hash",
+        "from_json(f[3], 'data array<struct<v:string>>').data AS items", "sha2(f[0], 256) AS secret", "hash",
     )  # fmt: skip
     events.selectExpr(
-        "*", "row_number() OVER (PARTITION BY session ORDER BY ts, id) AS nth", "exists(found, e -> e.v = '1') AS one"
+        "*", "row_number() OVER (PARTITION BY session ORDER BY ts, id) AS nth", "exists(items, e -> e.v = '1') AS one"
     ).repartition(2, "session").write.parquet(str(work / "events"))
     sessions = (
         spark.read.parquet(str(work / "events"))

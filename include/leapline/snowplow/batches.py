@@ -78,7 +78,7 @@ def text_of(lines: Any, first: int, last: int) -> Any:
 
 
 def gzip_bytes(pieces: Iterable[Any]) -> bytes:
-    """Compress all pieces into one gzip member without name and time: the same text gives the same bytes."""
+    """Compress all pieces into one gzip member without name and time: the same text has the same bytes."""
     packer = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, 31)
     return b"".join([*map(packer.compress, pieces), packer.flush()])
 

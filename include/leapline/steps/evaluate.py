@@ -96,8 +96,8 @@ def write_evaluation(
     plots.draw(out / "plots", title, measured, curves, training["importances"])
     if curves:
         write_json(out / "curves.json", curves.as_dict())
-    kept = [name for name in (*CONTEXT, SCORE, CHAMPION_SCORE, BASELINE) if name in scored]
-    scored[kept].to_parquet(out / "scores.parquet", index=False)
+    columns = [name for name in (*CONTEXT, SCORE, CHAMPION_SCORE, BASELINE) if name in scored]
+    scored[columns].to_parquet(out / "scores.parquet", index=False)
     baseline = compare_scores(settings, scored, BASELINE)
     baseline_metrics = metrics.measure(labels, scored[BASELINE].to_numpy(float)) if BASELINE in scored else None
     facts |= {

@@ -84,8 +84,8 @@ def extract_day(spark: "SparkSession", settings: Settings, lake: Lake, day: date
         write_json(quarantine / "counts.json", clean.counts)
         write_json(events / "counts.json", clean.counts)
         write_json(events / "files.json", clean.files)
-        written = spark.read.parquet(str(events / "events"))
-        write_json(events / "profile.json", profile(written, clean.counts, settings.max_sessions_per_visitor))
+        events_frame = spark.read.parquet(str(events / "events"))
+        write_json(events / "profile.json", profile(events_frame, clean.counts, settings.max_sessions_per_visitor))
     _require_few_quarantined(settings, clean.counts)
     if settings.unusable_files == "fail":
         require_usable_files(clean.counts["day"], clean.counts["unusable"])

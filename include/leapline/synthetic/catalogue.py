@@ -47,8 +47,8 @@ class Catalogue:
 
     def draw_category(self, rng: np.random.Generator, n: int) -> Ints:
         """Draw `n` categories by the popularity of their items."""
-        drawn = np.searchsorted(self.bounds, rng.random(n), side="right") - 1
-        return np.minimum(drawn, len(self.category_names) - 1)
+        categories = np.searchsorted(self.bounds, rng.random(n), side="right") - 1
+        return np.minimum(categories, len(self.category_names) - 1)
 
 
 @lru_cache(maxsize=4)
@@ -56,9 +56,9 @@ def make_catalogue(spec: GeneratorSpec) -> Catalogue:
     """Return the catalogue of a spec; it is the same on all days."""
     rng = spec.rng("catalogue")
     sizes = 1 / np.arange(1, spec.categories + 1) ** 0.6
-    every_one = np.arange(min(spec.categories, spec.items))
-    rest = rng.choice(spec.categories, size=spec.items - len(every_one), p=sizes / sizes.sum())
-    category = np.sort(np.concatenate([every_one, rest]))
+    every_category = np.arange(min(spec.categories, spec.items))
+    random_categories = rng.choice(spec.categories, size=spec.items - len(every_category), p=sizes / sizes.sum())
+    category = np.sort(np.concatenate([every_category, random_categories]))
     popularity = 1 / (rng.permutation(spec.items) + 1.0) ** ZIPF_EXPONENT
     popularity /= popularity.sum()
     cumulative = np.cumsum(popularity)

@@ -2,7 +2,7 @@
 
 The scorer is called while a session is in progress, so a model may learn only from what is known at that time. A
 session is cut at the first sign of a checkout: a checkout or purchase event, or a view of the checkout or thanks page.
-Features use only earlier events; the label says whether the session contains a purchase at all.
+Features use only earlier events; the label is whether the session contains a purchase.
 
 The scorer may be called at any time within a session, so one session yields several examples: all events before its cut
 (the whole session, the only kind a model is evaluated on), and prefixes that end at an event chosen by a hash, which is

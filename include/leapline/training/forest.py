@@ -279,10 +279,10 @@ def _count(examples: "DataFrame") -> tuple[int, int]:
     count, positives = (row[0], row[1]) if row else (0, 0)
     if positives in (0, count):
         share = "none" if not positives else "all"
-        found = f"{count:,} examples, {share} of them with label 1" if count else "no examples"
+        counts = f"{count:,} examples, {share} of them with label 1" if count else "no examples"
         raise TrainingError(
             "training examples",
-            found=found,
+            found=counts,
             expected="examples of both classes, with and without a purchase",
             fix="Train on more days, or check the events of these days.",
         )

@@ -68,15 +68,15 @@ def fit_transitions(examples: "DataFrame", column: str, states: Sequence[str]) -
     letter = f"substring({column}, i, 1)"
     before = f"CASE WHEN i = 1 THEN '' ELSE substring({column}, i - 1, 1) END"
     steps = f"transform(sequence(1, length({column})), i -> struct({before} AS b, {letter} AS a))"
-    whole = examples.where("whole")
+    sessions_frame = examples.where("whole")
     counted = (
-        whole.where(f"{column} <> ''")
+        sessions_frame.where(f"{column} <> ''")
         .selectExpr("label", f"explode({steps}) AS step")
         .groupBy("label", "step.b", "step.a")
     )
     names = {"": START, **{chr(ord("a") + number): state for number, state in enumerate(states)}}
     counts = {(row["label"], names[row["b"]], names[row["a"]]): row["count"] for row in counted.count().collect()}
-    sessions = whole.selectExpr("count_if(label = 1)", "count_if(label = 0)").head()
+    sessions = sessions_frame.selectExpr("count_if(label = 1)", "count_if(label = 0)").head()
     buyers, non_buyers = (sessions[0], sessions[1]) if sessions else (0, 0)
     return from_counts(counts, states, buyers, non_buyers)
 

@@ -113,6 +113,8 @@ def _score(model: "PipelineModel", later: "DataFrame") -> "pd.DataFrame":
 def _trial(point: tuple[int, str], rows: "pd.DataFrame", configured: "pd.DataFrame", gain: CertainGain) -> Trial:
     from sklearn.metrics import roc_auc_score
 
-    labels, scores, others = (column.to_numpy(float) for column in (rows[LABEL], rows["score"], configured["score"]))
-    certain = None if rows is configured else gain(labels, scores, others, rows["visitor"].tolist())
+    labels, scores, configured_scores = (
+        column.to_numpy(float) for column in (rows[LABEL], rows["score"], configured["score"])
+    )
+    certain = None if rows is configured else gain(labels, scores, configured_scores, rows["visitor"].tolist())
     return Trial(*point, round(float(roc_auc_score(labels, scores)), 6), certain)

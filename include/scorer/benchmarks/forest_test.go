@@ -146,7 +146,7 @@ func BenchmarkForest(b *testing.B) {
 	}
 	scratch := compiled.NewScratch()
 	sums := map[string]func(x []float64) float64{
-		"own": func(x []float64) (sum float64) {
+		"scorer": func(x []float64) (sum float64) {
 			compiled.EvaluateConditions(x, scratch)
 			for g := range compiled.Groups() {
 				for _, leaf := range compiled.WalkGroup(g, scratch) {

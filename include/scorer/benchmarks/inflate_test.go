@@ -21,7 +21,7 @@ type decompressor func(dst, src []byte) error
 
 // libraries creates the decompressors. One that is not safe for concurrent use is created per goroutine.
 var libraries = map[string]func() decompressor{
-	"own":       func() decompressor { return new(inflate.Decoder).Decompress },
+	"scorer":    func() decompressor { return new(inflate.Decoder).Decompress },
 	"klauspost": func() decompressor { return reuse(klauspost.NewReader, klauspost.Resetter.Reset) },
 	"stdlib":    func() decompressor { return reuse(stdlib.NewReader, stdlib.Resetter.Reset) },
 }
@@ -56,7 +56,7 @@ func BenchmarkLoad(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				var err error
-				if name == "own" {
+				if name == "scorer" {
 					err = load(compressed)
 				} else {
 					err = errors.Join(decompressParallel(list, library), load(uncompressed))

@@ -14,13 +14,13 @@ import (
 	"leapline/scorer/bundle"
 )
 
-// BenchmarkReadTrees reads all trees of the bundle into bundle.Tree from uncompressed files. The own reader also computes
+// BenchmarkReadTrees reads all trees of the bundle into bundle.Tree from uncompressed files. The scorer's reader also computes
 // the checksums of the zip.
 func BenchmarkReadTrees(b *testing.B) {
 	files := treeFiles(b)
-	own := ownReader(b)
+	reader := scorerReader(b)
 	for name, readAll := range map[string]func() error{
-		"own":       own,
+		"scorer":    reader,
 		"protowire": func() error { return eachTree(files, readProtowire) },
 		"protobuf":  func() error { return eachTree(files, readProtobuf) },
 	} {
@@ -40,8 +40,8 @@ func BenchmarkReadTrees(b *testing.B) {
 	}
 }
 
-// ownReader returns a function that reads the trees with the scorer's reader, from a zip without compression.
-func ownReader(b *testing.B) func() error {
+// scorerReader returns a function that reads the trees with the scorer's reader, from a zip without compression.
+func scorerReader(b *testing.B) func() error {
 	data := stored(b)
 	return func() error {
 		archive, err := bundle.Read("model.zip", data, bundle.DefaultLimits())
@@ -73,7 +73,7 @@ func readTrees(archive *bundle.Archive, use func(*bundle.Tree)) error {
 	return nil
 }
 
-// eachTree reads the records of tree files with read. Like the own reader it reuses the memory of the tree.
+// eachTree reads the records of tree files with read. Like the scorer's reader it reuses the memory of the tree.
 func eachTree(files [][]byte, read func(t *bundle.Tree, record []byte) error) error {
 	var tree bundle.Tree
 	for _, data := range files {
@@ -115,7 +115,7 @@ func readProtobuf(t *bundle.Tree, record []byte) error {
 	return nil
 }
 
-// readProtowire reads a record like the own reader's general path, with protowire.
+// readProtowire reads a record like the general path of the scorer's reader, with protowire.
 func readProtowire(t *bundle.Tree, record []byte) error {
 	node := bundle.TreeNode{Feature: -1, Lo: int32(len(t.Values))}
 	field, content, err := submessage(record)

@@ -1,6 +1,6 @@
-// Package bundle reads Bundle.ML archives as written by MLeap 0.25 and mleap.sklearn: a zip or a directory that holds JSON
-// or protobuf files. The reader is strict. An attribute of an unexpected type, a path that leaves the archive, or a list
-// or tree above the limits is rejected with an error that names the entry, in bounded time and memory.
+// Package bundle reads Bundle.ML archives as written by MLeap 0.25 and mleap.sklearn: a zip or a directory that contains
+// JSON or protobuf files. The reader is strict. An attribute of an unexpected type, a path that leaves the archive, or a
+// list or tree that exceeds the limits is rejected with an error that names the entry, in bounded time and memory.
 //
 //	archive, err := bundle.Open("model.zip", bundle.DefaultLimits())
 //	root, err := archive.Root()                            // the root node, its model and its children
@@ -41,7 +41,7 @@ func entryErrf(entry, format string, args ...any) error {
 	return &Error{Entry: entry, Err: fmt.Errorf(format, args...)}
 }
 
-// Archive is an opened bundle. It keeps the bytes of a zip in memory and holds no file open.
+// Archive is an opened bundle. It keeps the bytes of a zip in memory and does not keep files open.
 type Archive struct {
 	Info
 	// Digest is the SHA-256 of the zip in hexadecimal; it is empty for a directory.

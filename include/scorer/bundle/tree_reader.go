@@ -26,7 +26,7 @@ func (r *TreeReader) Read(name string) error {
 	return n.Tree(dir, &r.Tree)
 }
 
-// readModel reads the model of a tree, unless it equals that of the previous tree, as it nearly always does.
+// readModel reads the model of a tree, unless it equals the previous tree's model, which is the usual case.
 func (r *TreeReader) readModel(dir string) error {
 	a := r.node.archive
 	file := a.files[join(dir, "model"+a.ext())]

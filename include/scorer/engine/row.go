@@ -45,8 +45,8 @@ func (r *Row) missingError(c *column) error {
 	return fmt.Errorf("column %q is missing", c.Name)
 }
 
-func (c *column) typeError(found string) error {
-	return fmt.Errorf("column %q is %s, expected a %s", c.Name, found, c.Type)
+func (c *column) typeError(actual string) error {
+	return fmt.Errorf("column %q is %s, expected a %s", c.Name, actual, c.Type)
 }
 
 // SetNull sets the plan's input i to null.

@@ -22,7 +22,7 @@ type Event struct {
 // Session is the state of a session as far as a website knows it.
 type Session struct {
 	Device, Referrer string // "" if unknown
-	Index            int32  // the number of the session among the visitor's, from 1; 0 if unknown
+	Index            int32  // number of the session among those of the visitor, from 1; 0 if unknown
 	Events           []Event
 }
 

@@ -26,8 +26,8 @@ func compileStages(format string, t testing.TB, stages ...bt.Stage) (*engine.Pro
 func run(row *engine.Row, plan *engine.Plan, in cells) error {
 	row.Reset()
 	for i, c := range plan.Inputs() {
-		value, given := in[c.Name]
-		if !given {
+		value, ok := in[c.Name]
+		if !ok {
 			continue
 		}
 		var err error

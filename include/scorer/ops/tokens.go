@@ -8,7 +8,7 @@ import (
 	"leapline/scorer/engine"
 )
 
-// Ops on lists of strings, which hold the tokens of a text:
+// Ops on lists of strings, which are the tokens of a text:
 //
 //	tokenizer          converts a string to lower case and splits it at each white space character
 //	regex_tokenizer    splits at the matches of a regular expression, or returns the matches

@@ -192,8 +192,8 @@ func (t *Transformer) bind(schema frame.Schema) error {
 	return nil
 }
 
-// choosePlan sets the plan for a schema: that for all columns, or without those whose inputs the schema lacks. If the final
-// outputs need a missing input, the plan stays complete, and binding it reports the input.
+// choosePlan sets the plan for a schema: the plan for all columns, or a plan without the columns whose inputs the schema lacks.
+// If the final outputs need a missing input, the plan stays complete, and binding it reports the input.
 func (t *Transformer) choosePlan(schema frame.Schema) {
 	plan := t.full
 	var missing []string

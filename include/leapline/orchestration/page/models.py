@@ -1,6 +1,6 @@
 """The lower half of the Models page: candidates, ROC AUC of the last days, what is serving, and the ledger.
 
-Every decision shown here comes from `leapline.records`; this module only gives it the page's form.
+Every decision shown here comes from `leapline.records`; this module only converts it to the form of the page.
 """
 
 from dataclasses import asdict

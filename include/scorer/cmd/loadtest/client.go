@@ -53,7 +53,7 @@ func (c *connection) exchange(request []byte) error {
 		if len(line) <= 2 {
 			break
 		}
-		if value, found := bytes.CutPrefix(line, []byte("Content-Length: ")); found {
+		if value, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
 			if length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil {
 				return err
 			}

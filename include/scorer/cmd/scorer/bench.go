@@ -34,15 +34,15 @@ const (
 
 // runBench measures a warm model in process, with one goroutine and without HTTP and JSON.
 func runBench(args []string, stdout io.Writer) error {
-	rest, err := parse(flag.NewFlagSet("bench", flag.ContinueOnError), args, 2)
+	operands, err := parse(flag.NewFlagSet("bench", flag.ContinueOnError), args, 2)
 	if err != nil {
 		return err
 	}
-	_, program, err := load(rest[0])
+	_, program, err := load(operands[0])
 	if err != nil {
 		return err
 	}
-	body, err := os.ReadFile(rest[1])
+	body, err := os.ReadFile(operands[1])
 	if err != nil {
 		return err
 	}
@@ -52,10 +52,10 @@ func runBench(args []string, stdout io.Writer) error {
 	}
 	rows, err := transform.ForPlan(plan).SaveInputs(body)
 	if err != nil {
-		return fmt.Errorf("%s: %w", rest[1], err)
+		return fmt.Errorf("%s: %w", operands[1], err)
 	}
 	if len(rows) == 0 {
-		return fmt.Errorf("%s: the frame has no rows to measure", rest[1])
+		return fmt.Errorf("%s: the frame has no rows to measure", operands[1])
 	}
 	result, err := bench(plan, rows)
 	if err != nil {

@@ -57,11 +57,11 @@ const topFeatures = 20
 func runInspect(args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("inspect", flag.ContinueOnError)
 	asJSON := flags.Bool("json", false, "")
-	rest, err := parse(flags, args, 1)
+	operands, err := parse(flags, args, 1)
 	if err != nil {
 		return err
 	}
-	archive, program, err := load(rest[0])
+	archive, program, err := load(operands[0])
 	if err != nil {
 		return err
 	}

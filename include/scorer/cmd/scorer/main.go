@@ -74,7 +74,7 @@ func dispatch(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 // parse parses flags, which may precede or follow the arguments, and returns exactly want arguments.
 func parse(flags *flag.FlagSet, args []string, want int) ([]string, error) {
 	flags.SetOutput(io.Discard)
-	var rest []string
+	var operands []string
 	for {
 		if err := flags.Parse(args); err != nil {
 			return nil, &usageError{fmt.Sprintf("%v\n%s", err, usage)}
@@ -82,12 +82,12 @@ func parse(flags *flag.FlagSet, args []string, want int) ([]string, error) {
 		if args = flags.Args(); len(args) == 0 {
 			break
 		}
-		rest, args = append(rest, args[0]), args[1:]
+		operands, args = append(operands, args[0]), args[1:]
 	}
-	if len(rest) != want {
+	if len(operands) != want {
 		return nil, &usageError{usage}
 	}
-	return rest, nil
+	return operands, nil
 }
 
 // load opens and compiles a bundle.

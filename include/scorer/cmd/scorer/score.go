@@ -9,11 +9,11 @@ import (
 
 // runScore scores the sessions on stdin and writes the response of POST /v1/score.
 func runScore(args []string, stdin io.Reader, stdout io.Writer) error {
-	rest, err := parse(flag.NewFlagSet("score", flag.ContinueOnError), args, 1)
+	operands, err := parse(flag.NewFlagSet("score", flag.ContinueOnError), args, 1)
 	if err != nil {
 		return err
 	}
-	model, err := server.Load(rest[0])
+	model, err := server.Load(operands[0])
 	if err != nil {
 		return err
 	}

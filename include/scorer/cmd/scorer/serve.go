@@ -78,14 +78,14 @@ func serveConfig(args []string, getenv func(string) string) (server.Config, erro
 	if err := setFromEnvironment(flags, getenv); err != nil {
 		return c, err
 	}
-	rest, err := parse(flags, args, 1)
+	operands, err := parse(flags, args, 1)
 	if err != nil {
 		return c, err
 	}
 	if c.Settings.Body <= 0 || c.ShutdownTimeout <= 0 || c.Settings.Connections < 0 {
 		return c, &usageError{"--max-body and --shutdown-timeout must be greater than 0, --max-connections at least 0\n" + usage}
 	}
-	c.Bundle = rest[0]
+	c.Bundle = operands[0]
 	return c, nil
 }
 

@@ -10,11 +10,11 @@ import (
 
 // runTransform scores the leap frame on stdin and writes all of its columns, followed by the model's, like MLeap.
 func runTransform(args []string, stdin io.Reader, stdout io.Writer) error {
-	rest, err := parse(flag.NewFlagSet("transform", flag.ContinueOnError), args, 1)
+	operands, err := parse(flag.NewFlagSet("transform", flag.ContinueOnError), args, 1)
 	if err != nil {
 		return err
 	}
-	_, program, err := load(rest[0])
+	_, program, err := load(operands[0])
 	if err != nil {
 		return err
 	}

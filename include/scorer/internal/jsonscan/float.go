@@ -47,8 +47,8 @@ func shortFloat(b []byte) (x float64, size int) {
 	return x, i
 }
 
-// divideByPowerOfTen returns m / 10^k for k up to 19, rounded once: a 128-bit division gives a quotient of ten bits more than a
-// double's mantissa, whose lowest bit is set if there is a remainder (a sticky bit).
+// divideByPowerOfTen returns m / 10^k for k up to 19, rounded once: the quotient of a 128-bit division has ten bits more than a
+// double's mantissa, and its lowest bit is set if there is a remainder (a sticky bit).
 func divideByPowerOfTen(m uint64, k int) float64 {
 	if k == 0 || m == 0 {
 		return float64(m)

@@ -242,7 +242,7 @@ func (s *Scanner) Float() (float64, error) {
 	return x, nil
 }
 
-// FloatOrNull consumes a number or null; null gives NaN.
+// FloatOrNull consumes a number or null. It returns NaN for null.
 func (s *Scanner) FloatOrNull() (float64, error) {
 	if s.Peek() == 'n' {
 		return math.NaN(), s.literal("null")

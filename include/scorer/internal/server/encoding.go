@@ -58,7 +58,7 @@ func isCorrupt(err error) bool {
 // quality returns the weight of a token in a header such as Accept-Encoding, the weight of * if the token is absent, and 0
 // if neither is present.
 func quality(header []string, token string) float64 {
-	best, found := 0.0, false
+	best, isListed := 0.0, false
 	for _, line := range header {
 		for element := range strings.SplitSeq(line, ",") {
 			name, parameters, _ := strings.Cut(element, ";")
@@ -66,8 +66,8 @@ func quality(header []string, token string) float64 {
 			if name == token {
 				return weight(parameters)
 			}
-			if name == "*" && !found {
-				best, found = weight(parameters), true
+			if name == "*" && !isListed {
+				best, isListed = weight(parameters), true
 			}
 		}
 	}

@@ -27,12 +27,12 @@ type itemRanker struct {
 
 // readItems loads the archive's item model, if it has one.
 func (m *Model) readItems(archive *bundle.Archive) error {
-	nested, found, err := archive.Nested(itemsFolder)
+	nested, hasItems, err := archive.Nested(itemsFolder)
 	if err != nil {
 		return withItemsPath(err)
 	}
 	data, hasSpec, err := archive.Extra(itemsFolder + "/features.json")
-	if err != nil || !found || !hasSpec {
+	if err != nil || !hasItems || !hasSpec {
 		return err
 	}
 	spec, err := parseSpec(data, itemsFolder+"/features.json", "pair")

@@ -49,7 +49,7 @@ func containerMemory() int64 {
 	return 0
 }
 
-// A request is small up to these sizes. Small requests have memory of their own and do not wait for large ones.
+// A request is small up to these sizes. Small requests have a separate memory budget and do not wait for large ones.
 const (
 	smallBody = 64 << 10
 	smallWork = 256 << 10
@@ -83,7 +83,7 @@ func (p *pool) add(n int64) bool {
 	return true
 }
 
-// newBudget returns a budget of so many bytes; 0 means unlimited.
+// newBudget returns a budget of a number of bytes; 0 means unlimited.
 func newBudget(bytes int64) *budget {
 	b := &budget{}
 	b.resize(bytes)

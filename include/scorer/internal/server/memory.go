@@ -33,8 +33,8 @@ func (s *Server) TuneMemory() {
 	s.budget.resize(requestMemory(limit, base))
 }
 
-// requestMemory returns the memory for requests in a process of so many bytes that needs base bytes without requests. The
-// rest is for garbage and connections.
+// requestMemory returns the memory for requests, given the total memory of the process and the memory it needs without
+// requests, base. The remainder is for garbage and connections.
 func requestMemory(limit, base int64) int64 {
 	if limit == 0 {
 		return 0

@@ -192,5 +192,5 @@ func residentBytes() int64 {
 }
 
 // Version is Leapline's version, which the build sets from the Python package: -ldflags "-X ...server.Version=1.2.3". It does
-// not contain the commit, so that equal code gives equal images.
+// not contain the commit, so that builds of equal code are equal.
 var Version = "dev"

@@ -98,14 +98,14 @@ func (m *Model) poolTransformers() error {
 
 // readManifest sets the manifest and the model's id, and returns the manifest's text.
 func (m *Model) readManifest(archive *bundle.Archive) ([]byte, error) {
-	data, found, err := archive.Extra(manifestEntry)
+	data, ok, err := archive.Extra(manifestEntry)
 	if err != nil {
 		return nil, err
 	}
 	if archive.Digest != "" {
 		m.ID = archive.Digest[:12]
 	}
-	if !found {
+	if !ok {
 		return nil, nil
 	}
 	if m.manifest, err = parseManifest(data); err != nil {

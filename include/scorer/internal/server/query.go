@@ -89,7 +89,7 @@ func (req *request) locate(p *payload, many, one string, single bool) error {
 	return nil
 }
 
-// skipElements skips an array and gives other requests a turn now and then.
+// skipElements skips an array and yields to other requests at intervals.
 func skipElements(s *jsonscan.Scanner) error {
 	if err := s.Array(); err != nil {
 		return err

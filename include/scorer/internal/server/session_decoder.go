@@ -90,7 +90,7 @@ func (d *sessionDecoder) readEvents(session *features.Session) error {
 	}
 }
 
-// chargeEvents charges the memory of a session with n events, and gives other requests a turn.
+// chargeEvents charges the memory of a session with n events, and yields to other requests.
 func (d *sessionDecoder) chargeEvents(n int) error {
 	if n > rowsBetweenYields {
 		runtime.Gosched()

@@ -27,11 +27,11 @@ type sessionScorer struct {
 
 // readFeatures compiles the archive's feature spec, or records why the model cannot score sessions.
 func (m *Model) readFeatures(archive *bundle.Archive) error {
-	data, found, err := archive.Extra(featuresEntry)
+	data, ok, err := archive.Extra(featuresEntry)
 	switch {
 	case err != nil:
 		return err
-	case !found:
+	case !ok:
 		m.unsupportedReason = "the archive has no " + featuresEntry
 		return nil
 	}
