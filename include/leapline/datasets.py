@@ -113,6 +113,7 @@ DATASETS: Final[tuple[Dataset, ...]] = (
         {
             "model.zip": "the complete archive",
             "image/": "the image as an OCI layout",
+            "docker/": "per architecture the image in Docker's format, as a layout; absent without the setting",
             "manifest.json": "the archive's manifest",
             "package.json": "model id and digests",
             "seal.json": "digests of these files and of the inputs",
@@ -139,7 +140,7 @@ DATASETS: Final[tuple[Dataset, ...]] = (
             "champion.json": "as in evaluations",
             "verdict.json": "as in probes",
             "probe.json": "as in probes",
-            "publication.json": "image, tag, digest and parent",
+            "publication.json": "image, tag, digest, images in Docker's format, and parent",
             "card.md": "the model card",
             "card.html": "the same as one self-contained page",
             "plots/": "the plots of the model card",

@@ -211,6 +211,13 @@ class Settings(BaseSettings):
     )
     repository: str = Field("leapline/scorer", description="Repository of the scoring image in the registry.")
 
+    docker_images: str = Field(
+        "",
+        pattern=r"^((amd64|arm64)(,(amd64|arm64))*)?$",
+        description="Architectures (`amd64`, `arm64`, comma-separated) that also get an image in Docker's format, for "
+        "AWS Lambda and SageMaker (docs/platforms.md).",
+    )
+
     alert_connections: str = Field(
         "",
         description="Airflow connections for alerts (`smtp`, `slackwebhook`), comma-separated; empty: task log only.",
@@ -290,6 +297,11 @@ class Settings(BaseSettings):
         """The accepted numbers of columns per line."""
         first, _, last = self.accepted_widths.partition("-")
         return range(int(first), int(last or first) + 1)
+
+    @property
+    def docker_architectures(self) -> list[str]:
+        """The architectures of `docker_images`, each once."""
+        return sorted(set(filter(None, self.docker_images.split(","))))
 
     @property
     def ledger(self) -> Path:

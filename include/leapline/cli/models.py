@@ -27,7 +27,8 @@ def models(as_json: AsJson = False) -> None:
     serving = serving_state(settings)
     rows = [asdict(row) | {"tags": serving.tags_of(row.digest)} for row in candidates(Lake(settings.home))][::-1]
     if as_json:
-        keys = ("model_id", "data_day", "roc_auc", "average_precision", "summary", "result", "tags", "digest")
+        keys = ("model_id", "data_day", "roc_auc", "average_precision", "summary", "result", "tags", "digest",
+                "docker_images")  # fmt: skip
         print_json([{"verdict" if key == "summary" else key: row[key] for key in keys} for row in rows])
         return
     print_table(

@@ -64,13 +64,21 @@ def _evaluate(summary: Summary) -> str:
 
 
 def _package(summary: Summary) -> str:
-    size = summary["image_bytes"] / 1e6
-    return f"model {summary['model_id']}, image {summary['image_digest']}, {size:.1f} MB"
+    size = max(summary["image_bytes"].values()) / 1e6
+    return f"model {summary['model_id']}, image {summary['image_digest']}, {size:.1f} MB{_docker_images(summary)}"
 
 
 def _publish(summary: Summary) -> str:
     state = "pushed" if summary["pushed"] else "already in the registry"
-    return f"model {summary['model_id']}, image {summary['image']}@{summary['digest']}, {state}"
+    return (
+        f"model {summary['model_id']}, image {summary['image']}@{summary['digest']}, {state}{_docker_images(summary)}"
+    )
+
+
+def _docker_images(summary: Summary) -> str:
+    """Return the images in Docker's format, each with tag and digest."""
+    built = summary.get("docker_images", {}).values()
+    return "".join(f"; in Docker's format {image['tag']}@{image['digest']}" for image in built)
 
 
 def _promote(summary: Summary) -> str:

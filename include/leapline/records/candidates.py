@@ -4,8 +4,8 @@ There is one row per candidate, and one listing for the command line, the Models
 first and files are opened row by row, so that a page of a lake with years of days costs no more than a page of a month.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
 from typing import Any
@@ -33,6 +33,7 @@ class Candidate:
         image, digest: of the published image; None if it was not published.
         parent: model id of the champion that it was compared with; None if there was none.
         has_card: whether there is a model card.
+        docker_images: tag -> digest of the published images in Docker's format.
     """
 
     key: str
@@ -48,6 +49,7 @@ class Candidate:
     digest: str | None = None
     parent: str | None = None
     has_card: bool = False
+    docker_images: Mapping[str, str] = field(default_factory=dict)
 
 
 def candidates(lake: Lake, before: str | None = None) -> Iterator[Candidate]:
@@ -103,6 +105,7 @@ def _published(lake: Lake, model_id: str) -> Candidate:
         digest=publication["digest"],
         parent=publication.get("parent"),
         has_card=(folder / "card.md").exists(),
+        docker_images={built["tag"]: built["digest"] for built in publication.get("docker_images", {}).values()},
         **_metrics(publication["metrics"]),
     )
 

@@ -1,5 +1,6 @@
 """The record of a candidate: its evaluation, read back from the lake, and its model card."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -122,8 +123,17 @@ def cards(
     }
 
 
-def write_cards(folder: Path, record: CandidateRecord, verdict: Verdict) -> None:
-    """Write the complete card. The archive has a shorter one, which does not depend on the champion."""
-    parent = {"parent": record.champion.model_id or "none"}
-    for name, content in cards(record, verdict, links=True, lineage=parent).items():
+def write_cards(
+    folder: Path, record: CandidateRecord, verdict: Verdict, images: Mapping[str, str] | None = None
+) -> None:
+    """Write the complete card. The archive has a shorter one, which does not depend on the champion.
+
+    Args:
+        folder: to write to.
+        record: of the model.
+        verdict: to show.
+        images: name -> digest of the images that were built, if they were.
+    """
+    lineage = {"parent": record.champion.model_id or "none", **(images or {})}
+    for name, content in cards(record, verdict, links=True, lineage=lineage).items():
         write_bytes(folder / name, content)

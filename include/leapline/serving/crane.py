@@ -24,6 +24,7 @@ _URL = re.compile(r"https?://\S+?(?=[:,]?(?:\s|$))")
 _IMMUTABLE = re.compile(r"immutable|cannot be overwritten", re.IGNORECASE)
 _DOWN = re.compile(r"connection refused|no such host|network is unreachable", re.IGNORECASE)
 _INVALID = re.compile(r"could not parse reference", re.IGNORECASE)
+_FORMAT = re.compile(r"MANIFEST_INVALID|UNSUPPORTED|media.?type", re.IGNORECASE)
 _TEMPORARY = frozenset({408, 425, 429})
 _MAX_WAIT_S = 10.0
 
@@ -133,6 +134,11 @@ class _Failure:
             return "Log in (`crane auth login` or a Docker credential helper), or ask for permission to push."
         if self.kind is AbsentError:
             return "`leapline models` lists the published models. On ECR, create the repository first."
+        if self.status in (400, 415) and _FORMAT.search(self.message):
+            return (
+                "The registry does not accept this image format; docs/platforms.md lists the formats. Models need a "
+                "registry that accepts OCI indexes. LEAPLINE_DOCKER_IMAGES= turns images in Docker's format off."
+            )
         if _DOWN.search(self.message):
             return "Check the address (LEAPLINE_REGISTRY), or start the local registry with `leapline registry start`."
         return "Run it again later; blobs that were already sent are not sent again."

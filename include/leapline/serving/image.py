@@ -100,11 +100,10 @@ def build(
         scorer = _add_layer(out, "scorer", binary, 0o755, _gzip)
         entry, sizes[arch] = _add_manifest(out, arch, [scorer, model], texts, stamp)
         entries.append(entry)
-    index = _json({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries, "annotations": texts})
-    (out / "index.json").write_bytes(index)
-    (out / "oci-layout").write_bytes(_json({"imageLayoutVersion": "1.0.0"}))
+    index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries, "annotations": texts}
+    digest = write_layout(out, index)
     manifests = {e["platform"]["architecture"]: e["digest"] for e in entries}
-    return ImageInfo(sha256(index), manifests, sizes, model.descriptor["digest"])
+    return ImageInfo(digest, manifests, sizes, model.descriptor["digest"])
 
 
 def sha256(content: bytes) -> str:
@@ -135,10 +134,12 @@ def _add_layer(out: Path, name: str, content: Path, mode: int, compress: Any) ->
 def _add_manifest(
     out: Path, arch: str, layers: list[_Layer], texts: dict[str, str], stamp: str
 ) -> tuple[dict[str, Any], int]:
-    config = add_blob(out, _json(_config(arch, [layer.diff_id for layer in layers], texts, stamp)), CONFIG_TYPE)
+    config = add_blob(
+        out, canonical_json(_config(arch, [layer.diff_id for layer in layers], texts, stamp)), CONFIG_TYPE
+    )
     parts = [layer.descriptor for layer in layers]
     manifest = {"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": config, "layers": parts, "annotations": texts}
-    entry = add_blob(out, _json(manifest), MANIFEST_TYPE) | {"platform": {"architecture": arch, "os": "linux"}}
+    entry = add_blob(out, canonical_json(manifest), MANIFEST_TYPE) | {"platform": {"architecture": arch, "os": "linux"}}
     return entry, sum(part["size"] for part in [config, *parts])
 
 
@@ -157,6 +158,14 @@ def _config(arch: str, diff_ids: list[str], labels: dict[str, str], stamp: str) 
         },
         "rootfs": {"type": "layers", "diff_ids": diff_ids},
     }
+
+
+def write_layout(out: Path, index: dict[str, Any]) -> str:
+    """Write the files of a layout next to its blobs; return the digest of its index."""
+    content = canonical_json(index)
+    (out / "index.json").write_bytes(content)
+    (out / "oci-layout").write_bytes(canonical_json({"imageLayoutVersion": "1.0.0"}))
+    return sha256(content)
 
 
 def add_blob(out: Path, content: bytes, media_type: str) -> dict[str, Any]:
@@ -203,5 +212,6 @@ def _gzip_trailer(content: bytes) -> bytes:
     return struct.pack("<II", zlib.crc32(content), len(content) & 0xFFFFFFFF)
 
 
-def _json(value: Any) -> bytes:
+def canonical_json(value: Any) -> bytes:
+    """Return JSON with sorted keys and without blanks: equal content gives equal bytes, and so equal digests."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

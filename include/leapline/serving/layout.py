@@ -26,6 +26,7 @@ MAX_IMAGE_BYTES = 1 << 30
 """Maximum compressed size of an image, all platforms together."""
 MAX_LAYERS = 64
 """Maximum number of layers of an image, and of images in an index."""
+DOCKER_MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 _INDEX_TYPES = ("image.index.v1+json", "manifest.list.v2+json")
 _CHUNK = 1 << 20
 
@@ -56,8 +57,8 @@ def unpack(layout: Path, arch: str, into: Path) -> Unpacked:
         BundleError: a blob is missing or damaged; the image lacks the architecture; a layer is too large, or contains
             anything but plain files and folders inside the root.
     """
-    manifest = _document(layout, manifest_digest(layout, arch))
-    config = _document(layout, manifest["config"]["digest"])
+    manifest = document(layout, manifest_digest(layout, arch))
+    config = document(layout, manifest["config"]["digest"])
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(parents=True)
     for layer, diff_id in _layers(manifest, config):
@@ -86,8 +87,8 @@ def extract_file(layout: Path, name: str, target: Path) -> dict[str, str]:
     entries = index(layout)["manifests"]
     if not entries:
         raise _invalid(f"image {layout}", "no manifest", "an image")
-    manifest = _document(layout, entries[0]["digest"])
-    config = _document(layout, _field(manifest, "config", "digest"))
+    manifest = document(layout, entries[0]["digest"])
+    config = document(layout, _field(manifest, "config", "digest"))
     is_found = False
     for layer, diff_id in _layers(manifest, config):
         for member, content in _members(layout, layer, diff_id):
@@ -125,6 +126,24 @@ def index_digest(layout: Path) -> str:
     return sha256((layout / "index.json").read_bytes())
 
 
+def image_digest(layout: Path) -> str:
+    """Return the digest that a tag of this image names: the index's, or the manifest's of an image in Docker's format.
+
+    Raises:
+        BundleError: the folder is not a layout.
+    """
+    return _field(index(layout)["manifests"][0], "digest") if is_docker_image(layout) else index_digest(layout)
+
+
+def is_docker_image(layout: Path) -> bool:
+    """Whether the layout has an image for one platform in Docker's format (`leapline.serving.docker_image`).
+
+    Raises:
+        BundleError: the folder is not a layout.
+    """
+    return [_field(entry, "mediaType") for entry in index(layout)["manifests"]] == [DOCKER_MANIFEST_TYPE]
+
+
 def manifest_digest(layout: Path, arch: str) -> str:
     """Return the digest of one architecture's manifest.
 
@@ -159,14 +178,14 @@ def read_blob(layout: Path, digest: str, limit: int = MAX_IMAGE_BYTES) -> bytes:
 
 
 def blobs(layout: Path) -> set[str]:
-    """Return the digests of the index and of all blobs named in the image's manifests, after checking each blob.
+    """Return the digests of the image and of all blobs named in its manifests, after checking each blob.
 
     Raises:
         BundleError: a blob is missing or damaged.
     """
-    digests = {index_digest(layout)}
+    digests = {image_digest(layout)}
     for entry in index(layout)["manifests"]:
-        manifest = _document(layout, entry["digest"])
+        manifest = document(layout, entry["digest"])
         parts = {part["digest"] for part in [manifest["config"], *manifest["layers"]]}
         for digest in parts - digests:
             read_blob(layout, digest)
@@ -191,7 +210,12 @@ def is_index(document: dict[str, Any]) -> bool:
     return str(document.get("mediaType", "")).endswith(_INDEX_TYPES)
 
 
-def _document(layout: Path, digest: str) -> dict[str, Any]:
+def document(layout: Path, digest: str) -> dict[str, Any]:
+    """Return a manifest or config.
+
+    Raises:
+        BundleError: missing, too large, not what the digest says, or not a JSON object.
+    """
     try:
         content: dict[str, Any] = json.loads(read_blob(layout, digest, MAX_DOCUMENT_BYTES))
         content.keys()

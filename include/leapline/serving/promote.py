@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 
-from leapline.errors import RegistryError, TagConflictError
+from leapline.errors import BundleError, RegistryError, TagConflictError
 from leapline.serving.image import LABEL
 from leapline.serving.ledger import Entry, Ledger
 from leapline.serving.registry import Registry
@@ -91,6 +91,7 @@ class ChampionTags:
 
         Raises:
             TagConflictError: the registry does not allow a tag to move; both tags are unchanged.
+            BundleError: the image is for one platform; nothing was moved.
             RegistryError: the registry's answer is unclear; `champion` points to the old or the new image.
             StorageError: the ledger is damaged; nothing was moved.
         """
@@ -117,6 +118,7 @@ class ChampionTags:
 
         Raises:
             TagConflictError: the registry does not allow a tag to move; both tags are unchanged.
+            BundleError: the image is for one platform; nothing was moved.
             RegistryError: the model is not in the registry, or the registry's answer is unclear.
             StorageError: the ledger is damaged; nothing was moved.
         """
@@ -156,6 +158,7 @@ class ChampionTags:
     def _move(self, action: str, digest: str, current: str | None, request: PromotionRequest) -> Promotion:
         if current == digest:
             return self._unmoved("it is already the champion", is_champion=True)
+        self._require_index(digest)
         entry = Entry(
             when=request.when.isoformat(), who=request.who, why=request.why, run_id=request.run_id, action=action,
             tag=CHAMPION_TAG, model_id=self.registry.annotations(digest).get(LABEL + "version", ""),
@@ -165,6 +168,16 @@ class ChampionTags:
         write_json(self._intent, asdict(entry))
         self._carry_out(entry)
         return Promotion(True, digest, current)
+
+    def _require_index(self, digest: str) -> None:
+        """The champion runs on every architecture; an image in Docker's format is for one."""
+        if not self.registry.is_index(digest):
+            raise BundleError(
+                f"image {self.registry.ref(digest)}",
+                found="an image for one platform",
+                expected="an image index, as every model is published under its id",
+                fix="Name the model id alone, without `-docker-...`.",
+            )
 
     def _carry_out(self, entry: Entry) -> None:
         """Move both tags and record it. Each part can be repeated; the ledger accepts an entry once."""

@@ -7,6 +7,7 @@ import re
 import shutil
 import ssl
 from pathlib import Path
+from typing import Any
 
 from leapline.errors import AccessDeniedError, BundleError, RegistryError, SettingsError, TagConflictError
 from leapline.serving import layout as layouts
@@ -92,7 +93,7 @@ class Registry:
         Raises:
             RegistryError: the image is missing, or the registry does not answer.
         """
-        return dict(json.loads(self._crane.run("manifest", self.ref(tag_or_digest))).get("annotations") or {})
+        return dict(self._manifest(tag_or_digest).get("annotations") or {})
 
     def push(self, layout: Path, tag: str, *, digest: str = "") -> bool:
         """Push an image under an immutable tag.
@@ -111,7 +112,7 @@ class Registry:
             TagConflictError: the tag points to another image; nothing was overwritten.
             RegistryError: the image was not pushed; the tag is unchanged.
         """
-        layout_digest = layouts.index_digest(layout)
+        layout_digest = layouts.image_digest(layout)
         digest = digest or layout_digest
         if layout_digest != digest:
             raise TagConflictError(
@@ -130,7 +131,8 @@ class Registry:
                 expected=f"{digest}, or no such tag",
                 fix="A model id is immutable: rebuild with the same code, or use another tag.",
             )
-        self._crane.run("push", "--index", str(layout), self.ref(tag))
+        kind = [] if layouts.is_docker_image(layout) else ["--index"]
+        self._crane.run("push", *kind, str(layout), self.ref(tag))
         self._require_digest(tag, digest)
         return True
 
@@ -149,45 +151,60 @@ class Registry:
         """
         self._crane.run("tag", self.ref(tag_or_digest), new_tag)
 
-    def pull(self, tag_or_digest: str, into: Path) -> Path:
-        """Pull an image as an image layout, as written by `image.build`.
+    def pull(self, tag_or_digest: str, into: Path, *, docker: bool = False) -> Path:
+        """Pull an image as an image layout, as it was pushed.
 
         Args:
             tag_or_digest: the image to pull.
             into: the folder, which is replaced.
+            docker: whether an image in Docker's format is expected, instead of an index.
 
         Returns:
             `into`.
 
         Raises:
             RegistryError: the image is missing, or the registry does not answer.
-            BundleError: the image is not an image index, is too large, or does not match its digests.
+            BundleError: the image is of the other kind, is too large, or does not match its digests.
         """
         raw = into.with_name(f".{into.name}.pull")
         shutil.rmtree(raw, ignore_errors=True)
         shutil.rmtree(into, ignore_errors=True)
         into.parent.mkdir(parents=True, exist_ok=True)
-        self._require_bounded(tag_or_digest)
+        self._require_bounded(tag_or_digest, docker)
         try:
             self._crane.run("pull", "--format=oci", self.ref(tag_or_digest), str(raw))
             _hoist_index(raw)
             layouts.blobs(raw)
-            if tag_or_digest.startswith("sha256:") and layouts.index_digest(raw) != tag_or_digest:
-                raise _rejected(self.ref(tag_or_digest), layouts.index_digest(raw), tag_or_digest)
+            digest = layouts.image_digest(raw) if docker else layouts.index_digest(raw)
+            if tag_or_digest.startswith("sha256:") and digest != tag_or_digest:
+                raise _rejected(self.ref(tag_or_digest), digest, tag_or_digest)
             raw.rename(into)
         finally:
             shutil.rmtree(raw, ignore_errors=True)
         return into
 
-    def _require_bounded(self, tag_or_digest: str) -> None:
+    def is_index(self, tag_or_digest: str) -> bool:
+        """Return whether this is an image index, as every model is published, and not an image for one platform.
+
+        Raises:
+            RegistryError: the image is missing, or the registry does not answer.
+        """
+        return layouts.is_index(self._manifest(tag_or_digest))
+
+    def _manifest(self, tag_or_digest: str) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self._crane.run("manifest", self.ref(tag_or_digest)))
+        return document
+
+    def _require_bounded(self, tag_or_digest: str, docker: bool) -> None:
         """Reject an image before the download if its declared size or number of platforms exceeds the limits."""
-        document = json.loads(self._crane.run("manifest", self.ref(tag_or_digest)))
-        if not layouts.is_index(document):
-            raise _rejected(self.ref(tag_or_digest), "the manifest of a single platform", "an image index")
+        document = self._manifest(tag_or_digest)
+        if layouts.is_index(document) == docker:
+            kinds = ["the manifest of a single platform", "an image index"]
+            raise _rejected(self.ref(tag_or_digest), kinds[docker], kinds[not docker])
         entries = document.get("manifests") or []
         if len(entries) > layouts.MAX_LAYERS or any(layouts.is_index(entry) for entry in entries):
             raise _rejected(self.ref(tag_or_digest), f"a nested index, or {len(entries)} images", "a flat image index")
-        manifests = [json.loads(self._crane.run("manifest", self.ref(entry["digest"]))) for entry in entries]
+        manifests = [document] if docker else [self._manifest(entry["digest"]) for entry in entries]
         total = sum(layouts.declared_bytes(manifest) for manifest in manifests)
         if total > layouts.MAX_IMAGE_BYTES:
             raise _rejected(self.ref(tag_or_digest), f"{total} bytes", f"at most {layouts.MAX_IMAGE_BYTES}")
@@ -199,12 +216,14 @@ class Registry:
             RegistryError: the registry returns another image.
             BundleError: the returned image is damaged.
         """
-        pulled, pushed = layouts.blobs(self.pull(tag_or_digest, workdir / "pulled")), layouts.blobs(layout)
+        docker = layouts.is_docker_image(layout)
+        pulled = layouts.blobs(self.pull(tag_or_digest, workdir / "pulled", docker=docker))
+        pushed = layouts.blobs(layout)
         if pulled != pushed:
             raise RegistryError(
                 self.ref(tag_or_digest),
                 found=f"blobs that differ from the pushed ones: {sorted(pulled ^ pushed)}",
-                expected=f"the image {layouts.index_digest(layout)}, byte for byte",
+                expected=f"the image {layouts.image_digest(layout)}, byte for byte",
                 fix="Do not promote it; look for another writer, or a proxy that rewrites images.",
             )
 

@@ -1,4 +1,7 @@
-"""Write the evaluated model to an archive, and build the image from archive and scorer on disk, without publishing."""
+"""Write the evaluated model to an archive, and build the image from archive and scorer on disk, without publishing.
+
+The architectures of the setting `docker_images` get an image in Docker's format too, with the same layers.
+"""
 
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -11,6 +14,8 @@ from leapline.runtime.context import RunContext
 from leapline.runtime.lineage import code_version, libraries
 from leapline.runtime.step import main
 from leapline.serving import image
+from leapline.serving.docker_image import FOLDER as DOCKER_FOLDER
+from leapline.serving.docker_image import convert
 from leapline.settings import Settings
 from leapline.storage import Lake, json_bytes, read_json, write_json
 
@@ -57,6 +62,9 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         sha256 = write_entries(out / "model.zip", entries)
         model_id = f"{context.day.isoformat()}-{sha256[:12]}"
         info = _build_image(settings, out, model_id, context.day)
+        docker = {
+            arch: convert(out / "image", arch, out / DOCKER_FOLDER / arch) for arch in settings.docker_architectures
+        }
         summary = {
             "model_id": model_id,
             "archive": str(out / "model.zip"),
@@ -65,6 +73,10 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
             "image_layout": str(out / "image"),
             "image_digest": info.index_digest,
             "image_bytes": info.size_bytes,
+            "docker_images": {
+                arch: {"tag": built.tag, "digest": built.digest, "bytes": built.size_bytes}
+                for arch, built in docker.items()
+            },
         }
         write_json(out / "manifest.json", document)
         write_json(out / "package.json", summary)

@@ -28,7 +28,8 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     lake = Lake(settings.home)
     inputs = binding.checked_inputs(lake, "packages", context.day)
     package = lake.current("packages", context.day)
-    digest = read_json(package / "package.json")["image_digest"]
+    packed = read_json(package / "package.json")
+    digest = packed["image_digest"]
     with tempfile.TemporaryDirectory(prefix="leapline-probe-") as folder:
         report = probe(package / "image", _sample(settings, lake, context.day), digest=digest, workdir=Path(folder))
     gate = lake.current("verdicts", context.day)
@@ -45,10 +46,18 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         write_json(out / "probe.json", summary)
         document = verdicts.verdict_document(verdict, context, record.champion, result)
         write_json(out / verdicts.FILE, document | {"gate": gate.name, "image": digest})
-        model_record.write_cards(out, record, verdict)
+        model_record.write_cards(out, record, verdict, images=_images(packed))
         binding.seal(out, inputs)
     history.write(settings)
     return summary
+
+
+def _images(packed: dict[str, Any]) -> dict[str, str]:
+    """Return the digests of the package's images, as the model card lists them."""
+    docker = packed.get("docker_images", {})
+    return {"image": packed["image_digest"]} | {
+        f"image in Docker's format, {arch}": built["digest"] for arch, built in docker.items()
+    }
 
 
 def _sample(settings: Settings, lake: Lake, day: date) -> ProbeSample:

@@ -11,7 +11,9 @@ from leapline.errors import ProbeError
 from leapline.records import binding, verdicts
 from leapline.runtime.context import RunContext
 from leapline.runtime.step import main
+from leapline.serving.docker_image import FOLDER, converted_digest
 from leapline.serving.layout import index_digest
+from leapline.serving.registry import Registry
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json, write_json
 
@@ -32,6 +34,10 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     pushed = target.push(package / "image", packed["model_id"], digest=packed["image_digest"])
     with tempfile.TemporaryDirectory(prefix="leapline-pull-") as work:
         target.verify(package / "image", packed["image_digest"], Path(work))
+    docker = {
+        arch: built | {"pushed": _publish_docker(target, package, arch, built)}
+        for arch, built in packed.get("docker_images", {}).items()
+    }
     metrics = read_json(package / "manifest.json")["metrics"]
     summary = {
         "model_id": packed["model_id"],
@@ -41,6 +47,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         "digest": packed["image_digest"],
         "archive_sha256": packed["archive_sha256"],
         "pushed": pushed,
+        "docker_images": docker,
         "metrics": metrics,
         "inputs": inputs,
         "parent": read_json(lake.current("probes", context.day) / "verdict.json")["champion"]["model_id"],
@@ -80,6 +87,26 @@ def _require_passed_probe(lake: Lake, day: date) -> dict[str, str]:
             fix=f"Run `leapline probe --date {day}` again.",
         )
     return inputs
+
+
+def _publish_docker(target: Registry, package: Path, arch: str, built: dict[str, Any]) -> bool:
+    """Push an image in Docker's format; one that is not made from the probed image is rejected.
+
+    Returns:
+        Whether something was sent.
+    """
+    expected = converted_digest(package / "image", arch)
+    if built["digest"] != expected:
+        raise ProbeError(
+            f"image {built['tag']}",
+            found=built["digest"],
+            expected=f"{expected}, which has the layers of the probed image",
+            fix="Run `leapline package` and `leapline probe` again.",
+        )
+    pushed = target.push(package / FOLDER / arch, built["tag"], digest=built["digest"])
+    with tempfile.TemporaryDirectory(prefix="leapline-pull-") as work:
+        target.verify(package / FOLDER / arch, built["digest"], Path(work))
+    return pushed
 
 
 def _keep_files(lake: Lake, day: date, package: Path, summary: dict[str, Any]) -> None:
