@@ -43,6 +43,8 @@ def test_arguments_override_environment(monkeypatch: pytest.MonkeyPatch) -> None
         ("bundle_format", "xml", "'protobuf' or 'json'"),
         ("probe_rows", "10", "greater than or equal to 1000"),
         ("spark_driver_memory", "lots", "match pattern"),
+        ("docker_images", "x86_64", "match pattern"),
+        ("docker_images", "amd64,", "match pattern"),
     ],
 )
 def test_out_of_range_value_is_rejected(name: str, value: str, text: str) -> None:
@@ -51,6 +53,13 @@ def test_out_of_range_value_is_rejected(name: str, value: str, text: str) -> Non
     ) as info:
         Settings.load(**{name: value})
     assert text in str(info.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "architectures"), [("", []), ("arm64", ["arm64"]), ("arm64,amd64,arm64", ["amd64", "arm64"])]
+)
+def test_architectures_of_docker_images_are_listed_once(value: str, architectures: list[str]) -> None:
+    assert Settings.load(docker_images=value).docker_architectures == architectures
 
 
 def test_unknown_variable_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:

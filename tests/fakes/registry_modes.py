@@ -32,6 +32,7 @@ class Mode:
         is_immutable: which tags do not move.
         tokens: "" without tokens; "empty": a token to read an absent repository gives no access; "denied": there is
             no such token. A token to push sees the repository as empty.
+        rejected_type: part of the media types of manifests that the registry does not accept.
     """
 
     name: str
@@ -40,6 +41,13 @@ class Mode:
     immutable: Answer | None = None
     is_immutable: Callable[[str], bool] = field(default=lambda tag: True)
     tokens: str = ""
+    rejected_type: str = ""
+
+    def rejection(self, media_type: str) -> Answer | None:
+        """Return the answer to the push of a manifest of this type; None if the registry accepts it."""
+        if not self.rejected_type or self.rejected_type not in media_type:
+            return None
+        return _error(400, "MANIFEST_INVALID", f"manifest invalid: unsupported media type {media_type}")
 
 
 _ECR_IMMUTABLE = _error(
@@ -90,3 +98,9 @@ MODES = {
         immutable=_error(412, "PRECONDITION", "Failed to process request due to 'r:t' configured as immutable."),
     ),
 }
+FORMATS = {
+    "docker only": Mode("docker only", NOT_KNOWN, rejected_type="vnd.oci.image"),
+    "without indexes": Mode("without indexes", NOT_KNOWN, rejected_type=".index."),
+    "oci only": Mode("oci only", NOT_KNOWN, rejected_type="vnd.docker."),
+}
+"""Registries that accept some formats of images only."""

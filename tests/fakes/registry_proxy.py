@@ -20,6 +20,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.fakes.registry_modes import NOT_KNOWN, Answer, Mode
 
+MANIFEST_TYPES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
 HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "content-length"}
 
 
@@ -108,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if self._authenticate():
             return
-        if answer := self._immutable(body):
+        if answer := self._rejected_format() or self._immutable(body):
             self._answer(answer[0], {}, answer[1])
             return
         status, headers, content = self._forward(body)
@@ -142,6 +147,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _exists(self, repository: str) -> bool:
         return self._upstream(f"{repository}/tags/list")[0] == 200
 
+    def _rejected_format(self) -> Answer | None:
+        """The mode's answer to a manifest of a format that the registry does not accept."""
+        if not self.proxy.mode or self.command != "PUT" or "/manifests/" not in self.path:
+            return None
+        return self.proxy.mode.rejection(self.headers.get("Content-Type", ""))
+
     def _immutable(self, body: bytes) -> Answer | None:
         """The mode's answer to a push that would move an immutable tag."""
         mode, (repository, _, tag) = self.proxy.mode, self.path.rpartition("/manifests/")
@@ -166,7 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
         upstream = http.client.HTTPConnection(self.proxy.upstream, timeout=30)
         headers = {"Accept": self.headers.get("Accept") or "*/*", "Content-Type": ""}
         if "/manifests/" in path:
-            headers["Accept"] = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"
+            headers["Accept"] = ", ".join(MANIFEST_TYPES)
         upstream.request("GET", path, headers=headers)
         response = upstream.getresponse()
         response.read()

@@ -36,6 +36,22 @@ DIGEST = "sha256:" + "0" * 64
             {"model_id": "m", "image": "r/s", "digest": DIGEST, "pushed": True},
             f"publish: model m, image r/s@{DIGEST}, pushed",
         ),
+        (
+            "package",
+            {"model_id": "m", "image_digest": DIGEST, "image_bytes": {"amd64": 10_300_000, "arm64": 9_800_000}},
+            f"package: model m, image {DIGEST}, 10.3 MB",
+        ),
+        (
+            "publish",
+            {
+                "model_id": "m",
+                "image": "r/s",
+                "digest": DIGEST,
+                "pushed": False,
+                "docker_images": {"amd64": {"tag": "m-docker-amd64", "digest": "sha256:1"}},
+            },
+            f"publish: model m, image r/s@{DIGEST}, already in the registry; in Docker's format m-docker-amd64@sha256:1",
+        ),
         ("promote", {"promoted": False, "why": "a backfill"}, "promote: champion unchanged: a backfill"),
         ("promote", {"champion": "unknown form"}, "promote: champion unknown form"),
         ("package", {}, "package: done"),

@@ -14,7 +14,8 @@ import pytest
 
 from leapline.errors import ScorerError
 from leapline.serving import probe
-from leapline.serving.client import ScorerClient
+from leapline.serving.client import ScorerClient, encode
+from leapline.serving.docker_image import convert
 from leapline.serving.image import build
 from leapline.serving.layout import index_digest, unpack
 from leapline.serving.probe import ProbeSample
@@ -91,6 +92,32 @@ def test_image_runs_as_its_user_in_an_otherwise_empty_root(image: Path, tmp_path
         process.terminate()
         process.communicate(timeout=15)
     assert process.returncode == 0, "SIGTERM must end the process cleanly"
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("chroot"), reason="needs root and chroot")
+def test_image_in_dockers_format_serves_as_sagemaker_starts_it(
+    image: Path, golden: tuple[list[dict[str, Any]], list[float]], tmp_path: Path
+) -> None:
+    """As root, with the argument `serve`; /ping within 2 s, rows to /invocations."""
+    convert(image, ARCH, tmp_path / "docker")
+    unpacked = unpack(tmp_path / "docker", ARCH, tmp_path / "root")
+    assert (unpacked.user, unpacked.env) == ("", {"PORT": "8080"})
+    address = free_address()
+    command = [str(shutil.which("chroot")), str(unpacked.root), *unpacked.argv, "serve"]
+    process = subprocess.Popen(command, env={"PORT": address.split(":")[1]}, stderr=subprocess.PIPE)
+    try:
+        with ScorerClient(f"http://{address}") as client:
+            _ready(client, process)
+            started = time.monotonic()
+            client.exchange("GET", "/ping")
+            assert time.monotonic() - started < 2
+            rows, expected = golden
+            answer = json.loads(client.exchange("POST", "/invocations", encode(rows[:3], ["probability"])))
+    finally:
+        process.terminate()
+        process.communicate(timeout=15)
+    assert [row["probability"][1] for row in answer["rows"]] == pytest.approx(expected[:3], abs=1e-9)
+    assert process.returncode == 0, "SIGTERM is a clean end"
 
 
 def _ready(client: ScorerClient, process: "subprocess.Popen[bytes]") -> str:

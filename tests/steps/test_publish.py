@@ -1,0 +1,163 @@
+"""The step `publish` on a package written by hand: images in Docker's format, bound to the probed image."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leapline.deployment.factory import registry
+from leapline.errors import InputChangedError, ProbeError, TagConflictError
+from leapline.local.registry_service import LocalRegistry
+from leapline.records import binding
+from leapline.records.candidates import candidates
+from leapline.runtime.context import RunContext
+from leapline.serving.docker_image import convert
+from leapline.serving.image import build
+from leapline.settings import Settings
+from leapline.steps import publish
+from leapline.storage import Lake, read_json, write_json
+from tests.command import leapline
+from tests.conftest import ROOT
+from tests.ports import free_address
+
+DAY = date(2026, 3, 1)
+MODEL = "2026-03-01-0123456789ab"
+METRICS = {"roc_auc": 0.9, "roc_auc_interval": [0.88, 0.92], "average_precision": 0.5}
+CHAIN = ("candidates", "evaluations", "verdicts")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if not (ROOT / ".local/bin/registry").exists():
+        pytest.skip("TOOLS ABSENT: `make setup` puts the registry and crane into .local")
+    local = LocalRegistry(tmp_path_factory.mktemp("registry"), ROOT / ".local/bin/registry", free_address())
+    yield local.start().address
+    local.stop()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, address: str) -> Settings:
+    repository = f"shop/{tmp_path.name.lower().replace('_', '-').strip('-')}"
+    return Settings(home=tmp_path / "lake", tools=ROOT / ".local", registry=address, repository=repository)
+
+
+@pytest.fixture
+def lake(settings: Settings, tmp_path: Path) -> Lake:
+    """A day whose package, with images in Docker's format, has passed its probe."""
+    lake, inputs = Lake(settings.home), dict[str, str]()
+    for name in CHAIN:
+        with lake.attempt(name, DAY) as out:
+            (out / "plots").mkdir()
+            for file in ("metrics.json", "champion.json", "verdict.json"):
+                write_json(out / file, METRICS)
+            binding.seal(out, inputs)
+        inputs = binding.checked_inputs(lake, name, DAY)
+    with lake.attempt("packages", DAY) as out:
+        packed = package(out, tmp_path)
+        binding.seal(out, inputs)
+    inputs = binding.checked_inputs(lake, "packages", DAY)
+    with lake.attempt("probes", DAY) as out:
+        champion = {"state": "none", "model_id": None, "digest": None}
+        verdict = {"passed": True, "summary": "Passed.", "result": "published", "rules": [], "champion": champion}
+        gate = lake.current("verdicts", DAY).name
+        write_json(out / "verdict.json", verdict | {"gate": gate, "image": packed["image_digest"]})
+        for file in ("card.md", "card.html", "probe.json"):
+            write_json(out / file, {})
+        binding.seal(out, inputs)
+    return lake
+
+
+def package(out: Path, work: Path) -> dict[str, Any]:
+    """Write what the step `package` writes."""
+    (out / "model.zip").write_text("a model")
+    (work / "scorer").write_text("#!/bin/sh\n")
+    scorers = dict.fromkeys(("amd64", "arm64"), work / "scorer")
+    created = datetime(2026, 3, 2, tzinfo=UTC)
+    info = build(out / "model.zip", scorers, out / "image", model_id=MODEL, labels={}, created=created)
+    docker = {arch: convert(out / "image", arch, out / "docker" / arch) for arch in scorers}
+    images = {arch: {"tag": one.tag, "digest": one.digest, "bytes": one.size_bytes} for arch, one in docker.items()}
+    packed = {
+        "model_id": MODEL, "archive_sha256": "0", "image_digest": info.index_digest, "docker_images": images,
+    }  # fmt: skip
+    write_json(out / "package.json", packed)
+    write_json(out / "manifest.json", {"metrics": METRICS})
+    return packed
+
+
+def run(settings: Settings) -> dict[str, Any]:
+    return publish.run(settings, RunContext(DAY, "run"))
+
+
+def reseal(lake: Lake) -> None:
+    """Seal the changed package, and the probe of it, as if both had been written like this."""
+    for name, before in (("packages", CHAIN), ("probes", (*CHAIN, "packages"))):
+        inputs = {dataset: binding.digest_of(lake.current(dataset, DAY)) for dataset in before}
+        binding.seal(lake.current(name, DAY), inputs)
+
+
+def test_images_are_published_under_their_own_tags(settings: Settings, lake: Lake) -> None:
+    summary = run(settings)
+    built = read_json(lake.current("packages", DAY) / "package.json")["docker_images"]
+    tags = {f"{MODEL}-docker-{arch}": built[arch]["digest"] for arch in ("amd64", "arm64")}
+    target = registry(settings)
+    assert target.tags() == sorted([MODEL, *tags])
+    assert {tag: target.digest(tag) for tag in tags} == tags
+    assert summary["docker_images"] == {arch: image | {"pushed": True} for arch, image in built.items()}
+    assert read_json(lake.current("models", MODEL) / "publication.json")["docker_images"] == summary["docker_images"]
+    assert [row.docker_images for row in candidates(lake)] == [tags]
+    assert leapline(settings, "models")[0]["docker_images"] == tags
+
+
+def test_repeated_publication_sends_nothing(settings: Settings, lake: Lake) -> None:
+    run(settings)
+    again = run(settings)
+    assert [again["pushed"], *(image["pushed"] for image in again["docker_images"].values())] == [False] * 3
+
+
+def test_package_without_the_setting_publishes_the_index_only(settings: Settings, lake: Lake) -> None:
+    path = lake.current("packages", DAY) / "package.json"
+    packed = read_json(path)
+    del packed["docker_images"]  # as an earlier version wrote it
+    write_json(path, packed)
+    reseal(lake)
+    assert run(settings)["docker_images"] == {}
+    assert registry(settings).tags() == [MODEL]
+    assert [row.docker_images for row in candidates(lake)] == [{}]
+
+
+def test_changed_image_is_rejected(settings: Settings, lake: Lake) -> None:
+    index = lake.current("packages", DAY) / "docker" / "amd64" / "index.json"
+    index.write_bytes(index.read_bytes() + b" ")
+    with pytest.raises(InputChangedError, match=f"packages of {DAY}"):
+        run(settings)
+    assert registry(settings).tags() == []
+
+
+def test_image_that_is_not_made_from_the_probed_one_is_rejected(settings: Settings, lake: Lake, tmp_path: Path) -> None:
+    """Even if package and probe were sealed with it."""
+    folder = lake.current("packages", DAY)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "model.zip").write_text("another model")
+    scorers = {"amd64": tmp_path / "scorer"}
+    created = datetime(2026, 3, 2, tzinfo=UTC)
+    source = tmp_path / "other" / "image"
+    build(tmp_path / "other" / "model.zip", scorers, source, model_id=MODEL, labels={}, created=created)
+    other = convert(source, "amd64", folder / "docker" / "amd64")
+    packed = read_json(folder / "package.json")
+    packed["docker_images"]["amd64"]["digest"] = other.digest
+    write_json(folder / "package.json", packed)
+    reseal(lake)
+    with pytest.raises(ProbeError, match="layers of the probed image"):
+        run(settings)
+    assert other.tag not in registry(settings).tags()
+
+
+def test_layout_that_is_not_the_packaged_one_is_rejected(settings: Settings, lake: Lake) -> None:
+    folder = lake.current("packages", DAY) / "docker"
+    (folder / "amd64").rename(folder / "other")
+    (folder / "arm64").rename(folder / "amd64")
+    reseal(lake)
+    with pytest.raises(TagConflictError, match="package and probe it again"):
+        run(settings)
