@@ -70,13 +70,14 @@ Decides the verdict, rule by rule: quality thresholds, comparison with the champ
 no weak slice. A missing metric fails its rule, and so does a champion that cannot be scored. **A refused model is a
 normal outcome**: the tasks after this one are skipped, and this task's log explains why.""",
     "package": """\
-Builds one image from model and scorer, on disk. Nothing is published yet.""",
+Builds one image from model and scorer, on disk, and those in Docker's format that the settings name. Nothing is
+published yet.""",
     "probe": """\
 Starts this image and sends holdout sessions to it: every answer must equal Spark's, within the latency limit. A
 difference or a crash refuses the model, and the tasks after this one are skipped. The probe's verdict is final.""",
     "publish": """\
-Pushes the image under its model id and compares it with what the registry returns. Retried with increasing delays while
-the registry is down. Its event on the asset `scoring-image` carries digest and metrics.""",
+Pushes the images under their tags and compares them with what the registry returns. Retried with increasing delays
+while the registry is down. Its event on the asset `scoring-image` carries digest and metrics.""",
     "promote": """\
 Moves the tag `champion` to the new image if the tag still names the champion that the verdict compared with. The tag
 stays where it is if the run was asked not to promote, is a backfill, or has an older data day than the champion.""",
