@@ -361,6 +361,22 @@ def test_archive_does_not_depend_on_the_champion(settings: Settings, packaged: d
     assert again["package"]["image_digest"] == packaged["package"]["image_digest"]
 
 
+def test_images_in_dockers_format_are_packaged_published_and_listed(
+    settings: Settings, lake: Lake, first_night: dict[str, Any]
+) -> None:
+    both = settings.model_copy(update={"docker_images": "amd64,arm64"})
+    shipped = do(both, SECOND, "package", "probe", "publish")
+    assert shipped["package"]["image_digest"] == first_night["package"]["image_digest"]
+    assert sorted(shipped["package"]["docker_images"]) == ["amd64", "arm64"]
+    model = lake.current("models", shipped["package"]["model_id"])
+    for arch, built in shipped["package"]["docker_images"].items():
+        assert registry(settings).digest(built["tag"]) == built["digest"]
+        assert built["digest"] == shipped["publish"]["docker_images"][arch]["digest"]
+        assert f"| image in Docker's format, {arch} | `{built['digest']}` |" in (model / "card.md").read_text()
+        again = leapline(settings, "image", "docker", shipped["package"]["model_id"], "--arch", arch)
+        assert (again["digest"], again["published"]) == (built["digest"], True)
+
+
 @pytest.mark.parametrize("files", [2, 4])
 def test_image_does_not_depend_on_order_and_number_of_files(
     settings: Settings, lake: Lake, packaged: dict[str, Any], files: int, spark: "SparkSession"
