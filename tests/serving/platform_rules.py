@@ -102,7 +102,7 @@ def docker_schema_2(image: PublishedImage) -> Iterator[str]:
         if not isinstance(part.get("size"), int) or not _DIGEST.fullmatch(part.get("digest", "")):
             yield f"descriptor {part}"
     layer_types = {layer["mediaType"] for layer in manifest.get("layers", [])}
-    yield from (f"layer of type {found}" for found in layer_types - {DOCKER_LAYER})
+    yield from (f"layer of type {kind}" for kind in layer_types - {DOCKER_LAYER})
 
 
 def aws_lambda(image: PublishedImage) -> Iterator[str]:

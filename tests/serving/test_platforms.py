@@ -44,7 +44,7 @@ def images(
 )
 def test_platform_accepts_these_formats(images: dict[str, PublishedImage], rule: Rule, accepted: set[str]) -> None:
     objections = {name: list(rule(image)) for name, image in images.items()}
-    assert {name for name, found in objections.items() if not found} == accepted, objections
+    assert {name for name, reasons in objections.items() if not reasons} == accepted, objections
 
 
 def test_registry_stores_the_media_types_as_pushed(images: dict[str, PublishedImage]) -> None:
