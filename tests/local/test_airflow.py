@@ -39,7 +39,9 @@ def test_taken_port_is_reported_before_anything_starts(tmp_path: Path) -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(PortTakenError, match=f"port {port} on 127.0.0.1: found in use by another process"):
+        with pytest.raises(
+            PortTakenError, match=rf"port {port} on 127.0.0.1: found in use by process {os.getpid()} \(py"
+        ):
             airflow.up(Settings.load(home=tmp_path), AirflowInstance(tmp_path / "airflow", port), quiet)
     assert not (tmp_path / "airflow").exists()
 

@@ -13,7 +13,6 @@ Each component runs under a supervisor that restarts it if it exits later on.
 import importlib.metadata
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ import psutil
 from leapline.errors import LeaplineError, LocalServiceError, PortTakenError
 from leapline.local.airflow_api import AirflowApi
 from leapline.local.airflow_env import ROOT, SPARK_POOL, AirflowInstance, environment
+from leapline.local.ports import require_free
 from leapline.settings import Settings
 from leapline.storage import read_json, write_json
 
@@ -93,7 +93,8 @@ def check_port(instance: AirflowInstance) -> None:
         PortTakenError: another process listens on it, or this instance runs on another port.
     """
     if not _processes(instance):
-        _require_free(instance.port)
+        fix = f"choose another port: `make up PORT={instance.port + 1}`."
+        require_free("127.0.0.1", instance.port, purpose="Airflow's web UI", fix=fix)
         return
     port = int(_port_file(instance).read_text()) if _port_file(instance).exists() else instance.port
     if port != instance.port:
@@ -227,20 +228,6 @@ def _not_healthy(instance: AirflowInstance, name: str) -> LocalServiceError:
         expected=f"healthy within {_START_TIMEOUT_S:.0f} s",
         fix=f"Read {log}, then start Airflow again.",
     )
-
-
-def _require_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as exc:
-            raise PortTakenError(
-                f"port {port} on 127.0.0.1",
-                found=f"in use by another process ({exc.strerror})",
-                expected="a free port for Airflow's web UI",
-                fix=f"Stop that process, or choose another port: `make up PORT={port + 1}`.",
-            ) from exc
 
 
 def _pid_file(instance: AirflowInstance) -> Path:

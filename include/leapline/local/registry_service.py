@@ -15,7 +15,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import IO
 
 from leapline.errors import PortTakenError, RegistryError, SettingsError, ToolMissingError
+from leapline.local.ports import require_free
 from leapline.serving.registry import LOOPBACK
 from leapline.settings import Settings
 
@@ -154,17 +154,8 @@ class LocalRegistry:
 
     def _require_free_port(self) -> None:
         host, port = self.address.rsplit(":", 1)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, int(port)))
-            except OSError as exc:
-                raise PortTakenError(
-                    f"port {port} on {host}",
-                    found=f"in use by another process ({exc.strerror})",
-                    expected="a free port for the local registry",
-                    fix=f"Stop that process, or choose another port: LEAPLINE_REGISTRY={host}:{int(port) + 1}.",
-                ) from exc
+        fix = f"choose another port: LEAPLINE_REGISTRY={host}:{int(port) + 1}."
+        require_free(host, int(port), purpose="the local registry", fix=fix)
 
     def _not_answering(self) -> RegistryError:
         log = (self.folder / "log").read_text(errors="replace").strip()[-600:]
