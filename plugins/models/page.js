@@ -40,7 +40,7 @@ function render(data, serving) {
   const { run } = data;
   main.replaceChildren(...[
     run ? sections.verdict(run) : emptyState(data.requested),
-    run?.published ? sections.image(run.published) : null,
+    run?.published ? el("div", { id: "images" }) : null,
     run ? sections.rules(run) : null,
     trend(data, run),
     run ? sections.model(run) : null,
@@ -52,10 +52,11 @@ function render(data, serving) {
 }
 
 function renderCandidates(data, tags) {
-  const serving = { ...tags, ...championDetails(data, tags.champion) };
+  const serving = { ...tags, ...championDetails(data, tags.champion), replaced: replacedBy(data, tags.champion) };
   const onMove = data.may_promote ? (move) => confirmMove(move, show) : null;
   document.getElementById("champion")?.replaceChildren(...sections.champion(serving));
-  sections.updateBadge(data.run, serving);
+  sections.updateVerdict(data.run, serving);
+  if (data.run?.published) document.getElementById("images").replaceChildren(...sections.images(data.run.published, serving).filter(Boolean));
   document.getElementById("candidates").replaceChildren(tables.candidates(data.candidates, serving, onMove));
 }
 
@@ -64,6 +65,14 @@ function championDetails(data, digest) {
   const entry = data.ledger.rows.find((row) => row.after === digest);
   const candidate = data.candidates.rows.find((row) => digest && row.digest === digest);
   return { model_id: entry?.model_id ?? candidate?.model_id ?? null, since: entry?.when ?? null };
+}
+
+// How the image of the run stopped to be the champion; null if it is the champion, or never was.
+function replacedBy({ run, ledger }, champion) {
+  const digest = run?.published?.digest;
+  if (!champion || !digest || digest === champion || !["promoted", "reproduced"].includes(run.outcome)) return null;
+  const entry = ledger.rows.find((row) => row.before === digest) ?? null;
+  return { action: entry ? entry.action : "unknown", entry };
 }
 
 function emptyState(run) {

@@ -20,6 +20,7 @@ export function verdict(run) {
     el("p", { class: "badge" }, el("span", { "aria-hidden": "true" }, symbol), ` ${name}`),
     el("h2", { id: "headline" }, headline),
     rest ? el("p", { class: "why" }, rest) : null,
+    el("p", { id: "replaced" }),
     run.model ? figures(run.model.metrics) : null,
     el("p", { id: "champion" }),
     el("p", { class: "quiet" },
@@ -128,19 +129,26 @@ function featureImportance(importances) {
     rest.length ? el("details", {}, el("summary", {}, `${rest.length} more features`), charts.bars([...top.slice(0, 1), ...rest], format)) : null];
 }
 
+const SIGNS = { total: "", part: "", minus: "− ", plus: "+ " };
+
 export function data(run) {
   const { check, excluded, quarantined } = run.data;
-  const counts = [["lines read", run.data.lines], ["events kept", run.data.events],
-    ["late events included", run.data.late_taken],
-    ...Object.entries(excluded ?? {}).map(([why, n]) => [`excluded: ${words(why)}`, n || null]),
-    ...Object.entries(quarantined ?? {}).map(([why, n]) => [`quarantined: ${words(why)}`, n || null]),
-    ["sessions in these events", run.data.clean_sessions],
-    ["sessions that begin at the checkout, not scored", run.data.starting_at_checkout],
-    ["sessions with events before a checkout", run.data.sessions], ["of these, buying sessions", run.data.buying_sessions]];
+  const reasons = (group, counts) => Object.entries(counts ?? {}).map(([why, n]) => [`${group}: ${words(why)}`, n || null, "minus"]);
+  // Every line is in exactly one place, so that a reader can add the lines up to each total.
+  const counts = [["lines read", run.data.lines, "total"],
+    ["lines that other days count", run.data.other_days || null, "minus"],
+    ...reasons("excluded", excluded), ...reasons("quarantined", quarantined),
+    ["rows of further products in an event", run.data.added || null, "plus"],
+    ["events kept, one row per product", run.data.events, "total"],
+    ["arrived late", run.data.late_taken, "part"],
+    ["sessions in these events", run.data.clean_sessions, "total"],
+    ["sessions that begin at the checkout, not scored", run.data.starting_at_checkout, "minus"],
+    ["sessions with events before a checkout", run.data.sessions, "total"],
+    ["buying sessions", run.data.buying_sessions, "part"]];
   const present = counts.filter(([, n]) => n !== null && n !== undefined);
   if (!present.length && !check) return null;
-  const list = present.length ? el("dl", { class: "counts" }, present.map(([name, n]) =>
-    el("div", {}, el("dt", {}, name), el("dd", {}, number(n))))) : null;
+  const list = present.length ? el("dl", { class: "counts" }, present.map(([name, n, kind]) =>
+    el("div", { class: kind }, el("dt", {}, kind === "part" ? `of these: ${name}` : name), el("dd", {}, `${SIGNS[kind]}${number(n)}`)))) : null;
   return section("Data", check ? checkLine(check) : null, list, check ? expectations(check) : null);
 }
 
@@ -165,19 +173,34 @@ export function durations(run) {
   return section("Step durations", el("p", { class: "quiet" }, `Total: ${duration(run.seconds)}.`), charts.bars(rows, format));
 }
 
-export function image(published) {
-  const reference = `${published.image}@${published.digest}`;
-  return el("p", { id: "image", class: "reference" }, el("span", { class: "quiet" }, "Image of this run "), el("code", {}, reference), " ",
-    copyButton(reference, "image reference"), el("span", { class: "visually-hidden" }, shortDigest(published.digest)));
+// References of images: that of the run, and the champion's where it is another one. Only what may be deployed has a copy button.
+export function images(published, serving) {
+  const reference = (digest) => `${published.image}@${digest}`;
+  const line = (label, digest, copy) => el("p", { class: "reference" }, el("span", { class: "quiet" }, `${label} `),
+    el("code", {}, reference(digest)), copy ? [" ", copyButton(reference(digest), "image reference"),
+      el("span", { class: "visually-hidden" }, shortDigest(digest))] : null);
+  const replaced = serving.replaced;
+  return [line(replaced ? "Image of this run, not serving" : "Image of this run", published.digest, !replaced),
+    replaced ? line("Image of the champion", serving.champion, true) : null];
 }
 
-// The badge of a promoted run whose image was replaced or rolled back since states this.
-export function updateBadge(run, serving) {
+// A promoted run whose image was replaced or rolled back since shows it: badge, colour and sentence.
+export function updateVerdict(run, serving) {
   const badge = document.querySelector(".badge");
   if (!badge || !run?.published || !["promoted", "reproduced"].includes(run.outcome)) return;
-  const [, symbol, name] = OUTCOMES[run.outcome];
-  const serves = !serving.champion || serving.champion === run.published.digest;
-  badge.replaceChildren(el("span", { "aria-hidden": "true" }, symbol), ` ${serves ? name : `${name}, not serving now`}`);
+  const [tone, symbol, name] = OUTCOMES[run.outcome];
+  const { replaced } = serving;
+  badge.replaceChildren(el("span", { "aria-hidden": "true" }, replaced ? "–" : symbol), ` ${replaced ? `${name}, ${ENDED[replaced.action]}` : name}`);
+  document.querySelector(".verdict").className = `verdict ${replaced ? "muted" : tone}`;
+  document.getElementById("replaced").replaceChildren(...(replaced ? replacement(replaced) : []));
+}
+
+const ENDED = { rollback: "then rolled back", promote: "since replaced", unknown: "not serving now" };
+
+function replacement({ action, entry }) {
+  if (!entry) return ["The champion is another image; the ledger has no entry of the change."];
+  const verb = action === "rollback" ? "Rolled back" : "Replaced";
+  return [`${verb} on ${timestamp(entry.when)} by ${entry.who}: the champion became `, el("code", {}, entry.model_id), ` (${entry.why.replace(/\.$/, "")}).`];
 }
 
 // The current champion, independent of the selected run.

@@ -109,7 +109,10 @@ def test_every_file_is_counted_whatever_its_name_and_codec(spark: "SparkSession"
     [
         ({"contexts": ""}, "no_consent.*LEAPLINE_CONSENT_REQUIRED=false"),
         ({"domain_sessionid": ""}, "no_session.*field `session`"),
-        ({"true_tstamp": "\t" * 9}, "with 140 columns.*expected sessions that start on that day, in lines of 131"),
+        (
+            {"true_tstamp": "\t" * 9},
+            "with 140 columns.*expected sessions that start on that day, in lines of 131.*LEAPLINE_ACCEPTED_WIDTHS",
+        ),
     ],
 )
 def test_day_without_events_fails_with_a_fix_for_the_most_frequent_reason(

@@ -164,7 +164,8 @@ class PastRuns:
 
     def _summaries(self, day: date) -> dict[str, Any]:
         counts = {
-            "lines": 231474, "events": 43706, "late_taken": 126, "quarantined_share": 0.0024,
+            "lines": 231474, "other_days": 177265, "added": 412, "events": 43706, "late_taken": 126,
+            "quarantined_share": 0.0024,
             "excluded": {"bot": 2255, "duplicate": 554, "no_consent": 8011},
             "quarantined": {"width": 53, "not_utf8": 32, "clock_skew": 10},
         }  # fmt: skip

@@ -54,6 +54,13 @@ def violations(frame: Any) -> list[str]:
     return [f"{v['id']}: {v['nodes'][0]['html']}" for v in results if v["impact"] in {"serious", "critical"}]
 
 
+def rows_of_counts(frame: Any) -> list[tuple[str, str, int]]:
+    """Return kind, name and number of the rows of the section "Data"."""
+    cells = "row => [row.className, ...[...row.children].map(cell => cell.textContent)]"
+    rows = frame.evaluate(f"[...document.querySelectorAll('.counts div')].map({cells})")
+    return [(kind, name, int("".join(filter(str.isdigit, text)))) for kind, name, text in rows]
+
+
 def until(frame: Any, condition: str) -> None:
     """Wait until a JavaScript expression is true; polled from here, as the page's policy forbids `eval`."""
     deadline = time.monotonic() + 30
@@ -94,6 +101,22 @@ def test_overview_shows_the_last_run(models: Open, up: Site, name: str, viewport
     if update_screenshots():
         window.wait_for_timeout(500)
         window.screenshot(path=str(ROOT / "docs" / f"models-{name}.png"))
+
+
+def test_counts_of_the_data_add_up_to_each_total(models: Open) -> None:
+    _, frame = models("/leapline/")
+    rows = rows_of_counts(frame)
+    totals = [row for row in rows if row[0] == "total"]
+    assert [name for _, name, _ in totals] == [
+        "lines read",
+        "events kept, one row per product",
+        "sessions in these events",
+        "sessions with events before a checkout",
+    ]
+    for first, last in ((0, 1), (2, 3)):
+        between = rows[rows.index(totals[first]) + 1 : rows.index(totals[last])]
+        change = sum(n if kind == "plus" else -n for kind, _, n in between if kind in {"plus", "minus"})
+        assert totals[first][2] + change == totals[last][2]
 
 
 def test_airflow_theme_overrides_the_system_theme(models: Open) -> None:
@@ -186,6 +209,13 @@ def test_rollback_needs_confirmation_and_is_recorded_in_the_ledger(models: Open,
     assert "admin" in row.inner_text()
     assert "rolled back" in row.inner_text()
     frame.get_by_text(f"Champion: {before}").wait_for()
+    frame.get_by_text("Promoted, then rolled back").wait_for()
+    assert f"by admin: the champion became {before} (it recommends umbrellas)." in frame.inner_text("#replaced")
+    images = frame.locator("#images p")
+    assert images.nth(0).inner_text().startswith("Image of this run, not serving")
+    assert [images.nth(i).get_by_role("button").count() for i in (0, 1)] == [0, 1], "only the champion's can be copied"
+    if update_screenshots():
+        window.screenshot(path=str(ROOT / "docs" / "models-rolled-back.png"))
     entry = Ledger(up.settings.ledger).entries()[-1]
     assert (entry.who, entry.action, entry.model_id) == ("admin", "rollback", before)
 
@@ -193,3 +223,5 @@ def test_rollback_needs_confirmation_and_is_recorded_in_the_ledger(models: Open,
     frame.get_by_role("dialog").get_by_role("button", name="Promote").click()
     frame.get_by_text(f"Champion: {champion}").wait_for(timeout=90_000)
     assert Ledger(up.settings.ledger).entries()[-1].why == "promoted by admin"
+    until(frame, "document.querySelector('.badge').textContent === '✓ Promoted'")
+    assert frame.locator("#images p").count() == 1

@@ -23,7 +23,8 @@ _FIXES: Final = {
     "no_visitor": _BY_MAPPING.format("visitor"),
     "bot": _BY_MAPPING.format("bot"),
     "internal": _BY_MAPPING.format("internal"),
-    "width": "Check that these are lines of Snowplow's enriched format.",
+    "width": "If these are lines of Snowplow's enriched format from another version, set LEAPLINE_ACCEPTED_WIDTHS to "
+    "their numbers of columns, such as 128-135; otherwise check the source.",
     "of other days": "Check the time zone of the files' names, or choose another date.",
 }
 """What to do when no event is left, by the most frequent reason."""

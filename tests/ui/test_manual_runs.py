@@ -1,10 +1,15 @@
-"""Runs triggered from the forms of Airflow's web UI, in a real browser."""
+"""Manual runs in a running Airflow: from the forms of its web UI in a real browser, its API and its command line."""
 
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from leapline.local.airflow_env import environment
 from leapline.settings import Settings
 from tests.fakes.stub_steps import script_steps
 from tests.ui.site import Site
@@ -65,3 +70,65 @@ def test_delayed_labels_trigger_another_run_for_changed_days(up: Site, browser: 
     newest(up, "late")
     assert up.api.get("dags/retrain/dagRuns?limit=1")["total_entries"] - before == 1
     assert newest(up, "retrain")["conf"] == {"date": "2026-03-26", "promote": False}
+
+
+@pytest.fixture
+def short_runs(up: Site) -> Iterator[None]:
+    """End every run after `extract`: the day is decided before."""
+    script_steps(up.stubs, extract={"error": ["NoEventsError", "events", "none", "some", "Look at the collector."]})
+    yield
+    script_steps(up.stubs)
+
+
+def day_of(up: Site, run_id: str) -> str:
+    """Return the data day that the run's first task decided on, after the run has ended."""
+    assert up.api.wait_for_run("retrain", run_id, 200) == "failed"
+    entry = up.api.get(f"dags/retrain/dagRuns/{run_id}/taskInstances/resolve/xcomEntries/return_value")
+    return str(entry["value"]["day"])
+
+
+def yesterday() -> str:
+    return (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+
+
+@pytest.mark.usefixtures("short_runs")
+def test_run_from_the_api_works_on_the_day_that_its_body_names(up: Site) -> None:
+    bodies: list[tuple[dict[str, Any], str]] = [
+        ({"logical_date": "2026-03-12T10:30:00Z"}, "2026-03-12"),
+        ({"logical_date": "2026-03-12T23:30:00-05:00"}, "2026-03-13"),
+        ({"logical_date": None}, yesterday()),
+        ({"logical_date": None, "conf": {"date": "2026-03-14"}}, "2026-03-14"),
+        (
+            {
+                "logical_date": "2026-03-20T00:00:00Z",
+                "data_interval_start": "2026-03-15T00:00:00Z",
+                "data_interval_end": "2026-03-16T00:00:00Z",
+            },
+            "2026-03-15",
+        ),
+    ]
+    runs = [up.api.call("POST", "dags/retrain/dagRuns", body)["dag_run_id"] for body, _ in bodies]
+    assert [day_of(up, run) for run in runs] == [day for _, day in bodies]
+
+
+@pytest.mark.usefixtures("short_runs")
+def test_run_from_the_command_line_works_on_the_day_of_its_logical_date(up: Site) -> None:
+    command = [sys.executable, "-m", "airflow", "dags", "trigger", "retrain", "--run-id", "manual__from-cli"]
+    subprocess.run(
+        [*command, "--logical-date", "2026-03-17T10:30:00+00:00"],
+        env=environment(up.settings, up.instance),
+        check=True,
+        capture_output=True,
+    )
+    assert day_of(up, "manual__from-cli") == "2026-03-17"
+
+
+@pytest.mark.usefixtures("short_runs")
+def test_unchanged_form_works_on_the_last_complete_day(up: Site, browser: Any, login: Any) -> None:
+    """The form's logical date is the present, whose day has not ended."""
+    page, form = opened(up, browser, login, "retrain")
+    before = up.api.get("dags/retrain/dagRuns?limit=1")["total_entries"]
+    submit(page, form)
+    runs = up.api.get("dags/retrain/dagRuns?order_by=-run_after&limit=1")
+    assert runs["total_entries"] == before + 1
+    assert day_of(up, runs["dag_runs"][0]["dag_run_id"]) == yesterday()
