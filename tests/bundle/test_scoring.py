@@ -9,6 +9,8 @@ import pytest
 
 from leapline.bundle import convert, read, verify, write
 from leapline.bundle.model import scalar
+from leapline.errors import BundleError
+from leapline.training.forest import importances
 from tests.bundle import pipelines, scoring
 
 if TYPE_CHECKING:
@@ -51,3 +53,34 @@ def _assert_equal(model: "PipelineModel", frame: "DataFrame", rows: "DataFrame",
     for path in (archive,) if infinite else (archive, in_json):
         report = verify(path, saved, scorer=scorer, tolerance=1e-12)
         assert report["passed"], {name: c for name, c in report["columns"].items() if c["wrong"]}
+
+
+def test_columns_with_dots_and_fields_of_structs_have_the_names_that_rows_use(
+    frame: "DataFrame", scorer: Path, tmp_path: Path
+) -> None:
+    """Spark's parameters quote a column named `shop.x`; the rows of a request do not."""
+    from pyspark.ml import Pipeline
+    from pyspark.ml.classification import RandomForestClassifier
+    from pyspark.ml.feature import StringIndexer, VectorAssembler
+    from pyspark.sql import functions as F
+
+    flat = frame.where("colour IS NOT NULL").selectExpr("x0 AS `shop.x`", "x1 AS `s.y`", "colour AS `a.c`", "label")
+    nested = flat.withColumns({"s": F.struct(F.col("`s.y`").alias("y"))}).drop("s.y")
+    stages = [
+        StringIndexer(inputCol="`a.c`", outputCol="c"),
+        VectorAssembler(inputCols=["`shop.x`", "s.y", "c"], outputCol="features"),
+        RandomForestClassifier(numTrees=5, seed=1),
+    ]
+    model = Pipeline(stages=stages).fit(nested)
+    archive = str(tmp_path / "model.zip")
+    write(model, nested, archive)
+    assert {s.column for node in read(archive).root.walk() for s in node.inputs} >= {"shop.x", "s.y", "a.c"}
+    assert set(importances(model, nested)) == {"shop.x", "s.y", "c"}
+    expected = scoring.answers(model.transform(nested), ["probability"])
+    rows = {**scoring.leap_frame(flat.drop("label")), "expected": expected}
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    assert verify(archive, str(tmp_path / "rows.json"), scorer=scorer, tolerance=1e-12)["passed"]
+
+    both = VectorAssembler(inputCols=["`s.y`", "s.y"], outputCol="features")
+    with pytest.raises(BundleError, match="input columns `s.y` and s.y: .*Rename one"):
+        write(both, flat.withColumns({"s": F.struct(F.col("`s.y`").alias("y"))}), archive)

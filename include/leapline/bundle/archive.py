@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import stat
 import zipfile
 import zlib
@@ -10,6 +11,9 @@ from pathlib import Path
 
 from leapline.errors import BundleError
 from leapline.storage import write_bytes
+
+FilePath = str | os.PathLike[str]
+"""The path of a file, as users write it."""
 
 # These are the scorer's limits: it can read every archive that is written here.
 MAX_ARCHIVE = 256 << 20
@@ -28,7 +32,7 @@ _LEVEL = 6
 _UNIX = 3
 
 
-def read_entries(path: Path) -> dict[str, bytes]:
+def read_entries(path: FilePath) -> dict[str, bytes]:
     """Read all files of the zip archive at `path`.
 
     Returns:
@@ -38,6 +42,7 @@ def read_entries(path: Path) -> dict[str, bytes]:
         BundleError: the file is not a zip archive, is truncated or encrypted, or exceeds a limit; or the name of an
             entry points outside the archive.
     """
+    path = Path(path)
     try:
         size = path.stat().st_size
         if size > MAX_ARCHIVE:
@@ -54,7 +59,7 @@ def read_entries(path: Path) -> dict[str, bytes]:
         raise invalid_archive(path, "the zip directory", str(exc)) from exc
 
 
-def write_entries(path: Path, entries: Mapping[str, bytes]) -> str:
+def write_entries(path: FilePath, entries: Mapping[str, bytes]) -> str:
     """Write a canonical zip archive to a temporary file, then rename it to `path`.
 
     Returns:
@@ -65,7 +70,7 @@ def write_entries(path: Path, entries: Mapping[str, bytes]) -> str:
         StorageError: `path` cannot be written.
     """
     data = pack(entries)
-    write_bytes(path, data)
+    write_bytes(Path(path), data)
     return hashlib.sha256(data).hexdigest()
 
 

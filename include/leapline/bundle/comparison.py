@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from difflib import SequenceMatcher
-from pathlib import Path
 from typing import Any, TypeVar
 
+from leapline.bundle.archive import FilePath
 from leapline.bundle.inspection import short_value, tree_sizes
 from leapline.bundle.model import Bundle, Node
 from leapline.bundle.protobuf_codec import encode_value
@@ -15,7 +15,7 @@ T = TypeVar("T")
 _INFO = ("name", "uid", "format", "version", "timestamp")
 
 
-def diff(before: Path, after: Path) -> dict[str, Any]:
+def diff(before: FilePath, after: FilePath) -> dict[str, Any]:
     """Compare two archives. Stages are matched by op and output columns, not by name.
 
     Returns:

@@ -1,15 +1,14 @@
 """Conversion between the JSON and the protobuf format."""
 
 from dataclasses import replace
-from pathlib import Path
 
-from leapline.bundle.archive import write_entries
+from leapline.bundle.archive import FilePath, write_entries
 from leapline.bundle.files import to_files
 from leapline.bundle.model import Format
 from leapline.bundle.reader import read
 
 
-def convert(source: Path, target: Path, format: Format) -> str:
+def convert(source: FilePath, target: FilePath, format: Format) -> str:
     """Write the bundle at `source` to `target` in `format`; extra entries and all names are kept.
 
     Returns:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from leapline.bundle.archive import read_entries
+from leapline.bundle.archive import FilePath, read_entries
 from leapline.bundle.column_types import stored_types
 from leapline.bundle.files import from_files
 from leapline.bundle.importance import feature_importances
@@ -17,7 +17,7 @@ _TOKEN_INPUTS = {"stopwords_remover", "ngram", "count_vectorizer", "hashing_term
 _LISTED = 8
 
 
-def inspect(path: Path, top: int = 10) -> dict[str, Any]:
+def inspect(path: FilePath, top: int = 10) -> dict[str, Any]:
     """Summarize the archive at `path`.
 
     Args:
@@ -30,6 +30,7 @@ def inspect(path: Path, top: int = 10) -> dict[str, Any]:
     Raises:
         BundleError: not a valid bundle.
     """
+    path = Path(path)
     entries = read_entries(path)
     bundle = from_files(entries, path)
     importances = feature_importances(bundle)

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from leapline.bundle.archive import FilePath
 from leapline.bundle.model import VERSION, Bundle, Format
 from leapline.bundle.reader import read
 from leapline.bundle.writer import save, with_stage_names
@@ -23,7 +24,7 @@ COORDINATES = f"ml.combust.mleap:mleap-spark_2.13:{VERSION},ml.combust.mleap:mle
 def write_with_mleap(
     model: "PipelineModel",
     sample: "DataFrame",
-    path: Path,
+    path: FilePath,
     *,
     format: Format = "protobuf",
     name: str,

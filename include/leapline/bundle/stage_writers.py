@@ -8,6 +8,7 @@ The writer of a custom stage is one decorated function. Importing its module reg
         return node("log1p_scaler", attributes, stage.getInputCol(), stage.getOutputCol())
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -227,6 +228,7 @@ def output_ports(stage: Any) -> str | list[str]:
     return list(stage.getOutputCols()) if stage.isSet("outputCols") else str(stage.getOutputCol())
 
 
+_QUOTED = re.compile("`((?:[^`]|``)+)`")
 _OUTPUT_PARAMS = ("outputCol", "predictionCol", "probabilityCol", "rawPredictionCol", "linkPredictionCol", "leafCol")
 
 
@@ -252,9 +254,14 @@ def _columns_of(stage: "Transformer", params: Iterable[str]) -> list[str]:
     return [column for column in out if column]
 
 
+def unquoted(column: str) -> str:
+    """Return a column's name without the backticks with which Spark's parameters quote names that contain dots."""
+    return match[1].replace("``", "`") if (match := _QUOTED.fullmatch(column)) else column
+
+
 def _sockets(ports: Ports, port: str) -> tuple[Socket, ...]:
     if isinstance(ports, str):
-        return (Socket(port, ports),)
+        return (Socket(port, unquoted(ports)),)
     if isinstance(ports, Mapping):
-        return tuple(Socket(name, column) for name, column in ports.items() if column)
-    return tuple(Socket(f"{port}{i}", column) for i, column in enumerate(ports))
+        return tuple(Socket(name, unquoted(column)) for name, column in ports.items() if column)
+    return tuple(Socket(f"{port}{i}", unquoted(column)) for i, column in enumerate(ports))

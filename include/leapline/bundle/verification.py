@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from leapline.bundle.archive import FilePath
 from leapline.errors import InputError, ScorerError, ToolMissingError
 
 _TIMEOUT_S = 600
@@ -14,7 +15,7 @@ _MAX_EXAMPLES = 5
 
 
 def verify(
-    bundle: Path, rows: Path, *, expected: Path | None = None, scorer: Path, tolerance: float = 1e-9
+    bundle: FilePath, rows: FilePath, *, expected: FilePath | None = None, scorer: FilePath, tolerance: float = 1e-9
 ) -> dict[str, Any]:
     """Score the rows and compare every expected column, cell by cell.
 
@@ -47,7 +48,7 @@ def verify(
     return {"passed": passed, "rows": len(expected_rows), "tolerance": tolerance, "columns": results}
 
 
-def transform(bundle: Path, frame: Mapping[str, Any], scorer: Path) -> list[dict[str, Any]]:
+def transform(bundle: FilePath, frame: Mapping[str, Any], scorer: FilePath) -> list[dict[str, Any]]:
     """Score a leap frame.
 
     Returns:
@@ -79,8 +80,8 @@ def transform(bundle: Path, frame: Mapping[str, Any], scorer: Path) -> list[dict
     return [dict(zip(names, map(_dense, row), strict=True)) for row in out["rows"]]
 
 
-def _load(rows: Path, expected: Path | None) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    frame = _json(rows)
+def _load(rows: FilePath, expected: FilePath | None) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    frame = _json(Path(rows))
     if not isinstance(frame, dict) or not {"schema", "rows"} <= frame.keys():
         raise InputError(
             f"rows {rows}",
@@ -88,7 +89,7 @@ def _load(rows: Path, expected: Path | None) -> tuple[dict[str, Any], list[dict[
             expected='a leap frame, {"schema": ..., "rows": ...}',
             fix="Correct the file.",
         )
-    expected_rows = _json(expected) if expected else frame.pop("expected", None)
+    expected_rows = _json(Path(expected)) if expected else frame.pop("expected", None)
     if not isinstance(expected_rows, list) or not all(isinstance(row, dict) for row in expected_rows):
         raise InputError(
             f"expected outputs for {rows}",

@@ -7,10 +7,10 @@ import hashlib
 import uuid as uuids
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from leapline.bundle.archive import write_entries
+from leapline.bundle.archive import FilePath, write_entries
 from leapline.bundle.column_types import ENTRY as TYPES
 from leapline.bundle.column_types import type_entry
 from leapline.bundle.files import INFO, info_file, to_files
@@ -18,7 +18,7 @@ from leapline.bundle.fitted import fitted_pipeline
 from leapline.bundle.model import Bundle, Format, Model, Node, list_of
 from leapline.bundle.ops import with_types
 from leapline.bundle.spark_errors import error_message
-from leapline.bundle.stage_writers import Columns, inputs_of, outputs_of, writer_of
+from leapline.bundle.stage_writers import Columns, inputs_of, outputs_of, unquoted, writer_of
 from leapline.errors import BundleError, LeaplineError
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 def write(
     model: "Transformer",
     sample: "StructType | DataFrame",
-    path: Path,
+    path: FilePath,
     *,
     format: Format = "protobuf",
-    name: str,
+    name: str = "model",
     uid: uuids.UUID | None = None,
-    timestamp: str,
+    timestamp: str | None = None,
     extra: Mapping[str, bytes] | None = None,
 ) -> str:
     """Write `model` as a canonical archive at `path`.
@@ -49,7 +49,8 @@ def write(
         format: the format of the files in the archive.
         name: the name of the bundle.
         uid: default: derived from the content.
-        timestamp: ISO date and time without a time zone, such as the end of the data interval.
+        timestamp: ISO date and time without a time zone, such as the end of the data interval; default: now, in UTC.
+            The same pipeline, name and timestamp produce the same bytes.
         extra: additional entries, path ("leapline/manifest.json") -> content; MLeap ignores them.
 
     Returns:
@@ -59,6 +60,7 @@ def write(
         UnsupportedStageError: Bundle.ML cannot represent a stage or one of its options.
         BundleError: the sample does not match the pipeline, or the format cannot represent a value.
     """
+    timestamp = timestamp or datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
     return save(to_bundle(model, sample, format=format, name=name, timestamp=timestamp, extra=extra), path, uid)
 
 
@@ -81,7 +83,7 @@ def to_bundle(
     return Bundle("", name, timestamp, with_stage_names(root, name), format, extra=extra)
 
 
-def save(bundle: Bundle, path: Path, uid: uuids.UUID | None = None) -> str:
+def save(bundle: Bundle, path: FilePath, uid: uuids.UUID | None = None) -> str:
     """Write `bundle` as a canonical archive.
 
     Args:
@@ -164,6 +166,7 @@ def _checked(node: Node) -> Node:
 
 def _columns(model: "PipelineModel", sample: "StructType | DataFrame") -> Columns:
     stages = list(_stages(model))
+    _reject_ambiguous({column for stage in stages for column in inputs_of(stage)})
     computed = {column for stage in stages for column in outputs_of(stage)}
     frame = _frame(sample)
     try:
@@ -182,6 +185,17 @@ def _columns(model: "PipelineModel", sample: "StructType | DataFrame") -> Column
         out_of_domain=any(type(s).__name__ in lenient for s in keeping),
         nan_passes=frozenset(computed - _guarded(stages)),
     )
+
+
+def _reject_ambiguous(inputs: set[str]) -> None:
+    """Reject a column and a field of a struct that have the same name in a row of the scorer."""
+    if same := sorted(name for name in inputs if unquoted(name) != name and "." in name and unquoted(name) in inputs):
+        raise BundleError(
+            f"input columns {same[0]} and {unquoted(same[0])}",
+            found="a column with a dot in its name, and a field of a struct with the same name",
+            expected="different names",
+            fix="Rename one of them before the pipeline.",
+        )
 
 
 def _guarded(stages: Sequence["Transformer"]) -> set[str]:

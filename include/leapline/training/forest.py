@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from leapline.bundle.fitted import fitted_pipeline, without_summaries
 from leapline.bundle.importance import feature_names
 from leapline.bundle.spark_errors import error_message
+from leapline.bundle.stage_writers import unquoted
 from leapline.bundle.validation import check_on_rows, check_stages
 from leapline.bundle.writer import to_bundle
 from leapline.errors import BundleError, SettingsError, TrainingError
@@ -205,7 +206,8 @@ def importances(model: "PipelineModel", examples: "DataFrame") -> dict[str, floa
     """Return column of `examples` -> share of the last stage's gain, in descending order.
 
     The elements of the feature vector that are computed from one column are added up. An element that cannot be traced
-    to a column has the name of the vector column. The result is empty if the last stage has no feature importances.
+    to a column has the name of the vector column; a nested column has the name with which the pipeline reads it. The
+    result is empty if the last stage has no feature importances.
     """
     last: Any = model.stages[-1]
     while hasattr(last, "stages"):
@@ -216,7 +218,7 @@ def importances(model: "PipelineModel", examples: "DataFrame") -> dict[str, floa
     names = _element_names(model, last.getFeaturesCol(), len(gains), examples)
     shares: dict[str, float] = {}
     for name, gain in zip(names, gains, strict=True):
-        column = _column_of(name, examples.columns)
+        column = _column_of(unquoted(name), examples.columns)
         shares[column] = shares.get(column, 0.0) + float(gain)
     return dict(sorted(shares.items(), key=lambda item: (-item[1], item[0])))
 
