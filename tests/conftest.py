@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from leapline.installation import ENV_FILE, Installation
 from leapline.runtime.spark_cds import FEW_EVENTS, OPTIONS, driver_options
 from leapline.settings import Settings
 from tests.fakes.stub_steps import install_stub_steps
@@ -29,9 +30,15 @@ logging.getLogger("py4j").setLevel(logging.WARNING)
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Remove LEAPLINE_ variables of the developer's environment."""
+    """Remove LEAPLINE_ variables of the developer's environment, and ignore the checkout's `.env`, which `make demo`
+    creates."""
     for name in [k for k in os.environ if k.startswith("LEAPLINE_")]:
         monkeypatch.delenv(name)
+
+    def env_file(installation: Installation) -> Path:
+        return installation.folder / ("no .env in tests" if installation.folder == ROOT else ENV_FILE)
+
+    monkeypatch.setattr(Installation, "env_file", property(env_file))
 
 
 @pytest.fixture(scope="session")

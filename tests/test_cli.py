@@ -18,13 +18,15 @@ from leapline.serving.ledger import Entry, Ledger
 from leapline.settings import Settings
 from tests.command import environment, leapline
 from tests.conftest import ROOT
+from tests.ports import free_port
 
 MODEL_ID = "2026-03-05-3f2a90bc11de"
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path)
+    """Settings with a registry that does not answer, even where a demo's registry runs on the usual port."""
+    return Settings(home=tmp_path, registry=f"127.0.0.1:{free_port()}")
 
 
 def terminal(settings: Settings, width: int, *argv: str) -> Result:
