@@ -1,16 +1,20 @@
 # The image of every Python service in docker-compose.yaml: Airflow's components, and Spark's master and worker.
-# docker build -t leapline/airflow:0.1.0 .
+# `docker compose build` builds it.
 
 FROM golang:1.26.8 AS tools
 ENV CGO_ENABLED=0 GOFLAGS="-buildvcs=false -trimpath" GOTOOLCHAIN=local
 WORKDIR /src
 COPY include/tools/go.mod include/tools/go.sum include/tools/
 RUN mkdir -p /out/bin && go -C include/tools build -ldflags "-s -w" -o /out/bin/ tool
+COPY include/leapline/__init__.py include/leapline/__init__.py
 COPY include/scorer include/scorer
-RUN for arch in amd64 arm64; do \
-        GOARCH=$arch go -C include/scorer build -ldflags "-s -w" -o /out/scorer/linux-$arch/scorer ./cmd/scorer || exit 1; \
+# As in scripts/setup.sh, so that the same checkout builds the same scorers.
+RUN version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' include/leapline/__init__.py) \
+    && flags="-s -w -X leapline/scorer/internal/server.Version=$version" \
+    && for arch in amd64 arm64; do \
+        GOARCH=$arch go -C include/scorer build -ldflags "$flags" -o /out/scorer/linux-$arch/scorer ./cmd/scorer || exit 1; \
     done \
-    && go -C include/scorer build -ldflags "-s -w" -o /out/bin/scorer ./cmd/scorer
+    && go -C include/scorer build -ldflags "$flags" -o /out/bin/scorer ./cmd/scorer
 
 FROM python:3.11.14-slim-bookworm
 RUN apt-get update \

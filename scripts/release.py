@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Final
 
 VERSION_FILE: Final = Path("include/leapline/__init__.py")
+COMPOSE_FILE: Final = Path("docker-compose.yaml")
 CHANGELOG: Final = Path("CHANGELOG.md")
 _VERSION: Final = re.compile(r"\d+\.\d+\.\d+")
 _ASSIGNMENT: Final = re.compile(r'^__version__ = "(.+)"$', re.MULTILINE)
+_IMAGE: Final = re.compile(r"^(\s+image: leapline/airflow:).+$", re.MULTILINE)
 _UNRELEASED: Final = re.compile(r"^## Unreleased\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
 
@@ -49,13 +51,19 @@ def release(root: Path, version: str, today: date, dry_run: bool) -> list[str]:
     if section is None or not section[1].strip():
         raise ReleaseError('CHANGELOG.md has no entries under "## Unreleased". Describe the release there.')
     if not dry_run:
-        (root / VERSION_FILE).write_text(_ASSIGNMENT.sub(f'__version__ = "{version}"', code), encoding="utf-8")
         heading = f"## Unreleased\n\n## {version} ({today.isoformat()})\n"
-        (root / CHANGELOG).write_text(changelog.replace("## Unreleased\n", heading, 1), encoding="utf-8")
-        _git(root, "commit", "--quiet", "--message", f"Release {version}", str(VERSION_FILE), str(CHANGELOG))
+        compose = (root / COMPOSE_FILE).read_text(encoding="utf-8")
+        contents = {
+            VERSION_FILE: _ASSIGNMENT.sub(f'__version__ = "{version}"', code),
+            COMPOSE_FILE: _IMAGE.sub(rf"\g<1>{version}", compose),
+            CHANGELOG: changelog.replace("## Unreleased\n", heading, 1),
+        }
+        for path, content in contents.items():
+            (root / path).write_text(content, encoding="utf-8")
+        _git(root, "commit", "--quiet", "--message", f"Release {version}", *map(str, contents))
         _git(root, "tag", "--annotate", f"v{version}", "--message", f"Leapline {version}")
     return [
-        f"Version {version} in {VERSION_FILE}; the Python package, the scorer and the images take it from there.",
+        f"Version {version} in {VERSION_FILE}, which the Python package and the scorer use, and in {COMPOSE_FILE}.",
         f"Section {version} in {CHANGELOG}.",
         f"Commit 'Release {version}' and tag v{version}.",
     ]
@@ -72,7 +80,7 @@ def _require_newer(version: str, current: str) -> None:
     if not _VERSION.fullmatch(version):
         raise ReleaseError(f"The version is {version!r}; expected three numbers, such as 1.2.3.")
     if tuple(map(int, version.split("."))) < tuple(map(int, current.split("."))):
-        raise ReleaseError(f"The version {version} is older than today's, {current}.")
+        raise ReleaseError(f"The version {version} is older than the current one, {current}.")
 
 
 def _git(root: Path, *arguments: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.release import CHANGELOG, VERSION_FILE, ReleaseError, release
+from scripts.release import CHANGELOG, COMPOSE_FILE, VERSION_FILE, ReleaseError, release
 
 TODAY = date(2026, 3, 9)
 
@@ -20,6 +20,7 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / VERSION_FILE).parent.mkdir(parents=True)
     (tmp_path / VERSION_FILE).write_text('"""Leapline."""\n\n__version__ = "0.1.0"\n')
     (tmp_path / CHANGELOG).write_text("# Changelog\n\n## Unreleased\n\n- A new thing.\n")
+    (tmp_path / COMPOSE_FILE).write_text("x-leapline:\n  image: leapline/airflow:0.1.0\n  build: .\n")
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "config", "user.email", "test@example.org")
     git(tmp_path, "config", "user.name", "Test")
@@ -31,6 +32,7 @@ def checkout(tmp_path: Path) -> Path:
 def test_sets_version_closes_changelog_commits_and_tags(checkout: Path) -> None:
     release(checkout, "0.2.0", TODAY, dry_run=False)
     assert '__version__ = "0.2.0"' in (checkout / VERSION_FILE).read_text()
+    assert "\n  image: leapline/airflow:0.2.0\n" in (checkout / COMPOSE_FILE).read_text()
     changelog = (checkout / CHANGELOG).read_text()
     assert changelog == "# Changelog\n\n## Unreleased\n\n## 0.2.0 (2026-03-09)\n\n- A new thing.\n"
     assert git(checkout, "log", "-1", "--format=%s") == "Release 0.2.0"
@@ -47,7 +49,7 @@ def test_dry_run_changes_nothing(checkout: Path) -> None:
 
 @pytest.mark.parametrize(
     ("version", "message"),
-    [("0.2", "three numbers"), ("v0.2.0", "three numbers"), ("0.0.9", "older than today's, 0.1.0")],
+    [("0.2", "three numbers"), ("v0.2.0", "three numbers"), ("0.0.9", "older than the current one, 0.1.0")],
 )
 def test_rejects_malformed_and_older_versions(checkout: Path, version: str, message: str) -> None:
     with pytest.raises(ReleaseError, match=message):

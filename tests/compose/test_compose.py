@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from leapline import __version__
 from leapline.settings import Settings
 from tests.conftest import ROOT
 
@@ -94,6 +95,10 @@ def test_images_are_pinned(model: dict[str, Any]) -> None:
     stages = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     assert len(stages) == 2
     assert [image for image in stages if not PINNED.match(image)] == []
+
+
+def test_airflow_image_has_version_of_package(model: dict[str, Any]) -> None:
+    assert model["services"]["api-server"]["image"] == f"leapline/airflow:{__version__}"
 
 
 def test_long_running_services_have_health_checks_and_restart(model: dict[str, Any]) -> None:
