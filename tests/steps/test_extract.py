@@ -41,6 +41,26 @@ def test_missing_input_fails_before_spark_starts(
         run(settings_of(landing, tmp_path), RunContext(date(2025, 1, 1), "r"))
 
 
+def test_earlier_day_on_which_nothing_landed_is_not_read(
+    spark: "SparkSession", landing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[date] = []
+
+    def record(_: object, __: Settings, ___: Lake, day: date) -> dict[str, int]:
+        read.append(day)
+        return {"events": 1}
+
+    monkeypatch.setattr("leapline.steps.extract.extract_day", record)
+    summary = run(settings_of(landing, tmp_path, training_days=5), RunContext(DAY, "r"))
+    assert sorted(read) == [date(2026, 3, 2), date(2026, 3, 3), DAY]
+    assert {day for day, counts in summary.items() if counts["events"] == 0} == {
+        "2026-02-27",
+        "2026-02-28",
+        "2026-03-01",
+    }
+    assert "the 2 days after it" in summary["2026-03-01"]["note"]
+
+
 def test_session_length_limit_is_a_setting(spark: "SparkSession", landing: Path, tmp_path: Path) -> None:
     settings = settings_of(landing, tmp_path, max_session_events=10, max_quarantine_share=1.0)
     counts = extract_day(spark, settings, Lake(tmp_path), DAY)

@@ -1,6 +1,7 @@
 """Clean the data day's Snowplow events into the lake, and the days of the training window that are still missing."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,6 +37,8 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     with spark_session(settings, "extract") as spark, ThreadPoolExecutor(DAYS_AT_ONCE) as pool:
 
         def extract(day: date) -> dict[str, Any]:
+            if day != context.day:
+                _require_prompt_landing(settings, day)
             # One session per day, because cleaning changes settings of its session.
             return extract_day(spark.newSession(), settings, lake, day)
 
@@ -63,6 +66,15 @@ def require_valid_input(settings: Settings, day: date) -> None:
     options = CleanOptions.of(settings)
     ExampleConfig.of(settings)
     source_from(settings).list_day(options.window(day))
+
+
+def _require_prompt_landing(settings: Settings, day: date) -> None:
+    """Raise NoEventsError if nothing landed on an earlier day or the day after it: late events alone are no day to
+    train on, and finding them would mean reading the files of the following days."""
+    from leapline.events.clean import CleanOptions
+
+    options = CleanOptions.of(settings)
+    source_from(settings).list_day(replace(options, days_late=min(options.days_late, 1)).window(day))
 
 
 def extract_day(spark: "SparkSession", settings: Settings, lake: Lake, day: date) -> dict[str, Any]:
