@@ -180,7 +180,9 @@ export function images(published, serving) {
     el("code", {}, reference(digest)), copy ? [" ", copyButton(reference(digest), "image reference"),
       el("span", { class: "visually-hidden" }, shortDigest(digest))] : null);
   const replaced = serving.replaced;
+  const docker = Object.entries(published.docker_images ?? {});
   return [line(replaced ? "Image of this run, not serving" : "Image of this run", published.digest, !replaced),
+    ...docker.map(([arch, digest]) => line(`In Docker's format, ${arch}`, digest, !replaced)),
     replaced ? line("Image of the champion", serving.champion, true) : null];
 }
 

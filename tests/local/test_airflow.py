@@ -1,5 +1,6 @@
 """Starting and stopping the local Airflow."""
 
+import json
 import os
 import socket
 import sqlite3
@@ -117,7 +118,10 @@ def locked_database(instance: AirflowInstance, seconds: float) -> Iterator[None]
 
 @pytest.mark.e2e
 def test_make_up_runs_dags_and_make_down_stops_every_process(instance: AirflowInstance, tmp_path: Path) -> None:
-    """A manual run gets its verdict as a note, a killed scheduler is restarted, a second `make up` starts nothing."""
+    """A manual run gets its verdict as a note, a killed scheduler is restarted, a second `make up` starts nothing.
+
+    The connection of Spark steps is edited as in the web UI: only then do they run the stub of `spark-submit`.
+    """
     if not (ROOT / ".local/bin/registry").exists():
         pytest.skip("TOOLS MISSING: `make setup` installs the registry into .local")
     (tmp_path / "bin").symlink_to(ROOT / ".local/bin")
@@ -125,10 +129,14 @@ def test_make_up_runs_dags_and_make_down_stops_every_process(instance: AirflowIn
         home=tmp_path / "lake", tools=tmp_path, registry=f"127.0.0.1:{free_port()}", pseudonym_key=SecretStr("k" * 32)
     )
     env = os.environ | install_stub_steps(tmp_path / "stubs") | environment(settings)
+    stub_connection = {"connection_id": "spark_default"} | json.loads(env.pop("AIRFLOW_CONN_SPARK_DEFAULT"))
     script_steps(tmp_path / "stubs", gate={"passed": False, "sentence": "Refused: too low."})
     output = make("up", instance, env)
     assert f"Airflow: {instance.url}  user: admin  password: {instance.password()}" in output
     api = AirflowApi(instance.url, "admin", instance.password())
+    assert api.get("connections/spark_default")["host"] == "local[*]"
+    edited = stub_connection | {"extra": json.dumps(stub_connection["extra"])}
+    api.call("PATCH", "connections/spark_default", edited)
     with locked_database(instance, seconds=8):
         run = api.trigger("retrain", {"date": "2026-03-01", "roc_auc_threshold": 0.9})
     assert api.wait_for_run("retrain", run, 300) == "success"
@@ -145,7 +153,9 @@ def test_make_up_runs_dags_and_make_down_stops_every_process(instance: AirflowIn
     assert api.wait_for_run("retrain", run, 300) == "success"
 
     assert "Starting" in output
-    assert "Starting" not in make("up", instance, env)
+    again = make("up", instance, env)
+    assert "Starting" not in again
+    assert "Spark steps run on local[1], as the connection spark_default says" in again
     other = AirflowInstance(instance.folder, free_port())
     with pytest.raises(PortTakenError, match=rf"already running on port {instance.port}; .* `make down`"):
         airflow.up(settings, other, quiet)

@@ -56,7 +56,8 @@ def test_spark_uses_this_interpreter_and_a_configured_connection(
     instance: AirflowInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     env = environment(Settings.load(spark_master="local[2]"), instance)
-    assert json.loads(env["AIRFLOW_CONN_SPARK_DEFAULT"])["host"] == "local[2]"
+    assert "AIRFLOW_CONN_SPARK_DEFAULT" not in env, "it would hide a connection that was edited in the web UI"
+    assert env["SPARK_LOCAL_IP"] == "127.0.0.1"
     assert env["PYSPARK_PYTHON"] == sys.executable
     assert env["PATH"].startswith(str(Path(sys.executable).parent))
     monkeypatch.delenv("SPARK_LOCAL_IP", raising=False)

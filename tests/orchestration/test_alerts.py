@@ -19,6 +19,7 @@ from leapline.storage import write_json
 from tests.fakes.mail import MailServer, mail_server
 from tests.fakes.stub_steps import script_steps
 from tests.fakes.web_hook import web_hook
+from tests.ports import free_address
 
 DAY = date(2026, 3, 1)
 REFUSED = "Refused: ROC AUC 0.81 is under {{ 0.88 }}."
@@ -37,7 +38,7 @@ def mail(stub_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> I
 
 
 def settings_of(home: Path, **more: Any) -> Settings:
-    return Settings.load(home=home, alert_mail_to="night@shop.example", **more)
+    return Settings.load(home=home, registry=free_address(), alert_mail_to="night@shop.example", **more)
 
 
 def run(folder: Path, settings: Settings, **steps: Any) -> RunOutcome:
@@ -120,7 +121,7 @@ FACTS = {"day": "2026-03-01", "backfill": False}
 def test_messages_follow_from_the_end_of_a_task(
     tmp_path: Path, task: str, facts: Any, summary: Any, exception: str | None, titles: list[str]
 ) -> None:
-    settings = Settings.load(home=tmp_path)
+    settings = Settings.load(home=tmp_path, registry=free_address())
     promoted(settings, "2026-02-22-0123456789ab")
     if summary:
         report = {"step": task, "run_id": "run", "ok": True, "summary": summary}
@@ -131,7 +132,7 @@ def test_messages_follow_from_the_end_of_a_task(
 
 @pytest.mark.parametrize(("days", "alerted"), [(7, True), (8, False)])
 def test_stale_champion_days_is_a_setting(tmp_path: Path, days: int, alerted: bool) -> None:
-    settings = Settings.load(home=tmp_path, stale_champion_days=days)
+    settings = Settings.load(home=tmp_path, registry=free_address(), stale_champion_days=days)
     assert stale_champion(settings, DAY) == ""
     promoted(settings, "2026-02-22-0123456789ab")
     assert bool(stale_champion(settings, DAY)) is alerted

@@ -1,6 +1,7 @@
 """The operators: waiting, step arguments, errors, changed days."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,23 @@ class ResolvedTask:
     def xcom_pull(self, task_ids: str) -> dict[str, Any]:
         assert task_ids == "resolve"
         return self.resolved
+
+
+def test_missing_spark_connection_is_reported_instead_of_using_another_master(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    from leapline.orchestration.operators import SparkStep
+
+    def missing(conn_id: str) -> None:
+        raise AirflowNotFoundException(f"The conn_id `{conn_id}` isn't defined")
+
+    monkeypatch.setattr(BaseHook, "get_connection", missing)
+    monkeypatch.setenv("LEAPLINE_HOME", str(tmp_path))
+    with pytest.raises(Exception, match="connection spark_default: found no such connection.*Admin > Connections"):
+        SparkStep(step="extract").execute({"ti": ResolvedTask(), "run_id": "r"})  # type: ignore[typeddict-item]
 
 
 def test_nightly_run_defers_until_the_tail_is_complete() -> None:

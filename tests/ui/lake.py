@@ -149,6 +149,7 @@ class PastRuns:
             "data_day": day.isoformat(),
             "digest": digest,
             "image": self.settings.image,
+            "docker_images": {"arm64": {"digest": f"sha256:{'d' * 64}", "tag": f"{model_id}-docker-arm64"}},
         }
         with self.lake.attempt("models", model_id) as out:
             write_json(out / "publication.json", publication | {"metrics": numbers})

@@ -24,7 +24,15 @@ import psutil
 
 from leapline.errors import LeaplineError, LocalServiceError, PortTakenError
 from leapline.local.airflow_api import AirflowApi
-from leapline.local.airflow_env import ROOT, SPARK_POOL, AirflowInstance, environment
+from leapline.local.airflow_env import (
+    CONNECTION_VARIABLE,
+    ROOT,
+    SPARK_CONNECTION,
+    SPARK_POOL,
+    AirflowInstance,
+    environment,
+    spark_connection,
+)
 from leapline.local.ports import require_free
 from leapline.settings import Settings
 from leapline.storage import read_json, write_json
@@ -67,6 +75,7 @@ def up(settings: Settings, instance: AirflowInstance, report: Reporter = print) 
             _start_components(settings, instance, api, report)
         _wait(instance, api, {*COMPONENTS, _DAGS} - {"api-server"}, report)
         _create_pool(api)
+        _create_connection(settings, api, report)
     except LeaplineError:
         if not was_running:  # A failed start must not stop an Airflow that was already running.
             down(instance, lambda _: None)
@@ -217,6 +226,17 @@ def _create_pool(api: AirflowApi) -> None:
     if SPARK_POOL not in {pool["name"] for pool in api.get("pools")["pools"]}:
         body = {"name": SPARK_POOL, "slots": 2, "description": "Concurrent Spark drivers", "include_deferred": False}
         api.call("POST", "pools", body)
+
+
+def _create_connection(settings: Settings, api: AirflowApi, report: Reporter) -> None:
+    """Create the Spark connection in Airflow's database, where people can edit it; an existing one is kept."""
+    if CONNECTION_VARIABLE in os.environ:
+        return
+    connections = {entry["connection_id"]: entry for entry in api.get("connections?limit=1000")["connections"]}
+    if SPARK_CONNECTION not in connections:
+        api.call("POST", "connections", {"connection_id": SPARK_CONNECTION} | spark_connection(settings))
+    elif (host := connections[SPARK_CONNECTION]["host"]) != settings.spark_master:
+        report(f"Spark steps run on {host}, as the connection {SPARK_CONNECTION} says (Admin > Connections)")
 
 
 def _not_healthy(instance: AirflowInstance, name: str) -> LocalServiceError:

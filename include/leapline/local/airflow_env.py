@@ -18,6 +18,9 @@ ROOT = Path(__file__).resolve().parents[3]
 """The checkout, which contains `dags/` and `plugins/`."""
 
 SPARK_POOL = "leapline_spark"
+SPARK_CONNECTION = "spark_default"
+CONNECTION_VARIABLE = f"AIRFLOW_CONN_{SPARK_CONNECTION.upper()}"
+"""Airflow prefers it to a connection in its database, so it must not be set where people edit the connection."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,17 @@ class AirflowInstance:
 def environment(settings: Settings, instance: AirflowInstance) -> dict[str, str]:
     """Return the environment of every local Airflow process: the caller's environment, with Airflow configured in it.
 
-    SQLite and LocalExecutor, everything on loopback. A connection `spark_default` that the caller has defined
-    (`AIRFLOW_CONN_SPARK_DEFAULT`) is kept.
+    SQLite and LocalExecutor, everything on loopback. It has no Spark connection, unless the caller has defined
+    `CONNECTION_VARIABLE`; see `spark_connection`.
     """
     instance.folder.mkdir(parents=True, exist_ok=True)
     instance.password()
     return os.environ | _airflow(instance) | _spark(settings) | _leapline(settings)
+
+
+def spark_connection(settings: Settings) -> dict[str, str]:
+    """Return the Spark connection for the settings, in the form of Airflow's API and of `CONNECTION_VARIABLE`."""
+    return {"conn_type": "spark", "host": settings.spark_master, "extra": json.dumps({"deploy-mode": "client"})}
 
 
 def _airflow(instance: AirflowInstance) -> dict[str, str]:
@@ -91,12 +99,9 @@ def _airflow(instance: AirflowInstance) -> dict[str, str]:
 
 
 def _spark(settings: Settings) -> dict[str, str]:
-    connection = {"conn_type": "spark", "host": settings.spark_master, "extra": {"deploy-mode": "client"}}
-    configured = os.environ.get("AIRFLOW_CONN_SPARK_DEFAULT")
     # Executors on other hosts cannot connect to a driver that listens on loopback.
-    loopback = {} if configured or not is_local(settings.spark_master) else {"SPARK_LOCAL_IP": "127.0.0.1"}
-    return loopback | {
-        "AIRFLOW_CONN_SPARK_DEFAULT": configured or json.dumps(connection),
+    is_loopback = CONNECTION_VARIABLE not in os.environ and is_local(settings.spark_master)
+    return ({"SPARK_LOCAL_IP": "127.0.0.1"} if is_loopback else {}) | {
         # Otherwise Spark's Python workers use the first `python3` on PATH.
         "PYSPARK_PYTHON": sys.executable,
         # The operator looks `spark-submit` up on PATH; pip installs it next to the interpreter.

@@ -12,7 +12,7 @@ from typing import Any
 
 from leapline.errors import LocalServiceError
 from leapline.local.airflow import migrate
-from leapline.local.airflow_env import ROOT, AirflowInstance, environment
+from leapline.local.airflow_env import CONNECTION_VARIABLE, ROOT, AirflowInstance, environment, spark_connection
 from leapline.settings import Settings
 
 OnTask = Callable[[str, str, float], None]
@@ -58,7 +58,7 @@ def run_dag(
         LocalServiceError: Airflow exited before the run ended.
     """
     private = AirflowInstance(instance.folder / "once", instance.port)
-    env = environment(settings, private)
+    env = {CONNECTION_VARIABLE: json.dumps(spark_connection(settings))} | environment(settings, private)
     migrate(private, env, lambda _: None)
     log = private.folder / "logs" / "once.log"
     log.parent.mkdir(parents=True, exist_ok=True)

@@ -69,7 +69,11 @@ def _rules(settings: Settings, reports: Reports) -> list[Json]:
 
 
 def _published(summary: Json) -> Json | None:
-    return {key: summary[key] for key in ("model_id", "digest", "image")} if summary else None
+    """Return what was published; `docker_images` maps architecture to digest."""
+    if not summary:
+        return None
+    docker = {arch: image["digest"] for arch, image in summary.get("docker_images", {}).items()}
+    return {key: summary[key] for key in ("model_id", "digest", "image")} | {"docker_images": docker}
 
 
 def _data(settings: Settings, reports: Reports) -> Json:
