@@ -2,9 +2,12 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -33,6 +36,12 @@ type floodResult struct {
 	Statuses map[string]map[int]int `json:"large_requests"` // per kind: number of responses per status; 0 for broken connections
 	Rejected latencies              `json:"rejected"`       // time until a large request got 503
 	Memory   map[string]int         `json:"memory_bytes"`
+}
+
+// floodSent is what the process that sends the large requests reports.
+type floodSent struct {
+	Statuses map[string]map[int]int
+	Rejected latencies
 }
 
 // flooder sends large requests in a loop until stopped.
@@ -80,6 +89,54 @@ func (f *flooder) record(status int, took time.Duration) {
 	}
 }
 
+// sendFlood sends large requests until standard input is closed. It prints what became of them as one line of JSON.
+func sendFlood(address string, bodies [][]byte) error {
+	batches := &flooder{url: "http://" + address + "/v1/predict", body: largeBatch(bodies), statuses: map[int]int{}}
+	sessions := &flooder{url: "http://" + address + "/v1/score", body: longSession(), statuses: map[int]int{}}
+	var group sync.WaitGroup
+	batches.run(&group, floodBatches)
+	sessions.run(&group, floodSessions)
+	if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
+		return err
+	}
+	batches.stop.Store(true)
+	sessions.stop.Store(true)
+	group.Wait()
+	sent := floodSent{Statuses: map[string]map[int]int{"batches": batches.statuses, "sessions": sessions.statuses}}
+	if rejected := append(batches.rejected, sessions.rejected...); len(rejected) > 0 {
+		sent.Rejected = quantiles(rejected)
+	}
+	return json.NewEncoder(os.Stdout).Encode(sent)
+}
+
+// floodClients is the process that sends the large requests.
+type floodClients struct {
+	command *exec.Cmd
+	stdin   io.Closer
+	stdout  bytes.Buffer
+}
+
+func startFlood(o options, address string) (*floodClients, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	c := &floodClients{command: exec.Command(self, "-flood-address", address, o.bundle, o.frame)}
+	c.command.Stdout, c.command.Stderr = &c.stdout, os.Stderr
+	if c.stdin, err = c.command.StdinPipe(); err != nil {
+		return nil, err
+	}
+	return c, c.command.Start()
+}
+
+func (c *floodClients) stop() (floodSent, error) {
+	var sent floodSent
+	if err := errors.Join(c.stdin.Close(), c.command.Wait()); err != nil {
+		return sent, fmt.Errorf("the clients that send large requests: %w", err)
+	}
+	return sent, json.Unmarshal(c.stdout.Bytes(), &sent)
+}
+
 // measureFlood starts the scorer and measures one-row requests, first alone and then during a flood of large ones.
 func measureFlood(o options, bodies [][]byte) (*floodResult, error) {
 	address, err := freeAddress()
@@ -102,27 +159,21 @@ func measureFlood(o options, bodies [][]byte) (*floodResult, error) {
 	time.Sleep(1500 * time.Millisecond) // the server has tuned its garbage collector by then
 	duration := time.Duration(o.seconds) * time.Second
 	small := target{address, requestsOf(bodies)}
-	r := &floodResult{Statuses: map[string]map[int]int{}}
+	r := &floodResult{}
 	if r.Quiet, err = constantRate(small, floodSmallRate, floodSmallClients, duration); err != nil {
 		return nil, err
 	}
-	batches := &flooder{url: "http://" + address + "/v1/predict", body: largeBatch(bodies), statuses: map[int]int{}}
-	sessions := &flooder{url: "http://" + address + "/v1/score", body: longSession(), statuses: map[int]int{}}
-	var group sync.WaitGroup
-	batches.run(&group, floodBatches)
-	sessions.run(&group, floodSessions)
-	time.Sleep(500 * time.Millisecond)
-	r.Flood, r.Failed, err = tolerantRate(small, floodSmallRate, duration)
-	batches.stop.Store(true)
-	sessions.stop.Store(true)
-	group.Wait()
+	clients, err := startFlood(o, address)
 	if err != nil {
 		return nil, err
 	}
-	r.Statuses["batches"], r.Statuses["sessions"] = batches.statuses, sessions.statuses
-	if rejected := append(batches.rejected, sessions.rejected...); len(rejected) > 0 {
-		r.Rejected = quantiles(rejected)
+	time.Sleep(500 * time.Millisecond)
+	r.Flood, r.Failed, err = tolerantRate(small, floodSmallRate, duration)
+	sent, stopErr := clients.stop()
+	if err = errors.Join(err, stopErr); err != nil {
+		return nil, err
 	}
+	r.Statuses, r.Rejected = sent.Statuses, sent.Rejected
 	r.Memory = memory(command.Process.Pid)
 	return r, nil
 }

@@ -5,7 +5,8 @@
 //
 // FRAME is a leap frame; each of its rows becomes a request to /v1/predict. The servers run in a separate process, a copy
 // of this one. With -scorer it also starts that binary several times and reports the time until it is ready and its memory.
-// With -flood it measures one-row requests to that binary while 64 clients send large requests. The result is one JSON
+// With -flood it measures one-row requests to that binary while 64 clients in another process, so that they do not delay
+// those requests here, send large ones. The result is one JSON
 // object on standard output.
 package main
 
@@ -25,6 +26,7 @@ type options struct {
 	onlyStart   bool
 	flood       bool
 	child       bool
+	flooded     string
 	bundle      string
 	frame       string
 }
@@ -69,6 +71,7 @@ func main() {
 	flag.BoolVar(&o.onlyStart, "only-start", false, "measure only the start of -scorer")
 	flag.BoolVar(&o.flood, "flood", false, "measure only -scorer during a flood of large requests")
 	flag.BoolVar(&o.child, "child", false, "run the servers (used internally)")
+	flag.StringVar(&o.flooded, "flood-address", "", "send large requests to this address (used internally)")
 	flag.Parse()
 	if flag.NArg() != 2 {
 		fmt.Fprintln(os.Stderr, "usage: loadtest [flags] BUNDLE FRAME")
@@ -88,6 +91,9 @@ func run(o options) error {
 	}
 	if o.child {
 		return serveChild(o.bundle, bodies[0])
+	}
+	if o.flooded != "" {
+		return sendFlood(o.flooded, bodies)
 	}
 	var r any
 	switch {
