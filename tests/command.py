@@ -11,7 +11,7 @@ from leapline.settings import PREFIX, Settings
 
 
 def leapline(settings: Settings, *argv: str) -> Any:
-    """What `leapline ARGV --json` prints, in an installation of these settings.
+    """Return the output of `leapline ARGV --json`, in an installation of these settings.
 
     Raises:
         LeaplineError: as the command ended with it; `main` would print it.

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 MISSING = "-"
-"""What a missing number is shown as."""
+"""The text for a missing number."""
 
 
 def count(value: int | None) -> str:

@@ -289,7 +289,7 @@ class Settings(BaseSettings):
 
     @property
     def landing_dir(self) -> Path:
-        """Where the events land."""
+        """The folder of incoming events."""
         return self.landing or self.home / "landing"
 
     @property

@@ -49,10 +49,10 @@ def test_passed_model_runs_every_task_with_the_params(run_retrain: RunRetrain, s
 
 
 def test_refused_model_skips_downstream_tasks_and_the_run_succeeds(run_retrain: RunRetrain) -> None:
-    outcome = run_retrain(gate={"passed": False, "sentence": "Refused: ROC AUC 0.81 is under 0.88."})
+    outcome = run_retrain(gate={"passed": False, "sentence": "Refused: ROC AUC 0.81 is below 0.88."})
     assert (outcome.state, outcome.error) == ("success", "")
     assert {t for t, state in outcome.tasks.items() if state == "skipped"} == {"package", "probe", "publish", "promote"}
-    assert "Refused: ROC AUC 0.81 is under 0.88." in outcome.log.read_text()
+    assert "Refused: ROC AUC 0.81 is below 0.88." in outcome.log.read_text()
 
 
 def test_failed_spark_step_reports_its_own_error(run_retrain: RunRetrain) -> None:

@@ -25,7 +25,7 @@ def at(hour: float, day: int = 0) -> datetime:
 
 
 def text(instant: datetime) -> str:
-    """As Snowplow writes instants."""
+    """Return a timestamp in the format of Snowplow."""
     return instant.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 

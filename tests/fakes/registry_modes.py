@@ -1,4 +1,4 @@
-"""How public registries differ from the reference: what they answer for absent things, and for immutable tags.
+"""Differences of public registries from the reference: their responses for missing content and immutable tags.
 
 The answers follow public reports: Harbor (404 NOT_FOUND; 412 for an immutable tag, goharbor/harbor#9475), Artifactory
 (403 for an absent tag of a virtual repository, google/go-containerregistry#1691; error bodies without a code), GHCR

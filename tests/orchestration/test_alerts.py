@@ -22,7 +22,7 @@ from tests.fakes.web_hook import web_hook
 from tests.ports import free_address
 
 DAY = date(2026, 3, 1)
-REFUSED = "Refused: ROC AUC 0.81 is under {{ 0.88 }}."
+REFUSED = "Refused: ROC AUC 0.81 is below {{ 0.88 }}."
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""How runs ended, and which of them the Models page shows first."""
+"""The outcome of runs, and the run that the Models page shows first."""
 
 from datetime import date
 from pathlib import Path

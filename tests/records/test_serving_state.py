@@ -1,4 +1,4 @@
-"""What is serving: the registry's tags first, the ledger where the registry does not answer."""
+"""The serving model follows the registry's tags, or the ledger if the registry does not answer."""
 
 from pathlib import Path
 

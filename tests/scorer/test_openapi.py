@@ -1,4 +1,4 @@
-"""The scorer answers as its own OpenAPI document says, whatever is sent: schemathesis reads the document and tries."""
+"""The scorer's responses match its OpenAPI document for requests that schemathesis generates from it."""
 
 import subprocess
 import sys

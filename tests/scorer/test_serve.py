@@ -1,4 +1,4 @@
-"""`scorer serve` as a process: how it is started on each platform, how it ends, and what it says."""
+"""`scorer serve` as a process: its start on each platform, its exit and its output."""
 
 import json
 import os

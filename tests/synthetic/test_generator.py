@@ -135,7 +135,7 @@ def test_late_events_are_in_later_runs(landed: Landed) -> None:
     days = [(at(e["collector_tstamp"]) - at(e["derived_tstamp"])) / timedelta(days=1) for e in landed.events]
     late = [d for d in days if 0.9 < d < 10]
     assert min(late) >= 1 and max(late) <= 6 and sum(d > 3 for d in late) > 3
-    # Duplicates of late events are late too; a device whose clock jumped gives decades, not days.
+    # Duplicates of late events are late too; a device whose clock jumped is late by decades, not days.
     assert len(late) == pytest.approx(landed.report.mishaps["late"], rel=0.05)
 
 
@@ -161,7 +161,7 @@ def test_session_across_midnight_belongs_to_its_start_day(landed: Landed) -> Non
 
 
 def in_time(events: list[dict[str, str]]) -> bool:
-    """Whether no clock jumped while the session's events waited."""
+    """Return whether no clock jumped while the session's events waited."""
     waits = [at(e["collector_tstamp"]) - at(e["derived_tstamp"]) for e in events]
     return min(waits) >= timedelta(0) and max(waits) < timedelta(days=7)
 

@@ -42,7 +42,7 @@ def submit(page: Any, form: Any) -> None:
 
 
 def test_form_values_reach_the_steps(up: Site, browser: Any, login: Any) -> None:
-    script_steps(up.stubs, gate={"passed": False, "sentence": "Refused: ROC AUC 0.85 is under 0.93."})
+    script_steps(up.stubs, gate={"passed": False, "sentence": "Refused: ROC AUC 0.85 is below 0.93."})
     page, form = opened(up, browser, login, "retrain")
     assert Settings.model_fields["roc_auc_threshold"].description in form.inner_text()
     form.locator("input[name=element_date]").fill("2026-03-29")
@@ -54,7 +54,7 @@ def test_form_values_reach_the_steps(up: Site, browser: Any, login: Any) -> None
     conf = {name: run["conf"][name] for name in ("date", "roc_auc_threshold", "promote")}
     assert conf == {"date": "2026-03-29", "roc_auc_threshold": 0.93, "promote": False}
     page.goto(f"{up.instance.url}/plugin/models/leapline/?run={quote(run['dag_run_id'], safe='')}")
-    page.frame_locator("iframe").get_by_text("ROC AUC 0.85 is under 0.93.").first.wait_for()
+    page.frame_locator("iframe").get_by_text("ROC AUC 0.85 is below 0.93.").first.wait_for()
 
 
 def test_delayed_labels_trigger_another_run_for_changed_days(up: Site, browser: Any, login: Any) -> None:

@@ -176,7 +176,7 @@ def test_older_candidates_load_on_demand(models: Open) -> None:
 
 
 def test_triggered_run_appears_with_its_verdict_and_links(models: Open, up: Site) -> None:
-    script_steps(up.stubs, gate={"passed": False, "sentence": "Refused: ROC AUC 0.81 is under 0.9."})
+    script_steps(up.stubs, gate={"passed": False, "sentence": "Refused: ROC AUC 0.81 is below 0.9."})
     window, _ = models("/leapline/")
     run = up.api.trigger("retrain", {"date": "2026-03-31", "roc_auc_threshold": 0.9})
     assert up.api.wait_for_run("retrain", run, 200) == "success"
@@ -186,7 +186,7 @@ def test_triggered_run_appears_with_its_verdict_and_links(models: Open, up: Site
     # The page without a run shows the last nightly run, so the run is opened by its link.
     window.goto(links["Report"])
     frame = window.frame_locator("iframe")
-    frame.get_by_text("ROC AUC 0.81 is under 0.9.").first.wait_for()
+    frame.get_by_text("ROC AUC 0.81 is below 0.9.").first.wait_for()
     assert frame.locator(".badge").first.inner_text() == "✕ Refused"
 
 

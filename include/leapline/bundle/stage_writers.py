@@ -94,7 +94,7 @@ class Columns:
 
     frame: "DataFrame"
     out_of_domain: bool = False
-    """Whether a categorical feature can have a value outside its categories without an error in Spark."""
+    """Return whether a categorical feature can have a value outside its categories without an error in Spark."""
     nan_passes: frozenset[str] = frozenset()
     """Columns in which NaN reaches a model or the output without an error in Spark."""
     _sizes: dict[str, int] = field(default_factory=dict)

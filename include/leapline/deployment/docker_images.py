@@ -16,7 +16,7 @@ from leapline.storage import Lake, read_json
 def make_docker_image(
     settings: Settings, model: str, arch: str, *, out: Path | None = None, push: bool = False
 ) -> dict[str, Any]:
-    """Make the image of a published model for one architecture, with the digest that the step `package` gives it.
+    """Make the image of a published model for one architecture, with the digest that the step `package` records.
 
     Nothing that is pulled is executed; every digest of it is checked.
 

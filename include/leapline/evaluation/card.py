@@ -45,7 +45,7 @@ LIMITS = """\
 
 @dataclass(frozen=True)
 class Subject:
-    """What the card describes.
+    """The model and holdout that a card describes.
 
     Attributes:
         data_day: the day of the holdout, ISO date.

@@ -84,7 +84,7 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """How confidence intervals are computed.
+    """The parameters of the bootstrap for confidence intervals.
 
     Attributes:
         visitors: the visitor of each row, shape (n,); rows of one visitor are resampled together.

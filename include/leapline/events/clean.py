@@ -50,7 +50,7 @@ QUARANTINE_SCHEMA: Final[dict[str, str]] = {
 
 @dataclass(frozen=True)
 class CleanOptions:
-    """How to clean; the settings of the same names document each option.
+    """The options of cleaning; the settings of the same names document each option.
 
     Args:
         key: the pseudonym key, bytes.
@@ -114,7 +114,7 @@ class CleanDay:
         events: columns of `schema.SCHEMA`, sorted by session, ts, event_id in each partition.
         quarantine: columns of `QUARANTINE_SCHEMA`, one row per quarantined line.
         counts: the reconciled counts of `day`, ready for JSON: `lines = events - added + other_days + sum(excluded) +
-            sum(quarantined)`, where `added` counts the rows beyond the first of events about several products. Also
+            sum(quarantined)`, where `added` counts the second and further rows of events about several products. Also
             `files`, `lookahead_hours`, `late_taken` (events that arrived after the day's look-ahead) and
             `quarantined_share` (of the lines of this day), `bytes` and `quarantined_bytes` (of lines, not compressed),
             `widths` (lines per unusual number of columns), `currencies` (events with a price per currency),
@@ -227,7 +227,7 @@ def _with_kinds(used: DataFrame, options: CleanOptions) -> DataFrame:
 
 
 def _content_reason(options: CleanOptions) -> Column:
-    """Return the reason of a line after its content is known: personal data, refunds, amounts beyond the limits."""
+    """Return the reason of a line after its content is known: personal data, refund, amount above the limits."""
     reason, order = F.col("reason"), F.col("kind").isin("purchase", "purchase_item")
     negative = F.coalesce((F.col("price") < 0) | (F.col("quantity") < 0), F.lit(False))
     excessive = (F.col("price") > options.max_price) | (F.col("quantity") > options.max_quantity)

@@ -84,7 +84,10 @@ def _derived_from_start(line: Column) -> Column:
 
 
 def belongs_to_other_day() -> Column:
-    """Whether a line of `with_times`, with the window's constants, is certainly counted by the run of another day."""
+    """Return whether a line is certainly counted by the run of another day.
+
+    Requires the columns of `with_times` and the window's constants.
+    """
     near = F.coalesce((F.col("ts") >= F.col("_from")) & (F.col("ts") < F.col("_until")), F.lit(False))
     return ~near & ~_arrived_on_the_day()
 

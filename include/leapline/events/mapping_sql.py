@@ -64,7 +64,7 @@ def entity_fields(mapping: Mapping) -> list[str]:
 
 
 def has_entity(parsed: Column, tests: Iterable[EntityTest]) -> Column:
-    """Whether one of the parsed entities passes one of the tests; false for null."""
+    """Return whether one of the parsed entities passes one of the tests; false for null."""
 
     def fits(test: EntityTest) -> Column:
         return F.exists(parsed, lambda e: _is(e, test.entity) & e["data"][test.field].isin(*test.values))
@@ -73,13 +73,13 @@ def has_entity(parsed: Column, tests: Iterable[EntityTest]) -> Column:
 
 
 def may_have_entity(column: str, tests: Iterable[EntityTest]) -> Column:
-    """Whether a JSON column's text can contain such an entity at all, so that most lines need no parsing."""
+    """Return whether a JSON column's text can contain such an entity, so that most lines need no parsing."""
     text = F.col(column)
     return _any(text.contains(test.entity) & _any(map(text.contains, test.values)) for test in tests)
 
 
 def has_value(tests: Iterable[ColumnTest]) -> Column:
-    """Whether one of the columns has one of its values; false for null."""
+    """Return whether one of the columns has one of its values; false for null."""
     return _any(F.coalesce(F.col(test.column).isin(*test.values), F.lit(False)) for test in tests)
 
 
@@ -104,7 +104,7 @@ def _any(conditions: Iterable[Column]) -> Column:
 
 
 def any_of(tests: dict[str, list[str]]) -> Column:
-    """Whether one of some columns has one of its values; false for null."""
+    """Return whether one of some columns has one of its values; false for null."""
     return _any(F.coalesce(F.col(name).isin(values), F.lit(False)) for name, values in sorted(tests.items()))
 
 
@@ -118,11 +118,11 @@ def with_kinds(frame: DataFrame, mapping: Mapping) -> DataFrame:
     kind = f"coalesce({_by_rule(rules, lambda r: r.kind, literal)}, 'other') AS kind"
     products = f"{_by_rule(rules, _listed, _products, f'array<{PRODUCT}>')} AS products"
     page = f"CASE WHEN kind IN ({_literals(_WITH_PAGE)}) THEN {_page(mapping)} END AS page"
-    own = f"{_by_rule(rules, _own_sources, _own, PRODUCT)} AS own"
+    own_values = f"{_by_rule(rules, _own_sources, _own, PRODUCT)} AS own"
     more = f"CAST({_more(rules)} AS array<{_MORE}>) AS more"
     mapped = frame.selectExpr("*", f"{_event_data(mapping)} AS event_data")
     mapped = mapped.selectExpr("*", f"{_first_match(rules)} AS rule")
-    mapped = mapped.selectExpr("*", kind, products).selectExpr("*", page, own, more)
+    mapped = mapped.selectExpr("*", kind, products).selectExpr("*", page, own_values, more)
     values = [f"own.{name} AS {name}" for name in ("item", "category", "price", "quantity")]
     values.append("upper(coalesce(own.currency, get(products, 0).currency)) AS currency")
     values.append(f"{id_sql(_by_rule(rules, lambda r: r.order, _value))} AS `order`")

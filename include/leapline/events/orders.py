@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from leapline.events.reasons import WITHOUT_SESSION
 
 AFTER_SESSION: Final = "INTERVAL 30 MINUTES"
-"""How long after a session's last event an order still belongs to it: Snowplow's own session time-out."""
+"""Maximum time from a session's last event to its orders: the time-out of Snowplow's sessions."""
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ _HAS_ADDRESS: Final = re.compile(f"{_IPV4}|{_IPV6_FULL}|{_IPV6_SHORT}", re.ASCII
 
 
 def contains_personal_data(text: str) -> bool:
-    """Whether a text contains an e-mail address or an IP address of either version."""
+    """Return whether a text contains an e-mail address or an IP address of either version."""
     return bool(_HAS_EMAIL.search(text) or _HAS_ADDRESS.search(text))
 
 

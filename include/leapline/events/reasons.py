@@ -27,5 +27,5 @@ WITHOUT_SESSION: Final = "visitor_without_session"
 
 
 def is_kept() -> Column:
-    """Whether a line is an event, goes into quarantine, or has a temporary reason."""
+    """Return whether a line is an event, goes into quarantine, or has a temporary reason."""
     return F.col("reason").isNull() | ~F.col("reason").isin(OTHER_DAY, *EXCLUDED)

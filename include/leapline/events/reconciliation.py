@@ -27,7 +27,7 @@ _FIXES: Final = {
     "their numbers of columns, such as 128-135; otherwise check the source.",
     "of other days": "Check the time zone of the files' names, or choose another date.",
 }
-"""What to do when no event is left, by the most frequent reason."""
+"""The fix for a day without usable events, by the most frequent reason."""
 
 
 def source_counters(slices: int, other: Column) -> list[Column]:

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from leapline.events.lines import AFTER, BEFORE, REST, on_the_day
 
 MAX_SESSION: Final = timedelta(hours=24)
-"""What lasts longer is not one visit."""
+"""Maximum duration of a session; a longer one is not a single visit."""
 
 _SO_FAR: Final = (Window.unboundedPreceding, Window.currentRow)
 
@@ -35,7 +35,7 @@ def mark_duplicates(events: DataFrame, partitions: int) -> DataFrame:
 
 
 def mark_out_of_session(events: DataFrame, max_events: int, partitions: int) -> DataFrame:
-    """Mark events in sessions of other days and events beyond a session's limits; one shuffle, by session.
+    """Mark events in sessions of other days and events that exceed a session's limits; one shuffle, by session.
 
     A session belongs to the day of its first event. Its tail is followed to the end of the look-ahead; events after
     that, or more than a day after the session's start, or after its first `max_events` events, are `endless`. This

@@ -48,7 +48,7 @@ _ENTITIES: dict[EntityKind, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class RowLayout:
-    """What one row of features describes, and which columns it has besides the features.
+    """The layout of one row of features: the unit that it describes, and its columns besides the features.
 
     Attributes:
         carry: columns to keep that `number_events` was given.

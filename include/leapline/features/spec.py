@@ -110,7 +110,7 @@ class FeatureSpec(BaseModel):
 
     @property
     def has_markov(self) -> bool:
-        """Whether a feature uses the Markov table."""
+        """Return whether a feature uses the Markov table."""
         return any(isinstance(feature, Markov) for feature in self.features)
 
     def table(self) -> list[int]:

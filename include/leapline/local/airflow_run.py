@@ -21,7 +21,7 @@ OnTask = Callable[[str, str, float], None]
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """How a run ended.
+    """The outcome of a run.
 
     Attributes:
         run_id: Airflow's run id; the steps' reports are filed under it.

@@ -44,7 +44,7 @@ class ScoredSession:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the demo produced.
+    """The results of the demo.
 
     Attributes:
         day: the data day.

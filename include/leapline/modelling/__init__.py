@@ -1,1 +1,1 @@
-"""What several steps of training and evaluation share: days, examples, scores, comparisons, exports."""
+"""Functions that several steps of training and evaluation share: days, examples, scores, comparisons, exports."""

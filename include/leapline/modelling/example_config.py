@@ -10,12 +10,12 @@ from leapline.storage import read_json
 
 FEATURES, ITEM_FEATURES, FACTS = "features.json", "item_features.json", "examples.json"
 EXAMPLES_FORMAT_VERSION = 2
-"""How the prefixes of a session are chosen; raise it when that changes, so that older examples are built again."""
+"""Version of the selection of session prefixes; increase it with each change, so that older examples are rebuilt."""
 
 
 @dataclass(frozen=True)
 class ExampleConfig:
-    """What determines a day's examples besides its events.
+    """The configuration that determines a day's examples, besides its events.
 
     Attributes:
         sessions: the features of sessions, without the parts that are fitted in training.

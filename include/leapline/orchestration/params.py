@@ -19,7 +19,7 @@ _RANGE = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
 
 class ResolvedRun(TypedDict):
-    """What every task of a run works with; plain JSON.
+    """The parameters that every task of a run receives, as plain JSON.
 
     Attributes:
         day: the data day, ISO 8601.

@@ -1,4 +1,4 @@
-"""What a task writes into its log: one summary line at the end, and no start-up messages of libraries."""
+"""Log output of a task: one summary line at the end, and no start-up messages of libraries."""
 
 import logging
 from collections.abc import Callable, Mapping

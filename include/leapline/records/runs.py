@@ -1,4 +1,4 @@
-"""How runs ended, from the reports that their steps left: one answer for the Models page, run notes and alerts."""
+"""The outcome of runs, derived from the reports of their steps, for the Models page, run notes and alerts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ HEADLINE_ORDER = ("scheduled__", "manual__", "manual-")
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """How a run ended.
+    """The outcome of a run.
 
     Attributes:
         run_id: Airflow's run id, or that of a command.

@@ -1,4 +1,4 @@
-"""What is serving, and since when.
+"""The model that is serving, and the start of its service.
 
 The registry's tags are authoritative; the ledger records when and by whom they were moved. If the registry does not
 answer, the state is that of the ledger's last entry, and `problem` contains the error.

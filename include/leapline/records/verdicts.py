@@ -72,7 +72,7 @@ def judged_days(lake: Lake, newest: int | None = None) -> list[date]:
 
 
 def has_result(verdict: dict[str, Any]) -> bool:
-    """Whether a verdict document has a result; those of the first versions have none."""
+    """Return whether a verdict document has a result; documents of the first versions have none."""
     return "result" in verdict
 
 

@@ -1,1 +1,1 @@
-"""What every step runs in: its context and report, the Spark session, the versions of code and libraries."""
+"""The environment of a step: its context and report, the Spark session, the versions of code and libraries."""

@@ -1,4 +1,4 @@
-"""What identifies a run: its data day, its id, and the steps that it consists of."""
+"""The identity of a run: its data day, its id and its steps."""
 
 import uuid
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ STEP_DESCRIPTIONS: Final[dict[str, str]] = {
     "publish": "Push the image under its model id, and compare what the registry returns.",
     "promote": "Move the tag `champion` to the image, if the verdict still applies.",
 }
-"""What each step does for its data day, in the order in which a run takes them."""
+"""Description of each step, in the order of a run."""
 STEPS: Final = tuple(STEP_DESCRIPTIONS)
 
 
 @dataclass(frozen=True)
 class RunContext:
-    """What a step is run for.
+    """The day and run for which a step is executed.
 
     Attributes:
         day: the data day, UTC.

@@ -1,4 +1,4 @@
-"""How much a step wrote for its data day: bytes of all files, and rows of the parquet files among them."""
+"""Measure the output of a step for its data day: bytes of all files, and rows of the parquet files among them."""
 
 from datetime import date
 from pathlib import Path

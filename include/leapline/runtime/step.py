@@ -1,4 +1,4 @@
-"""How a step is run and reported.
+"""Run a step and write its report.
 
 A step is a module of `leapline.steps` with `run(settings, context) -> summary`. Started by Airflow, by `spark-submit`
 or from the command line, it leaves `runs/<run id>/<step>.json`: its summary, duration, rows and bytes, or the error

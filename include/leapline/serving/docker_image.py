@@ -9,7 +9,7 @@ as a layout with one manifest, which `crane push` sends unchanged:
 
 The manifest has no annotations; the config's labels contain the same texts. The config is that of the OCI image
 without its user: SageMaker expects containers to run as root, and Lambda uses a user of its own. The conversion depends
-on the OCI image alone, so that converting a published model later gives the digest that `package` would have given.
+only on the OCI image, so that a later conversion of a published model produces the same digest as the step `package`.
 
 Source: Docker's image manifest version 2, schema 2.
 """
@@ -86,7 +86,7 @@ def convert(source: Path, arch: str, out: Path) -> DockerImage:
 
 
 def converted_digest(source: Path, arch: str) -> str:
-    """Return the digest that `convert` gives an OCI image.
+    """Return the digest of the image that `convert` makes of an OCI image.
 
     Raises:
         BundleError: as `convert`.

@@ -213,5 +213,5 @@ def _gzip_trailer(content: bytes) -> bytes:
 
 
 def canonical_json(value: Any) -> bytes:
-    """Return JSON with sorted keys and without blanks: equal content gives equal bytes, and so equal digests."""
+    """Return JSON with sorted keys and without blanks, so that equal content has equal bytes and digests."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

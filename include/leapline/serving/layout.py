@@ -136,7 +136,7 @@ def image_digest(layout: Path) -> str:
 
 
 def is_docker_image(layout: Path) -> bool:
-    """Whether the layout has an image for one platform in Docker's format (`leapline.serving.docker_image`).
+    """Return whether the layout has an image for one platform in Docker's format (`leapline.serving.docker_image`).
 
     Raises:
         BundleError: the folder is not a layout.
@@ -214,7 +214,7 @@ def document(layout: Path, digest: str) -> dict[str, Any]:
     """Return a manifest or config.
 
     Raises:
-        BundleError: missing, too large, not what the digest says, or not a JSON object.
+        BundleError: the blob is missing, too large, damaged or not a JSON object.
     """
     try:
         content: dict[str, Any] = json.loads(read_blob(layout, digest, MAX_DOCUMENT_BYTES))

@@ -58,7 +58,7 @@ class Span:
 
 
 def is_marker(path: str) -> bool:
-    """Whether an entry is a marker, hidden, or still being written, and so holds no events.
+    """Return whether an entry is a marker, hidden, or still being written, and therefore has no events.
 
     Args:
         path: relative to the landing folder, with forward slashes.

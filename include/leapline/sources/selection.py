@@ -7,7 +7,7 @@ from leapline.errors import NoEventsError
 from leapline.sources.source import DayWindow, Listing, Slice
 
 FLUSH: Final = timedelta(hours=1)
-"""How long a loader may hold back events before it writes them."""
+"""Maximum time for which a loader buffers events before it writes them."""
 
 _DAYS_SHOWN: Final = 8
 

@@ -46,7 +46,7 @@ class DayWindow:
 
     @property
     def grace(self) -> timedelta:
-        """How much later than it happened an event may still arrive."""
+        """Maximum delay of an event between its occurrence and its arrival."""
         return timedelta(days=self.days_late) + self.lookback
 
 

@@ -59,7 +59,7 @@ def _check(settings: Settings, lake: Lake, day: date) -> dict[str, Any]:
 
 
 def _is_checked(lake: Lake, day: date) -> bool:
-    """Whether the current attempt of the day's events was checked."""
+    """Return whether the current attempt of the day's events was checked."""
     if not lake.has("checks", day):
         return False
     return bool(read_json(lake.current("checks", day) / "result.json")["source"] == lake.current("events", day).name)

@@ -36,7 +36,7 @@ _PARTS_PER_DAY: Final = 10_000
 
 @dataclass(frozen=True)
 class GeneratorReport:
-    """What was written."""
+    """Counts of the generated data."""
 
     sessions: int
     """Human sessions, including those without ids."""

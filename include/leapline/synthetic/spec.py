@@ -1,4 +1,4 @@
-"""What to generate: the size of the shop, the days, and the rates of anomalies."""
+"""The specification of generated data: the size of the shop, the days, and the rates of anomalies."""
 
 from datetime import date
 from typing import Any, Final, Literal

@@ -9,7 +9,7 @@ import (
 	"leapline/scorer/frame"
 )
 
-// Stage gives a Builder access to one node of the pipeline: its attributes, ports and columns. After the first error all
+// Stage is a Builder's access to one node of the pipeline: its attributes, ports and columns. After the first error all
 // calls return zero values.
 type Stage struct {
 	program    *Program

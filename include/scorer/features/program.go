@@ -96,7 +96,7 @@ type State struct {
 	numbers        []float64
 	texts          []string
 	text           []byte // buffer of computed texts
-	item           int32  // of the pair
+	item           int32  // id of the pair's item
 	pairCategories []bool // per category: whether it is a category of the pair's item
 	seenItems      []bool // per item: whether it has been seen
 }

@@ -23,7 +23,7 @@ type hashedColumn struct {
 	text   engine.Text
 	typ    string
 	prefix string // name and "=", of a categorical column
-	bucket int32  // of a numeric column
+	bucket int32  // position in the vector, of a numeric column
 }
 
 // hashedFeatures is a row's memory for the positions and values of its columns.

@@ -138,7 +138,7 @@ func (t *Transformer) castElements(base frame.Base) error {
 			t.tensor.Values[i] = float64(float32(x))
 		}
 	default:
-		low, high := 0.0, 2.0 // of a boolean
+		low, high := 0.0, 2.0 // range of a boolean
 		if base != frame.Boolean {
 			high = math.Ldexp(1, int(integerBits[base])-1)
 			low = -high

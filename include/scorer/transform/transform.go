@@ -28,7 +28,7 @@ type Transformer struct {
 	afterRow func()          // called after each row
 	program  *engine.Program // nil if the plan is fixed
 	full     *engine.Plan    // computes all columns
-	plan     *engine.Plan    // of the bound schema
+	plan     *engine.Plan    // plan for the bound schema
 	row      *engine.Row
 	scan     jsonscan.Scanner
 	tensor   frame.TensorValue

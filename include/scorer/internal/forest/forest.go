@@ -35,7 +35,7 @@ type Forest struct {
 type thresholdRun struct {
 	feature    int
 	first      int
-	thresholds []uint64 // of the thresholds
+	thresholds []uint64 // see orderedBits
 	splits     int      // splits of all trees
 }
 

@@ -38,7 +38,7 @@ type fakeInvocation struct {
 
 type fakeResult struct {
 	response  string // from .../response
-	errorType string // of the header Lambda-Runtime-Function-Error-Type
+	errorType string // value of the header Lambda-Runtime-Function-Error-Type
 	errorBody map[string]any
 	timedOut  bool
 	tooLarge  bool

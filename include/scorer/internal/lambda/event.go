@@ -178,7 +178,7 @@ type recorder struct {
 	body   bytes.Buffer
 	wrote  bool
 
-	summary string // of an error, without content of the request, because Lambda may log it
+	summary string // summary of an error without content of the request, because Lambda may log it
 }
 
 // SummarizeError implements server.ErrorSummarizer.

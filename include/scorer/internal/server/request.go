@@ -24,7 +24,7 @@ type request struct {
 	out         []byte   // the response's body, or what follows the chunks
 	chunks      [][]byte // completed parts of a long response
 	chunkBytes  int      // their size
-	contentType []string // of the response
+	contentType []string // content type of the response
 	lines       bool     // whether the body is JSON lines
 	linesOut    bool     // whether the response is JSON lines
 	scan        jsonscan.Scanner

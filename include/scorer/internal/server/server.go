@@ -60,7 +60,7 @@ type Settings struct {
 type route struct {
 	path         string
 	method       string
-	contentTypes []string // of the body; nil if the route has no body
+	contentTypes []string // accepted types of the body; nil if the route has no body
 	handle       func(s *Server, m *Model, req *request) error
 	withoutModel bool // available before a model is published; m is then nil
 	metrics      *routeMetrics
