@@ -126,6 +126,11 @@ def test_card_states_one_or_no_training_day() -> None:
     metrics = measure(LABELS, SCORES)
     verdict = decide(Evidence(metrics, []), Limits())
     assert "| training | 2026-03-04 |" in card.render(replace(SUBJECT, training_days=["2026-03-04"]), metrics, verdict)
+    split = card.render(replace(SUBJECT, training_days=[SUBJECT.data_day]), metrics, verdict)
+    assert (
+        f"| training | {SUBJECT.data_day}, first part |" in split and f"| holdout | {SUBJECT.data_day}, rest |" in split
+    )
+    assert "evaluated on the later part of the one day whose earlier part it was trained on" in " ".join(split.split())
     bare = card.render(replace(SUBJECT, training_days=[], slices=[]), metrics, verdict)
     assert "| training | no days |" in bare
     assert "The holdout was not divided into slices." in bare

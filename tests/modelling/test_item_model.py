@@ -11,6 +11,7 @@ import pytest
 
 from leapline.bundle.archive import read_entries, write_entries
 from leapline.bundle.reader import read
+from leapline.evaluation.metrics import Bootstrap, measure
 from leapline.features import spec as specs
 from leapline.runtime.context import RunContext
 from leapline.settings import Settings
@@ -74,6 +75,12 @@ def test_item_model_is_trained_evaluated_and_packaged(tmp_path: Path) -> None:
     assert summary["featurize"][SECOND.isoformat()]["bought_pairs"] > 50
     assert metrics["items"]["roc_auc"] > 0.85
     assert metrics["items"]["first_is_bought"] > 0.6
+    pairs = pd.read_parquet(lake.current("evaluations", SECOND) / "item_scores.parquet")
+    visitors = pd.read_parquet(lake.current("examples", SECOND) / "items")[["session", "item", "visitor"]]
+    pairs = pairs.merge(visitors, on=["session", "item"], validate="one_to_one")
+    together = Bootstrap(pairs["visitor"].to_numpy(str), settings.bootstrap_resamples, settings.seed)
+    expected = measure(pairs["label"].to_numpy(float), pairs["score"].to_numpy(float), bootstrap=together)
+    assert metrics["items"]["roc_auc_interval"] == pytest.approx(expected.roc_auc_interval)
     assert items_manifest(candidate / "items", metrics["items"])["metrics"]["roc_auc"] == metrics["items"]["roc_auc"]
 
     entries = read_entries(candidate / "model.zip") | item_entries(candidate / "items")

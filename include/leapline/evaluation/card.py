@@ -36,7 +36,7 @@ left out if the installation requires consent."""
 LIMITS = """\
 * The score is the probability of a purchase later **in the same session**, from what happened before the checkout. It
   says nothing about later visits, and nothing about people.
-* The model was evaluated on the one day after the training days. Sales, holidays or changes of the site can make
+* The model was evaluated on {evaluated}. Sales, holidays or changes of the site can make
   another day different.
 * Sessions that begin with the checkout are not scored. Bots that are not recognised as such are.
 * Importance is a share of the impurity decrease in training: correlated features share it. The loss of ROC AUC is
@@ -133,13 +133,16 @@ def _blocks(subject: Subject, metrics: Metrics, verdict: Verdict, plots: Mapping
         Heading("Privacy"),
         Text(PRIVACY),
         Heading("Known limits"),
-        Text(LIMITS),
+        Text(LIMITS.format(evaluated=_evaluated_on(subject))),
     ]
 
 
 def _data(subject: Subject, metrics: Metrics) -> list[Block]:
     days, training = list(subject.training_days), subject.training
     span = "no days" if not days else days[0] if len(days) == 1 else f"{days[0]} to {days[-1]} ({len(days)} days)"
+    holdout_span = subject.data_day
+    if _is_split_day(subject):
+        span, holdout_span = f"{span}, first part", f"{holdout_span}, rest"
     # Models trained by an earlier version have no number of sessions.
     sessions, buying = training.get("sessions", MISSING), training.get("buying_sessions", MISSING)
     share = percent(buying / sessions) if isinstance(sessions, int) and sessions else MISSING
@@ -147,7 +150,7 @@ def _data(subject: Subject, metrics: Metrics) -> list[Block]:
         ("training", span, sessions, buying, share, training["examples"], training["positives"]),
         (
             "holdout",
-            subject.data_day,
+            holdout_span,
             metrics.examples,
             metrics.positives,
             percent(metrics.prevalence),
@@ -158,6 +161,17 @@ def _data(subject: Subject, metrics: Metrics) -> list[Block]:
     columns = ("part", "days (UTC)", "sessions", "buying sessions", "share", "examples", "examples of buying sessions")
     note = f"In training an example of a buying session has weight {training['weight']}, any other has weight 1."
     return [Table(columns, rows), Text(COUNTS), Text(f"{note} {_calibration(training['calibration'])}")]
+
+
+def _is_split_day(subject: Subject) -> bool:
+    """Return whether training and holdout are parts of the same day, as with the setting of 0 training days."""
+    return list(subject.training_days) == [subject.data_day]
+
+
+def _evaluated_on(subject: Subject) -> str:
+    if _is_split_day(subject):
+        return "the later part of the one day whose earlier part it was trained on"
+    return "the one day after the training days"
 
 
 def _calibration(calibration: Mapping[str, Any] | None) -> str:

@@ -42,7 +42,11 @@ def evaluate_items(data: DayData, candidate: Path, out: Path) -> dict[str, Any] 
     scored = scored.sort_values(["session", "item"], ignore_index=True)
     scored[["session", "item", "label", SCORE]].to_parquet(out / SCORES, index=False)
     labels, scores = scored["label"].to_numpy(float), scored[SCORE].to_numpy(float)
-    measured = metrics.measure(labels, scores, read_json(folder / "training.json")["calibration"])
+    # The pairs of a visitor are not independent, so the intervals resample visitors.
+    bootstrap = metrics.Bootstrap(
+        scored["visitor"].to_numpy(str), data.settings.bootstrap_resamples, data.settings.seed
+    )
+    measured = metrics.measure(labels, scores, read_json(folder / "training.json")["calibration"], bootstrap)
     return measured.as_dict() | {"first_is_bought": _first_is_bought(scored)}
 
 
