@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"unicode/utf8"
 	"unsafe"
 )
 
@@ -63,16 +64,16 @@ func (s *Scanner) Errorf(format string, args ...any) error {
 }
 
 func (s *Scanner) unexpected(want string) error {
-	c := s.Peek()
+	s.Peek()
 	if s.pos >= len(s.buf) {
 		return s.Errorf("unexpected end of input, expected %s", want)
 	}
-	return s.Errorf("found %s, expected %s", describe(c), want)
+	return s.Errorf("found %s, expected %s", describe(s.buf[s.pos:]), want)
 }
 
-// describe returns the kind of value that starts with c.
-func describe(c byte) string {
-	switch c {
+// describe returns the kind of value that text starts with.
+func describe(text []byte) string {
+	switch text[0] {
 	case '{':
 		return "an object"
 	case '[':
@@ -86,7 +87,11 @@ func describe(c byte) string {
 	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
 		return "a number"
 	}
-	return strconv.QuoteRune(rune(c))
+	r, _ := utf8.DecodeRune(text)
+	if r == '\ufeff' {
+		return "a byte-order mark"
+	}
+	return strconv.QuoteRune(r)
 }
 
 // End checks that only white space follows.

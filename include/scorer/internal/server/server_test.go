@@ -197,6 +197,7 @@ func TestPredictRejectsInvalidRequests(t *testing.T) {
 		{``, 400, -1, "", "unexpected end of input"},
 		{`{"rows":[` + good, 400, -1, "", "unexpected end of input"},
 		{`{"rows":[` + good + `]} x`, 400, -1, "", "expected end of input"},
+		{"\ufeff" + `{"rows":[` + good + `]}`, 400, -1, "", "byte 0: found a byte-order mark, expected an object"},
 		{`{"rows":[` + good + `,]}`, 400, -1, "", "an element"},
 		{`{"rows":[{"colour":"red","x0":01}]}`, 400, -1, "", "number"},
 		{`{"rows":[{"colour":"red","x0":NaN}]}`, 400, -1, "", ""},
