@@ -5,9 +5,12 @@ each attempt is a new process that requests a new token from the helper. A regis
 repeated push resumes.
 
 Decisions depend on the HTTP status, which `crane --verbose` logs for every request (with credentials redacted), and not
-on the text of the body, which differs between registries.
+on the text of the body, which differs between registries. Failures without a status, or with an ambiguous one, are
+recognised by the message of `crane` itself; they only change what the error advises, and whether it is worth retrying.
 """
 
+import json
+import os
 import random
 import re
 import subprocess
@@ -22,11 +25,71 @@ from leapline.errors import AccessDeniedError, RegistryError, TagConflictError, 
 _RESPONSE = re.compile(r"<-- (\S+).*? (https?://\S+)")
 _URL = re.compile(r"https?://\S+?(?=[:,]?(?:\s|$))")
 _IMMUTABLE = re.compile(r"immutable|cannot be overwritten", re.IGNORECASE)
-_DOWN = re.compile(r"connection refused|no such host|network is unreachable", re.IGNORECASE)
 _INVALID = re.compile(r"could not parse reference", re.IGNORECASE)
 _FORMAT = re.compile(r"MANIFEST_INVALID|UNSUPPORTED|media.?type", re.IGNORECASE)
 _TEMPORARY = frozenset({408, 425, 429})
 _MAX_WAIT_S = 10.0
+
+
+@dataclass(frozen=True)
+class _Cause:
+    """A reason for a failure that the message names, and what to do.
+
+    Attributes:
+        pattern: searched in the message.
+        fix: what to do.
+        final: whether another attempt is pointless.
+    """
+
+    pattern: re.Pattern[str]
+    fix: str
+    final: bool = True
+
+
+def _cause(pattern: str, fix: str, final: bool = True) -> _Cause:
+    return _Cause(re.compile(pattern, re.IGNORECASE), fix, final)
+
+
+_CAUSES = (
+    _cause(
+        r"docker-credential-\S+: executable file not found",
+        "Install this credential helper on PATH, or remove it from Docker's configuration "
+        "(credsStore or credHelpers in {config}).",
+    ),
+    _cause("error getting credentials", "Docker's credential helper failed; run it by hand to see why."),
+    _cause("parsing config file", "Correct Docker's configuration, or point DOCKER_CONFIG at another folder."),
+    _cause(
+        "signed by unknown authority|certificate is not trusted",
+        "Set SSL_CERT_FILE to a PEM file with the certificate of the registry's authority.",
+    ),
+    _cause(
+        "certificate has expired or is not yet valid", "Check this machine's clock, or have the certificate renewed."
+    ),
+    _cause(
+        "certificate is (not )?valid for|cannot validate certificate for",
+        "Use a host name that is in the registry's certificate (LEAPLINE_REGISTRY).",
+    ),
+    _cause(
+        "server gave HTTP response to HTTPS client",
+        "The registry speaks plain HTTP: set LEAPLINE_REGISTRY_PLAIN_HTTP=true if the network is trusted.",
+    ),
+    _cause("HTTP request to an HTTPS server", "The registry speaks HTTPS: set LEAPLINE_REGISTRY_PLAIN_HTTP=false."),
+    _cause("quota|insufficient storage|no space left", "Free space in the registry, or have its quota raised."),
+    _cause(
+        "token.{0,40}expired|expired.{0,40}token|credentials? .{0,20}expired",
+        "The login has expired: log in again.",
+        final=False,
+    ),
+    _cause(
+        "405 Method Not Allowed|read.only",
+        "The registry does not accept writes: end its read-only mode, or use another one (LEAPLINE_REGISTRY).",
+    ),
+    _cause(
+        "connection refused|no such host|network is unreachable",
+        "Check the address (LEAPLINE_REGISTRY), or start the local registry with `leapline registry start`.",
+        final=False,
+    ),
+)
 
 
 class AbsentError(RegistryError):
@@ -67,7 +130,7 @@ class Crane:
             code, out, log = self._once(args, deadline - time.monotonic())
             if code == 0:
                 return out
-            failure = _Failure(log)
+            failure = _Failure(log, self.host)
             wait = min(0.25 * 2**tries, _MAX_WAIT_S) * random.uniform(0.5, 1.5)
             if failure.is_final(tries) or time.monotonic() + wait > deadline:
                 raise self._error(args[0], failure, tries)
@@ -102,9 +165,11 @@ class Crane:
 class _Failure:
     """Why `crane` failed, from its log."""
 
-    def __init__(self, log: str) -> None:
+    def __init__(self, log: str, host: str) -> None:
+        self.host = host
         self.message = _error_message(log)
         self.status = _status(log, self.message)
+        self.cause = next((cause for cause in _CAUSES if cause.pattern.search(self.message)), None)
 
     @property
     def kind(self) -> type[RegistryError]:
@@ -116,7 +181,7 @@ class _Failure:
 
     def is_final(self, tries: int) -> bool:
         """Return whether another attempt is pointless. A denial is final only after an attempt with a new token."""
-        if _INVALID.search(self.message):
+        if _INVALID.search(self.message) or (self.cause and self.cause.final):
             return True
         if self.kind is AccessDeniedError:
             return tries > 1
@@ -130,8 +195,10 @@ class _Failure:
                 "MUTABLE, or IMMUTABLE with an exclusion filter for both; on Harbor: exclude them from the "
                 "immutability rule). Model ids may stay immutable."
             )
+        if self.cause:
+            return self.cause.fix.format(config=_docker_config())
         if self.kind is AccessDeniedError:
-            return "Log in (`crane auth login` or a Docker credential helper), or ask for permission to push."
+            return self._login_fix()
         if self.kind is AbsentError:
             return "`leapline models` lists the published models. On ECR, create the repository first."
         if self.status in (400, 415) and _FORMAT.search(self.message):
@@ -139,9 +206,35 @@ class _Failure:
                 "The registry does not accept this image format; docs/platforms.md lists the formats. Models need a "
                 "registry that accepts OCI indexes. LEAPLINE_DOCKER_IMAGES= turns images in Docker's format off."
             )
-        if _DOWN.search(self.message):
-            return "Check the address (LEAPLINE_REGISTRY), or start the local registry with `leapline registry start`."
         return "Run it again later; blobs that were already sent are not sent again."
+
+    def _login_fix(self) -> str:
+        if not _has_login(self.host):
+            return (
+                f"Log in: {_docker_config()} has no login for {self.host} (`crane auth login {self.host}`, or a Docker "
+                "credential helper)."
+            )
+        if self.status == 401:
+            return (
+                f"The registry rejects the login for {self.host} in {_docker_config()}: check user name and password."
+            )
+        return f"Ask for permission: the login for {self.host} in {_docker_config()} is not allowed to do this."
+
+
+def _docker_config() -> Path:
+    """Return the file from which `crane` reads logins."""
+    folder = os.environ.get("DOCKER_CONFIG")
+    return (Path(folder) if folder else Path.home() / ".docker") / "config.json"
+
+
+def _has_login(host: str) -> bool:
+    """Return whether Docker's configuration has a login, or a helper that may have one, for the host."""
+    try:
+        config = json.loads(_docker_config().read_bytes())
+        named = {**(config.get("auths") or {}), **(config.get("credHelpers") or {})}
+        return bool(config.get("credsStore")) or host in {urlsplit(f"//{key.split('://')[-1]}").netloc for key in named}
+    except (OSError, ValueError, TypeError, AttributeError):  # no file, or not Docker's format
+        return False
 
 
 def _error_message(log: str) -> str:

@@ -1,0 +1,170 @@
+"""Each way in which a registry refuses is named with its remedy; only what may pass by itself is retried."""
+
+import base64
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from leapline.errors import AccessDeniedError, RegistryError
+from leapline.serving.crane import AbsentError, Crane
+from tests.conftest import ROOT
+from tests.ports import free_port
+
+CONFIG = """\
+version: 0.1
+log: {{level: error, accesslog: {{disabled: true}}}}
+storage: {{filesystem: {{rootdirectory: {folder}/data}}, maintenance: {{readonly: {{enabled: {read_only}}}}}}}
+http: {{addr: "127.0.0.1:{port}", secret: x{tls}}}
+{auth}
+"""
+LOGIN = "shop:$2b$04$6YyrRuWAnl.RrrK9kePW.e2XVOcOt.KV9w94n9txPjucuQCjk8Uqm"
+"""User `shop` with the password `secret`, as htpasswd writes it."""
+
+Start = Callable[..., int]
+SetConfig = Callable[[str], None]
+
+
+@pytest.fixture
+def docker_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SetConfig:
+    """A function that sets the content of Docker's configuration."""
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    (tmp_path / "docker").mkdir()
+
+    def write(content: str) -> None:
+        (tmp_path / "docker" / "config.json").write_text(content)
+
+    write("{}")
+    return write
+
+
+@pytest.fixture
+def start(tmp_path: Path, docker_config: SetConfig) -> Iterator[Start]:
+    """A function that starts a real registry with some options, and returns its port."""
+    if not (ROOT / ".local/bin/registry").exists():
+        pytest.skip("TOOLS MISSING: `make setup` installs the registry into .local")
+    children = []
+
+    def run(*, tls: str = "", auth: str = "", read_only: bool = False) -> int:
+        port = free_port()
+        settings = {"folder": tmp_path, "port": port, "tls": tls, "auth": auth, "read_only": str(read_only).lower()}
+        (tmp_path / "config.yml").write_text(CONFIG.format(**settings))
+        command = [ROOT / ".local/bin/registry", "serve", tmp_path / "config.yml"]
+        with (tmp_path / "log").open("wb") as log:
+            children.append(subprocess.Popen(command, stdout=log, stderr=log))
+        deadline = time.monotonic() + 20
+        with socket.socket() as probe:
+            while probe.connect_ex(("127.0.0.1", port)):
+                assert time.monotonic() < deadline, (tmp_path / "log").read_text()
+                time.sleep(0.05)
+        return port
+
+    yield run
+    for child in children:
+        child.terminate()
+        child.wait(10)
+
+
+def crane(port: int, host: str = "localhost") -> Crane:
+    return Crane(ROOT / ".local/bin/crane", f"{host}:{port}", budget_s=10)
+
+
+def read_tag(crane: Crane) -> None:
+    """Ask for a tag that does not exist.
+
+    Raises:
+        RegistryError: in any case.
+    """
+    crane.run("digest", f"{crane.host}/shop/scorer:champion")
+
+
+def login(port: int, password: str) -> str:
+    text = base64.b64encode(f"shop:{password}".encode()).decode()
+    return json.dumps({"auths": {f"localhost:{port}": {"auth": text}}})
+
+
+def test_missing_and_wrong_logins_are_told_apart(start: Start, docker_config: SetConfig, tmp_path: Path) -> None:
+    (tmp_path / "htpasswd").write_text(LOGIN)
+    port = start(auth=f"auth: {{htpasswd: {{realm: x, path: {tmp_path}/htpasswd}}}}")
+    with pytest.raises(AccessDeniedError, match=rf"Log in: .*config.json has no login for localhost:{port}"):
+        read_tag(crane(port))
+    docker_config(login(port, "wrong"))
+    with pytest.raises(AccessDeniedError, match=rf"rejects the login for localhost:{port} in .*: check user name"):
+        read_tag(crane(port))
+    docker_config(login(port, "secret"))
+    with pytest.raises(AbsentError, match="manifest unknown"):
+        read_tag(crane(port))
+
+
+def test_unknown_authority_names_the_variable_that_adds_one(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not shutil.which("openssl"):
+        pytest.skip("TOOLS MISSING: openssl, which makes the test's certificate")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = f"openssl req -x509 -newkey rsa:2048 -nodes -keyout {key} -out {certificate} -days 2 -subj /CN=localhost"
+    subprocess.run([*command.split(), "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+    port = start(tls=f", tls: {{certificate: {certificate}, key: {key}}}")
+    with pytest.raises(RegistryError, match=r"failed 1 time .*Set SSL_CERT_FILE to a PEM file"):
+        read_tag(crane(port))
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with pytest.raises(AbsentError, match="manifest unknown"):
+        read_tag(crane(port))
+    with pytest.raises(RegistryError, match=r"failed 1 time .*Use a host name that is in the registry's certificate"):
+        read_tag(crane(port, "127.0.0.1"))
+
+
+def test_registry_that_accepts_no_writes_is_named(start: Start, tmp_path: Path) -> None:
+    port = start(read_only=True)
+    with pytest.raises(AbsentError, match="manifest unknown"):
+        read_tag(crane(port))
+    (tmp_path / "layer.tar").write_bytes(bytes(10240))
+    with pytest.raises(RegistryError, match=r"failed 1 time .*end its read-only mode"):
+        crane(port).run("append", "-f", str(tmp_path / "layer.tar"), "-t", f"localhost:{port}/shop/scorer:x")
+
+
+@pytest.mark.parametrize(
+    ("config", "fix"),
+    [
+        ('{"credsStore": "nosuch"}', "Install this credential helper on PATH"),
+        ("{no json", "Correct Docker's configuration"),
+        ('{"auths": null}', "Check the address"),
+    ],
+)
+def test_fault_in_dockers_configuration_is_named(config: str, fix: str, docker_config: SetConfig) -> None:
+    docker_config(config)
+    port = free_port()
+    with pytest.raises(RegistryError, match=fix):
+        Crane(ROOT / ".local/bin/crane", f"localhost:{port}", budget_s=1).run("digest", f"localhost:{port}/a/b:c")
+
+
+@pytest.mark.parametrize(
+    ("message", "fix", "is_retried"),
+    [
+        ("http: server gave HTTP response to HTTPS client", "LEAPLINE_REGISTRY_PLAIN_HTTP=true", False),
+        ("status code 400 Bad Request: Client sent an HTTP request to an HTTPS server.", "PLAIN_HTTP=false", False),
+        ("status code 403 Forbidden: DENIED: project quota exceeded", "have its quota raised", False),
+        ("status code 507 Insufficient Storage: no space left on device", "Free space", False),
+        ("x509: certificate has expired or is not yet valid: current time 2026", "this machine's clock", False),
+        ("dial tcp: lookup nosuch.example: no such host", "Check the address", True),
+        ("status code 401 Unauthorized: your authorization token has expired", "log in again", True),
+        ("status code 500 Internal Server Error", "Run it again later", True),
+    ],
+)
+def test_message_decides_the_remedy_and_the_retries(message: str, fix: str, is_retried: bool, tmp_path: Path) -> None:
+    (tmp_path / "crane").write_text(f"""#!{sys.executable}
+import sys
+open({str(tmp_path / "calls")!r}, "a").write("x")
+print("Error: GET https://r.example/v2/a/manifests/t: " + {message!r}, file=sys.stderr)
+raise SystemExit(1)
+""")
+    (tmp_path / "crane").chmod(0o755)
+    with pytest.raises(RegistryError, match=fix):
+        Crane(tmp_path / "crane", "r.example", budget_s=2.5).run("digest", "r.example/a:t")
+    assert ((tmp_path / "calls").read_text() != "x") is is_retried
