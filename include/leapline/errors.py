@@ -115,6 +115,13 @@ class RegistryError(LeaplineError):
     retriable = True
 
 
+class RegistryUnusableError(RegistryError):
+    """The registry cannot be used as configured: its certificate or protocol, a quota, read-only mode, or a fault in
+    Docker's configuration. Not retried; the message contains the remedy."""
+
+    retriable = False
+
+
 class AccessDeniedError(RegistryError):
     """The registry denies access (HTTP 401 or 403). Not retried; the operator logs in or asks for the permission."""
 

@@ -165,6 +165,7 @@ print("Error: GET https://r.example/v2/a/manifests/t: " + {message!r}, file=sys.
 raise SystemExit(1)
 """)
     (tmp_path / "crane").chmod(0o755)
-    with pytest.raises(RegistryError, match=fix):
+    with pytest.raises(RegistryError, match=fix) as info:
         Crane(tmp_path / "crane", "r.example", budget_s=2.5).run("digest", "r.example/a:t")
+    assert info.value.retriable is is_retried
     assert ((tmp_path / "calls").read_text() != "x") is is_retried

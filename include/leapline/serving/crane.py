@@ -20,7 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from leapline.errors import AccessDeniedError, RegistryError, TagConflictError, ToolMissingError
+from leapline.errors import (
+    AccessDeniedError,
+    RegistryError,
+    RegistryUnusableError,
+    TagConflictError,
+    ToolMissingError,
+)
 
 _RESPONSE = re.compile(r"<-- (\S+).*? (https?://\S+)")
 _URL = re.compile(r"https?://\S+?(?=[:,]?(?:\s|$))")
@@ -121,6 +127,7 @@ class Crane:
             AbsentError: the registry answered 404.
             AccessDeniedError: the registry answered 401 or 403, even with a new token.
             TagConflictError: the registry does not allow the tag to move.
+            RegistryUnusableError: the registry cannot be used as configured; the message contains the remedy.
             RegistryError: the request was rejected for another reason, or failed until the budget was exhausted.
             ToolMissingError: `crane` is missing.
         """
@@ -177,6 +184,8 @@ class _Failure:
             return TagConflictError
         if self.status == 404:
             return AbsentError
+        if self.cause and self.cause.final:
+            return RegistryUnusableError
         return AccessDeniedError if self.status in (401, 403) else RegistryError
 
     def is_final(self, tries: int) -> bool:
