@@ -41,7 +41,7 @@ def test_taken_port_is_reported_before_anything_starts(tmp_path: Path) -> None:
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(
-            PortTakenError, match=rf"port {port} on 127.0.0.1: found in use by process {os.getpid()} \(py"
+            PortTakenError, match=rf"port {port} on 127.0.0.1: found in use by process {os.getpid()} \("
         ):
             airflow.up(Settings.load(home=tmp_path), AirflowInstance(tmp_path / "airflow", port), quiet)
     assert not (tmp_path / "airflow").exists()

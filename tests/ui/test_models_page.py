@@ -149,7 +149,7 @@ def test_card_and_data_docs_open_without_running_their_content(models: Open) -> 
 
 def test_failed_run_shows_its_error(models: Open, up: Site) -> None:
     _, frame = models("/leapline/")
-    failed = frame.locator("#runs option", has_text="failed").first.get_attribute("value")
+    failed = frame.locator("#runs option[value^=scheduled__]", has_text="failed").first.get_attribute("value")
     frame.get_by_label("Run", exact=True).select_option(failed)
     frame.get_by_text("Failed in check_events.").wait_for()
     assert "a share of duplicates of 0.31" in frame.inner_text(".why")
