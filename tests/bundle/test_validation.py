@@ -15,7 +15,7 @@ from tests.bundle import pipelines
 
 if TYPE_CHECKING:
     from pyspark.ml import PipelineModel
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 pytestmark = pytest.mark.spark
 WHEN = "2026-11-24T00:00:00"
@@ -134,10 +134,14 @@ def _search(kind: str) -> Any:
 
 @pytest.mark.parametrize("kind", ["CrossValidator", "TrainValidationSplit"])
 def test_writes_best_model_of_a_search(
-    kind: str, frame: "DataFrame", tmp_path: Path, caplog: pytest.LogCaptureFixture
+    kind: str, spark: "SparkSession", frame: "DataFrame", tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     from pyspark.ml import Pipeline
 
+    # A search applies models with a summary, which Spark cannot do in a session that has used an Observation, as other
+    # tests do in the shared one.
+    frame.write.parquet(str(tmp_path / "frame"))
+    frame = spark.newSession().read.parquet(str(tmp_path / "frame"))
     search = _search(kind)
     check_stages(search)
     check_on_rows(search, frame.limit(60), pipelines.X)
