@@ -155,6 +155,7 @@ def test_fault_in_dockers_configuration_is_named(config: str, fix: str, docker_c
         ("dial tcp: lookup nosuch.example: no such host", "Check the address", True),
         ("status code 401 Unauthorized: your authorization token has expired", "log in again", True),
         ("status code 500 Internal Server Error", "Run it again later", True),
+        ("GET https://r.example/v2/quota/read-only/x: status code 500", "Run it again later", True),
     ],
 )
 def test_message_decides_the_remedy_and_the_retries(message: str, fix: str, is_retried: bool, tmp_path: Path) -> None:

@@ -176,7 +176,9 @@ class _Failure:
         self.host = host
         self.message = _error_message(log)
         self.status = _status(log, self.message)
-        self.cause = next((cause for cause in _CAUSES if cause.pattern.search(self.message)), None)
+        # An address contains the user's names: a repository named "quota" is no cause.
+        text = _URL.sub("", self.message)
+        self.cause = next((cause for cause in _CAUSES if cause.pattern.search(text)), None)
 
     @property
     def kind(self) -> type[RegistryError]:
