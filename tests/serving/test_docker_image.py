@@ -147,31 +147,32 @@ def test_tag_never_moves(
     assert registry.digest(built.tag) == built.digest
 
 
-def test_kinds_of_images_are_not_confused(
-    registry: Registry, docker: tuple[Path, DockerImage], make_image: MakeImage, tmp_path: Path
-) -> None:
+@pytest.fixture
+def both_kinds(registry: Registry, docker: tuple[Path, DockerImage], make_image: MakeImage) -> DockerImage:
+    """Publish a model and its image in Docker's format; return the latter."""
     folder, built = docker
     registry.push(folder, built.tag)
     registry.push(make_image(model_id=MODEL), MODEL)
+    return built
+
+
+def test_kinds_of_images_are_not_confused(registry: Registry, both_kinds: DockerImage, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="found the manifest of a single platform; expected an image index"):
-        registry.pull(built.tag, tmp_path / "pulled")
+        registry.pull(both_kinds.tag, tmp_path / "pulled")
     with pytest.raises(BundleError, match="found an image index; expected the manifest of a single platform"):
         registry.pull(MODEL, tmp_path / "pulled", docker=True)
 
 
 def test_image_for_one_platform_never_becomes_the_champion(
-    registry: Registry, docker: tuple[Path, DockerImage], make_image: MakeImage, tmp_path: Path
+    registry: Registry, both_kinds: DockerImage, tmp_path: Path
 ) -> None:
-    folder, built = docker
-    registry.push(folder, built.tag)
-    registry.push(make_image(model_id=MODEL), MODEL)
     tags = ChampionTags(registry, Ledger(tmp_path / "ledger.jsonl"))
     tags.rollback(REQUEST, to=MODEL)
     serving = registry.digest("champion")
     with pytest.raises(BundleError, match="model id alone"):
-        tags.rollback(REQUEST, to=built.tag)
+        tags.rollback(REQUEST, to=both_kinds.tag)
     with pytest.raises(BundleError, match="model id alone"):
-        tags.promote(built.digest, REQUEST, expected_current=serving, allow_older=True)
+        tags.promote(both_kinds.digest, REQUEST, expected_current=serving, allow_older=True)
     assert (registry.digest("champion"), registry.digest("previous")) == (serving, None)
     assert len(tags.ledger.entries()) == 1
 
