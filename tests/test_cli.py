@@ -10,11 +10,12 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from leapline.cli import app, main
+from leapline.deployment.factory import ledger_of
 from leapline.errors import InputError, StorageError
 from leapline.records.candidates import Candidate
 from leapline.runtime.context import STEP_DESCRIPTIONS, STEPS
 from leapline.serving.client import ScorerClient
-from leapline.serving.ledger import Entry, Ledger
+from leapline.serving.ledger import Entry
 from leapline.settings import Settings
 from tests.command import environment, leapline
 from tests.conftest import ROOT
@@ -66,7 +67,7 @@ def test_metrics_of_models_have_three_decimals_and_json_has_all(
 def test_ledger_fits_80_columns_without_shortening(settings: Settings) -> None:
     why = "Passed all 18 rules: ROC AUC: 0.924 (required at least 0.88)."
     entry = Entry("2026-03-06T04:00:00+00:00", "leapline", why, "r", "rollback", "champion", MODEL_ID, None, "sha256:1")
-    Ledger(settings.ledger).append(entry)
+    ledger_of(settings).append(entry)
     shown = terminal(settings, 80, "ledger").stdout
     assert all(text in shown for text in ("2026-03-06 04:00", "leapline", "rollback", MODEL_ID, "0.924"))
     assert "…" not in shown

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from leapline.errors import DiskFullError, FormatVersionError, NotInLakeError, StorageError
-from leapline.storage import POINTER, Lake, read_json, write_bytes, write_json
+from leapline.storage import HEARTBEAT, POINTER, Lake, read_json, write_bytes, write_json
+from leapline.storage.lake import ABANDONED
+from tests.lakes import attempts_of, folder_of
 
 DAY = date(2026, 3, 1)
 
@@ -46,7 +48,7 @@ def test_failed_attempt_leaves_the_previous_result_and_no_files(tmp_path: Path) 
         (path / "part.txt").write_text("half")
         raise ZeroDivisionError
     assert lake.current("events", DAY) == good
-    assert list(lake.folder("events", DAY).glob("attempt-*")) == [good]
+    assert attempts_of(lake, "events", DAY) == [good]
 
 
 def test_replaced_attempt_is_kept_until_the_next_commit(tmp_path: Path) -> None:
@@ -80,7 +82,10 @@ def test_killed_writer_leaves_nothing_visible_and_the_next_commit_removes_its_fi
     assert half.exists(), "the attempt of a running writer must not be removed"
     os.kill(writer.pid, signal.SIGKILL)
     writer.wait()
-    assert half.exists()
+    put(lake, "better still")
+    assert half.exists(), "nobody can know yet that its writer is dead"
+    for file in half.iterdir():
+        os.utime(file, (time.time() - ABANDONED.total_seconds() - 1,) * 2)
     put(lake, "best")
     assert not half.exists()
     assert (lake.current("events", DAY) / "part.txt").read_text() == "best"
@@ -91,7 +96,7 @@ def test_writer_cannot_commit_an_attempt_that_was_removed(tmp_path: Path) -> Non
     lake = Lake(tmp_path)
     put(lake, "good")
     with pytest.raises(StorageError, match="attempt"), lake.attempt("events", DAY) as path:
-        (path / ".lock").unlink()
+        (path / HEARTBEAT).unlink()
         path.rmdir()
     assert (lake.current("events", DAY) / "part.txt").read_text() == "good"
 
@@ -123,7 +128,7 @@ def test_last_of_two_concurrent_writers_wins(tmp_path: Path) -> None:
 def test_unknown_format_version_is_rejected_with_the_step_to_run(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     put(lake, "from a later release")
-    pointer = lake.folder("events", DAY) / POINTER
+    pointer = folder_of(lake) / lake.folder("events", DAY) / POINTER
     write_json(pointer, read_json(pointer) | {"version": 99})
     with pytest.raises(FormatVersionError, match=r"events of 2026-03-01: found format version 99; .* step extract"):
         lake.current("events", DAY)
@@ -132,7 +137,7 @@ def test_unknown_format_version_is_rejected_with_the_step_to_run(tmp_path: Path)
 def test_pointer_without_a_version_is_read_as_version_1(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     path = put(lake, "from before versions were recorded")
-    pointer = lake.folder("events", DAY) / POINTER
+    pointer = folder_of(lake) / lake.folder("events", DAY) / POINTER
     content = read_json(pointer)
     assert content.pop("version") == 1
     write_json(pointer, content)

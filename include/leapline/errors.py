@@ -65,6 +65,13 @@ class StorageError(LeaplineError):
     retriable = True
 
 
+class StorageUnusableError(StorageError):
+    """The store cannot be used as configured: bucket, credentials, region, certificate or clock. Not retried; the
+    message contains the remedy."""
+
+    retriable = False
+
+
 class NotInLakeError(LeaplineError):
     """The result of an earlier step is missing. Not retried; the operator runs that step first."""
 

@@ -45,9 +45,22 @@ class Settings(BaseSettings):
     )
 
     home: Path = Field(
-        Path(".leapline"), validate_default=True, description="The lake: events, features, models, reports."
+        Path(".leapline"),
+        validate_default=True,
+        description="Folder of this installation; the lake (events, features, models, reports) unless `lake` names "
+        "a bucket.",
     )
-    landing: Path | None = Field(None, description="Folder with Snowplow's enriched events; `<home>/landing` if empty.")
+    lake: str = Field("", description="The lake as `s3://bucket/prefix`; the folder `home` if empty (docs/s3.md).")
+    landing: str = Field(
+        "",
+        description="Snowplow's enriched events: a folder, or one or more `s3://bucket/prefix`, comma-separated; "
+        "`<home>/landing` if empty.",
+    )
+    s3_endpoint: str = Field(
+        "",
+        description="Endpoint of an S3-compatible store, such as http://127.0.0.1:9701; AWS if empty.",
+    )
+    s3_region: str = Field("", description="Region of the buckets; AWS_REGION or the profile's if empty.")
     landing_pattern: str = Field(
         "",
         description="Layout of the landing folder besides the known ones: a path with {yyyy} {MM} {dd} {HH} {mm} {ss}, "
@@ -273,15 +286,31 @@ class Settings(BaseSettings):
                 source.env_vars = _current_names(variables, PREFIX.lower())
         return init_settings, env_settings, env_file
 
-    @field_validator("home", "landing", mode="before")
+    @field_validator("home", mode="before")
     @classmethod
     def _reject_url(cls, value: Any) -> Any:
         """A URL would otherwise become a relative folder of that name."""
-        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(value)):
-            raise ValueError("a folder of this machine; URLs are not supported")
+        if is_url(str(value)):
+            raise ValueError("a folder of this machine; a lake in a bucket is named by LEAPLINE_LAKE")
         return value
 
-    @field_validator("home", "landing", "event_mapping", "features", "item_features", "tools")
+    @field_validator("lake")
+    @classmethod
+    def _require_bucket(cls, value: str) -> str:
+        if value and not is_url(value):
+            raise ValueError("s3://bucket/prefix; a lake in a folder is named by LEAPLINE_HOME")
+        return _supported_url(value) if value else value
+
+    @field_validator("landing", mode="before")
+    @classmethod
+    def _resolve_landing(cls, value: Any) -> str:
+        """Accept one folder, or buckets."""
+        text = str(value or "").strip()
+        if not is_url(text):
+            return text and str(find_installation().resolve(Path(text)))
+        return ",".join(_supported_url(part.strip()) for part in text.split(",") if part.strip())
+
+    @field_validator("home", "event_mapping", "features", "item_features", "tools")
     @classmethod
     def _resolve_path(cls, path: Path | None) -> Path | None:
         """Relative paths are relative to the installation's folder, whatever the working directory."""
@@ -289,8 +318,24 @@ class Settings(BaseSettings):
 
     @property
     def landing_dir(self) -> Path:
-        """The folder of incoming events."""
-        return self.landing or self.home / "landing"
+        """The folder of incoming events.
+
+        Raises:
+            SettingsError: events land in a bucket.
+        """
+        if self.landing_buckets:
+            raise SettingsError(
+                f"{PREFIX}LANDING",
+                found=self.landing,
+                expected="a folder of this machine for this command",
+                fix="Name a folder for it, or write to the bucket with other tools.",
+            )
+        return Path(self.landing) if self.landing else self.home / "landing"
+
+    @property
+    def landing_buckets(self) -> list[str]:
+        """The addresses of incoming events in buckets; empty if they land in a folder."""
+        return self.landing.split(",") if is_url(self.landing) else []
 
     @property
     def accepted_widths_range(self) -> range:
@@ -302,11 +347,6 @@ class Settings(BaseSettings):
     def docker_architectures(self) -> list[str]:
         """The architectures of `docker_images`, each once."""
         return sorted(set(filter(None, self.docker_images.split(","))))
-
-    @property
-    def ledger(self) -> Path:
-        """The append-only record of who moved which tag."""
-        return self.home / "ledger.jsonl"
 
     @property
     def image(self) -> str:
@@ -328,6 +368,27 @@ class Settings(BaseSettings):
                 fix="Set it in the environment, e.g. to the output of `openssl rand -hex 32`.",
             )
         return raw
+
+
+def is_url(text: str) -> bool:
+    """Return whether a text is a URL and not a path."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", text) is not None
+
+
+def _supported_url(text: str) -> str:
+    """Return an address of a bucket in its usual form.
+
+    Raises:
+        ValueError: its scheme or form is not supported.
+    """
+    scheme, _, rest = text.partition("://")
+    if scheme not in ("s3", "s3a"):
+        raise ValueError(f"a folder, or s3://bucket/prefix; {scheme}:// is not supported")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()/=+@-]*)?", rest):
+        raise ValueError(
+            "s3://bucket/prefix, with a bucket's name in lower case and a prefix of letters, digits and -_./="
+        )
+    return f"s3://{rest.rstrip('/')}"
 
 
 def _current_names(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -18,6 +18,7 @@ from leapline.settings import Settings
 from leapline.storage import Lake
 from tests.command import environment
 from tests.conftest import ROOT
+from tests.lakes import folder_of
 from tests.ports import free_address
 from tests.steps import shop
 
@@ -47,7 +48,7 @@ def installation(folder: Path) -> tuple[Settings, LocalRegistry]:
         shop.open_day(lake, day, 900)
     local = LocalRegistry(folder / "registry", ROOT / ".local/bin/registry", free_address())
     settings = Settings(
-        home=lake.root, tools=ROOT / ".local", registry=local.start().address, training_days=1, probe_rows=1000,
+        home=folder_of(lake), tools=ROOT / ".local", registry=local.start().address, training_days=1, probe_rows=1000,
         forest_trees=6, forest_depth=5, roc_auc_threshold=0.6, bootstrap_resamples=200, max_calibration_error=0.2,
         min_slice_roc_auc=0, spark_master="local[1]", spark_driver_memory="1g",
         spark_driver_options=FEW_EVENTS, spark_shuffle_partitions=2, champion_margin=0.2,

@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from leapline.deployment.factory import registry
+from leapline.deployment.factory import ledger_of, registry
 from leapline.errors import AccessDeniedError, BundleError, RegistryError
 from leapline.modelling.champion_scores import pulled_champion, score_archive
 from leapline.serving import image as images
-from leapline.serving.ledger import Entry, Ledger
+from leapline.serving.ledger import Entry
 from leapline.settings import Settings
 from tests.conftest import ROOT
 from tests.fakes.registry_proxy import Fault, RegistryProxy
@@ -88,7 +88,7 @@ def test_denied_access_counts_as_no_champion_before_the_first_promotion_only(
         with pulled_champion(denied) as champion:
             assert champion is None
         entry = Entry("2026-03-02", "a", "b", "r", "promote", "champion", "2026-03-01-x", None, "sha256:1")
-        Ledger(settings.ledger).append(entry)
+        ledger_of(settings).append(entry)
         with pytest.raises(AccessDeniedError, match="403"), pulled_champion(denied):
             pass
 

@@ -10,6 +10,7 @@ from leapline.features import spec as specs
 from leapline.modelling import export, probe_sample
 from leapline.settings import Settings
 from leapline.storage import Lake, write_bytes, write_json
+from tests.lakes import folder_of
 
 DAY = date(2026, 3, 4)
 EXPECTED = [0.25, 0.5]
@@ -22,7 +23,7 @@ def settings(tmp_path: Path) -> Settings:
         write_bytes(out / "features.json", spec.dumps().encode())
     with lake.attempt("evaluations", DAY) as out:
         write_json(out / probe_sample.ROWS, {"rows": [dict.fromkeys(spec.columns, 1.0)] * 2, "expected": EXPECTED})
-    return Settings(home=lake.root)
+    return Settings(home=folder_of(lake))
 
 
 def scores_as(monkeypatch: pytest.MonkeyPatch, scores: list[float]) -> None:

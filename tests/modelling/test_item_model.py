@@ -17,6 +17,7 @@ from leapline.runtime.context import RunContext
 from leapline.settings import Settings
 from leapline.steps.package import item_entries, items_manifest
 from leapline.storage import Lake, read_json, write_json
+from tests.lakes import current_of, folder_of
 from tests.steps import shop
 
 pytestmark = [pytest.mark.spark, pytest.mark.usefixtures("spark")]
@@ -31,7 +32,7 @@ POPULAR = (
 def open_day(lake: Lake, day: date, buys: bool) -> None:
     """Add a day whose buyers view up to five items and buy the one viewed most."""
     shop.open_day(lake, day, 800)
-    path = next(lake.current("events", day).glob("events/*.parquet"))
+    path = next(current_of(lake, "events", day).glob("events/*.parquet"))
     events = pd.read_parquet(path)
     rng = np.random.default_rng(day.toordinal())
     views = events["kind"] == "item_view"
@@ -49,7 +50,7 @@ def run_steps(folder: Path, buys: bool) -> tuple[Settings, dict[str, Any]]:
         open_day(lake, day, buys)
     (folder / "features.json").write_text(POPULAR)
     settings = Settings(
-        home=lake.root, training_days=1, forest_trees=5, forest_depth=4, bootstrap_resamples=100,
+        home=folder_of(lake), training_days=1, forest_trees=5, forest_depth=4, bootstrap_resamples=100,
         compare_champion=False,
         features=folder / "features.json",
     )  # fmt: skip

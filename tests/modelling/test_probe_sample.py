@@ -13,6 +13,7 @@ from leapline.serving.client import as_session
 from leapline.settings import Settings
 from leapline.storage import Lake, write_json
 from tests.features.sessions import frame, random_sessions
+from tests.lakes import folder_of
 
 pytestmark = pytest.mark.spark
 DAY = date(2026, 3, 5)
@@ -28,7 +29,7 @@ def test_sample_has_all_events_in_order_of_rows(spark: Any, tmp_path: Path) -> N
     sample = {"rows": features, "expected": [0.5, 0.2, 0.9], "sessions": chosen, "holdout": 40}
     write_json(tmp_path / probe_sample.ROWS, sample)
 
-    probe_sample.write_events(DayData(spark, Settings(home=lake.root), lake, DAY), tmp_path)
+    probe_sample.write_events(DayData(spark, Settings(home=folder_of(lake)), lake, DAY), tmp_path)
     scored = {"session": ["s4", "s9", "s17", "s17"], "item": ["a", "a", "a", "b"], "score": [0.2, 0.5, 0.5, 0.9]}
     pd.DataFrame(scored | {"label": [0, 0, 1, 0]}).to_parquet(tmp_path / "item_scores.parquet")
     halved = {"calibration": {"kind": "odds", "factor": 0.5}}

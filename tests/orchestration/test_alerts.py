@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
+from leapline.deployment.factory import ledger_of
 from leapline.errors import SettingsError
 from leapline.local.airflow_env import AirflowInstance
 from leapline.local.airflow_run import RunOutcome, run_dag
 from leapline.orchestration.alerts import Message, channel_for, messages, send_mail, stale_champion
-from leapline.runtime.reports import report_path
-from leapline.serving.ledger import Entry, Ledger
+from leapline.runtime.reports import write_report
+from leapline.serving.ledger import Entry
 from leapline.settings import Settings
-from leapline.storage import write_json
 from tests.fakes.mail import MailServer, mail_server
 from tests.fakes.stub_steps import script_steps
 from tests.fakes.web_hook import web_hook
@@ -47,7 +47,7 @@ def run(folder: Path, settings: Settings, **steps: Any) -> RunOutcome:
 
 
 def promoted(settings: Settings, model_id: str) -> None:
-    Ledger(settings.ledger).append(
+    ledger_of(settings).append(
         Entry("2026-02-02T04:00:00+00:00", "leapline", "good", "r", "promote", "champion", model_id, None, "sha256:1")
     )
 
@@ -125,7 +125,7 @@ def test_messages_follow_from_the_end_of_a_task(
     promoted(settings, "2026-02-22-0123456789ab")
     if summary:
         report = {"step": task, "run_id": "run", "ok": True, "summary": summary}
-        write_json(report_path(settings, "run", task), report)
+        write_report(settings, "run", task, report)
     context = {"ti": Ended(task, facts), "run_id": "run", "exception": exception}
     assert [message.title.split(",")[0] for message in messages(settings, context)] == titles
 

@@ -7,9 +7,8 @@ import pytest
 
 from leapline.errors import NoEventsError
 from leapline.orchestration.note import run_note
-from leapline.runtime.reports import report_path
+from leapline.runtime.reports import write_report
 from leapline.settings import Settings
-from leapline.storage import write_json
 
 PASSED = {"passed": True, "sentence": "Passed."}
 ERROR = str(NoEventsError("events", found="none", expected="some", fix="Look."))
@@ -43,5 +42,5 @@ def test_note_states_how_the_run_ended(tmp_path: Path, reports: dict[str, Any], 
     for step, content in reports.items():
         failed = isinstance(content, str)
         report = {"ok": False, "error": {"text": content}} if failed else {"ok": True, "summary": content}
-        write_json(report_path(settings, "run", step), {"step": step, "run_id": "run", **report})
+        write_report(settings, "run", step, {"step": step, "run_id": "run", **report})
     assert run_note(settings, "run") == note

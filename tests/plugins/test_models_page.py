@@ -9,9 +9,9 @@ import pytest
 from leapline.errors import DataCheckError
 from leapline.orchestration.page import documents, models, runs
 from leapline.runtime.context import STEPS
-from leapline.runtime.reports import report_path
+from leapline.runtime.reports import write_report
 from leapline.settings import Settings
-from leapline.storage import Lake, write_json
+from leapline.storage import Lake
 from tests.ui.lake import EVIL, PastRuns, days
 
 LAST = date(2026, 3, 30)
@@ -111,11 +111,9 @@ def test_last_run_is_neither_a_backfill_nor_unfinished(settings: Settings, past_
         past_runs.add(day)
     summary = {"passed": True, "sentence": "Passed."}
     for run_id, outcome in (("backfill__2026-02-01", "promoted"), ("manual__now", "unfinished")):
-        write_json(report_path(settings, run_id, "gate"), _report("gate", run_id, summary))
+        write_report(settings, run_id, "gate", _report("gate", run_id, summary))
         if outcome == "promoted":
-            write_json(
-                report_path(settings, run_id, "promote"), _report("promote", run_id, {"promoted": True, "why": ""})
-            )
+            write_report(settings, run_id, "promote", _report("promote", run_id, {"promoted": True, "why": ""}))
     assert [run["outcome"] for run in runs.listed(settings)] == ["unfinished", "promoted", "promoted", "promoted"]
     assert runs.detail(settings)["day"] == "2026-03-30"  # type: ignore[index]
     assert runs.detail(settings, "manual__now")["outcome"] == "unfinished"  # type: ignore[index]
@@ -130,7 +128,7 @@ def test_damaged_file_removes_only_itself_from_the_page(settings: Settings, past
     lake = Lake(settings.home)
     (lake.current("evaluations", LAST) / "curves.json").write_text("{")
     (lake.current("checks", LAST) / "result.json").unlink()
-    settings.ledger.write_text("no ledger\n")
+    (settings.home / "ledger.jsonl").write_text("no ledger\n")
     run = runs.detail(settings)
     assert run
     assert run["model"]["curves"] is None
@@ -181,7 +179,7 @@ def test_files_outside_of_the_data_docs_are_not_served(settings: Settings, past_
 
 def test_reproduced_champion_is_not_reported_as_unpromoted(settings: Settings) -> None:
     promotion = {"promoted": False, "is_champion": True, "why": "it is already the champion", "verdict": "Passed."}
-    write_json(report_path(settings, "manual__again", "promote"), _report("promote", "manual__again", promotion))
+    write_report(settings, "manual__again", "promote", _report("promote", "manual__again", promotion))
     run = runs.detail(settings, "manual__again")
     assert run
     assert (run["outcome"], run["sentence"]) == ("reproduced", "Passed. This image is already the champion.")

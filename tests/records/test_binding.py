@@ -22,7 +22,7 @@ def lake(tmp_path: Path) -> Lake:
             (out / "deep").mkdir()
             (out / "a.json").write_text(dataset)
             (out / "deep" / "b.json").write_text("b")
-            binding.seal(out, inputs)
+            binding.seal(lake, out, inputs)
         inputs = binding.checked_inputs(lake, dataset, DAY)
     return lake
 
@@ -52,7 +52,7 @@ def test_change_is_rejected_with_the_step_to_repeat(lake: Lake, dataset: str, ch
 def test_repeated_step_is_rejected(lake: Lake) -> None:
     with lake.attempt("candidates", DAY) as out:
         (out / "a.json").write_text("another")
-        binding.seal(out, {})
+        binding.seal(lake, out, {})
     with pytest.raises(InputChangedError, match="candidates of 2026-03-01.*leapline train"):
         binding.checked_inputs(lake, "evaluations", DAY)
 

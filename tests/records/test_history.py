@@ -79,7 +79,7 @@ def test_verdicts_without_a_result_are_omitted(settings: Settings) -> None:
 
 def test_lake_without_verdicts_gives_an_empty_table(tmp_path: Path) -> None:
     folder = history.write(Settings(home=tmp_path))
-    assert {p.name for p in folder.iterdir()} == {"history.csv", "history.md"}
+    assert {p.name for p in Path(folder).iterdir()} == {"history.csv", "history.md"}
 
 
 def test_refused_candidates_are_listed_with_the_reason(settings: Settings) -> None:

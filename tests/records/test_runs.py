@@ -9,9 +9,8 @@ import pytest
 from leapline.errors import NotInLakeError
 from leapline.records.runs import find_run
 from leapline.runtime.context import STEPS
-from leapline.runtime.reports import report_path
+from leapline.runtime.reports import write_report
 from leapline.settings import Settings
-from leapline.storage import write_json
 from tests.command import leapline
 
 NIGHTLY, OLDER, MANUAL = "scheduled__2026-03-06", "scheduled__2026-03-05", "manual__2026-03-07"
@@ -33,7 +32,7 @@ def fail(settings: Settings, run_id: str) -> None:
 
 
 def write(settings: Settings, run_id: str, step: str, **content: Any) -> None:
-    write_json(report_path(settings, run_id, step), {"step": step, "day": "2026-03-05", "run_id": run_id} | content)
+    write_report(settings, run_id, step, {"step": step, "day": "2026-03-05", "run_id": run_id} | content)
 
 
 def headline(settings: Settings) -> str | None:

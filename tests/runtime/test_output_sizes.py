@@ -14,6 +14,7 @@ from leapline.runtime.reports import past_report
 from leapline.runtime.step import perform
 from leapline.settings import Settings
 from leapline.storage import Lake
+from tests.lakes import current_of
 
 DAY = date(2026, 3, 1)
 
@@ -32,7 +33,7 @@ def test_report_has_rows_and_bytes_of_the_data_day(tmp_path: Path) -> None:
     perform("featurize", work, settings, RunContext(DAY, "r"))
     report = past_report(settings, "r", "featurize")
     assert report is not None
-    files = [p for p in Lake(tmp_path).current("examples", DAY).rglob("*") if p.is_file()]
+    files = [p for p in current_of(Lake(tmp_path), "examples", DAY).rglob("*") if p.is_file()]
     assert report["written"] == {"examples": {"rows": 6, "bytes": sum(p.stat().st_size for p in files)}}
     assert report["seconds"] >= 0
 

@@ -15,7 +15,7 @@ from leapline.errors import NoEventsError, RegistryError, SettingsError
 from leapline.modelling.days import training_window
 from leapline.runtime.context import RunContext
 from leapline.runtime.lineage import code_version, libraries
-from leapline.runtime.reports import past_report, report_path
+from leapline.runtime.reports import past_report, report_key
 from leapline.runtime.step import parse_overrides, perform
 from leapline.settings import Settings
 
@@ -32,7 +32,7 @@ def test_successful_step_leaves_its_summary(settings: Settings) -> None:
     report = past_report(settings, RUN.run_id, "gate")
     assert report is not None
     assert (report["ok"], report["summary"]) == (True, {"day": "2026-03-05"})
-    assert report_path(settings, RUN.run_id, "gate").parent.name == "scheduled__2026-03-06T00_00_00_00_00"
+    assert report_key(RUN.run_id, "gate") == "runs/scheduled__2026-03-06T00_00_00_00_00/gate.json"
 
 
 def test_failed_step_leaves_the_reason_and_whether_to_retry(settings: Settings) -> None:

@@ -13,6 +13,7 @@ from leapline.serving.image import LABEL, blob_path, canonical_json, sha256
 from leapline.serving.ledger import Ledger
 from leapline.serving.promote import ChampionTags
 from leapline.serving.registry import Registry
+from leapline.storage import LocalStore
 from tests.fakes.registry_modes import FORMATS, MODES
 from tests.fakes.registry_proxy import RegistryProxy
 from tests.serving.conftest import MakeImage
@@ -166,7 +167,7 @@ def test_kinds_of_images_are_not_confused(registry: Registry, both_kinds: Docker
 def test_image_for_one_platform_never_becomes_the_champion(
     registry: Registry, both_kinds: DockerImage, tmp_path: Path
 ) -> None:
-    tags = ChampionTags(registry, Ledger(tmp_path / "ledger.jsonl"))
+    tags = ChampionTags(registry, Ledger(LocalStore(tmp_path)))
     tags.rollback(REQUEST, to=MODEL)
     serving = registry.digest("champion")
     with pytest.raises(BundleError, match="model id alone"):

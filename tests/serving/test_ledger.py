@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from leapline.errors import StorageError
-from leapline.serving.ledger import Entry, Ledger
+from leapline.serving.ledger import KEY, Entry, Ledger
+from leapline.storage import LocalStore
 
 ENTRY = Entry(
     when="2026-03-02T01:00:00+00:00", who="airflow", why="better", run_id="r1", action="promote", tag="champion",
@@ -16,7 +17,7 @@ ENTRY = Entry(
 
 
 def test_append_is_idempotent_by_digest_run_and_tag(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "deep" / "ledger.jsonl")
+    ledger = Ledger(LocalStore(tmp_path / "deep"))
     assert ledger.entries() == []
     assert ledger.append(ENTRY) is True
     assert ledger.append(replace(ENTRY, when="later", why="again")) is False
@@ -26,24 +27,24 @@ def test_append_is_idempotent_by_digest_run_and_tag(tmp_path: Path) -> None:
 
 
 def test_incomplete_last_line_is_replaced_by_next_append(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.jsonl")
+    ledger = Ledger(LocalStore(tmp_path))
     ledger.append(ENTRY)
-    whole = ledger.path.read_bytes()
+    whole = (tmp_path / KEY).read_bytes()
     second = replace(ENTRY, run_id="r2", why="größer")
     ledger.append(second)
-    both = ledger.path.read_bytes()
+    both = (tmp_path / KEY).read_bytes()
     for cut in range(len(whole), len(both)):
-        ledger.path.write_bytes(both[:cut])
+        (tmp_path / KEY).write_bytes(both[:cut])
         assert ledger.entries() == [ENTRY]
         assert ledger.append(second) is True
-        assert ledger.path.read_bytes() == both
+        assert (tmp_path / KEY).read_bytes() == both
 
 
 @pytest.mark.parametrize("damage", ["not json\n", '{"when": 1}\n', "[]\n", "\n"])
 def test_damaged_line_is_rejected_with_its_number(tmp_path: Path, damage: str) -> None:
-    ledger = Ledger(tmp_path / "ledger.jsonl")
+    ledger = Ledger(LocalStore(tmp_path))
     ledger.append(ENTRY)
-    ledger.path.write_text(ledger.path.read_text() + damage)
+    (tmp_path / KEY).write_text((tmp_path / KEY).read_text() + damage)
     with pytest.raises(StorageError, match="line 2"):
         ledger.entries()
     with pytest.raises(StorageError, match="line 2"):

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from leapline.errors import RegistryError, StorageError
-from leapline.serving.ledger import Ledger
+from leapline.serving.ledger import KEY, Ledger
 from leapline.serving.promote import CHAMPION_TAG, PREVIOUS_TAG, ChampionTags, PromotionRequest
 from leapline.serving.registry import Registry
+from leapline.storage import LocalStore
 from tests.fakes.registry_proxy import Fault, RegistryProxy
 from tests.serving.conftest import MakeImage
 
@@ -24,7 +25,7 @@ Publish = Callable[[str], str]
 
 @pytest.fixture
 def champion(registry: Registry, tmp_path: Path) -> ChampionTags:
-    return ChampionTags(registry, Ledger(tmp_path / "ledger" / "ledger.jsonl"))
+    return ChampionTags(registry, Ledger(LocalStore(tmp_path / "ledger")))
 
 
 def run(number: int) -> PromotionRequest:
@@ -108,8 +109,7 @@ def test_rollback_requires_an_earlier_model(champion: ChampionTags, published: P
 
 
 def test_damaged_ledger_prevents_promotion(champion: ChampionTags, registry: Registry, published: Publish) -> None:
-    champion.ledger.path.parent.mkdir()
-    champion.ledger.path.write_text("?\n")
+    champion.ledger.store.put(KEY, b"?\n")
     with pytest.raises(StorageError):
         champion.promote(published("2026-03-01"), run(1), expected_current=None)
     assert tags(registry) == (None, None)
@@ -124,9 +124,9 @@ STEPS = {
 CODE = """
 import sys; from datetime import datetime, UTC; from pathlib import Path
 from leapline.serving.ledger import Ledger; from leapline.serving.promote import ChampionTags, PromotionRequest
-from leapline.serving.registry import Registry
-image, crane, ledger, action, digest, current, run = sys.argv[1:]
-champion = ChampionTags(Registry(image, Path(crane)), Ledger(Path(ledger)))
+from leapline.serving.registry import Registry; from leapline.storage import LocalStore
+image, crane, lake, action, digest, current, run = sys.argv[1:]
+champion = ChampionTags(Registry(image, Path(crane)), Ledger(LocalStore(Path(lake))))
 request = PromotionRequest("airflow", "it passed", run, datetime(2026, 3, 2, tzinfo=UTC))
 if action == "promote":
     champion.promote(digest, request, expected_current=current)
@@ -150,7 +150,7 @@ def test_next_run_completes_a_move_killed_at_any_step(
         fault = replace(STEPS[step], held=threading.Event())
         proxy.faults.append(fault)
         image = registry.image.replace(registry_address, proxy.address)
-        args = [image, str(crane), str(champion.ledger.path), action, three, two, "r3"]
+        args = [image, str(crane), str(champion.ledger.store.folder), action, three, two, "r3"]
         process = subprocess.Popen([sys.executable, "-c", CODE, *args], start_new_session=True)
         assert fault.held.wait(20)
         subprocess.run(["kill", "-9", "--", f"-{process.pid}"], check=True)
@@ -188,7 +188,7 @@ def test_concurrent_promotions_have_one_winner(
 ) -> None:
     one, two, three = (published(f"2026-03-0{day}") for day in (1, 2, 3))
     champion.promote(one, run(1), expected_current=None)
-    common = [registry.image, str(crane), str(champion.ledger.path), "promote"]
+    common = [registry.image, str(crane), str(champion.ledger.store.folder), "promote"]
     processes = [
         subprocess.Popen([sys.executable, "-c", CODE, *common, digest, one, digest]) for digest in (two, three)
     ]

@@ -9,8 +9,9 @@ import pytest
 from leapline.errors import SettingsError, TagConflictError
 from leapline.serving.layout import index_digest
 from leapline.serving.ledger import Ledger
-from leapline.serving.promote import ChampionTags, PromotionRequest
+from leapline.serving.promote import INTENT, ChampionTags, PromotionRequest
 from leapline.serving.registry import Registry, allows_plain_http, require_address
+from leapline.storage import LocalStore
 from tests.fakes.registry_modes import MODES
 from tests.fakes.registry_proxy import RegistryProxy
 from tests.serving.conftest import MakeImage
@@ -32,7 +33,7 @@ def target(proxy: RegistryProxy, repository: str, crane: Path) -> Registry:
 
 @pytest.fixture
 def champion(target: Registry, tmp_path: Path) -> ChampionTags:
-    return ChampionTags(target, Ledger(tmp_path / "ledger.jsonl"))
+    return ChampionTags(target, Ledger(LocalStore(tmp_path)))
 
 
 def request(run_id: str) -> PromotionRequest:
@@ -74,7 +75,7 @@ def test_immutable_tags_are_reported_and_both_tags_restored(
     with pytest.raises(TagConflictError, match=r"`champion` and `previous` mutable"):
         champion.promote(blocked, request("r3"), expected_current=serving)
     assert (target.digest("champion"), target.digest("previous")) == (serving, before)
-    assert not champion.ledger.path.with_name("promotion.json").exists()
+    assert champion.ledger.store.get(INTENT) is None
     assert "r3" not in [entry.run_id for entry in champion.ledger.entries()]
     moves = [line for line in proxy.seen if line.startswith("PUT ")]
     assert len(moves) == len(set(moves)) + (before is not None), "an immutable tag is not tried again"

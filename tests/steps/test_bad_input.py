@@ -12,6 +12,7 @@ from leapline.errors import NoEventsError, SpecError, TrainingError
 from leapline.runtime.context import RunContext
 from leapline.settings import Settings
 from leapline.storage import Lake
+from tests.lakes import current_of
 from tests.steps import shop
 
 FIRST, SECOND = date(2026, 3, 1), date(2026, 3, 2)
@@ -58,7 +59,7 @@ def test_days_without_purchases_cannot_train(tmp_path: Path, spark: Any) -> None
     lake = Lake(tmp_path)
     for day in (FIRST, SECOND):
         shop.open_day(lake, day, 100)
-        path = next(lake.current("events", day).glob("events/*.parquet"))
+        path = next(current_of(lake, "events", day).glob("events/*.parquet"))
         events = pd.read_parquet(path)
         events[events["kind"] != "purchase"].to_parquet(path, index=False, coerce_timestamps="us")
     settings = Settings(home=tmp_path, training_days=1, forest_trees=2)
@@ -73,7 +74,7 @@ def test_longest_allowed_session_is_featurized(tmp_path: Path, spark: Any) -> No
     """5,000 events on 2,500 items, the maximum that cleaning keeps."""
     lake = Lake(tmp_path)
     shop.open_day(lake, SECOND, 50)
-    path = next(lake.current("events", SECOND).glob("events/*.parquet"))
+    path = next(current_of(lake, "events", SECOND).glob("events/*.parquet"))
     events = pd.read_parquet(path)
     giant = events.iloc[[0] * 5000].reset_index(drop=True)
     giant = giant.assign(

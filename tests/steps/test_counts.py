@@ -11,6 +11,7 @@ import pytest
 from leapline.runtime.context import RunContext
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json
+from tests.lakes import current_of, folder_of
 from tests.steps import shop
 
 pytestmark = [pytest.mark.spark, pytest.mark.usefixtures("spark")]
@@ -22,7 +23,7 @@ SHARED_VISITORS, AT_CHECKOUT = 25, 7
 def add_day(lake: Lake, day: date) -> None:
     """Add a day with visitors that are on every day, and with sessions that begin at the checkout."""
     shop.open_day(lake, day, 700)
-    path = next(lake.current("events", day).glob("events/*.parquet"))
+    path = next(current_of(lake, "events", day).glob("events/*.parquet"))
     events = pd.read_parquet(path)
     number = events["visitor"].str[-5:].astype(int)
     events["visitor"] = events["visitor"].where(number >= SHARED_VISITORS, "shared-" + number.astype(str))
@@ -58,7 +59,12 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, dict[s
     for day in (FIRST, SECOND):
         add_day(lake, day)
     settings = Settings(
-        home=lake.root, training_days=1, forest_trees=4, forest_depth=4, bootstrap_resamples=100, compare_champion=False
+        home=folder_of(lake),
+        training_days=1,
+        forest_trees=4,
+        forest_depth=4,
+        bootstrap_resamples=100,
+        compare_champion=False,
     )
     steps = ("featurize", "train", "evaluate", "gate")
     context = RunContext(SECOND, "t")

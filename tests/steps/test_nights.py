@@ -25,6 +25,7 @@ from leapline.settings import Settings
 from leapline.storage import Lake, read_json, write_json
 from tests.command import leapline
 from tests.conftest import ROOT
+from tests.lakes import current_of, folder_of
 from tests.ports import free_address
 from tests.steps import shop
 
@@ -51,7 +52,7 @@ def settings(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         pytest.skip("TOOLS ABSENT: `make setup` puts the registry, crane and the scorer into .local")
     local = LocalRegistry(tmp_path_factory.mktemp("registry"), ROOT / ".local/bin/registry", free_address())
     yield Settings(
-        home=lake.root, tools=ROOT / ".local", registry=local.start().address, training_days=1, probe_rows=1000,
+        home=folder_of(lake), tools=ROOT / ".local", registry=local.start().address, training_days=1, probe_rows=1000,
         forest_trees=8, forest_depth=5, roc_auc_threshold=0.6, min_precision_lift=1, bootstrap_resamples=300,
         champion_margin=0.06, min_baseline_gain=-1, max_importance=1, max_calibration_error=0.2, min_slice_roc_auc=0,
     )  # fmt: skip
@@ -172,7 +173,7 @@ def test_skew_between_spark_and_image_is_refused(settings: Settings, lake: Lake,
     sample = read_json(rows)
     sample["expected"][7] += 1e-6
     write_json(rows, sample)
-    binding.seal(rows.parent, binding.candidate_digest(lake, FIFTH))
+    binding.seal(lake, rows.parent, binding.candidate_digest(lake, FIFTH))
     probed = do(settings, FIFTH, "gate", "package", "probe")["probe"]
     assert not probed["passed"]
     assert "1 rows differ from Spark" in probed["sentence"]
@@ -264,7 +265,7 @@ def test_backfill_reports_the_decision_without_publishing(
     assert row["result"] == "would have been published"
     assert row["roc_auc_low"] < row["roc_auc"] < row["roc_auc_high"]
     folder = history.write(settings)
-    assert {p.name for p in folder.iterdir()} == {"history.csv", "history.md", "roc_auc.png", "roc_auc.svg"}
+    assert {p.name for p in Path(folder).iterdir()} == {"history.csv", "history.md", "roc_auc.png", "roc_auc.svg"}
     do(settings.model_copy(update={"roc_auc_threshold": 0.99}), FOURTH, "gate", backfill=True)
     allowed = settings.model_copy(update={"promote_backfills": True})
     assert "refuses it: Refused: ROC AUC" in do(allowed, FOURTH, "promote", backfill=True)["promote"]["why"]
@@ -311,7 +312,7 @@ def test_file_changed_before_a_step_is_rejected(
     do(settings, FIFTH, *["evaluate", "gate", "package", "probe"][: list(TAMPERED).index(step) + 1])
     changed = 0
     for dataset in TAMPERED[step]:
-        folder = lake.current(dataset, FIFTH)
+        folder = current_of(lake, dataset, FIFTH)
         ignored = {".lock"} if dataset == TAMPERED[step][-1] else {".lock", "seal.json"}
         for file in sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in ignored):
             content = file.read_bytes()

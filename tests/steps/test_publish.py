@@ -20,6 +20,7 @@ from leapline.steps import publish
 from leapline.storage import Lake, read_json, write_json
 from tests.command import leapline
 from tests.conftest import ROOT
+from tests.lakes import current_of
 from tests.ports import free_address
 
 DAY = date(2026, 3, 1)
@@ -52,11 +53,11 @@ def lake(settings: Settings, tmp_path: Path) -> Lake:
             (out / "plots").mkdir()
             for file in ("metrics.json", "champion.json", "verdict.json"):
                 write_json(out / file, METRICS)
-            binding.seal(out, inputs)
+            binding.seal(lake, out, inputs)
         inputs = binding.checked_inputs(lake, name, DAY)
     with lake.attempt("packages", DAY) as out:
         packed = package(out, tmp_path)
-        binding.seal(out, inputs)
+        binding.seal(lake, out, inputs)
     inputs = binding.checked_inputs(lake, "packages", DAY)
     with lake.attempt("probes", DAY) as out:
         champion = {"state": "none", "model_id": None, "digest": None}
@@ -65,7 +66,7 @@ def lake(settings: Settings, tmp_path: Path) -> Lake:
         write_json(out / "verdict.json", verdict | {"gate": gate, "image": packed["image_digest"]})
         for file in ("card.md", "card.html", "probe.json"):
             write_json(out / file, {})
-        binding.seal(out, inputs)
+        binding.seal(lake, out, inputs)
     return lake
 
 
@@ -93,8 +94,8 @@ def run(settings: Settings) -> dict[str, Any]:
 def reseal(lake: Lake) -> None:
     """Seal the changed package, and the probe of it, as if both had been written like this."""
     for name, before in (("packages", CHAIN), ("probes", (*CHAIN, "packages"))):
-        inputs = {dataset: binding.digest_of(lake.current(dataset, DAY)) for dataset in before}
-        binding.seal(lake.current(name, DAY), inputs)
+        inputs = {dataset: binding.digest_of(lake, lake.current(dataset, DAY)) for dataset in before}
+        binding.seal(lake, current_of(lake, name, DAY), inputs)
 
 
 def test_images_are_published_under_their_own_tags(settings: Settings, lake: Lake) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from leapline.deployment.factory import ledger_of
 from leapline.evaluation import metrics, plots
 from leapline.evaluation.bootstrap import Comparison
 from leapline.evaluation.champion import ChampionComparison
@@ -17,8 +18,8 @@ from leapline.evaluation.slices import Slice
 from leapline.evaluation.verdict import Evidence, Limits, Verdict, conclude, decide
 from leapline.records.verdicts import TO_BE_PROBED, effective_verdict, verdict_document
 from leapline.runtime.context import RunContext
-from leapline.runtime.reports import describe, report_path
-from leapline.serving.ledger import Entry, Ledger
+from leapline.runtime.reports import describe, report_key, write_report
+from leapline.serving.ledger import KEY, Entry
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json, write_json
 
@@ -49,7 +50,7 @@ class PastRuns:
 
     def __init__(self, settings: Settings) -> None:
         self.settings, self.lake = settings, Lake(settings.home)
-        self._ledger = Ledger(settings.ledger)
+        self._ledger = ledger_of(settings)
         self._champion: str | None = None
 
     def add(self, day: date, *, skill: float = 2.0, examples: int = 3400, with_plots: bool = False) -> str | None:
@@ -83,7 +84,7 @@ class PastRuns:
     def forget_promotions(self, model_ids: list[str]) -> None:
         """Remove the promotions of these models from the ledger."""
         kept = [entry for entry in self._ledger.entries() if entry.model_id not in model_ids]
-        self.settings.ledger.unlink()
+        self._ledger.store.delete(KEY)
         for entry in kept:
             self._ledger.append(entry)
         self._champion = kept[-1].after
@@ -190,10 +191,9 @@ class PastRuns:
 
     def _write(self, day: date, step: str, content: dict[str, Any]) -> None:
         run_id = f"scheduled__{day + timedelta(days=1)}T00:00:00+00:00"
-        path = report_path(self.settings, run_id, step)
-        write_json(path, {"step": step, "day": day.isoformat(), "run_id": run_id} | content)
+        write_report(self.settings, run_id, step, {"step": step, "day": day.isoformat(), "run_id": run_id} | content)
         ended = datetime(day.year, day.month, day.day, 4, 12, tzinfo=UTC) + timedelta(days=1)
-        os.utime(path.parent, (ended.timestamp(), ended.timestamp()))
+        os.utime(self.settings.home / report_key(run_id, step), (ended.timestamp(), ended.timestamp()))
 
 
 def days(last: date, count: int) -> Iterable[date]:

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from leapline.deployment.factory import ledger_of
 from leapline.errors import LocalServiceError
-from leapline.serving.ledger import Ledger
 from tests.conftest import ROOT
 from tests.fakes.stub_steps import script_steps
 from tests.ui.lake import EVIL
@@ -199,7 +199,7 @@ def test_rollback_needs_confirmation_and_is_recorded_in_the_ledger(models: Open,
     assert violations(frame) == []
     window.keyboard.press("Escape")
     assert not dialog.is_visible()
-    assert Ledger(up.settings.ledger).entries()[-1].action == "promote"
+    assert ledger_of(up.settings).entries()[-1].action == "promote"
 
     frame.get_by_role("button", name=f"Roll back to this: {before}").press("Enter")
     dialog.get_by_label("Reason").fill("it recommends umbrellas")
@@ -218,12 +218,12 @@ def test_rollback_needs_confirmation_and_is_recorded_in_the_ledger(models: Open,
     assert buttons == [0, 0, 1], "only the champion's can be copied"
     if update_screenshots():
         window.screenshot(path=str(ROOT / "docs" / "models-rolled-back.png"))
-    entry = Ledger(up.settings.ledger).entries()[-1]
+    entry = ledger_of(up.settings).entries()[-1]
     assert (entry.who, entry.action, entry.model_id) == ("admin", "rollback", before)
 
     frame.get_by_role("button", name=f"Promote this: {champion}").click()
     frame.get_by_role("dialog").get_by_role("button", name="Promote").click()
     frame.get_by_text(f"Champion: {champion}").wait_for(timeout=90_000)
-    assert Ledger(up.settings.ledger).entries()[-1].why == "promoted by admin"
+    assert ledger_of(up.settings).entries()[-1].why == "promoted by admin"
     until(frame, "document.querySelector('.badge').textContent === '✓ Promoted'")
     assert frame.locator("#images button").count() == frame.locator("#images p").count() == 2

@@ -11,7 +11,7 @@ from leapline.cli.options import AsJson, Day
 from leapline.console import as_text, print_json, print_summary, print_table, stderr, unshortened
 from leapline.runtime.context import new_run_id
 from leapline.settings import Settings
-from leapline.storage import Lake
+from leapline.storage import lake_of
 
 app = typer.Typer()
 _PANEL = "Models and the champion"
@@ -25,7 +25,7 @@ def models(as_json: AsJson = False) -> None:
 
     settings = Settings.load()
     serving = serving_state(settings)
-    rows = [asdict(row) | {"tags": serving.tags_of(row.digest)} for row in candidates(Lake(settings.home))][::-1]
+    rows = [asdict(row) | {"tags": serving.tags_of(row.digest)} for row in candidates(lake_of(settings))][::-1]
     if as_json:
         keys = ("model_id", "data_day", "roc_auc", "average_precision", "summary", "result", "tags", "digest",
                 "docker_images")  # fmt: skip
@@ -61,7 +61,7 @@ def history(
     from leapline.records.history import rows, table, write
 
     settings = Settings.load()
-    days = rows(Lake(settings.home), first.date() if first else None, last.date() if last else None)
+    days = rows(lake_of(settings), first.date() if first else None, last.date() if last else None)
     folder = write(settings)
     if as_json:
         print_json(days)

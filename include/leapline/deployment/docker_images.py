@@ -10,7 +10,7 @@ from leapline.errors import BundleError, RegistryError
 from leapline.serving import docker_image
 from leapline.serving.registry import Registry
 from leapline.settings import Settings
-from leapline.storage import Lake, read_json
+from leapline.storage import lake_of, read_json
 
 
 def make_docker_image(
@@ -72,7 +72,7 @@ def _push(target: Registry, layout: Path, built: docker_image.DockerImage, work:
 
 def _require_published(settings: Settings, target: Registry, model_id: str, digest: str) -> None:
     """Reject an image whose label names a model that was published with another digest."""
-    lake, published = Lake(settings.home), target.digest(model_id)
+    lake, published = lake_of(settings), target.digest(model_id)
     if lake.has("models", model_id):
         published = read_json(lake.current("models", model_id) / "publication.json")["digest"]
     if published != digest:

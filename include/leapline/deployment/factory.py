@@ -7,6 +7,7 @@ from leapline.serving.ledger import Ledger
 from leapline.serving.promote import ChampionTags, PromotionRequest
 from leapline.serving.registry import Registry, require_address
 from leapline.settings import Settings
+from leapline.storage import lake_of
 
 
 def registry(settings: Settings) -> Registry:
@@ -22,6 +23,11 @@ def registry(settings: Settings) -> Registry:
     return repository
 
 
+def ledger_of(settings: Settings) -> Ledger:
+    """Return the ledger of the installation's lake."""
+    return Ledger(lake_of(settings).store)
+
+
 def champion_tags(settings: Settings) -> ChampionTags:
     """Return the tags `champion` and `previous` with their ledger.
 
@@ -29,7 +35,7 @@ def champion_tags(settings: Settings) -> ChampionTags:
         SettingsError: the address has a scheme, a path or capitals.
         RegistryError: the registry does not answer.
     """
-    return ChampionTags(registry(settings), Ledger(settings.ledger))
+    return ChampionTags(registry(settings), ledger_of(settings))
 
 
 def promotion_request(run_id: str, why: str, who: str = "") -> PromotionRequest:

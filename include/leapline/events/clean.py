@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any, Final, Self
 
 import pyarrow as pa
@@ -183,15 +182,15 @@ def cleaned_day(spark: SparkSession, source: EventSource, day: date, options: Cl
         kept.unpersist()
 
 
-def write_day(clean: CleanDay, events: Path, quarantine: Path) -> None:
-    """Write a cleaned day as Parquet into two folders; at most one file per partition, always the same rows in the
+def write_day(clean: CleanDay, events: str, quarantine: str) -> None:
+    """Write a cleaned day as Parquet to two addresses; at most one file per partition, always the same rows in the
     same order.
 
     Raises:
         InputError: a source file was removed meanwhile.
     """
-    clean.events.write.mode("overwrite").parquet(str(events))
-    clean.quarantine.write.mode("overwrite").parquet(str(quarantine))
+    clean.events.write.mode("overwrite").parquet(events)
+    clean.quarantine.write.mode("overwrite").parquet(quarantine)
 
 
 @contextmanager

@@ -113,7 +113,7 @@ def _leapline(settings: Settings) -> dict[str, str]:
     explicit = {name: getattr(settings, name) for name in settings.model_fields_set}
     paths = {
         "home": settings.home.absolute(),
-        "landing": settings.landing_dir.absolute(),
+        "landing": settings.landing or settings.landing_dir.absolute(),
         "tools": settings.tools.absolute(),
     }
     return {f"{PREFIX}{name.upper()}": _plain(value) for name, value in (explicit | paths).items() if value is not None}

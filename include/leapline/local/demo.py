@@ -28,7 +28,7 @@ from leapline.records import verdicts
 from leapline.runtime.reports import past_report
 from leapline.runtime.spark_cds import FEW_EVENTS
 from leapline.settings import Settings
-from leapline.storage import Lake, read_json, write_json
+from leapline.storage import Folder, Lake, lake_of, read_json, write_json
 
 SCORER_ADDRESS: Final = "127.0.0.1:8088"
 """Suggested address of the scorer; port 8080 belongs to Airflow's web UI."""
@@ -82,7 +82,7 @@ def run_demo(settings: Settings, day: date, days: int, sessions_per_day: int, co
     with _step(console, f"The retrain DAG for {day}"):
         run = run_dag(settings, AirflowInstance(settings.tools / "airflow"), day, on_task=_task_printer(console))
         _require_success(run)
-    verdict = verdicts.effective_verdict(Lake(settings.home), day)
+    verdict = verdicts.effective_verdict(lake_of(settings), day)
     if not verdict["passed"]:
         console.print(f"\n[bold yellow]{verdict['summary']}[/]\nNothing was published. This is a normal outcome.")
         return
@@ -164,7 +164,7 @@ def _score_a_session(settings: Settings, day: date, digest: str) -> ScoredSessio
     """Pull the image by digest, and score the holdout session with the highest probability from its events."""
     from leapline.serving.scorer_process import run_image
 
-    lake = Lake(settings.home)
+    lake = lake_of(settings)
     package = lake.current("packages", day)
     manifest, built_digest = read_json(package / "manifest.json"), read_json(package / "package.json")["image_digest"]
     sample = probe_sample.read_sample(lake.current("evaluations", day), (), manifest)
@@ -187,7 +187,7 @@ def best_possible_roc_auc(settings: Settings, day: date) -> float | None:
     from leapline.synthetic import TRUTH_FOLDER, best_roc_auc
 
     key = settings.key_bytes()
-    scores = pd.read_parquet(Lake(settings.home).current("evaluations", day) / "scores.parquet")
+    scores = pd.read_parquet(lake_of(settings).current("evaluations", day) / "scores.parquet")
     try:
         return best_roc_auc(
             settings.landing_dir / TRUTH_FOLDER,
@@ -200,23 +200,25 @@ def best_possible_roc_auc(settings: Settings, day: date) -> float | None:
 
 
 def _print_summary(console: Console, settings: Settings, result: DemoResult) -> None:
-    model = Lake(settings.home).current("models", result.publication["model_id"])
+    lake = lake_of(settings)
+    model = lake.current("models", result.publication["model_id"])
+    archive = lake.address(model, "model.zip")
     session_file = settings.home / "session.json"
     write_json(session_file, {"session": result.session.session})
     console.print()
-    for name, value in _summary_rows(model, result).items():
+    for name, value in _summary_rows(lake, model, result).items():
         console.print(f"  [bold]{name:<18}[/]{value}", soft_wrap=True, highlight=False)
     console.print(
         f"\nNext: [bold]make up[/] for Airflow's web UI, [bold].venv/bin/leapline models[/] for the published models.\n"
         "To score that session yourself:\n"
-        f"  [bold].local/bin/scorer serve --addr {SCORER_ADDRESS} {model / 'model.zip'}[/]\n"
+        f"  [bold].local/bin/scorer serve --addr {SCORER_ADDRESS} {archive}[/]\n"
         f"  [bold].venv/bin/leapline score --url http://{SCORER_ADDRESS} {session_file}[/]",
         highlight=False,
         soft_wrap=True,
     )
 
 
-def _summary_rows(model: Path, result: DemoResult) -> dict[str, str]:
+def _summary_rows(lake: Lake, model: Folder, result: DemoResult) -> dict[str, str]:
     metrics, answer = result.publication["metrics"], result.session.answer
     low, high = metrics["roc_auc_interval"]
     best = f", best possible {result.best_roc_auc:.3f}" if result.best_roc_auc else ""
@@ -230,7 +232,7 @@ def _summary_rows(model: Path, result: DemoResult) -> dict[str, str]:
         "image": f"{result.publication['image']}@{result.publication['digest']}",
         "champion": "promoted to this model" if promoted else f"unchanged: {why}",
         "session": f"{answer['segment']}, probability {answer['buy']:.2f} after {answer['events_seen']} events",
-        "plots": str(model / "plots"),
-        "model card": str(model / "card.md"),
+        "plots": lake.address(model, "plots"),
+        "model card": lake.address(model, "card.md"),
         "duration": f"{result.seconds:.0f} s",
     }

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leapline.bundle.archive import read_entries
-from leapline.deployment.factory import registry
+from leapline.deployment.factory import ledger_of, registry
 from leapline.errors import AccessDeniedError, BundleError, LeaplineError
 from leapline.evaluation.champion import ChampionComparison, State
 from leapline.features import spec as specs
@@ -22,7 +22,6 @@ from leapline.modelling.day_data import DayData
 from leapline.modelling.examples import with_fitted_features
 from leapline.serving.image import LABEL
 from leapline.serving.layout import extract_file
-from leapline.serving.ledger import Ledger
 from leapline.serving.probe import probabilities
 from leapline.serving.promote import CHAMPION_TAG
 from leapline.serving.registry import Registry
@@ -137,7 +136,7 @@ def _champion_digest(settings: Settings, target: Registry) -> str | None:
     try:
         return target.digest(CHAMPION_TAG)
     except AccessDeniedError:
-        if Ledger(settings.ledger).entries():
+        if ledger_of(settings).entries():
             raise
         return None
 

@@ -30,7 +30,7 @@ class DayData:
         Raises:
             NotInLakeError: the day was not extracted.
         """
-        return self.spark.read.parquet(str(self.lake.current("events", self.day) / "events"))
+        return self.spark.read.parquet(self.lake.address(self.lake.current("events", self.day), "events"))
 
     def examples(self, table: ExampleTable = "examples", *days: date) -> "DataFrame":
         """Return the examples of some days, of the data day if none is given; fitted features are still raw inputs.
@@ -38,7 +38,8 @@ class DayData:
         Raises:
             NotInLakeError: a day has no examples.
         """
-        return self.spark.read.parquet(*(str(self.lake.current("examples", d) / table) for d in days or (self.day,)))
+        folders = [self.lake.current("examples", d) for d in days or (self.day,)]
+        return self.spark.read.parquet(*(self.lake.address(folder, table) for folder in folders))
 
     def split(self, table: ExampleTable = "examples") -> "tuple[DataFrame, DataFrame]":
         """Return the examples for training, and those of the holdout.

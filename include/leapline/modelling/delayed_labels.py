@@ -20,7 +20,7 @@ from leapline.records import model_record, verdicts
 from leapline.runtime.spark import spark_session
 from leapline.settings import Settings
 from leapline.sources.factory import source_from
-from leapline.storage import Lake, read_json, write_json
+from leapline.storage import Lake, json_bytes, lake_of, read_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,13 +45,13 @@ def list_label_changes(settings: Settings, day: date) -> list[dict[str, Any]]:
     Raises:
         InputError: the landing folder or a file in it cannot be read.
     """
-    lake = Lake(settings.home)
+    lake = lake_of(settings)
     judged = [d for d in verdicts.judged_days(lake) if day - timedelta(days=settings.days_late) <= d < day]
     rows: list[dict[str, Any]] = []
     if judged:
         with spark_session(settings, "late") as spark:
             rows = [label_changes(lake, settings, d, current_labels(spark, settings, d)) for d in judged]
-    write_json(settings.home / FOLDER / f"{day.isoformat()}.json", rows)
+    lake.store.put(f"{FOLDER}/{day.isoformat()}.json", json_bytes(rows))
     return rows
 
 

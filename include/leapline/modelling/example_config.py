@@ -1,12 +1,11 @@
 """The configuration that a day's examples are built with, and whether examples in the lake still match it."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 from leapline.features.spec import FeatureSpec, load_or_default
 from leapline.settings import Settings
-from leapline.storage import read_json
+from leapline.storage import Folder, read_json
 
 FEATURES, ITEM_FEATURES, FACTS = "features.json", "item_features.json", "examples.json"
 EXAMPLES_FORMAT_VERSION = 2
@@ -38,7 +37,7 @@ class ExampleConfig:
         items = load_or_default(settings.item_features, "pair")
         return cls(sessions.unfitted, items.unfitted, settings.examples_per_session)
 
-    def matches(self, folder: Path) -> bool:
+    def matches(self, folder: Folder) -> bool:
         """Return whether the examples in `folder` were built with this configuration."""
         if not (folder / ITEM_FEATURES).exists():
             return False

@@ -12,7 +12,7 @@ from leapline.features import spec as specs
 from leapline.modelling import probe_sample
 from leapline.runtime.spark import spark_session
 from leapline.settings import Settings
-from leapline.storage import Lake, read_json, write_bytes
+from leapline.storage import Folder, lake_of, read_json, write_bytes
 
 if TYPE_CHECKING:
     from leapline.training.calibration import Array
@@ -45,7 +45,7 @@ def export(settings: Settings, day: date, form: str, target: Path, tolerance: fl
     import numpy as np
 
     _require_packages(form)
-    lake = Lake(settings.home)
+    lake = lake_of(settings)
     candidate = lake.current("candidates", day)
     sample = read_json(lake.current("evaluations", day) / probe_sample.ROWS)
     spec = specs.load(candidate / "features.json")
@@ -78,7 +78,7 @@ def _require_packages(form: str) -> None:
         )
 
 
-def _write_onnx(_: Settings, candidate: Path, __: specs.FeatureSpec, target: Path) -> None:
+def _write_onnx(_: Settings, candidate: Folder, __: specs.FeatureSpec, target: Path) -> None:
     from leapline.bundle import read
     from leapline.bundle.onnx import to_onnx
 
@@ -98,7 +98,7 @@ def _score_onnx(path: Path, rows: Sequence[Mapping[str, Any]]) -> list[float]:
     return [float(probability) for _, probability in session.run(["probability"], columns)[0]]
 
 
-def _write_pmml(settings: Settings, candidate: Path, spec: specs.FeatureSpec, target: Path) -> None:
+def _write_pmml(settings: Settings, candidate: Folder, spec: specs.FeatureSpec, target: Path) -> None:
     import pyspark2pmml
     from pyspark.ml import PipelineModel
     from pyspark.sql.types import DoubleType, StringType, StructField, StructType
@@ -108,7 +108,7 @@ def _write_pmml(settings: Settings, candidate: Path, spec: specs.FeatureSpec, ta
         words = [StructField(name, StringType()) for name in spec.categorical]
         # The converter also requires the label and weight columns.
         schema = StructType([*numbers, *words, StructField("label", DoubleType()), StructField("weight", DoubleType())])
-        pipeline = PipelineModel.load(str(candidate / "pipeline"))
+        pipeline = PipelineModel.load(lake_of(settings).address(candidate, "pipeline"))
         pyspark2pmml.PMMLBuilder(schema, pipeline).buildFile(str(target))
 
 
@@ -122,7 +122,7 @@ def _score_pmml(path: Path, rows: Sequence[Mapping[str, Any]]) -> list[float]:
     return [float(value) for value in scored[output]]
 
 
-Writer = Callable[[Settings, Path, specs.FeatureSpec, Path], None]
+Writer = Callable[[Settings, Folder, specs.FeatureSpec, Path], None]
 Scorer = Callable[[Path, Sequence[Mapping[str, Any]]], list[float]]
 FORMATS: Final[Mapping[str, tuple[Writer, Scorer]]] = {
     "onnx": (_write_onnx, _score_onnx),

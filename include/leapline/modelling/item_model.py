@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from leapline.features import spec as specs
 from leapline.modelling.day_data import DayData
 from leapline.modelling.examples import SCORE, score, with_fitted_features
-from leapline.storage import read_json
+from leapline.storage import Folder, read_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +16,7 @@ SCORES: Final = "item_scores.parquet"
 """In an evaluation: `session`, `item`, `label` and the model's `score` of each pair of the holdout."""
 
 
-def evaluate_items(data: DayData, candidate: Path, out: Path) -> dict[str, Any] | None:
+def evaluate_items(data: DayData, candidate: Folder, out: Path) -> dict[str, Any] | None:
     """Score the holdout's pairs and measure the item model.
 
     Args:
@@ -37,7 +37,7 @@ def evaluate_items(data: DayData, candidate: Path, out: Path) -> dict[str, Any] 
         return None
     _, holdout = data.split(ITEMS)
     pairs = with_fitted_features(holdout, specs.load(folder / "features.json"))
-    scored = score(PipelineModel.load(str(folder / "pipeline")), pairs).toPandas()
+    scored = score(PipelineModel.load(data.lake.address(candidate, f"{ITEMS}/pipeline")), pairs).toPandas()
     # Spark returns the pairs in no fixed order, while resamples and sums depend on the order.
     scored = scored.sort_values(["session", "item"], ignore_index=True)
     scored[["session", "item", "label", SCORE]].to_parquet(out / SCORES, index=False)

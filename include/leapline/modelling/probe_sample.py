@@ -10,7 +10,7 @@ from leapline.modelling.examples import SCORE
 from leapline.modelling.item_model import SCORES
 from leapline.serving.client import as_session
 from leapline.serving.session_probe import Sample
-from leapline.storage import read_json
+from leapline.storage import Folder, read_json
 
 ROWS, EVENTS = "probe_rows.json", "probe_events"
 
@@ -26,10 +26,10 @@ def write_events(data: DayData, out: Path) -> None:
 
     names = pa.table({"session": read_json(out / ROWS)["sessions"]}, pa.schema([("session", pa.string())]))
     chosen = data.events().join(broadcast(data.spark.createDataFrame(names)), "session", "left_semi")
-    chosen.coalesce(1).sortWithinPartitions("session", "ts", "event_id").write.parquet(str(out / EVENTS))
+    chosen.coalesce(1).sortWithinPartitions("session", "ts", "event_id").write.parquet(data.lake.address(out, EVENTS))
 
 
-def read_sample(evaluation: Path, columns: Sequence[str], manifest: Mapping[str, Any]) -> Sample:
+def read_sample(evaluation: Folder, columns: Sequence[str], manifest: Mapping[str, Any]) -> Sample:
     """Return the sessions with Spark's features and probability of each session and each of its items.
 
     Args:
@@ -61,7 +61,7 @@ def read_sample(evaluation: Path, columns: Sequence[str], manifest: Mapping[str,
 
 
 def _item_probabilities(
-    evaluation: Path, names: Sequence[str], model: Mapping[str, Any] | None
+    evaluation: Folder, names: Sequence[str], model: Mapping[str, Any] | None
 ) -> dict[str, dict[str, float]]:
     """Return session -> item -> calibrated probability; empty without an item model."""
     if not model or not (evaluation / SCORES).exists():

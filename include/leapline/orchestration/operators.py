@@ -25,7 +25,7 @@ from leapline.orchestration.links import links
 from leapline.orchestration.params import PARAMS, ResolvedRun, resolve
 from leapline.orchestration.task_log import quiet_libraries, summary_line
 from leapline.runtime.context import RunContext
-from leapline.runtime.reports import past_report, report_path
+from leapline.runtime.reports import past_report, remove_report
 from leapline.runtime.spark_cds import OPTIONS, driver_options, is_local, quiet_options
 from leapline.runtime.step import perform
 from leapline.settings import Settings
@@ -97,7 +97,7 @@ class SparkStep(SparkSubmitOperator):
         resolved, run_id = _resolved(context), context["run_id"]
         with airflow_failures():
             settings = Settings.load(**resolved["overrides"])
-            report_path(settings, run_id, self.task_id).unlink(missing_ok=True)
+            remove_report(settings, run_id, self.task_id)
             self.name = f"leapline {self.task_id} {resolved['day']}"
             self.application_args = step_arguments(resolved, run_id)
             self._driver_memory = settings.spark_driver_memory

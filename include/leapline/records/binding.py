@@ -19,27 +19,29 @@ from pathlib import Path
 
 from leapline.datasets import dataset as dataset_of
 from leapline.errors import InputChangedError
-from leapline.storage import Lake, read_json, write_json
+from leapline.storage import HEARTBEAT, Folder, Lake, read_json, write_json
 
 SEAL = "seal.json"
 _CHUNK = 1 << 20
 
 
-def seal(folder: Path, inputs: Mapping[str, str]) -> None:
+def seal(lake: Lake, folder: Path, inputs: Mapping[str, str]) -> None:
     """Write the seal of a folder; the last thing that a step writes into its attempt.
 
     Args:
+        lake: has the attempt.
         folder: the attempt.
         inputs: digest of each dataset that the step has read, by name.
     """
-    write_json(folder / SEAL, {"digest": digest_of(folder), "inputs": dict(inputs)})
+    write_json(folder / SEAL, {"digest": digest_of(lake, folder), "inputs": dict(inputs)})
 
 
-def digest_of(folder: Path) -> str:
-    """Return the SHA-256 over names, lengths and contents of all files of a folder, without its seal and its lock."""
-    digest = hashlib.sha256()
-    for file in sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in (SEAL, ".lock")):
-        digest.update(f"{file.relative_to(folder).as_posix()}\0{file.stat().st_size}\0".encode())
+def digest_of(lake: Lake, folder: Folder) -> str:
+    """Return the SHA-256 over names, lengths and contents of an attempt's files but the seal and the lake's own."""
+    digest, copy = hashlib.sha256(), lake.copy(folder)
+    left_out = (SEAL, HEARTBEAT, ".lock")
+    for file in sorted(path for path in copy.rglob("*") if path.is_file() and path.name not in left_out):
+        digest.update(f"{file.relative_to(copy).as_posix()}\0{file.stat().st_size}\0".encode())
         with file.open("rb") as content:
             while chunk := content.read(_CHUNK):
                 digest.update(chunk)
@@ -56,7 +58,7 @@ def candidate_digest(lake: Lake, day: date) -> dict[str, str]:
     folder = lake.current("candidates", day)
     if (folder / SEAL).exists():
         return checked_inputs(lake, "candidates", day)
-    return {"candidates": digest_of(folder)}
+    return {"candidates": digest_of(lake, folder)}
 
 
 def checked_inputs(lake: Lake, dataset: str, day: date, key: str | None = None) -> dict[str, str]:
@@ -84,9 +86,9 @@ def checked_inputs(lake: Lake, dataset: str, day: date, key: str | None = None) 
             fix=f"Judge the day again: `leapline evaluate --date {day}` and the steps after it.",
         )
     recorded = read_json(folder / SEAL)
-    _require_same(dataset, day, digest_of(folder), recorded["digest"], dataset)
+    _require_same(dataset, day, digest_of(lake, folder), recorded["digest"], dataset)
     for name, digest in recorded["inputs"].items():
-        _require_same(name, day, digest_of(lake.current(name, day)), digest, dataset)
+        _require_same(name, day, digest_of(lake, lake.current(name, day)), digest, dataset)
     inputs: dict[str, str] = recorded["inputs"]
     return {**inputs, dataset: recorded["digest"]}
 

@@ -11,7 +11,6 @@ whole, so the last writer's version has all days.
 import csv
 import io
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from leapline.errors import LeaplineError
@@ -19,7 +18,7 @@ from leapline.evaluation.document import Heading, Table, plain, to_markdown
 from leapline.formatting import interval, score
 from leapline.records import verdicts
 from leapline.settings import Settings
-from leapline.storage import Lake, read_json, write_bytes
+from leapline.storage import Lake, lake_of, read_json
 
 FOLDER = "history"
 COLUMNS = (
@@ -56,21 +55,24 @@ def newest_rows(lake: Lake, count: int) -> list[dict[str, Any]]:
     return results
 
 
-def write(settings: Settings) -> Path:
+def write(settings: Settings) -> str:
     """Write table and plot of all judged days.
 
     Returns:
-        Their folder.
+        The address of their folder.
     """
     from leapline.evaluation.plots import draw_history
 
-    lake = Lake(settings.home)
-    days, folder = rows(lake), settings.home / FOLDER
-    write_bytes(folder / "history.csv", _csv(days).encode())
-    write_bytes(folder / "history.md", to_markdown([Heading("Judged days", 1), table(days)]).encode())
-    for name, content in draw_history(days).items():
-        write_bytes(folder / name, content)
-    return folder
+    lake = lake_of(settings)
+    days = rows(lake)
+    documents = {
+        "history.csv": _csv(days).encode(),
+        "history.md": to_markdown([Heading("Judged days", 1), table(days)]).encode(),
+        **draw_history(days),
+    }
+    for name, content in documents.items():
+        lake.store.put(f"{FOLDER}/{name}", content)
+    return f"{lake.store.address}/{FOLDER}"
 
 
 def table(days: list[dict[str, Any]]) -> Table:

@@ -16,7 +16,7 @@ from leapline.evaluation.slices import Slice
 from leapline.evaluation.verdict import Evidence, Verdict
 from leapline.features import spec as specs
 from leapline.runtime.lineage import code_version, libraries
-from leapline.storage import Lake, read_json, write_bytes
+from leapline.storage import Folder, Lake, read_json, write_bytes
 
 CARD, CARD_HTML = "card.md", "card.html"
 
@@ -59,7 +59,7 @@ def read(lake: Lake, day: date) -> CandidateRecord:
         ) from exc
 
 
-def _read(day: date, candidate: Path, evaluation: Path) -> CandidateRecord:
+def _read(day: date, candidate: Folder, evaluation: Folder) -> CandidateRecord:
     training, metrics = read_json(candidate / "training.json"), read_json(evaluation / "metrics.json")
     slices = [Slice.from_dict(part) for part in metrics["slices"]]
     evidence = Evidence(
@@ -75,7 +75,7 @@ def _read(day: date, candidate: Path, evaluation: Path) -> CandidateRecord:
 
 
 def _subject(
-    day: date, candidate: Path, training: dict[str, Any], metrics: dict[str, Any], slices: list[Slice]
+    day: date, candidate: Folder, training: dict[str, Any], metrics: dict[str, Any], slices: list[Slice]
 ) -> card.Subject:
     spec = specs.load(candidate / "features.json")
     return card.Subject(

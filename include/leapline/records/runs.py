@@ -1,17 +1,18 @@
 """The outcome of runs, derived from the reports of their steps, for the Models page, run notes and alerts."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
-from pathlib import Path
 from typing import Any, Literal
 
 from leapline.errors import LeaplineError
 from leapline.runtime.context import STEPS
-from leapline.runtime.reports import report_path
+from leapline.runtime.reports import RUNS, run_folder
 from leapline.settings import Settings
-from leapline.storage import read_json
+from leapline.storage import Store, lake_of, parse_json
 
 State = Literal["failed", "refused", "promoted", "reproduced", "published", "unfinished"]
 RECENT = 30
@@ -46,19 +47,51 @@ Reports = dict[str, dict[str, Any]]
 """The reports of a run by step, in the order of the steps."""
 
 
-def run_folders(settings: Settings) -> list[Path]:
-    """Return the folders of the runs that left a report, the one written last first."""
-    root = settings.home / "runs"
-    runs = sorted(((path.stat().st_mtime, path) for path in root.iterdir()), reverse=True) if root.is_dir() else []
-    return [path for _, path in runs if any((path / f"{step}.json").exists() for step in STEPS)]
+@dataclass(frozen=True)
+class RunFolder:
+    """The reports of a run in the lake.
+
+    Attributes:
+        store: has the reports.
+        key: of their folder.
+        written: step -> when its report was written.
+    """
+
+    store: Store = field(repr=False)
+    key: str
+    written: Mapping[str, datetime]
+
+    @property
+    def name(self) -> str:
+        """The folder's name, made from the run id."""
+        return self.key.rpartition("/")[2]
+
+    @property
+    def ended(self) -> datetime:
+        """When the last report was written, UTC."""
+        return max(self.written.values())
 
 
-def read_reports(folder: Path) -> Reports:
+def run_folders(settings: Settings) -> list[RunFolder]:
+    """Return the runs that left a report, the one written last first."""
+    return sorted(_folders(lake_of(settings).store, RUNS), key=lambda folder: (folder.ended, folder.key), reverse=True)
+
+
+def _folders(store: Store, prefix: str) -> list[RunFolder]:
+    written: dict[str, dict[str, datetime]] = defaultdict(dict)
+    for item in store.list(prefix):
+        folder, _, name = item.key.rpartition("/")
+        if name.removesuffix(".json") in STEPS:
+            written[folder][name.removesuffix(".json")] = item.modified
+    return [RunFolder(store, key, steps) for key, steps in written.items()]
+
+
+def read_reports(folder: RunFolder) -> Reports:
     """Return a run's reports; a report that cannot be read counts as missing."""
     return dict(_readable_reports(folder))
 
 
-def outcome_of(folder: Path, reports: Reports | None = None) -> RunOutcome:
+def outcome_of(folder: RunFolder, reports: Reports | None = None) -> RunOutcome:
     """Return how a run ended.
 
     Args:
@@ -68,15 +101,15 @@ def outcome_of(folder: Path, reports: Reports | None = None) -> RunOutcome:
     reports = read_reports(folder) if reports is None else reports
     first = next(iter(reports.values()), {})
     state, step, sentence = _conclude(reports)
-    ended = datetime.fromtimestamp(folder.stat().st_mtime, UTC).isoformat(timespec="seconds")
+    ended = folder.ended.isoformat(timespec="seconds")
     return RunOutcome(first.get("run_id", folder.name), first.get("day", ""), state, step, sentence, ended)
 
 
 def run_outcome(settings: Settings, run_id: str) -> RunOutcome | None:
     """Return how the run of that id ended; None if it left no report."""
-    folder = report_path(settings, run_id, STEPS[0]).parent
-    reports = read_reports(folder)
-    return outcome_of(folder, reports) if reports else None
+    folder = next(iter(_folders(lake_of(settings).store, run_folder(run_id))), None)
+    reports = read_reports(folder) if folder else {}
+    return outcome_of(folder, reports) if folder and reports else None
 
 
 def list_outcomes(settings: Settings, limit: int = RECENT) -> list[RunOutcome]:
@@ -84,7 +117,7 @@ def list_outcomes(settings: Settings, limit: int = RECENT) -> list[RunOutcome]:
     return [outcome_of(folder) for folder in run_folders(settings)[:limit]]
 
 
-def find_run(settings: Settings, run_id: str | None) -> Path | None:
+def find_run(settings: Settings, run_id: str | None) -> RunFolder | None:
     """Return a run's folder; None if there is no such run.
 
     Args:
@@ -105,18 +138,17 @@ def summary_of(reports: Reports, step: str) -> dict[str, Any]:
     return reports.get(step, {}).get("summary") or {}
 
 
-def _run_id(folder: Path) -> str | None:
+def _run_id(folder: RunFolder) -> str | None:
     return next((report.get("run_id") for _, report in islice(_readable_reports(folder), 1)), None)
 
 
-def _readable_reports(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    for step in STEPS:
-        path = folder / f"{step}.json"
-        if path.exists():
-            try:
-                yield step, read_json(path)
-            except LeaplineError:
-                continue
+def _readable_reports(folder: RunFolder) -> Iterator[tuple[str, dict[str, Any]]]:
+    for step in (step for step in STEPS if step in folder.written):
+        with suppress(LeaplineError):
+            key = f"{folder.key}/{step}.json"
+            report = folder.store.get(key)
+            if report:
+                yield step, parse_json(report.content, key)
 
 
 def _conclude(reports: Reports) -> tuple[State, str, str]:

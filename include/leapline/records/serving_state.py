@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-from leapline.deployment.factory import registry
+from leapline.deployment.factory import ledger_of, registry
 from leapline.errors import LeaplineError, RegistryError
 from leapline.records.candidates import candidates
-from leapline.serving.ledger import Entry, Ledger
+from leapline.serving.ledger import Entry
 from leapline.serving.promote import CHAMPION_TAG, PREVIOUS_TAG
 from leapline.settings import Settings
-from leapline.storage import Lake
+from leapline.storage import lake_of
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def serving_state(settings: Settings) -> ServingState:
         return ServingState(champion, previous, entry.model_id, entry.when)
     if champion is None:
         return ServingState(None, previous)
-    published = (row.model_id for row in candidates(Lake(settings.home)) if row.digest == champion)
+    published = (row.model_id for row in candidates(lake_of(settings)) if row.digest == champion)
     return ServingState(champion, previous, next(published, None))
 
 
@@ -85,11 +85,11 @@ def ledger_rows(settings: Settings) -> list[dict[str, Any]]:
     Raises:
         StorageError: the ledger is damaged.
     """
-    return [asdict(entry) for entry in Ledger(settings.ledger).entries()]
+    return [asdict(entry) for entry in ledger_of(settings).entries()]
 
 
 def _ledger_entries(settings: Settings) -> list[Entry]:
     try:
-        return Ledger(settings.ledger).entries()
+        return ledger_of(settings).entries()
     except LeaplineError:
         return []

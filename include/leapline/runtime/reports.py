@@ -1,17 +1,33 @@
 """The report that each step leaves on disk: `runs/<run id>/<step>.json`."""
 
 import re
-from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from leapline.errors import LeaplineError
 from leapline.settings import Settings
-from leapline.storage import read_json
+from leapline.storage import json_bytes, lake_of, parse_json
+
+RUNS: Final = "runs"
 
 
-def report_path(settings: Settings, run_id: str, step: str) -> Path:
-    """Return the path of a step's report; the run id's characters outside `[A-Za-z0-9._-]` become `_`."""
-    return settings.home / "runs" / re.sub(r"[^A-Za-z0-9._-]", "_", run_id) / f"{step}.json"
+def report_key(run_id: str, step: str) -> str:
+    """Return the key of a step's report; the run id's characters outside `[A-Za-z0-9._-]` become `_`."""
+    return f"{run_folder(run_id)}/{step}.json"
+
+
+def run_folder(run_id: str) -> str:
+    """Return the key of a run's reports."""
+    return f"{RUNS}/" + re.sub(r"[^A-Za-z0-9._-]", "_", run_id)
+
+
+def write_report(settings: Settings, run_id: str, step: str, content: dict[str, Any]) -> None:
+    """Write the report of a step."""
+    lake_of(settings).store.put(report_key(run_id, step), json_bytes(content))
+
+
+def remove_report(settings: Settings, run_id: str, step: str) -> None:
+    """Remove the report of an earlier attempt of a step, if there is one."""
+    lake_of(settings).store.delete(report_key(run_id, step))
 
 
 def past_report(settings: Settings, run_id: str, step: str) -> dict[str, Any] | None:
@@ -20,8 +36,9 @@ def past_report(settings: Settings, run_id: str, step: str) -> dict[str, Any] | 
     Raises:
         StorageError: the report is damaged.
     """
-    path = report_path(settings, run_id, step)
-    return read_json(path) if path.exists() else None
+    store, key = lake_of(settings).store, report_key(run_id, step)
+    report = store.get(key)
+    return parse_json(report.content, f"{store.address}/{key}") if report else None
 
 
 def describe(exc: LeaplineError) -> dict[str, Any]:

@@ -11,14 +11,15 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import partial
 from typing import Any
 
 from leapline.errors import LeaplineError, SettingsError
 from leapline.runtime.context import RunContext, new_run_id
 from leapline.runtime.output_sizes import measure_outputs
-from leapline.runtime.reports import describe, report_path
+from leapline.runtime.reports import describe, remove_report, write_report
 from leapline.settings import Settings
-from leapline.storage import Lake, write_json
+from leapline.storage import lake_of
 
 Step = Callable[[Settings, RunContext], dict[str, Any]]
 
@@ -42,19 +43,19 @@ def perform(
     Raises:
         LeaplineError: as the step raised it.
     """
-    path = report_path(settings, context.run_id, step)
-    path.unlink(missing_ok=True)
+    remove_report(settings, context.run_id, step)
+    report = partial(write_report, settings, context.run_id, step)
     started = time.monotonic()
     base: dict[str, Any] = {"step": step, "day": context.day.isoformat(), "run_id": context.run_id}
     try:
         summary = step_function(settings, context)
     except LeaplineError as exc:
         if report_failure:
-            write_json(path, base | {"ok": False, "error": describe(exc)})
+            report(base | {"ok": False, "error": describe(exc)})
         raise
     seconds = round(time.monotonic() - started, 3)
-    outputs = measure_outputs(Lake(settings.home), step, context.day)
-    write_json(path, base | {"ok": True, "summary": summary, "seconds": seconds, "written": outputs})
+    outputs = measure_outputs(lake_of(settings), step, context.day)
+    report(base | {"ok": True, "summary": summary, "seconds": seconds, "written": outputs})
     return summary
 
 

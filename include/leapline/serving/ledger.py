@@ -3,13 +3,14 @@
 The registry's tags determine what is serving; the ledger is their history.
 """
 
-import fcntl
 import json
-import os
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import Final
 
 from leapline.errors import StorageError
+from leapline.storage.store import Store, update
+
+KEY: Final = "ledger.jsonl"
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,15 @@ class Entry:
 
 
 class Ledger:
-    """One ledger file; the first entry creates it."""
+    """The ledger of a lake; the first entry creates it.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Args:
+        store: the lake's store.
+        key: of the ledger in it.
+    """
+
+    def __init__(self, store: Store, key: str = KEY) -> None:
+        self.store, self.key = store, key
 
     def entries(self) -> list[Entry]:
         """Return all entries, oldest first. An incomplete last line was never acknowledged and is ignored.
@@ -56,11 +62,11 @@ class Ledger:
         Raises:
             StorageError: a line is damaged.
         """
-        content = self.path.read_bytes() if self.path.exists() else b""
-        return [self._parse(number, line) for number, line in enumerate(content.split(b"\n")[:-1], 1)]
+        present = self.store.get(self.key)
+        return self._parse_all(present.content if present else b"")
 
     def append(self, entry: Entry) -> bool:
-        """Append an entry durably (fsync).
+        """Append an entry durably; a concurrent entry is not lost.
 
         Returns:
             False if the ledger already has an entry with the same digest, run and tag.
@@ -68,24 +74,26 @@ class Ledger:
         Raises:
             StorageError: the ledger is damaged.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            if entry.key in {present.key for present in self.entries()}:
-                return False
-            file.seek(0)
-            file.truncate(file.read().rfind(b"\n") + 1)  # drop a line that a killed writer left unfinished
-            file.write(json.dumps(asdict(entry), sort_keys=True, ensure_ascii=False).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        return True
+        line = json.dumps(asdict(entry), sort_keys=True, ensure_ascii=False).encode() + b"\n"
+
+        def appended(present: bytes | None) -> bytes | None:
+            content = present or b""
+            if entry.key in {known.key for known in self._parse_all(content)}:
+                return None
+            # A killed writer of an earlier version may have left an unfinished last line.
+            return content[: content.rfind(b"\n") + 1] + line
+
+        return update(self.store, self.key, appended)
+
+    def _parse_all(self, content: bytes) -> list[Entry]:
+        return [self._parse(number, line) for number, line in enumerate(content.split(b"\n")[:-1], 1)]
 
     def _parse(self, number: int, line: bytes) -> Entry:
         try:
             return Entry(**json.loads(line))
         except (TypeError, ValueError) as exc:
             raise StorageError(
-                f"ledger {self.path}, line {number}",
+                f"ledger {self.store.address}/{self.key}, line {number}",
                 found=repr(line[:80]),
                 expected="one JSON entry",
                 fix="Restore the ledger from a copy, or move that line to another file; then run again.",

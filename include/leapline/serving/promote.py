@@ -3,15 +3,14 @@
     lock -> finish an interrupted move -> checks -> intent on disk -> `champion` = new -> `previous` = old -> ledger
                                                                                           -> intent removed
 
-OCI has no conditional tag update. A lock on a file next to the ledger, released when the process ends, serialises the
-runs that share the lake, and `champion` is read again under the lock. The intent records the champion before the move:
+OCI has no conditional tag update. A lock next to the ledger, released when the process ends, serialises the runs that
+share the lake, and `champion` is read again under the lock. The intent records the champion before the move:
 without it, repeating an incomplete rollback would point `previous` and `champion` to the same image and lose the other.
 
 A registry with immutable tags rejects the move. Both tags are then restored and the intent is removed, so that no
 incomplete move remains, and the error names the tags that have to be mutable.
 """
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -21,9 +20,10 @@ from leapline.errors import BundleError, RegistryError, TagConflictError
 from leapline.serving.image import LABEL
 from leapline.serving.ledger import Entry, Ledger
 from leapline.serving.registry import Registry
-from leapline.storage import read_json, write_json
+from leapline.storage import json_bytes, parse_json
 
 CHAMPION_TAG, PREVIOUS_TAG = "champion", "previous"
+LOCK, INTENT = "promotion.lock", "promotion.json"
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,12 @@ class ChampionTags:
 
     Args:
         registry: the repository.
-        ledger: history of the moves; its folder also contains the lock and the intent.
+        ledger: history of the moves; its store also contains the lock and the intent.
     """
 
     def __init__(self, registry: Registry, ledger: Ledger) -> None:
         self.registry, self.ledger = registry, ledger
-        self._intent = ledger.path.with_name("promotion.json")
+        self._store = ledger.store
 
     def promote(
         self, digest: str, request: PromotionRequest, *, expected_current: str | None, allow_older: bool = False
@@ -165,7 +165,7 @@ class ChampionTags:
             before=current, after=digest,
         )  # fmt: skip
         self.ledger.entries()  # A damaged ledger prevents the move.
-        write_json(self._intent, asdict(entry))
+        self._store.put(INTENT, json_bytes(asdict(entry)))
         self._carry_out(entry)
         return Promotion(True, digest, current)
 
@@ -184,10 +184,10 @@ class ChampionTags:
         try:
             self._point_tags(entry)
         except TagConflictError:
-            self._intent.unlink()
+            self._store.delete(INTENT)
             raise
         self.ledger.append(entry)
-        self._intent.unlink()
+        self._store.delete(INTENT)
 
     def _point_tags(self, entry: Entry) -> None:
         self._point(CHAMPION_TAG, entry.after)
@@ -206,12 +206,13 @@ class ChampionTags:
 
     def _finish_interrupted(self) -> Entry | None:
         """Complete the move of a killed run; return its entry if there was one and it still applied."""
-        if not self._intent.exists():
+        intent = self._store.get(INTENT)
+        if intent is None:
             return None
-        entry = Entry(**read_json(self._intent))
+        entry = Entry(**parse_json(intent.content, f"{self._store.address}/{INTENT}"))
         champion = self.registry.digest(CHAMPION_TAG)
         if champion not in (entry.before, entry.after) or not self.registry.digest(entry.after):
-            self._intent.unlink()  # Another client has moved the tag since; its later move takes precedence.
+            self._store.delete(INTENT)  # Another client has moved the tag since; its later move takes precedence.
             return None
         self._carry_out(replace(entry, why=f"{entry.why} (finished by a later run)"))
         return entry
@@ -230,7 +231,5 @@ class ChampionTags:
     @contextmanager
     def _locked(self) -> Iterator[Entry | None]:
         """Hold the lock, complete an interrupted move first, and yield that move, if any."""
-        self.ledger.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.ledger.path.with_name("promotion.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with self._store.lock(LOCK):
             yield self._finish_interrupted()

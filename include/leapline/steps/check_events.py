@@ -8,7 +8,7 @@ from leapline.modelling.days import days_with
 from leapline.runtime.context import RunContext
 from leapline.runtime.step import main
 from leapline.settings import Settings
-from leapline.storage import Lake, read_json, write_json
+from leapline.storage import Lake, lake_of, read_json, write_json
 
 HISTORY_DAYS = 14
 
@@ -20,7 +20,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         NotInLakeError: the day was not extracted.
         DataCheckError: the data day does not meet an expectation. Training days that do not are left out of training.
     """
-    lake = Lake(settings.home)
+    lake = lake_of(settings)
     lake.current("events", context.day)
     earlier = [day for day in days_with(lake, "events", settings, context.day) if not _is_checked(lake, day)]
     summary: dict[str, Any] = {day.isoformat(): _check(settings, lake, day) for day in earlier}
@@ -55,7 +55,7 @@ def _check(settings: Settings, lake: Lake, day: date) -> dict[str, Any]:
     with lake.attempt("checks", day) as out:
         result = check(read_json(events / "profile.json"), history, limits, day.isoformat(), out)
         write_json(out / "result.json", result.as_dict() | {"source": events.name})
-    return {"passed": result.passed, "sentence": result.sentence(), "docs": str(out / result.docs)}
+    return {"passed": result.passed, "sentence": result.sentence(), "docs": lake.address(out, result.docs)}
 
 
 def _is_checked(lake: Lake, day: date) -> bool:

@@ -15,7 +15,7 @@ from leapline.runtime.context import RunContext
 from leapline.runtime.spark import spark_session
 from leapline.runtime.step import main
 from leapline.settings import Settings
-from leapline.storage import Lake, read_json, write_json
+from leapline.storage import lake_of, read_json, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,14 +42,14 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     from leapline.evaluation import session_progress
     from leapline.training.markov import TransitionModel
 
-    lake = Lake(settings.home)
+    lake = lake_of(settings)
     candidate, inputs = lake.current("candidates", context.day), binding.candidate_digest(lake, context.day)
     training = read_json(candidate / "training.json")
     spec = specs.load(candidate / "features.json")
     with spark_session(settings, "evaluate") as spark, lake.attempt("evaluations", context.day) as out:
         data = DayData(spark, settings, lake, context.day)
         transitions = TransitionModel.from_dict(read_json(candidate / "markov.json"))
-        model = PipelineModel.load(str(candidate / "pipeline"))
+        model = PipelineModel.load(lake.address(candidate, "pipeline"))
         examples = _score_holdout(data, model, spec, transitions)
         # A model is evaluated on whole sessions, each once; its quality while sessions are in progress is separate.
         scored = examples[examples["whole"]].drop(columns=["cut", "whole"]).reset_index(drop=True)
@@ -67,7 +67,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         probe_sample.write_events(data, out)
         champion = compare_with_champion(settings, scored, champion)
         write_json(out / "champion.json", champion.as_dict())
-        binding.seal(out, inputs)
+        binding.seal(lake, out, inputs)
     return summary | {"champion": champion.as_dict()}
 
 

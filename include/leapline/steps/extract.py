@@ -13,7 +13,7 @@ from leapline.runtime.spark import spark_session
 from leapline.runtime.step import main
 from leapline.settings import Settings
 from leapline.sources.factory import source_from
-from leapline.storage import Lake, write_json
+from leapline.storage import Lake, lake_of, write_json
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -32,7 +32,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         SpecError: the site's mapping or feature spec is malformed; raised before Spark starts.
     """
     require_valid_input(settings, context.day)
-    lake = Lake(settings.home)
+    lake = lake_of(settings)
     missing = [day for day in training_window(settings, context.day) if not lake.has("events", day)]
     with spark_session(settings, "extract") as spark, ThreadPoolExecutor(DAYS_AT_ONCE) as pool:
 
@@ -92,11 +92,11 @@ def extract_day(spark: "SparkSession", settings: Settings, lake: Lake, day: date
         lake.attempt("quarantine", day) as quarantine,
         lake.attempt("events", day) as events,
     ):
-        write_day(clean, events / "events", quarantine / "lines")
+        write_day(clean, lake.address(events, "events"), lake.address(quarantine, "lines"))
         write_json(quarantine / "counts.json", clean.counts)
         write_json(events / "counts.json", clean.counts)
         write_json(events / "files.json", clean.files)
-        events_frame = spark.read.parquet(str(events / "events"))
+        events_frame = spark.read.parquet(lake.address(events, "events"))
         write_json(events / "profile.json", profile(events_frame, clean.counts, settings.max_sessions_per_visitor))
     _require_few_quarantined(settings, clean.counts)
     if settings.unusable_files == "fail":

@@ -10,7 +10,7 @@ from leapline.runtime.context import RunContext
 from leapline.runtime.spark import spark_session
 from leapline.runtime.step import main
 from leapline.settings import Settings
-from leapline.storage import Lake, json_bytes, read_json, write_bytes
+from leapline.storage import Lake, json_bytes, lake_of, read_json, write_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         NotInLakeError: the day was not extracted.
         SpecError: a feature spec is malformed.
     """
-    lake, config = Lake(settings.home), ExampleConfig.of(settings)
+    lake, config = lake_of(settings), ExampleConfig.of(settings)
     lake.current("events", context.day)
     days = [*(d for d in checked_days(lake, settings, context.day) if not _is_fresh(lake, d, config)), context.day]
     with spark_session(settings, "featurize", _SORT_AGGREGATION) as spark:
@@ -51,8 +51,8 @@ def build_day(data: DayData, config: ExampleConfig) -> dict[str, Any]:
     events = data.events()
     with data.lake.attempt("examples", data.day) as out:
         with persisted_example_events(events, config.per_session) as numbered:
-            session_examples(numbered, config.sessions).write.parquet(str(out / "examples"))
-            pair_examples(numbered, config.items).write.parquet(str(out / "items"))
+            session_examples(numbered, config.sessions).write.parquet(data.lake.address(out, "examples"))
+            pair_examples(numbered, config.items).write.parquet(data.lake.address(out, "items"))
         summary = _counts(data, out) | {"features": len(config.sessions.columns)}
         write_bytes(out / FEATURES, config.sessions.dumps().encode())
         write_bytes(out / ITEM_FEATURES, config.items.dumps().encode())
@@ -64,9 +64,12 @@ def build_day(data: DayData, config: ExampleConfig) -> dict[str, Any]:
 
 def _counts(data: DayData, out: "Path") -> dict[str, int]:
     columns = ("count(1)", "count_if(whole)", "count_if(label = 1)", "count_if(whole AND label = 1)")
-    row = data.spark.read.parquet(str(out / "examples")).selectExpr(*columns).first()
+    sessions_frame, pairs_frame = (
+        data.spark.read.parquet(data.lake.address(out, name)) for name in ("examples", "items")
+    )
+    row = sessions_frame.selectExpr(*columns).first()
     examples, sessions, buying_examples, buying_sessions = row or (0, 0, 0, 0)
-    pairs = data.spark.read.parquet(str(out / "items")).selectExpr("count(1)", "count_if(label = 1)").first() or (0, 0)
+    pairs = pairs_frame.selectExpr("count(1)", "count_if(label = 1)").first() or (0, 0)
     clean_sessions = data.events().select("session").distinct().count()
     return {
         "clean_sessions": clean_sessions,

@@ -7,7 +7,7 @@ from leapline.records import binding, history, model_record, verdicts
 from leapline.runtime.context import RunContext
 from leapline.runtime.step import main
 from leapline.settings import Settings
-from leapline.storage import Lake, write_json
+from leapline.storage import lake_of, write_json
 
 
 def run(settings: Settings, context: RunContext) -> dict[str, Any]:
@@ -17,7 +17,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         NotInLakeError: no evaluation of that day.
         InputChangedError: the evaluation is of another candidate.
     """
-    lake = Lake(settings.home)
+    lake = lake_of(settings)
     inputs = binding.checked_inputs(lake, "evaluations", context.day)
     record = model_record.read(lake, context.day)
     verdict = decide(record.evidence, verdicts.gate_limits(settings))
@@ -26,11 +26,14 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     with lake.attempt("verdicts", context.day) as out:
         write_json(out / verdicts.FILE, document)
         model_record.write_cards(out, record, verdict)
-        binding.seal(out, inputs)
+        binding.seal(lake, out, inputs)
     if not verdict.passed:
         # For a candidate that passed, the probe writes the history, after the final verdict.
         history.write(settings)
-    return _summary(verdict, record, document) | {"card": str(out / model_record.CARD), "plots": str(record.plots)}
+    return _summary(verdict, record, document) | {
+        "card": lake.address(out, model_record.CARD),
+        "plots": lake.address(lake.current("evaluations", context.day), "plots"),
+    }
 
 
 def _summary(verdict: Verdict, record: model_record.CandidateRecord, document: dict[str, Any]) -> dict[str, Any]:

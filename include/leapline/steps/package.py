@@ -17,7 +17,7 @@ from leapline.serving import image
 from leapline.serving.docker_image import FOLDER as DOCKER_FOLDER
 from leapline.serving.docker_image import convert
 from leapline.settings import Settings
-from leapline.storage import Lake, json_bytes, read_json, write_json
+from leapline.storage import json_bytes, lake_of, read_json, write_json
 
 METRICS = (
     "examples",
@@ -44,7 +44,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         InputChangedError: candidate or evaluation have changed since the verdict.
         ToolMissingError: a scorer binary is missing.
     """
-    lake = Lake(settings.home)
+    lake = lake_of(settings)
     candidate, evaluation = lake.current("candidates", context.day), lake.current("evaluations", context.day)
     inputs = binding.checked_inputs(lake, "verdicts", context.day)
     verdict = without_champion(Verdict.from_dict(verdicts.gate_verdict(lake, context.day)))
@@ -67,10 +67,10 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         }
         summary = {
             "model_id": model_id,
-            "archive": str(out / "model.zip"),
+            "archive": lake.address(out, "model.zip"),
             "archive_sha256": sha256,
             "archive_bytes": (out / "model.zip").stat().st_size,
-            "image_layout": str(out / "image"),
+            "image_layout": lake.address(out, "image"),
             "image_digest": info.index_digest,
             "image_bytes": info.size_bytes,
             "docker_images": {
@@ -80,7 +80,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         }
         write_json(out / "manifest.json", document)
         write_json(out / "package.json", summary)
-        binding.seal(out, inputs)
+        binding.seal(lake, out, inputs)
     return summary
 
 

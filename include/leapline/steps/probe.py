@@ -14,7 +14,7 @@ from leapline.runtime.context import RunContext
 from leapline.runtime.step import main
 from leapline.serving.probe import ProbeReport, ProbeSample, probe
 from leapline.settings import Settings
-from leapline.storage import Lake, read_json, write_json
+from leapline.storage import Lake, lake_of, read_json, write_json
 
 
 def run(settings: Settings, context: RunContext) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         InputChangedError: the package, or what it was made of, has changed since.
         ProbeError: the packaged image is not the one that was built.
     """
-    lake = Lake(settings.home)
+    lake = lake_of(settings)
     inputs = binding.checked_inputs(lake, "packages", context.day)
     package = lake.current("packages", context.day)
     packed = read_json(package / "package.json")
@@ -47,7 +47,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         document = verdicts.verdict_document(verdict, context, record.champion, result)
         write_json(out / verdicts.FILE, document | {"gate": gate.name, "image": digest})
         model_record.write_cards(out, record, verdict, images=_images(packed))
-        binding.seal(out, inputs)
+        binding.seal(lake, out, inputs)
     history.write(settings)
     return summary
 

@@ -8,7 +8,7 @@ from leapline.runtime.context import RunContext
 from leapline.runtime.step import main
 from leapline.serving.promote import CHAMPION_TAG
 from leapline.settings import Settings
-from leapline.storage import Lake, read_json
+from leapline.storage import lake_of, read_json
 
 
 def run(settings: Settings, context: RunContext) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         InputChangedError: the day was judged or packaged again since it was published.
         RegistryError: no clear answer; `champion` names the old or the new image.
     """
-    lake = Lake(settings.home)
+    lake = lake_of(settings)
     model_id = read_json(lake.current("packages", context.day) / "package.json")["model_id"]
     publication = read_json(lake.current("models", model_id) / "publication.json")
     digest, verdict = publication["digest"], verdicts.effective_verdict(lake, context.day)

@@ -15,7 +15,7 @@ from leapline.serving.docker_image import FOLDER, converted_digest
 from leapline.serving.layout import index_digest
 from leapline.serving.registry import Registry
 from leapline.settings import Settings
-from leapline.storage import Lake, read_json, write_json
+from leapline.storage import Folder, Lake, lake_of, read_json, write_json
 
 
 def run(settings: Settings, context: RunContext) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         InputChangedError: candidate, evaluation, verdict or package have changed since the probe.
         RegistryError: the image was not pushed, or the registry returns another image; no tag was moved.
     """
-    lake = Lake(settings.home)
+    lake = lake_of(settings)
     inputs = _require_passed_probe(lake, context.day)
     package = lake.current("packages", context.day)
     packed = read_json(package / "package.json")
@@ -89,7 +89,7 @@ def _require_passed_probe(lake: Lake, day: date) -> dict[str, str]:
     return inputs
 
 
-def _publish_docker(target: Registry, package: Path, arch: str, built: dict[str, Any]) -> bool:
+def _publish_docker(target: Registry, package: Folder, arch: str, built: dict[str, Any]) -> bool:
     """Push an image in Docker's format; one that is not made from the probed image is rejected.
 
     Returns:
@@ -109,7 +109,7 @@ def _publish_docker(target: Registry, package: Path, arch: str, built: dict[str,
     return pushed
 
 
-def _keep_files(lake: Lake, day: date, package: Path, summary: dict[str, Any]) -> None:
+def _keep_files(lake: Lake, day: date, package: Folder, summary: dict[str, Any]) -> None:
     evaluation, probed = lake.current("evaluations", day), lake.current("probes", day)
     with lake.attempt("models", summary["model_id"]) as out:
         for folder, names in (
@@ -121,7 +121,7 @@ def _keep_files(lake: Lake, day: date, package: Path, summary: dict[str, Any]) -
                 shutil.copy2(folder / name, out)
         shutil.copytree(evaluation / "plots", out / "plots")
         write_json(out / "publication.json", summary)
-        binding.seal(out, summary["inputs"])
+        binding.seal(lake, out, summary["inputs"])
 
 
 if __name__ == "__main__":

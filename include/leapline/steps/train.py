@@ -16,7 +16,7 @@ from leapline.runtime.context import RunContext
 from leapline.runtime.spark import spark_session
 from leapline.runtime.step import main
 from leapline.settings import Settings
-from leapline.storage import Lake, write_bytes, write_json
+from leapline.storage import lake_of, write_bytes, write_json
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -45,7 +45,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     from leapline.training.forest import fit
     from leapline.training.markov import fit_transitions
 
-    lake = Lake(settings.home)
+    lake = lake_of(settings)
     spec = specs.load(lake.current("examples", context.day) / "features.json")
     days = [day.isoformat() for day in training_days(settings, lake, context.day)]
     with spark_session(settings, "train") as spark, lake.attempt("candidates", context.day) as out:
@@ -67,7 +67,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         }
         write_json(out / "training.json", summary)
         items = _train_item_model(data, out, transitions)
-        binding.seal(out, {})
+        binding.seal(lake, out, {})
     return {key: value for key, value in summary.items() if key != "importances"} | {"items": items}
 
 
@@ -110,7 +110,7 @@ def _write_model(data: DayData, out: Path, result: "FitResult", examples: "DataF
     """Write a fitted pipeline in Spark's format and as a bundle, and its feature spec."""
     from leapline import bundle
 
-    result.model.write().overwrite().save(str(out / "pipeline"))
+    result.model.write().overwrite().save(data.lake.address(out, "pipeline"))
     write = bundle.write_with_mleap if data.settings.bundle_writer == "mleap" else bundle.write
     write(
         result.model,

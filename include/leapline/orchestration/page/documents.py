@@ -9,7 +9,7 @@ from leapline.orchestration.page.runs import current
 from leapline.quality.check import DOCS
 from leapline.quality.data_docs import static_page
 from leapline.settings import Settings
-from leapline.storage import Lake
+from leapline.storage import Folder, lake_of
 
 # A card opens as a page of its own inside Airflow's frame, so it needs a link back.
 _CARD = """<!doctype html>
@@ -31,14 +31,14 @@ _CARD = """<!doctype html>
 """
 
 
-def model_folder(settings: Settings, model_id: str) -> Path | None:
+def model_folder(settings: Settings, model_id: str) -> Folder | None:
     """Return the folder of a published model, or None if there is no such model."""
-    lake = Lake(settings.home)
+    lake = lake_of(settings)
     # Compared with the existing names: user input never becomes a path.
     return lake.current("models", model_id) if model_id in lake.keys("models") else None
 
 
-def card(folder: Path | None, base: str) -> str | None:
+def card(folder: Folder | None, base: str) -> str | None:
     """Return the model card as an HTML page; HTML markup in the card's text is escaped.
 
     Args:
@@ -56,20 +56,20 @@ def card(folder: Path | None, base: str) -> str | None:
     return _CARD.format(title=title, base=base, body=to_html(text))
 
 
-def verdict_folder(settings: Settings, day: str) -> Path | None:
+def verdict_folder(settings: Settings, day: str) -> Folder | None:
     """Return the folder of a day's verdict and card."""
-    return current(Lake(settings.home), "verdicts", day)
+    return current(lake_of(settings), "verdicts", day)
 
 
 def day_plot(settings: Settings, day: str, name: str) -> Path | None:
     """Return a plot of a day's evaluation."""
-    folder = current(Lake(settings.home), "evaluations", day)
+    folder = current(lake_of(settings), "evaluations", day)
     return below(folder / "plots", name) if folder else None
 
 
 def data_doc(settings: Settings, day: str, name: str) -> Path | None:
     """Return a file of the day's Data Docs."""
-    folder = current(Lake(settings.home), "checks", day)
+    folder = current(lake_of(settings), "checks", day)
     return below(folder / DOCS, name) if folder else None
 
 

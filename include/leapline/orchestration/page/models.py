@@ -11,7 +11,7 @@ from leapline.records import history
 from leapline.records.candidates import Candidate, candidate_page
 from leapline.records.serving_state import ledger_rows, serving_state
 from leapline.settings import Settings
-from leapline.storage import Lake
+from leapline.storage import lake_of
 
 Json = dict[str, Any]
 PAGE = 25
@@ -32,7 +32,7 @@ def candidates(settings: Settings, before: str | None = None, most: int = PAGE) 
         `{"rows": [{key, model_id, day, roc_auc, interval, average_precision, passed, result, sentence, digest, image,
         card}], "more": whether older ones follow}`.
     """
-    rows, more = candidate_page(Lake(settings.home), before, most)
+    rows, more = candidate_page(lake_of(settings), before, most)
     return {"rows": [_row(row) for row in rows], "more": more}
 
 
@@ -47,7 +47,7 @@ def days(settings: Settings, most: int = DAYS) -> list[Json]:
             "passed": "refused" not in row["result"],
             "promoted": row["data_day"] in promoted,
         }
-        for row in history.newest_rows(Lake(settings.home), most)
+        for row in history.newest_rows(lake_of(settings), most)
     ]
 
 

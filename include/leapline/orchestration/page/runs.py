@@ -13,7 +13,7 @@ from leapline.errors import LeaplineError
 from leapline.records.runs import Reports, RunOutcome, find_run, list_outcomes, outcome_of, read_reports, summary_of
 from leapline.runtime.context import STEPS
 from leapline.settings import Settings
-from leapline.storage import Lake, read_json
+from leapline.storage import Folder, Lake, lake_of, read_json
 
 LISTED = 30
 """Runs offered for selection, newest first."""
@@ -63,7 +63,7 @@ def _probe(summary: Json) -> Json | None:
 def _rules(settings: Settings, reports: Reports) -> list[Json]:
     """Return the run's rules: those of the final verdict if it completes this run's gate, otherwise the gate's."""
     rules: list[Json] = summary_of(reports, "gate").get("rules", [])
-    folder = current(Lake(settings.home), "probes", reports["probe"]["day"]) if "probe" in reports else None
+    folder = current(lake_of(settings), "probes", reports["probe"]["day"]) if "probe" in reports else None
     final: list[Json] = read_or(folder / "verdict.json", {}).get("rules", []) if folder else []
     return final if final[: len(rules)] == rules else rules
 
@@ -79,7 +79,7 @@ def _published(summary: Json) -> Json | None:
 def _data(settings: Settings, reports: Reports) -> Json:
     """Return the counts of the day, and the result of its data check."""
     day = next(iter(reports.values()), {}).get("day", "")
-    lake = Lake(settings.home)
+    lake = lake_of(settings)
     counts = summary_of(reports, "extract").get(day, {})
     built = summary_of(reports, "featurize").get(day, {})
     keys = ("lines", "other_days", "added", "events", "excluded", "quarantined", "quarantined_share", "late_taken")
@@ -105,7 +105,7 @@ def _model(settings: Settings, reports: Reports) -> Json | None:
     summary, gate = summary_of(reports, "evaluate"), summary_of(reports, "gate")
     if not summary:
         return None
-    lake, day = Lake(settings.home), reports["evaluate"]["day"]
+    lake, day = lake_of(settings), reports["evaluate"]["day"]
     evaluation = current(lake, "evaluations", day)
     metrics = read_or(evaluation / "metrics.json", {}) if evaluation else {}
     is_current = evaluation is not None and metrics.get("roc_auc") == summary.get("roc_auc")
@@ -121,7 +121,7 @@ def _model(settings: Settings, reports: Reports) -> Json | None:
     }
 
 
-def current(lake: Lake, dataset: str, day: str) -> Path | None:
+def current(lake: Lake, dataset: str, day: str) -> Folder | None:
     """Return a day's committed folder, or None."""
     try:
         return lake.current(dataset, date.fromisoformat(day))

@@ -1,0 +1,98 @@
+"""Local files that are written as a whole or not at all, and errors that name them."""
+
+import errno
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from leapline.errors import DiskFullError, StorageError
+
+
+def read_json(path: Path, fix: str = "Run the step that writes it again.") -> Any:
+    """Return the content of a JSON file.
+
+    Args:
+        path: the file.
+        fix: what to do about a missing or malformed file, for the error.
+
+    Raises:
+        StorageError: the file is missing or not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        raise StorageError(str(path), found=str(exc), expected="a JSON file", fix=fix) from exc
+
+
+def parse_json(content: bytes, thing: str, fix: str = "Run the step that writes it again.") -> Any:
+    """Return the content of a JSON document that was read from a store.
+
+    Args:
+        content: the document.
+        thing: its name, for the error.
+        fix: what to do about a malformed document, for the error.
+
+    Raises:
+        StorageError: it is not JSON.
+    """
+    try:
+        return json.loads(content)
+    except ValueError as exc:
+        raise StorageError(thing, found=str(exc), expected="a JSON file", fix=fix) from exc
+
+
+def json_bytes(content: Any) -> bytes:
+    """Return JSON with sorted keys and a final newline, so that equal content has equal bytes."""
+    return (json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON with sorted keys, as `write_bytes` does."""
+    write_bytes(path, json_bytes(content))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file atomically: to a temporary file first, which then replaces the target.
+
+    Raises:
+        DiskFullError: no space was left.
+        StorageError: the file cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    with named_os_errors(str(path), path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as out:
+                out.write(content)
+                out.flush()
+                os.fsync(out.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def named_os_errors(thing: str, folder: Path) -> Iterator[None]:
+    """Turn errors of the operating system into errors that name `thing` and `folder`."""
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno == errno.ENOSPC:
+            free = shutil.disk_usage(folder if folder.exists() else Path.cwd()).free
+            raise DiskFullError(
+                thing,
+                found=f"ENOSPC, {free:,} bytes free under {folder}",
+                expected="space for the output of the step",
+                fix="Free some space and run it again.",
+            ) from exc
+        raise StorageError(
+            thing,
+            found=str(exc),
+            expected=f"a writable folder: {folder}",
+            fix="Check the path and its permissions.",
+        ) from exc
