@@ -381,6 +381,8 @@ def _supported_url(text: str) -> str:
     Raises:
         ValueError: its scheme or form is not supported.
     """
+    if not is_url(text):
+        raise ValueError("one folder, or addresses s3://bucket/prefix, but not both")
     scheme, _, rest = text.partition("://")
     if scheme not in ("s3", "s3a"):
         raise ValueError(f"a folder, or s3://bucket/prefix; {scheme}:// is not supported")

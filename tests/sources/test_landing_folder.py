@@ -15,7 +15,7 @@ from leapline.errors import InputError, NoEventsError, SettingsError
 from leapline.events.clean import CleanOptions, cleaned_day
 from leapline.settings import Settings
 from leapline.sources.factory import source_from
-from leapline.sources.landing_folder import LandingFolder
+from leapline.sources.landing import LandingFolder
 from leapline.sources.layout import compile_pattern
 from leapline.sources.source import EventSource
 from tests.events.lines import DAY, KEY, at, land, line
@@ -111,9 +111,9 @@ def test_unreadable_file_is_named_with_its_form_and_a_fix(tmp_path: Path) -> Non
     assert "zcat" in error.value.fix
 
 
-@pytest.mark.parametrize("landing", ["s3://bucket/good", "s3a://bucket", "gs://b/x", "file:///data", "https://x/y"])
+@pytest.mark.parametrize("landing", ["gs://b/x", "abfss://c@a.dfs.core.windows.net/x", "file:///data", "https://x/y", "s3://B/x", "s3://b/x?y", "s3://b/x,/data"])
 def test_url_is_not_taken_for_a_folder(landing: str) -> None:
-    with pytest.raises(SettingsError, match=r"setting landing .*URLs are not supported"):
+    with pytest.raises(SettingsError, match=r"setting landing .*s3://bucket/prefix"):
         Settings.load(landing=landing)
 
 

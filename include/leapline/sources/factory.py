@@ -2,20 +2,21 @@
 
 from leapline.errors import SettingsError
 from leapline.settings import Settings
-from leapline.sources.landing_folder import LandingFolder
+from leapline.sources.landing import Landing, LandingFolder
 from leapline.sources.layout import compile_pattern
 from leapline.sources.source import EventSource
+from leapline.storage.factory import store_at
 
 
 def source_from(settings: Settings) -> EventSource:
-    """Return the source that the settings name: the landing folder.
+    """Return the source that the settings name: the landing folder, or the landing buckets.
 
     Raises:
         SettingsError: the landing pattern is malformed.
     """
     pattern = settings.landing_pattern
     try:
-        return LandingFolder(settings.landing_dir, compile_pattern(pattern) if pattern else None)
+        layout = compile_pattern(pattern) if pattern else None
     except ValueError as exc:
         raise SettingsError(
             "setting landing_pattern (LEAPLINE_LANDING_PATTERN)",
@@ -23,3 +24,6 @@ def source_from(settings: Settings) -> EventSource:
             expected=str(exc),
             fix="Correct it, for example to `events/{yyyy}{MM}{dd}/*`.",
         ) from exc
+    if settings.landing_buckets:
+        return Landing([store_at(address, settings) for address in settings.landing_buckets], layout)
+    return LandingFolder(settings.landing_dir, layout)

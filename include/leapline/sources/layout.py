@@ -34,6 +34,9 @@ _FOLDERS: Final = tuple(
         rf"year={_Y}/month=(?P<MM>\d\d?)/day=(?P<dd>\d\d?){_HOUR}",
     )
 )
+_PARTIAL: Final = tuple(
+    re.compile(form) for form in (_Y, rf"{_Y}/{_M}", rf"year={_Y}", rf"year={_Y}/month=(?P<MM>\d\d?)")
+)
 _FILES: Final = (
     re.compile(rf"{_DATE}-(?P<HH>\d\d)(?P<mm>\d\d)(?P<ss>\d\d)(?:[-._].*)?"),
     re.compile(rf"{_DATE}(?:[-._T].*)?"),
@@ -67,7 +70,7 @@ def is_marker(path: str) -> bool:
     return any(part[:1] in "._" for part in parts) or parts[-1].endswith(_MARKER_ENDINGS) or parts[-1] in _MARKER_NAMES
 
 
-def landing_span(path: str, pattern: re.Pattern[str] | None = None) -> Span | None:
+def landing_span(path: str, pattern: "SitePattern | None" = None) -> Span | None:
     """Return the time in which a file landed; None if no layout matches its path.
 
     Args:
@@ -77,7 +80,7 @@ def landing_span(path: str, pattern: re.Pattern[str] | None = None) -> Span | No
     Raises:
         ImpossibleDateError: a layout matches, but its digits are no date.
     """
-    if pattern and (match := pattern.fullmatch(path)):
+    if pattern and (match := pattern.path.fullmatch(path)):
         return _span(match)
     folder, _, name = path.rpartition("/")
     of_file = _first_match(_FILES, name)
@@ -93,7 +96,38 @@ def landing_span(path: str, pattern: re.Pattern[str] | None = None) -> Span | No
     return inner if outer.start <= inner.start and inner.until <= outer.until else outer.including(inner)
 
 
-def level_too_high(path: str, pattern: re.Pattern[str] | None = None) -> str | None:
+@dataclass(frozen=True)
+class Prefix:
+    """What the path of a folder says about the entries below it.
+
+    Attributes:
+        span: the time in which they landed; None if the path does not say yet.
+        is_complete: whether the whole date is in the path, so that all files below landed in that time.
+    """
+
+    span: Span | None
+    is_complete: bool
+
+
+def read_prefix(path: str, pattern: "SitePattern | None" = None) -> Prefix | None:
+    """Return what a folder's path says; None if no file below it can match a layout.
+
+    Args:
+        path: relative to the landing folder, with forward slashes and without a final one.
+        pattern: the site's own pattern, from `compile_pattern`.
+    """
+    try:
+        if pattern and (match := pattern.prefix(path)):
+            return Prefix(_period(match), is_complete=False)
+        if match := _first_match(_FOLDERS, path):
+            return Prefix(_span(match), is_complete=True)
+        match = _first_match(_PARTIAL, path)
+        return Prefix(_period(match), is_complete=False) if match else None
+    except ImpossibleDateError:
+        return None
+
+
+def level_too_high(path: str, pattern: "SitePattern | None" = None) -> str | None:
     """Return the subfolder in which the rest of a path matches a layout, or None."""
     parts = path.split("/")
     for depth in range(1, len(parts)):
@@ -106,12 +140,45 @@ def level_too_high(path: str, pattern: re.Pattern[str] | None = None) -> str | N
     return None
 
 
-def compile_pattern(text: str) -> re.Pattern[str]:
+@dataclass(frozen=True)
+class SitePattern:
+    """A site's own layout.
+
+    Attributes:
+        path: matches the path of a file.
+        prefixes: match the path of a folder on the way to a file: one per depth, up to a `**`, below which everything
+            is possible.
+        is_open: whether the pattern contains `**`.
+    """
+
+    path: re.Pattern[str]
+    prefixes: tuple[re.Pattern[str], ...]
+    is_open: bool
+
+    def prefix(self, folder: str) -> re.Match[str] | None:
+        """Return the match of a folder that may contain files of this layout."""
+        depth = folder.count("/")
+        if depth < len(self.prefixes):
+            return self.prefixes[depth].fullmatch(folder)
+        return re.match("", folder) if self.is_open else None
+
+
+def compile_pattern(text: str) -> SitePattern:
     """Compile a site's pattern: `{yyyy} {MM} {dd} {HH} {mm} {ss}`, `*` within one folder name, `**` across folders.
 
     Raises:
         ValueError: a token is unknown or repeated, or the date is incomplete.
     """
+    form = _pattern_form(text)
+    if any(f"(?P<{token}>" not in form for token in ("yyyy", "MM", "dd")):
+        raise ValueError("a landing pattern needs {yyyy}, {MM} and {dd}")
+    parts = text.split("/")
+    fixed = next((depth for depth, part in enumerate(parts) if "**" in part), len(parts) - 1)
+    prefixes = tuple(re.compile(_pattern_form("/".join(parts[: depth + 1]))) for depth in range(fixed))
+    return SitePattern(re.compile(form), prefixes, "**" in text)
+
+
+def _pattern_form(text: str) -> str:
     form = ""
     for piece in re.split(r"(\{\w+\}|\*\*|\*)", text):
         token = piece[1:-1]
@@ -123,13 +190,31 @@ def compile_pattern(text: str) -> re.Pattern[str]:
             form += f"(?P<{token}>{_TOKENS[token]})"
         else:
             form += {"*": "[^/]*", "**": ".*"}.get(piece, re.escape(piece))
-    if any(f"(?P<{token}>" not in form for token in ("yyyy", "MM", "dd")):
-        raise ValueError("a landing pattern needs {yyyy}, {MM} and {dd}")
-    return re.compile(form)
+    return form
 
 
 def _first_match(forms: Sequence[re.Pattern[str]], text: str) -> re.Match[str] | None:
     return next((match for form in forms if (match := form.fullmatch(text))), None)
+
+
+def _period(match: re.Match[str]) -> Span | None:
+    """Return the year, month or day that the path of a folder names; None if it names none."""
+    parts = {name: int(value) for name, value in match.groupdict().items() if value is not None}
+    if "yyyy" not in parts:
+        return None
+    if {"MM", "dd"} <= parts.keys():
+        return _span(match)
+    if "MM" not in parts:
+        return Span(_midnight(parts["yyyy"], 1), _midnight(parts["yyyy"] + 1, 1) - timedelta(microseconds=1))
+    following = _midnight(parts["yyyy"] + parts["MM"] // 12, parts["MM"] % 12 + 1)
+    return Span(_midnight(parts["yyyy"], parts["MM"]), following - timedelta(microseconds=1))
+
+
+def _midnight(year: int, month: int) -> datetime:
+    try:
+        return datetime(year, month, 1, tzinfo=UTC)
+    except ValueError as exc:
+        raise ImpossibleDateError(str(exc)) from exc
 
 
 def _span(match: re.Match[str]) -> Span:

@@ -91,10 +91,12 @@ class Listing:
     Args:
         slices: the slices that can hold events of the day's sessions, by time and name.
         ignored: the entries of the whole source that are neither read nor markers.
+        other_days: days of parts of the source that were not looked into.
     """
 
     slices: tuple[Slice, ...]
     ignored: tuple[Ignored, ...] = ()
+    other_days: tuple[date, ...] = ()
 
     def ignored_text(self, limit: int = 5) -> str:
         """Return the number and names of the ignored entries as text; empty if there are none."""

@@ -17,6 +17,7 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from leapline.settings import is_url
 from leapline.sources.source import LINE_SCHEMA, Slice
 
 _CODEC_EXTENSIONS: Final = frozenset({".gz", ".bz2", ".zst", ".deflate", ".snappy", ".lz4"})
@@ -35,19 +36,21 @@ def read_text_files(spark: SparkSession, slices: Sequence[Slice]) -> DataFrame:
         Columns as in `LINE_SCHEMA`.
     """
     links = _Links()
-    paths = {links.readable(item): number for number, item in enumerate(slices) if item.size}
+    paths: dict[str, int] = {links.readable(item): number for number, item in enumerate(slices) if item.size}
     if not paths:
         return spark.createDataFrame([], LINE_SCHEMA)
-    text = spark.read.option("lineSep", "\n").text([str(path) for path in paths])
+    text = spark.read.option("lineSep", "\n").text(list(paths))
     lines = text.select(_without_return(F.col("value")).alias("line"), F.col("_metadata.file_path").alias("path"))
     numbers = F.broadcast(_slice_numbers(spark, paths, [item.landed_from.date() for item in slices]))
     return lines.join(numbers, "path", "left").select("line", "slice", "landed_on")
 
 
-def _slice_numbers(spark: SparkSession, paths: dict[Path, int], dates: list[date]) -> DataFrame:
+def _slice_numbers(spark: SparkSession, paths: dict[str, int], dates: list[date]) -> DataFrame:
     """Return `path, slice, landed_on`. Spark reports a path as `file:/...` or `file:///...`; both are listed."""
     rows: list[tuple[str, int, Any]] = [
-        (f"{scheme}{path}", number, dates[number]) for path, number in paths.items() for scheme in ("file:", "file://")
+        (f"{scheme}{path}", number, dates[number])
+        for path, number in paths.items()
+        for scheme in (("",) if is_url(path) else ("file:", "file://"))
     ]
     columns = dict(zip(("path", "slice", "landed_on"), map(list, zip(*rows, strict=True)), strict=True))
     return spark.createDataFrame(pa.table({**columns, "slice": pa.array(columns["slice"], pa.int32())}))
@@ -64,12 +67,14 @@ class _Links:
         self._folder: Path | None = None
         self._count = 0
 
-    def readable(self, item: Slice) -> Path:
-        """Return a path under which Spark reads a file's content."""
+    def readable(self, item: Slice) -> str:
+        """Return a path or address under which Spark reads a file's content."""
+        if is_url(item.location):
+            return item.location
         path = Path(item.location).absolute()
         extension = path.suffix if path.suffix in _CODEC_EXTENSIONS else ""
         fits = extension == item.extension and _SAFE_PATH.fullmatch(str(path))
-        return path if fits else self._link(path, item.extension)
+        return str(path if fits else self._link(path, item.extension))
 
     def _link(self, path: Path, extension: str) -> Path:
         if self._folder is None:

@@ -131,7 +131,7 @@ class Lake:
 
     def keys(self, dataset: str) -> list[str]:
         """Return the text keys with a committed attempt, in order."""
-        names = sorted(self.store.folders(dataset))
+        names = sorted(self.store.scan(dataset).folders)
         committed = self.store.exist([f"{dataset}/{name}/{POINTER}" for name in names])
         return [name for name, exists in zip(names, committed, strict=True) if exists]
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from leapline.storage.files import named_os_errors, write_bytes
-from leapline.storage.store import Item, Stored
+from leapline.storage.store import Item, Level, Stored
 
 
 class LocalStore:
@@ -36,20 +36,19 @@ class LocalStore:
 
     def list(self, prefix: str = "") -> Iterator[Item]:
         """Yield the files below a folder; files that disappear meanwhile are left out."""
-        for folder, _, names in os.walk(self.folder / prefix):
+        for folder, _, names in os.walk(self.folder / prefix, followlinks=True):
             for name in names:
-                path = Path(folder, name)
-                try:
-                    status = path.stat()
-                except FileNotFoundError:
-                    continue
-                modified = datetime.fromtimestamp(status.st_mtime, UTC)
-                yield Item(path.relative_to(self.folder).as_posix(), status.st_size, modified)
+                item = self._item(Path(folder, name))
+                if item:
+                    yield item
 
-    def folders(self, prefix: str) -> Sequence[str]:
-        """Return the names of the folders directly below a folder."""
+    def scan(self, prefix: str = "") -> Level:
+        """Return the folders and files directly below a folder; links are followed."""
         folder = self.folder / prefix
-        return [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+        with named_os_errors(str(folder), folder):
+            paths = sorted(folder.iterdir()) if folder.is_dir() else []
+        folders = [path.name for path in paths if path.is_dir()]
+        return Level(folders, [item for path in paths if not path.is_dir() and (item := self._item(path))])
 
     def exist(self, keys: Sequence[str]) -> Sequence[bool]:
         """Return for each key whether it is a file."""
@@ -132,6 +131,14 @@ class LocalStore:
         with file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+    def _item(self, path: Path) -> Item | None:
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            return None
+        modified = datetime.fromtimestamp(status.st_mtime, UTC)
+        return Item(path.relative_to(self.folder).as_posix(), status.st_size, modified)
 
     @contextmanager
     def _writing(self, key: str) -> Iterator[None]:

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any, Final
 from leapline.errors import SettingsError
 from leapline.storage.lease import lease
 from leapline.storage.s3_errors import named_s3_errors
-from leapline.storage.store import Item, Stored
+from leapline.storage.store import Item, Level, Stored
 
 if TYPE_CHECKING:
     from boto3 import Session
+    from obstore import ObjectMeta
     from obstore.auth.boto3 import Boto3CredentialProvider
     from obstore.store import ClientConfig, S3Config
     from obstore.store import S3Store as Client
@@ -89,18 +90,25 @@ class S3Store:
         """Yield the objects below a folder, in the order of their keys."""
         import obstore
 
+        empty = True
         with self._named(prefix):
             for chunk in obstore.list(self._client, prefix or None):
-                for entry in chunk:
-                    yield Item(entry["path"], entry["size"], entry["last_modified"])
+                empty = False
+                yield from map(_item, chunk)
+        if empty:
+            self._require_bucket()
 
-    def folders(self, prefix: str) -> Sequence[str]:
-        """Return the common prefixes directly below a folder."""
+    def scan(self, prefix: str = "") -> Level:
+        """Return the common prefixes and objects directly below a folder."""
         import obstore
 
         with self._named(prefix):
-            found = obstore.list_with_delimiter(self._client, prefix or None)
-        return [name.rpartition("/")[2] for name in found["common_prefixes"]]
+            level = obstore.list_with_delimiter(self._client, prefix or None)
+        folders = [name.rpartition("/")[2] for name in level["common_prefixes"]]
+        items = [_item(entry) for entry in level["objects"]]
+        if not folders and not items:
+            self._require_bucket()
+        return Level(folders, items)
 
     def exist(self, keys: Sequence[str]) -> Sequence[bool]:
         """Return for each key whether there is an object; several are asked for at the same time."""
@@ -184,17 +192,12 @@ class S3Store:
     def _put(self, key: str, content: bytes, mode: Any) -> str | None:
         """Write an object on a condition; return its ETag, or None if the condition was not met."""
         import obstore
-        from obstore.exceptions import AlreadyExistsError, NotFoundError, PreconditionError
+        from obstore.exceptions import AlreadyExistsError, PreconditionError
 
-        with self._named(key):
-            try:
-                return obstore.put(self._client, key, content, mode=mode)["e_tag"] or ""
-            except (AlreadyExistsError, PreconditionError):
-                return None
-            except NotFoundError:
-                if isinstance(mode, dict):  # the object to replace was removed
-                    return None
-                raise
+        # FileNotFoundError: the object to replace was removed.
+        with suppress(FileNotFoundError), self._named(key), suppress(AlreadyExistsError, PreconditionError):
+            return obstore.put(self._client, key, content, mode=mode)["e_tag"] or ""
+        return None
 
     def _exists(self, key: str) -> bool:
         import obstore
@@ -203,6 +206,10 @@ class S3Store:
             obstore.head(self._client, key)
             return True
         return False
+
+    def _require_bucket(self) -> None:
+        """Raise an error if there is no bucket: the client lists a missing bucket as an empty one."""
+        self.get("leapline-asks-for-the-bucket")
 
     def _named(self, key: str) -> AbstractContextManager[None]:
         return named_s3_errors(f"{self.address}/{key}".rstrip("/"), self.bucket, self.options.endpoint)
@@ -223,6 +230,10 @@ class S3Store:
             client_options=_client_options(self.options.endpoint),
             retry_config={"max_retries": 4, "retry_timeout": RETRY_TIMEOUT},
         )
+
+
+def _item(entry: "ObjectMeta") -> Item:
+    return Item(entry["path"], entry["size"], entry["last_modified"])
 
 
 def boto3_session() -> "Session":

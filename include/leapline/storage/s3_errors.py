@@ -69,11 +69,11 @@ def named_s3_errors(thing: str, bucket: str, endpoint: str) -> Iterator[None]:
         StorageUnusableError: another attempt would fail too.
         StorageError: the service does not answer, or cannot answer now.
     """
-    from obstore.exceptions import BaseError, NotFoundError
+    from obstore.exceptions import BaseError
 
     try:
         yield
-    except NotFoundError as exc:
+    except FileNotFoundError as exc:
         if "NoSuchBucket" in str(exc):
             raise _error(thing, bucket, endpoint, str(exc)) from exc
         raise FileNotFoundError(thing) from exc

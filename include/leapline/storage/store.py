@@ -33,6 +33,19 @@ class Item:
 
 
 @dataclass(frozen=True)
+class Level:
+    """One level of a store.
+
+    Attributes:
+        folders: names of the folders.
+        items: the contents.
+    """
+
+    folders: Sequence[str]
+    items: Sequence[Item]
+
+
+@dataclass(frozen=True)
 class Stored:
     """A content with its version."""
 
@@ -61,8 +74,8 @@ class Store(Protocol):
             prefix: a folder's key without a final slash; the root if empty.
         """
 
-    def folders(self, prefix: str) -> Sequence[str]:
-        """Return the names of the folders directly below a folder."""
+    def scan(self, prefix: str = "") -> Level:
+        """Return what lies directly below a folder."""
 
     def exist(self, keys: Sequence[str]) -> Sequence[bool]:
         """Return for each key whether it has a content."""
