@@ -2,16 +2,17 @@
 # Installs Leapline's dependencies into this folder: .venv (Python), .local/bin (scorer, crane, registry), .local/scorer
 # (scorer binaries for images), .local/spark.jsa (Spark's class-data-sharing archive), and a JRE from the system's
 # packages if there is none. A step that is up to date is skipped: its stamp is written last and contains a hash of the
-# step's inputs, so an interrupted step runs again. `setup.sh browser` installs Chromium instead, for the browser tests.
+# step's inputs, so an interrupted step runs again. After that, `setup.sh browser` installs Chromium for the browser tests,
+# and `setup.sh s3` compiles versitygw, the S3 server of the tests and the demo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly WHAT=${1:-all}
 case $WHAT in
     all) readonly STEPS=6 ;;
-    browser) readonly STEPS=1 ;;
+    browser | s3) readonly STEPS=1 ;;
     *)
-        echo "usage: setup.sh [browser]" >&2
+        echo "usage: setup.sh [browser | s3]" >&2
         exit 2
         ;;
 esac
@@ -198,7 +199,7 @@ set_up_browser() {
 
 has_go() { # the version that the modules require, or a later one
     local required
-    required=$(sed -n 's/^go //p' include/scorer/go.mod include/tools/go.mod | sort -V | tail -n 1)
+    required=$(sed -n 's/^go //p' include/scorer/go.mod include/tools/go.mod include/tools/s3/go.mod | sort -V | tail -n 1)
     command -v go >/dev/null && [ "$(printf '%s\n%s\n' "$required" "$(go env GOVERSION | sed 's/^go//')" | sort -V | head -n 1)" = "$required" ]
 }
 
@@ -211,10 +212,21 @@ set_up_go() {
 set_up_tools() {
     local stamp=$STAMPS/tools hash
     step "crane and the Distribution registry in .local/bin"
-    hash=$(hash_of "$(go env GOVERSION GOOS GOARCH)" include/tools)
+    hash=$(hash_of "$(go env GOVERSION GOOS GOARCH)" include/tools/go.mod include/tools/go.sum)
     ! is_done "$stamp" "$hash" || [ ! -x .local/bin/crane ] || [ ! -x .local/bin/registry ] || return 0
     note "compiling both takes two to three minutes, only once"
     run "compile crane and registry" env CGO_ENABLED=0 go -C include/tools build -v -trimpath -ldflags "-s -w" -o "$PWD/.local/bin/" tool
+    done_with "$stamp" "$hash"
+}
+
+set_up_s3() {
+    local stamp=$STAMPS/s3 hash
+    step "The S3 server versitygw in .local/bin, for tests and demo"
+    has_go || die "no Go of the required version. Run \`make setup\` first."
+    hash=$(hash_of "$(go env GOVERSION GOOS GOARCH)" include/tools/s3)
+    ! is_done "$stamp" "$hash" || [ ! -x .local/bin/versitygw ] || return 0
+    note "compiling takes about five minutes, only once"
+    run "compile versitygw" env CGO_ENABLED=0 go -C include/tools/s3 build -v -trimpath -ldflags "-s -w" -o "$PWD/.local/bin/" tool
     done_with "$stamp" "$hash"
 }
 
@@ -257,6 +269,10 @@ if [ "$WHAT" = browser ]; then
     exit
 fi
 python=$(PATH=$outer_path choose_python)
+if [ "$WHAT" = s3 ]; then
+    set_up_s3
+    exit
+fi
 set_up_java
 set_up_venv
 set_up_go

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from leapline.errors import PortTakenError, RegistryError, ToolMissingError
-from leapline.local.registry_service import LocalRegistry, Status
+from leapline.local.registry_service import LocalRegistry
+from leapline.local.service import Status
 from leapline.serving.registry import Registry
 from tests.ports import free_address
 from tests.serving.conftest import MakeImage, crane, make_image, registry_binary
