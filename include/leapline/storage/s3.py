@@ -24,13 +24,14 @@ if TYPE_CHECKING:
     from boto3 import Session
     from obstore import ObjectMeta
     from obstore.auth.boto3 import Boto3CredentialProvider
-    from obstore.store import ClientConfig, S3Config
+    from obstore.store import BackoffConfig, ClientConfig, S3Config
     from obstore.store import S3Store as Client
 
 CONNECT_TIMEOUT: Final = timedelta(seconds=5)
 REQUEST_TIMEOUT: Final = timedelta(minutes=2)
 """Of one request, which moves at most one part of a large file."""
 RETRY_TIMEOUT: Final = timedelta(seconds=60)
+BACKOFF: Final["BackoffConfig"] = {"init_backoff": timedelta(seconds=0.2), "max_backoff": timedelta(seconds=8), "base": 2}
 CREDENTIALS_TTL: Final = timedelta(minutes=1)
 CA_VARIABLES: Final = ("AWS_CA_BUNDLE", "SSL_CERT_FILE")
 """Environment variables that name a file of further certificate authorities."""
@@ -228,7 +229,7 @@ class S3Store:
             config=config,
             credential_provider=credentials(session),
             client_options=_client_options(self.options.endpoint),
-            retry_config={"max_retries": 4, "retry_timeout": RETRY_TIMEOUT},
+            retry_config={"max_retries": 6, "retry_timeout": RETRY_TIMEOUT, "backoff": BACKOFF},
         )
 
 

@@ -40,9 +40,9 @@ _CAUSES: Final[tuple[tuple[str, str, str], ...]] = (
     ),
     ("QuotaExceeded|XMinioStorageFull|507", "no space left in the store", "Free space or raise the quota."),
     (
-        "BadScheme|URL scheme is not allowed",
+        "BadScheme|URL scheme is not allowed|InvalidContentType",
         "an endpoint without TLS",
-        "Write the endpoint with http:// if that is intended.",
+        "Correct LEAPLINE_S3_ENDPOINT: https:// for TLS, http:// without.",
     ),
     (
         "NotImplemented|501",
@@ -52,7 +52,7 @@ _CAUSES: Final[tuple[tuple[str, str, str], ...]] = (
 )
 """Pattern of the client's message, what it means, and what to do. The first match counts; none is retried."""
 
-_UNREACHABLE: Final = re.compile("error sending request|connect|dns|timed out|timeout|operation timed out", re.I)
+_UNREACHABLE: Final = re.compile("error sending request|operation timed out|connection closed|incomplete message")
 
 
 @contextmanager
@@ -95,5 +95,5 @@ def _error(thing: str, bucket: str, endpoint: str, text: str) -> StorageError:
 
 
 def _first_line(text: str) -> str:
-    """Return the message without the client's debugging details and without the name of the object."""
-    return " ".join(text.split("Debug source")[0].split())[:300]
+    """Return the message without the client's account of its attempts and without debugging details."""
+    return " ".join(text.split("Debug source")[0].rpartition(" - ")[2].split())[:300]

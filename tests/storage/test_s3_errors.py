@@ -1,0 +1,123 @@
+"""Every way in which a bucket cannot be used is one sentence with its cause, soon, and retried only where that helps."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from leapline.errors import SettingsError, StorageError, StorageUnusableError
+from leapline.local.s3_service import LocalS3
+from leapline.settings import Settings
+from leapline.storage import Lake
+from leapline.storage.s3 import S3Options, S3Store
+from tests.fakes.servers import up
+from tests.ports import free_address
+
+ANSWERS = {
+    "access denied": (403, "AccessDenied", "s3:GetObject"),
+    "credentials that have expired": (400, "ExpiredToken", "Log in again"),
+    "a clock that differs": (403, "RequestTimeTooSkewed", "clock"),
+    "a bucket in another region": (400, "AuthorizationHeaderMalformed", "LEAPLINE_S3_REGION"),
+    "a service without conditional writes": (501, "NotImplemented", "If-Match"),
+}
+"""What the message says has been found, for each answer of the service as AWS documents it; and a part of the remedy."""
+
+
+@contextmanager
+def answering(status: int, code: str, delay_s: float = 0) -> Iterator[str]:
+    """Run a service that gives the same answer to every request; yield its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            time.sleep(delay_s)
+            body = f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>as documented</Message></Error>'.encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/xml")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_PUT = do_DELETE = do_POST = answer
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with up(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+
+
+@pytest.mark.parametrize("found", ANSWERS)
+@pytest.mark.parametrize("action", ["get", "list", "put"])
+@pytest.mark.usefixtures("s3_bucket")
+def test_cause_is_named_and_not_retried(found: str, action: str) -> None:
+    status, code, remedy = ANSWERS[found]
+    with answering(status, code) as endpoint:
+        store = S3Store("s3://shop/lake", S3Options(endpoint, "eu-west-1"))
+        started = time.monotonic()
+        with pytest.raises(StorageUnusableError, match=found) as error:
+            list(store.list("x")) if action == "list" else store.get("x") if action == "get" else store.put("x", b"")
+    assert remedy in error.value.fix
+    assert "as documented" not in str(error.value)
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("action", ["get", "list", "scan", "put"])
+def test_missing_bucket_is_not_an_empty_one(s3_server: LocalS3, s3_bucket: str, action: str) -> None:
+    store = S3Store(f"s3://{s3_bucket}-missing", S3Options(s3_server.endpoint))
+    actions = {
+        "get": lambda: store.get("x"),
+        "list": lambda: list(store.list()),
+        "scan": lambda: store.scan(),
+        "put": lambda: store.put("x", b""),
+    }
+    with pytest.raises(StorageUnusableError, match="no such bucket.*Create the bucket"):
+        actions[action]()
+
+
+def test_rejected_secret_is_named(s3_server: LocalS3, s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    with pytest.raises(StorageUnusableError, match="credentials that the service does not accept"):
+        S3Store(f"s3://{s3_bucket}", S3Options(s3_server.endpoint)).get("x")
+
+
+@pytest.mark.usefixtures("s3_bucket")
+def test_unreachable_service_is_named_within_seconds_and_retried() -> None:
+    address = free_address()
+    started = time.monotonic()
+    with pytest.raises(StorageError, match=f"no answer from http://{address}.*LEAPLINE_S3_ENDPOINT") as error:
+        S3Store("s3://shop", S3Options(f"http://{address}")).get("x")
+    assert error.value.retriable
+    assert time.monotonic() - started < 30
+
+
+@pytest.mark.usefixtures("s3_bucket")
+def test_overloaded_service_is_asked_again_before_the_error() -> None:
+    with answering(503, "SlowDown") as endpoint, pytest.raises(StorageError, match="SlowDown") as error:
+        S3Store("s3://shop", S3Options(endpoint)).get("x")
+    assert error.value.retriable
+
+
+@pytest.mark.usefixtures("s3_bucket")
+def test_http_endpoint_reached_with_https_is_an_error(s3_server: LocalS3) -> None:
+    with pytest.raises(StorageUnusableError, match="without TLS.*http://"):
+        S3Store("s3://shop", S3Options(s3_server.endpoint.replace("http://", "https://"))).get("x")
+
+
+def test_missing_credentials_name_the_variables(s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(SettingsError, match=r"credentials for S3: found none.*AWS_ACCESS_KEY_ID"):
+        Lake(S3Store(f"s3://{s3_bucket}")).days("events")
+
+
+@pytest.mark.parametrize("address", ["gs://shop/lake", "abfss://c@shop/lake", "/data/lake", "s3://Shop/lake", "s3://"])
+def test_lake_at_another_kind_of_address_is_rejected_by_name(address: str) -> None:
+    with pytest.raises(SettingsError, match="s3://bucket/prefix"):
+        Settings.load(lake=address)
+
+
+def test_home_in_a_bucket_names_the_setting_for_it() -> None:
+    with pytest.raises(SettingsError, match="LEAPLINE_LAKE"):
+        Settings.load(home="s3://shop/lake")
