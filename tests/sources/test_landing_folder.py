@@ -111,7 +111,10 @@ def test_unreadable_file_is_named_with_its_form_and_a_fix(tmp_path: Path) -> Non
     assert "zcat" in error.value.fix
 
 
-@pytest.mark.parametrize("landing", ["gs://b/x", "abfss://c@a.dfs.core.windows.net/x", "file:///data", "https://x/y", "s3://B/x", "s3://b/x?y", "s3://b/x,/data"])
+@pytest.mark.parametrize(
+    "landing",
+    ["gs://b/x", "abfss://c@a.net/x", "file:///data", "https://x/y", "s3://B/x", "s3://b/x?y", "s3://b/x,/data"],
+)
 def test_url_is_not_taken_for_a_folder(landing: str) -> None:
     with pytest.raises(SettingsError, match=r"setting landing .*s3://bucket/prefix"):
         Settings.load(landing=landing)

@@ -1,4 +1,4 @@
-"""Every way in which a bucket cannot be used is one sentence with its cause, soon, and retried only where that helps."""
+"""A bucket that cannot be used: one sentence with the cause, within seconds, retried only where that helps."""
 
 import time
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ ANSWERS = {
     "a bucket in another region": (400, "AuthorizationHeaderMalformed", "LEAPLINE_S3_REGION"),
     "a service without conditional writes": (501, "NotImplemented", "If-Match"),
 }
-"""What the message says has been found, for each answer of the service as AWS documents it; and a part of the remedy."""
+"""What the message says was found -> the service's answer, as AWS documents it, and a part of the remedy."""
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def answering(status: int, code: str, delay_s: float = 0) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_PUT = do_DELETE = do_POST = answer
+        do_GET = do_PUT = do_DELETE = do_POST = answer  # noqa: N815, http.server's names
 
         def log_message(self, *args: object) -> None:
             pass

@@ -1,6 +1,6 @@
 """A local S3 server for the demo and the tests: versitygw on a loopback port, its buckets stored in a folder.
 
-The folder contains `data/` (one folder per bucket), `metadata/`, `keys.json` (the root keys) and what every local
+The folder contains `data/` (one folder per bucket; its file system must have extended attributes), `keys.json` (the root keys) and what every local
 service has (`leapline.local.service`). It is not meant for production.
 """
 
@@ -104,15 +104,15 @@ class LocalS3(LocalService):
 
     def prepare(self) -> list[str]:
         """Create the folders and, at the first start, the root keys; return the server's arguments."""
-        data, metadata = self.folder / "data", self.folder / "metadata"
-        for folder in (data, metadata):
-            folder.mkdir(exist_ok=True)
+        data = self.folder / "data"
+        data.mkdir(exist_ok=True)
         if not self._keys.exists():
             keys = {"access_key": secrets.token_hex(10).upper(), "secret_key": secrets.token_hex(20)}
             write_private(self._keys, json.dumps(keys))
-        # Its own metadata folder: not every file system has extended attributes.
+        # ETags in extended attributes change together with the content. In a metadata folder (`--sidecar`) they do not,
+        # and two conditional writes can then both succeed.
         server = ["--port", self.address, "--region", REGION, "--health", self.health_path, "--quiet", "--keep-alive"]
-        return [*server, "posix", "--sidecar", str(metadata), str(data)]
+        return [*server, "posix", str(data)]
 
     def process_environment(self) -> Mapping[str, str]:
         """Return the root keys, without any other configuration of versitygw."""

@@ -31,7 +31,11 @@ CONNECT_TIMEOUT: Final = timedelta(seconds=5)
 REQUEST_TIMEOUT: Final = timedelta(minutes=2)
 """Of one request, which moves at most one part of a large file."""
 RETRY_TIMEOUT: Final = timedelta(seconds=60)
-BACKOFF: Final["BackoffConfig"] = {"init_backoff": timedelta(seconds=0.2), "max_backoff": timedelta(seconds=8), "base": 2}
+BACKOFF: Final["BackoffConfig"] = {
+    "init_backoff": timedelta(seconds=0.2),
+    "max_backoff": timedelta(seconds=8),
+    "base": 2,
+}
 CREDENTIALS_TTL: Final = timedelta(minutes=1)
 CA_VARIABLES: Final = ("AWS_CA_BUNDLE", "SSL_CERT_FILE")
 """Environment variables that name a file of further certificate authorities."""
