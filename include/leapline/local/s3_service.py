@@ -1,7 +1,7 @@
 """A local S3 server for the demo and the tests: versitygw on a loopback port, its buckets stored in a folder.
 
-The folder contains `data/` (one folder per bucket; its file system must have extended attributes), `keys.json` (the root keys) and what every local
-service has (`leapline.local.service`). It is not meant for production.
+The folder contains `data/` (one folder per bucket, on a file system with extended attributes), `keys.json` (the root
+keys) and what every local service has (`leapline.local.service`). It is not meant for production.
 """
 
 import json
