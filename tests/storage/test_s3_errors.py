@@ -1,6 +1,5 @@
 """A bucket that cannot be used: one sentence with the cause, within seconds, retried only where that helps."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,12 +25,13 @@ ANSWERS = {
 
 
 @contextmanager
-def answering(status: int, code: str, delay_s: float = 0) -> Iterator[str]:
-    """Run a service that gives the same answer to every request; yield its URL."""
+def answering(status: int, code: str) -> Iterator[tuple[str, list[str]]]:
+    """Run a service that gives the same answer to every request; yield its URL and the paths of the requests."""
+    seen: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
-            time.sleep(delay_s)
+            seen.append(self.path)
             body = f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>as documented</Message></Error>'.encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/xml")
@@ -45,7 +45,7 @@ def answering(status: int, code: str, delay_s: float = 0) -> Iterator[str]:
             pass
 
     with up(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"http://127.0.0.1:{server.server_address[1]}", seen
 
 
 @pytest.mark.parametrize("found", ANSWERS)
@@ -53,14 +53,13 @@ def answering(status: int, code: str, delay_s: float = 0) -> Iterator[str]:
 @pytest.mark.usefixtures("s3_bucket")
 def test_cause_is_named_and_not_retried(found: str, action: str) -> None:
     status, code, remedy = ANSWERS[found]
-    with answering(status, code) as endpoint:
+    with answering(status, code) as (endpoint, seen):
         store = S3Store("s3://shop/lake", S3Options(endpoint, "eu-west-1"))
-        started = time.monotonic()
         with pytest.raises(StorageUnusableError, match=found) as error:
             list(store.list("x")) if action == "list" else store.get("x") if action == "get" else store.put("x", b"")
     assert remedy in error.value.fix
     assert "as documented" not in str(error.value)
-    assert time.monotonic() - started < 5
+    assert len(seen) == 1 or status >= 500, "the client repeats whatever is the service's fault"
 
 
 @pytest.mark.parametrize("action", ["get", "list", "scan", "put"])
@@ -83,20 +82,19 @@ def test_rejected_secret_is_named(s3_server: LocalS3, s3_bucket: str, monkeypatc
 
 
 @pytest.mark.usefixtures("s3_bucket")
-def test_unreachable_service_is_named_within_seconds_and_retried() -> None:
+def test_unreachable_service_is_named_and_retried() -> None:
     address = free_address()
-    started = time.monotonic()
     with pytest.raises(StorageError, match=f"no answer from http://{address}.*LEAPLINE_S3_ENDPOINT") as error:
         S3Store("s3://shop", S3Options(f"http://{address}")).get("x")
     assert error.value.retriable
-    assert time.monotonic() - started < 30
 
 
 @pytest.mark.usefixtures("s3_bucket")
 def test_overloaded_service_is_asked_again_before_the_error() -> None:
-    with answering(503, "SlowDown") as endpoint, pytest.raises(StorageError, match="SlowDown") as error:
+    with answering(503, "SlowDown") as (endpoint, seen), pytest.raises(StorageError, match="SlowDown") as error:
         S3Store("s3://shop", S3Options(endpoint)).get("x")
     assert error.value.retriable
+    assert len(seen) > 3
 
 
 @pytest.mark.usefixtures("s3_bucket")
