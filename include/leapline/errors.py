@@ -45,6 +45,12 @@ class NoEventsError(InputError):
     """The data day has no usable event. Not retried; the operator checks the collector and the date."""
 
 
+class SourceChangedError(InputError):
+    """A file of the source was replaced or removed while it was read. Retried: the loader may have been at work."""
+
+    retriable = True
+
+
 class QuarantineError(InputError):
     """More lines than allowed were quarantined. Not retried; the operator reads the quarantine."""
 

@@ -168,6 +168,7 @@ def cleaned_day(spark: SparkSession, source: EventSource, day: date, options: Cl
         groups = [*groups, *orders.corrections]
         counts |= balance(kept_totals(groups), at_source.get, scanned.get, gathered.get)
         require_balance(counts)
+        source.require_unchanged(slices)
         dropped = [observation.get["per_slice"] for observation in (scanned, gathered)]
         files = counts_by_file(slices, groups, at_source.get["per_slice"], dropped)
         require_balanced_files(counts["day"], files, counts["lines"])

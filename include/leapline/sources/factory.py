@@ -5,7 +5,7 @@ from leapline.settings import Settings
 from leapline.sources.landing import Landing, LandingFolder
 from leapline.sources.layout import compile_pattern
 from leapline.sources.source import EventSource
-from leapline.storage.factory import store_at
+from leapline.storage.factory import lake_of, store_at
 
 
 def source_from(settings: Settings) -> EventSource:
@@ -25,5 +25,6 @@ def source_from(settings: Settings) -> EventSource:
             fix="Correct it, for example to `events/{yyyy}{MM}{dd}/*`.",
         ) from exc
     if settings.landing_buckets:
-        return Landing([store_at(address, settings) for address in settings.landing_buckets], layout)
-    return LandingFolder(settings.landing_dir, layout)
+        scratch = lake_of(settings).store
+        return Landing([store_at(address, settings) for address in settings.landing_buckets], layout, scratch)
+    return LandingFolder(settings.landing_dir, layout, store_at(settings.home, settings))

@@ -16,7 +16,7 @@ from typing import Final
 
 from pyspark.sql import DataFrame, SparkSession
 
-from leapline.errors import InputError, StorageError
+from leapline.errors import InputError, SourceChangedError, StorageError
 from leapline.sources.content import recognise
 from leapline.sources.layout import (
     EXPECTED,
@@ -28,6 +28,7 @@ from leapline.sources.layout import (
     level_too_high,
     read_prefix,
 )
+from leapline.sources.readable_names import ReadableNames
 from leapline.sources.selection import nearest, outer_limits, select_slices
 from leapline.sources.source import DayWindow, Ignored, Listing, Slice
 from leapline.sources.text_files import read_text_files
@@ -46,12 +47,15 @@ class Landing:
     Args:
         stores: at least one; all have the same meaning.
         pattern: the site's own layout, from `layout.compile_pattern`.
+        scratch: a store for names that Spark reads correctly; a temporary folder of this process if None.
     """
 
     kind = "landing bucket"
 
-    def __init__(self, stores: Sequence[Store], pattern: SitePattern | None = None) -> None:
-        self.stores, self.pattern = stores, pattern
+    def __init__(
+        self, stores: Sequence[Store], pattern: SitePattern | None = None, scratch: Store | None = None
+    ) -> None:
+        self.stores, self.pattern, self.scratch = stores, pattern, scratch
 
     @property
     def name(self) -> str:
@@ -75,7 +79,30 @@ class Landing:
 
     def read(self, spark: SparkSession, slices: Sequence[Slice]) -> DataFrame:
         """Return the files' lines, as `EventSource.read`."""
-        return read_text_files(spark, slices)
+        names = ReadableNames(self.scratch)
+        files = [(names.address(item, *self._stored(item)), item) for item in slices]
+        return read_text_files(spark, files)
+
+    def require_unchanged(self, slices: Sequence[Slice]) -> None:
+        """Compare size and time of the files with the listing, as `EventSource.require_unchanged`."""
+        folders = {(store, key.rpartition("/")[0]) for store, key in map(self._stored, slices)}
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            levels = pool.map(lambda place: (place[0], place[0].scan(place[1]).items), folders)
+            present = {(store, item.key): (item.size, item.modified) for store, items in levels for item in items}
+        for item in slices:
+            store, key = self._stored(item)
+            if present.get((store, key)) != (item.size, item.modified):
+                raise SourceChangedError(
+                    f"{store.address}/{key}",
+                    found="replaced while it was read" if (store, key) in present else "removed while it was read",
+                    expected="files that do not change after they have landed",
+                    fix="Run the step again; if it happens again, let the loader write under new names.",
+                )
+
+    def _stored(self, item: Slice) -> tuple[Store, str]:
+        """Return the store of a slice and its key in it."""
+        store = next(s for s in self.stores if item.location.startswith(s.spark_address("")))
+        return store, item.location.removeprefix(store.spark_address("")).lstrip("/")
 
     def _listing(self, window: DayWindow | None) -> Listing:
         entries: list[Slice | Ignored] = []
@@ -98,7 +125,7 @@ class Landing:
             return Ignored(name, f"impossible date: {exc}")
         if span is None:
             return Ignored(name, "no date in a known layout")
-        return Slice(name, store.spark_address(item.key), span.start, span.until, item.size)
+        return Slice(name, store.spark_address(item.key), span.start, span.until, item.size, modified=item.modified)
 
     def _require_right_level(self, ignored: Sequence[Ignored]) -> None:
         folders_of = (level_too_high(entry.name, self.pattern) for entry in ignored)
@@ -120,8 +147,7 @@ class Landing:
         Raises:
             InputError: the file cannot be opened, or Spark cannot read its content.
         """
-        store = next(s for s in self.stores if item.location.startswith(s.spark_address("")))
-        key = item.location.removeprefix(store.spark_address("")).lstrip("/")
+        store, key = self._stored(item)
         try:
             with open_stored(store, Item(key, item.size or 0, item.landed_from)) as file:
                 content = recognise(file)
@@ -148,13 +174,14 @@ class LandingFolder(Landing):
     Args:
         folder: the landing folder.
         pattern: the site's own layout, from `layout.compile_pattern`.
+        scratch: as in `Landing`.
     """
 
     kind = "landing folder"
 
-    def __init__(self, folder: Path, pattern: SitePattern | None = None) -> None:
+    def __init__(self, folder: Path, pattern: SitePattern | None = None, scratch: Store | None = None) -> None:
         self.folder = folder
-        super().__init__([LocalStore(folder)], pattern)
+        super().__init__([LocalStore(folder)], pattern, scratch)
 
     def _listing(self, window: DayWindow | None) -> Listing:
         """List the complete folder.

@@ -61,6 +61,7 @@ class Slice:
         landed_until: the latest such time; equal to `landed_from` where the name contains an exact time.
         size: its size in the store, bytes; None if unknown.
         extension: for files, the name extension by which Spark reads the content; `""` for plain text.
+        modified: for files, when it was written, by the clock of the store.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Slice:
     landed_until: datetime
     size: int | None = None
     extension: str = ""
+    modified: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -134,4 +136,11 @@ class EventSource(Protocol):
 
         Raises:
             InputError: a slice cannot be read.
+        """
+
+    def require_unchanged(self, slices: Sequence[Slice]) -> None:
+        """Check after reading that the slices are still those that were listed.
+
+        Raises:
+            SourceChangedError: a slice was replaced or removed meanwhile.
         """

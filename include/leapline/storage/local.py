@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from leapline.storage.files import named_os_errors, write_bytes
-from leapline.storage.store import Item, Level, Stored
+from leapline.storage.store import Item, Level, Store, Stored
 
 
 class LocalStore:
@@ -120,6 +120,16 @@ class LocalStore:
     def upload(self, key: str, path: Path) -> None:
         """Copy a file into the folder."""
         self.put(key, path.read_bytes())
+
+    def link(self, source: Store, source_key: str, key: str) -> None:
+        """Link to a file of another folder, or download from a bucket."""
+        path = self.folder / key
+        with named_os_errors(str(path), path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if source.folder is not None:
+                path.symlink_to((source.folder / source_key).resolve())
+            else:
+                source.download(source_key, path)
 
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:

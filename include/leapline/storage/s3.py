@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from leapline.errors import SettingsError
 from leapline.storage.lease import lease
 from leapline.storage.s3_errors import named_s3_errors
-from leapline.storage.store import Item, Level, Stored
+from leapline.storage.store import Item, Level, Store, Stored
 
 if TYPE_CHECKING:
     from boto3 import Session
@@ -190,6 +190,20 @@ class S3Store:
         with self._named(key):
             obstore.put(self._client, key, path)
 
+    def link(self, source: Store, source_key: str, key: str) -> None:
+        """Copy an object inside the service, or upload a local file."""
+        if source.folder is not None:
+            self.upload(key, source.folder / source_key)
+        elif isinstance(source, S3Store):
+            with self._named(key):
+                self._boto3.copy(
+                    {"Bucket": source.bucket, "Key": source.full_key(source_key)}, self.bucket, self.full_key(key)
+                )
+
+    def full_key(self, key: str) -> str:
+        """Return an object's key in its bucket."""
+        return f"{self.prefix}/{key}".lstrip("/")
+
     def lock(self, key: str) -> AbstractContextManager[None]:
         """Hold a lease."""
         return lease(self, key)
@@ -235,6 +249,13 @@ class S3Store:
             client_options=_client_options(self.options.endpoint),
             retry_config={"max_retries": 6, "retry_timeout": RETRY_TIMEOUT, "backoff": BACKOFF},
         )
+
+    @cached_property
+    def _boto3(self) -> Any:
+        """A client of boto3, for copies inside the service."""
+        session = boto3_session()
+        region = self.options.region or session.region_name
+        return session.client("s3", endpoint_url=self.options.endpoint or None, region_name=region)
 
 
 def _item(entry: "ObjectMeta") -> Item:

@@ -69,6 +69,7 @@ def named_s3_errors(thing: str, bucket: str, endpoint: str) -> Iterator[None]:
         StorageUnusableError: another attempt would fail too.
         StorageError: the service does not answer, or cannot answer now.
     """
+    from botocore.exceptions import BotoCoreError, ClientError
     from obstore.exceptions import BaseError
 
     try:
@@ -77,7 +78,7 @@ def named_s3_errors(thing: str, bucket: str, endpoint: str) -> Iterator[None]:
         if "NoSuchBucket" in str(exc):
             raise _error(thing, bucket, endpoint, str(exc)) from exc
         raise FileNotFoundError(thing) from exc
-    except BaseError as exc:
+    except (BaseError, BotoCoreError, ClientError) as exc:
         raise _error(thing, bucket, endpoint, str(exc)) from exc
 
 

@@ -110,6 +110,9 @@ class Store(Protocol):
     def upload(self, key: str, path: Path) -> None:
         """Copy a local file of any size into the store."""
 
+    def link(self, source: "Store", source_key: str, key: str) -> None:
+        """Make a content of another store readable under a name of this one, without transferring it if possible."""
+
     def lock(self, key: str) -> AbstractContextManager[None]:
         """Hold a lock that at most one process has; wait for it.
 
