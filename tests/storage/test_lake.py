@@ -1,4 +1,4 @@
-"""Readers of the lake see complete datasets, whatever happens to the writer."""
+"""Readers of the lake see complete datasets, whatever happens to the writer, in folders and in buckets."""
 
 import errno
 import os
@@ -6,99 +6,176 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import date
+from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from leapline.errors import DiskFullError, FormatVersionError, NotInLakeError, StorageError
-from leapline.storage import HEARTBEAT, POINTER, Lake, read_json, write_bytes, write_json
-from leapline.storage.lake import ABANDONED
-from tests.lakes import attempts_of, folder_of
+from leapline.settings import Settings
+from leapline.storage import POINTER, Lake, json_bytes, lake_of, parse_json, read_json, write_bytes, write_json
+from leapline.storage import lake as lake_module
 
 DAY = date(2026, 3, 1)
 
 
-def put(lake: Lake, text: str) -> Path:
+@pytest.fixture(params=["folder", "bucket"])
+def lake(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """A lake that `lake_of(Settings.load())` finds too."""
+    if request.param == "folder":
+        monkeypatch.setenv("LEAPLINE_HOME", str(tmp_path / "lake"))
+    else:
+        monkeypatch.setenv("LEAPLINE_LAKE", f"s3://{request.getfixturevalue('s3_bucket')}/deep/lake")
+    return lake_of(Settings.load())
+
+
+def put(lake: Lake, text: str) -> str:
+    """Commit an attempt with a file and a file in a folder; return its name."""
     with lake.attempt("events", DAY) as path:
         (path / "part.txt").write_text(text)
-    return path
+        (path / "deep").mkdir()
+        (path / "deep" / "a.txt").write_text(f"deep {text}")
+    return path.name
 
 
-def test_readers_follow_the_last_commit(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+def read(lake: Lake) -> str:
+    """Return the committed file as a new process reads it."""
+    return (Lake(lake.store).current("events", DAY) / "part.txt").read_text()
+
+
+def attempts(lake: Lake) -> set[str]:
+    return set(lake.store.scan(lake.folder("events", DAY)).folders)
+
+
+def test_readers_follow_the_last_commit(lake: Lake) -> None:
     assert not lake.has("events", DAY)
+    assert lake.days("events") == []
     put(lake, "one")
     put(lake, "two")
-    assert (lake.current("events", DAY) / "part.txt").read_text() == "two"
+    assert read(lake) == "two"
     assert lake.days("events") == [DAY]
+    with lake.attempt("models", "m-1"):
+        pass
+    assert lake.keys("models") == ["m-1"]
 
 
-def test_missing_result_names_the_step_to_run(tmp_path: Path) -> None:
+def test_files_and_folders_of_an_attempt_are_local_paths(lake: Lake) -> None:
+    put(lake, "one")
+    folder = Lake(lake.store).current("events", DAY)
+    assert (folder / "deep" / "a.txt").read_text() == "deep one"
+    assert (folder / "deep/a.txt").read_text() == "deep one"
+    assert not (folder / "none.txt").exists()
+    assert {path.name for path in lake.copy(folder).rglob("*.txt")} == {"part.txt", "a.txt"}
+    assert {item.key.rpartition("/")[2]: item.size for item in lake.files(folder)} == {"part.txt": 3, "a.txt": 8}
+
+
+def test_missing_result_names_the_step_to_run(lake: Lake) -> None:
     with pytest.raises(NotInLakeError, match="events of 2026-03-01: found nothing .* `leapline extract --date 2026"):
-        Lake(tmp_path).current("events", DAY)
+        lake.current("events", DAY)
     with pytest.raises(NotInLakeError, match="models of m-1: .* `leapline models` lists the existing models"):
-        Lake(tmp_path).current("models", "m-1")
+        lake.current("models", "m-1")
 
 
-def test_failed_attempt_leaves_the_previous_result_and_no_files(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+def test_failed_attempt_leaves_the_previous_result_and_no_files(lake: Lake) -> None:
     good = put(lake, "good")
     with pytest.raises(ZeroDivisionError), lake.attempt("events", DAY) as path:
         (path / "part.txt").write_text("half")
         raise ZeroDivisionError
-    assert lake.current("events", DAY) == good
-    assert attempts_of(lake, "events", DAY) == [good]
+    assert read(lake) == "good"
+    assert attempts(lake) == {good}
+    assert not path.exists()
 
 
-def test_replaced_attempt_is_kept_until_the_next_commit(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+def test_replaced_attempt_is_kept_until_the_next_commit(lake: Lake) -> None:
     first, second = put(lake, "1"), put(lake, "2")
-    assert first.exists()
-    put(lake, "3")
-    assert not first.exists()
-    assert second.exists()
+    assert attempts(lake) == {first, second}
+    third = put(lake, "3")
+    assert attempts(lake) == {second, third}
 
 
 WRITER = """
 import sys, time
 from datetime import date
-from pathlib import Path
-from leapline.storage import Lake
-with Lake(Path(sys.argv[1])).attempt("events", date(2026, 3, 1)) as path:
+from leapline.settings import Settings
+from leapline.storage import lake_of
+with lake_of(Settings.load()).attempt("events", date(2026, 3, 1)) as path:
     (path / "half.txt").write_text("half")
-    print(path, flush=True)
+    print(path.name, flush=True)
     time.sleep(60)
 """
 
 
-def test_killed_writer_leaves_nothing_visible_and_the_next_commit_removes_its_files(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
-    good = put(lake, "good")
-    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+def test_killed_writer_leaves_nothing_visible_and_a_later_commit_removes_its_files(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(lake, "good")
+    writer = subprocess.Popen([sys.executable, "-c", WRITER], stdout=subprocess.PIPE, text=True)
     assert writer.stdout is not None
-    half = Path(writer.stdout.readline().strip())
-    put(lake, "better")
-    assert half.exists(), "the attempt of a running writer must not be removed"
+    half = writer.stdout.readline().strip()
     os.kill(writer.pid, signal.SIGKILL)
     writer.wait()
-    put(lake, "better still")
-    assert half.exists(), "nobody can know yet that its writer is dead"
-    for file in half.iterdir():
-        os.utime(file, (time.time() - ABANDONED.total_seconds() - 1,) * 2)
+    put(lake, "better")
+    assert half in attempts(lake), "nobody can know yet that its writer is dead"
+    assert read(lake) == "better"
+    monkeypatch.setattr(lake_module, "ABANDONED", timedelta(seconds=-5))
     put(lake, "best")
-    assert not half.exists()
-    assert (lake.current("events", DAY) / "part.txt").read_text() == "best"
-    assert not good.exists()
+    assert half not in attempts(lake)
+    assert read(lake) == "best"
 
 
-def test_writer_cannot_commit_an_attempt_that_was_removed(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
+def test_heartbeat_keeps_the_attempt_of_a_slow_writer(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lake_module, "HEARTBEAT_INTERVAL", timedelta(seconds=0.2))
+    monkeypatch.setattr(lake_module, "ABANDONED", timedelta(seconds=3))
+    with lake.attempt("events", DAY) as path:
+        (path / "part.txt").write_text("slow")
+        time.sleep(4)
+        put(lake, "fast")
+        assert path.name in attempts(lake)
+    assert read(lake) == "slow"
+
+
+def test_writer_cannot_commit_an_attempt_that_was_removed(lake: Lake) -> None:
     put(lake, "good")
     with pytest.raises(StorageError, match="attempt"), lake.attempt("events", DAY) as path:
-        (path / HEARTBEAT).unlink()
-        path.rmdir()
-    assert (lake.current("events", DAY) / "part.txt").read_text() == "good"
+        lake.store.delete_folder(f"{lake.folder('events', DAY)}/{path.name}")
+    assert read(lake) == "good"
+
+
+def test_last_of_two_concurrent_writers_wins_and_the_other_is_its_predecessor(lake: Lake) -> None:
+    with lake.attempt("events", DAY) as slow:
+        (slow / "part.txt").write_text("slow")
+        fast = put(lake, "fast")
+    assert read(lake) == "slow"
+    assert attempts(lake) == {slow.name, fast}
+
+
+def test_unknown_format_version_is_rejected_with_the_step_to_run(lake: Lake) -> None:
+    put(lake, "from a later release")
+    change_pointer(lake, lambda pointer: pointer | {"version": 99})
+    with pytest.raises(FormatVersionError, match=r"events of 2026-03-01: found format version 99; .* step extract"):
+        lake.current("events", DAY)
+
+
+def test_pointer_without_a_version_is_read_as_version_1(lake: Lake) -> None:
+    name = put(lake, "from before versions were recorded")
+    change_pointer(lake, lambda pointer: {key: value for key, value in pointer.items() if key != "version"})
+    assert lake.current("events", DAY).name == name
+
+
+def test_damaged_pointer_is_named(lake: Lake) -> None:
+    put(lake, "good")
+    lake.store.put(f"{lake.folder('events', DAY)}/{POINTER}", b"{")
+    with pytest.raises(StorageError, match="date=2026-03-01/CURRENT"):
+        lake.current("events", DAY)
+
+
+def change_pointer(lake: Lake, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    key = f"{lake.folder('events', DAY)}/{POINTER}"
+    present = lake.store.get(key)
+    assert present is not None
+    lake.store.put(key, json_bytes(change(parse_json(present.content, key))))
 
 
 def test_full_disk_is_reported_with_the_free_space(tmp_path: Path) -> None:
@@ -114,31 +191,3 @@ def test_files_are_replaced_atomically(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="a JSON file"):
         read_json(tmp_path / "deep" / "a.json")
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["a.json"]
-
-
-def test_last_of_two_concurrent_writers_wins(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
-    with lake.attempt("events", DAY) as slow:
-        (slow / "part.txt").write_text("slow")
-        put(lake, "fast")
-        time.sleep(0.01)
-    assert (lake.current("events", DAY) / "part.txt").read_text() == "slow"
-
-
-def test_unknown_format_version_is_rejected_with_the_step_to_run(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
-    put(lake, "from a later release")
-    pointer = folder_of(lake) / lake.folder("events", DAY) / POINTER
-    write_json(pointer, read_json(pointer) | {"version": 99})
-    with pytest.raises(FormatVersionError, match=r"events of 2026-03-01: found format version 99; .* step extract"):
-        lake.current("events", DAY)
-
-
-def test_pointer_without_a_version_is_read_as_version_1(tmp_path: Path) -> None:
-    lake = Lake(tmp_path)
-    path = put(lake, "from before versions were recorded")
-    pointer = folder_of(lake) / lake.folder("events", DAY) / POINTER
-    content = read_json(pointer)
-    assert content.pop("version") == 1
-    write_json(pointer, content)
-    assert lake.current("events", DAY) == path

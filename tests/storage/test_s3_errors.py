@@ -1,15 +1,19 @@
 """A bucket that cannot be used: one sentence with the cause, within seconds, retried only where that helps."""
 
+import json
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from leapline.errors import SettingsError, StorageError, StorageUnusableError
 from leapline.local.s3_service import LocalS3
 from leapline.settings import Settings
-from leapline.storage import Lake
+from leapline.storage import Lake, s3
 from leapline.storage.s3 import S3Options, S3Store
 from tests.fakes.servers import up
 from tests.ports import free_address
@@ -119,3 +123,38 @@ def test_lake_at_another_kind_of_address_is_rejected_by_name(address: str) -> No
 def test_home_in_a_bucket_names_the_setting_for_it() -> None:
     with pytest.raises(SettingsError, match="LEAPLINE_LAKE"):
         Settings.load(home="s3://shop/lake")
+
+
+def test_stalled_service_is_an_error_that_is_retried(s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3, "READ_TIMEOUT", timedelta(seconds=0.3))
+    monkeypatch.setattr(s3, "RETRY_TIMEOUT", timedelta(seconds=1))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        store = S3Store(f"s3://{s3_bucket}", S3Options(f"http://127.0.0.1:{silent.getsockname()[1]}"))
+        with pytest.raises(StorageError, match="no answer from") as error:
+            store.get("x")
+    assert error.value.retriable
+
+
+def test_credentials_are_renewed_while_a_step_runs(
+    s3_server: LocalS3, s3_bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A profile's process returns credentials that have expired meanwhile, and then new ones."""
+    keys, process = tmp_path / "keys.json", tmp_path / "config"
+    process.write_text(f"[default]\ncredential_process = cat {keys}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(process))
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setattr(s3, "CREDENTIALS_TTL", timedelta(seconds=0))
+
+    def issue(secret: str) -> None:
+        expiry = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
+        content = {"Version": 1, "AccessKeyId": s3_server.credentials.access_key, "SecretAccessKey": secret}
+        keys.write_text(json.dumps(content | {"Expiration": expiry}))
+
+    issue("expired")
+    store = S3Store(f"s3://{s3_bucket}", S3Options(s3_server.endpoint))
+    with pytest.raises(StorageUnusableError, match="credentials"):
+        store.put("x", b"1")
+    issue(s3_server.credentials.secret_key)
+    store.put("x", b"1")
+    assert store.get("x") is not None

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from obstore.store import S3Store as Client
 
 CONNECT_TIMEOUT: Final = timedelta(seconds=5)
-REQUEST_TIMEOUT: Final = timedelta(minutes=2)
-"""Of one request, which moves at most one part of a large file."""
+READ_TIMEOUT: Final = timedelta(seconds=20)
+"""Maximum time without a byte of the answer."""
+REQUEST_TIMEOUT: Final = timedelta(minutes=5)
+"""Of one request, which may transfer a large file."""
 RETRY_TIMEOUT: Final = timedelta(seconds=60)
 BACKOFF: Final["BackoffConfig"] = {
     "init_backoff": timedelta(seconds=0.2),
@@ -292,6 +294,7 @@ def credentials(session: "Session") -> "Boto3CredentialProvider":
 def _client_options(endpoint: str) -> "ClientConfig":
     options: ClientConfig = {
         "connect_timeout": CONNECT_TIMEOUT,
+        "read_timeout": READ_TIMEOUT,
         "timeout": REQUEST_TIMEOUT,
         "allow_http": endpoint.startswith("http://"),
     }
