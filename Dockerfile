@@ -27,6 +27,8 @@ COPY pyproject.toml requirements.in LICENSE ./
 COPY include/leapline include/leapline
 RUN pip install --no-cache-dir --no-deps .
 COPY --from=tools /out tools
+ARG MAVEN_REPOSITORY_URL=
+RUN python -m leapline.runtime.spark_jars tools/spark-jars
 COPY dags dags
 COPY plugins plugins
 

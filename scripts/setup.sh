@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Installs Leapline's dependencies into this folder: .venv (Python), .local/bin (scorer, crane, registry), .local/scorer
-# (scorer binaries for images), .local/spark.jsa (Spark's class-data-sharing archive), and a JRE from the system's
-# packages if there is none. A step that is up to date is skipped: its stamp is written last and contains a hash of the
-# step's inputs, so an interrupted step runs again. After that, `setup.sh browser` installs Chromium for the browser tests,
-# and `setup.sh s3` compiles versitygw, the S3 server of the tests and the demo.
+# (scorer binaries for images), .local/spark-jars (Spark's access to S3), .local/spark.jsa (Spark's class-data-sharing
+# archive), and a JRE from the system's packages if there is none. A step that is up to date is skipped: its stamp is
+# written last and contains a hash of the step's inputs, so an interrupted step runs again. After that,
+# `setup.sh browser` installs Chromium for the browser tests, and `setup.sh s3` compiles versitygw, the S3 server of the
+# tests and the demo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly WHAT=${1:-all}
 case $WHAT in
-    all) readonly STEPS=6 ;;
+    all) readonly STEPS=7 ;;
     browser | s3) readonly STEPS=1 ;;
     *)
         echo "usage: setup.sh [browser | s3]" >&2
@@ -170,6 +171,16 @@ make_venv() {
     run "create .venv with $python" "$python" -m venv .venv
 }
 
+set_up_jars() {
+    local stamp=$STAMPS/jars list=include/leapline/runtime/spark_jars.txt present hash
+    step "Spark's jars for S3 in .local/spark-jars"
+    hash=$(hash_of "" "$list")
+    present=$(find .local/spark-jars -name '*.jar' 2>/dev/null | wc -l)
+    ! is_done "$stamp" "$hash" || [ "$present" -ne "$(wc -l <"$list")" ] || return 0
+    run "download 13 MB" .venv/bin/python -m leapline.runtime.spark_jars .local/spark-jars
+    done_with "$stamp" "$hash"
+}
+
 set_up_classes() {
     local stamp=$STAMPS/classes hash java
     step "Spark's class-data-sharing archive, for faster driver starts"
@@ -278,6 +289,7 @@ set_up_venv
 set_up_go
 set_up_tools
 set_up_scorer
+set_up_jars
 set_up_classes
 if [ "$changed" = 1 ]; then
     echo "Ready in $SECONDS s."

@@ -74,7 +74,7 @@ def test_newer_python_is_preferred_to_an_old_python3(machine: Path) -> None:
     command(machine, "python3", '[ "$1" = --version ] && echo Python 3.9.2; exit 1')
     command(machine, "python3.12", f'exec {sys.executable} "$@"')
     done = setup(machine)
-    assert "[1/6]" in done.stdout
+    assert "[1/7]" in done.stdout
     assert "Python 3.9.2" not in done.stderr
 
 

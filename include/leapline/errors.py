@@ -155,5 +155,9 @@ class ToolMissingError(LeaplineError):
     """A tool that `make setup` installs is missing. Not retried; the operator runs `make setup`."""
 
 
+class DownloadError(LeaplineError):
+    """A file that `make setup` downloads is unavailable or differs. Not retried; the operator runs it again."""
+
+
 class LocalServiceError(LeaplineError):
     """A local service (Airflow, registry) is down or did not start. Not retried; its log has the reason."""

@@ -338,6 +338,11 @@ class Settings(BaseSettings):
         return self.landing.split(",") if is_url(self.landing) else []
 
     @property
+    def uses_buckets(self) -> bool:
+        """Whether lake or landed events are in buckets."""
+        return bool(self.lake or self.landing_buckets)
+
+    @property
     def accepted_widths_range(self) -> range:
         """The accepted numbers of columns per line."""
         first, _, last = self.accepted_widths.partition("-")

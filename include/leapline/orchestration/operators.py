@@ -27,6 +27,7 @@ from leapline.orchestration.task_log import quiet_libraries, summary_line
 from leapline.runtime.context import RunContext
 from leapline.runtime.reports import past_report, remove_report
 from leapline.runtime.spark_cds import OPTIONS, driver_options, is_local, quiet_options
+from leapline.runtime.spark_jars import jars_option
 from leapline.runtime.step import perform
 from leapline.settings import Settings
 
@@ -101,7 +102,7 @@ class SparkStep(SparkSubmitOperator):
             self.name = f"leapline {self.task_id} {resolved['day']}"
             self.application_args = step_arguments(resolved, run_id)
             self._driver_memory = settings.spark_driver_memory
-            self.conf = {OPTIONS: f"{quiet_options()} {driver_options(settings)}".strip()}
+            self.conf = {OPTIONS: f"{quiet_options()} {driver_options(settings)}".strip()} | jars_option(settings)
             self._leave_loopback()
             try:
                 super().execute(context)

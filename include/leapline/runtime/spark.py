@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from leapline.runtime.spark_cds import OPTIONS, driver_options, is_local, quiet_options, set_spark_environment
+from leapline.runtime.spark_errors import named_spark_errors
+from leapline.runtime.spark_jars import jars_option, with_jars
+from leapline.runtime.spark_s3a import s3a_options
 from leapline.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,6 +25,9 @@ def spark_session(settings: Settings, name: str, extra: Mapping[str, str] | None
         settings: the installation's settings.
         name: part of the application's name.
         extra: further Spark configuration for a session that this call starts.
+
+    Raises:
+        StorageError: Spark could not read or write a bucket.
     """
     set_spark_environment(settings.spark_master)
     from pyspark.sql import SparkSession
@@ -30,7 +36,8 @@ def spark_session(settings: Settings, name: str, extra: Mapping[str, str] | None
     session = active or _build(settings, name, extra or {})
     session.sparkContext.setLogLevel("ERROR")
     try:
-        yield session
+        with named_spark_errors(settings):
+            yield session
     finally:
         if active is None:
             session.stop()
@@ -53,9 +60,15 @@ def _build(settings: Settings, name: str, extra: Mapping[str, str]) -> "SparkSes
         builder = builder.config(OPTIONS, f"{driver_options(settings)} {quiet_options()}".strip())
         if is_local(settings.spark_master):
             builder = builder.config("spark.driver.host", "127.0.0.1")
-    for key, value in (_session_settings(settings) | dict(extra)).items():
+    for key, value in _options(settings, extra).items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
+
+
+def _options(settings: Settings, extra: Mapping[str, str]) -> dict[str, str]:
+    options = _session_settings(settings) | s3a_options(settings)
+    # Under `spark-submit` the driver has its jars already.
+    return with_jars(options, extra if is_submitted() else with_jars(jars_option(settings), extra))
 
 
 def _session_settings(settings: Settings) -> dict[str, str]:

@@ -240,7 +240,7 @@ class S3Store:
         from obstore.store import S3Store as Client
 
         session = boto3_session()
-        config: S3Config = {"region": self.options.region or session.region_name or "us-east-1"}
+        config: S3Config = {"region": self.options.region or region_of_environment() or "us-east-1"}
         if self.options.endpoint:
             config["endpoint"] = self.options.endpoint
         return Client(
@@ -269,6 +269,11 @@ def boto3_session() -> "Session":
     import boto3
 
     return boto3.Session()
+
+
+def region_of_environment() -> str:
+    """Return the region of `AWS_REGION`, which boto3 does not read, of `AWS_DEFAULT_REGION` or of the profile."""
+    return os.environ.get("AWS_REGION") or boto3_session().region_name or ""
 
 
 def credentials(session: "Session") -> "Boto3CredentialProvider":

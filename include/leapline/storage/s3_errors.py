@@ -34,7 +34,7 @@ _CAUSES: Final[tuple[tuple[str, str, str], ...]] = (
     ),
     ("AccessDenied|403 Forbidden|PermissionDenied", "access denied", f"Grant {ACTIONS} on the bucket and prefix."),
     (
-        "UnknownIssuer|invalid peer certificate|certificate",
+        "UnknownIssuer|invalid peer certificate|certificate|PKIX path",
         "a certificate that is not trusted",
         "Name the file of its certificate authority in AWS_CA_BUNDLE.",
     ),
@@ -52,7 +52,10 @@ _CAUSES: Final[tuple[tuple[str, str, str], ...]] = (
 )
 """Pattern of the client's message, what it means, and what to do. The first match counts; none is retried."""
 
-_UNREACHABLE: Final = re.compile("error sending request|operation timed out|connection closed|incomplete message")
+_UNREACHABLE: Final = re.compile(
+    "error sending request|operation timed out|connection closed|incomplete message"  # obstore
+    "|Unable to execute HTTP request|did not complete before the specified timeout"  # the AWS SDK for Java
+)
 
 
 @contextmanager
@@ -76,13 +79,21 @@ def named_s3_errors(thing: str, bucket: str, endpoint: str) -> Iterator[None]:
         yield
     except FileNotFoundError as exc:
         if "NoSuchBucket" in str(exc):
-            raise _error(thing, bucket, endpoint, str(exc)) from exc
+            raise s3_error(thing, bucket, endpoint, str(exc)) from exc
         raise FileNotFoundError(thing) from exc
     except (BaseError, BotoCoreError, ClientError) as exc:
-        raise _error(thing, bucket, endpoint, str(exc)) from exc
+        raise s3_error(thing, bucket, endpoint, str(exc)) from exc
 
 
-def _error(thing: str, bucket: str, endpoint: str, text: str) -> StorageError:
+def s3_error(thing: str, bucket: str, endpoint: str, text: str) -> StorageError:
+    """Return the error that a client's message means.
+
+    Args:
+        thing: what is read or written.
+        bucket: its bucket.
+        endpoint: URL of the service; AWS if empty.
+        text: the message of obstore, boto3, or the AWS SDK for Java.
+    """
     service = endpoint or "AWS"
     expected = f"bucket {bucket} at {service}, readable and writable"
     for pattern, found, fix in _CAUSES:

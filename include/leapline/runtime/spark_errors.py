@@ -1,0 +1,60 @@
+"""Spark's failures to read or write a bucket, as the same errors as those of the storage package."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from leapline.errors import LeaplineError, StorageError
+from leapline.settings import Settings
+from leapline.storage.factory import store_at
+from leapline.storage.s3_errors import s3_error
+
+_ADDRESS: Final = re.compile(r"s3a://(?P<bucket>[a-z0-9][a-z0-9.-]*[a-z0-9])(?P<key>/[A-Za-z0-9!_.*()/=+@-]*)?")
+_STACK: Final = re.compile(r"^\s+at .*$\n?", re.M)
+_REQUEST_IDS: Final = re.compile(r"(?:Extended )?Request ID: [^,)]*")
+_WITHOUT_CAUSE: Final = re.compile(r"Status Code: 40[03][^\n]*\):null")
+"""The answer to a HEAD request has a status, but no body that contains the cause."""
+
+
+@contextmanager
+def named_spark_errors(settings: Settings) -> Iterator[None]:
+    """Turn errors of Hadoop's S3 connector in the block into errors that name the cause.
+
+    Raises:
+        StorageUnusableError: another attempt would fail too.
+        StorageError: the service does not answer, or cannot answer now.
+    """
+    try:
+        yield
+    except LeaplineError:
+        raise
+    except Exception as exc:
+        error = _bucket_error(str(exc), settings) if settings.uses_buckets else None
+        if error is None:
+            raise
+        raise error from exc
+
+
+def _bucket_error(text: str, settings: Settings) -> StorageError | None:
+    """Return the error for a message of Spark; None if it is about something else."""
+    message = _REQUEST_IDS.sub("", _STACK.sub("", text))
+    address = _ADDRESS.search(message)
+    if address is None or ("awssdk" not in message and "fs.s3a" not in text):
+        return None
+    if _WITHOUT_CAUSE.search(message):
+        error = _cause_from_service(address, settings)
+        if error is not None:
+            return error
+    return s3_error(f"s3{address[0].removeprefix('s3a')}", address["bucket"], settings.s3_endpoint, message)
+
+
+def _cause_from_service(address: re.Match[str], settings: Settings) -> StorageError | None:
+    """Return the error of reading the same object through the store, whose requests have answers with a cause."""
+    try:
+        store_at(f"s3://{address['bucket']}", settings).get_range((address["key"] or "/").lstrip("/") or "x", 0, 1)
+    except FileNotFoundError:
+        return None
+    except StorageError as exc:
+        return exc
+    return None
