@@ -51,6 +51,14 @@ DATASETS: Final[tuple[Dataset, ...]] = (
         },
     ),
     Dataset(
+        "orders",
+        "extract",
+        {
+            "orders/": "one row per order in the day's events, Parquet sorted by pseudonym: first appearance, and the "
+            "day that counts it"
+        },
+    ),
+    Dataset(
         "checks",
         "check_events",
         {

@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     )
     pseudonym_key: SecretStr | None = Field(
         None,
-        description="Secret key (32 bytes or more) for pseudonyms of sessions and visitors; never stored in the lake.",
+        description="Secret key (32 bytes or more) for pseudonyms of sessions, visitors and orders; never in the lake.",
     )
 
     consent_required: bool = Field(True, description="Exclude events without a GDPR consent context.")
@@ -101,6 +101,16 @@ class Settings(BaseSettings):
     max_quantity: int = Field(100_000, gt=0, description="Maximum quantity; events above it are quarantined.")
     max_duplicate_share: float = Field(
         0.6, ge=0, le=1, description="Maximum share of events that were sent again; 0.5 if a whole day was replayed."
+    )
+    repeated_order_days: int = Field(
+        30, ge=0, le=365, description="Days before the data day whose orders do not count again; 0 for none."
+    )
+    max_repeated_order_share: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="Maximum share of orders that repeat one of another session or an earlier day. Reloaded pages are "
+        "a few percent of all orders; with order ids that start again or are constant, almost all orders repeat.",
     )
     max_other_currency_share: float = Field(
         0.02, ge=0, le=1, description="Maximum share of priced events that are not in the most frequent currency."

@@ -138,10 +138,6 @@ def test_writes_best_model_of_a_search(
 ) -> None:
     from pyspark.ml import Pipeline
 
-    # A search applies models with a summary, which Spark cannot do in a session that has used an Observation, as other
-    # tests do in the shared one.
-    frame.write.parquet(str(tmp_path / "frame"))
-    frame = spark.newSession().read.parquet(str(tmp_path / "frame"))
     search = _search(kind)
     check_stages(search)
     check_on_rows(search, frame.limit(60), pipelines.X)

@@ -197,7 +197,7 @@ def test_keeps_the_earliest_of_repeated_events(events: list[dict[str, Any]]) -> 
 
 
 def test_sessions_are_sorted_and_each_is_in_one_file(spark: "SparkSession", clean: CleanDay, tmp_path: Path) -> None:
-    write_day(clean, str(tmp_path / "events"), str(tmp_path / "quarantine"))
+    write_day(clean, *(str(tmp_path / name) for name in ("events", "quarantine", "orders")))
     files = sorted((tmp_path / "events").glob("*.parquet"))
     assert 1 <= len(files) <= OPTIONS.partitions
     homes: dict[str, set[Path]] = {}
@@ -221,7 +221,7 @@ def test_quarantine_identifies_a_line_without_its_content(clean: CleanDay) -> No
 
 
 def test_writes_no_personal_data(clean: CleanDay, tmp_path: Path) -> None:
-    write_day(clean, str(tmp_path / "events"), str(tmp_path / "quarantine"))
+    write_day(clean, *(str(tmp_path / name) for name in ("events", "quarantine", "orders")))
     planted = [b"planted.example", b"203.0.113.77", b"198.51.100.7", b"anna", b"user of s1", b"over midnight", KEY]
     for file in (p for p in tmp_path.rglob("*") if p.is_file()):
         raw = uncompressed(file)

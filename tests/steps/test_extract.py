@@ -46,7 +46,7 @@ def test_earlier_day_on_which_nothing_landed_is_not_read(
 ) -> None:
     read: list[date] = []
 
-    def record(_: object, __: Settings, ___: Lake, day: date) -> dict[str, int]:
+    def record(_: object, __: Settings, ___: Lake, day: date, *____: object) -> dict[str, int]:
         read.append(day)
         return {"events": 1}
 

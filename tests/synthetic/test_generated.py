@@ -26,7 +26,7 @@ def test_cleaning_keeps_sessions_and_buyers_and_drops_personal_data(spark: "Spar
     # Without what loses an order on its way: then every cleaned session's fate is its true one.
     generate(landing, GeneratorSpec(start=DAY, days=1, sessions_per_day=400, late_beyond=0, conflicts=0, broken=0.01))
     with cleaned_day(spark, LandingFolder(landing), DAY, CleanOptions(KEY, partitions=2)) as day:
-        write_day(day, str(lake / "events"), str(lake / "quarantine"))
+        write_day(day, *(str(lake / name) for name in ("events", "quarantine", "orders")))
 
     truth = read_truth(landing / TRUTH_FOLDER, [DAY])
     bought = dict(zip(map(_pseudonym, truth.sessions), truth.bought.tolist(), strict=True))

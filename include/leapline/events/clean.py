@@ -22,7 +22,7 @@ from leapline.events import lines, mapping_sql, pseudonym, sessions
 from leapline.events.constants import with_constants
 from leapline.events.file_counts import counts_by_file, require_balanced_files, unusable_files
 from leapline.events.mapping import Mapping, load
-from leapline.events.orders import place_orders
+from leapline.events.orders import EarlierOrdersReader, no_earlier_orders, place_orders
 from leapline.events.personal import personal_data_sql
 from leapline.events.reasons import QUARANTINED, WITHOUT_SESSION, is_kept
 from leapline.events.reconciliation import (
@@ -36,7 +36,7 @@ from leapline.events.reconciliation import (
 )
 from leapline.events.schema import SCHEMA
 from leapline.settings import Settings
-from leapline.sources.source import DayWindow, EventSource, Slice
+from leapline.sources.source import DayWindow, EventSource, Listing, Slice
 
 QUARANTINE_SCHEMA: Final[dict[str, str]] = {
     "reason": "string",
@@ -117,9 +117,10 @@ class CleanDay:
             `files`, `lookahead_hours`, `late_taken` (events that arrived after the day's look-ahead) and
             `quarantined_share` (of the lines of this day), `bytes` and `quarantined_bytes` (of lines, not compressed),
             `widths` (lines per unusual number of columns), `currencies` (events with a price per currency),
-            `orders_placed` (orders without a session that were assigned to one), `unusable_files` and `unusable`
-            (their descriptions), `ignored_entries` and `ignored` (entries of the source that were not understood).
+            those of `orders.Orders`, `unusable_files` and `unusable` (their descriptions), `ignored_entries` and
+            `ignored` (entries of the source that were not understood).
         files: `file_counts.counts_by_file`.
+        orders: columns of `orders.SCHEMA`, one row per order of the day.
         kept: the persisted rows from which both frames are read.
     """
 
@@ -127,26 +128,37 @@ class CleanDay:
     quarantine: DataFrame
     counts: dict[str, Any]
     files: list[dict[str, Any]]
+    orders: DataFrame
     kept: DataFrame = field(repr=False)
 
 
 @contextmanager
-def cleaned_day(spark: SparkSession, source: EventSource, day: date, options: CleanOptions) -> Iterator[CleanDay]:
+def cleaned_day(
+    spark: SparkSession,
+    source: EventSource,
+    day: date,
+    options: CleanOptions,
+    *,
+    listing: Listing | None = None,
+    earlier_orders: EarlierOrdersReader = no_earlier_orders,
+) -> Iterator[CleanDay]:
     """Clean one data day. The result is kept on the executors' disks until the block ends.
 
     Args:
-        spark: the session that does the work.
+        spark: a session; the work is done in a new one with the same settings, because it changes and observes it.
         source: where the day's lines are.
         day: the data day (UTC); the sessions that start on it are kept complete.
         options: how to clean.
+        listing: the source's listing of the day's window; None to list it now.
+        earlier_orders: reads the orders that earlier days have counted, which do not count again.
 
     Raises:
         InputError: the source is missing, or a slice is damaged or cannot be read.
         NoEventsError: nothing landed for that day, or no event is left; the error contains the reasons.
         BalanceError: the counts do not add up.
     """
-    window = options.window(day)
-    listing = source.list_day(window)
+    spark, window = _separate_session(spark), options.window(day)
+    listing = listing or source.list_day(window)
     slices = listing.slices
     at_source, scanned, gathered = Observation(), Observation(), Observation()
     constants = {**lines.window_constants(window), **pseudonym.padded(options.key)}
@@ -164,27 +176,27 @@ def cleaned_day(spark: SparkSession, source: EventSource, day: date, options: Cl
         with _fixed_plan(spark):
             kept.persist(StorageLevel.DISK_ONLY)
             groups = group_kept(kept)
-        orders = place_orders(kept, groups, options.partitions)
-        groups = [*groups, *orders.corrections]
-        counts |= balance(kept_totals(groups), at_source.get, scanned.get, gathered.get)
-        require_balance(counts)
-        source.require_unchanged(slices)
-        dropped = [observation.get["per_slice"] for observation in (scanned, gathered)]
-        files = counts_by_file(slices, groups, at_source.get["per_slice"], dropped)
-        require_balanced_files(counts["day"], files, counts["lines"])
-        counts |= {"orders_placed": orders.placed}
-        require_events(counts, listing.ignored_text())
-        counts |= {"ignored_entries": len(listing.ignored), "ignored": listing.ignored_text()}
-        unusable = unusable_files(files, options.min_usable_ratio)
-        counts |= {"unusable_files": len(unusable), "unusable": unusable}
-        events = orders.events.select(*_clean_columns())
-        yield CleanDay(events, _quarantine(kept, slices), counts, files, kept)
+        with place_orders(kept, groups, options.partitions, day, earlier_orders(spark)) as orders:
+            groups = [*groups, *orders.corrections]
+            counts |= balance(kept_totals(groups), at_source.get, scanned.get, gathered.get)
+            require_balance(counts)
+            source.require_unchanged(slices)
+            dropped = [observation.get["per_slice"] for observation in (scanned, gathered)]
+            files = counts_by_file(slices, groups, at_source.get["per_slice"], dropped)
+            require_balanced_files(counts["day"], files, counts["lines"])
+            counts |= orders.counts
+            require_events(counts, listing.ignored_text())
+            counts |= {"ignored_entries": len(listing.ignored), "ignored": listing.ignored_text()}
+            unusable = unusable_files(files, options.min_usable_ratio)
+            counts |= {"unusable_files": len(unusable), "unusable": unusable}
+            events = orders.events.select(*_clean_columns())
+            yield CleanDay(events, _quarantine(kept, slices), counts, files, orders.table, kept)
     finally:
         kept.unpersist()
 
 
-def write_day(clean: CleanDay, events: str, quarantine: str) -> None:
-    """Write a cleaned day as Parquet to two addresses; at most one file per partition, always the same rows in the
+def write_day(clean: CleanDay, events: str, quarantine: str, orders: str) -> None:
+    """Write a cleaned day as Parquet to three addresses; at most one file per partition, always the same rows in the
     same order.
 
     Raises:
@@ -192,6 +204,16 @@ def write_day(clean: CleanDay, events: str, quarantine: str) -> None:
     """
     clean.events.write.mode("overwrite").parquet(events)
     clean.quarantine.write.mode("overwrite").parquet(quarantine)
+    clean.orders.write.mode("overwrite").parquet(orders)
+
+
+def _separate_session(spark: SparkSession) -> SparkSession:
+    """Return a new session on the same Spark context with the SQL settings of the given one."""
+    session = spark.newSession()
+    for name, value in spark.conf.getAll.items():
+        if session.conf.isModifiable(name):
+            session.conf.set(name, value)
+    return session
 
 
 @contextmanager

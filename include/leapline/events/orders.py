@@ -1,21 +1,54 @@
 """Orders: each is counted once, in the session where it first appears.
 
-A reloaded confirmation page sends the order again, often in a later session, which must not make a second buyer. An
-order that the shop's server sends has a visitor but no session; it belongs to the visitor's session at that time.
-Both are rare. Where a day has neither, its events are not touched.
+A reloaded confirmation page sends the order again, often in a later session or on a later day, which must not make a
+second buyer. An order that the shop's server sends has a visitor but no session; it belongs to the visitor's session at
+that time. Both are rare. Where a day has neither, its events are not touched.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from leapline.events.reasons import WITHOUT_SESSION
 
 AFTER_SESSION: Final = "INTERVAL 30 MINUTES"
 """Maximum time from a session's last event to its orders: the time-out of Snowplow's sessions."""
+
+SCHEMA: Final = "`order` string, ts timestamp, day date, counted_on date"
+"""The columns of a day's orders, one row per order:
+
+    order: HMAC-SHA-256 pseudonym, 64 hexadecimal digits.
+    ts: its first appearance on the day.
+    day: the data day.
+    counted_on: the day whose events contain it: the data day, or an earlier day that it repeats.
+"""
+
+
+@dataclass(frozen=True)
+class EarlierOrders:
+    """The orders that earlier days have counted.
+
+    Args:
+        orders: columns of `SCHEMA`; None if no earlier day's orders are known.
+        days: the number of earlier days whose orders are known.
+    """
+
+    orders: DataFrame | None = None
+    days: int = 0
+
+
+EarlierOrdersReader = Callable[[SparkSession], EarlierOrders]
+"""Reads the orders of earlier days; called after the day's own lines are read, so that it may wait for these days."""
+
+
+def no_earlier_orders(_: SparkSession) -> EarlierOrders:
+    """Return no orders, so that orders are compared within the day only."""
+    return EarlierOrders()
 
 
 @dataclass(frozen=True)
@@ -24,43 +57,65 @@ class Orders:
 
     Args:
         events: the rows of events.
-        placed: orders without a session that were assigned to one.
+        table: the day's orders, columns of `SCHEMA`, sorted by order.
+        counts: `orders_placed` (orders without a session that were assigned to one), `orders` (each once per session in
+            which it appears), `orders_repeated` (those of them that another session or an earlier day has counted), and
+            `order_days` (the number of earlier days whose orders were known).
         corrections: rows to add to those of `reconciliation.group_kept`, for the lines that changed their place.
     """
 
     events: DataFrame
-    placed: int
+    table: DataFrame
+    counts: dict[str, int]
     corrections: list[dict[str, Any]]
 
 
-def place_orders(kept: DataFrame, groups: Iterable[Any], partitions: int) -> Orders:
-    """Assign orders without a session, and drop repeated orders.
+@contextmanager
+def place_orders(
+    kept: DataFrame, groups: Iterable[Any], partitions: int, day: date, earlier: EarlierOrders
+) -> Iterator[Orders]:
+    """Assign orders without a session, and drop repeated orders. The result can be read until the block ends.
 
     Args:
         kept: the day's kept rows, persisted.
         groups: rows of `reconciliation.group_kept`.
         partitions: partitions of the result.
+        day: the data day.
+        earlier: the orders of earlier days.
     """
-    events, placed, corrections = kept.where("reason IS NULL"), 0, []
+    corrections: list[dict[str, Any]] = []
+    events, placed = kept.where("reason IS NULL"), 0
     if any(group["reason"] == WITHOUT_SESSION for group in groups):
-        assigned = _assigned(kept, events)
-        recovered = _counted(assigned)
-        ids, placed = {row["event_id"] for row in recovered}, len(recovered)
-        for row in _counted(kept.where(F.col("reason") == WITHOUT_SESSION)):
-            corrections += _moved(row, WITHOUT_SESSION, "duplicate" if row["event_id"] in ids else "no_session")
-        for row in recovered:
-            corrections += _moved(row, "duplicate", None)
-        if placed:
-            union = events.unionByName(assigned)
-            events = union.repartition(partitions, "session").sortWithinPartitions("session", "ts", "event_id")
-    repeated = [(row["event_id"],) for row in _repeated(events).collect()]
-    if repeated:
-        ids_frame = F.broadcast(events.sparkSession.createDataFrame(repeated, "repeated string"))
-        is_repeated = F.substring_index("event_id", ":", 1) == F.col("repeated")
-        for row in _counted(events.join(ids_frame, is_repeated, "left_semi")):
-            corrections += _moved(row, None, "repeated_order")
-        events = events.join(ids_frame, is_repeated, "left_anti")
-    return Orders(events, placed, corrections)
+        events, placed, corrections = _with_placed(kept, events, partitions)
+    lines = _order_lines(events, earlier).persist()
+    try:
+        counts = _order_counts(lines)
+        if counts.pop("repeated_lines"):
+            repeated = F.broadcast(lines.where("repeated").select(F.col("event_id").alias("repeated_id")).distinct())
+            is_repeated = _tracker_id() == F.col("repeated_id")
+            for row in _counted(events.join(repeated, is_repeated, "left_semi")):
+                corrections += _moved(row, None, "repeated_order")
+            events = events.join(repeated, is_repeated, "left_anti")
+        counts |= {"orders_placed": placed, "order_days": earlier.days}
+        yield Orders(events, _table(lines, day), counts, corrections)
+    finally:
+        lines.unpersist()
+
+
+def _with_placed(kept: DataFrame, events: DataFrame, partitions: int) -> tuple[DataFrame, int, list[dict[str, Any]]]:
+    """Return the events with the orders that were assigned to a session, their number, and the corrections."""
+    corrections: list[dict[str, Any]] = []
+    assigned = _assigned(kept, events)
+    recovered = _counted(assigned, _tracker_id())
+    ids = {row["event_id"] for row in recovered}
+    for row in _counted(kept.where(F.col("reason") == WITHOUT_SESSION), _tracker_id()):
+        corrections += _moved(row, WITHOUT_SESSION, "duplicate" if row["event_id"] in ids else "no_session")
+    for row in recovered:
+        corrections += _moved(row, "duplicate", None)
+    if recovered:
+        union = events.unionByName(assigned)
+        events = union.repartition(partitions, "session").sortWithinPartitions("session", "ts", "event_id")
+    return events, len(recovered), corrections
 
 
 def _assigned(kept: DataFrame, events: DataFrame) -> DataFrame:
@@ -76,27 +131,61 @@ def _assigned(kept: DataFrame, events: DataFrame) -> DataFrame:
     return orders.join(latest, "event_id").withColumns(columns).select(*kept.columns)
 
 
-def _repeated(events: DataFrame) -> DataFrame:
-    """Return the purchases whose order was seen before, and the items that are repeated in another session."""
+def _order_lines(events: DataFrame, earlier: EarlierOrders) -> DataFrame:
+    """Return the purchases and items of the day's orders.
+
+    Returns:
+        `event_id`, `order` (hexadecimal), `kind`, `session`, `ts`, `first_session` (where the order first appears),
+        `counted_on` (the earlier day that has counted it, or null), and `repeated`: whether the line is a purchase
+        whose order was seen before, or an item of an order that was seen in another session or on an earlier day.
+    """
     rank = F.when(F.col("kind") == "purchase", 0).otherwise(1)
     of_order = Window.partitionBy("order").orderBy(rank, "ts", "event_id")
-    ordered = events.where("nth = 0 AND `order` IS NOT NULL AND kind IN ('purchase', 'purchase_item')").withColumns(
-        {
-            "place": F.row_number().over(of_order),
-            "first_kind": F.first("kind").over(of_order),
-            "first_session": F.first("session").over(of_order),
-        }
-    )
+    lines = events.where("nth = 0 AND `order` IS NOT NULL AND kind IN ('purchase', 'purchase_item')").select(
+        "event_id", F.lower(F.hex("order")).alias("order"), "kind", "session", "ts",
+        F.row_number().over(of_order).alias("place"),
+        F.first("kind").over(of_order).alias("first_kind"),
+        F.first("session").over(of_order).alias("first_session"),
+    )  # fmt: skip
+    if earlier.orders is None:
+        lines = lines.withColumn("counted_on", F.lit(None).cast("date"))
+    else:
+        counted = earlier.orders.where("day = counted_on").groupBy("order").agg(F.min("day").alias("counted_on"))
+        lines = lines.join(counted, "order", "left")
     again = F.expr("kind = 'purchase' AND place > 1")
     elsewhere = F.expr("kind = 'purchase_item' AND first_kind = 'purchase' AND session <> first_session")
-    return ordered.where(again | elsewhere).select("event_id").distinct()
+    repeated = F.col("counted_on").isNotNull() | again | elsewhere
+    return lines.withColumn("repeated", repeated).drop("place", "first_kind")
 
 
-def _counted(rows: DataFrame) -> list[Any]:
-    """Count rows per event, as `reconciliation.group_kept` counts them."""
+def _order_counts(lines: DataFrame) -> dict[str, int]:
+    """Return `orders` and `orders_repeated` as in `Orders`, and `repeated_lines`."""
+    repeated = "counted_on IS NOT NULL OR session <> first_session"
+    row = lines.selectExpr(
+        "count(DISTINCT `order`, session) FILTER (WHERE kind = 'purchase') AS orders",
+        f"count(DISTINCT `order`, session) FILTER (WHERE kind = 'purchase' AND ({repeated})) AS orders_repeated",
+        "count_if(repeated) AS repeated_lines",
+    ).first()
+    return row.asDict() if row else {}
+
+
+def _table(lines: DataFrame, day: date) -> DataFrame:
+    """Return one row per order that has a purchase, in one partition, sorted."""
+    orders = lines.where("kind = 'purchase'").groupBy("order").agg(F.min("ts").alias("ts"), F.min("counted_on"))
+    columns = ("order", "ts", F.lit(day).alias("day"), F.coalesce("min(counted_on)", F.lit(day)).alias("counted_on"))
+    return orders.select(*columns).repartition(1).sortWithinPartitions("order")
+
+
+def _tracker_id() -> Column:
+    """Return the tracker's event id, which all rows of one event share."""
+    return F.substring_index("event_id", ":", 1)
+
+
+def _counted(rows: DataFrame, *keys: Column) -> list[Any]:
+    """Count rows as `reconciliation.group_kept` counts them, and by further keys."""
     first = F.col("nth") == 0
     return (
-        rows.groupBy(F.substring_index("event_id", ":", 1).alias("event_id"), "slice", "width", "currency")
+        rows.groupBy(*(key.alias("event_id") for key in keys), "slice", "width", "currency")
         .agg(
             F.count("*").alias("rows"),
             F.count(F.when(first, 1)).alias("lines"),

@@ -16,6 +16,7 @@ from leapline.evaluation.verdict import conclude, decide
 from leapline.formatting import count
 from leapline.modelling.comparison import compare_scores, compare_with_champion, slices_of
 from leapline.modelling.examples import BASELINE, SCORE
+from leapline.modelling.order_history import orders_before
 from leapline.records import model_record, verdicts
 from leapline.runtime.spark import spark_session
 from leapline.settings import Settings
@@ -56,11 +57,16 @@ def list_label_changes(settings: Settings, day: date) -> list[dict[str, Any]]:
 
 
 def current_labels(spark: "SparkSession", settings: Settings, day: date) -> "pd.Series[int]":
-    """Return session -> label of a day, from all events that have landed so far."""
+    """Return session -> label of a day, from all events that have landed so far.
+
+    Orders that the lake's earlier days have counted do not count again, as in the step extract.
+    """
     from leapline.events.clean import CleanOptions, cleaned_day
     from leapline.training.examples import cut_and_label
 
-    with cleaned_day(spark, source_from(settings), day, CleanOptions.of(settings)) as clean:
+    earlier = orders_before(lake_of(settings), day, settings.repeated_order_days)
+    options = CleanOptions.of(settings)
+    with cleaned_day(spark, source_from(settings), day, options, earlier_orders=earlier) as clean:
         labels = cut_and_label(clean.events).select("session", "label").distinct().toPandas()
     return labels.set_index("session")["label"]
 

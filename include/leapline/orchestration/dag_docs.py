@@ -52,8 +52,9 @@ the run) and validates the params. Fails on an unknown param or a value out of r
 Sessions that start before midnight can end after it. A nightly run waits `LEAPLINE_LOOKAHEAD_HOURS` for their last
 events, deferred, without occupying a worker. Manual runs and past days continue at once.""",
     "extract": """\
-Reads the day's Snowplow events, removes duplicates, replaces session and visitor ids by pseudonyms and moves malformed
-lines to the quarantine. Fails if there are no events, or if too many lines were quarantined.""",
+Reads the day's Snowplow events, removes duplicates and orders that an earlier day has counted, replaces ids by
+pseudonyms and moves malformed lines to the quarantine. Fails if there are no events, or if too many lines were
+quarantined.""",
     "check_events": """\
 Checks the day's events with Great Expectations: schema, volume compared with previous days, nulls, ranges, time order,
 personal data. A failed expectation **fails** the run; the log names it and the Data Docs show it.""",

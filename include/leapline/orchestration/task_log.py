@@ -44,9 +44,9 @@ def _per_day(line: Callable[[Summary], str]) -> Callable[[Summary], str]:
 def _extract(day: Summary) -> str:
     if "note" in day:
         return str(day["note"])
-    return f"{day['events']:,} events from {day['lines']:,} lines, {day['quarantined_share']:.1%} quarantined".replace(
-        "%", " %"
-    )
+    share = f"{day['quarantined_share']:.1%}".replace("%", " %")
+    warning = f". {day['warning']}" if "warning" in day else ""
+    return f"{day['events']:,} events from {day['lines']:,} lines, {share} quarantined{warning}"
 
 
 def _featurize(day: Summary) -> str:

@@ -3,10 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import Any, Final
 
 from leapline.events.schema import SCHEMA
 from leapline.quality.profile import ADDED_LATER, REQUIRED
+
+_REPEATED_ORDERS: Final = (
+    "too many orders that another session or an earlier day has counted, and which were left out: correct `order` in "
+    "the event mapping if order ids are not unique, or set LEAPLINE_REPEATED_ORDER_DAYS=0 if they start again every "
+    "few days, and extract the day again"
+)
 
 
 @dataclass(frozen=True)
@@ -17,6 +23,7 @@ class Limits:
         min_volume_ratio: the day's minimum number of events, as a share of the median of the days before.
         max_quarantine_share: maximum share of quarantined lines.
         max_duplicate_share: maximum share of lines that repeat an event.
+        max_repeated_order_share: maximum share of orders that repeat one of another session or an earlier day.
         max_price: a higher price is an error.
         max_other_currency_share: maximum share of priced events in another currency than the most frequent one.
         max_shared_session_share: maximum share of sessions that have several visitors.
@@ -27,6 +34,7 @@ class Limits:
     min_volume_ratio: float = 0.5
     max_quarantine_share: float = 0.05
     max_duplicate_share: float = 0.6
+    max_repeated_order_share: float = 0.2
     max_price: float = 1e8
     max_other_currency_share: float = 0.02
     max_shared_session_share: float = 0.05
@@ -80,6 +88,7 @@ def expectations(history: Sequence[Mapping[str, Any]], limits: Limits) -> list[E
         Expectation("kind_item_view", 1, None, "no item view: the tracking of item views is broken"),
         Expectation("quarantined_share", 0, limits.max_quarantine_share, "too many quarantined lines"),
         Expectation("duplicate_share", 0, limits.max_duplicate_share, "too many events sent twice"),
+        Expectation("repeated_order_share", 0, limits.max_repeated_order_share, _REPEATED_ORDERS),
         Expectation("other_currency_share", 0, limits.max_other_currency_share, "prices in several currencies"),
         Expectation(
             "shared_session_share", 0, limits.max_shared_session_share, "too many sessions of several visitors"

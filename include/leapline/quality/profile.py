@@ -12,7 +12,13 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 REQUIRED = ("event_id", "session", "visitor", "ts", "collector_ts", "kind")
-ADDED_LATER = ("other_currency_share", "shared_session_share", "busy_visitor_share", "unusable_files")
+ADDED_LATER = (
+    "other_currency_share",
+    "shared_session_share",
+    "busy_visitor_share",
+    "unusable_files",
+    "repeated_order_share",
+)
 """Statistics that profiles of older days do not have."""
 TEXTS = ("page", "item", "category", "device", "referrer")
 # Two hashes, 96 bits: the probability that any two of a billion ids share both is about 1e-11.
@@ -25,7 +31,7 @@ def profile(events: "DataFrame", counts: dict[str, Any], max_sessions_per_visito
     Args:
         events: clean events.
         counts: the balance of the day's lines, from cleaning: `day`, `quarantined_share`, `excluded`, and, if they are
-            there, `currencies` and `unusable_files`.
+            there, `currencies`, `unusable_files`, `orders` and `orders_repeated`.
         max_sessions_per_visitor: a visitor with more sessions counts as busy.
 
     Returns:
@@ -55,6 +61,7 @@ def profile(events: "DataFrame", counts: dict[str, Any], max_sessions_per_visito
         "busy_visitor_share": round(numbers.pop("busy_sessions") / sessions, 6),
         "other_currency_share": _other_currency_share(counts.get("currencies", {})),
         "unusable_files": counts.get("unusable_files", 0),
+        "repeated_order_share": round(counts.get("orders_repeated", 0) / max(1, counts.get("orders", 0)), 6),
         "largest_price": numbers["largest_price"] or 0.0,
         "duplicate_share": round(duplicate_lines / max(1, duplicate_lines + numbers["events"]), 6),
         "quarantined_share": counts["quarantined_share"],

@@ -29,15 +29,17 @@ def select_slices(source: str, listing: Listing, window: DayWindow) -> list[Slic
         The selection, by time and name.
 
     Raises:
-        NoEventsError: nothing has landed from the day's start on that could belong to it.
+        NoEventsError: nothing has landed from the day's start on that could belong to it, or only late events.
     """
     ordered = sorted(listing.slices, key=lambda item: (item.landed_from, item.name))
     first, last = outer_limits(window)
-    if not any(item.landed_until >= window.start and item.landed_from <= last for item in ordered):
+    prompt_days = window.days_late if window.first_within is None else min(window.first_within, window.days_late)
+    prompt = last - timedelta(days=window.days_late - prompt_days)
+    if not any(item.landed_until >= window.start and item.landed_from <= prompt for item in ordered):
         raise NoEventsError(
             f"events of {window.day} in {source}",
             found=", and ".join(filter(None, (_days_of(listing), listing.ignored_text()))),
-            expected=f"a run or file of {window.day} or the {window.days_late + 1} days after it",
+            expected=f"a run or file of {window.day} or the {prompt_days + 1} days after it",
             fix="Check that the collector and the loader ran, or choose another date.",
         )
     before = max((item.landed_from for item in ordered if item.landed_until < first), default=first)

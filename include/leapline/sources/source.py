@@ -27,12 +27,15 @@ class DayWindow:
         lookback: how far before the day sessions are read, to recognise those that began on the day before.
         lookahead: how far past the day's end the tails of its sessions are followed.
         days_late: days after its own on which an event may still arrive.
+        first_within: days after its own on which something must have landed; None for `days_late`. Late events alone
+            are no day to train on.
     """
 
     day: date
     lookback: timedelta
     lookahead: timedelta
     days_late: int
+    first_within: int | None = None
 
     @property
     def start(self) -> datetime:

@@ -46,6 +46,7 @@ def _check(settings: Settings, lake: Lake, day: date) -> dict[str, Any]:
         min_volume_ratio=settings.min_volume_ratio,
         max_quarantine_share=settings.max_quarantine_share,
         max_duplicate_share=settings.max_duplicate_share,
+        max_repeated_order_share=settings.max_repeated_order_share,
         max_price=settings.max_price,
         max_other_currency_share=settings.max_other_currency_share,
         max_shared_session_share=settings.max_shared_session_share,

@@ -1,6 +1,8 @@
 """Clean the data day's Snowplow events into the lake, and the days of the training window that are still missing."""
 
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
@@ -8,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from leapline.errors import NoEventsError, QuarantineError
 from leapline.modelling.days import training_window
 from leapline.modelling.example_config import ExampleConfig
+from leapline.modelling.order_history import FOLDER as ORDERS
+from leapline.modelling.order_history import days_to_extract_again, orders_before
 from leapline.runtime.context import RunContext
 from leapline.runtime.spark import spark_session
 from leapline.runtime.step import main
@@ -18,12 +22,20 @@ from leapline.storage import Lake, lake_of, write_json
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from leapline.sources.source import Listing
+
 DAYS_AT_ONCE: Final = 2
 """One day's planning and last tasks overlap with the reading of another."""
+
+DaySummary = dict[str, Any]
 
 
 def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     """Clean the data day, and each earlier day of the training window that was never extracted.
+
+    Returns:
+        Day -> the counts of its lines. If later days in the lake count orders of that day too, also `later_days` and,
+        as text, the `warning` to extract them again.
 
     Raises:
         InputError: the event source or a part of it cannot be read.
@@ -31,26 +43,36 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         QuarantineError: more lines than allowed were quarantined.
         SpecError: the site's mapping or feature spec is malformed; raised before Spark starts.
     """
-    require_valid_input(settings, context.day)
+    listing = list_valid_input(settings, context.day)
     lake = lake_of(settings)
     missing = [day for day in training_window(settings, context.day) if not lake.has("events", day)]
     with spark_session(settings, "extract") as spark, ThreadPoolExecutor(DAYS_AT_ONCE) as pool:
 
-        def extract(day: date) -> dict[str, Any]:
-            if day != context.day:
-                _require_prompt_landing(settings, day)
-            # One session per day, because cleaning changes settings of its session.
-            return extract_day(spark.newSession(), settings, lake, day)
+        def extract(day: date, earlier: Iterable["Future[DaySummary]"]) -> DaySummary:
+            listed = listing if day == context.day else _list_prompt_landing(settings, day)
+            return extract_day(spark, settings, lake, day, listed, lambda: _wait_for(earlier))
 
-        futures = {day: pool.submit(extract, day) for day in [*missing, context.day]}
+        futures: dict[date, Future[DaySummary]] = {}
+        for day in [*missing, context.day]:
+            # The pool starts days in this order, so a day only ever waits for days that have started.
+            futures[day] = pool.submit(extract, day, list(futures.values()))
         try:
-            return {day.isoformat(): _result(future, optional=day != context.day) for day, future in futures.items()}
+            summaries = {day: _result(future, optional=day != context.day) for day, future in futures.items()}
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+        return {day.isoformat(): counts | _later_days(spark, settings, lake, day) for day, counts in summaries.items()}
 
 
-def _result(future: "Future[dict[str, Any]]", optional: bool) -> dict[str, Any]:
+def _wait_for(days: Iterable["Future[DaySummary]"]) -> None:
+    """Wait until earlier days are committed; a day without events has no orders, any other failure is raised here too:
+    without the orders of the failed day, the result would differ from that of the next attempt."""
+    for future in days:
+        with suppress(NoEventsError):
+            future.result()
+
+
+def _result(future: "Future[DaySummary]", optional: bool) -> DaySummary:
     try:
         return future.result()
     except NoEventsError as exc:
@@ -59,26 +81,52 @@ def _result(future: "Future[dict[str, Any]]", optional: bool) -> dict[str, Any]:
         raise
 
 
-def require_valid_input(settings: Settings, day: date) -> None:
+def _later_days(spark: "SparkSession", settings: Settings, lake: Lake, day: date) -> dict[str, Any]:
+    """Return the later days whose orders no longer fit those of an extracted day; nothing if there are none."""
+    later = [d.isoformat() for d in days_to_extract_again(spark, lake, day, settings.repeated_order_days)]
+    if not later:
+        return {}
+    days = ", ".join(later)
+    warning = (
+        f"Orders of {day} are counted twice or not at all on {days}: run `leapline extract --date` for each of them"
+    )
+    return {"later_days": later, "warning": warning + (", oldest first." if len(later) > 1 else ".")}
+
+
+def list_valid_input(settings: Settings, day: date) -> "Listing":
     """Read the site's event mapping and feature specs, including those of later steps, and list the day's input."""
     from leapline.events.clean import CleanOptions
 
     options = CleanOptions.of(settings)
     ExampleConfig.of(settings)
-    source_from(settings).list_day(options.window(day))
+    return source_from(settings).list_day(options.window(day))
 
 
-def _require_prompt_landing(settings: Settings, day: date) -> None:
-    """Raise NoEventsError if nothing landed on an earlier day or the day after it: late events alone are no day to
-    train on, and finding them would mean reading the files of the following days."""
+def _list_prompt_landing(settings: Settings, day: date) -> "Listing":
+    """List an earlier day's input; raise NoEventsError if nothing landed on that day or the day after it: late events
+    alone are no day to train on, and finding them would mean reading the files of the following days."""
     from leapline.events.clean import CleanOptions
 
-    options = CleanOptions.of(settings)
-    source_from(settings).list_day(replace(options, days_late=min(options.days_late, 1)).window(day))
+    return source_from(settings).list_day(replace(CleanOptions.of(settings).window(day), first_within=1))
 
 
-def extract_day(spark: "SparkSession", settings: Settings, lake: Lake, day: date) -> dict[str, Any]:
-    """Clean one day and commit events and quarantine.
+def extract_day(
+    spark: "SparkSession",
+    settings: Settings,
+    lake: Lake,
+    day: date,
+    listing: "Listing | None" = None,
+    wait_for_earlier_days: Callable[[], object] = lambda: None,
+) -> DaySummary:
+    """Clean one day and commit events, orders and quarantine.
+
+    Args:
+        spark: a session.
+        settings: the installation's settings.
+        lake: where the day is committed, and the orders of earlier days are read.
+        day: the data day.
+        listing: the source's listing of the day; None to list it now.
+        wait_for_earlier_days: called before the orders of earlier days are read.
 
     Returns:
         The reconciled counts of its lines.
@@ -87,12 +135,17 @@ def extract_day(spark: "SparkSession", settings: Settings, lake: Lake, day: date
     from leapline.events.file_counts import require_usable_files
     from leapline.quality.profile import profile
 
+    options = CleanOptions.of(settings)
+    earlier = orders_before(lake, day, settings.repeated_order_days, wait_for_earlier_days)
     with (
-        cleaned_day(spark, source_from(settings), day, CleanOptions.of(settings)) as clean,
+        cleaned_day(spark, source_from(settings), day, options, listing=listing, earlier_orders=earlier) as clean,
         lake.attempt("quarantine", day) as quarantine,
         lake.attempt("events", day) as events,
+        # Committed first: a day that has events also has their orders.
+        lake.attempt("orders", day) as orders,
     ):
-        write_day(clean, lake.address(events, "events"), lake.address(quarantine, "lines"))
+        addresses = ((events, "events"), (quarantine, "lines"), (orders, ORDERS))
+        write_day(clean, *(lake.address(folder, name) for folder, name in addresses))
         write_json(quarantine / "counts.json", clean.counts)
         write_json(events / "counts.json", clean.counts)
         write_json(events / "files.json", clean.files)
