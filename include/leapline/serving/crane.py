@@ -18,6 +18,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from leapline.errors import (
@@ -98,6 +99,16 @@ _CAUSES = (
 )
 
 
+class Login(Protocol):
+    """A login that is made and renewed by this process."""
+
+    def environment(self) -> dict[str, str]:
+        """Return environment variables with which `crane` is logged in."""
+
+    def renew(self) -> None:
+        """Replace a login that was rejected."""
+
+
 class AbsentError(RegistryError):
     """The tag, digest or repository is not in the registry (HTTP 404). Not retried."""
 
@@ -113,12 +124,14 @@ class Crane:
         host: `host[:port]`, for messages.
         budget_s: maximum seconds for one operation, including its retries.
         plain_http: whether `crane` may fall back to plain HTTP for any host.
+        login: logs in where Docker's configuration cannot, such as on ECR.
     """
 
     binary: Path
     host: str
     budget_s: float
     plain_http: bool = False
+    login: "Login | None" = None
 
     def run(self, *args: str) -> str:
         """Return the standard output of `crane ARGS`.
@@ -141,6 +154,8 @@ class Crane:
             wait = min(0.25 * 2**tries, _MAX_WAIT_S) * random.uniform(0.5, 1.5)
             if failure.is_final(tries) or time.monotonic() + wait > deadline:
                 raise self._error(args[0], failure, tries)
+            if self.login and failure.is_denied:
+                self.login.renew()
             time.sleep(wait)
 
     def _once(self, args: Sequence[str], timeout_s: float) -> tuple[int, str, str]:
@@ -148,7 +163,7 @@ class Crane:
             done = subprocess.run(
                 [str(self.binary), "--verbose", *(["--insecure"] if self.plain_http else []), *args],
                 capture_output=True, text=True, errors="replace", check=False, timeout=max(timeout_s, 0.1),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL, env=os.environ | (self.login.environment() if self.login else {}),
             )  # fmt: skip
         except FileNotFoundError as exc:
             raise ToolMissingError(
@@ -190,6 +205,11 @@ class _Failure:
             return RegistryUnusableError
         return AccessDeniedError if self.status in (401, 403) else RegistryError
 
+    @property
+    def is_denied(self) -> bool:
+        """Whether the registry rejects the login, which may have expired."""
+        return self.status in (401, 403)
+
     def is_final(self, tries: int) -> bool:
         """Return whether another attempt is pointless. A denial is final only after an attempt with a new token."""
         if _INVALID.search(self.message) or (self.cause and self.cause.final):
@@ -207,11 +227,11 @@ class _Failure:
                 "immutability rule). Model ids may stay immutable."
             )
         if self.cause:
-            return self.cause.fix.format(config=_docker_config())
+            return self.cause.fix.format(config=docker_config())
         if self.kind is AccessDeniedError:
             return self._login_fix()
         if self.kind is AbsentError:
-            return "`leapline models` lists the published models. On ECR, create the repository first."
+            return "`leapline models` lists the published models."
         if self.status in (400, 415) and _FORMAT.search(self.message):
             return (
                 "The registry does not accept this image format; docs/platforms.md lists the formats. Models need a "
@@ -222,17 +242,15 @@ class _Failure:
     def _login_fix(self) -> str:
         if not _has_login(self.host):
             return (
-                f"Log in: {_docker_config()} has no login for {self.host} (`crane auth login {self.host}`, or a Docker "
+                f"Log in: {docker_config()} has no login for {self.host} (`crane auth login {self.host}`, or a Docker "
                 "credential helper)."
             )
         if self.status == 401:
-            return (
-                f"The registry rejects the login for {self.host} in {_docker_config()}: check user name and password."
-            )
-        return f"Ask for permission: the login for {self.host} in {_docker_config()} is not allowed to do this."
+            return f"The registry rejects the login for {self.host} in {docker_config()}: check user name and password."
+        return f"Ask for permission: the login for {self.host} in {docker_config()} is not allowed to do this."
 
 
-def _docker_config() -> Path:
+def docker_config() -> Path:
     """Return the file from which `crane` reads logins."""
     folder = os.environ.get("DOCKER_CONFIG")
     return (Path(folder) if folder else Path.home() / ".docker") / "config.json"
@@ -241,7 +259,7 @@ def _docker_config() -> Path:
 def _has_login(host: str) -> bool:
     """Return whether Docker's configuration has a login, or a helper that may have one, for the host."""
     try:
-        config = json.loads(_docker_config().read_bytes())
+        config = json.loads(docker_config().read_bytes())
         named = {**(config.get("auths") or {}), **(config.get("credHelpers") or {})}
         return bool(config.get("credsStore")) or host in {urlsplit(f"//{key.split('://')[-1]}").netloc for key in named}
     except (OSError, ValueError, TypeError, AttributeError):  # no file, or not Docker's format

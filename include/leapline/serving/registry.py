@@ -6,12 +6,15 @@ import json
 import re
 import shutil
 import ssl
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 from leapline.errors import AccessDeniedError, BundleError, RegistryError, SettingsError, TagConflictError
 from leapline.serving import layout as layouts
-from leapline.serving.crane import AbsentError, Crane
+from leapline.serving.crane import AbsentError, Crane, docker_config
+from leapline.serving.ecr import EcrHost, EcrLogin
 from leapline.serving.image import blob_path
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
@@ -33,9 +36,11 @@ class Registry:
 
     def __init__(self, image: str, crane: Path, *, budget_s: float = 120.0, plain_http: bool = False) -> None:
         self.image = image
-        self.host = image.split("/", 1)[0]
+        self.host, _, self.repository = image.partition("/")
         self._plain_http = plain_http or allows_plain_http(self.host)
-        self._crane = Crane(crane, self.host, budget_s, plain_http)
+        ecr = EcrHost.parse(self.host)
+        self._ecr = EcrLogin(ecr, docker_config().parent) if ecr else None
+        self._crane = Crane(crane, self.host, budget_s, plain_http, self._ecr)
 
     def ref(self, tag_or_digest: str) -> str:
         """Return the full reference: `image:tag` or `image@sha256:...`."""
@@ -47,10 +52,8 @@ class Registry:
         Raises:
             RegistryError: nothing answers; the fix describes how to start the local registry.
         """
-        schemes: tuple[type[http.client.HTTPConnection], ...] = (http.client.HTTPSConnection,)
-        if self._plain_http:
-            schemes = (http.client.HTTPConnection, *schemes)
-        problems = [problem for kind in schemes if (problem := _ping(kind, self.host)) is not None]
+        schemes = ("http", "https") if self._plain_http else ("https",)
+        problems = [problem for scheme in schemes if (problem := _ping(scheme, self.host)) is not None]
         if len(problems) == len(schemes):
             raise RegistryError(
                 f"registry {self.host}",
@@ -131,6 +134,8 @@ class Registry:
                 expected=f"{digest}, or no such tag",
                 fix="A model id is immutable: rebuild with the same code, or use another tag.",
             )
+        if self._ecr:
+            self._ecr.create_repository(self.repository)
         kind = [] if layouts.is_docker_image(layout) else ["--index"]
         self._crane.run("push", *kind, str(layout), self.ref(tag))
         self._require_digest(tag, digest)
@@ -276,15 +281,18 @@ def allows_plain_http(host: str) -> bool:
     return any(address in network for network in _PRIVATE)
 
 
-def _ping(kind: type[http.client.HTTPConnection], host: str) -> Exception | None:
-    connection = kind(host, timeout=5)
+def _ping(scheme: str, host: str) -> Exception | None:
+    """Return why a registry does not answer. As for `crane`, the environment may name a proxy, except for loopback."""
+    is_loopback = host.rsplit(":", 1)[0] in LOOPBACK
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({} if is_loopback else None))
     try:
-        connection.request("GET", "/v2/")
-        connection.getresponse().read()
+        opener.open(f"{scheme}://{host}/v2/", timeout=5).close()
+    except urllib.error.HTTPError:
+        return None  # an answer, such as a request to log in
+    except urllib.error.URLError as exc:
+        return exc.reason if isinstance(exc.reason, Exception) else exc
     except (OSError, http.client.HTTPException) as exc:
         return exc
-    finally:
-        connection.close()
     return None
 
 
