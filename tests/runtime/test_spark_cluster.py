@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
+from leapline.local.s3_service import LocalS3
 from leapline.settings import Settings
 from tests.command import environment
+from tests.conftest import ROOT
 from tests.ports import free_port
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(600)]
@@ -30,6 +32,22 @@ def run(settings, context):
     with spark_session(settings, "cluster-test") as spark:
         total = spark.range(100).selectExpr("sum(id) AS total").head().total
         return {"total": total, "master": spark.sparkContext.master}
+
+main("extract", run)
+"""
+
+
+S3_STEP = """
+import os
+from leapline.runtime.spark import spark_session
+from leapline.runtime.step import main
+
+def run(settings, context):
+    with spark_session(settings, "s3-test") as spark:
+        spark.range(1000).repartition(2).write.parquet("TABLE")
+        # Python runs on the workers, so this is their environment and not the driver's.
+        keys = spark.sparkContext.parallelize([0], 1).map(lambda _: "AWS_ACCESS_KEY_ID" in os.environ).first()
+        return {"total": spark.read.parquet("TABLE").selectExpr("sum(id) AS total").head().total, "keys": keys}
 
 main("extract", run)
 """
@@ -76,7 +94,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @contextmanager
 def daemon(log: Path, argv: list[str]) -> Iterator[None]:
     """Run one of Spark's daemons for the duration of the block."""
-    env = os.environ | {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_DAEMON_MEMORY": "256m", "PATH": PATH}
+    env = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    env |= {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_DAEMON_MEMORY": "256m", "PATH": PATH}
     with log.open("wb") as out:
         process = subprocess.Popen(["spark-class", *argv], env=env, stdout=out, stderr=out)
     try:
@@ -86,24 +105,46 @@ def daemon(log: Path, argv: list[str]) -> Iterator[None]:
         process.wait(60)
 
 
-def test_step_runs_on_the_master_of_the_connection(
-    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def submit(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Settings], Any]:
+    """Runs a program as the step `extract` by the operator, on the cluster; returns the step's summary."""
     from leapline.orchestration.operators import SparkStep
     from tests.orchestration.test_operators import ResolvedTask
 
-    settings = Settings(home=tmp_path / "lake", spark_driver_memory="512m")
-    (tmp_path / "step.py").write_text(STEP)
+    def run(program: str, settings: Settings) -> Any:
+        (tmp_path / "step.py").write_text(program)
+        for name, value in environment(settings).items():
+            monkeypatch.setenv(name, value)
+        step = SparkStep(step="extract")
+        step.application = str(tmp_path / "step.py")
+        return step.execute({"ti": ResolvedTask(), "run_id": "cluster-test"})
+
     connection = {"conn_type": "spark", "host": cluster.url, "extra": {"deploy-mode": "client"}}
-    for name, value in environment(settings).items():
-        monkeypatch.setenv(name, value)
     monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", json.dumps(connection))
     monkeypatch.setenv("PATH", PATH)
     monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
     monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
-    step = SparkStep(step="extract")
-    step.application = str(tmp_path / "step.py")
-    summary = step.execute({"ti": ResolvedTask(), "run_id": "cluster-test"})
+    return run
+
+
+def test_step_runs_on_the_master_of_the_connection(
+    cluster: Cluster, submit: Callable[[str, Settings], Any], tmp_path: Path
+) -> None:
+    summary = submit(STEP, Settings(home=tmp_path / "lake", spark_driver_memory="512m"))
     assert summary == {"total": 4950, "master": cluster.url}
-    state = cluster.state()
-    assert [application["name"] for application in state["completedapps"]] == ["leapline-cluster-test"]
+    assert "leapline-cluster-test" in [application["name"] for application in cluster.state()["completedapps"]]
+
+
+def test_executors_get_jars_and_credentials_for_buckets_from_the_driver(
+    submit: Callable[[str, Settings], Any], s3_server: LocalS3, s3_bucket: str, tmp_path: Path
+) -> None:
+    lake = f"s3://{s3_bucket}/lake"
+    settings = Settings(
+        home=tmp_path / "home",
+        lake=lake,
+        s3_endpoint=s3_server.endpoint,
+        tools=ROOT / ".local",
+        spark_driver_memory="512m",
+    )
+    summary = submit(S3_STEP.replace("TABLE", f"s3a://{s3_bucket}/table"), settings)
+    assert summary == {"total": 499500, "keys": False}

@@ -2,10 +2,7 @@
 
 import json
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,7 +12,7 @@ from leapline.local.s3_service import LocalS3
 from leapline.settings import Settings
 from leapline.storage import Lake, s3
 from leapline.storage.s3 import S3Options, S3Store
-from tests.fakes.servers import up
+from tests.fakes.s3_answers import answering
 from tests.ports import free_address
 
 ANSWERS = {
@@ -26,30 +23,6 @@ ANSWERS = {
     "a service without conditional writes": (501, "NotImplemented", "If-Match"),
 }
 """What the message says was found -> the service's answer, as AWS documents it, and a part of the remedy."""
-
-
-@contextmanager
-def answering(status: int, code: str) -> Iterator[tuple[str, list[str]]]:
-    """Run a service that gives the same answer to every request; yield its URL and the paths of the requests."""
-    seen: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            seen.append(self.path)
-            body = f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>as documented</Message></Error>'.encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/xml")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_GET = do_PUT = do_DELETE = do_POST = answer  # noqa: N815, http.server's names
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    with up(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
-        yield f"http://127.0.0.1:{server.server_address[1]}", seen
 
 
 @pytest.mark.parametrize("found", ANSWERS)

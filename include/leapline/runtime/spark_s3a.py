@@ -28,10 +28,10 @@ _COMMITTER: Final = {
 # upload of a part has a time limit of its own, 15 minutes.
 _PATIENCE: Final = {
     "spark.hadoop.fs.s3a.attempts.maximum": "3",
-    "spark.hadoop.fs.s3a.retry.limit": "3",
+    "spark.hadoop.fs.s3a.retry.limit": "2",
     "spark.hadoop.fs.s3a.retry.throttle.limit": "6",
     "spark.hadoop.fs.s3a.connection.establish.timeout": "15s",
-    "spark.hadoop.fs.s3a.connection.request.timeout": "20s",
+    "spark.hadoop.fs.s3a.connection.request.timeout": "15s",
     "spark.hadoop.fs.s3a.connection.timeout": "60s",
 }
 

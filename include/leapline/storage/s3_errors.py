@@ -56,6 +56,7 @@ _UNREACHABLE: Final = re.compile(
     "error sending request|operation timed out|connection closed|incomplete message"  # obstore
     "|Unable to execute HTTP request|did not complete before the specified timeout"  # the AWS SDK for Java
 )
+_OVERLOADED: Final = re.compile("SlowDown|ServiceThrottled|Status Code: 503")
 
 
 @contextmanager
@@ -103,6 +104,9 @@ def s3_error(thing: str, bucket: str, endpoint: str, text: str) -> StorageError:
         found = f"no answer from {service}"
         fix = "Check LEAPLINE_S3_ENDPOINT and the network, then run it again."
         return StorageError(thing, found=found, expected=expected, fix=fix)
+    if _OVERLOADED.search(text):
+        fix = "Run it again later."
+        return StorageError(thing, found="an overloaded service (SlowDown)", expected=expected, fix=fix)
     return StorageError(thing, found=_first_line(text), expected=expected, fix="Run it again.")
 
 
