@@ -53,14 +53,13 @@ def test_damaged_line_is_rejected_with_its_number(tmp_path: Path, damage: str) -
 
 def _append_many(path: Path, writer: int) -> None:
     for i in range(20):
-        Ledger(path).append(replace(ENTRY, run_id=f"{i}", who=f"{writer}"))
+        Ledger(LocalStore(path)).append(replace(ENTRY, run_id=f"{i}", who=f"{writer}"))
 
 
 def test_concurrent_writers_append_each_entry_once(tmp_path: Path) -> None:
-    path = tmp_path / "ledger.jsonl"
-    writers = [multiprocessing.get_context("spawn").Process(target=_append_many, args=(path, i)) for i in range(3)]
+    writers = [multiprocessing.get_context("spawn").Process(target=_append_many, args=(tmp_path, i)) for i in range(3)]
     for writer in writers:
         writer.start()
     for writer in writers:
         writer.join(60)
-    assert sorted(entry.run_id for entry in Ledger(path).entries()) == sorted(f"{i}" for i in range(20))
+    assert sorted(entry.run_id for entry in Ledger(LocalStore(tmp_path)).entries()) == sorted(f"{i}" for i in range(20))
