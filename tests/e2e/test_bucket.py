@@ -126,7 +126,7 @@ def in_bucket(tmp_path_factory: pytest.TempPathFactory, bucket: str, s3_server: 
 
 
 def test_tables_are_equal(in_folders: Night, in_bucket: Night) -> None:
-    for dataset, name in (("events", "events"), ("examples", "examples"), ("examples", "items")):
+    for dataset, name in (("events", "events"), ("orders", "orders"), ("examples", "examples"), ("examples", "items")):
         assert in_folders.table(dataset, name) == in_bucket.table(dataset, name), (dataset, name)
     counts = in_folders.summary("extract")
     assert in_bucket.summary("extract") == counts

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from leapline.errors import DiskFullError, FormatVersionError, NotInLakeError, S
 from leapline.settings import Settings
 from leapline.storage import POINTER, Lake, json_bytes, lake_of, parse_json, read_json, write_bytes, write_json
 from leapline.storage import lake as lake_module
+from leapline.storage.s3 import S3Store
 
 DAY = date(2026, 3, 1)
 
@@ -191,3 +193,28 @@ def test_files_are_replaced_atomically(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="a JSON file"):
         read_json(tmp_path / "deep" / "a.json")
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["a.json"]
+
+
+def test_file_in_a_bucket_is_fetched_once_per_process(s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = lake_of(Settings.load(lake=f"s3://{s3_bucket}/lake"))
+    fetched: list[str] = []
+    download = S3Store.download
+
+    def counted(store: S3Store, key: str, path: Path) -> bool:
+        fetched.append(key.rpartition("/")[2])
+        return download(store, key, path)
+
+    monkeypatch.setattr(S3Store, "download", counted)
+    with lake.attempt("events", DAY) as path:
+        (path / "a.txt").write_text("1")
+        (path / "b.txt").write_text("2")
+    shutil.rmtree(path)
+    for _ in range(3):
+        assert (
+            lake_of(Settings.load(lake=f"s3://{s3_bucket}/lake")).current("events", DAY) / "a.txt"
+        ).read_text() == "1"
+    assert fetched == ["a.txt"]
+    monkeypatch.setattr(lake_module, "SWEEP_INTERVAL", timedelta(0))
+    os.utime(path, (0, 0))
+    assert (lake.current("events", DAY) / "a.txt").read_text() == "1"
+    assert fetched == ["a.txt", "a.txt"], "a copy that was not used for a day is removed"

@@ -1,5 +1,6 @@
 """The lake of an installation, made from its settings."""
 
+from functools import lru_cache
 from pathlib import Path
 
 from leapline.settings import Settings
@@ -26,4 +27,10 @@ def store_at(address: str | Path, settings: Settings) -> Store:
     """
     if isinstance(address, Path):
         return LocalStore(address)
-    return S3Store(address, S3Options(settings.s3_endpoint, settings.s3_region))
+    return _bucket(address, S3Options(settings.s3_endpoint, settings.s3_region))
+
+
+@lru_cache
+def _bucket(address: str, options: S3Options) -> S3Store:
+    """One store per process: it keeps connections and credentials."""
+    return S3Store(address, options)

@@ -21,12 +21,13 @@ import atexit
 import shutil
 import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import date, datetime, timedelta
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -41,6 +42,9 @@ HEARTBEAT: Final = ".heartbeat"
 HEARTBEAT_INTERVAL: Final = timedelta(minutes=1)
 ABANDONED: Final = timedelta(minutes=15)
 """Age of the heartbeat from which on an attempt counts as abandoned."""
+COPIES_KEPT: Final = timedelta(days=1)
+"""Age of the last fetch from which on a local copy of an attempt in a bucket is removed."""
+SWEEP_INTERVAL: Final = timedelta(hours=1)
 _AT_ONCE: Final = 16
 """Files that are copied at the same time."""
 
@@ -77,7 +81,7 @@ class FetchedFolder:
     def __truediv__(self, name: str, /) -> Path:
         """Return the local path of a file or subfolder, after fetching it."""
         path = self.copy / name
-        if name not in self._fetched and not path.is_file():
+        if not path.is_file() and not (path.is_dir() and name in self._fetched):
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.is_dir() or not _download(self.store, f"{self.key}/{name}", path):
                 fetch_folder(self.store, f"{self.key}/{name}", path)
@@ -122,6 +126,7 @@ class Lake:
         attempt = f"{self.folder(dataset, key)}/{pointer['attempt']}"
         if self.store.folder is not None:
             return self.store.folder / attempt
+        _copies_of(self.store.address).remove_unused()
         return FetchedFolder(self.store, attempt, self._copies / attempt)
 
     def days(self, dataset: str) -> list[date]:
@@ -237,10 +242,10 @@ class Lake:
             return folder.key
         return (folder / "").relative_to(self._copies).as_posix()
 
-    @cached_property
+    @property
     def _copies(self) -> Path:
         """The lake's own folder, or a temporary one of this process for a lake in a bucket."""
-        return self.store.folder if self.store.folder is not None else _temporary_folder()
+        return self.store.folder if self.store.folder is not None else _copies_of(self.store.address).folder
 
     def _pointer(self, dataset: str, key: date | str) -> dict[str, Any] | None:
         name = f"{self.folder(dataset, key)}/{POINTER}"
@@ -277,10 +282,29 @@ def _is_own(key: str) -> bool:
     return key.rpartition("/")[2] in (HEARTBEAT, ".lock")
 
 
-def _temporary_folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="leapline-lake-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+class _Copies:
+    """Copies of attempts in a temporary folder of this process, shared by its lakes at one address.
+
+    A web server lives for months, so copies from which nothing was fetched for a day are removed.
+    """
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="leapline-lake-"))
+        self._swept = time.monotonic()
+        atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def remove_unused(self) -> None:
+        if time.monotonic() - self._swept < SWEEP_INTERVAL.total_seconds():
+            return
+        self._swept, oldest = time.monotonic(), time.time() - COPIES_KEPT.total_seconds()
+        for attempt in self.folder.glob("*/*/attempt-*"):
+            if attempt.stat().st_mtime < oldest:
+                shutil.rmtree(attempt, ignore_errors=True)
+
+
+@lru_cache
+def _copies_of(address: str) -> _Copies:
+    return _Copies()
 
 
 @contextmanager
