@@ -1,6 +1,5 @@
 """The data of the Models page, for a lake in each of its states."""
 
-import os
 from datetime import date
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from leapline.runtime.context import STEPS
 from leapline.runtime.reports import write_report
 from leapline.settings import Settings
 from leapline.storage import Lake
+from tests.lakes import folder_of
 from tests.ui.lake import EVIL, PastRuns, days
 
 LAST = date(2026, 3, 30)
@@ -142,7 +142,8 @@ def test_four_hundred_candidates_are_paged(settings: Settings, past_runs: PastRu
     past_runs.add(LAST)
     model_id = lake.keys("models")[0]
     for day in days(date(2026, 3, 29), 399):
-        os.symlink(lake.folder("models", model_id), lake.folder("models", f"{day}-0123456789ab"))  # noqa: PTH211
+        copy = folder_of(lake) / lake.folder("models", f"{day}-0123456789ab")
+        copy.symlink_to(folder_of(lake) / lake.folder("models", model_id))
     first = models.candidates(settings)
     assert [row["key"] for row in first["rows"]][:2] == [model_id, "2026-03-29-0123456789ab"]
     assert first["more"]
