@@ -20,8 +20,9 @@ lock: setup ## compile the requirements*.in files into pinned files, with the ne
 	$(UV) pip compile -q --upgrade --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 	$(UV) pip compile -q --upgrade --universal --python-version 3.11 requirements-bench.in -o requirements-bench.txt
 
-demo: setup ## run the whole pipeline on generated events, up to a scored session (DEMO_ARGS="--days 7")
-	@.venv/bin/leapline demo $(DEMO_ARGS)
+demo: setup ## run the whole pipeline on generated events, up to a scored session (S3=1 DEMO_ARGS="--days 7")
+	@$(if $(S3),scripts/setup.sh s3)
+	@.venv/bin/leapline demo $(if $(S3),--s3) $(DEMO_ARGS)
 
 up: setup ## start Airflow's web UI with the nightly schedule, on loopback (PORT=8080)
 	@.venv/bin/leapline up --port $(PORT)

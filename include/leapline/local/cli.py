@@ -86,9 +86,10 @@ def demo(
     ] = None,
     days: Annotated[int, typer.Option(min=2, help="Days of events to generate; the last one is the data day.")] = 4,
     sessions_per_day: Annotated[int, typer.Option(help="Sessions per day.")] = 4000,
+    s3: Annotated[bool, typer.Option("--s3", help="Keep events and lake in a bucket of a local S3 server.")] = False,
 ) -> None:
     """Run the whole pipeline on generated events: from Snowplow lines to a scored session."""
     from leapline.local.demo import run_demo
 
     last = day.date() if day else datetime.now(UTC).date() - timedelta(days=1)
-    run_demo(Settings.load(), last, days, sessions_per_day, out)
+    run_demo(Settings.load(), last, days, sessions_per_day, out, on_s3=s3)

@@ -20,6 +20,7 @@ from leapline.deployment.factory import registry
 from leapline.errors import LeaplineError, LocalServiceError
 from leapline.local.airflow_env import AirflowInstance
 from leapline.local.airflow_run import RunOutcome, run_dag
+from leapline.local.demo_bucket import FOLDER, demo_bucket, upload_events
 from leapline.local.progress import progress_bar
 from leapline.local.pseudonym_key import ensure_pseudonym_key
 from leapline.local.registry_service import local_registry
@@ -29,6 +30,7 @@ from leapline.runtime.reports import past_report
 from leapline.runtime.spark_cds import FEW_EVENTS
 from leapline.settings import Settings
 from leapline.storage import Folder, Lake, lake_of, read_json, write_json
+from leapline.synthetic import TRUTH_FOLDER, GeneratorSpec, best_roc_auc, generate, truth_path
 
 SCORER_ADDRESS: Final = "127.0.0.1:8088"
 """Suggested address of the scorer; port 8080 belongs to Airflow's web UI."""
@@ -67,16 +69,37 @@ class DemoResult:
     seconds: float
 
 
-def run_demo(settings: Settings, day: date, days: int, sessions_per_day: int, console: Console) -> None:
+def run_demo(
+    settings: Settings, day: date, days: int, sessions_per_day: int, console: Console, on_s3: bool = False
+) -> None:
     """Run the pipeline for `day` on `days` generated days and print a summary.
+
+    Args:
+        settings: the installation's settings, with a landing folder on this machine.
+        day: data day.
+        days: days of events to generate; the last one is the data day.
+        sessions_per_day: sessions to generate per day.
+        console: where progress and summary are printed.
+        on_s3: whether events and lake are in a bucket of a local S3 server, which runs for the demo only.
 
     Raises:
         LeaplineError: a step failed, with the error of that step.
     """
     settings = ensure_pseudonym_key(_for_few_events(settings))
     started = time.monotonic()
-    with _step(console, f"Events of {days} days in {settings.landing_dir}"):
-        _generate(settings, day, days, sessions_per_day, console)
+    events = settings.landing_dir
+    with _step(console, f"Events of {days} days in {events}"):
+        _generate(events, day, days, sessions_per_day, console)
+    if not on_s3:
+        _run(settings, events, day, console, started)
+        return
+    with demo_bucket(settings) as on_bucket:
+        with _step(console, f"Local S3 server on {on_bucket.s3_endpoint}, lake in {on_bucket.lake}"):
+            console.print(f"  {upload_events(events, on_bucket)} files of events uploaded", highlight=False)
+        _run(on_bucket, events, day, console, started)
+
+
+def _run(settings: Settings, events: Path, day: date, console: Console, started: float) -> None:
     with _step(console, f"Local registry on {settings.registry}"):
         local_registry(settings).start()
     with _step(console, f"The retrain DAG for {day}"):
@@ -95,7 +118,7 @@ def run_demo(settings: Settings, day: date, days: int, sessions_per_day: int, co
         promotion=_summary(settings, run, "promote"),
         probe=_summary(settings, run, "probe")["sentence"],
         publication=publication,
-        best_roc_auc=best_possible_roc_auc(settings, day),
+        best_roc_auc=best_possible_roc_auc(settings, events / TRUTH_FOLDER, day),
         session=session,
         seconds=time.monotonic() - started,
     )
@@ -131,18 +154,16 @@ def _require_success(run: RunOutcome) -> None:
         )
 
 
-def _generate(settings: Settings, day: date, days: int, sessions_per_day: int, console: Console) -> None:
-    from leapline.synthetic import TRUTH_FOLDER, GeneratorSpec, generate, truth_path
-
+def _generate(folder: Path, day: date, days: int, sessions_per_day: int, console: Console) -> None:
     required = [day - timedelta(days=n) for n in range(days - 1, -1, -1)]
-    missing = [d for d in required if not truth_path(settings.landing_dir / TRUTH_FOLDER, d).exists()]
+    missing = [d for d in required if not truth_path(folder / TRUTH_FOLDER, d).exists()]
     if not missing:
         console.print("  already generated", highlight=False)
         return
     first = missing[0]
     spec = GeneratorSpec(start=first, days=(day - first).days + 1, sessions_per_day=sessions_per_day)
     with progress_bar(console, "  generating") as update:
-        report = generate(settings.landing_dir, spec, update, workers=2)
+        report = generate(folder, spec, update, workers=2)
     console.print(f"  {report.lines:,} lines, {report.sessions:,} sessions, {report.buyers:,} buyers", highlight=False)
 
 
@@ -176,21 +197,24 @@ def _score_a_session(settings: Settings, day: date, digest: str) -> ScoredSessio
             return ScoredSession(session, client.score([session])[0])
 
 
-def best_possible_roc_auc(settings: Settings, day: date) -> float | None:
+def best_possible_roc_auc(settings: Settings, truth: Path, day: date) -> float | None:
     """Return the ROC AUC of the generator's true probabilities on the same holdout sessions.
+
+    Args:
+        settings: name the lake and the pseudonym key.
+        truth: folder of the true probabilities.
+        day: data day.
 
     Returns:
         None for events that were not generated.
     """
     import pandas as pd
 
-    from leapline.synthetic import TRUTH_FOLDER, best_roc_auc
-
     key = settings.key_bytes()
     scores = pd.read_parquet(lake_of(settings).current("evaluations", day) / "scores.parquet")
     try:
         return best_roc_auc(
-            settings.landing_dir / TRUTH_FOLDER,
+            truth,
             [day],
             set(scores["session"]),
             lambda session: hmac.new(key, session.encode(), hashlib.sha256).hexdigest(),
@@ -208,6 +232,14 @@ def _print_summary(console: Console, settings: Settings, result: DemoResult) -> 
     console.print()
     for name, value in _summary_rows(lake, model, result).items():
         console.print(f"  [bold]{name:<18}[/]{value}", soft_wrap=True, highlight=False)
+    if settings.lake:
+        console.print(
+            f"\nThe S3 server has stopped; its bucket is a folder below {settings.home / FOLDER}. "
+            "Settings for your own bucket: docs/s3.md",
+            highlight=False,
+            soft_wrap=True,
+        )
+        return
     console.print(
         f"\nNext: [bold]make up[/] for Airflow's web UI, [bold].venv/bin/leapline models[/] for the published models.\n"
         "To score that session yourself:\n"

@@ -38,15 +38,16 @@ class LocalS3(LocalService):
     title = "local S3 server"
     health_path = "/-/healthy"
     setting = "LEAPLINE_S3_ENDPOINT"
+    scheme = "http://"
     install_command = "scripts/setup.sh s3"
 
-    def __init__(self, folder: Path, binary: Path, address: str = "127.0.0.1:9701") -> None:
+    def __init__(self, folder: Path, binary: Path, address: str) -> None:
         super().__init__(folder, binary, address)
 
     @property
     def endpoint(self) -> str:
         """The server's URL."""
-        return f"http://{self.address}"
+        return f"{self.scheme}{self.address}"
 
     @property
     def credentials(self) -> Credentials:

@@ -58,6 +58,8 @@ class LocalService(ABC):
     """Path that a running server answers with status 200."""
     setting: ClassVar[str]
     """The environment variable of the address."""
+    scheme: ClassVar[str] = ""
+    """What the variable has before the address, such as `http://`."""
     stop_hint: ClassVar[str] = ""
     """How to stop a running server, such as " (`leapline registry stop`)"."""
     install_command: ClassVar[str]
@@ -109,7 +111,7 @@ class LocalService(ABC):
                 f"{self.title} of {self.folder}",
                 found=f"already running at {status.address or 'an unknown address'}",
                 expected=f"it stopped, or running at {self.address}",
-                fix=f"Use {self.setting}={status.address}, or stop it first{self.stop_hint}.",
+                fix=f"Use {self.setting}={self.scheme}{status.address}, or stop it first{self.stop_hint}.",
             )
         return status
 
@@ -153,7 +155,7 @@ class LocalService(ABC):
 
     def _require_free_port(self) -> None:
         host, port = self.address.rsplit(":", 1)
-        fix = f"choose another port: {self.setting}={host}:{int(port) + 1}."
+        fix = f"choose another port: {self.setting}={self.scheme}{host}:{int(port) + 1}."
         require_free(host, int(port), purpose=f"the {self.title}", fix=fix)
 
     def _not_answering(self) -> LeaplineError:
