@@ -16,6 +16,7 @@ import pytest
 from leapline.deployment.factory import ledger_of, registry
 from leapline.local.registry_service import LocalRegistry
 from leapline.local.s3_service import LocalS3
+from leapline.orchestration.page import documents, models, runs
 from leapline.records import history
 from leapline.records.candidates import candidates
 from leapline.records.runs import list_outcomes
@@ -163,3 +164,21 @@ def test_reports_history_and_ledger_are_read_from_the_bucket(in_bucket: Night) -
 def test_spark_wrote_with_the_magic_committer(in_bucket: Night) -> None:
     leftovers = [item.key for item in in_bucket.lake.store.list() if "__magic" in item.key or "_temporary" in item.key]
     assert leftovers == []
+
+
+def test_models_page_shows_the_night_from_the_bucket(in_bucket: Night) -> None:
+    settings, day = in_bucket.settings, DAY.isoformat()
+    shown = runs.detail(settings)
+    assert shown is not None
+    assert shown["outcome"] == "promoted"
+    assert shown["model"]["curves"]
+    assert shown["data"]["check"]["docs"]
+    [row] = models.candidates(settings)["rows"]
+    card = documents.card(documents.model_folder(settings, row["model_id"]), "../../")
+    assert card is not None
+    assert "ROC AUC" in card
+    plot = documents.day_plot(settings, day, "roc.png")
+    assert plot is not None
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert documents.data_doc(settings, day, "index.html") is not None
+    assert documents.data_doc(settings, day, "../result.json") is None

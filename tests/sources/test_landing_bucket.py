@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from leapline.errors import InputError, NoEventsError, SourceChangedError, StorageUnusableError
+from leapline.local.s3_service import LocalS3
 from leapline.settings import Settings
 from leapline.sources.factory import source_from
 from leapline.sources.landing import Landing
@@ -146,6 +147,15 @@ def test_gzip_without_extension_and_names_with_special_characters_are_read(
     slices = source.list_day(WINDOW).slices
     rows = {(row["line"], row["slice"]) for row in source.read(spark, slices).collect()}
     assert rows == {("packed\tone", 0), ("packed\ttwo", 1), ("plain\tthree", 2)}
+
+
+def test_folder_markers_of_other_tools_are_neither_read_nor_reported(s3_server: LocalS3, s3_bucket: str) -> None:
+    client, run = s3_server.client(), "good/run=2026-03-02-04-00-00/"
+    for key in ("good/", run, f"{run}part-0", "good/run=2026-03-02-05-00-00/", "good/2026/", "good/2026/03/"):
+        client.put_object(Bucket=s3_bucket, Key=key, Body=b"a\tb\n" * key.endswith("0"))
+    listing = source_from(Settings.load(landing=f"s3://{s3_bucket}/good")).list_day(WINDOW)
+    assert [item.name for item in listing.slices] == ["run=2026-03-02-04-00-00/part-0"]
+    assert listing.ignored == ()
 
 
 @pytest.mark.parametrize("change", ["replaced", "removed"])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from leapline.local.s3_service import LocalS3
 from leapline.settings import Settings
 from leapline.storage import LocalStore, Store
 from leapline.storage.factory import store_at
@@ -137,3 +138,14 @@ def test_lost_lease_is_left_to_its_new_holder(store: Store) -> None:
     with lease(store, "it.lock"):
         store.put("it.lock", b"another process 1\n")
     assert store.get("it.lock").content == b"another process 1\n"
+
+
+def test_folder_markers_of_other_tools_are_not_listed(s3_server: LocalS3, s3_bucket: str) -> None:
+    client = s3_server.client()
+    for key in ("deep/", "deep/a/", "deep/a/b", "deep/a.c", "deep/empty"):
+        client.put_object(Bucket=s3_bucket, Key=key, Body=b"x" * key.endswith("b"))
+    store = store_at(f"s3://{s3_bucket}/deep", Settings.load())
+    assert keys(store) == {"a/b", "a.c", "empty"}
+    assert keys(store, "a") == {"a/b"}
+    assert [item.key for item in store.scan("a").items] == ["a/b"]
+    assert {item.key for item in store.scan().items} == {"a.c", "empty"}

@@ -109,13 +109,17 @@ class Landing:
         days: set[date] = set()
         for store in self.stores:
             items = _Walk(store, self.pattern, window, days).items() if window else store.list()
-            entries += (self._entry(store, item) for item in items if not is_marker(item.key))
+            entries += (self._entry(store, item) for item in items if not self._is_marker(item))
         slices = [entry for entry in entries if isinstance(entry, Slice)]
         ignored = [entry for entry in entries if isinstance(entry, Ignored)]
         if not slices and not days and ignored:
             self._require_right_level(ignored)
         slices.sort(key=lambda item: (item.landed_from, item.name))
         return Listing(tuple(slices), tuple(ignored), tuple(sorted(days)))
+
+    def _is_marker(self, item: Item) -> bool:
+        """Return whether an entry has no events; an empty object with the name of a folder stands for that folder."""
+        return is_marker(item.key) or (item.size == 0 and read_prefix(item.key, self.pattern) is not None)
 
     def _entry(self, store: Store, item: Item) -> Slice | Ignored:
         name = item.key if len(self.stores) == 1 else f"{store.address}/{item.key}"

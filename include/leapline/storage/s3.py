@@ -97,13 +97,16 @@ class S3Store:
         """Yield the objects below a folder, in the order of their keys."""
         import obstore
 
-        empty = True
+        entries, previous = (entry for chunk in obstore.list(self._client, prefix or None) for entry in chunk), None
         with self._named(prefix):
-            for chunk in obstore.list(self._client, prefix or None):
-                empty = False
-                yield from map(_item, chunk)
-        if empty:
+            for item in map(_item, entries):
+                if previous and not _is_folder_marker(previous, prefix, item):
+                    yield previous
+                previous = item
+        if previous is None:
             self._require_bucket()
+        elif not _is_folder_marker(previous, prefix):
+            yield previous
 
     def scan(self, prefix: str = "") -> Level:
         """Return the common prefixes and objects directly below a folder."""
@@ -112,7 +115,7 @@ class S3Store:
         with self._named(prefix):
             level = obstore.list_with_delimiter(self._client, prefix or None)
         folders = [name.rpartition("/")[2] for name in level["common_prefixes"]]
-        items = [_item(entry) for entry in level["objects"]]
+        items = [item for item in map(_item, level["objects"]) if not _is_folder_marker(item, prefix)]
         if not folders and not items:
             self._require_bucket()
         return Level(folders, items)
@@ -258,6 +261,15 @@ class S3Store:
         session = boto3_session()
         region = self.options.region or session.region_name
         return session.client("s3", endpoint_url=self.options.endpoint or None, region_name=region)
+
+
+def _is_folder_marker(item: Item, folder: str, following: Item | None = None) -> bool:
+    """Return whether an entry stands for a folder: an empty object `folder/`, as consoles and Hadoop write them.
+
+    The client leaves out the slash, so the marker is recognised by what follows it in the order of keys.
+    """
+    is_parent = following is not None and following.key.startswith(f"{item.key}/")
+    return item.size == 0 and (item.key == folder or is_parent)
 
 
 def _item(entry: "ObjectMeta") -> Item:
