@@ -48,7 +48,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_table_has_one_row_per_judged_day(settings: Settings) -> None:
-    folder = history.write(settings)
+    folder = Path(history.write(settings))
     with (folder / "history.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["data_day"] for row in rows] == ["2026-03-01", "2026-03-02", "2026-03-04"]

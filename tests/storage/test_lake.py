@@ -16,8 +16,18 @@ import pytest
 
 from leapline.errors import DiskFullError, FormatVersionError, NotInLakeError, StorageError
 from leapline.settings import Settings
-from leapline.storage import POINTER, Lake, json_bytes, lake_of, parse_json, read_json, write_bytes, write_json
-from leapline.storage import lake as lake_module
+from leapline.storage import (
+    POINTER,
+    Lake,
+    attempt_files,
+    heartbeat,
+    json_bytes,
+    lake_of,
+    parse_json,
+    read_json,
+    write_bytes,
+    write_json,
+)
 from leapline.storage.s3 import S3Store
 
 DAY = date(2026, 3, 1)
@@ -121,15 +131,15 @@ def test_killed_writer_leaves_nothing_visible_and_a_later_commit_removes_its_fil
     put(lake, "better")
     assert half in attempts(lake), "nobody can know yet that its writer is dead"
     assert read(lake) == "better"
-    monkeypatch.setattr(lake_module, "ABANDONED", timedelta(seconds=-5))
+    monkeypatch.setattr(heartbeat, "ABANDONED", timedelta(seconds=-5))
     put(lake, "best")
     assert half not in attempts(lake)
     assert read(lake) == "best"
 
 
 def test_heartbeat_keeps_the_attempt_of_a_slow_writer(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lake_module, "HEARTBEAT_INTERVAL", timedelta(seconds=0.2))
-    monkeypatch.setattr(lake_module, "ABANDONED", timedelta(seconds=3))
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_INTERVAL", timedelta(seconds=0.2))
+    monkeypatch.setattr(heartbeat, "ABANDONED", timedelta(seconds=3))
     with lake.attempt("events", DAY) as path:
         (path / "part.txt").write_text("slow")
         time.sleep(4)
@@ -214,7 +224,7 @@ def test_file_in_a_bucket_is_fetched_once_per_process(s3_bucket: str, monkeypatc
             lake_of(Settings.load(lake=f"s3://{s3_bucket}/lake")).current("events", DAY) / "a.txt"
         ).read_text() == "1"
     assert fetched == ["a.txt"]
-    monkeypatch.setattr(lake_module, "SWEEP_INTERVAL", timedelta(0))
+    monkeypatch.setattr(attempt_files, "SWEEP_INTERVAL", timedelta(0))
     os.utime(path, (0, 0))
     assert (lake.current("events", DAY) / "a.txt").read_text() == "1"
     assert fetched == ["a.txt", "a.txt"], "a copy that was not used for a day is removed"

@@ -17,76 +17,25 @@ In a local folder, attempts are written in place. In a bucket, Spark writes tabl
 to a temporary folder of this process first and uploaded before the commit.
 """
 
-import atexit
 import shutil
-import tempfile
-import threading
-import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import date, datetime, timedelta
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from leapline.datasets import dataset as dataset_of
 from leapline.errors import FormatVersionError, NotInLakeError, StorageError
+from leapline.storage import heartbeat
+from leapline.storage.attempt_files import AT_ONCE, FetchedFolder, Folder, copies_of, fetch_folder, is_own
 from leapline.storage.files import json_bytes, named_os_errors, parse_json
+from leapline.storage.heartbeat import HEARTBEAT, beating
 from leapline.storage.local import LocalStore
 from leapline.storage.store import Item, Store, update
 
 POINTER: Final = "CURRENT"
-HEARTBEAT: Final = ".heartbeat"
-HEARTBEAT_INTERVAL: Final = timedelta(minutes=1)
-ABANDONED: Final = timedelta(minutes=15)
-"""Age of the heartbeat from which on an attempt counts as abandoned."""
-COPIES_KEPT: Final = timedelta(days=1)
-"""Age of the last fetch from which on a local copy of an attempt in a bucket is removed."""
-SWEEP_INTERVAL: Final = timedelta(hours=1)
-_AT_ONCE: Final = 16
-"""Files that are copied at the same time."""
-
-
-class Folder(Protocol):
-    """A folder of an attempt. `folder / name` is the local path of a file or subfolder, fetched if necessary."""
-
-    @property
-    def name(self) -> str:
-        """The folder's name."""
-
-    def __truediv__(self, name: str, /) -> Path:
-        """Return the local path of a file or subfolder; it does not exist if the attempt has none."""
-
-
-class FetchedFolder:
-    """A committed attempt in a bucket, whose files are fetched when they are first used.
-
-    Args:
-        store: has the attempt.
-        key: of the attempt.
-        copy: local folder of the fetched files.
-    """
-
-    def __init__(self, store: Store, key: str, copy: Path) -> None:
-        self.store, self.key, self.copy = store, key, copy
-        self._fetched: set[str] = set()
-
-    @property
-    def name(self) -> str:
-        """The attempt's name."""
-        return self.copy.name
-
-    def __truediv__(self, name: str, /) -> Path:
-        """Return the local path of a file or subfolder, after fetching it."""
-        path = self.copy / name
-        if not path.is_file() and not (path.is_dir() and name in self._fetched):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.is_dir() or not _download(self.store, f"{self.key}/{name}", path):
-                fetch_folder(self.store, f"{self.key}/{name}", path)
-            self._fetched.add(name)
-        return path
 
 
 class Lake:
@@ -126,7 +75,7 @@ class Lake:
         attempt = f"{self.folder(dataset, key)}/{pointer['attempt']}"
         if self.store.folder is not None:
             return self.store.folder / attempt
-        _copies_of(self.store.address).remove_unused()
+        copies_of(self.store.address).remove_unused()
         return FetchedFolder(self.store, attempt, self._copies / attempt)
 
     def days(self, dataset: str) -> list[date]:
@@ -157,7 +106,7 @@ class Lake:
     def files(self, folder: Folder) -> Iterator[Item]:
         """Yield the files of a committed attempt; keys are those of the store."""
         key = self._key_of(folder)
-        return (item for item in self.store.list(key) if not _is_own(item.key))
+        return (item for item in self.store.list(key) if not is_own(item.key))
 
     @contextmanager
     def attempt(self, dataset: str, key: date | str) -> Iterator[Path]:
@@ -174,7 +123,7 @@ class Lake:
         thing = f"{dataset} of {key}"
         self.store.put(f"{attempt}/{HEARTBEAT}", b"")
         try:
-            with _heartbeat(self.store, f"{attempt}/{HEARTBEAT}"), named_os_errors(thing, path.parent):
+            with beating(self.store, f"{attempt}/{HEARTBEAT}"), named_os_errors(thing, path.parent):
                 path.mkdir(parents=True, exist_ok=True)
                 yield path
                 self._upload(attempt, path)
@@ -187,12 +136,12 @@ class Lake:
 
     def _commit(self, dataset: str, key: date | str, attempt: str) -> None:
         folder = self.folder(dataset, key)
-        heartbeat = f"{folder}/{attempt}/{HEARTBEAT}"
-        if not all(self.store.exist([heartbeat])):
+        beat = f"{folder}/{attempt}/{HEARTBEAT}"
+        if not all(self.store.exist([beat])):
             raise StorageError(
                 f"{dataset} of {key}",
                 found=f"{attempt} was removed while it was written",
-                expected=f"an attempt with a heartbeat that is not older than {ABANDONED // timedelta(minutes=1)} min",
+                expected=f"an attempt with a heartbeat of the last {heartbeat.ABANDONED // timedelta(minutes=1)} minutes",
                 fix="Run the step again.",
             )
         description = dataset_of(dataset)
@@ -204,7 +153,7 @@ class Lake:
             return json_bytes({"attempt": attempt, "previous": old.get("attempt")} | version)
 
         update(self.store, pointer, swapped)
-        self.store.delete(heartbeat)
+        self.store.delete(beat)
         self._sweep(folder)
 
     def _sweep(self, folder: str) -> None:
@@ -224,7 +173,7 @@ class Lake:
             return
         pointer, now = parse_json(present.content, f"{folder}/{POINTER}"), newest[POINTER]
         for name in newest:
-            alive = name in beating and newest[name] > now - ABANDONED
+            alive = name in beating and newest[name] > now - heartbeat.ABANDONED
             if name.startswith("attempt-") and name not in (pointer["attempt"], pointer["previous"]) and not alive:
                 self.store.delete_folder(f"{folder}/{name}")
 
@@ -234,7 +183,7 @@ class Lake:
             return
         there = {item.key for item in self.store.list(attempt)}
         files = {f"{attempt}/{file.relative_to(path).as_posix()}": file for file in path.rglob("*") if file.is_file()}
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(lambda key: self.store.upload(key, files[key]), [key for key in files if key not in there]))
 
     def _key_of(self, folder: Folder) -> str:
@@ -245,88 +194,12 @@ class Lake:
     @property
     def _copies(self) -> Path:
         """The lake's own folder, or a temporary one of this process for a lake in a bucket."""
-        return self.store.folder if self.store.folder is not None else _copies_of(self.store.address).folder
+        return self.store.folder if self.store.folder is not None else copies_of(self.store.address).folder
 
     def _pointer(self, dataset: str, key: date | str) -> dict[str, Any] | None:
         name = f"{self.folder(dataset, key)}/{POINTER}"
         present = self.store.get(name)
         return parse_json(present.content, f"{self.store.address}/{name}") if present else None
-
-
-def fetch_folder(store: Store, key: str, path: Path) -> None:
-    """Copy the files below `key` to a local folder, except those that are there already."""
-    missing = []
-    for item in store.list(key):
-        target = path / item.key.removeprefix(f"{key}/")
-        if not target.exists() and not _is_own(item.key):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            missing.append((item.key, target))
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(lambda pair: _download(store, *pair), missing))
-
-
-def _download(store: Store, key: str, path: Path) -> bool:
-    """Copy a content to a new file, which appears when it is complete."""
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        if not store.download(key, partial):
-            return False
-        partial.replace(path)
-        return True
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _is_own(key: str) -> bool:
-    """Return whether a file belongs to the lake and not to the dataset; earlier versions had a `.lock`."""
-    return key.rpartition("/")[2] in (HEARTBEAT, ".lock")
-
-
-class _Copies:
-    """Copies of attempts in a temporary folder of this process, shared by its lakes at one address.
-
-    A web server lives for months, so copies from which nothing was fetched for a day are removed.
-    """
-
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="leapline-lake-"))
-        self._swept = time.monotonic()
-        atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
-
-    def remove_unused(self) -> None:
-        if time.monotonic() - self._swept < SWEEP_INTERVAL.total_seconds():
-            return
-        self._swept, oldest = time.monotonic(), time.time() - COPIES_KEPT.total_seconds()
-        for attempt in self.folder.glob("*/*/attempt-*"):
-            if attempt.stat().st_mtime < oldest:
-                shutil.rmtree(attempt, ignore_errors=True)
-
-
-@lru_cache
-def _copies_of(address: str) -> _Copies:
-    return _Copies()
-
-
-@contextmanager
-def _heartbeat(store: Store, key: str) -> Iterator[None]:
-    """Refresh a heartbeat until the block ends. A failed refresh is repeated: the commit checks the result."""
-    ended = threading.Event()
-
-    def beat() -> None:
-        while not ended.wait(HEARTBEAT_INTERVAL.total_seconds()):
-            try:
-                if not store.touch(key):
-                    return
-            except StorageError:
-                continue
-
-    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 def _require_readable(dataset: str, key: date | str, pointer: dict[str, Any]) -> None:
