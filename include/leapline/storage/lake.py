@@ -138,10 +138,11 @@ class Lake:
         folder = self.folder(dataset, key)
         beat = f"{folder}/{attempt}/{HEARTBEAT}"
         if not all(self.store.exist([beat])):
+            minutes = heartbeat.ABANDONED // timedelta(minutes=1)
             raise StorageError(
                 f"{dataset} of {key}",
                 found=f"{attempt} was removed while it was written",
-                expected=f"an attempt with a heartbeat of the last {heartbeat.ABANDONED // timedelta(minutes=1)} minutes",
+                expected=f"an attempt with a heartbeat of the last {minutes} minutes",
                 fix="Run the step again.",
             )
         description = dataset_of(dataset)
