@@ -175,7 +175,8 @@ set_up_jars() {
     local stamp=$STAMPS/jars list=include/leapline/runtime/spark_jars.txt present hash
     step "Spark's jars for S3 in .local/spark-jars"
     hash=$(hash_of "" "$list")
-    present=$(find .local/spark-jars -name '*.jar' 2>/dev/null | wc -l)
+    mkdir -p .local/spark-jars
+    present=$(find .local/spark-jars -name '*.jar' | wc -l)
     ! is_done "$stamp" "$hash" || [ "$present" -ne "$(wc -l <"$list")" ] || return 0
     run "download 13 MB" .venv/bin/python -m leapline.runtime.spark_jars .local/spark-jars
     done_with "$stamp" "$hash"
