@@ -1,0 +1,214 @@
+"""A day that was judged against a champion, packaged and probed: what stops it on its way to the champion's tag."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+
+from leapline.deployment.factory import registry
+from leapline.errors import InputChangedError
+from leapline.modelling import delayed_labels
+from leapline.records import binding, verdicts
+from leapline.records.candidates import candidates
+from leapline.serving.image import build
+from leapline.settings import Settings
+from leapline.storage import Lake, read_json, write_json
+from tests.lakes import current_of
+from tests.ports import free_address
+from tests.steps import shop
+from tests.steps.nights import FIFTH, FIRST, FOURTH, JUDGE, SECOND, SHIP, copy_of, do, first_night, installation, rules
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.usefixtures("spark")]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory, spark: "SparkSession") -> Iterator[Settings]:
+    """An installation with a champion; tests change copies of it."""
+    with installation(tmp_path_factory.mktemp("installed"), FIRST, SECOND, FOURTH, FIFTH) as settings:
+        assert first_night(settings)["promote"]["promoted"]
+        yield settings
+
+
+@pytest.fixture(scope="module")
+def judged(installed: Settings) -> dict[str, Any]:
+    """The fifth day's summaries up to the probe; the candidate knows all reasons."""
+    return do(installed, FIFTH, "featurize", *JUDGE, "package", "probe")
+
+
+@pytest.fixture(scope="module")
+def judged_again(installed: Settings, judged: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The judged day, evaluated again when the registry does not answer and the champion is not compared."""
+    alone = {"registry": free_address(), "compare_champion": False}
+    settings = copy_of(installed, tmp_path_factory.mktemp("again")).model_copy(update=alone)
+    do(settings, FIFTH, "evaluate")
+    return settings
+
+
+@pytest.fixture
+def settings(installed: Settings, judged: dict[str, Any], tmp_path: Path) -> Settings:
+    """A copy of the judged day."""
+    return copy_of(installed, tmp_path)
+
+
+@pytest.fixture
+def lake(settings: Settings) -> Lake:
+    return Lake(settings.home)
+
+
+def test_day_is_judged_against_the_champion(judged: dict[str, Any]) -> None:
+    assert judged["gate"]["champion_state"].startswith("compared")
+    assert judged["probe"]["passed"]
+
+
+def test_skew_between_spark_and_image_is_refused(settings: Settings, lake: Lake) -> None:
+    rows = lake.current("evaluations", FIFTH) / "probe_rows.json"
+    sample = read_json(rows)
+    sample["expected"][7] += 1e-6
+    write_json(rows, sample)
+    binding.seal(lake, rows.parent, binding.candidate_digest(lake, FIFTH))
+    probed = do(settings, FIFTH, "gate", "package", "probe")["probe"]
+    assert not probed["passed"]
+    assert "1 rows differ from Spark" in probed["sentence"]
+    verdict = verdicts.effective_verdict(lake, FIFTH)
+    assert [rule["name"] for rule in verdict["rules"] if not rule["passed"]] == ["probe_parity"]
+    assert {row.result for row in candidates(lake) if row.data_day == "2026-03-05"} == {"refused"}
+
+
+def test_slow_image_is_refused(settings: Settings) -> None:
+    slow = settings.model_copy(update={"max_latency_ms": 1e-6})
+    assert "p99 latency of one-row requests" in do(slow, FIFTH, "probe")["probe"]["sentence"]
+
+
+def test_unreachable_registry_refuses_the_candidate(settings: Settings) -> None:
+    gone = settings.model_copy(update={"registry": free_address()})
+    failed = rules(do(gone, FIFTH, "evaluate", "gate"))
+    assert set(failed) == {"champion"}
+    assert "no answer" in failed["champion"]
+
+
+def test_candidate_judged_without_the_registry_is_not_promoted(
+    installed: Settings, judged_again: Settings, tmp_path: Path
+) -> None:
+    alone = copy_of(judged_again, tmp_path)
+    summary = do(alone, FIFTH, "gate")
+    assert summary["gate"]["passed"]
+    assert summary["gate"]["champion_state"].startswith("off: ")
+    shipped = do(installed.model_copy(update={"home": alone.home}), FIFTH, *SHIP)["promote"]
+    assert not shipped["promoted"]
+    assert "without knowing the champion" in shipped["why"]
+
+
+def test_archive_does_not_depend_on_the_champion(
+    judged_again: Settings, judged: dict[str, Any], tmp_path: Path
+) -> None:
+    again = do(copy_of(judged_again, tmp_path), FIFTH, "gate", "package")
+    assert again["gate"]["champion_state"].startswith("off")
+    assert again["package"]["image_digest"] == judged["package"]["image_digest"]
+
+
+def test_step_repeated_alone_is_rejected(judged_again: Settings) -> None:
+    """A new evaluation after the gate, with other settings, is not the judged one."""
+    with pytest.raises(InputChangedError, match=f"evaluations of {FIFTH}.*leapline evaluate"):
+        do(judged_again, FIFTH, "package")
+
+
+def test_foreign_champion_is_not_treated_as_no_champion(settings: Settings, tmp_path: Path) -> None:
+    """It is not taken for "no champion": someone has to look."""
+    (tmp_path / "model.zip").write_text("no zip")
+    scorers = {arch: settings.tools / "scorer" / f"linux-{arch}" / "scorer" for arch in ("amd64", "arm64")}
+    created = datetime(2026, 3, 1, tzinfo=UTC)
+    build(tmp_path / "model.zip", scorers, tmp_path / "image", model_id="alien", labels={}, created=created)
+    repository = registry(settings)
+    serving = repository.digest("champion")
+    assert serving
+    repository.push(tmp_path / "image", "alien")
+    repository.tag("alien", "champion")
+    try:
+        failed = rules(do(settings, FIFTH, "evaluate", "gate"))
+    finally:
+        repository.tag(serving, "champion")
+    assert set(failed) == {"champion"}
+    assert "comparison with the champion failed: bundle" in failed["champion"]
+
+
+def test_delayed_labels_are_judged_by_the_same_gate(installed: Settings, judged: dict[str, Any]) -> None:
+    lake = Lake(installed.home)
+    scores = pd.read_parquet(lake.current("evaluations", FIFTH) / "scores.parquet")
+    labels = scores.set_index("session")["label"]
+    same = delayed_labels.label_changes(lake, installed, FIFTH, labels)
+    assert (same["flipped"], same["missing"], same["added"]) == (0, 0, 0)
+    assert same["verdict_now"] == same["verdict_then"]
+    assert same["roc_auc_now"] == same["roc_auc_then"]
+    unlikely = scores.sort_values("score")["session"].head(300)
+    flipped = labels.where(~labels.index.isin(unlikely), 1).drop(labels.index[-1])
+    changes = delayed_labels.label_changes(lake, installed, FIFTH, pd.concat([flipped, pd.Series({"new": 1})]))
+    assert (changes["flipped"], changes["missing"], changes["added"]) == (
+        (flipped != labels.drop(labels.index[-1])).sum(),
+        1,
+        1,
+    )
+    assert changes["flipped"] > 200
+    assert same["passed_then"]
+    assert not changes["passed_now"]
+    assert changes["verdict_now"].startswith("Refused: ROC AUC")
+
+
+TAMPERED = {
+    "gate": ("candidates", "evaluations"),
+    "package": ("candidates", "evaluations", "verdicts"),
+    "probe": ("candidates", "evaluations", "verdicts", "packages"),
+    "publish": ("candidates", "evaluations", "verdicts", "packages", "probes"),
+}
+
+
+@pytest.mark.parametrize("step", TAMPERED)
+def test_file_changed_before_a_step_is_rejected(settings: Settings, lake: Lake, step: str) -> None:
+    """Each file of each input, one at a time; unchanged, the step works."""
+    changed = 0
+    for dataset in TAMPERED[step]:
+        folder = current_of(lake, dataset, FIFTH)
+        ignored = {".lock"} if dataset == TAMPERED[step][-1] else {".lock", "seal.json"}
+        for file in sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in ignored):
+            content = file.read_bytes()
+            if file.name == "seal.json":
+                write_json(file, read_json(file) | {"digest": "sha256:0"})
+            else:
+                file.write_bytes(content + b" ")
+            try:
+                with pytest.raises(InputChangedError, match=f"{FIFTH}.* again"):
+                    do(settings, FIFTH, step)
+                changed += 1
+            finally:
+                file.write_bytes(content)
+    assert changed > 10
+    do(settings, FIFTH, step)
+
+
+def test_day_without_seals_is_readable_but_cannot_be_published(settings: Settings, lake: Lake) -> None:
+    (lake.current("probes", FIFTH) / "seal.json").unlink()
+    assert verdicts.effective_verdict(lake, FIFTH)["passed"]
+    with pytest.raises(InputChangedError, match="earlier version of Leapline.*leapline evaluate"):
+        do(settings, FIFTH, "publish")
+
+
+def test_image_does_not_depend_on_order_and_number_of_files(
+    settings: Settings, lake: Lake, judged: dict[str, Any], spark: "SparkSession"
+) -> None:
+    """With three files and partitions, and a champion in the registry that is not compared."""
+    for day in (FOURTH, FIFTH):
+        shop.open_day(lake, day, files=3)
+    alone = settings.model_copy(update={"compare_champion": False, "spark_shuffle_partitions": 3})
+    partitions = spark.conf.get("spark.sql.shuffle.partitions")
+    spark.conf.set("spark.sql.shuffle.partitions", 3)
+    try:
+        again = do(alone, FIFTH, "featurize", "train", "evaluate", "gate", "package")
+    finally:
+        spark.conf.set("spark.sql.shuffle.partitions", str(partitions))
+    assert again["gate"]["champion_state"].startswith("off: LEAPLINE_COMPARE_CHAMPION is off")
+    assert again["package"]["image_digest"] == judged["package"]["image_digest"]
