@@ -1,5 +1,6 @@
 """The local S3 server: started once, private, its buckets and keys kept across restarts."""
 
+import errno
 import os
 import signal
 from collections.abc import Iterator
@@ -93,3 +94,13 @@ def test_failing_or_missing_binary_is_reported_with_its_log(local: LocalS3, tmp_
 def test_keys_of_a_server_that_was_never_started_are_reported_missing(local: LocalS3) -> None:
     with pytest.raises(LocalServiceError, match="Start it first"):
         _ = local.credentials
+
+
+def test_file_system_without_extended_attributes_is_named(local: LocalS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    monkeypatch.setattr(os, "setxattr", refuse)
+    with pytest.raises(LocalServiceError, match="without extended attributes.*LEAPLINE_HOME on another file system"):
+        local.start()
+    assert not local.status().running

@@ -107,6 +107,7 @@ class LocalS3(LocalService):
         """Create the folders and, at the first start, the root keys; return the server's arguments."""
         data = self.folder / "data"
         data.mkdir(exist_ok=True)
+        _require_attributes(data)
         if not self._keys.exists():
             keys = {"access_key": secrets.token_hex(10).upper(), "secret_key": secrets.token_hex(20)}
             write_private(self._keys, json.dumps(keys))
@@ -124,3 +125,18 @@ class LocalS3(LocalService):
     @property
     def _keys(self) -> Path:
         return self.folder / "keys.json"
+
+
+def _require_attributes(folder: Path) -> None:
+    """Raise an error if the folder's file system has no extended attributes, in which the server keeps ETags."""
+    if not hasattr(os, "setxattr"):  # Python has it on Linux only.
+        return
+    try:
+        os.setxattr(folder, "user.leapline", b"1")
+    except OSError as exc:
+        raise LocalServiceError(
+            f"folder of the local S3 server {folder}",
+            found=f"a file system without extended attributes ({exc.strerror})",
+            expected="one that has them, such as ext4 or xfs",
+            fix="Put LEAPLINE_HOME on another file system.",
+        ) from exc
