@@ -1,7 +1,7 @@
 """Nights of a small shop: an installation with its registry, the steps of a day, the first champion, and copies."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from importlib import import_module
@@ -35,8 +35,15 @@ def installation(folder: Path, *days: date) -> Iterator[Settings]:
     if not (ROOT / ".local/bin/registry").exists():
         pytest.skip("TOOLS ABSENT: `make setup` puts the registry, crane and the scorer into .local")
     local = LocalRegistry(folder / "registry", ROOT / ".local/bin/registry", free_address())
+    try:
+        yield _settings(folder, local.start().address, days)
+    finally:
+        local.stop()
+
+
+def _settings(folder: Path, address: str, days: Sequence[date]) -> Settings:
     settings = Settings(
-        home=folder / "lake", tools=ROOT / ".local", registry=local.start().address, training_days=1, probe_rows=1000,
+        home=folder / "lake", tools=ROOT / ".local", registry=address, training_days=1, probe_rows=1000,
         forest_trees=8, forest_depth=5, roc_auc_threshold=0.6, min_precision_lift=1, bootstrap_resamples=300,
         champion_margin=0.06, min_baseline_gain=-1, max_importance=1, max_calibration_error=0.2, min_slice_roc_auc=0,
         spark_shuffle_partitions=2,
@@ -47,10 +54,7 @@ def installation(folder: Path, *days: date) -> Iterator[Settings]:
     items = specs.default(specs.DEFAULT_ITEMS)
     # Nobody buys an item in this shop, so it has no item model; the pairs are built all the same.
     pairs.write_text(items.model_copy(update={"features": items.features[:2]}).dumps())
-    try:
-        yield with_features(settings, spec_of(FEATURES)).model_copy(update={"item_features": pairs})
-    finally:
-        local.stop()
+    return with_features(settings, spec_of(FEATURES)).model_copy(update={"item_features": pairs})
 
 
 def copy_of(settings: Settings, folder: Path) -> Settings:
