@@ -1,7 +1,9 @@
 """The environment of the local Airflow's processes."""
 
 import json
+import os
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -50,6 +52,18 @@ def test_settings_reach_processes_in_other_working_directories(
     loaded = Settings.load()
     assert (loaded.home, loaded.landing_dir) == (tmp_path / "lake", tmp_path / "lake/landing")
     assert (loaded.seed, loaded.promote, loaded.key_bytes()) == (5, False, b"k" * 32)
+
+
+def test_spark_submit_starts_from_a_path_with_spaces(
+    instance: AirflowInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a shop (1)").symlink_to(Path(sys.executable).parents[1])
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "a shop (1)" / "bin" / "python"))
+    monkeypatch.delenv("SPARK_HOME", raising=False)
+    env = os.environ | environment(Settings.load(), instance)
+    done = subprocess.run(["spark-submit", "--version"], env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "version 4" in done.stderr
 
 
 def test_spark_uses_this_interpreter_and_a_configured_connection(

@@ -6,6 +6,7 @@ import secrets
 import sys
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -104,6 +105,8 @@ def _spark(settings: Settings) -> dict[str, str]:
     return ({"SPARK_LOCAL_IP": "127.0.0.1"} if is_loopback else {}) | {
         # Otherwise Spark's Python workers use the first `python3` on PATH.
         "PYSPARK_PYTHON": sys.executable,
+        # PySpark's own search for this folder runs an interpreter whose path must not contain spaces.
+        "SPARK_HOME": os.environ.get("SPARK_HOME") or str(files("pyspark")),
         # The operator looks `spark-submit` up on PATH; pip installs it next to the interpreter.
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
     }
