@@ -7,7 +7,7 @@ PORT ?= 8080
 TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down check test bench bench-go bench-scale release test-durations
+.PHONY: help setup lock demo up down check test bench bench-go bench-scale release test-bucket test-durations
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,7 +41,11 @@ test: check ## run everything that continuous integration runs
 	@scripts/setup.sh browser
 	@scripts/setup.sh s3
 	@PATH="$$PWD/.venv/bin:$$PATH" && cd include/scorer && go test ./...
-	@.venv/bin/pytest -q -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
+	@.venv/bin/pytest -q -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder -m "not bucket_night"
+
+test-bucket: setup ## run a whole night on a local S3 server and compare it with one in folders, byte for byte (five minutes)
+	@scripts/setup.sh s3
+	@.venv/bin/pytest -q -m bucket_night
 
 test-durations: setup ## run the Python tests and record how long each file takes, for the order of the next runs
 	@.venv/bin/pytest -q -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --record-durations

@@ -34,7 +34,7 @@ from tests.ports import free_address
 
 DAY = date(2026, 3, 4)
 KEY = "a key for tests, of at least 32 bytes"
-pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.bucket_night, pytest.mark.e2e, pytest.mark.spark, pytest.mark.timeout(900)]
 
 CODE = """
 import json, sys; from datetime import date; from importlib import import_module
