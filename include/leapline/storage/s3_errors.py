@@ -38,14 +38,14 @@ _CAUSES: Final[tuple[tuple[str, str, str], ...]] = (
         "a certificate that is not trusted",
         "Name the file of its certificate authority in AWS_CA_BUNDLE.",
     ),
-    ("QuotaExceeded|XMinioStorageFull|507", "no space left in the store", "Free space or raise the quota."),
+    ("QuotaExceeded|XMinioStorageFull|507 Insufficient Storage", "no space left in the store", "Free space or raise the quota."),
     (
         "BadScheme|URL scheme is not allowed|InvalidContentType",
         "an endpoint without TLS",
         "Correct LEAPLINE_S3_ENDPOINT: https:// for TLS, http:// without.",
     ),
     (
-        "NotImplemented|501",
+        "NotImplemented|501 Not Implemented",
         "a service without conditional writes",
         "Use a service that supports If-Match and If-None-Match.",
     ),
