@@ -38,7 +38,11 @@ _CAUSES: Final[tuple[tuple[str, str, str], ...]] = (
         "a certificate that is not trusted",
         "Name the file of its certificate authority in AWS_CA_BUNDLE.",
     ),
-    ("QuotaExceeded|XMinioStorageFull|507 Insufficient Storage", "no space left in the store", "Free space or raise the quota."),
+    (
+        "QuotaExceeded|XMinioStorageFull|507 Insufficient",
+        "no space left in the store",
+        "Free space or raise the quota.",
+    ),
     (
         "BadScheme|URL scheme is not allowed|InvalidContentType",
         "an endpoint without TLS",
