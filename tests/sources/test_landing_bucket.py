@@ -82,10 +82,10 @@ def test_other_days_are_not_looked_into(store: CountingStore) -> None:
     first = date(2026, 1, 1)
     runs = [f"run={first + timedelta(days=n)}-{hour:02d}-00-00" for n in range(120) for hour in (6, 18)]
     fill(store, *(f"{run}/part-{n}" for run in runs for n in range(2)))
-    found = names(Landing([store]))
-    assert found[0] == "run=2026-03-01-18-00-00/part-0"
-    assert found[-1] == "run=2026-03-06-06-00-00/part-1"
-    assert len(found) == 20
+    listed = names(Landing([store]))
+    assert listed[0] == "run=2026-03-01-18-00-00/part-0"
+    assert listed[-1] == "run=2026-03-06-06-00-00/part-1"
+    assert len(listed) == 20
     assert store.listed == 240 + 20, "the runs by name, and the files of ten of them"
 
 

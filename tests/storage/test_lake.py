@@ -163,6 +163,20 @@ def test_last_of_two_concurrent_writers_wins_and_the_other_is_its_predecessor(la
     assert attempts(lake) == {slow.name, fast}
 
 
+def test_write_whose_answer_was_lost_keeps_the_previous_attempt(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client repeats the conditional write, which the store then refuses because of the first one."""
+    first, replace = put(lake, "1"), lake.store.put_if_match
+    answers = iter([False])
+
+    def lost(key: str, content: bytes, version: str) -> bool:
+        return replace(key, content, version) and next(answers, True)
+
+    monkeypatch.setattr(lake.store, "put_if_match", lost)
+    second = put(lake, "2")
+    assert attempts(lake) == {first, second}
+    assert read(lake) == "2"
+
+
 def test_unknown_format_version_is_rejected_with_the_step_to_run(lake: Lake) -> None:
     put(lake, "from a later release")
     change_pointer(lake, lambda pointer: pointer | {"version": 99})

@@ -25,14 +25,14 @@ ANSWERS = {
 """What the message says was found -> the service's answer, as AWS documents it, and a part of the remedy."""
 
 
-@pytest.mark.parametrize("found", ANSWERS)
+@pytest.mark.parametrize("cause", ANSWERS)
 @pytest.mark.parametrize("action", ["get", "list", "put"])
 @pytest.mark.usefixtures("s3_bucket")
-def test_cause_is_named_and_not_retried(found: str, action: str) -> None:
-    status, code, remedy = ANSWERS[found]
+def test_cause_is_named_and_not_retried(cause: str, action: str) -> None:
+    status, code, remedy = ANSWERS[cause]
     with answering(status, code) as (endpoint, seen):
         store = S3Store("s3://shop/lake", S3Options(endpoint, "eu-west-1"))
-        with pytest.raises(StorageUnusableError, match=found) as error:
+        with pytest.raises(StorageUnusableError, match=cause) as error:
             list(store.list("x")) if action == "list" else store.get("x") if action == "get" else store.put("x", b"")
     assert remedy in error.value.fix
     assert "as documented" not in str(error.value)

@@ -134,6 +134,14 @@ def test_lease_of_a_dead_process_expires(store: Store) -> None:
     assert store.get("it.lock") is None
 
 
+def test_lease_is_held_when_the_answer_to_its_write_was_lost(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    create = store.put_if_absent
+    monkeypatch.setattr(store, "put_if_absent", lambda key, content: create(key, content) and False)
+    with lease(store, "it.lock"):
+        assert store.get("it.lock") is not None
+    assert store.get("it.lock") is None
+
+
 def test_lost_lease_is_left_to_its_new_holder(store: Store) -> None:
     with lease(store, "it.lock"):
         store.put("it.lock", b"another process 1\n")

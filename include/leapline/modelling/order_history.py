@@ -34,8 +34,8 @@ def orders_before(lake: Lake, day: date, days: int, wait: Callable[[], object] =
         if days == 0:
             return EarlierOrders()
         wait()
-        known = _days_with_orders(lake, day - timedelta(days=days), day - timedelta(days=1))
-        return EarlierOrders(_read(spark, lake, known), len(known)) if known else EarlierOrders()
+        days_read = _days_with_orders(lake, day - timedelta(days=days), day - timedelta(days=1))
+        return EarlierOrders(_read(spark, lake, days_read), len(days_read)) if days_read else EarlierOrders()
 
     return read
 

@@ -19,7 +19,8 @@ from pathlib import Path
 
 from leapline.datasets import dataset as dataset_of
 from leapline.errors import InputChangedError
-from leapline.storage import HEARTBEAT, Folder, Lake, read_json, write_json
+from leapline.storage import Folder, Lake, read_json, write_json
+from leapline.storage.attempt_files import is_own
 
 SEAL = "seal.json"
 _CHUNK = 1 << 20
@@ -39,8 +40,8 @@ def seal(lake: Lake, folder: Path, inputs: Mapping[str, str]) -> None:
 def digest_of(lake: Lake, folder: Folder) -> str:
     """Return the SHA-256 over names, lengths and contents of an attempt's files but the seal and the lake's own."""
     digest, copy = hashlib.sha256(), lake.copy(folder)
-    left_out = (SEAL, HEARTBEAT, ".lock")
-    for file in sorted(path for path in copy.rglob("*") if path.is_file() and path.name not in left_out):
+    files = (path for path in copy.rglob("*") if path.is_file() and path.name != SEAL and not is_own(path.name))
+    for file in sorted(files):
         digest.update(f"{file.relative_to(copy).as_posix()}\0{file.stat().st_size}\0".encode())
         with file.open("rb") as content:
             while chunk := content.read(_CHUNK):

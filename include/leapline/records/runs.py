@@ -12,7 +12,7 @@ from leapline.errors import LeaplineError
 from leapline.runtime.context import STEPS
 from leapline.runtime.reports import RUNS, run_folder
 from leapline.settings import Settings
-from leapline.storage import Store, lake_of, parse_json
+from leapline.storage import Store, lake_of, read_document
 
 State = Literal["failed", "refused", "promoted", "reproduced", "published", "unfinished"]
 RECENT = 30
@@ -145,10 +145,9 @@ def _run_id(folder: RunFolder) -> str | None:
 def _readable_reports(folder: RunFolder) -> Iterator[tuple[str, dict[str, Any]]]:
     for step in (step for step in STEPS if step in folder.written):
         with suppress(LeaplineError):
-            key = f"{folder.key}/{step}.json"
-            report = folder.store.get(key)
+            report = read_document(folder.store, f"{folder.key}/{step}.json")
             if report:
-                yield step, parse_json(report.content, key)
+                yield step, report
 
 
 def _conclude(reports: Reports) -> tuple[State, str, str]:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from leapline.errors import LeaplineError
 from leapline.settings import Settings
-from leapline.storage import json_bytes, lake_of, parse_json
+from leapline.storage import json_bytes, lake_of, read_document
 
 RUNS: Final = "runs"
 
@@ -36,9 +36,8 @@ def past_report(settings: Settings, run_id: str, step: str) -> dict[str, Any] | 
     Raises:
         StorageError: the report is damaged.
     """
-    store, key = lake_of(settings).store, report_key(run_id, step)
-    report = store.get(key)
-    return parse_json(report.content, f"{store.address}/{key}") if report else None
+    report: dict[str, Any] | None = read_document(lake_of(settings).store, report_key(run_id, step))
+    return report
 
 
 def describe(exc: LeaplineError) -> dict[str, Any]:

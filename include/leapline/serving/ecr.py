@@ -7,12 +7,9 @@ expire or were rejected. Elsewhere nothing here is used.
 docs/platforms.md lists the AWS actions that a role needs.
 """
 
-import atexit
 import json
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from leapline.errors import AccessDeniedError, RegistryError, RegistryUnusableError
+from leapline.storage.files import temporary_folder
 
 MOVING_TAGS: Final = ("champion*", "previous*")
 """The tags that may move; all others, the model ids, are immutable."""
@@ -147,9 +145,7 @@ class EcrLogin:
 
     @cached_property
     def _folder(self) -> Path:
-        folder = Path(tempfile.mkdtemp(prefix="leapline-docker-"))
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        return folder
+        return temporary_folder("leapline-docker-")
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -78,7 +78,7 @@ class Ledger:
 
         def appended(present: bytes | None) -> bytes | None:
             content = present or b""
-            if entry.key in {known.key for known in self._parse_all(content)}:
+            if entry.key in {present_entry.key for present_entry in self._parse_all(content)}:
                 return None
             # A killed writer of an earlier version may have left an unfinished last line.
             return content[: content.rfind(b"\n") + 1] + line

@@ -20,7 +20,7 @@ from leapline.errors import BundleError, RegistryError, TagConflictError
 from leapline.serving.image import LABEL
 from leapline.serving.ledger import Entry, Ledger
 from leapline.serving.registry import Registry
-from leapline.storage import json_bytes, parse_json
+from leapline.storage import json_bytes, read_document
 
 CHAMPION_TAG, PREVIOUS_TAG = "champion", "previous"
 LOCK, INTENT = "promotion.lock", "promotion.json"
@@ -206,10 +206,10 @@ class ChampionTags:
 
     def _finish_interrupted(self) -> Entry | None:
         """Complete the move of a killed run; return its entry if there was one and it still applied."""
-        intent = self._store.get(INTENT)
+        intent = read_document(self._store, INTENT)
         if intent is None:
             return None
-        entry = Entry(**parse_json(intent.content, f"{self._store.address}/{INTENT}"))
+        entry = Entry(**intent)
         champion = self.registry.digest(CHAMPION_TAG)
         if champion not in (entry.before, entry.after) or not self.registry.digest(entry.after):
             self._store.delete(INTENT)  # Another client has moved the tag since; its later move takes precedence.

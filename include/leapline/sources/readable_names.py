@@ -7,8 +7,6 @@ another one: through a link in a folder, through a copy that the service makes i
 
 import atexit
 import re
-import shutil
-import tempfile
 import uuid
 from contextlib import suppress
 from datetime import timedelta
@@ -18,6 +16,7 @@ from typing import Final
 from leapline.errors import StorageError
 from leapline.sources.source import Slice
 from leapline.storage import LocalStore, Store
+from leapline.storage.files import temporary_folder
 
 FOLDER: Final = "landing-names"
 _KEPT: Final = timedelta(days=2)
@@ -63,7 +62,7 @@ class ReadableNames:
         return self._store.spark_address(name)
 
     def _prepare(self) -> None:
-        self._store = self._scratch or _temporary_store()
+        self._store = self._scratch or LocalStore(temporary_folder("leapline-names-"))
         self._folder = f"{FOLDER}/{uuid.uuid4().hex[:12]}"
         atexit.register(_remove, self._store, self._folder)
         self._remove_abandoned()
@@ -75,12 +74,6 @@ class ReadableNames:
         for item in items:
             if item.key.endswith("/.created") and now - item.modified > _KEPT:
                 self._store.delete_folder(item.key.rpartition("/")[0])
-
-
-def _temporary_store() -> Store:
-    folder = Path(tempfile.mkdtemp(prefix="leapline-names-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return LocalStore(folder)
 
 
 def _remove(store: Store, folder: str) -> None:

@@ -3,13 +3,11 @@
 from leapline.storage.attempt_files import Folder
 from leapline.storage.factory import lake_of
 from leapline.storage.files import json_bytes, parse_json, read_json, write_bytes, write_json
-from leapline.storage.heartbeat import HEARTBEAT
 from leapline.storage.lake import POINTER, Lake
 from leapline.storage.local import LocalStore
-from leapline.storage.store import Store
+from leapline.storage.store import Store, read_document
 
 __all__ = [
-    "HEARTBEAT",
     "POINTER",
     "Folder",
     "Lake",
@@ -18,6 +16,7 @@ __all__ = [
     "json_bytes",
     "lake_of",
     "parse_json",
+    "read_document",
     "read_json",
     "write_bytes",
     "write_json",

@@ -1,8 +1,6 @@
 """The files of a committed attempt as local paths; those of a bucket are fetched when they are first used."""
 
-import atexit
 import shutil
-import tempfile
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, Protocol
 
+from leapline.storage.files import temporary_folder
 from leapline.storage.heartbeat import HEARTBEAT
 from leapline.storage.store import Store
 
@@ -97,9 +96,8 @@ class Copies:
     """
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="leapline-lake-"))
+        self.folder = temporary_folder("leapline-lake-")
         self._swept = time.monotonic()
-        atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
 
     def remove_unused(self) -> None:
         if time.monotonic() - self._swept < SWEEP_INTERVAL.total_seconds():

@@ -1,12 +1,10 @@
 """The sign that the writer of an attempt is alive: a file that it refreshes."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Final
 
-from leapline.errors import StorageError
+from leapline.storage.background import repeated
 from leapline.storage.store import Store
 
 HEARTBEAT: Final = ".heartbeat"
@@ -15,23 +13,6 @@ ABANDONED: Final = timedelta(minutes=15)
 """Age of the heartbeat from which on an attempt counts as abandoned."""
 
 
-@contextmanager
-def beating(store: Store, key: str) -> Iterator[None]:
-    """Refresh a heartbeat until the block ends. A failed refresh is repeated: the commit checks the result."""
-    ended = threading.Event()
-
-    def beat() -> None:
-        while not ended.wait(HEARTBEAT_INTERVAL.total_seconds()):
-            try:
-                if not store.touch(key):
-                    return
-            except StorageError:
-                continue
-
-    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+def beating(store: Store, key: str) -> AbstractContextManager[None]:
+    """Refresh a heartbeat until the block ends; the commit checks that it is still there."""
+    return repeated(lambda: store.touch(key), HEARTBEAT_INTERVAL)

@@ -33,7 +33,7 @@ from leapline.storage.attempt_files import AT_ONCE, FetchedFolder, Folder, copie
 from leapline.storage.files import json_bytes, named_os_errors, parse_json
 from leapline.storage.heartbeat import HEARTBEAT, beating
 from leapline.storage.local import LocalStore
-from leapline.storage.store import Item, Store, update
+from leapline.storage.store import Item, Store, read_document, update
 
 POINTER: Final = "CURRENT"
 
@@ -149,8 +149,10 @@ class Lake:
         version = {"version": description.version} if description else {}
         pointer = f"{folder}/{POINTER}"
 
-        def swapped(present: bytes | None) -> bytes:
+        def swapped(present: bytes | None) -> bytes | None:
             old = parse_json(present, pointer) if present else {}
+            if old.get("attempt") == attempt:
+                return None  # The answer to the write was lost, and the client repeated it.
             return json_bytes({"attempt": attempt, "previous": old.get("attempt")} | version)
 
         update(self.store, pointer, swapped)
@@ -169,10 +171,7 @@ class Lake:
             newest[name] = max(item.modified, newest.get(name, item.modified))
             if item.key.endswith(f"/{HEARTBEAT}"):
                 beating[name] = item.modified
-        present = self.store.get(f"{folder}/{POINTER}")
-        if present is None:
-            return
-        pointer, now = parse_json(present.content, f"{folder}/{POINTER}"), newest[POINTER]
+        pointer, now = read_document(self.store, f"{folder}/{POINTER}"), newest[POINTER]
         for name in newest:
             alive = name in beating and newest[name] > now - heartbeat.ABANDONED
             if name.startswith("attempt-") and name not in (pointer["attempt"], pointer["previous"]) and not alive:
@@ -198,9 +197,8 @@ class Lake:
         return self.store.folder if self.store.folder is not None else copies_of(self.store.address).folder
 
     def _pointer(self, dataset: str, key: date | str) -> dict[str, Any] | None:
-        name = f"{self.folder(dataset, key)}/{POINTER}"
-        present = self.store.get(name)
-        return parse_json(present.content, f"{self.store.address}/{name}") if present else None
+        pointer: dict[str, Any] | None = read_document(self.store, f"{self.folder(dataset, key)}/{POINTER}")
+        return pointer
 
 
 def _require_readable(dataset: str, key: date | str, pointer: dict[str, Any]) -> None:

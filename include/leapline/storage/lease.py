@@ -9,7 +9,7 @@ do not matter. A holder that was suspended for longer than EXPIRY may find its l
 must therefore bear that (promotions read the tag again and record their intent).
 """
 
-import threading
+import itertools
 import time
 import uuid
 from collections.abc import Iterator
@@ -18,6 +18,7 @@ from datetime import timedelta
 from typing import Final
 
 from leapline.errors import StorageError
+from leapline.storage.background import repeated
 from leapline.storage.store import Store
 
 INTERVAL: Final = timedelta(seconds=10)
@@ -41,14 +42,16 @@ def lease(store: Store, key: str, expiry: timedelta = EXPIRY) -> Iterator[None]:
     """
     owner = uuid.uuid4().hex
     _acquire(store, key, owner, expiry)
-    ended = threading.Event()
-    thread = threading.Thread(target=_refresh, args=(store, key, owner, ended), name="lease", daemon=True)
-    thread.start()
+    counter = itertools.count(1)
+
+    def refresh() -> bool:
+        version = _version(store, key, owner)
+        return bool(version) and store.put_if_match(key, _content(owner, next(counter)), version)
+
     try:
-        yield
+        with repeated(refresh, INTERVAL):
+            yield
     finally:
-        ended.set()
-        thread.join()
         with suppress(StorageError):
             if _version(store, key, owner):
                 store.delete(key)
@@ -59,6 +62,8 @@ def _acquire(store: Store, key: str, owner: str, expiry: timedelta) -> None:
     seen = None
     while not store.put_if_absent(key, _content(owner, 0)):
         present, now = store.get(key), time.monotonic()
+        if present and present.content.startswith(owner.encode()):
+            return  # The answer to the write was lost, and the client repeated it.
         if present is None or present.version != seen:
             seen, unchanged_since = present.version if present else None, now
         elif now - unchanged_since > expiry.total_seconds() and store.put_if_match(
@@ -73,16 +78,6 @@ def _acquire(store: Store, key: str, owner: str, expiry: timedelta) -> None:
                 fix="Wait until the other run has finished, then run it again.",
             )
         time.sleep(_POLL.total_seconds())
-
-
-def _refresh(store: Store, key: str, owner: str, ended: threading.Event) -> None:
-    count = 0
-    while not ended.wait(INTERVAL.total_seconds()):
-        with suppress(StorageError):
-            version = _version(store, key, owner)
-            count += 1
-            if not version or not store.put_if_match(key, _content(owner, count), version):
-                return
 
 
 def _version(store: Store, key: str, owner: str) -> str:

@@ -16,6 +16,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from leapline.storage.files import parse_json
+
 
 @dataclass(frozen=True)
 class Item:
@@ -154,6 +156,16 @@ class _StoredFile(io.RawIOBase):
 def open_stored(store: Store, item: Item) -> io.BufferedReader:
     """Open a content as a file; only the parts that are read are transferred."""
     return io.BufferedReader(_StoredFile(store, item), 64 * 1024)
+
+
+def read_document(store: Store, key: str) -> Any:
+    """Return the content of a JSON document; None if there is none.
+
+    Raises:
+        StorageError: it is not JSON.
+    """
+    present = store.get(key)
+    return parse_json(present.content, f"{store.address}/{key}") if present else None
 
 
 def update(store: Store, key: str, change: Callable[[bytes | None], bytes | None]) -> bool:
