@@ -12,6 +12,7 @@ import pytest
 
 from leapline.installation import ENV_FILE, Installation
 from leapline.runtime.spark_cds import FEW_EVENTS, OPTIONS, driver_options
+from leapline.runtime.spark_jars import jars_option
 from leapline.settings import Settings
 from tests.fakes.stub_steps import install_stub_steps
 
@@ -75,6 +76,7 @@ def spark() -> Iterator["SparkSession"]:
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.driver.memory", "2g")
         .config(OPTIONS, driver_options(Settings(tools=ROOT / ".local", spark_driver_options=FEW_EVENTS)))
+        .config(map=jars_option(Settings(tools=ROOT / ".local", lake="s3://tests/lake")))
         .config("spark.ui.enabled", "false")
         .config("spark.sql.shuffle.partitions", "4")
         .config("spark.sql.session.timeZone", "UTC")

@@ -3,12 +3,18 @@
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 
 from leapline.local.s3_service import LocalS3
+from leapline.runtime.spark_s3a import s3a_options
+from leapline.settings import Settings
 from tests.ports import free_address
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 ROOT = Path(__file__).resolve().parents[2]
 _buckets = itertools.count(1)
@@ -21,6 +27,19 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalS3]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def s3_spark(spark: "SparkSession", s3_server: LocalS3, s3_bucket: str) -> "SparkSession":
+    """The tests' Spark session, with access to the server."""
+    settings = Settings(lake=f"s3://{s3_bucket}/lake", s3_endpoint=s3_server.endpoint)
+    keys = s3_server.credentials
+    login = {"spark.hadoop.fs.s3a.access.key": keys.access_key, "spark.hadoop.fs.s3a.secret.key": keys.secret_key}
+    hadoop = spark.sparkContext._jsc.hadoopConfiguration()
+    for name, value in (s3a_options(settings) | login).items():
+        if name.startswith("spark.hadoop.fs.s3a."):
+            hadoop.set(name.removeprefix("spark.hadoop."), value)
+    return spark
 
 
 @pytest.fixture

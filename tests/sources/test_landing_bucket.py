@@ -67,6 +67,11 @@ class TestRunFolders(EventSourceContract):
     def _bucket(self, s3_bucket: str) -> None:
         self.bucket = s3_bucket
 
+    @pytest.fixture
+    def spark(self, s3_spark: "SparkSession") -> "SparkSession":
+        """The session of the contract's tests."""
+        return s3_spark
+
     def fill(self, store: Path, batches: Mapping[datetime, Sequence[str]]) -> EventSource:
         target = store_at(f"s3://{self.bucket}/good", Settings.load())
         for when, lines in batches.items():
@@ -136,7 +141,7 @@ def test_missing_bucket_is_not_a_day_without_events(s3_bucket: str) -> None:
 
 @pytest.mark.spark
 def test_gzip_without_extension_and_names_with_special_characters_are_read(
-    spark: "SparkSession", s3_bucket: str
+    s3_spark: "SparkSession", s3_bucket: str
 ) -> None:
     settings = Settings.load(landing=f"s3://{s3_bucket}/good", lake=f"s3://{s3_bucket}/lake")
     target = store_at(f"s3://{s3_bucket}/good", settings)
@@ -145,7 +150,7 @@ def test_gzip_without_extension_and_names_with_special_characters_are_read(
     target.put("run=2026-03-02-06-00-00/wrong.gz", b"plain\tthree\n")
     source = source_from(settings)
     slices = source.list_day(WINDOW).slices
-    rows = {(row["line"], row["slice"]) for row in source.read(spark, slices).collect()}
+    rows = {(row["line"], row["slice"]) for row in source.read(s3_spark, slices).collect()}
     assert rows == {("packed\tone", 0), ("packed\ttwo", 1), ("plain\tthree", 2)}
 
 

@@ -151,3 +151,12 @@ def test_truncated_file_is_named(spark: "SparkSession", tmp_path: Path) -> None:
     ):
         pass
     assert gzip.decompress(land(tmp_path, ["whole"]).read_bytes()) == b"whole\n"
+
+
+@pytest.mark.spark
+def test_installation_in_a_path_with_special_characters_reads_every_line(spark: "SparkSession", tmp_path: Path) -> None:
+    home = tmp_path / "a shop (1) %20 [ü]"
+    land(home / "landing", ["one", "two"], run="2026-03-02-12-00-00")
+    source = source_from(Settings.load(home=home))
+    rows = source.read(spark, source.list_day(WINDOW).slices).collect()
+    assert {(row["line"], row["slice"]) for row in rows} == {("one", 0), ("two", 0)}

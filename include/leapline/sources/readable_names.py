@@ -31,11 +31,12 @@ class ReadableNames:
     """Readable names of one process, removed when it ends.
 
     Args:
-        scratch: a store that the executors can read; a temporary folder if None.
+        scratch: a store that the executors can read; a temporary folder if None, or if Spark would misread its own
+            path.
     """
 
     def __init__(self, scratch: Store | None = None) -> None:
-        self._scratch = scratch
+        self._scratch = scratch if scratch and _SAFE.fullmatch(scratch.spark_address(FOLDER)) else None
         self._count = 0
 
     def address(self, item: Slice, store: Store, key: str) -> str:
