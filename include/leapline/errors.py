@@ -94,6 +94,12 @@ class FormatVersionError(StorageError):
     retriable = False
 
 
+class ClusterError(LeaplineError):
+    """The Spark cluster does not answer or has no executor for the step. Retried: it may be starting or busy."""
+
+    retriable = True
+
+
 class SpecError(LeaplineError):
     """The feature spec is malformed. Not retried; the operator corrects the named field."""
 

@@ -1,12 +1,11 @@
 """The JVM options of a Spark driver, and whether this suite's driver received them."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from leapline.runtime.spark_cds import ARCHIVE, FEW_EVENTS, driver_options, quiet_options, set_spark_environment
+from leapline.runtime.spark_cds import ARCHIVE, FEW_EVENTS, driver_options, quiet_options
 from leapline.settings import Settings
 from tests.conftest import ROOT
 
@@ -57,26 +56,3 @@ def test_driver_maps_the_archive(spark: "SparkSession") -> None:
     maps = Path(f"/proc/{beans.getRuntimeMXBean().getPid()}/maps")
     if maps.exists():
         assert str(archive) in maps.read_text()
-
-
-@pytest.mark.parametrize(
-    ("master", "local"),
-    [
-        ("local[*]", True),
-        ("local-cluster[2,1,1024]", True),
-        ("spark://127.0.0.1:7077", True),
-        ("spark://spark-master:7077", False),
-        ("spark://127.0.0.15:7077", False),
-        ("yarn", False),
-        ("k8s://https://cluster:6443", False),
-    ],
-)
-def test_driver_listens_on_loopback_only_for_a_local_master(
-    monkeypatch: pytest.MonkeyPatch, master: str, local: bool
-) -> None:
-    monkeypatch.delenv("SPARK_LOCAL_IP", raising=False)
-    set_spark_environment(master)
-    assert os.environ.get("SPARK_LOCAL_IP") == ("127.0.0.1" if local else None)
-    monkeypatch.setenv("SPARK_LOCAL_IP", "10.0.0.7")
-    set_spark_environment(master)
-    assert os.environ["SPARK_LOCAL_IP"] == "10.0.0.7"

@@ -1,14 +1,8 @@
 """A step on a real Spark standalone cluster, submitted by the operator through the connection `spark_default`."""
 
 import json
-import os
-import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +12,10 @@ from leapline.local.s3_service import LocalS3
 from leapline.settings import Settings
 from tests.command import environment
 from tests.conftest import ROOT
-from tests.ports import free_port
+from tests.fakes.spark_cluster import PATH, Cluster, local_cluster
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(600)]
 
-# Spark's scripts look for the interpreter that has PySpark on PATH.
-PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 STEP = """
 from leapline.runtime.spark import spark_session
 from leapline.runtime.step import main
@@ -36,6 +28,18 @@ def run(settings, context):
 main("extract", run)
 """
 
+TOO_LARGE = """
+import os
+from pyspark.sql import SparkSession
+from leapline.runtime.spark_executors import require_executor
+from leapline.runtime.step import main
+
+def run(settings, context):
+    spark = SparkSession.builder.config("spark.executor.memory", "100g").getOrCreate()
+    require_executor(spark, patience_s=2)
+
+main("extract", run)
+"""
 
 S3_STEP = """
 import os
@@ -53,56 +57,10 @@ main("extract", run)
 """
 
 
-@dataclass(frozen=True)
-class Cluster:
-    """A master and one worker on loopback."""
-
-    url: str
-    web_ui: str
-
-    def state(self) -> dict[str, Any]:
-        """Return the master's own report: workers, active and completed applications."""
-        with urllib.request.urlopen(f"{self.web_ui}/json/", timeout=10) as answer:  # noqa: S310
-            return dict(json.load(answer))
-
-    def wait_for_worker(self) -> None:
-        for _ in range(240):
-            try:
-                if self.state()["aliveworkers"]:
-                    return
-            except OSError:
-                pass
-            time.sleep(0.5)
-        raise TimeoutError("no worker after 120 s")
-
-
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    folder, port, web_ui = tmp_path_factory.mktemp("cluster"), free_port(), free_port()
-    address = ["--host", "127.0.0.1"]
-    master = ["org.apache.spark.deploy.master.Master", *address, "--port", str(port), "--webui-port", str(web_ui)]
-    worker = ["org.apache.spark.deploy.worker.Worker", *address, "--webui-port", str(free_port()), "--cores", "1"]
-    worker += ["--memory", "1g", "--work-dir", str(folder), f"spark://127.0.0.1:{port}"]
-    with ExitStack() as stack:
-        for name, argv in (("master", master), ("worker", worker)):
-            stack.enter_context(daemon(folder / f"{name}.log", argv))
-        running = Cluster(f"spark://127.0.0.1:{port}", f"http://127.0.0.1:{web_ui}")
-        running.wait_for_worker()
+    with local_cluster(tmp_path_factory.mktemp("cluster"), workers=2) as running:
         yield running
-
-
-@contextmanager
-def daemon(log: Path, argv: list[str]) -> Iterator[None]:
-    """Run one of Spark's daemons for the duration of the block."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    env |= {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_DAEMON_MEMORY": "256m", "PATH": PATH}
-    with log.open("wb") as out:
-        process = subprocess.Popen(["spark-class", *argv], env=env, stdout=out, stderr=out)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(60)
 
 
 @pytest.fixture
@@ -132,7 +90,7 @@ def test_step_runs_on_the_master_of_the_connection(
 ) -> None:
     summary = submit(STEP, Settings(home=tmp_path / "lake", spark_driver_memory="512m"))
     assert summary == {"total": 4950, "master": cluster.url}
-    assert "leapline-cluster-test" in [application["name"] for application in cluster.state()["completedapps"]]
+    assert "leapline-cluster-test" in cluster.applications
 
 
 def test_executors_get_jars_and_credentials_for_buckets_from_the_driver(
@@ -148,3 +106,9 @@ def test_executors_get_jars_and_credentials_for_buckets_from_the_driver(
     )
     summary = submit(S3_STEP.replace("TABLE", f"s3a://{s3_bucket}/table"), settings)
     assert summary == {"total": 499500, "keys": False}
+
+
+def test_cluster_without_a_fitting_worker_is_reported(submit: Callable[[str, Settings], Any], tmp_path: Path) -> None:
+    message = "found no executor after 2 s; expected a worker with free cores .1 or more. and 100g of free memory"
+    with pytest.raises(Exception, match=message):
+        submit(TOO_LARGE, Settings(home=tmp_path / "lake", spark_driver_memory="512m"))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from leapline.runtime.spark_cds import is_local
+from leapline.runtime.spark_master import is_local
 from leapline.settings import PREFIX, Settings
 from leapline.storage import read_json
 

@@ -4,7 +4,6 @@ The first task, `resolve`, returns the resolved run (data day, settings) as its 
 one step of `leapline.steps` and returns its summary. Summary or error are also on disk (`runs/<run id>/<step>.json`).
 """
 
-import os
 from collections.abc import Collection
 from datetime import UTC, date, datetime
 from importlib import import_module
@@ -13,21 +12,22 @@ from typing import Any
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
-from airflow.sdk import BaseHook, BaseOperator, Context, SkipMixin, conf
-from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
+from airflow.sdk import BaseOperator, Context, SkipMixin, conf
+from airflow.sdk.exceptions import AirflowException
 
 import leapline.steps
 from leapline.deployment.manual_promotion import promote_model, roll_back
-from leapline.errors import SettingsError
 from leapline.orchestration.dag_docs import TASK_DOCS
 from leapline.orchestration.failures import airflow_failures, as_failure
 from leapline.orchestration.links import links
 from leapline.orchestration.params import PARAMS, ResolvedRun, resolve
+from leapline.orchestration.spark_connection import require_client_mode
 from leapline.orchestration.task_log import quiet_libraries, summary_line
 from leapline.runtime.context import RunContext
 from leapline.runtime.reports import past_report, remove_report
-from leapline.runtime.spark_cds import OPTIONS, driver_options, is_local, quiet_options
+from leapline.runtime.spark_cds import OPTIONS, driver_options, quiet_options
 from leapline.runtime.spark_jars import jars_option
+from leapline.runtime.spark_master import choose_driver_address
 from leapline.runtime.step import perform
 from leapline.settings import Settings
 
@@ -103,7 +103,7 @@ class SparkStep(SparkSubmitOperator):
             self.application_args = step_arguments(resolved, run_id)
             self._driver_memory = settings.spark_driver_memory
             self.conf = {OPTIONS: f"{quiet_options()} {driver_options(settings)}".strip()} | jars_option(settings)
-            self._leave_loopback()
+            choose_driver_address(require_client_mode(self._conn_id))
             try:
                 super().execute(context)
             except AirflowException as exc:
@@ -112,24 +112,6 @@ class SparkStep(SparkSubmitOperator):
         if report:
             self.log.info(summary_line(self.task_id, report["summary"]))
         return report and report["summary"]
-
-    def _leave_loopback(self) -> None:
-        """Let executors on other hosts connect to the driver, where the connection names a cluster.
-
-        Raises:
-            SettingsError: there is no such connection; Spark's hook would use YARN instead.
-        """
-        try:
-            master = BaseHook.get_connection(self._conn_id).host or ""
-        except AirflowNotFoundException:
-            raise SettingsError(
-                f"Airflow's connection {self._conn_id}",
-                found="no such connection",
-                expected="one of type Spark that names the master, such as local[*] or spark://host:7077",
-                fix="Create it in Airflow under Admin > Connections.",
-            ) from None
-        if not is_local(master):
-            os.environ.pop("SPARK_LOCAL_IP", None)
 
 
 class Step(BaseOperator):

@@ -1,13 +1,16 @@
 """The Spark session of a step, under `spark-submit` and from the command line."""
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from leapline.runtime.spark_cds import OPTIONS, driver_options, is_local, quiet_options, set_spark_environment
+from leapline.runtime.spark_cds import OPTIONS, driver_options, quiet_options
 from leapline.runtime.spark_errors import named_spark_errors
+from leapline.runtime.spark_executors import require_executor
 from leapline.runtime.spark_jars import jars_option, with_jars
+from leapline.runtime.spark_master import choose_driver_address, is_local, require_form
 from leapline.runtime.spark_s3a import s3a_options
 from leapline.settings import Settings
 
@@ -27,9 +30,14 @@ def spark_session(settings: Settings, name: str, extra: Mapping[str, str] | None
         extra: further Spark configuration for a session that this call starts.
 
     Raises:
+        SettingsError: the setting `spark_master` has a form that Spark does not understand.
+        ClusterError: the cluster does not answer, or has no executor for this application.
         StorageError: Spark could not read or write a bucket.
     """
-    set_spark_environment(settings.spark_master)
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    if not is_submitted():
+        require_form(settings.spark_master, "setting spark_master (LEAPLINE_SPARK_MASTER)")
+        choose_driver_address(settings.spark_master)
     from pyspark.sql import SparkSession
 
     active = SparkSession.getActiveSession()
@@ -37,6 +45,8 @@ def spark_session(settings: Settings, name: str, extra: Mapping[str, str] | None
     session.sparkContext.setLogLevel("ERROR")
     try:
         with named_spark_errors(settings):
+            if active is None:
+                require_executor(session)
             yield session
     finally:
         if active is None:

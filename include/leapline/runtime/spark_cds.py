@@ -10,12 +10,12 @@ archive and starts as it would without one.
 import argparse
 import os
 import re
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from leapline.errors import LocalServiceError
+from leapline.runtime.spark_master import choose_driver_address
 from leapline.settings import Settings
 
 if TYPE_CHECKING:
@@ -53,30 +53,13 @@ def quote_option(option: str) -> str:
     return f'"{escaped}"' if re.search(r"[\s'\"\\]", option) else option
 
 
-def is_local(master: str) -> bool:
-    """Return whether driver and executors run on this machine, so that loopback is enough for them."""
-    return master.startswith("local") or re.match(r"spark://(127\.0\.0\.1|localhost|\[::1\]):", master) is not None
-
-
-def set_spark_environment(master: str) -> None:
-    """Set Spark's environment variables unless they are set already.
-
-    Args:
-        master: Spark's master. Only for a local one the driver listens on loopback; the executors of a cluster on other
-            hosts must be able to connect to it.
-    """
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    if is_local(master):
-        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-
-
 def write_archive(file: Path) -> None:
     """Run a small sample of what the steps do in Spark and write the classes it loaded to `file`, replacing it.
 
     Raises:
         LocalServiceError: the JVM did not write an archive.
     """
-    set_spark_environment("local")
+    choose_driver_address("local")
     from pyspark.sql import SparkSession
 
     temporary = file.with_suffix(".tmp").absolute()

@@ -1,11 +1,11 @@
-"""Spark's failures to read or write a bucket, as the same errors as those of the storage package."""
+"""Spark's failures to read or write a bucket, as errors of the storage package, and those of a cluster."""
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from leapline.errors import LeaplineError, StorageError
+from leapline.errors import ClusterError, LeaplineError, StorageError
 from leapline.settings import Settings
 from leapline.storage.factory import store_at
 from leapline.storage.s3_errors import s3_error
@@ -15,13 +15,16 @@ _STACK: Final = re.compile(r"^\s+at .*$\n?", re.M)
 _REQUEST_IDS: Final = re.compile(r"(?:Extended )?Request ID: [^,)]*")
 _WITHOUT_CAUSE: Final = re.compile(r"Status Code: 40[03][^\n]*\):null")
 """The answer to a HEAD request has a status, but no body that contains the cause."""
+_LOST: Final = re.compile(r"ExecutorLostFailure \(executor \d+ exited[^)]*\)(?: Reason: (?P<reason>[^\n]*))?")
+_ENDED: Final = re.compile(r"SparkContext was shut ?down|Cannot call methods on a stopped SparkContext")
 
 
 @contextmanager
 def named_spark_errors(settings: Settings) -> Iterator[None]:
-    """Turn errors of Hadoop's S3 connector in the block into errors that name the cause.
+    """Turn errors of Hadoop's S3 connector and of a cluster in the block into errors that name the cause.
 
     Raises:
+        ClusterError: the cluster has ended the application, or has lost its executors too often.
         StorageUnusableError: another attempt would fail too.
         StorageError: the service does not answer, or cannot answer now.
     """
@@ -31,12 +34,13 @@ def named_spark_errors(settings: Settings) -> Iterator[None]:
         raise
     except Exception as exc:
         error = _bucket_error(str(exc), settings) if settings.uses_buckets else None
+        error = error or _cluster_error(str(exc))
         if error is None:
             raise
         raise error from exc
 
 
-def _bucket_error(text: str, settings: Settings) -> StorageError | None:
+def _bucket_error(text: str, settings: Settings) -> LeaplineError | None:
     """Return the error for a message of Spark; None if it is about something else."""
     message = _REQUEST_IDS.sub("", _STACK.sub("", text))
     address = _ADDRESS.search(message)
@@ -47,6 +51,25 @@ def _bucket_error(text: str, settings: Settings) -> StorageError | None:
         if error is not None:
             return error
     return s3_error(f"s3{address[0].removeprefix('s3a')}", address["bucket"], settings.s3_endpoint, message)
+
+
+def _cluster_error(text: str) -> ClusterError | None:
+    """Return the error for a message of Spark about its executors; None if it is about something else."""
+    if lost := _LOST.search(text):
+        return ClusterError(
+            "Spark's executors",
+            found=f"a task whose executors exited each time ({(lost['reason'] or 'no reason reported').strip()})",
+            expected="executors that live until the step ends",
+            fix="Read their logs on the cluster. If they were killed for lack of memory, raise spark.executor.memory.",
+        )
+    if _ENDED.search(text):
+        return ClusterError(
+            "Spark application",
+            found="that the cluster or the JVM of the driver has ended it",
+            expected="a cluster that runs the step to its end",
+            fix="Read the master's and the executors' logs; often executors cannot connect to the driver.",
+        )
+    return None
 
 
 def _cause_from_service(address: re.Match[str], settings: Settings) -> StorageError | None:
