@@ -234,6 +234,12 @@ class Settings(BaseSettings):
     )
     repository: str = Field("leapline/scorer", description="Repository of the scoring image in the registry.")
 
+    more_registries: str = Field(
+        "",
+        description="Further repositories that get every published model and the same tags, as "
+        "`host[:port]/repository`, comma-separated (docs/operations.md).",
+    )
+
     docker_images: str = Field(
         "",
         pattern=r"^((amd64|arm64)(,(amd64|arm64))*)?$",
@@ -362,6 +368,12 @@ class Settings(BaseSettings):
     def docker_architectures(self) -> list[str]:
         """The architectures of `docker_images`, each once."""
         return sorted(set(filter(None, self.docker_images.split(","))))
+
+    @property
+    def more_images(self) -> list[str]:
+        """The images of `more_registries`, without tags, each once."""
+        images = [image.strip() for image in self.more_registries.split(",") if image.strip()]
+        return list(dict.fromkeys(image for image in images if image != self.image))
 
     @property
     def image(self) -> str:

@@ -1,17 +1,9 @@
 """A night on buckets: landing and lake in S3 give the same results, byte for byte, as folders."""
 
-import hashlib
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
 from leapline.deployment.factory import ledger_of, registry
@@ -22,56 +14,14 @@ from leapline.records import history
 from leapline.records.candidates import candidates
 from leapline.records.runs import list_outcomes
 from leapline.runtime.context import STEPS
-from leapline.runtime.reports import past_report
-from leapline.runtime.spark_cds import FEW_EVENTS
-from leapline.settings import Settings
-from leapline.storage import Lake, lake_of
+from leapline.storage import lake_of
 from leapline.storage.factory import store_at
 from leapline.synthetic import GeneratorSpec, generate
-from tests.command import environment
 from tests.conftest import ROOT
+from tests.e2e.night import DAY, TABLES, Night, run_steps, settings_of
 from tests.ports import free_address
 
-DAY = date(2026, 3, 4)
-KEY = "a key for tests, of at least 32 bytes"
 pytestmark = [pytest.mark.bucket_night, pytest.mark.e2e, pytest.mark.spark, pytest.mark.timeout(900)]
-
-CODE = """
-import json, sys; from datetime import date; from importlib import import_module
-from leapline.runtime.context import STEPS, RunContext
-from leapline.runtime.spark import spark_session
-from leapline.runtime.step import perform
-from leapline.settings import Settings
-run = RunContext(date.fromisoformat(sys.argv[1]), "scheduled__night")
-with spark_session(Settings.load(), "test"):
-    for changed in json.loads(sys.argv[2]):
-        settings = Settings.load(**changed)
-        for step in STEPS:
-            perform(step, import_module(f"leapline.steps.{step}").run, settings, run)
-"""
-"""All steps of each installation in one driver, which has the options for buckets; an installation is given by the
-settings in which it differs from the environment's."""
-
-
-@dataclass(frozen=True)
-class Night:
-    """An installation after one night."""
-
-    settings: Settings
-    lake: Lake
-
-    def summary(self, step: str) -> dict[str, Any]:
-        """Return a step's summary."""
-        report = past_report(self.settings, "scheduled__night", step)
-        assert report is not None and report["ok"], (step, report)
-        return report["summary"]
-
-    def table(self, dataset: str, name: str) -> dict[str, str]:
-        """Return the digest of each file of a table, by the digest's order."""
-        folder = self.lake.current(dataset, DAY) / name
-        tables = [pq.read_table(path) for path in sorted(folder.glob("*.parquet"))]
-        digests = sorted(hashlib.sha256(str(table.to_pydict()).encode()).hexdigest() for table in tables)
-        return {f"{number}": digest for number, digest in enumerate(digests)}
 
 
 @pytest.fixture(scope="module")
@@ -92,15 +42,6 @@ def bucket(s3_server: LocalS3, landing: Path) -> str:
     return "night"
 
 
-def settings_of(folder: Path, registry_address: str, **where: Any) -> Settings:
-    return Settings(
-        home=folder / "home", pseudonym_key=KEY, tools=ROOT / ".local", registry=registry_address, training_days=1,
-        forest_trees=12, forest_depth=6, roc_auc_threshold=0.6, min_slice_roc_auc=0, max_calibration_error=0.2,
-        bootstrap_resamples=200, probe_rows=1000, spark_master="local[2]", spark_driver_memory="2g",
-        spark_driver_options=FEW_EVENTS, spark_shuffle_partitions=2, **where,
-    )  # fmt: skip
-
-
 @pytest.fixture(scope="module")
 def nights(
     tmp_path_factory: pytest.TempPathFactory, landing: Path, bucket: str, s3_server: LocalS3
@@ -110,16 +51,13 @@ def nights(
     registries = [LocalRegistry(f / "registry", ROOT / ".local/bin/registry", free_address()) for f in folders]
     addresses = [local.start().address for local in registries]
     where = {"landing": f"s3://{bucket}/enriched/good", "lake": f"s3://{bucket}/lake"}
-    in_bucket = settings_of(folders[1], addresses[1], s3_endpoint=s3_server.endpoint, **where)
-    in_folders = settings_of(folders[0], addresses[0], landing=landing)
+    in_bucket = settings_of(folders[1], registry=addresses[1], s3_endpoint=s3_server.endpoint, **where)
+    in_folders = settings_of(folders[0], registry=addresses[0], landing=landing)
     changed = {name: str(getattr(in_folders, name)) for name in ("home", "lake", "landing", "registry", "s3_endpoint")}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in s3_server.environment.items():
             patch.setenv(name, value)
-        argv = [sys.executable, "-c", CODE, DAY.isoformat(), json.dumps([{}, changed])]
-        env = os.environ | environment(in_bucket)
-        done = subprocess.run(argv, cwd=in_bucket.tools, env=env, capture_output=True, text=True, timeout=800)
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+        run_steps(in_bucket, {}, changed)
         yield Night(in_folders, lake_of(in_folders)), Night(in_bucket, lake_of(in_bucket))
     for local in registries:
         local.stop()
@@ -136,7 +74,7 @@ def in_bucket(nights: tuple[Night, Night]) -> Night:
 
 
 def test_tables_are_equal(in_folders: Night, in_bucket: Night) -> None:
-    for dataset, name in (("events", "events"), ("orders", "orders"), ("examples", "examples"), ("examples", "items")):
+    for dataset, name in TABLES:
         assert in_folders.table(dataset, name) == in_bucket.table(dataset, name), (dataset, name)
     counts = in_folders.summary("extract")
     assert in_bucket.summary("extract") == counts

@@ -52,9 +52,10 @@ class Host:
 @contextmanager
 def network(hosts: int) -> Iterator[tuple[str, list[Host]]]:
     """Provide this machine's address in the network, and its other hosts; skip the test where that is not allowed."""
-    tag = f"lp{os.getpid() % 100000}"
     if os.geteuid() or not shutil.which("ip") or not shutil.which("unshare"):
         pytest.skip("NETWORK NAMESPACES NEEDED: run as root on Linux with iproute2 and util-linux")
+    _remove_leftovers()
+    tag = f"lp{os.getpid()}"
     with ExitStack() as stack:
         try:
             _add(stack, f"link add {tag} type bridge", f"link del {tag}")
@@ -75,6 +76,15 @@ def _host(stack: ExitStack, bridge: str, number: int) -> Host:
     _ip(f"-n {name} link set eth0 up")
     _ip(f"-n {name} link set lo up")
     return Host(name, address)
+
+
+def _remove_leftovers() -> None:
+    """Remove the bridges and namespaces of killed processes, which would take the same addresses."""
+    for name in [path.name for path in Path("/sys/class/net").glob("lp*") if path.name[2:].isdigit()]:
+        if not Path(f"/proc/{name[2:]}").exists():
+            for namespace in Path("/run/netns").glob(f"{name}-*"):
+                _ip(f"netns del {namespace.name}")
+            _ip(f"link del {name}")
 
 
 def _add(stack: ExitStack, command: str, undo: str) -> None:

@@ -13,8 +13,9 @@ import pytest
 
 from leapline.errors import RegistryError, StorageError
 from leapline.serving.ledger import KEY, Ledger
-from leapline.serving.promote import CHAMPION_TAG, PREVIOUS_TAG, ChampionTags, PromotionRequest
+from leapline.serving.promote import ChampionTags, PromotionRequest
 from leapline.serving.registry import Registry
+from leapline.serving.tag_moves import CHAMPION_TAG, PREVIOUS_TAG
 from leapline.storage import LocalStore
 from tests.fakes.registry_proxy import Fault, RegistryProxy
 from tests.serving.conftest import MakeImage

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from leapline.deployment.factory import registry
+from leapline.deployment.factory import more_registries, registry
 from leapline.errors import InputChangedError, ProbeError, TagConflictError
 from leapline.local.registry_service import LocalRegistry
 from leapline.records import binding
@@ -115,6 +115,15 @@ def test_repeated_publication_sends_nothing(settings: Settings, lake: Lake) -> N
     run(settings)
     again = run(settings)
     assert [again["pushed"], *(image["pushed"] for image in again["docker_images"].values())] == [False] * 3
+
+
+def test_model_is_published_to_every_repository(settings: Settings, lake: Lake) -> None:
+    more = settings.model_copy(update={"more_registries": f"{settings.image}-copy"})
+    summary = run(more)
+    [other] = more_registries(more)
+    assert other.tags() == registry(more).tags()
+    assert other.digest(MODEL) == summary["digest"]
+    assert summary["more_images"] == [f"{settings.image}-copy"]
 
 
 def test_package_without_the_setting_publishes_the_index_only(settings: Settings, lake: Lake) -> None:

@@ -20,7 +20,7 @@ from leapline.local.airflow_env import AirflowInstance
 from leapline.local.registry_service import local_registry
 from leapline.serving.image import build
 from leapline.serving.layout import index_digest
-from leapline.serving.promote import CHAMPION_TAG, PREVIOUS_TAG
+from leapline.serving.tag_moves import CHAMPION_TAG, PREVIOUS_TAG
 from leapline.settings import Settings
 from leapline.storage import Lake
 from tests.conftest import ROOT

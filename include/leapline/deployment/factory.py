@@ -17,10 +17,25 @@ def registry(settings: Settings) -> Registry:
         SettingsError: the address has a scheme, a path or capitals.
         RegistryError: the registry does not answer.
     """
-    require_address(settings.registry, settings.repository)
-    repository = Registry(settings.image, settings.tools / "bin" / "crane", plain_http=settings.registry_plain_http)
-    repository.ping()
-    return repository
+    return _registry(settings, settings.image)
+
+
+def more_registries(settings: Settings) -> list[Registry]:
+    """Return the further repositories of the scoring image.
+
+    Raises:
+        SettingsError: an address has a scheme, no repository, or capitals.
+        RegistryError: one of them does not answer.
+    """
+    return [_registry(settings, image, "more_registries") for image in settings.more_images]
+
+
+def _registry(settings: Settings, image: str, setting: str = "") -> Registry:
+    host, _, repository = image.partition("/")
+    require_address(host, repository, setting)
+    found = Registry(image, settings.tools / "bin" / "crane", plain_http=settings.registry_plain_http)
+    found.ping()
+    return found
 
 
 def ledger_of(settings: Settings) -> Ledger:
@@ -29,13 +44,13 @@ def ledger_of(settings: Settings) -> Ledger:
 
 
 def champion_tags(settings: Settings) -> ChampionTags:
-    """Return the tags `champion` and `previous` with their ledger.
+    """Return the tags `champion` and `previous` of all repositories with their ledger.
 
     Raises:
         SettingsError: the address has a scheme, a path or capitals.
         RegistryError: the registry does not answer.
     """
-    return ChampionTags(registry(settings), ledger_of(settings))
+    return ChampionTags(registry(settings), ledger_of(settings), more_registries(settings))
 
 
 def promotion_request(run_id: str, why: str, who: str = "") -> PromotionRequest:

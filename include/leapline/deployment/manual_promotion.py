@@ -4,7 +4,8 @@ from typing import Any
 
 from leapline.deployment.factory import champion_tags, promotion_request
 from leapline.errors import RegistryError
-from leapline.serving.promote import CHAMPION_TAG, Promotion
+from leapline.serving.promote import Promotion
+from leapline.serving.tag_moves import CHAMPION_TAG
 from leapline.settings import Settings
 
 

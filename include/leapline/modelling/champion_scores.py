@@ -23,9 +23,9 @@ from leapline.modelling.examples import with_fitted_features
 from leapline.serving.image import LABEL
 from leapline.serving.layout import extract_file
 from leapline.serving.probe import probabilities
-from leapline.serving.promote import CHAMPION_TAG
 from leapline.serving.registry import Registry
 from leapline.serving.scorer_process import host_architecture, serve_archive
+from leapline.serving.tag_moves import CHAMPION_TAG
 from leapline.settings import Settings
 
 if TYPE_CHECKING:

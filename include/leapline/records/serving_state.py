@@ -13,7 +13,7 @@ from leapline.deployment.factory import ledger_of, registry
 from leapline.errors import LeaplineError, RegistryError
 from leapline.records.candidates import candidates
 from leapline.serving.ledger import Entry
-from leapline.serving.promote import CHAMPION_TAG, PREVIOUS_TAG
+from leapline.serving.tag_moves import CHAMPION_TAG, PREVIOUS_TAG
 from leapline.settings import Settings
 from leapline.storage import lake_of
 

@@ -8,10 +8,11 @@ share the lake, and `champion` is read again under the lock. The intent records 
 without it, repeating an incomplete rollback would point `previous` and `champion` to the same image and lose the other.
 
 A registry with immutable tags rejects the move. Both tags are then restored and the intent is removed, so that no
-incomplete move remains, and the error names the tags that have to be mutable.
+incomplete move remains, and the error names the tags that have to be mutable. With several repositories every failure
+is undone like that; if a registry does not allow even this, the intent stays and the next run completes the move.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
@@ -20,9 +21,9 @@ from leapline.errors import BundleError, RegistryError, TagConflictError
 from leapline.serving.image import LABEL
 from leapline.serving.ledger import Entry, Ledger
 from leapline.serving.registry import Registry
+from leapline.serving.tag_moves import CHAMPION_TAG, PREVIOUS_TAG, TagMove, copy_image
 from leapline.storage import json_bytes, read_document
 
-CHAMPION_TAG, PREVIOUS_TAG = "champion", "previous"
 LOCK, INTENT = "promotion.lock", "promotion.json"
 
 
@@ -63,15 +64,16 @@ class Promotion:
 
 
 class ChampionTags:
-    """The tags `champion` and `previous` of a repository, with their ledger.
+    """The tags `champion` and `previous` of one or several repositories, with their ledger.
 
     Args:
-        registry: the repository.
+        registry: the repository that decides what the champion is.
         ledger: history of the moves; its store also contains the lock and the intent.
+        others: repositories that get the same tags; a model that one of them lacks is copied there before the move.
     """
 
-    def __init__(self, registry: Registry, ledger: Ledger) -> None:
-        self.registry, self.ledger = registry, ledger
+    def __init__(self, registry: Registry, ledger: Ledger, others: Sequence[Registry] = ()) -> None:
+        self.registry, self.ledger, self.others = registry, ledger, others
         self._store = ledger.store
 
     def promote(
@@ -157,6 +159,7 @@ class ChampionTags:
 
     def _move(self, action: str, digest: str, current: str | None, request: PromotionRequest) -> Promotion:
         if current == digest:
+            self._align_others(digest)
             return self._unmoved("it is already the champion", is_champion=True)
         self._require_index(digest)
         entry = Entry(
@@ -165,9 +168,19 @@ class ChampionTags:
             before=current, after=digest,
         )  # fmt: skip
         self.ledger.entries()  # A damaged ledger prevents the move.
+        self._copy_to_others(digest)
         self._store.put(INTENT, json_bytes(asdict(entry)))
         self._carry_out(entry)
         return Promotion(True, digest, current)
+
+    def _align_others(self, digest: str) -> None:
+        """Give the champion to repositories that were added since it was promoted."""
+        self._copy_to_others(digest)
+        TagMove([self.registry, *self.others], digest, None).carry_out()
+
+    def _copy_to_others(self, digest: str) -> None:
+        for other in self.others:
+            copy_image(self.registry, other, digest)
 
     def _require_index(self, digest: str) -> None:
         """The champion runs on every architecture; an image in Docker's format is for one."""
@@ -181,28 +194,16 @@ class ChampionTags:
 
     def _carry_out(self, entry: Entry) -> None:
         """Move both tags and record it. Each part can be repeated; the ledger accepts an entry once."""
+        move = TagMove([self.registry, *self.others], entry.after, entry.before)
         try:
-            self._point_tags(entry)
-        except TagConflictError:
-            self._store.delete(INTENT)
+            move.carry_out()
+        except RegistryError as exc:
+            if self.others or isinstance(exc, TagConflictError):
+                move.undo()
+                self._store.delete(INTENT)
             raise
         self.ledger.append(entry)
         self._store.delete(INTENT)
-
-    def _point_tags(self, entry: Entry) -> None:
-        self._point(CHAMPION_TAG, entry.after)
-        if entry.before is None:
-            return
-        try:
-            self._point(PREVIOUS_TAG, entry.before)
-        except TagConflictError:
-            self._point(CHAMPION_TAG, entry.before)
-            raise
-
-    def _point(self, tag: str, digest: str) -> None:
-        """Move a tag unless it already points to the image, because some registries reject that request."""
-        if self.registry.digest(tag) != digest:
-            self.registry.tag(digest, tag)
 
     def _finish_interrupted(self) -> Entry | None:
         """Complete the move of a killed run; return its entry if there was one and it still applied."""

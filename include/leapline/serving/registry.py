@@ -243,18 +243,26 @@ class Registry:
             )
 
 
-def require_address(registry: str, repository: str) -> None:
+def require_address(registry: str, repository: str, setting: str = "") -> None:
     """Check the address of a repository.
 
     Args:
         registry: `host[:port]`.
         repository: the path.
+        setting: the setting that has both; the settings `registry` and `repository` if empty.
 
     Raises:
         SettingsError: it contains a scheme, a path, capitals or other characters that registries do not accept.
     """
     if _HOST.fullmatch(registry) and _REPOSITORY.fullmatch(repository):
         return
+    if setting:
+        raise SettingsError(
+            f"setting {setting} (LEAPLINE_{setting.upper()})",
+            found=repr(f"{registry}/{repository}"),
+            expected="lower-case host[:port]/repository without scheme, comma-separated",
+            fix="Correct it, for example to `europe.example/shop/scorer,us.example/shop/scorer`.",
+        )
     host, _, path = registry.split("://", 1)[-1].strip("/").partition("/")
     suggestion = "/".join(part for part in (path.strip("/"), repository.strip("/")) if part).lower()
     raise SettingsError(

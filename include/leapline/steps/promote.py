@@ -6,7 +6,7 @@ from leapline.deployment.factory import champion_tags, promotion_request
 from leapline.records import binding, verdicts
 from leapline.runtime.context import RunContext
 from leapline.runtime.step import main
-from leapline.serving.promote import CHAMPION_TAG
+from leapline.serving.tag_moves import CHAMPION_TAG
 from leapline.settings import Settings
 from leapline.storage import lake_of, read_json
 

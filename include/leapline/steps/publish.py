@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from leapline.deployment.factory import registry
+from leapline.deployment.factory import more_registries, registry
 from leapline.errors import ProbeError
 from leapline.records import binding, verdicts
 from leapline.runtime.context import RunContext
@@ -30,12 +30,10 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     inputs = _require_passed_probe(lake, context.day)
     package = lake.current("packages", context.day)
     packed = read_json(package / "package.json")
-    target = registry(settings)
-    pushed = target.push(package / "image", packed["model_id"], digest=packed["image_digest"])
-    with tempfile.TemporaryDirectory(prefix="leapline-pull-") as work:
-        target.verify(package / "image", packed["image_digest"], Path(work))
+    targets = [registry(settings), *more_registries(settings)]
+    pushed = [_push(target, package / "image", packed["model_id"], packed["image_digest"]) for target in targets]
     docker = {
-        arch: built | {"pushed": _publish_docker(target, package, arch, built)}
+        arch: built | {"pushed": True in [_publish_docker(target, package, arch, built) for target in targets]}
         for arch, built in packed.get("docker_images", {}).items()
     }
     metrics = read_json(package / "manifest.json")["metrics"]
@@ -43,10 +41,11 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         "model_id": packed["model_id"],
         "data_day": context.day.isoformat(),
         "image": settings.image,
+        "more_images": settings.more_images,
         "tag": packed["model_id"],
         "digest": packed["image_digest"],
         "archive_sha256": packed["archive_sha256"],
-        "pushed": pushed,
+        "pushed": any(pushed),
         "docker_images": docker,
         "metrics": metrics,
         "inputs": inputs,
@@ -103,9 +102,14 @@ def _publish_docker(target: Registry, package: Folder, arch: str, built: dict[st
             expected=f"{expected}, which has the layers of the probed image",
             fix="Run `leapline package` and `leapline probe` again.",
         )
-    pushed = target.push(package / FOLDER / arch, built["tag"], digest=built["digest"])
+    return _push(target, package / FOLDER / arch, built["tag"], built["digest"])
+
+
+def _push(target: Registry, layout: Path, tag: str, digest: str) -> bool:
+    """Push an image, and verify what the registry has; return whether something was sent."""
+    pushed = target.push(layout, tag, digest=digest)
     with tempfile.TemporaryDirectory(prefix="leapline-pull-") as work:
-        target.verify(package / FOLDER / arch, built["digest"], Path(work))
+        target.verify(layout, digest, Path(work))
     return pushed
 
 

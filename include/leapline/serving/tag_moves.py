@@ -1,0 +1,122 @@
+"""Move the tags `champion` and `previous` in one or several repositories: in all of them, or in none.
+
+The state of every repository is read before the first move, so a registry that does not answer prevents all of them. A
+tag cannot be removed in most registries; therefore repositories without a champion are moved after those whose move
+can be undone.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from leapline.errors import RegistryError
+from leapline.serving.image import LABEL
+from leapline.serving.registry import Registry
+
+CHAMPION_TAG, PREVIOUS_TAG = "champion", "previous"
+
+
+@dataclass(frozen=True)
+class _State:
+    """Both tags of a repository before the move."""
+
+    registry: Registry
+    champion: str | None
+    previous: str | None
+
+
+class TagMove:
+    """A move of both tags.
+
+    Args:
+        registries: the repositories; the first is the one that decides what the champion is, and is moved last.
+        after: the digest that `champion` is to name.
+        before: the digest that `previous` is to name; None to leave it.
+    """
+
+    def __init__(self, registries: Sequence[Registry], after: str, before: str | None) -> None:
+        self._registries, self._after, self._before = registries, after, before
+        self._moved: list[_State] = []
+
+    def carry_out(self) -> None:
+        """Move the tags. A part that is done already is not repeated, because some registries reject that.
+
+        Raises:
+            TagConflictError: a registry does not allow a tag to move.
+            RegistryError: a registry does not answer, or its answer is unclear.
+        """
+        for state in self._states():
+            self._moved.append(state)
+            _point(state.registry, CHAMPION_TAG, self._after)
+            if self._before and state.registry.digest(self._before):
+                _point(state.registry, PREVIOUS_TAG, self._before)
+
+    def undo(self) -> None:
+        """Restore the tags of every repository in which a move was tried.
+
+        Raises:
+            RegistryError: a tag was not restored, or did not exist before.
+        """
+        problems = []
+        for state in reversed(self._moved):
+            try:
+                _restore(state, CHAMPION_TAG, state.champion)
+                _restore(state, PREVIOUS_TAG, state.previous)
+            except RegistryError as exc:
+                problems.append(str(exc))
+        if problems:
+            raise RegistryError(
+                f"tag {CHAMPION_TAG} of {', '.join(registry.image for registry in self._registries)}",
+                found=f"it was moved in some of them only ({'; '.join(problems)})",
+                expected="the same champion in all of them",
+                fix="Run the step again; it completes the move.",
+            )
+
+    def _states(self) -> list[_State]:
+        first, *others = self._registries
+        states = [_State(r, r.digest(CHAMPION_TAG), r.digest(PREVIOUS_TAG)) for r in (*others, first)]
+        return sorted(states, key=lambda state: state.champion is None)
+
+
+def copy_image(source: Registry, target: Registry, digest: str) -> bool:
+    """Copy a published model to another repository, under its model id.
+
+    Args:
+        source: has the image.
+        target: the other repository.
+        digest: of the image's index.
+
+    Returns:
+        Whether it was sent; False if the repository had it.
+
+    Raises:
+        TagConflictError: the model id names another image there.
+        BundleError: the image is damaged.
+        RegistryError: one of the registries does not answer.
+    """
+    model_id = source.annotations(digest).get(LABEL + "version", "")
+    if target.digest(model_id) == digest:
+        return False
+    with tempfile.TemporaryDirectory(prefix="leapline-copy-") as work:
+        layout = source.pull(digest, Path(work) / "image")
+        target.push(layout, model_id, digest=digest)
+        target.verify(layout, digest, Path(work))
+    return True
+
+
+def _point(registry: Registry, tag: str, digest: str) -> None:
+    if registry.digest(tag) != digest:
+        registry.tag(digest, tag)
+
+
+def _restore(state: _State, tag: str, digest: str | None) -> None:
+    if digest is not None:
+        _point(state.registry, tag, digest)
+    elif tag == CHAMPION_TAG and (present := state.registry.digest(tag)) is not None:
+        raise RegistryError(
+            f"tag {state.registry.ref(tag)}",
+            found=present,
+            expected="no such tag, as before",
+            fix="Tags cannot be removed in every registry.",
+        )
