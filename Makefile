@@ -41,6 +41,7 @@ check: setup ## check format, lint, types, layers, Go vet
 
 test: check ## run everything that continuous integration runs
 	@scripts/setup.sh browser
+	@scripts/setup.sh postgres
 	@scripts/setup.sh s3
 	@PATH="$$PWD/.venv/bin:$$PATH" && cd include/scorer && go test ./...
 	@.venv/bin/pytest -q -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder -m "not ($(SEPARATE))"

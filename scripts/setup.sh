@@ -3,17 +3,17 @@
 # (scorer binaries for images), .local/spark-jars (Spark's access to S3), .local/spark.jsa (Spark's class-data-sharing
 # archive), and a JRE from the system's packages if there is none. A step that is up to date is skipped: its stamp is
 # written last and contains a hash of the step's inputs, so an interrupted step runs again. After that,
-# `setup.sh browser` installs Chromium for the browser tests, and `setup.sh s3` compiles versitygw, the S3 server of the
-# tests and the demo.
+# `setup.sh browser` installs Chromium for the browser tests, `setup.sh postgres` a PostgreSQL server for the tests, and
+# `setup.sh s3` compiles versitygw, the S3 server of the tests and the demo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly WHAT=${1:-all}
 case $WHAT in
     all) readonly STEPS=7 ;;
-    browser | s3) readonly STEPS=1 ;;
+    browser | postgres | s3) readonly STEPS=1 ;;
     *)
-        echo "usage: setup.sh [browser | s3]" >&2
+        echo "usage: setup.sh [browser | postgres | s3]" >&2
         exit 2
         ;;
 esac
@@ -209,6 +209,18 @@ set_up_browser() {
     fi
 }
 
+has_postgres() { command -v initdb || compgen -G "${POSTGRES_ROOT:-/usr/lib/postgresql}/*/bin/initdb"; } >/dev/null
+
+set_up_postgres() {
+    step "PostgreSQL, for the tests of events in a database"
+    ! has_postgres || return 0
+    if as_root_on_debian; then
+        run "install PostgreSQL" apt_install postgresql
+    else
+        note "no PostgreSQL found, so its tests are skipped (Debian, Ubuntu: sudo apt-get install postgresql)"
+    fi
+}
+
 has_go() { # the version that the modules require, or a later one
     local required
     required=$(sed -n 's/^go //p' include/scorer/go.mod include/tools/go.mod include/tools/s3/go.mod | sort -V | tail -n 1)
@@ -278,6 +290,10 @@ check_path
 mkdir -p .local/bin "$STAMPS"
 if [ "$WHAT" = browser ]; then
     set_up_browser
+    exit
+fi
+if [ "$WHAT" = postgres ]; then
+    set_up_postgres
     exit
 fi
 python=$(PATH=$outer_path choose_python)

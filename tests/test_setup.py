@@ -46,10 +46,10 @@ def command(machine: Path, name: str, script: str) -> None:
     path.chmod(0o755)
 
 
-def setup(machine: Path, *what: str) -> subprocess.CompletedProcess[str]:
+def setup(machine: Path, *what: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [machine / "scripts" / "setup.sh", *what],
-        env={"PATH": str(machine / "bin")},
+        env={"PATH": str(machine / "bin")} | environment,
         capture_output=True,
         text=True,
         check=False,
@@ -117,6 +117,22 @@ def test_browser_is_installed_only_if_missing(machine: Path) -> None:
     assert not (machine / "calls").exists()
 
 
+def test_postgresql_is_installed_only_if_missing(machine: Path) -> None:
+    root = machine / "postgresql"
+    done = setup(machine, "postgres", POSTGRES_ROOT=str(root))
+    assert done.returncode == 0
+    assert "no PostgreSQL found, so its tests are skipped" in done.stdout
+    command(machine, "id", "echo 0")
+    command(machine, "apt-get", 'echo "$@" >>calls')
+    assert setup(machine, "postgres", POSTGRES_ROOT=str(root)).returncode == 0
+    assert (machine / "calls").read_text().splitlines()[-1].endswith("postgresql")
+    (machine / "calls").unlink()
+    (root / "15/bin").mkdir(parents=True)
+    (root / "15/bin/initdb").touch()
+    assert setup(machine, "postgres", POSTGRES_ROOT=str(root)).returncode == 0
+    assert not (machine / "calls").exists()
+
+
 def test_missing_browser_is_reported_without_root(machine: Path) -> None:
     done = setup(machine, "browser")
     assert done.returncode == 0
@@ -152,4 +168,4 @@ def test_checkout_path_with_spaces_and_quotes_is_accepted(machine: Path, name: s
 
 def test_unknown_argument_prints_usage(machine: Path) -> None:
     done = setup(machine, "browsers")
-    assert (done.returncode, done.stderr) == (2, "usage: setup.sh [browser | s3]\n")
+    assert (done.returncode, done.stderr) == (2, "usage: setup.sh [browser | postgres | s3]\n")

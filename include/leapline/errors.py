@@ -51,6 +51,25 @@ class SourceChangedError(InputError):
     retriable = True
 
 
+class IncompleteDayError(InputError):
+    """The source does not have all of the day yet. Retried: the loader may catch up."""
+
+    retriable = True
+
+
+class SourceError(LeaplineError):
+    """The database of the events does not answer, or ended the export. Retried: it may be busy or starting."""
+
+    retriable = True
+
+
+class SourceUnusableError(SourceError):
+    """The database cannot be used as configured: address, login, certificate, permission, table or columns. Not
+    retried; the message contains the remedy."""
+
+    retriable = False
+
+
 class QuarantineError(InputError):
     """More lines than allowed were quarantined. Not retried; the operator reads the quarantine."""
 

@@ -56,6 +56,27 @@ class Settings(BaseSettings):
         description="Snowplow's enriched events: a folder, or one or more `s3://bucket/prefix`, comma-separated; "
         "`<home>/landing` if empty.",
     )
+    source: str = Field(
+        "landing",
+        description="Where events are read: `landing`, or the database `postgresql://host:port/name`; libpq's "
+        "variables (PGUSER, PGPASSWORD, PGSERVICE, ...) add what the address leaves out (docs/sources.md).",
+    )
+    source_table: str = Field(
+        "atomic.events",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_$]*\.[A-Za-z_][A-Za-z0-9_$]*$",
+        description="Table of the events in a database: schema.table.",
+    )
+    source_connection: str = Field(
+        "",
+        description="Id of an Airflow connection with the address and login of the database, for what `source` leaves "
+        "out.",
+    )
+    source_sessions: int = Field(
+        4, ge=1, le=64, description="Connections that export a day from a database at the same time."
+    )
+    incomplete_day: Literal["fail", "warn"] = Field(
+        "fail", description="What to do when a database has no event of the last hour of the day, or none after it."
+    )
     s3_endpoint: str = Field(
         "",
         description="Endpoint of an S3-compatible store, such as http://127.0.0.1:9701; AWS if empty.",
@@ -317,6 +338,15 @@ class Settings(BaseSettings):
             raise ValueError("s3://bucket/prefix; a lake in a folder is named by LEAPLINE_HOME")
         return _supported_url(value) if value else value
 
+    @field_validator("source")
+    @classmethod
+    def _require_source(cls, value: str) -> str:
+        if re.match(r"postgres(ql)?://[^/?#]*:[^/?#]*@|.*[?&]password=", value):
+            raise ValueError("an address without a password; set PGPASSWORD, PGPASSFILE or source_connection")
+        if value != "landing" and not re.match(r"postgres(ql)?://[^\s#]*$", value):
+            raise ValueError("landing, or postgresql://host:port/name")
+        return value
+
     @field_validator("landing", mode="before")
     @classmethod
     def _resolve_landing(cls, value: Any) -> str:
@@ -460,13 +490,21 @@ def _as_settings_error(cls: type[Settings], exc: ValidationError) -> SettingsErr
     if first["type"] == "extra_forbidden":
         return _no_such(f"setting {name}", name.lower().removeprefix(PREFIX.lower()), cls.model_fields)
     about = cls.model_fields[name].description if name in cls.model_fields else "no such setting"
-    secret = name == "pseudonym_key"
     return SettingsError(
         f"setting {name} ({PREFIX}{name.upper()})",
-        found="a secret of the wrong form" if secret else repr(first.get("input")),
+        found=_shown(name, first.get("input")),
         expected=first["msg"].removeprefix("Input should be "),
         fix=f"Set a valid value ({about})",
     )
+
+
+def _shown(name: str, value: object) -> str:
+    """Return a wrong value for a message, without secrets."""
+    if name == "pseudonym_key":
+        return "a secret of the wrong form"
+    if name == "source":
+        return repr(re.sub(r"(//)[^/?#]*@|([?&]password=)[^&]*", r"\1\2...", str(value)))
+    return repr(value)
 
 
 def _no_such(what: str, name: str, names: Iterable[str]) -> SettingsError:

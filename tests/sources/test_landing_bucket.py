@@ -18,7 +18,7 @@ from leapline.sources.source import DayWindow, EventSource
 from leapline.storage.factory import store_at
 from leapline.storage.s3 import S3Options, S3Store
 from leapline.storage.store import Item, Level
-from tests.sources.contract import WINDOW, EventSourceContract
+from tests.sources.contract import WINDOW, FileSourceContract
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -60,7 +60,7 @@ def names(source: Landing, window: DayWindow = WINDOW) -> list[str]:
     return [item.name for item in source.list_day(window).slices]
 
 
-class TestRunFolders(EventSourceContract):
+class TestRunFolders(FileSourceContract):
     """`run=YYYY-MM-DD-HH-MM-SS/part-*`, gzip, in a bucket."""
 
     @pytest.fixture(autouse=True)
@@ -170,11 +170,11 @@ def test_file_that_changes_while_it_is_read_is_named(s3_bucket: str, change: str
     fill(target, "run=2026-03-02-04-00-00/part-0", "run=2026-03-02-04-00-00/part-1")
     source = source_from(settings)
     slices = source.list_day(WINDOW).slices
-    source.require_unchanged(slices)
+    source.require_unchanged(slices, [1, 1])
     if change == "replaced":
         target.put("run=2026-03-02-04-00-00/part-1", b"another\tline\n")
     else:
         target.delete("run=2026-03-02-04-00-00/part-1")
     with pytest.raises(SourceChangedError, match=f"part-1: found {change} while it was read") as error:
-        source.require_unchanged(slices)
+        source.require_unchanged(slices, [1, 1])
     assert error.value.retriable

@@ -95,6 +95,11 @@ class CleanOptions:
             partitions=settings.spark_shuffle_partitions,
         )
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of the enriched event that cleaning reads."""
+        return lines.columns_read(self.mapping)
+
     def window(self, day: date) -> DayWindow:
         """Return the day's window.
 
@@ -118,7 +123,8 @@ class CleanDay:
             `quarantined_share` (of the lines of this day), `bytes` and `quarantined_bytes` (of lines, not compressed),
             `widths` (lines per unusual number of columns), `currencies` (events with a price per currency),
             those of `orders.Orders`, `unusable_files` and `unusable` (their descriptions), `ignored_entries` and
-            `ignored` (entries of the source that were not understood).
+            `ignored` (entries of the source that were not understood), and as text the `warning` of the source, if it
+            has one.
         files: `file_counts.counts_by_file`.
         orders: columns of `orders.SCHEMA`, one row per order of the day.
         kept: the persisted rows from which both frames are read.
@@ -180,13 +186,14 @@ def cleaned_day(
             groups = [*groups, *orders.corrections]
             counts |= balance(kept_totals(groups), at_source.get, scanned.get, gathered.get)
             require_balance(counts)
-            source.require_unchanged(slices)
             dropped = [observation.get["per_slice"] for observation in (scanned, gathered)]
             files = counts_by_file(slices, groups, at_source.get["per_slice"], dropped)
+            source.require_unchanged(slices, [file["lines"] for file in files])
             require_balanced_files(counts["day"], files, counts["lines"])
             counts |= orders.counts
             require_events(counts, listing.ignored_text())
             counts |= {"ignored_entries": len(listing.ignored), "ignored": listing.ignored_text()}
+            counts |= {"warning": " ".join(listing.warnings)} if listing.warnings else {}
             unusable = unusable_files(files, options.min_usable_ratio)
             counts |= {"unusable_files": len(unusable), "unusable": unusable}
             events = orders.events.select(*_clean_columns())

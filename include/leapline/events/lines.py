@@ -49,6 +49,11 @@ def window_constants(window: DayWindow) -> dict[str, datetime | str]:
     }
 
 
+def columns_read(mapping: Mapping) -> frozenset[str]:
+    """Return the columns of the enriched event that cleaning reads with a mapping."""
+    return frozenset(mapping_sql.columns_of(mapping) | {*ALWAYS_NEEDED, FIELDS[_COLLECTOR], FIELDS[_DERIVED]})
+
+
 def with_times(raw: DataFrame, widths: range = USUAL_WIDTHS) -> DataFrame:
     """Add each event's arrival and event time, read from the line's two ends without splitting all of it.
 

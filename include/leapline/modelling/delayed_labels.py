@@ -7,6 +7,7 @@ This lists the judged days whose labels have changed, and the verdict that the g
 Models, verdicts and tags stay unchanged: a day is judged again only on request.
 """
 
+from contextlib import closing
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,10 @@ def current_labels(spark: "SparkSession", settings: Settings, day: date) -> "pd.
 
     earlier = orders_before(lake_of(settings), day, settings.repeated_order_days)
     options = CleanOptions.of(settings)
-    with cleaned_day(spark, source_from(settings), day, options, earlier_orders=earlier) as clean:
+    with (
+        closing(source_from(settings, options.columns)) as source,
+        cleaned_day(spark, source, day, options, earlier_orders=earlier) as clean,
+    ):
         labels = cut_and_label(clean.events).select("session", "label").distinct().toPandas()
     return labels.set_index("session")["label"]
 

@@ -21,6 +21,7 @@ from leapline.orchestration.dag_docs import TASK_DOCS
 from leapline.orchestration.failures import airflow_failures, as_failure
 from leapline.orchestration.links import links
 from leapline.orchestration.params import PARAMS, ResolvedRun, resolve
+from leapline.orchestration.source_login import source_login
 from leapline.orchestration.spark_connection import require_client_mode
 from leapline.orchestration.task_log import quiet_libraries, summary_line
 from leapline.runtime.context import RunContext
@@ -105,7 +106,8 @@ class SparkStep(SparkSubmitOperator):
             self.conf = {OPTIONS: f"{quiet_options()} {driver_options(settings)}".strip()} | jars_option(settings)
             choose_driver_address(require_client_mode(self._conn_id))
             try:
-                super().execute(context)
+                with source_login(settings, self.task_id):
+                    super().execute(context)
             except AirflowException as exc:
                 raise submit_failure(past_report(settings, run_id, self.task_id), exc) from None
             report = past_report(settings, run_id, self.task_id)

@@ -5,15 +5,22 @@ from leapline.settings import Settings
 from leapline.sources.landing import Landing, LandingFolder
 from leapline.sources.layout import compile_pattern
 from leapline.sources.source import EventSource
+from leapline.storage import LocalStore
 from leapline.storage.factory import lake_of, store_at
 
 
-def source_from(settings: Settings) -> EventSource:
-    """Return the source that the settings name: the landing folder, or the landing buckets.
+def source_from(settings: Settings, columns: frozenset[str] | None = None) -> EventSource:
+    """Return the source that the settings name: a database, the landing buckets, or the landing folder.
+
+    Args:
+        settings: of the installation.
+        columns: of the enriched event that are read; None for all. Files always have all.
 
     Raises:
         SettingsError: the landing pattern is malformed.
     """
+    if settings.source != "landing":
+        return _database(settings, columns)
     pattern = settings.landing_pattern
     try:
         layout = compile_pattern(pattern) if pattern else None
@@ -28,3 +35,12 @@ def source_from(settings: Settings) -> EventSource:
         scratch = lake_of(settings).store
         return Landing([store_at(address, settings) for address in settings.landing_buckets], layout, scratch)
     return LandingFolder(settings.landing_dir, layout, store_at(settings.home, settings))
+
+
+def _database(settings: Settings, columns: frozenset[str] | None) -> EventSource:
+    from leapline.sources.postgresql import PostgresqlOptions, PostgresqlSource
+
+    options = PostgresqlOptions(
+        settings.source, settings.source_table, settings.source_sessions, settings.incomplete_day == "fail"
+    )
+    return PostgresqlSource(options, columns, lake_of(settings).store, LocalStore(settings.home))

@@ -83,7 +83,10 @@ class Landing:
         files = [(names.address(item, *self._stored(item)), item) for item in slices]
         return read_text_files(spark, files)
 
-    def require_unchanged(self, slices: Sequence[Slice]) -> None:
+    def close(self) -> None:
+        """Do nothing: names for Spark are removed when the process ends."""
+
+    def require_unchanged(self, slices: Sequence[Slice], lines: Sequence[int]) -> None:
         """Compare size and time of the files with the listing, as `EventSource.require_unchanged`."""
         folders = {(store, key.rpartition("/")[0]) for store, key in map(self._stored, slices)}
         with ThreadPoolExecutor(_AT_ONCE) as pool:

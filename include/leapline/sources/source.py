@@ -1,9 +1,8 @@
 """The interface of an event source.
 
 A source knows which parts of its store can hold a data day's events and how Spark reads them. It knows nothing about
-the meaning of an event: the mapping and the cleaning rules are in `leapline.events`. Today folders are read; object
-stores, databases and lake tables implement the same interface, one file each, and pass the same test class
-(`tests/sources/contract.py`).
+the meaning of an event: the mapping and the cleaning rules are in `leapline.events`. Folders, buckets and databases
+implement the same interface and pass the same test class (`tests/sources/contract.py`).
 """
 
 from collections.abc import Sequence
@@ -97,11 +96,13 @@ class Listing:
         slices: the slices that can hold events of the day's sessions, by time and name.
         ignored: the entries of the whole source that are neither read nor markers.
         other_days: days of parts of the source that were not looked into.
+        warnings: what the operator should know about the day in the source, one sentence each.
     """
 
     slices: tuple[Slice, ...]
     ignored: tuple[Ignored, ...] = ()
     other_days: tuple[date, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def ignored_text(self, limit: int = 5) -> str:
         """Return the number and names of the ignored entries as text; empty if there are none."""
@@ -126,6 +127,7 @@ class EventSource(Protocol):
 
         Raises:
             InputError: the source does not exist, or a slice has a form that cannot be read.
+            SourceError: the database cannot be used.
             NoEventsError: it has nothing for that day.
         """
 
@@ -134,16 +136,25 @@ class EventSource(Protocol):
 
         Returns:
             Columns as in `LINE_SCHEMA`: `line` without its line end, `slice` (the slice's index in `slices`) and
-            `landed_on` (the date of the slice's `landed_from`). A source of typed columns returns the columns of the
-            enriched format by name in place of `line`.
+            `landed_on` (the date of the slice's `landed_from`). Spark may read them again until `close`. A source that
+            knows which columns are read leaves the others empty.
 
         Raises:
             InputError: a slice cannot be read.
+            SourceError: the database ended the export.
         """
 
-    def require_unchanged(self, slices: Sequence[Slice]) -> None:
-        """Check after reading that the slices are still those that were listed.
+    def require_unchanged(self, slices: Sequence[Slice], lines: Sequence[int]) -> None:
+        """Check after reading that the slices are still those that were listed, and were read completely.
+
+        Args:
+            slices: as listed.
+            lines: the number of lines that Spark has read from each slice.
 
         Raises:
             SourceChangedError: a slice was replaced or removed meanwhile.
+            BalanceError: another number of lines was exported.
         """
+
+    def close(self) -> None:
+        """Remove what `read` has exported; may be called several times."""

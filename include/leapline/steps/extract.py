@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
@@ -35,10 +35,11 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
 
     Returns:
         Day -> the counts of its lines. If later days in the lake count orders of that day too, also `later_days` and,
-        as text, the `warning` to extract them again.
+        as text, the `warning` to extract them again, after the source's own.
 
     Raises:
         InputError: the event source or a part of it cannot be read.
+        SourceError: the database of the events cannot be used.
         NoEventsError: no events on the data day. An earlier day without events only gets a note.
         QuarantineError: more lines than allowed were quarantined.
         SpecError: the site's mapping or feature spec is malformed; raised before Spark starts.
@@ -61,7 +62,16 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-        return {day.isoformat(): counts | _later_days(spark, settings, lake, day) for day, counts in summaries.items()}
+        return {
+            day.isoformat(): _with_warnings(counts, _later_days(spark, settings, lake, day))
+            for day, counts in summaries.items()
+        }
+
+
+def _with_warnings(counts: DaySummary, later: dict[str, Any]) -> DaySummary:
+    """Combine the summary of a day with what `_later_days` reports, both warnings in one text."""
+    warnings = [summary["warning"] for summary in (counts, later) if "warning" in summary]
+    return counts | later | ({"warning": " ".join(warnings)} if warnings else {})
 
 
 def _wait_for(days: Iterable["Future[DaySummary]"]) -> None:
@@ -99,7 +109,7 @@ def list_valid_input(settings: Settings, day: date) -> "Listing":
 
     options = CleanOptions.of(settings)
     ExampleConfig.of(settings)
-    return source_from(settings).list_day(options.window(day))
+    return source_from(settings, options.columns).list_day(options.window(day))
 
 
 def _list_prompt_landing(settings: Settings, day: date) -> "Listing":
@@ -107,7 +117,8 @@ def _list_prompt_landing(settings: Settings, day: date) -> "Listing":
     alone are no day to train on, and finding them would mean reading the files of the following days."""
     from leapline.events.clean import CleanOptions
 
-    return source_from(settings).list_day(replace(CleanOptions.of(settings).window(day), first_within=1))
+    options = CleanOptions.of(settings)
+    return source_from(settings, options.columns).list_day(replace(options.window(day), first_within=1))
 
 
 def extract_day(
@@ -138,7 +149,8 @@ def extract_day(
     options = CleanOptions.of(settings)
     earlier = orders_before(lake, day, settings.repeated_order_days, wait_for_earlier_days)
     with (
-        cleaned_day(spark, source_from(settings), day, options, listing=listing, earlier_orders=earlier) as clean,
+        closing(source_from(settings, options.columns)) as source,
+        cleaned_day(spark, source, day, options, listing=listing, earlier_orders=earlier) as clean,
         lake.attempt("quarantine", day) as quarantine,
         lake.attempt("events", day) as events,
         # Committed first: a day that has events also has their orders.

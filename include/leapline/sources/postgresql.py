@@ -1,0 +1,185 @@
+"""The event source for an events table in PostgreSQL, such as the `atomic.events` of Snowplow's loader.
+
+A day is listed by queries that use the table's index or partitions. It is read by exporting its rows into the form of
+landed files, so that the same reader and the same rules follow.
+"""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from leapline.errors import BalanceError, IncompleteDayError, NoEventsError
+from leapline.snowplow.enriched import FIELDS
+from leapline.sources.export_folder import export_folder
+from leapline.sources.postgresql_export import EXTENSION, Export
+from leapline.sources.postgresql_session import described, session
+from leapline.sources.postgresql_table import JSON_COLUMNS, EventTable, Plan
+from leapline.sources.readable_names import ReadableNames
+from leapline.sources.source import DayWindow, Listing, Slice
+from leapline.sources.text_files import read_text_files
+from leapline.sources.time_slices import COLLECTOR, DayRows
+from leapline.storage import LocalStore, Store
+
+if TYPE_CHECKING:
+    import psycopg
+    from pyspark.sql import DataFrame, SparkSession
+
+_LAG: Final = timedelta(hours=1)
+"""How long an event may take into the table; small sites may have no event for that long."""
+
+
+@dataclass(frozen=True)
+class PostgresqlOptions:
+    """The options of the source; the settings document each.
+
+    Args:
+        address: libpq's URI, without a password.
+        table: schema.table.
+        sessions: connections that export at the same time.
+        require_complete: whether an incomplete day is an error.
+    """
+
+    address: str = "postgresql://"
+    table: str = "atomic.events"
+    sessions: int = 4
+    require_complete: bool = True
+
+
+class PostgresqlSource:
+    """A table of enriched events.
+
+    Args:
+        options: address and table.
+        columns: of the enriched event that are read; None for all.
+        store: gets the exported files; the executors can read it.
+        staging: local store for files on their way to a bucket.
+    """
+
+    def __init__(
+        self, options: PostgresqlOptions, columns: frozenset[str] | None, store: Store, staging: LocalStore
+    ) -> None:
+        self._options, self._columns = options, columns or frozenset(FIELDS)
+        self._store, self._staging = store, staging
+        self._table = EventTable(self.name, options.table)
+        self._opened = ExitStack()
+        self._rows: list[int] = []
+
+    @property
+    def name(self) -> str:
+        """The source's name in messages."""
+        return f"table {self._options.table} of PostgreSQL at {described(self._options.address)}"
+
+    def list_day(self, window: DayWindow) -> Listing:
+        """List the day's slices of time, as `EventSource.list_day`.
+
+        Raises:
+            SourceError: the database or the table cannot be used.
+            NoEventsError: no event arrived on the day.
+            IncompleteDayError: the table does not have the day's end.
+        """
+        rows = DayRows(window)
+        with session(self._options.address, self.name) as connection:
+            types = self._table.types(connection, self._columns)
+            plan = self._table.plan(connection, window.start, window.end)
+            warnings = [*self._missing(types), *self._slow(plan), *self._incomplete(connection, rows)]
+        return Listing(rows.slices(plan.rows, plan.scanned > 0), warnings=tuple(warnings))
+
+    def read(self, spark: "SparkSession", slices: Sequence[Slice]) -> "DataFrame":
+        """Export the slices and return their lines, as `EventSource.read`."""
+        self.close()
+        if not slices:
+            return read_text_files(spark, [])
+        try:
+            return read_text_files(spark, self._exported(slices))
+        except BaseException:
+            self.close()
+            raise
+
+    def require_unchanged(self, slices: Sequence[Slice], lines: Sequence[int]) -> None:
+        """Compare the lines that Spark has read with those that were exported, as `EventSource.require_unchanged`."""
+        for item, exported, read in zip(slices, self._rows, lines, strict=True):
+            if exported != read:
+                raise BalanceError(
+                    f"{item.name} in {self.name}",
+                    found=f"{read:,} lines read",
+                    expected=f"{exported:,}, as many as were exported",
+                    fix="Run the step again.",
+                )
+
+    def close(self) -> None:
+        """Remove the exported files."""
+        self._opened.close()
+
+    def _exported(self, slices: Sequence[Slice]) -> list[tuple[str, Slice]]:
+        """Export slices; return for each an address for Spark, and a slice of the file's size."""
+        folder = self._opened.enter_context(export_folder(self._store))
+        with ExitStack() as until_uploaded:
+            local = self._store.folder and self._store.folder / folder
+            if not local:
+                local = self._staging.folder / until_uploaded.enter_context(export_folder(self._staging))
+            results = Export(self._options.address, self._table, self._columns, local).run(
+                slices, self._options.sessions
+            )
+            self._rows = [result.rows for result in results]
+            names = ReadableNames()
+            return [
+                self._file(names, item, f"{folder}/{result.path.name}", result.path)
+                for item, result in zip(slices, results, strict=True)
+            ]
+
+    def _file(self, names: ReadableNames, item: Slice, key: str, path: Path) -> tuple[str, Slice]:
+        size = path.stat().st_size if path.exists() else 0
+        if size and self._store.folder is None:
+            self._store.upload(key, path)
+            path.unlink()
+        address = self._store.spark_address(key)
+        file = Slice(item.name, address, item.landed_from, item.landed_until, size, EXTENSION)
+        return names.address(file, self._store, key), file
+
+    def _missing(self, types: dict[str, str]) -> list[str]:
+        missing = [name for name in JSON_COLUMNS if name in self._columns and name not in types]
+        return [f"{self.name} has no {', '.join(missing)}: entities and self-describing events are not read."] * bool(
+            missing
+        )
+
+    def _slow(self, plan: Plan) -> list[str]:
+        index = f"CREATE INDEX CONCURRENTLY ON {self._options.table} ({COLLECTOR});"
+        return [f"The database reads {plan.scanned / 2**30:.1f} GB completely to find a day: {index}"] * bool(
+            plan.scanned
+        )
+
+    def _incomplete(self, connection: "psycopg.Connection[Any]", rows: DayRows) -> list[str]:
+        """Return a warning if the day or its tail is incomplete.
+
+        Raises:
+            NoEventsError: no event arrived on the day.
+            IncompleteDayError: the day is incomplete, and that is an error.
+        """
+        window = rows.window
+        arrivals = self._table.arrivals(connection, window.start, rows.last)
+        if arrivals is None or arrivals[0] >= window.end:
+            raise self._no_events(connection, window)
+        newest = arrivals[1]
+        if newest >= window.end + window.lookahead - _LAG:
+            return []
+        found = f"the newest event is of {newest:%Y-%m-%d %H:%M:%S} UTC"
+        if newest < window.end - _LAG and self._options.require_complete:
+            raise IncompleteDayError(
+                f"events of {window.day} in {self.name}",
+                found=found,
+                expected="events up to the end of the day",
+                fix="Check the loader, or set LEAPLINE_INCOMPLETE_DAY=warn to go on without the rest.",
+            )
+        return [f"Events of {window.day} may be missing: {found}."]
+
+    def _no_events(self, connection: "psycopg.Connection[Any]", window: DayWindow) -> NoEventsError:
+        whole = self._table.all_arrivals(connection)
+        return NoEventsError(
+            f"events of {window.day} in {self.name}",
+            found=f"rows from {whole[0]:%Y-%m-%d} to {whole[1]:%Y-%m-%d}" if whole else "no rows",
+            expected=f"rows whose {COLLECTOR} is of {window.day} (UTC)",
+            fix="Check that the collector and the loader ran, or choose another date.",
+        )
