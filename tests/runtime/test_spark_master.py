@@ -13,8 +13,9 @@ from tests.ports import free_port
 
 @pytest.fixture(autouse=True)
 def _no_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SPARK_LOCAL_IP", "")
-    monkeypatch.delenv("SPARK_LOCAL_IP")
+    for name in ("SPARK_LOCAL_IP", "SPARK_LOCAL_HOSTNAME"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture
@@ -80,12 +81,14 @@ def test_driver_listens_on_the_address_that_reaches_the_master(listening: int, m
     choose_driver_address(f"spark://spark-master:{listening}")
     assert dialled == ["spark-master"]
     assert os.environ["SPARK_LOCAL_IP"] == "127.0.0.9"
+    assert os.environ["SPARK_LOCAL_HOSTNAME"] == "127.0.0.9", "a name may stand for the address of another network"
 
 
 def test_address_of_the_site_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPARK_LOCAL_IP", "10.0.0.7")
     choose_driver_address("local[2]")
     assert os.environ["SPARK_LOCAL_IP"] == "10.0.0.7"
+    assert "SPARK_LOCAL_HOSTNAME" not in os.environ
 
 
 def test_stand_by_master_is_enough(listening: int) -> None:

@@ -58,7 +58,9 @@ def choose_driver_address(master: str) -> None:
     if _LOOPBACK.fullmatch(os.environ.get("SPARK_LOCAL_IP", "")):
         del os.environ["SPARK_LOCAL_IP"]
     if address := _own_address(master):
-        os.environ.setdefault("SPARK_LOCAL_IP", address)
+        chosen = os.environ.setdefault("SPARK_LOCAL_IP", address)
+        # By default Spark uses the machine's name, which may stand for its address in another network.
+        os.environ.setdefault("SPARK_LOCAL_HOSTNAME", chosen)
 
 
 def _own_address(master: str) -> str:
