@@ -16,7 +16,7 @@ COMPOSE_FILE: Final = Path("docker-compose.yaml")
 CHANGELOG: Final = Path("CHANGELOG.md")
 _VERSION: Final = re.compile(r"\d+\.\d+\.\d+")
 _ASSIGNMENT: Final = re.compile(r'^__version__ = "(.+)"$', re.MULTILINE)
-_IMAGE: Final = re.compile(r"^(\s+image: leapline/airflow:).+$", re.MULTILINE)
+_IMAGE: Final = re.compile(r"^(\s+image: leapline/(?:airflow|s3):).+$", re.MULTILINE)
 _UNRELEASED: Final = re.compile(r"^## Unreleased\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
 

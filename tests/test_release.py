@@ -20,7 +20,7 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / VERSION_FILE).parent.mkdir(parents=True)
     (tmp_path / VERSION_FILE).write_text('"""Leapline."""\n\n__version__ = "0.1.0"\n')
     (tmp_path / CHANGELOG).write_text("# Changelog\n\n## Unreleased\n\n- A new thing.\n")
-    (tmp_path / COMPOSE_FILE).write_text("x-leapline:\n  image: leapline/airflow:0.1.0\n  build: .\n")
+    (tmp_path / COMPOSE_FILE).write_text("a:\n  image: leapline/airflow:0.1.0\nb:\n  image: leapline/s3:0.1.0\n")
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "config", "user.email", "test@example.org")
     git(tmp_path, "config", "user.name", "Test")
@@ -32,7 +32,9 @@ def checkout(tmp_path: Path) -> Path:
 def test_sets_version_closes_changelog_commits_and_tags(checkout: Path) -> None:
     release(checkout, "0.2.0", TODAY, dry_run=False)
     assert '__version__ = "0.2.0"' in (checkout / VERSION_FILE).read_text()
-    assert "\n  image: leapline/airflow:0.2.0\n" in (checkout / COMPOSE_FILE).read_text()
+    assert (
+        checkout / COMPOSE_FILE
+    ).read_text() == "a:\n  image: leapline/airflow:0.2.0\nb:\n  image: leapline/s3:0.2.0\n"
     changelog = (checkout / CHANGELOG).read_text()
     assert changelog == "# Changelog\n\n## Unreleased\n\n## 0.2.0 (2026-03-09)\n\n- A new thing.\n"
     assert git(checkout, "log", "-1", "--format=%s") == "Release 0.2.0"

@@ -17,8 +17,10 @@ from tests.conftest import ROOT
 
 FILE = ROOT / "docker-compose.yaml"
 TEXT = FILE.read_text()
-EXAMPLE = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
-SECRETS = sorted(name for name, value in EXAMPLE.items() if not value)
+EXAMPLE = dict(re.findall(r"^([A-Z0-9_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+SECRETS = sorted(name for name, value in EXAMPLE.items() if not value and name != "S3_SECRET_KEY")
+RUN_ONCE = {"init", "registry-password"}
+IMAGES = ["Dockerfile", "include/compose/s3.Dockerfile"]
 PINNED = re.compile(r"^[^:@]+(:\d+/[^:@]+)?:v?\d+\.\d+(\.\d+)?(-[\w.]+)*$")
 Load = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -47,15 +49,17 @@ def model(load: Load) -> dict[str, Any]:
 
 def test_file_defines_expected_services_and_volumes(model: dict[str, Any]) -> None:
     airflow = {"init", "api-server", "scheduler", "dag-processor", "triggerer"}
-    assert set(model["services"]) == airflow | {"postgres", "spark-master", "spark-worker", "registry", "scorer"}
-    assert set(model["volumes"]) == {"postgres", "airflow-logs", "lake", "registry"}
+    others = {"postgres", "spark-master", "spark-worker", "registry", "registry-password", "s3", "scorer"}
+    assert set(model["services"]) == airflow | others
+    assert set(model["volumes"]) == {"postgres", "airflow-logs", "lake", "registry", "registry-auth", "s3"}
 
 
 @pytest.mark.parametrize(
     ("old", "new", "error"),
     [
-        ("    read_only: true", "    readonly: true", "services.scorer.readonly"),
+        ("    pull_policy: always", "    pullpolicy: always", "services.scorer.pullpolicy"),
         ("volumes: [registry:/var", "volumes: [regstry:/var", "undefined volume regstry"),
+        ("networks: [scorer]", "networks: [champion]", "undefined network champion"),
         ("api-server: {condition: service_healthy}", "web: {condition: service_healthy}", "undefined service"),
     ],
 )
@@ -76,15 +80,15 @@ def test_secrets_have_no_default(load: Load, name: str) -> None:
 
 
 def test_every_variable_is_documented_and_used() -> None:
-    assert set(re.findall(r"\$\{([A-Z_]+)", TEXT)) == set(EXAMPLE)
-    for name, default in re.findall(r"\$\{([A-Z_]+):-([^}]*)\}", TEXT):
+    assert set(re.findall(r"\$\{([A-Z0-9_]+)", TEXT)) == set(EXAMPLE)
+    for name, default in re.findall(r"\$\{([A-Z0-9_]+):-([^}]*)\}", TEXT):
         assert EXAMPLE[name] == default
 
 
 def test_secrets_come_from_variables() -> None:
     for line in TEXT.splitlines():
         key, _, value = line.strip().partition(": ")
-        if re.search(r"PASSWORD$|SECRET|_KEY$|TOKEN", key) and value:
+        if re.search(r"PASSWORD$|SECRET|(?<!ACCESS)_KEY$|TOKEN", key) and value:
             assert "${" in value, line
 
 
@@ -92,38 +96,77 @@ def test_images_are_pinned(model: dict[str, Any]) -> None:
     images = {name: service["image"] for name, service in model["services"].items()}
     assert images.pop("scorer").endswith("/leapline/scorer:champion"), "the only tag that moves"
     assert [image for image in images.values() if not PINNED.match(image)] == []
-    stages = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
-    assert len(stages) == 2
+    stages = {image for file in IMAGES for image in re.findall(r"^FROM (\S+)", (ROOT / file).read_text(), re.MULTILINE)}
+    assert len(stages) == 2, "both images are based on the same two"
     assert [image for image in stages if not PINNED.match(image)] == []
 
 
-def test_airflow_image_has_version_of_package(model: dict[str, Any]) -> None:
-    assert model["services"]["api-server"]["image"] == f"leapline/airflow:{__version__}"
+def test_built_images_have_version_of_package(model: dict[str, Any]) -> None:
+    built = {service["image"] for service in model["services"].values() if service.get("build")}
+    assert built == {f"leapline/airflow:{__version__}", f"leapline/s3:{__version__}"}
 
 
 def test_long_running_services_have_health_checks_and_restart(model: dict[str, Any]) -> None:
     for name, service in model["services"].items():
-        long_running = name != "init"
+        long_running = name not in RUN_ONCE
         assert bool(service.get("healthcheck")) is long_running, name
         assert service["restart"] == ("unless-stopped" if long_running else "no"), name
 
 
 def test_ports_are_on_loopback(model: dict[str, Any]) -> None:
     ports = {name: service["ports"] for name, service in model["services"].items() if service.get("ports")}
-    assert set(ports) == {"api-server", "registry", "scorer", "spark-master"}
+    assert set(ports) == {"api-server", "registry", "s3", "scorer", "spark-master"}
     assert {port["host_ip"] for published in ports.values() for port in published} == {"127.0.0.1"}
 
 
-def test_services_drop_privileges(model: dict[str, Any]) -> None:
+def test_services_are_hardened(model: dict[str, Any]) -> None:
     for name, service in model["services"].items():
-        if name not in {"postgres", "registry"}:
-            assert service["cap_drop"] == ["ALL"], name
-            assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert not service.get("cap_add"), name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["read_only"], name
 
 
-def test_scorer_is_optional(model: dict[str, Any]) -> None:
-    assert [n for n, s in model["services"].items() if s.get("profiles")] == ["scorer"]
-    assert not any("scorer" in service.get("depends_on", {}) for service in model["services"].values())
+@pytest.mark.parametrize(
+    ("first", "second", "shared"),
+    [
+        ("postgres", "spark-worker", set()),
+        ("postgres", "registry", set()),
+        ("spark-worker", "registry", set()),
+        ("spark-worker", "api-server", set()),
+        ("spark-worker", "s3", {"spark"}),
+        ("scheduler", "spark-master", {"spark"}),
+        ("api-server", "postgres", {"database"}),
+    ],
+)
+def test_trust_zones_have_separate_networks(model: dict[str, Any], first: str, second: str, shared: set[str]) -> None:
+    networks = {name: set(service.get("networks") or ()) for name, service in model["services"].items()}
+    assert networks[first] & networks[second] == shared
+
+
+def test_scorer_reaches_no_other_service(model: dict[str, Any]) -> None:
+    others = {n for name, s in model["services"].items() if name != "scorer" for n in s.get("networks") or ()}
+    assert set(model["services"]["scorer"]["networks"]) == {"scorer"}
+    assert "scorer" not in others
+
+
+@pytest.mark.parametrize(
+    ("secret", "services"),
+    [
+        ("LEAPLINE_PSEUDONYM_KEY", {"scheduler"}),
+        ("SPARK_SECRET", {"scheduler", "spark-master", "spark-worker"}),
+        ("REGISTRY_PASSWORD", {"scheduler", "api-server"}),
+        ("AIRFLOW_ADMIN_PASSWORD", {"api-server"}),
+    ],
+)
+def test_secrets_reach_only_the_services_that_need_them(model: dict[str, Any], secret: str, services: set[str]) -> None:
+    assert {n for n, s in model["services"].items() if secret in (s.get("environment") or {})} == services
+
+
+def test_scorer_and_s3_are_optional(model: dict[str, Any]) -> None:
+    profiles = {n: s["profiles"] for n, s in model["services"].items() if s.get("profiles")}
+    assert profiles == {"scorer": ["champion"], "s3": ["s3"]}
+    assert not any(set(profiles) & set(service.get("depends_on", {})) for service in model["services"].values())
 
 
 def test_variables_exist_in_airflow_and_in_the_settings(model: dict[str, Any]) -> None:
@@ -156,7 +199,8 @@ def test_airflow_publishes_to_the_registry_of_this_file_without_tls(
 def test_dockerignore_keeps_every_copied_path() -> None:
     ignore = (ROOT / ".dockerignore").read_text().splitlines()
     kept = [line[1:] for line in ignore if line.startswith("!")]
-    for sources in re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE):
+    texts = "".join((ROOT / file).read_text() for file in IMAGES)
+    for sources in re.findall(r"^COPY (?!--from)(.+) \S+$", texts, re.MULTILINE):
         for source in sources.split():
             assert (ROOT / source).exists(), source
             assert any(source == top or source.startswith(f"{top}/") for top in kept), source
@@ -172,7 +216,7 @@ def test_leapline_reads_the_env_file_of_compose(tmp_path: Path, monkeypatch: pyt
 def test_health_checks_are_python(model: dict[str, Any]) -> None:
     tests = [s["healthcheck"]["test"] for s in model["services"].values() if s.get("healthcheck")]
     codes = [test[3] for test in tests if test[:3] == ["CMD", "python", "-c"]]
-    assert len(codes) == 6
+    assert len(codes) == 7
     for code in codes:
         compile(code, "healthcheck", "exec")
 
