@@ -42,7 +42,7 @@ class Cluster:
     @property
     def applications(self) -> list[str]:
         """The names of the applications that have ended, oldest first."""
-        return [application["name"] for application in reversed(self.state()["completedapps"])]
+        return [application["name"] for application in self.state()["completedapps"]]
 
     def wait_for_workers(self) -> None:
         """Wait until the master knows all workers."""
