@@ -9,7 +9,7 @@ TEST_WORKERS ?= 2
 SEPARATE := bucket_night or cluster
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down check test bench bench-go bench-scale release test-bucket test-cluster test-durations
+.PHONY: help setup lock demo up down check test bench bench-go bench-scale bench-sources release test-bucket test-cluster test-durations
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,10 @@ bench-go: setup ## the scorer's inflate, protobuf and tree code compared with li
 bench-scale: setup ## run events to features at 1, 4, ... million events per day (BENCH_ARGS="--events 1000000 23000000")
 	@$(UV) pip install -q --python .venv/bin/python -r requirements-bench.txt
 	@.venv/bin/python -m benchmarks.scale $(BENCH_ARGS)
+
+bench-sources: setup ## read a day from a PostgreSQL table and from files of the same lines (BENCH_ARGS="--events 1000000")
+	@scripts/setup.sh postgres
+	@.venv/bin/python -m benchmarks.sources $(BENCH_ARGS)
 
 release: setup ## set the version, close the changelog section, commit and tag (VERSION=0.2.0 DRY_RUN=1)
 	@.venv/bin/python -m scripts.release "$(VERSION)" $(if $(DRY_RUN),--dry-run)

@@ -2,12 +2,14 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
 from leapline.errors import SettingsError
 from leapline.orchestration.source_login import source_login
 from leapline.settings import Settings
+from tests.orchestration.test_operators import ResolvedTask
 
 CONNECTION = {
     "conn_type": "postgres", "host": "db.shop.example", "port": 5433, "schema": "snowplow", "login": "leapline",
@@ -56,3 +58,27 @@ def test_unusable_connection_is_named(conn_id: str, found: str, monkeypatch: pyt
         source_login(settings, "extract"),
     ):
         pass
+
+
+def test_password_reaches_the_step_in_its_environment_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from leapline.orchestration.operators import SparkStep
+
+    submit = tmp_path / "bin" / "spark-submit"
+    submit.parent.mkdir()
+    submit.write_text(f'#!/bin/sh\nprintenv PGPASSWORD >{tmp_path}/password\necho "$@" >{tmp_path}/arguments\n')
+    submit.chmod(0o755)
+    for name, value in {
+        "PATH": f"{submit.parent}{os.pathsep}{os.environ['PATH']}", "LEAPLINE_HOME": str(tmp_path / "lake"),
+        "LEAPLINE_SOURCE": "postgresql://", "LEAPLINE_SOURCE_CONNECTION": "snowplow",
+        "AIRFLOW_CONN_SPARK_DEFAULT": json.dumps({"conn_type": "spark", "host": "local[*]"}),
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("SPARK_HOME", raising=False)
+    with caplog.at_level("DEBUG"):
+        summary = SparkStep(step="extract").execute({"ti": ResolvedTask(), "run_id": "r"})  # type: ignore[typeddict-item]
+    assert (tmp_path / "password").read_text() == "p%@/ss\n"
+    assert "extract.py" in (tmp_path / "arguments").read_text()
+    written = [path.read_text() for path in tmp_path.rglob("*") if path.is_file() and path.name != "password"]
+    assert not any("p%@/ss" in text for text in (*written, caplog.text, json.dumps(summary)))

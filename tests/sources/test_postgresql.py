@@ -1,5 +1,6 @@
 """An events table in PostgreSQL passes the contract of event sources, and each obstacle has one message."""
 
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+import pyarrow as pa
 import pytest
 
 from leapline.errors import BalanceError, IncompleteDayError, LeaplineError, SourceError, SourceUnusableError
@@ -18,6 +20,7 @@ from leapline.sources.factory import source_from
 from leapline.sources.postgresql_export import Export
 from leapline.sources.postgresql_table import EventTable
 from leapline.sources.source import EventSource, Listing
+from tests.conftest import ROOT
 from tests.events.lines import line
 from tests.fakes.postgres import JSON, PASSWORD, WITHOUT_JSON, create_table, load
 from tests.sources.contract import OPTIONS, WINDOW, EventSourceContract, at
@@ -93,6 +96,28 @@ def test_table_without_json_columns_is_read_with_a_warning(
     source = source_at(tmp_path)
     assert "has no contexts, unstruct_event, derived_contexts: entities" in source.list_day(WINDOW).warnings[0]
     assert read(spark, source) == {line("a", at(2), contexts="")}
+
+
+def test_documented_view_adds_entities_to_a_table_without_json_columns(database: Connection, tmp_path: Path) -> None:
+    create_table(database, columns=WITHOUT_JSON)
+    load(database, [line("a", at(2)), line("b", at(2))], columns=WITHOUT_JSON)
+    database.execute(
+        "CREATE TABLE atomic.com_snowplowanalytics_snowplow_gdpr_1 AS SELECT event_id AS root_id, "
+        "collector_tstamp AS root_tstamp, 'consent' AS basis_for_processing FROM atomic.events LIMIT 1"
+    )
+    page = (ROOT / "docs/sources.md").read_text()
+    database.execute(page[page.index("    CREATE VIEW") : page.index("FROM atomic.events;") + 18])
+    source = source_at(tmp_path, source_table="atomic.events_with_entities")
+    listing = source.list_day(WINDOW)
+    assert "has no" not in warnings(listing)
+    table = EventTable("a view", "atomic.events_with_entities")
+    Export("postgresql://", table, OPTIONS.columns, tmp_path).run(listing.slices, sessions=2)
+    (path,) = tmp_path.glob("*.zst")
+    with pa.input_stream(path) as file:
+        rows = file.read().decode().splitlines()
+    entities = [json.loads(row.split("\t")[FIELDS.index("contexts")])["data"] for row in rows]
+    assert sorted(map(len, entities)) == [0, 1]
+    assert {"basisForProcessing": "consent"} in [entity["data"] for found in entities for entity in found]
 
 
 @pytest.mark.spark

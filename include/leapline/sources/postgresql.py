@@ -7,16 +7,16 @@ landed files, so that the same reader and the same rules follow.
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
-from leapline.errors import BalanceError, IncompleteDayError, NoEventsError
+from leapline.errors import BalanceError
 from leapline.snowplow.enriched import FIELDS
+from leapline.sources.events_table import missing_json, require_day
 from leapline.sources.export_folder import export_folder
 from leapline.sources.postgresql_export import EXTENSION, Export
 from leapline.sources.postgresql_session import described, session
-from leapline.sources.postgresql_table import JSON_COLUMNS, EventTable, Plan
+from leapline.sources.postgresql_table import EventTable, Plan
 from leapline.sources.readable_names import ReadableNames
 from leapline.sources.source import DayWindow, Listing, Slice
 from leapline.sources.text_files import read_text_files
@@ -24,11 +24,7 @@ from leapline.sources.time_slices import COLLECTOR, DayRows
 from leapline.storage import LocalStore, Store
 
 if TYPE_CHECKING:
-    import psycopg
     from pyspark.sql import DataFrame, SparkSession
-
-_LAG: Final = timedelta(hours=1)
-"""How long an event may take into the table; small sites may have no event for that long."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +80,14 @@ class PostgresqlSource:
         with session(self._options.address, self.name) as connection:
             types = self._table.types(connection, self._columns)
             plan = self._table.plan(connection, window.start, window.end)
-            warnings = [*self._missing(types), *self._slow(plan), *self._incomplete(connection, rows)]
+            warnings = [*missing_json(self.name, types, self._columns), *self._slow(plan)]
+            warnings += require_day(
+                self.name,
+                rows,
+                self._options.require_complete,
+                lambda start, end: self._table.arrivals(connection, start, end),
+                lambda: self._table.all_arrivals(connection),
+            )
         return Listing(rows.slices(plan.rows, plan.scanned > 0), warnings=tuple(warnings))
 
     def read(self, spark: "SparkSession", slices: Sequence[Slice]) -> "DataFrame":
@@ -139,47 +142,8 @@ class PostgresqlSource:
         file = Slice(item.name, address, item.landed_from, item.landed_until, size, EXTENSION)
         return names.address(file, self._store, key), file
 
-    def _missing(self, types: dict[str, str]) -> list[str]:
-        missing = [name for name in JSON_COLUMNS if name in self._columns and name not in types]
-        return [f"{self.name} has no {', '.join(missing)}: entities and self-describing events are not read."] * bool(
-            missing
-        )
-
     def _slow(self, plan: Plan) -> list[str]:
         index = f"CREATE INDEX CONCURRENTLY ON {self._options.table} ({COLLECTOR});"
         return [f"The database reads {plan.scanned / 2**30:.1f} GB completely to find a day: {index}"] * bool(
             plan.scanned
-        )
-
-    def _incomplete(self, connection: "psycopg.Connection[Any]", rows: DayRows) -> list[str]:
-        """Return a warning if the day or its tail is incomplete.
-
-        Raises:
-            NoEventsError: no event arrived on the day.
-            IncompleteDayError: the day is incomplete, and that is an error.
-        """
-        window = rows.window
-        arrivals = self._table.arrivals(connection, window.start, rows.last)
-        if arrivals is None or arrivals[0] >= window.end:
-            raise self._no_events(connection, window)
-        newest = arrivals[1]
-        if newest >= window.end + window.lookahead - _LAG:
-            return []
-        found = f"the newest event is of {newest:%Y-%m-%d %H:%M:%S} UTC"
-        if newest < window.end - _LAG and self._options.require_complete:
-            raise IncompleteDayError(
-                f"events of {window.day} in {self.name}",
-                found=found,
-                expected="events up to the end of the day",
-                fix="Check the loader, or set LEAPLINE_INCOMPLETE_DAY=warn to go on without the rest.",
-            )
-        return [f"Events of {window.day} may be missing: {found}."]
-
-    def _no_events(self, connection: "psycopg.Connection[Any]", window: DayWindow) -> NoEventsError:
-        whole = self._table.all_arrivals(connection)
-        return NoEventsError(
-            f"events of {window.day} in {self.name}",
-            found=f"rows from {whole[0]:%Y-%m-%d} to {whole[1]:%Y-%m-%d}" if whole else "no rows",
-            expected=f"rows whose {COLLECTOR} is of {window.day} (UTC)",
-            fix="Check that the collector and the loader ran, or choose another date.",
         )

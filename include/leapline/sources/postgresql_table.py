@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from leapline.errors import SourceUnusableError
 from leapline.snowplow.enriched import FIELDS
+from leapline.sources.events_table import TIMES, Arrivals, listed, require_columns
 from leapline.sources.time_slices import COLLECTOR, between
 
 if TYPE_CHECKING:
     import psycopg
 
-JSON_COLUMNS: Final = ("contexts", "unstruct_event", "derived_contexts")
-"""The columns that a table of 128 columns lacks: its loader writes their content into other tables."""
-_TIMES: Final = ("timestamp without time zone", "timestamp with time zone")
 _BIG: Final = 64 * 2**20
 """Bytes from which on reading a table completely is worth a warning."""
 
@@ -41,7 +39,7 @@ class EventTable:
     """
 
     def __init__(self, source: str, name: str) -> None:
-        self.source = source
+        self.source, self.name = source, name
         self.schema, _, self.table = name.partition(".")
         self.sql = f'"{self.schema}"."{self.table}"'
 
@@ -49,7 +47,7 @@ class EventTable:
         """Return column -> type of the columns that the table has among some.
 
         Raises:
-            SourceUnusableError: there is no such table, a column except `JSON_COLUMNS` is missing, one may not be
+            SourceUnusableError: there is no such table, a column except those of JSON is missing, one may not be
                 read, or the times have another type.
         """
         schema = connection.execute(
@@ -70,23 +68,16 @@ class EventTable:
         ).fetchall()
         if not rows:
             raise self._unusable("no such table", self._elsewhere(connection))
-        self._require_columns([row[0] for row in rows], columns)
+        require_columns(self.source, self.name, {row[0]: row[1] for row in rows}, columns)
         if denied := sorted(name for name, _, readable in rows if name in columns and not readable):
-            raise self._denied(
-                connection, f"no right to read {_listed(denied)}", f"SELECT ON {self.schema}.{self.table}"
-            )
-        types = {name: type_ for name, type_, _ in rows if name in columns}
-        if types[COLLECTOR] not in _TIMES:
-            raise self._unusable(f"{COLLECTOR} of type {types[COLLECTOR]}", "Let a view convert it to timestamp.")
-        return types
+            raise self._denied(connection, f"no right to read {listed(denied)}", f"SELECT ON {self.name}")
+        return {name: type_ for name, type_, _ in rows if name in columns}
 
-    def arrivals(
-        self, connection: "psycopg.Connection[Any]", start: datetime, end: datetime
-    ) -> tuple[datetime, datetime] | None:
+    def arrivals(self, connection: "psycopg.Connection[Any]", start: datetime, end: datetime) -> Arrivals:
         """Return when the first and the last event of some time arrived; None if there is none."""
         return self._span(connection, f"WHERE {between(COLLECTOR, start, end)}")
 
-    def all_arrivals(self, connection: "psycopg.Connection[Any]") -> tuple[datetime, datetime] | None:
+    def all_arrivals(self, connection: "psycopg.Connection[Any]") -> Arrivals:
         """Return when the first and the last event of the table arrived; None if it is empty."""
         return self._span(connection, "")
 
@@ -105,18 +96,9 @@ class EventTable:
                 size += length if tuples < 0 or tuples > 3 * node["Plan Rows"] else 0
         return Plan(rows, size if size > _BIG else 0)
 
-    def _span(self, connection: "psycopg.Connection[Any]", where: str) -> tuple[datetime, datetime] | None:
+    def _span(self, connection: "psycopg.Connection[Any]", where: str) -> Arrivals:
         row = connection.execute(f"SELECT min({COLLECTOR}), max({COLLECTOR}) FROM {self.sql} {where}").fetchone()
         return (_utc(row[0]), _utc(row[1])) if row and row[0] is not None else None
-
-    def _require_columns(self, present: Collection[str], columns: Collection[str]) -> None:
-        missing = [name for name in FIELDS if name in columns and name not in (*present, *JSON_COLUMNS)]
-        if missing:
-            raise self._unusable(
-                f"no column {_listed(missing)}",
-                "Name the columns as Snowplow does, for example in a view, and set LEAPLINE_SOURCE_TABLE to it; or "
-                "leave them out of the event mapping (LEAPLINE_EVENT_MAPPING).",
-            )
 
     def _elsewhere(self, connection: "psycopg.Connection[Any]") -> str:
         rows = connection.execute(
@@ -130,9 +112,7 @@ class EventTable:
         )
 
     def _unusable(self, found: str, fix: str) -> SourceUnusableError:
-        return SourceUnusableError(
-            self.source, found=found, expected=f"{self.schema}.{self.table} with Snowplow's columns", fix=fix
-        )
+        return SourceUnusableError(self.source, found=found, expected=f"{self.name} with Snowplow's columns", fix=fix)
 
     def _denied(self, connection: "psycopg.Connection[Any]", found: str, privilege: str) -> SourceUnusableError:
         user = _one(connection, "SELECT quote_ident(current_user)")
@@ -153,7 +133,7 @@ def select_list(types: Mapping[str, str]) -> str:
 def _expression(name: str, type_: str | None) -> str:
     if type_ is None:
         return "NULL"
-    if type_ in _TIMES:
+    if type_ in TIMES:
         # Snowplow writes milliseconds. Further digits are kept, because the order of events depends on them.
         digits = f"CASE WHEN extract(microseconds FROM {name})::int % 1000 = 0 THEN 'MS' ELSE 'US' END"
         return f"to_char({name}, 'YYYY-MM-DD HH24:MI:SS.' || {digits})"
@@ -171,10 +151,6 @@ def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _one(connection: "psycopg.Connection[Any]", query: str) -> Any:
     row = connection.execute(query).fetchone()
     return row and row[0]
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _utc(instant: datetime) -> datetime:
