@@ -6,10 +6,10 @@ PORT ?= 8080
 # Each worker has Spark sessions of 2 GB.
 TEST_WORKERS ?= 2
 # Tests that are not part of `make test`, so that it stays below 40 minutes; each has a target of its own.
-SEPARATE := bucket_night or cluster
+SEPARATE := bucket_night or cluster or same_events
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down check test bench bench-go bench-scale bench-sources release test-bucket test-cluster test-durations
+.PHONY: help setup lock demo up down check test bench bench-go bench-scale bench-sources release test-bucket test-sources test-cluster test-durations
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,11 @@ test: check ## run everything that continuous integration runs
 test-bucket: setup ## run a whole night on a local S3 server and compare it with one in folders, byte for byte (five minutes)
 	@scripts/setup.sh s3
 	@.venv/bin/pytest -q -m bucket_night
+
+test-sources: setup ## clean a day from each source of events and compare the results (three minutes)
+	@scripts/setup.sh postgres
+	@scripts/setup.sh s3
+	@.venv/bin/pytest -q -m same_events
 
 test-cluster: setup ## run a night on a Spark cluster of two hosts, with lost and stalled executors, and compare it with a local one (needs root)
 	@scripts/setup.sh s3

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 ROOT = Path(__file__).resolve().parents[1]
-pytest_plugins = ["tests.suite_cost", "tests.fakes.s3", "tests.fakes.postgres"]
+pytest_plugins = ["tests.suite_cost", "tests.fakes.s3", "tests.fakes.postgres", "tests.fakes.redshift"]
 
 # Airflow reads its environment when it is first imported, and creates its home folder.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="leapline-airflow-")

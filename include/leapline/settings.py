@@ -58,8 +58,9 @@ class Settings(BaseSettings):
     )
     source: str = Field(
         "landing",
-        description="Where events are read: `landing`, or the database `postgresql://host:port/name`; libpq's "
-        "variables (PGUSER, PGPASSWORD, PGSERVICE, ...) add what the address leaves out (docs/sources.md).",
+        description="Where events are read: `landing`, or a database (docs/sources.md): `postgresql://host:port/name` "
+        "with libpq's variables (PGUSER, PGPASSWORD, PGSERVICE, ...), `redshift://cluster/name?user=...` or "
+        "`redshift-serverless://workgroup/name` with AWS credentials.",
     )
     source_table: str = Field(
         "atomic.events",
@@ -70,6 +71,11 @@ class Settings(BaseSettings):
         "",
         description="Id of an Airflow connection with the address and login of the database, for what `source` leaves "
         "out.",
+    )
+    source_role: str = Field(
+        "default",
+        pattern=r"^(default|arn:aws[a-z-]*:iam::\d+:role/[\w+=,.@/-]+)$",
+        description="IAM role with which Redshift writes its export to the lake's bucket; `default`: the cluster's.",
     )
     source_sessions: int = Field(
         4, ge=1, le=64, description="Connections that export a day from a database at the same time."
@@ -343,8 +349,9 @@ class Settings(BaseSettings):
     def _require_source(cls, value: str) -> str:
         if re.match(r"postgres(ql)?://[^/?#]*:[^/?#]*@|.*[?&]password=", value):
             raise ValueError("an address without a password; set PGPASSWORD, PGPASSFILE or source_connection")
-        if value != "landing" and not re.match(r"postgres(ql)?://[^\s#]*$", value):
-            raise ValueError("landing, or postgresql://host:port/name")
+        redshift = r"redshift(-serverless)?://[\w.-]+/[\w$-]+(\?(user=[\w$:@.-]+|secret=arn:[\w:/+=.@!-]+))?$"
+        if value != "landing" and not re.match(rf"postgres(ql)?://[^\s#]*$|{redshift}", value):
+            raise ValueError("landing, postgresql://host:port/name, or redshift://cluster/name?user=...")
         return value
 
     @field_validator("landing", mode="before")

@@ -102,6 +102,7 @@ class EventSourceContract(ABC):
         assert source.read(spark, []).collect() == []
 
     @pytest.mark.spark
+    @pytest.mark.same_events
     def test_clean_events_equal_those_of_a_landing_folder(
         self, spark: "SparkSession", tmp_path: Path, generated_events: Path
     ) -> None:

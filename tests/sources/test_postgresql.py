@@ -1,6 +1,7 @@
 """An events table in PostgreSQL passes the contract of event sources, and each obstacle has one message."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -23,12 +24,13 @@ from leapline.sources.source import EventSource, Listing
 from tests.conftest import ROOT
 from tests.events.lines import line
 from tests.fakes.postgres import JSON, PASSWORD, WITHOUT_JSON, create_table, load
-from tests.sources.contract import OPTIONS, WINDOW, EventSourceContract, at
+from tests.sources.contract import OPTIONS, WINDOW, EventSourceContract, at, landed_lines
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 Connection = psycopg.Connection[Any]
+NEEDED = OPTIONS.columns
 
 
 def source_at(home: Path, columns: frozenset[str] | None = None, **settings: Any) -> EventSource:
@@ -87,6 +89,39 @@ def test_only_needed_columns_of_the_day_leave_the_database(
     assert read(spark, source_at(tmp_path, OPTIONS.columns)) == expected
 
 
+def test_exported_lines_of_a_generated_day_are_those_of_the_files(
+    database: Connection, tmp_path: Path, generated_events: Path
+) -> None:
+    create_table(database)
+    lines = [text for batch in landed_lines(generated_events).values() for text in batch]
+    load(database, lines)
+    slices = source_at(tmp_path, OPTIONS.columns).list_day(WINDOW).slices
+    results = Export("postgresql://", EventTable("table", "atomic.events"), OPTIONS.columns, tmp_path).run(slices, 3)
+    exported = [text for result in results if result.rows for text in read_zstd(result.path)]
+    assert Counter(exported) == Counter(only_needed(text) for text in lines if belongs_to_day(text))
+
+
+def only_needed(text: str) -> str:
+    """Return a line without the columns that cleaning does not read, and with the decimals of the table."""
+    values = dict(zip(FIELDS, text.split("\t"), strict=True))
+    for name in ("tr_total", "ti_price", "tr_total_base", "ti_price_base"):
+        values[name] = values[name] and f"{float(values[name]):.2f}"
+    return "\t".join(value if name in NEEDED else "" for name, value in values.items())
+
+
+def belongs_to_day(text: str) -> bool:
+    values = dict(zip(FIELDS, text.split("\t"), strict=True))
+    arrival = values["collector_tstamp"]
+    happened = values["derived_tstamp"] or arrival
+    in_time = "2026-03-01 20:00" <= arrival < "2026-03-06 04:00"
+    return in_time and ("2026-03-01 21:00" <= happened < "2026-03-03 03:00" or arrival[:10] == "2026-03-02")
+
+
+def read_zstd(path: Path) -> list[str]:
+    with pa.input_stream(path) as file:
+        return str(file.read().decode()).split("\n")[:-1]
+
+
 @pytest.mark.spark
 def test_table_without_json_columns_is_read_with_a_warning(
     spark: "SparkSession", database: Connection, tmp_path: Path
@@ -113,8 +148,7 @@ def test_documented_view_adds_entities_to_a_table_without_json_columns(database:
     table = EventTable("a view", "atomic.events_with_entities")
     Export("postgresql://", table, OPTIONS.columns, tmp_path).run(listing.slices, sessions=2)
     (path,) = tmp_path.glob("*.zst")
-    with pa.input_stream(path) as file:
-        rows = file.read().decode().splitlines()
+    rows = read_zstd(path)
     entities = [json.loads(row.split("\t")[FIELDS.index("contexts")])["data"] for row in rows]
     assert sorted(map(len, entities)) == [0, 1]
     assert {"basisForProcessing": "consent"} in [entity["data"] for found in entities for entity in found]
@@ -283,7 +317,7 @@ def test_password_in_the_address_is_refused_and_not_repeated(address: str) -> No
     assert "topsecret" not in str(error.value)
 
 
-@pytest.mark.parametrize("address", ["landings", "mysql://host/db", "host:5432/db"])
+@pytest.mark.parametrize("address", ["landings", "mysql://host/db", "host:5432/db", "redshift://cluster"])
 def test_unknown_source_is_refused(address: str) -> None:
-    with pytest.raises(LeaplineError, match="setting source .*landing, or postgresql://host:port/name"):
+    with pytest.raises(LeaplineError, match="setting source .*landing, postgresql://host:port/name, or redshift"):
         Settings.load(source=address)

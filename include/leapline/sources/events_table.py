@@ -1,11 +1,12 @@
 """What all tables of events have in common: their columns, and whether they have a day completely."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from leapline.errors import IncompleteDayError, NoEventsError, SourceUnusableError
+from leapline.errors import BalanceError, IncompleteDayError, NoEventsError, SourceUnusableError
 from leapline.snowplow.enriched import FIELDS
+from leapline.sources.source import Slice
 from leapline.sources.time_slices import COLLECTOR, DayRows
 
 JSON_COLUMNS: Final = ("contexts", "unstruct_event", "derived_contexts")
@@ -94,6 +95,22 @@ def require_day(
             fix="Check the loader, or set LEAPLINE_INCOMPLETE_DAY=warn to go on without the rest.",
         )
     return [f"Events of {window.day} may be missing: {found}."]
+
+
+def require_lines(source: str, slices: Sequence[Slice], exported: Sequence[int], read: Sequence[int]) -> None:
+    """Compare the lines that Spark has read from each slice with the rows that were exported.
+
+    Raises:
+        BalanceError: they differ.
+    """
+    for item, rows, lines in zip(slices, exported, read, strict=True):
+        if rows != lines:
+            raise BalanceError(
+                f"{item.name} in {source}",
+                found=f"{lines:,} lines read",
+                expected=f"{rows:,}, as many as were exported",
+                fix="Run the step again.",
+            )
 
 
 def listed(names: list[str]) -> str:

@@ -7,6 +7,7 @@ from leapline.sources.layout import compile_pattern
 from leapline.sources.source import EventSource
 from leapline.storage import LocalStore
 from leapline.storage.factory import lake_of, store_at
+from leapline.storage.s3 import boto3_session, region_of_environment
 
 
 def source_from(settings: Settings, columns: frozenset[str] | None = None) -> EventSource:
@@ -17,10 +18,11 @@ def source_from(settings: Settings, columns: frozenset[str] | None = None) -> Ev
         columns: of the enriched event that are read; None for all. Files always have all.
 
     Raises:
-        SettingsError: the landing pattern is malformed.
+        SettingsError: the landing pattern is malformed, or the region of a database is missing.
     """
     if settings.source != "landing":
-        return _database(settings, columns)
+        database = _redshift if settings.source.startswith("redshift") else _postgresql
+        return database(settings, columns)
     pattern = settings.landing_pattern
     try:
         layout = compile_pattern(pattern) if pattern else None
@@ -37,7 +39,29 @@ def source_from(settings: Settings, columns: frozenset[str] | None = None) -> Ev
     return LandingFolder(settings.landing_dir, layout, store_at(settings.home, settings))
 
 
-def _database(settings: Settings, columns: frozenset[str] | None) -> EventSource:
+def _redshift(settings: Settings, columns: frozenset[str] | None) -> EventSource:
+    from leapline.sources.redshift import RedshiftOptions, RedshiftSource
+
+    options = RedshiftOptions(
+        settings.source,
+        settings.source_table,
+        settings.source_role,
+        settings.s3_region,
+        settings.incomplete_day == "fail",
+    )
+    region = settings.s3_region or region_of_environment()
+    if not region:
+        raise SettingsError(
+            "setting s3_region (LEAPLINE_S3_REGION)",
+            found="no region, and none in AWS_REGION or the profile",
+            expected="the region of the database and of the lake's bucket",
+            fix="Set one of them.",
+        )
+    client = boto3_session().client("redshift-data", region_name=region)
+    return RedshiftSource(options, columns, lake_of(settings).store, client)
+
+
+def _postgresql(settings: Settings, columns: frozenset[str] | None) -> EventSource:
     from leapline.sources.postgresql import PostgresqlOptions, PostgresqlSource
 
     options = PostgresqlOptions(

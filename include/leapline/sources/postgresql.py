@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leapline.errors import BalanceError
 from leapline.snowplow.enriched import FIELDS
-from leapline.sources.events_table import missing_json, require_day
+from leapline.sources.events_table import missing_json, require_day, require_lines
 from leapline.sources.export_folder import export_folder
 from leapline.sources.postgresql_export import EXTENSION, Export
 from leapline.sources.postgresql_session import described, session
@@ -103,14 +102,7 @@ class PostgresqlSource:
 
     def require_unchanged(self, slices: Sequence[Slice], lines: Sequence[int]) -> None:
         """Compare the lines that Spark has read with those that were exported, as `EventSource.require_unchanged`."""
-        for item, exported, read in zip(slices, self._rows, lines, strict=True):
-            if exported != read:
-                raise BalanceError(
-                    f"{item.name} in {self.name}",
-                    found=f"{read:,} lines read",
-                    expected=f"{exported:,}, as many as were exported",
-                    fix="Run the step again.",
-                )
+        require_lines(self.name, slices, self._rows, lines)
 
     def close(self) -> None:
         """Remove the exported files."""

@@ -18,30 +18,33 @@ _SAFE_PATH: Final = re.compile(r"[\w/.=+-]+", re.ASCII)
 """Paths that Spark reads unchanged: no glob characters, nothing that a URI encodes."""
 
 
-def read_text_files(spark: SparkSession, files: Sequence[tuple[str, Slice]]) -> DataFrame:
+def read_text_files(
+    spark: SparkSession, files: Sequence[tuple[str, Slice]], numbers: Sequence[int] | None = None
+) -> DataFrame:
     """Return the lines of files.
 
     Args:
         spark: reads them.
         files: path or address under which Spark reads a file correctly, and the file.
+        numbers: the slice of each file; None if each file is a slice.
 
     Returns:
         Columns as in `LINE_SCHEMA`.
     """
-    paths = {address: number for number, (address, item) in enumerate(files) if item.size}
+    numbered = zip(files, numbers or range(len(files)), strict=True)
+    paths = {address: (number, item.landed_from.date()) for (address, item), number in numbered if item.size}
     if not paths:
         return spark.createDataFrame([], LINE_SCHEMA)
     text = spark.read.option("lineSep", "\n").text(list(paths))
     lines = text.select(_without_return(F.col("value")).alias("line"), F.col("_metadata.file_path").alias("path"))
-    numbers = F.broadcast(_slice_numbers(spark, paths, [item.landed_from.date() for _, item in files]))
-    return lines.join(numbers, "path", "left").select("line", "slice", "landed_on")
+    return lines.join(F.broadcast(_slice_numbers(spark, paths)), "path", "left").select("line", "slice", "landed_on")
 
 
-def _slice_numbers(spark: SparkSession, paths: dict[str, int], dates: list[date]) -> DataFrame:
+def _slice_numbers(spark: SparkSession, paths: dict[str, tuple[int, date]]) -> DataFrame:
     """Return `path, slice, landed_on`. Spark reports a path as `file:/...` or `file:///...`; both are listed."""
     rows: list[tuple[str, int, Any]] = [
-        (f"{scheme}{path}", number, dates[number])
-        for path, number in paths.items()
+        (f"{scheme}{path}", number, landed_on)
+        for path, (number, landed_on) in paths.items()
         for scheme in (("",) if is_url(path) else ("file:", "file://"))
     ]
     columns = dict(zip(("path", "slice", "landed_on"), map(list, zip(*rows, strict=True)), strict=True))
