@@ -5,7 +5,7 @@ import hmac
 import random
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -24,6 +24,7 @@ from leapline.events.clean import (
     cleaned_day,
     write_day,
 )
+from leapline.events.counters import GROUP, watched_tasks
 from leapline.events.mapping import load
 from leapline.events.reasons import EXCLUDED, OTHER_DAY
 from leapline.events.reconciliation import balance, require_balance
@@ -322,6 +323,23 @@ def test_a_day_without_usable_events_fails_with_the_reasons(spark: "SparkSession
 def clean_without_result(spark: "SparkSession", landing: Path) -> None:
     with cleaned_day(spark, LandingFolder(landing), DAY.date(), OPTIONS):
         pass
+
+
+def test_counters_by_query_equal_those_filled_on_the_way(
+    spark: "SparkSession", landing: Path, clean: CleanDay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leapline.events.clean.watched_tasks", lambda _spark: nullcontext(lambda: True))
+    with cleaned_day(spark, LandingFolder(landing), DAY.date(), OPTIONS) as again:
+        assert again.counts == clean.counts
+        assert again.files == clean.files
+
+
+def test_ordinary_jobs_have_no_repeated_tasks(spark: "SparkSession") -> None:
+    """Otherwise every day would be counted by a second query."""
+    with watched_tasks(spark) as any_repeated:
+        spark.range(1000).repartition(3).groupBy("id").count().count()
+        assert spark.sparkContext.statusTracker().getJobIdsForGroup(spark.sparkContext.getLocalProperty(GROUP))
+        assert not any_repeated()
 
 
 def test_rejects_counts_that_do_not_add_up() -> None:

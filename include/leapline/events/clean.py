@@ -15,11 +15,12 @@ from typing import Any, Final, Self
 
 import pyarrow as pa
 from pyspark import StorageLevel
-from pyspark.sql import Column, DataFrame, Observation, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from leapline.events import lines, mapping_sql, pseudonym, sessions
 from leapline.events.constants import with_constants
+from leapline.events.counters import Counters, watched_tasks
 from leapline.events.file_counts import counts_by_file, require_balanced_files, unusable_files
 from leapline.events.mapping import Mapping, load
 from leapline.events.orders import EarlierOrdersReader, no_earlier_orders, place_orders
@@ -166,28 +167,29 @@ def cleaned_day(
     spark, window = _separate_session(spark), options.window(day)
     listing = listing or source.list_day(window)
     slices = listing.slices
-    at_source, scanned, gathered = Observation(), Observation(), Observation()
     constants = {**lines.window_constants(window), **pseudonym.padded(options.key)}
     timed = with_constants(lines.with_times(source.read(spark, slices), options.widths), constants)
     is_other_day = lines.belongs_to_other_day()
-    near = timed.observe(at_source, *source_counters(len(slices), is_other_day)).where(~is_other_day)
-    fields = lines.split_fields(near, options.mapping, options.widths)
+    at_source = Counters(timed, source_counters(len(slices), is_other_day))
+    fields = lines.split_fields(at_source.observed().where(~is_other_day), options.mapping, options.widths)
     reasoned = lines.with_reason(fields, options.mapping, window, options.skew, options.consent_required)
-    used = _with_kinds(reasoned.observe(scanned, *reason_counters(len(slices))).where(is_kept()), options)
-    unique = sessions.mark_duplicates(used, options.partitions)
+    scanned = Counters(reasoned, reason_counters(len(slices)))
+    unique = sessions.mark_duplicates(_with_kinds(scanned.observed().where(is_kept()), options), options.partitions)
     ordered = sessions.mark_out_of_session(unique, options.max_session_events, options.partitions)
-    kept = _one_row_per_product(ordered.observe(gathered, *reason_counters(len(slices))).where(is_kept()))
+    gathered = Counters(ordered, reason_counters(len(slices)))
+    kept = _one_row_per_product(gathered.observed().where(is_kept()))
     counts: dict[str, Any] = {"day": day.isoformat(), "files": len(slices), "lookahead_hours": options.lookahead_hours}
     try:
-        with _fixed_plan(spark):
+        with _fixed_plan(spark), watched_tasks(spark) as any_repeated:
             kept.persist(StorageLevel.DISK_ONLY)
             groups = group_kept(kept)
+            by_query = any_repeated()
+        at_start, before, after = (place.values(by_query=by_query) for place in (at_source, scanned, gathered))
         with place_orders(kept, groups, options.partitions, day, earlier_orders(spark)) as orders:
             groups = [*groups, *orders.corrections]
-            counts |= balance(kept_totals(groups), at_source.get, scanned.get, gathered.get)
+            counts |= balance(kept_totals(groups), at_start, before, after)
             require_balance(counts)
-            dropped = [observation.get["per_slice"] for observation in (scanned, gathered)]
-            files = counts_by_file(slices, groups, at_source.get["per_slice"], dropped)
+            files = counts_by_file(slices, groups, at_start["per_slice"], [before["per_slice"], after["per_slice"]])
             source.require_unchanged(slices, [file["lines"] for file in files])
             require_balanced_files(counts["day"], files, counts["lines"])
             counts |= orders.counts
