@@ -55,7 +55,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def demo_output(settings: Settings) -> Iterator[str]:
     """The output of `make demo` on two small days."""
     argv = ["make", "demo", f"DEMO_ARGS=--date {DAY} --days 2 --sessions-per-day 1800"]
-    env = os.environ | environment(settings)
+    transport = {"type": "file", "log_file_path": str(settings.home / "lineage.jsonl"), "append": True}
+    env = os.environ | environment(settings) | {"AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(transport)}
     done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=800)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     yield done.stdout
@@ -99,6 +100,22 @@ def test_task_logs_are_short_and_end_with_a_summary(settings: Settings, demo_out
         assert len(lines) <= 20, "\n".join(lines)
         assert [line for line in lines if f" {step}: " in line], lines
         assert not [line for line in lines if re.search(r"great_expectations|py4j| INFO [A-Z]\w+: ", line)]
+
+
+def test_lineage_leads_from_the_landed_events_to_the_image(settings: Settings, demo_output: str) -> None:
+    lines = (settings.home / "lineage.jsonl").read_text().splitlines()
+    events = {e["job"]["name"].rpartition(".")[2]: e for e in map(json.loads, lines) if e["eventType"] == "COMPLETE"}
+    used = {step: {name["name"].rpartition("/")[2] for name in events[step]["inputs"]} for step in STEPS}
+    made = {step: {name["name"].rpartition("/")[2] for name in events[step]["outputs"]} for step in STEPS}
+    assert used["extract"] == {"landing"}
+    assert made["extract"] == {"events", "orders", "quarantine"}
+    for before, after, dataset in (
+        ("extract", "featurize", "events"), ("featurize", "train", "examples"), ("train", "evaluate", "candidates"),
+        ("evaluate", "gate", "evaluations"), ("gate", "package", "verdicts"), ("package", "probe", "packages"),
+    ):  # fmt: skip
+        assert dataset in made[before] & used[after], (before, after)
+    assert made["publish"] == {"models", "scorer"}
+    assert events["publish"]["run"]["facets"]["leapline_model"]["model"]["digest"]
 
 
 def test_demo_prints_a_summary(settings: Settings, run_id: str, demo_output: str) -> None:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +19,7 @@ from leapline.runtime.lineage import code_version, libraries
 from leapline.runtime.reports import past_report, report_key
 from leapline.runtime.step import parse_overrides, perform
 from leapline.settings import Settings
+from leapline.storage import Lake
 
 RUN = RunContext(date(2026, 3, 5), "scheduled__2026-03-06T00:00:00+00:00")
 
@@ -33,6 +35,27 @@ def test_successful_step_leaves_its_summary(settings: Settings) -> None:
     assert report is not None
     assert (report["ok"], report["summary"]) == (True, {"day": "2026-03-05"})
     assert report_key(RUN.run_id, "gate") == "runs/scheduled__2026-03-06T00_00_00_00_00/gate.json"
+
+
+def test_report_names_the_attempts_that_were_read_and_committed(settings: Settings) -> None:
+    lake, day = Lake(settings.home), RUN.day
+    with lake.attempt("events", day):
+        pass
+    before = lake.current("events", day).name
+
+    def step(_settings: Settings, _run: RunContext) -> dict[str, Any]:
+        lake.current("events", day)
+        with lake.attempt("examples", day), suppress(ValueError), lake.attempt("candidates", day):
+            raise ValueError("not committed")
+        lake.current("examples", day)
+        return {}
+
+    perform("featurize", step, settings, RUN)
+    report = past_report(settings, RUN.run_id, "featurize")
+    assert report is not None
+    assert report["read"] == [{"dataset": "events", "key": "2026-03-05", "name": before}]
+    attempt = lake.current("examples", day).name
+    assert report["committed"] == [{"dataset": "examples", "key": "2026-03-05", "name": attempt}]
 
 
 def test_failed_step_leaves_the_reason_and_whether_to_retry(settings: Settings) -> None:

@@ -76,7 +76,20 @@ class WaitForTail(BaseOperator):
         self.log.info("The lookahead is over")
 
 
-class SparkStep(SparkSubmitOperator):
+class WithLineage:
+    """A task that adds the datasets of its step to its OpenLineage event."""
+
+    task_id: str
+    _performed: tuple[Settings, str] | None = None
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """Return what the step has read and written; called by Airflow's provider where a transport is configured."""
+        from leapline.orchestration.lineage import step_lineage
+
+        return self._performed and step_lineage(*self._performed, self.task_id)
+
+
+class SparkStep(WithLineage, SparkSubmitOperator):
     """One step, run by `spark-submit` on the connection `spark_default`.
 
     A failed step writes its error into its report; this text, rather than Spark's output, becomes the task's error.
@@ -100,6 +113,7 @@ class SparkStep(SparkSubmitOperator):
         with airflow_failures():
             settings = Settings.load(**resolved["overrides"])
             remove_report(settings, run_id, self.task_id)
+            self._performed = settings, run_id
             self.name = f"leapline {self.task_id} {resolved['day']}"
             self.application_args = step_arguments(resolved, run_id)
             self._driver_memory = settings.spark_driver_memory
@@ -116,7 +130,7 @@ class SparkStep(SparkSubmitOperator):
         return report and report["summary"]
 
 
-class Step(BaseOperator):
+class Step(WithLineage, BaseOperator):
     """One step that needs no Spark, run in the task's process."""
 
     def __init__(self, *, step: str, **kwargs: Any) -> None:
@@ -130,7 +144,9 @@ class Step(BaseOperator):
         quiet_libraries()
         step_function = import_module(f"leapline.steps.{self.task_id}").run
         with airflow_failures():
-            summary = perform(self.task_id, step_function, Settings.load(**resolved["overrides"]), run)
+            settings = Settings.load(**resolved["overrides"])
+            self._performed = settings, run.run_id
+            summary = perform(self.task_id, step_function, settings, run)
         self.log.info(summary_line(self.task_id, summary))
         return summary
 

@@ -10,6 +10,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import date
 from functools import partial
 from typing import Any
@@ -20,6 +21,7 @@ from leapline.runtime.output_sizes import measure_outputs
 from leapline.runtime.reports import describe, remove_report, write_report
 from leapline.settings import Settings
 from leapline.storage import lake_of
+from leapline.storage.usage import recorded_usage
 
 Step = Callable[[Settings, RunContext], dict[str, Any]]
 
@@ -48,14 +50,19 @@ def perform(
     started = time.monotonic()
     base: dict[str, Any] = {"step": step, "day": context.day.isoformat(), "run_id": context.run_id}
     try:
-        summary = step_function(settings, context)
+        with recorded_usage() as usage:
+            summary = step_function(settings, context)
     except LeaplineError as exc:
         if report_failure:
             report(base | {"ok": False, "error": describe(exc)})
         raise
     seconds = round(time.monotonic() - started, 3)
     outputs = measure_outputs(lake_of(settings), step, context.day)
-    report(base | {"ok": True, "summary": summary, "seconds": seconds, "written": outputs})
+    used = {
+        "read": [asdict(attempt) for attempt in sorted(usage.read)],
+        "committed": [asdict(attempt) for attempt in sorted(usage.committed)],
+    }
+    report(base | {"ok": True, "summary": summary, "seconds": seconds, "written": outputs} | used)
     return summary
 
 

@@ -34,6 +34,7 @@ from leapline.storage.files import json_bytes, named_os_errors, parse_json
 from leapline.storage.heartbeat import HEARTBEAT, beating
 from leapline.storage.local import LocalStore
 from leapline.storage.store import Item, Store, read_document, update
+from leapline.storage.usage import note_committed, note_read
 
 POINTER: Final = "CURRENT"
 
@@ -72,6 +73,7 @@ class Lake:
                 fix=_run_first(dataset, key),
             )
         _require_readable(dataset, key, pointer)
+        note_read(dataset, key, pointer["attempt"])
         attempt = f"{self.folder(dataset, key)}/{pointer['attempt']}"
         if self.store.folder is not None:
             return self.store.folder / attempt
@@ -128,6 +130,7 @@ class Lake:
                 yield path
                 self._upload(attempt, path)
                 self._commit(dataset, key, path.name)
+                note_committed(dataset, key, path.name)
         except BaseException:
             shutil.rmtree(path, ignore_errors=True)
             with suppress(StorageError):
