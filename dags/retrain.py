@@ -12,7 +12,7 @@ from leapline.orchestration.params import PARAMS
 
 SCORING_IMAGE = Asset(name="scoring-image", uri="leapline://scoring-image", group="leapline")
 
-# Retries where they can help: a transient Airflow error, storage and cluster for a few minutes, a registry for an hour.
+# A killed scheduler or worker; storage and cluster, for minutes; a registry, for an hour.
 LIGHT: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=10)}
 STORAGE: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=30), "retry_exponential_backoff": 2}
 REGISTRY: dict[str, Any] = {
@@ -40,13 +40,13 @@ with DAG(
         ResolveDay(**LIGHT),
         WaitForTail(**LIGHT),
         SparkStep(step="extract", **STORAGE),
-        Step(step="check_events"),
+        Step(step="check_events", **LIGHT),
         SparkStep(step="featurize", **STORAGE),
         SparkStep(step="train", **STORAGE),
         SparkStep(step="evaluate", **STORAGE),
-        VerdictStep(step="gate", on_success_callback=ALERT),
-        Step(step="package"),
-        VerdictStep(step="probe", on_success_callback=ALERT),
+        VerdictStep(step="gate", on_success_callback=ALERT, **LIGHT),
+        Step(step="package", **LIGHT),
+        VerdictStep(step="probe", on_success_callback=ALERT, **LIGHT),
         PublishStep(step="publish", outlets=[SCORING_IMAGE], **REGISTRY),
         Step(step="promote", on_success_callback=ALERT, **REGISTRY),
     )

@@ -62,7 +62,8 @@ personal data. A failed expectation **fails** the run; the log names it and the 
 Computes the features of each session from `features.json`, up to its first checkout or purchase, and its label: whether
 the session ends in a purchase.""",
     "train": """\
-Fits the Spark ML pipeline on the days before the data day. Not retried: a retry would produce the same result.""",
+Fits the Spark ML pipeline on the days before the data day. Retried only if cluster, storage or worker failed: otherwise
+the result would be the same.""",
     "evaluate": """\
 Scores the data day, which was not used in training: ROC AUC and average precision with confidence intervals, log loss,
 slices, plots. The champion is pulled from the registry and scored on the same sessions.""",
