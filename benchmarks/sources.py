@@ -48,6 +48,7 @@ def main() -> None:
             server.start()
             try:
                 results["sizes"].append(run(Path(folder), server, events, args.memory))
+                report_progress(json.dumps(results["sizes"][-1]))  # the next size may take long
             finally:
                 server.stop()
     print(json.dumps(results, indent=1))

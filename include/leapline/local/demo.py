@@ -126,9 +126,10 @@ def _run(settings: Settings, events: Path, day: date, console: Console, started:
 
 
 def _for_few_events(settings: Settings) -> Settings:
-    """Return settings with driver options for the demo's small days, unless the installation sets its own options."""
+    """Return settings for the demo's small days: its own events, whatever the source of the installation, and driver
+    options for them, unless the installation sets its own."""
     explicit = settings.model_dump(exclude_unset=True)
-    return Settings.load(**{"spark_driver_options": FEW_EVENTS, **explicit})
+    return Settings.load(**{"spark_driver_options": FEW_EVENTS, **explicit, "source": "landing"})
 
 
 @contextmanager
