@@ -63,9 +63,12 @@ def test_extract_reads_the_landed_events(settings: Settings, tmp_path: Path) -> 
     buckets = settings.model_copy(update={"landing": "s3://raw/good,s3://raw2"})
     names = [(each.namespace, each.name) for each in step_lineage(buckets, RUN.run_id, "extract").inputs]
     assert names == [("s3://raw", "good"), ("s3://raw2", "/")]
-    table = settings.model_copy(update={"source": "postgresql://reader@db.example/shop"})
-    [events] = step_lineage(table, RUN.run_id, "extract").inputs
-    assert (events.namespace, events.name) == ("postgres://db.example:5432", "shop.atomic.events")
+    for source, namespace in (
+        ("postgresql://reader@db.example/shop", "postgres://db.example:5432"),
+        ("redshift://shop-dwh/shop?user=reader", "redshift://shop-dwh"),
+    ):
+        [events] = step_lineage(settings.model_copy(update={"source": source}), RUN.run_id, "extract").inputs
+        assert (events.namespace, events.name) == (namespace, "shop.atomic.events")
 
 
 def test_published_image_and_model_are_named(settings: Settings) -> None:

@@ -2,7 +2,8 @@
 
 Airflow's OpenLineage provider sends an event when a task starts and ends, if a transport is configured. The steps add
 the datasets that they used: names are those of OpenLineage's conventions (namespace `file`, `s3://bucket`,
-`postgres://host:port`), without the data day, which is part of the dataset's version. Tables have their columns.
+`postgres://host:port`, `redshift://cluster`), without the data day, which is part of the dataset's version. Tables
+have their columns.
 """
 
 from collections.abc import Iterator
@@ -134,6 +135,8 @@ def _sources(settings: Settings) -> list[tuple[str, str]]:
         return [_address(place) for place in settings.landing_buckets or [str(settings.landing_dir)]]
     database = urlsplit(settings.source)
     name = ".".join(filter(None, (database.path.strip("/"), settings.source_table)))
+    if database.scheme.startswith("redshift"):
+        return [(f"redshift://{database.hostname}", name)]
     return [(f"postgres://{database.hostname or 'localhost'}:{database.port or 5432}", name)]
 
 
