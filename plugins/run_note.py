@@ -5,6 +5,7 @@ from typing import Any
 
 from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
+from sqlalchemy import inspect
 
 from leapline.orchestration.note import run_note
 from leapline.settings import Settings
@@ -24,6 +25,8 @@ def on_dag_run_failed(dag_run: Any) -> None:
 
 def _write(dag_run: Any) -> None:
     """Set the note, unless a user wrote one; runs in the scheduler, whose database session commits it."""
+    if inspect(dag_run).detached:  # A single run without a scheduler: there is no page that shows its note.
+        return
     written_by_user = dag_run.dag_run_note is not None and dag_run.dag_run_note.user_id is not None
     if dag_run.dag_id == "retrain" and not written_by_user and (note := run_note(Settings.load(), dag_run.run_id)):
         dag_run.note = note

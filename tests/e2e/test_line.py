@@ -95,6 +95,7 @@ def test_dag_publishes_and_promotes(settings: Settings, run_id: str, demo_output
 
 def test_task_logs_are_short_and_end_with_a_summary(settings: Settings, demo_output: str) -> None:
     log = (settings.tools / "airflow/once/logs/once.log").read_text()
+    assert "Traceback" not in log
     for step in STEPS:
         lines = log.split(f"starting task_id={step} ")[1].split(f"end task task_id={step} ")[0].splitlines()
         assert len(lines) <= 20, "\n".join(lines)

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 
+from leapline.runtime.spark_cds import FEW_EVENTS
 from leapline.runtime.spark_jars import MAVEN_CENTRAL, REPOSITORY_VARIABLE, download, listed_jars
 from tests.conftest import ROOT
 
@@ -87,6 +88,7 @@ def spark_options() -> dict[str, str]:
     return {
         "spark.executor.instances": str(_NODES),
         "spark.executor.memory": "700m",
+        "spark.executor.defaultJavaOptions": FEW_EVENTS,
         "spark.yarn.am.memory": "400m",
         "spark.yarn.jars": f"local:{_SPARK_JARS}/*",
     }
