@@ -36,5 +36,5 @@ def test_steps_on_yarn_equal_those_of_one_machine(tmp_path: Path, monkeypatch: p
         assert yarn.applications == {"leapline-test": "SUCCEEDED"}
     for dataset, name in TABLES:
         assert on_yarn.table(dataset, name) == expected.table(dataset, name), (dataset, name)
-    for step in STEPS:
+    for step in ("extract", "featurize", "train"):
         assert on_yarn.summary(step) == expected.summary(step)
