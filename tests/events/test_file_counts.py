@@ -9,7 +9,7 @@ import pytest
 
 from leapline.errors import BalanceError, InputError, NoEventsError
 from leapline.events.clean import CleanOptions, cleaned_day
-from leapline.events.file_counts import require_balanced_files, require_usable_files, unusable_files
+from leapline.events.file_counts import require_balanced_files, require_usable_files, unpack, unusable_files
 from leapline.sources.landing import LandingFolder
 from tests.events.lines import DAY, KEY, at, land, line
 
@@ -51,6 +51,11 @@ def test_unusable_files_fail_with_a_fix() -> None:
     require_usable_files("2026-03-02", [])
     with pytest.raises(InputError, match="files of 2026-03-02: found a: none.*LEAPLINE_UNUSABLE_FILES=warn"):
         require_usable_files("2026-03-02", ["a: none of 3 lines is readable"])
+
+
+def test_rounding_errors_of_merged_bins_do_not_move_lines_to_another_file() -> None:
+    bins = [(10.0, 1565.0), (11.000000000000002, 7.0), (11.999999999999998, 19.0)]
+    assert unpack(bins) == {5: (1565, 7), 6: (19, 0)}
 
 
 def test_counts_per_file_have_to_add_up() -> None:

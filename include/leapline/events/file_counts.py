@@ -34,7 +34,8 @@ def unpack(histogram: Iterable[Any] | None) -> dict[int, tuple[int, int]]:
     """Return the slices of a `per_slice` counter with their numbers of lines with flag 0 and 1."""
     counts: dict[int, list[int]] = {}
     for code, lines in histogram or ():
-        counts.setdefault(int(code) // 2, [0, 0])[int(code) % 2] += round(lines)
+        # Where Spark merges bins of one number, it computes their mean, which is off by a rounding error.
+        counts.setdefault(round(code) // 2, [0, 0])[round(code) % 2] += round(lines)
     return {number: (zero, one) for number, (zero, one) in counts.items()}
 
 
