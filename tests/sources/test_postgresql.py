@@ -13,7 +13,14 @@ import psycopg
 import pyarrow as pa
 import pytest
 
-from leapline.errors import BalanceError, IncompleteDayError, LeaplineError, SourceError, SourceUnusableError
+from leapline.errors import (
+    BalanceError,
+    IncompleteDayError,
+    LeaplineError,
+    NoEventsError,
+    SourceError,
+    SourceUnusableError,
+)
 from leapline.settings import Settings
 from leapline.snowplow.enriched import FIELDS
 from leapline.sources.export_folder import FOLDER
@@ -196,6 +203,13 @@ def test_incomplete_day_is_refused_unless_a_setting_allows_it(database: Connecti
     assert "may be missing: the newest event is of 2026-03-02 14:00" in warnings(source_at(tmp_path).list_day(WINDOW))
     load(database, [line("b", at(3, 2))])
     assert not source_at(tmp_path, incomplete_day="fail").list_day(WINDOW).warnings
+
+
+def test_late_events_of_the_next_day_are_no_day(database: Connection, tmp_path: Path) -> None:
+    create_table(database)
+    load(database, [line("a", at(2, 23), collected=at(3, 1))])
+    with pytest.raises(NoEventsError, match="rows from 2026-03-03 to 2026-03-03; expected rows whose collector_tstamp"):
+        source_at(tmp_path).list_day(WINDOW)
 
 
 def warnings(listing: Listing) -> str:
