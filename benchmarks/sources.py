@@ -26,8 +26,8 @@ from benchmarks.scoring import machine, report_progress
 from leapline.events.clean import CleanOptions
 from leapline.settings import Settings
 from leapline.sources.factory import source_from
-from leapline.sources.postgresql_export import Export
-from leapline.sources.postgresql_table import EventTable
+from leapline.sources.postgresql.export import Export
+from leapline.sources.postgresql.table import EventTable
 from leapline.storage import Lake
 from tests.fakes.postgres import LocalPostgres, create_table, is_loadable, load
 

@@ -29,7 +29,7 @@ from leapline.events.mapping import load
 from leapline.events.reasons import EXCLUDED, OTHER_DAY
 from leapline.events.reconciliation import balance, require_balance
 from leapline.events.schema import SCHEMA
-from leapline.sources.landing import LandingFolder
+from leapline.sources.landed.landing import LandingFolder
 from tests.events.lines import CONSENT, DAY, KEY, at, contexts, land, line, product
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from leapline.errors import BalanceError, InputError, NoEventsError
 from leapline.events.clean import CleanOptions, cleaned_day
 from leapline.events.file_counts import require_balanced_files, require_usable_files, unpack, unusable_files
-from leapline.sources.landing import LandingFolder
+from leapline.sources.landed.landing import LandingFolder
 from tests.events.lines import DAY, KEY, at, land, line
 
 if TYPE_CHECKING:

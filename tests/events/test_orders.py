@@ -13,7 +13,7 @@ import pytest
 
 from leapline.events.clean import CleanDay, CleanOptions, cleaned_day
 from leapline.events.orders import SCHEMA, EarlierOrders
-from leapline.sources.landing import LandingFolder
+from leapline.sources.landed.landing import LandingFolder
 from tests.events.lines import CONSENT, DAY, KEY, at, contexts, land, line, product, self_describing
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import pytest
 from leapline.events.clean import CleanDay, CleanOptions, cleaned_day
 from leapline.events.mapping import load
 from leapline.snowplow.enriched import FIELDS
-from leapline.sources.landing import LandingFolder
+from leapline.sources.landed.landing import LandingFolder
 from tests.events.lines import KEY
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import pytest
 
 from leapline.errors import InputError, LeaplineError, NoEventsError
 from leapline.events.clean import CleanOptions, cleaned_day
-from leapline.sources.landing import LandingFolder
+from leapline.sources.landed.landing import LandingFolder
 from leapline.sources.source import LINE_SCHEMA, DayWindow, EventSource
 from tests.events.lines import KEY, contexts, line
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from leapline.sources.content import recognise
+from leapline.sources.landed.content import recognise
 
 TEXT = b"shop\tweb\t2026-03-02 10:00:00.000\tGr\xc3\xbc\xc3\x9fe\n" * 50
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from leapline.sources.copy_text import unescape
+from leapline.sources.tables.copy_text import unescape
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from leapline.sources.export_folder import FOLDER, create_private, export_folder
+from leapline.sources.tables.export_folder import FOLDER, create_private, export_folder
 from leapline.storage import LocalStore
 from leapline.storage.heartbeat import ABANDONED, HEARTBEAT
 

@@ -12,8 +12,8 @@ from leapline.errors import InputError, NoEventsError, SourceChangedError, Stora
 from leapline.local.s3_service import LocalS3
 from leapline.settings import Settings
 from leapline.sources.factory import source_from
-from leapline.sources.landing import Landing
-from leapline.sources.layout import compile_pattern
+from leapline.sources.landed.landing import Landing
+from leapline.sources.landed.layout import compile_pattern
 from leapline.sources.source import DayWindow, EventSource
 from leapline.storage.factory import store_at
 from leapline.storage.s3 import S3Options, S3Store

@@ -15,8 +15,8 @@ from leapline.errors import InputError, NoEventsError, SettingsError
 from leapline.events.clean import CleanOptions, cleaned_day
 from leapline.settings import Settings
 from leapline.sources.factory import source_from
-from leapline.sources.landing import LandingFolder
-from leapline.sources.layout import compile_pattern
+from leapline.sources.landed.landing import LandingFolder
+from leapline.sources.landed.layout import compile_pattern
 from leapline.sources.source import EventSource
 from tests.events.lines import DAY, KEY, at, land, line
 from tests.sources.contract import WINDOW, FileSourceContract

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from leapline.sources.layout import (
+from leapline.sources.landed.layout import (
     ImpossibleDateError,
     Span,
     compile_pattern,

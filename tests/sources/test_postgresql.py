@@ -23,11 +23,11 @@ from leapline.errors import (
 )
 from leapline.settings import Settings
 from leapline.snowplow.enriched import FIELDS
-from leapline.sources.export_folder import FOLDER
 from leapline.sources.factory import source_from
-from leapline.sources.postgresql_export import Export
-from leapline.sources.postgresql_table import EventTable
+from leapline.sources.postgresql.export import Export
+from leapline.sources.postgresql.table import EventTable
 from leapline.sources.source import EventSource, Listing
+from leapline.sources.tables.export_folder import FOLDER
 from tests.conftest import ROOT
 from tests.events.lines import line
 from tests.fakes.postgres import JSON, PASSWORD, WITHOUT_JSON, create_table, load

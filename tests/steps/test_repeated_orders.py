@@ -15,7 +15,7 @@ from leapline.modelling.order_history import orders_before
 from leapline.orchestration.task_log import summary_line
 from leapline.runtime.context import RunContext
 from leapline.settings import Settings
-from leapline.sources.landing import LandingFolder
+from leapline.sources.landed.landing import LandingFolder
 from leapline.sources.source import DayWindow, Listing
 from leapline.steps import check_events, extract
 from leapline.storage import Lake

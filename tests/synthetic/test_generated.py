@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from leapline.events.clean import CleanOptions, cleaned_day, write_day
-from leapline.sources.landing import LandingFolder
+from leapline.sources.landed.landing import LandingFolder
 from leapline.synthetic import PLANTED, TRUTH_FOLDER, GeneratorSpec, generate, read_truth
 from tests.events.lines import KEY
 from tests.events.test_clean import uncompressed

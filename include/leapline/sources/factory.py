@@ -2,8 +2,8 @@
 
 from leapline.errors import SettingsError
 from leapline.settings import Settings
-from leapline.sources.landing import Landing, LandingFolder
-from leapline.sources.layout import compile_pattern
+from leapline.sources.landed.landing import Landing, LandingFolder
+from leapline.sources.landed.layout import compile_pattern
 from leapline.sources.source import EventSource
 from leapline.storage import LocalStore
 from leapline.storage.factory import lake_of, store_at
@@ -40,7 +40,7 @@ def source_from(settings: Settings, columns: frozenset[str] | None = None) -> Ev
 
 
 def _redshift(settings: Settings, columns: frozenset[str] | None) -> EventSource:
-    from leapline.sources.redshift import RedshiftOptions, RedshiftSource
+    from leapline.sources.redshift.source import RedshiftOptions, RedshiftSource
 
     options = RedshiftOptions(
         settings.source,
@@ -62,7 +62,7 @@ def _redshift(settings: Settings, columns: frozenset[str] | None) -> EventSource
 
 
 def _postgresql(settings: Settings, columns: frozenset[str] | None) -> EventSource:
-    from leapline.sources.postgresql import PostgresqlOptions, PostgresqlSource
+    from leapline.sources.postgresql.source import PostgresqlOptions, PostgresqlSource
 
     options = PostgresqlOptions(
         settings.source, settings.source_table, settings.source_sessions, settings.incomplete_day == "fail"

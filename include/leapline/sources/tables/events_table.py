@@ -7,7 +7,7 @@ from typing import Final
 from leapline.errors import BalanceError, IncompleteDayError, NoEventsError, SourceUnusableError
 from leapline.snowplow.enriched import FIELDS
 from leapline.sources.source import Slice
-from leapline.sources.time_slices import COLLECTOR, DayRows
+from leapline.sources.tables.time_slices import COLLECTOR, DayRows
 
 JSON_COLUMNS: Final = ("contexts", "unstruct_event", "derived_contexts")
 """The columns that a table of 128 columns lacks: its loader writes their content into other tables."""

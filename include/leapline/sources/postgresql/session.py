@@ -8,7 +8,7 @@ from typing import Any, Final
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from leapline.sources.postgresql_errors import named_errors
+from leapline.sources.postgresql.errors import named_errors
 
 _SETTINGS: Final = (
     "SET LOCAL TimeZone = 'UTC'",

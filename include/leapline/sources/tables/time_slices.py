@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from leapline.sources.selection import FLUSH, outer_limits
+from leapline.sources.landed.selection import FLUSH, outer_limits
 from leapline.sources.source import DayWindow, Slice
 
 COLLECTOR: Final = "collector_tstamp"

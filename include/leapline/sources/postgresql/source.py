@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leapline.snowplow.enriched import FIELDS
-from leapline.sources.events_table import missing_json, require_day, require_lines
-from leapline.sources.export_folder import export_folder
-from leapline.sources.postgresql_export import EXTENSION, Export
-from leapline.sources.postgresql_session import described, session
-from leapline.sources.postgresql_table import EventTable, Plan
+from leapline.sources.postgresql.export import EXTENSION, Export
+from leapline.sources.postgresql.session import described, session
+from leapline.sources.postgresql.table import EventTable, Plan
 from leapline.sources.readable_names import ReadableNames
 from leapline.sources.source import DayWindow, Listing, Slice
+from leapline.sources.tables.events_table import missing_json, require_day, require_lines
+from leapline.sources.tables.export_folder import export_folder
+from leapline.sources.tables.time_slices import COLLECTOR, DayRows
 from leapline.sources.text_files import read_text_files
-from leapline.sources.time_slices import COLLECTOR, DayRows
 from leapline.storage import LocalStore, Store
 
 if TYPE_CHECKING:

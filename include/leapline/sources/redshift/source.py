@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from leapline.errors import BalanceError, SettingsError, SourceUnusableError
 from leapline.snowplow.enriched import FIELDS
-from leapline.sources.events_table import Arrivals, missing_json, require_columns, require_day, require_lines
-from leapline.sources.export_folder import export_folder
-from leapline.sources.redshift_api import DataApi
-from leapline.sources.redshift_unload import Unloaded, select_list, unload, unloaded_files
+from leapline.sources.redshift.api import DataApi
+from leapline.sources.redshift.unload import Unloaded, select_list, unload, unloaded_files
 from leapline.sources.source import DayWindow, Listing, Slice
+from leapline.sources.tables.events_table import Arrivals, missing_json, require_columns, require_day, require_lines
+from leapline.sources.tables.export_folder import export_folder
+from leapline.sources.tables.time_slices import COLLECTOR, DayRows, between
 from leapline.sources.text_files import read_text_files
-from leapline.sources.time_slices import COLLECTOR, DayRows, between
 from leapline.storage import Store
 
 if TYPE_CHECKING:

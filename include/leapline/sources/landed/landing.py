@@ -17,8 +17,8 @@ from typing import Final
 from pyspark.sql import DataFrame, SparkSession
 
 from leapline.errors import InputError, SourceChangedError, StorageError
-from leapline.sources.content import recognise
-from leapline.sources.layout import (
+from leapline.sources.landed.content import recognise
+from leapline.sources.landed.layout import (
     EXPECTED,
     ImpossibleDateError,
     SitePattern,
@@ -28,8 +28,8 @@ from leapline.sources.layout import (
     level_too_high,
     read_prefix,
 )
+from leapline.sources.landed.selection import nearest, outer_limits, select_slices
 from leapline.sources.readable_names import ReadableNames
-from leapline.sources.selection import nearest, outer_limits, select_slices
 from leapline.sources.source import DayWindow, Ignored, Listing, Slice
 from leapline.sources.text_files import read_text_files
 from leapline.storage import LocalStore, Store

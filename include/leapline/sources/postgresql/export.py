@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from leapline.errors import BalanceError
-from leapline.sources.copy_text import unescape
-from leapline.sources.export_folder import create_private
-from leapline.sources.postgresql_session import session
-from leapline.sources.postgresql_table import EventTable, select_list
+from leapline.sources.postgresql.session import session
+from leapline.sources.postgresql.table import EventTable, select_list
 from leapline.sources.source import Slice
-from leapline.sources.time_slices import COLLECTOR, between
+from leapline.sources.tables.copy_text import unescape
+from leapline.sources.tables.export_folder import create_private
+from leapline.sources.tables.time_slices import COLLECTOR, between
 from leapline.storage.files import named_os_errors
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from leapline.errors import NoEventsError
-from leapline.sources.layout import Span
+from leapline.sources.landed.layout import Span
 from leapline.sources.source import DayWindow, Listing, Slice
 
 FLUSH: Final = timedelta(hours=1)

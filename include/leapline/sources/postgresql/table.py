@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from leapline.errors import SourceUnusableError
 from leapline.snowplow.enriched import FIELDS
-from leapline.sources.events_table import TIMES, Arrivals, listed, require_columns
-from leapline.sources.time_slices import COLLECTOR, between
+from leapline.sources.tables.events_table import TIMES, Arrivals, listed, require_columns
+from leapline.sources.tables.time_slices import COLLECTOR, between
 
 if TYPE_CHECKING:
     import psycopg

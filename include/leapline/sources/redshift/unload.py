@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from leapline.errors import BalanceError
 from leapline.snowplow.enriched import FIELDS
-from leapline.sources.events_table import TIMES
+from leapline.sources.tables.events_table import TIMES
 from leapline.storage import Store
 from leapline.storage.store import read_document
 

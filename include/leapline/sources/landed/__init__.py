@@ -1,0 +1,1 @@
+"""Files that Snowplow's loaders have landed in folders and buckets."""
