@@ -11,10 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import Column, DataFrame, Observation, SparkSession
 
 GROUP: Final = "spark.jobGroup.id"
 """The property of a thread whose value Spark keeps with the jobs that the thread starts."""
+
+_PATIENCE_MS: Final = 60_000
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,10 @@ def watched_tasks(spark: SparkSession) -> Iterator[Callable[[], bool]]:
 
     def any_repeated() -> bool:
         # What has happened is reported to the status tracker with a delay.
-        context._jsc.sc().listenerBus().waitUntilEmpty()
+        try:
+            context._jsc.sc().listenerBus().waitUntilEmpty(_PATIENCE_MS)
+        except Py4JJavaError:  # The driver is too busy to say; a query is right in any case.
+            return True
         tracker = context.statusTracker()
         jobs = filter(None, map(tracker.getJobInfo, tracker.getJobIdsForGroup(group)))
         stages = filter(None, (tracker.getStageInfo(stage) for job in jobs for stage in job.stageIds))
