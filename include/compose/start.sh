@@ -8,7 +8,10 @@ umask 077
 find /scratch -mindepth 1 -delete
 
 mkdir -p "$SPARK_CONF_DIR" "$DOCKER_CONFIG"
-cat /opt/leapline/spark/*.conf >"$SPARK_CONF_DIR/spark-defaults.conf"
+# The site's options come last, so that they win; a file may lack its last line end.
+for file in spark site; do
+    [ ! -e "/opt/leapline/spark/$file.conf" ] || { cat "/opt/leapline/spark/$file.conf" && echo; }
+done >"$SPARK_CONF_DIR/spark-defaults.conf"
 if [ -n "${SPARK_SECRET:-}" ]; then
     echo "spark.authenticate.secret $SPARK_SECRET" >>"$SPARK_CONF_DIR/spark-defaults.conf"
 fi

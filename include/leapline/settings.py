@@ -347,7 +347,7 @@ class Settings(BaseSettings):
     @field_validator("source")
     @classmethod
     def _require_source(cls, value: str) -> str:
-        if re.match(r"postgres(ql)?://[^/?#]*:[^/?#]*@|.*[?&]password=", value):
+        if re.match(r"postgres(ql)?://.*:.*@|.*password\s*=", value):
             raise ValueError("an address without a password; set PGPASSWORD, PGPASSFILE or source_connection")
         redshift = r"redshift(-serverless)?://[\w.-]+/[\w$-]+(\?(user=[\w$:@.-]+|secret=arn:[\w:/+=.@!-]+))?$"
         if value != "landing" and not re.match(rf"postgres(ql)?://[^\s#]*$|{redshift}", value):
@@ -510,7 +510,8 @@ def _shown(name: str, value: object) -> str:
     if name == "pseudonym_key":
         return "a secret of the wrong form"
     if name == "source":
-        return repr(re.sub(r"(//)[^/?#]*@|([?&]password=)[^&]*", r"\1\2...", str(value)))
+        scheme = re.match(r"(postgres(ql)?|redshift(-serverless)?)://", str(value))
+        return f"another address ({scheme[0]}...)" if scheme else "another value"
     return repr(value)
 
 

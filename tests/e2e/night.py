@@ -66,7 +66,7 @@ class Night:
         """Return the digest of each file of a table, by the digest's order."""
         folder = self.lake.current(dataset, DAY) / name
         tables = [pq.read_table(path) for path in sorted(folder.glob("*.parquet"))]
-        digests = sorted(hashlib.sha256(str(table.to_pydict()).encode()).hexdigest() for table in tables)
+        digests = sorted(hashlib.sha256(f"{table.schema}{table.to_pydict()}".encode()).hexdigest() for table in tables)
         return {f"{number}": digest for number, digest in enumerate(digests)}
 
 

@@ -1,7 +1,7 @@
 """A night on a Spark cluster of two hosts that share nothing but buckets, and what happens to executors meanwhile.
 
 The landed events contain a visitor with a third of all events. The results have to equal those of one machine with
-folders, byte for byte.
+folders: tables value by value, archive and image byte for byte.
 """
 
 import gzip

@@ -71,6 +71,17 @@ def test_extract_reads_the_landed_events(settings: Settings, tmp_path: Path) -> 
         assert (events.namespace, events.name) == (namespace, "shop.atomic.events")
 
 
+def test_database_of_an_airflow_connection_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    perform("extract", lambda *_: {}, settings, RUN)
+    monkeypatch.setenv("AIRFLOW_CONN_SNOWPLOW", "postgres://reader:secret@db.example:5433/shop")
+    names = {}
+    for source in ("postgresql://", "postgresql://a:5432,b:5432/other"):
+        of_connection = settings.model_copy(update={"source": source, "source_connection": "snowplow"})
+        [events] = step_lineage(of_connection, RUN.run_id, "extract").inputs
+        names[events.namespace] = events.name
+    assert names == {"postgres://db.example:5433": "shop.atomic.events", "postgres://a:5432": "other.atomic.events"}
+
+
 def test_published_image_and_model_are_named(settings: Settings) -> None:
     summary = {"model_id": "2026-03-05-0123456789ab", "digest": "sha256:" + "0" * 64, "pushed": True}
     perform("publish", lambda *_: summary, settings, RUN)

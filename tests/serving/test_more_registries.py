@@ -13,9 +13,9 @@ from leapline.errors import RegistryError, SettingsError, TagConflictError
 from leapline.serving.ledger import Ledger
 from leapline.serving.promote import INTENT, ChampionTags, PromotionRequest
 from leapline.serving.registry import Registry
-from leapline.serving.tag_moves import CHAMPION_TAG, PREVIOUS_TAG
+from leapline.serving.tag_moves import CHAMPION_TAG, PREVIOUS_TAG, TagMove, copy_image
 from leapline.settings import Settings
-from leapline.storage import LocalStore
+from leapline.storage import LocalStore, json_bytes
 from tests.conftest import ROOT
 from tests.fakes.registry_proxy import Fault, RegistryProxy
 
@@ -141,6 +141,47 @@ def test_move_that_cannot_be_undone_is_completed_by_the_next_run(
     champion.promote(one, run(1), expected_current=None)
     assert champions(champion) == [one] * 3
     assert len(champion.ledger.entries()) == 1
+
+
+def test_failed_completion_of_an_interrupted_move_leaves_the_champion_of_all(
+    champion: ChampionTags, proxies: list[RegistryProxy], published: Publish
+) -> None:
+    """The run that moved the first repository was killed, and the next run fails at the second one."""
+    one, two = published("2026-03-01"), published("2026-03-02")
+    champion.promote(one, run(1), expected_current=None)
+    moved = TagMove([champion.registry, *champion.others], two, one)
+    proxies[1].faults.append(Fault("PUT", f"/manifests/{CHAMPION_TAG}", status=403, times=50))
+    champion.ledger.store.put(INTENT, json_bytes(intent(one, two)))
+    copy_image(champion.registry, champion.others[0], two)
+    copy_image(champion.registry, champion.others[1], two)
+    with pytest.raises(RegistryError):
+        moved.carry_out()
+    assert champions(champion) == [one, two, one]
+    with pytest.raises(RegistryError):
+        champion.promote(two, run(2), expected_current=one)
+    assert champions(champion) == [one] * 3
+    assert champion.ledger.store.get(INTENT) is None
+
+
+def test_first_champion_is_completed_however_often_that_fails(
+    champion: ChampionTags, proxies: list[RegistryProxy], published: Publish
+) -> None:
+    one = published("2026-03-01")
+    proxies[1].faults.append(Fault("PUT", f"/manifests/{CHAMPION_TAG}", status=403, times=50))
+    for _ in range(2):
+        with pytest.raises(RegistryError, match="moved in some of them only"):
+            champion.promote(one, run(1), expected_current=None)
+    proxies[1].faults.clear()
+    champion.promote(one, run(1), expected_current=None)
+    assert champions(champion) == [one] * 3
+
+
+def intent(before: str, after: str) -> dict[str, str]:
+    """The intent of a run that moves the champion, as it is kept until the move is complete."""
+    return {
+        "when": REQUEST.when.isoformat(), "who": "airflow", "why": "it passed", "run_id": "r2", "action": "promote",
+        "tag": CHAMPION_TAG, "model_id": "2026-03-02-0123456789ab", "before": before, "after": after,
+    }  # fmt: skip
 
 
 def test_model_id_of_another_image_stops_the_promotion(

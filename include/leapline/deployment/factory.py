@@ -3,6 +3,7 @@
 import getpass
 from datetime import UTC, datetime
 
+from leapline.errors import RegistryError
 from leapline.serving.ledger import Ledger
 from leapline.serving.promote import ChampionTags, PromotionRequest
 from leapline.serving.registry import Registry, require_address
@@ -33,9 +34,16 @@ def more_registries(settings: Settings) -> list[Registry]:
 def _registry(settings: Settings, image: str, setting: str = "") -> Registry:
     host, _, repository = image.partition("/")
     require_address(host, repository, setting)
-    found = Registry(image, settings.tools / "bin" / "crane", plain_http=settings.registry_plain_http)
-    found.ping()
-    return found
+    plain_http = settings.registry_plain_http and host == settings.registry
+    target = Registry(image, settings.tools / "bin" / "crane", plain_http=plain_http)
+    try:
+        target.ping()
+    except RegistryError as exc:
+        if not setting:
+            raise
+        fix = "Start it, or take it out of LEAPLINE_MORE_REGISTRIES: then the tags move in the others only."
+        raise RegistryError(exc.thing, found=exc.found, expected=exc.expected, fix=fix) from exc
+    return target
 
 
 def ledger_of(settings: Settings) -> Ledger:

@@ -6,6 +6,7 @@ the datasets that they used: names are those of OpenLineage's conventions (names
 have their columns.
 """
 
+import os
 from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +23,7 @@ from openlineage.client.facet_v2 import (
 )
 
 from leapline.datasets import datasets_of
+from leapline.orchestration.source_login import libpq_variables
 from leapline.runtime.reports import past_report
 from leapline.settings import Settings
 from leapline.storage import Lake, lake_of
@@ -90,7 +92,7 @@ def _statistics(written: dict[str, int]) -> Any:
 
 def _tables(lake: Lake, step: str, report: dict[str, Any]) -> dict[str, Any]:
     """The columns of the datasets that the step wrote; a dataset with several tables has their columns by table."""
-    found = {}
+    columns = {}
     day = date.fromisoformat(report["day"])
     for dataset in datasets_of(step):
         if not lake.has(dataset, day):
@@ -102,8 +104,8 @@ def _tables(lake: Lake, step: str, report: dict[str, Any]) -> dict[str, Any]:
                 first.setdefault(item.key.split(f"/{folder.name}/")[1].split("/")[0], item)
         fields = [field for table, item in sorted(first.items()) for field in _columns(lake, table, item, len(first))]
         if fields:
-            found[dataset] = schema_dataset.SchemaDatasetFacet(fields)
-    return found
+            columns[dataset] = schema_dataset.SchemaDatasetFacet(fields)
+    return columns
 
 
 def _columns(lake: Lake, table: str, item: "Item", tables: int) -> list[Any]:
@@ -133,11 +135,15 @@ def _sources(settings: Settings) -> list[tuple[str, str]]:
     """Namespace and name of the places from which events come."""
     if settings.source == "landing":
         return [_address(place) for place in settings.landing_buckets or [str(settings.landing_dir)]]
-    database = urlsplit(settings.source)
-    name = ".".join(filter(None, (database.path.strip("/"), settings.source_table)))
-    if database.scheme.startswith("redshift"):
-        return [(f"redshift://{database.hostname}", name)]
-    return [(f"postgres://{database.hostname or 'localhost'}:{database.port or 5432}", name)]
+    address = urlsplit(settings.source)
+    if address.scheme.startswith("redshift"):
+        return [(f"redshift://{address.hostname}", f"{address.path.strip('/')}.{settings.source_table}")]
+    variables = os.environ | (libpq_variables(settings.source_connection) if settings.source_connection else {})
+    # An address may name several hosts, of which one at a time is the server.
+    host, _, port = address.netloc.rpartition("@")[2].split(",")[0].partition(":")
+    host, port = host or variables.get("PGHOST", "localhost"), port or variables.get("PGPORT", "5432")
+    database = address.path.strip("/") or variables.get("PGDATABASE", "")
+    return [(f"postgres://{host}:{port}", ".".join(filter(None, (database, settings.source_table))))]
 
 
 def _image(settings: Settings, summary: dict[str, Any]) -> OutputDataset:

@@ -65,7 +65,7 @@ def _cluster_error(text: str) -> ClusterError | None:
     if _ENDED.search(text):
         return ClusterError(
             "Spark application",
-            found="that the cluster or the JVM of the driver has ended it",
+            found="ended by the cluster or by the JVM of the driver",
             expected="a cluster that runs the step to its end",
             fix="Read the master's and the executors' logs; often executors cannot connect to the driver.",
         )

@@ -1,4 +1,4 @@
-"""Whether a Spark cluster has executors for an application, before its first job waits for them without a word."""
+"""Whether a Spark cluster has executors for an application, before its first job waits for them silently."""
 
 import sys
 import threading

@@ -124,7 +124,7 @@ class Registry:
                 expected=digest,
                 fix="It was replaced: package and probe it again.",
             )
-        present = self._readable_digest(tag)
+        present = self.readable_digest(tag)
         if present == digest:
             return False
         if present is not None:
@@ -141,7 +141,9 @@ class Registry:
         self._require_digest(tag, digest)
         return True
 
-    def _readable_digest(self, tag: str) -> str | None:
+    def readable_digest(self, tag: str) -> str | None:
+        """Return the digest of a tag as `digest`, or None if access is denied: so do some registries while there is no
+        such repository, and a push then creates it or fails."""
         try:
             return self.digest(tag)
         except AccessDeniedError:

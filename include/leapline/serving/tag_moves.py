@@ -7,7 +7,7 @@ can be undone.
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from leapline.errors import RegistryError
@@ -19,7 +19,7 @@ CHAMPION_TAG, PREVIOUS_TAG = "champion", "previous"
 
 @dataclass(frozen=True)
 class _State:
-    """Both tags of a repository before the move."""
+    """Both tags of a repository before the move; where an interrupted run has moved `champion`, before that run."""
 
     registry: Registry
     champion: str | None
@@ -76,11 +76,14 @@ class TagMove:
     def _states(self) -> list[_State]:
         first, *others = self._registries
         states = [_State(r, r.digest(CHAMPION_TAG), r.digest(PREVIOUS_TAG)) for r in (*others, first)]
-        return sorted(states, key=lambda state: state.champion is None)
+        return sorted((self._before_interruption(s) for s in states), key=lambda state: state.champion is None)
+
+    def _before_interruption(self, state: _State) -> _State:
+        return replace(state, champion=self._before) if state.champion == self._after else state
 
 
 def copy_image(source: Registry, target: Registry, digest: str) -> bool:
-    """Copy a published model to another repository, under its model id.
+    """Copy a published model to another repository, under its model id; images in Docker's format are not copied.
 
     Args:
         source: has the image.
@@ -96,7 +99,7 @@ def copy_image(source: Registry, target: Registry, digest: str) -> bool:
         RegistryError: one of the registries does not answer.
     """
     model_id = source.annotations(digest).get(LABEL + "version", "")
-    if target.digest(model_id) == digest:
+    if target.readable_digest(model_id) == digest:
         return False
     with tempfile.TemporaryDirectory(prefix="leapline-copy-") as work:
         layout = source.pull(digest, Path(work) / "image")

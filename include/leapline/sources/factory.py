@@ -62,8 +62,10 @@ def _redshift(settings: Settings, columns: frozenset[str] | None) -> EventSource
 
 
 def _postgresql(settings: Settings, columns: frozenset[str] | None) -> EventSource:
+    from leapline.sources.postgresql.session import require_address
     from leapline.sources.postgresql.source import PostgresqlOptions, PostgresqlSource
 
+    require_address(settings.source)
     options = PostgresqlOptions(
         settings.source, settings.source_table, settings.source_sessions, settings.incomplete_day == "fail"
     )

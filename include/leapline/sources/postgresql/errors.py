@@ -44,6 +44,11 @@ _BUSY: Final = (
     (r"[Cc]onnection refused", "no server at this address"),
     (r"timeout expired|timed out", "no answer"),
     (r"No route to host|[Nn]etwork is unreachable", "no route to it"),
+    (
+        r"conflict with recovery",
+        "a replica that ended the statement, because it must apply changes"
+        " (max_standby_streaming_delay, hot_standby_feedback)",
+    ),
     (r"starting up|shutting down|recovery", "a server that is starting or stopping"),
     (r"too many (clients|connections)|connection slots", "no free connection"),
 )
@@ -69,8 +74,13 @@ def named_errors(thing: str) -> Iterator[None]:
 
 
 def _named(thing: str, exc: psycopg.Error) -> SourceError:
-    # The message of a statement's error; unlike its details, it contains no values of rows.
+    # The details of an error contain values of rows, and if a value cannot be converted, its message too.
     text = " ".join((exc.diag.message_primary or str(exc)).split())
+    if exc.sqlstate and exc.sqlstate.startswith("22"):
+        return SourceUnusableError(
+            thing, found=f"a value that its type cannot hold (SQLSTATE {exc.sqlstate})",
+            expected="values that the view or table can convert", fix="Correct the conversion in the view.",
+        )  # fmt: skip
     if exc.sqlstate in _BY_CODE:
         found, expected, fix = _BY_CODE[exc.sqlstate]
         return SourceUnusableError(thing, found=found.format(text=text), expected=expected, fix=fix)

@@ -8,6 +8,7 @@ from typing import Any, Final
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from leapline.errors import SettingsError
 from leapline.sources.postgresql.errors import named_errors
 
 _SETTINGS: Final = (
@@ -41,6 +42,23 @@ def session(address: str, thing: str, snapshot: str | None = None) -> Iterator["
         for statement in _SETTINGS:
             connection.execute(statement)
         yield connection
+
+
+def require_address(address: str) -> None:
+    """Check that libpq can read an address.
+
+    Raises:
+        SettingsError: it has an unknown parameter or a wrong form. The message does not contain it.
+    """
+    try:
+        conninfo_to_dict(address)
+    except psycopg.ProgrammingError:
+        raise SettingsError(
+            "setting source (LEAPLINE_SOURCE)",
+            found="an address that libpq cannot read, such as one with an unknown parameter",
+            expected="postgresql://host:port/database, with parameters of libpq",
+            fix="Correct it; schema and table are named by LEAPLINE_SOURCE_TABLE.",
+        ) from None
 
 
 def described(address: str) -> str:
