@@ -36,12 +36,12 @@ if __name__ == "__main__":
     main({step!r}, run)
 """
 
-SUBMIT = '''#!{python}
-"""Skips the options of spark-submit and runs the application."""
-import os, sys
-at = next(i for i, arg in enumerate(sys.argv) if arg.endswith(".py") and i > 0)
-os.execv({python!r}, [{python!r}, *sys.argv[at:]])
-'''
+SUBMIT = """\
+#!/bin/sh
+# Skips the options of spark-submit and runs the application. The interpreter's path may contain spaces.
+while [ "${{1%.py}}" = "$1" ]; do shift; done
+exec "{python}" "$@"
+"""
 
 
 def install_stub_steps(folder: Path) -> dict[str, str]:
