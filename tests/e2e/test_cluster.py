@@ -80,14 +80,14 @@ class Site:
 
     def executors(self) -> dict[int, str]:
         """Return the process ids of all running executors, with the folder of each worker."""
-        found = {}
+        workers = {}
         for entry in Path("/proc").iterdir():
             with suppress(OSError):
                 if entry.name.isdigit() and b"CoarseGrainedExecutorBackend" in (entry / "cmdline").read_bytes():
                     folder = (entry / "cwd").readlink()
                     if self.work in folder.parents:
-                        found[int(entry.name)] = folder.relative_to(self.work).parts[0]
-        return found
+                        workers[int(entry.name)] = folder.relative_to(self.work).parts[0]
+        return workers
 
 
 @pytest.fixture(scope="module")

@@ -107,15 +107,15 @@ def test_lineage_leads_from_the_landed_events_to_the_image(settings: Settings, d
     lines = (settings.home / "lineage.jsonl").read_text().splitlines()
     events = {e["job"]["name"].rpartition(".")[2]: e for e in map(json.loads, lines) if e["eventType"] == "COMPLETE"}
     used = {step: {name["name"].rpartition("/")[2] for name in events[step]["inputs"]} for step in STEPS}
-    made = {step: {name["name"].rpartition("/")[2] for name in events[step]["outputs"]} for step in STEPS}
+    written = {step: {name["name"].rpartition("/")[2] for name in events[step]["outputs"]} for step in STEPS}
     assert used["extract"] == {"landing"}
-    assert made["extract"] == {"events", "orders", "quarantine"}
+    assert written["extract"] == {"events", "orders", "quarantine"}
     for before, after, dataset in (
         ("extract", "featurize", "events"), ("featurize", "train", "examples"), ("train", "evaluate", "candidates"),
         ("evaluate", "gate", "evaluations"), ("gate", "package", "verdicts"), ("package", "probe", "packages"),
     ):  # fmt: skip
-        assert dataset in made[before] & used[after], (before, after)
-    assert made["publish"] == {"models", "scorer"}
+        assert dataset in written[before] & used[after], (before, after)
+    assert written["publish"] == {"models", "scorer"}
     assert events["publish"]["run"]["facets"]["leapline_model"]["model"]["digest"]
 
 

@@ -48,13 +48,13 @@ def test_other_steps_do_not_get_the_login() -> None:
 
 
 @pytest.mark.parametrize(
-    ("conn_id", "found"), [("nowhere", "no such connection"), ("spark", "type spark; expected type Postgres")]
+    ("conn_id", "problem"), [("nowhere", "no such connection"), ("spark", "type spark; expected type Postgres")]
 )
-def test_unusable_connection_is_named(conn_id: str, found: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unusable_connection_is_named(conn_id: str, problem: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_SPARK", json.dumps({"conn_type": "spark", "host": "local[*]"}))
     settings = Settings(source="postgresql://", source_connection=conn_id)
     with (
-        pytest.raises(SettingsError, match=f"connection {conn_id} .*: found {found}"),
+        pytest.raises(SettingsError, match=f"connection {conn_id} .*: found {problem}"),
         source_login(settings, "extract"),
     ):
         pass

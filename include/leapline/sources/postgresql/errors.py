@@ -87,5 +87,5 @@ def _named(thing: str, exc: psycopg.Error) -> SourceError:
     for pattern, found, expected, fix in _UNUSABLE:
         if match := re.search(pattern, text):
             return SourceUnusableError(thing, found=match.expand(found), expected=expected, fix=fix)
-    found = next((found for pattern, found in _BUSY if re.search(pattern, text)), text)
-    return SourceError(thing, found=found, expected="a server that answers", fix=_AGAIN)
+    problem = next((problem for pattern, problem in _BUSY if re.search(pattern, text)), text)
+    return SourceError(thing, found=problem, expected="a server that answers", fix=_AGAIN)

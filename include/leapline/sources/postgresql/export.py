@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from leapline.errors import BalanceError
 from leapline.sources.postgresql.session import session
-from leapline.sources.postgresql.table import EventTable, select_list
+from leapline.sources.postgresql.table import EventTable, as_text
 from leapline.sources.source import Slice
 from leapline.sources.tables.copy_text import unescape
+from leapline.sources.tables.events_table import select_list
 from leapline.sources.tables.export_folder import create_private
 from leapline.sources.tables.time_slices import COLLECTOR, between
 from leapline.storage.files import named_os_errors
@@ -73,7 +74,7 @@ class Export:
         done: dict[int, Exported] = {}
         with session(self._address, self._table.source) as main, ThreadPoolExecutor(sessions) as pool:
             snapshot = _first(main, "SELECT pg_export_snapshot()")
-            columns = select_list(self._table.types(main, self._columns))
+            columns = select_list(self._table.types(main, self._columns), as_text)
             work = [pool.submit(self._work, snapshot, columns, todo, done) for _ in range(min(sessions, len(slices)))]
             try:
                 condition = (

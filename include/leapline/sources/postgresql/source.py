@@ -136,6 +136,5 @@ class PostgresqlSource:
 
     def _slow(self, plan: Plan) -> list[str]:
         index = f"CREATE INDEX CONCURRENTLY ON {self._options.table} ({COLLECTOR});"
-        return [f"The database reads {plan.scanned / 2**30:.1f} GB completely to find a day: {index}"] * bool(
-            plan.scanned
-        )
+        text = f"The database reads {plan.scanned / 2**30:.1f} GB completely to find a day: {index}"
+        return [text] if plan.scanned else []

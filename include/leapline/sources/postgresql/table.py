@@ -1,12 +1,11 @@
 """An events table in PostgreSQL: its columns, its newest event, and how the database finds a day in it."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from leapline.errors import SourceUnusableError
-from leapline.snowplow.enriched import FIELDS
 from leapline.sources.tables.events_table import TIMES, Arrivals, listed, require_columns
 from leapline.sources.tables.time_slices import COLLECTOR, between
 
@@ -121,16 +120,8 @@ class EventTable:
         )
 
 
-def select_list(types: Mapping[str, str]) -> str:
-    """Return SQL of all columns of the enriched format, in its order and its form; null for those without a type.
-
-    Args:
-        types: column -> type.
-    """
-    return ", ".join(_expression(name, types.get(name)) for name in FIELDS)
-
-
-def _expression(name: str, type_: str | None) -> str:
+def as_text(name: str, type_: str | None) -> str:
+    """Return SQL of a column in the form of the enriched format, for `select_list`."""
     if type_ is None:
         return "NULL"
     if type_ in TIMES:

@@ -13,9 +13,16 @@ from typing import TYPE_CHECKING, Any, Final
 from leapline.errors import BalanceError, SettingsError, SourceUnusableError
 from leapline.snowplow.enriched import FIELDS
 from leapline.sources.redshift.api import DataApi
-from leapline.sources.redshift.unload import Unloaded, select_list, unload, unloaded_files
+from leapline.sources.redshift.unload import Unloaded, as_text, unload, unloaded_files
 from leapline.sources.source import DayWindow, Listing, Slice
-from leapline.sources.tables.events_table import Arrivals, missing_json, require_columns, require_day, require_lines
+from leapline.sources.tables.events_table import (
+    Arrivals,
+    missing_json,
+    require_columns,
+    require_day,
+    require_lines,
+    select_list,
+)
 from leapline.sources.tables.export_folder import export_folder
 from leapline.sources.tables.time_slices import COLLECTOR, DayRows, between
 from leapline.sources.text_files import read_text_files
@@ -113,7 +120,7 @@ class RedshiftSource:
     def _export(self, slices: Sequence[Slice]) -> list[list[Unloaded]]:
         """Export slices that follow each other without gaps, in one transaction, and return the files of each."""
         folder = self._opened.enter_context(export_folder(self._store))
-        columns = select_list(self._types())
+        columns = select_list(self._types(), as_text)
         prefixes = [f"{folder}/{number:04d}" for number in range(len(slices))]
         statements = [_UTC, f"SELECT count(*) FROM {self._sql} WHERE {_condition(slices[0], slices[-1])}"]
         for item, prefix in zip(slices, prefixes, strict=True):

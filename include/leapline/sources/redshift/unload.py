@@ -1,11 +1,9 @@
 """UNLOAD: Redshift writes the rows of a query into a bucket, as lines of the enriched format, with a manifest."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from leapline.errors import BalanceError
-from leapline.snowplow.enriched import FIELDS
 from leapline.sources.tables.events_table import TIMES
 from leapline.storage import Store
 from leapline.storage.store import read_document
@@ -46,16 +44,8 @@ def unload(query: str, address: str, role: str, region: str) -> str:
     )
 
 
-def select_list(types: Mapping[str, str]) -> str:
-    """Return SQL of all columns of the enriched format, in its order and its form; null for those without a type.
-
-    Args:
-        types: column -> type.
-    """
-    return ", ".join(_expression(name, types.get(name)) for name in FIELDS)
-
-
-def _expression(name: str, type_: str | None) -> str:
+def as_text(name: str, type_: str | None) -> str:
+    """Return SQL of a column in the form of the enriched format, for `select_list`."""
     if type_ is None:
         return "NULL::varchar(1)"
     if type_ in TIMES:

@@ -1,6 +1,6 @@
 """What all tables of events have in common: their columns, and whether they have a day completely."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -42,8 +42,22 @@ def require_columns(source: str, table: str, types: dict[str, str], columns: Col
             "leave them out of the event mapping (LEAPLINE_EVENT_MAPPING).",
         )
     if types[COLLECTOR] not in TIMES:
-        found = f"{COLLECTOR} of type {types[COLLECTOR]}"
-        raise SourceUnusableError(source, found=found, expected=expected, fix="Let a view convert it to timestamp.")
+        raise SourceUnusableError(
+            source,
+            found=f"{COLLECTOR} of type {types[COLLECTOR]}",
+            expected=expected,
+            fix="Let a view convert it to timestamp.",
+        )
+
+
+def select_list(types: Mapping[str, str], as_text: Callable[[str, str | None], str]) -> str:
+    """Return SQL of all columns of the enriched format, in its order and its form.
+
+    Args:
+        types: column -> type of the columns that are read.
+        as_text: SQL of a column with its type, in the database's dialect; of null where the type is None.
+    """
+    return ", ".join(as_text(name, types.get(name)) for name in FIELDS)
 
 
 def missing_json(source: str, types: Collection[str], columns: Collection[str]) -> list[str]:
@@ -86,15 +100,15 @@ def require_day(
     newest = present[1]
     if newest >= window.end + window.lookahead - _LAG:
         return []
-    found = f"the newest event is of {newest:%Y-%m-%d %H:%M:%S} UTC"
+    last_arrival = f"the newest event is of {newest:%Y-%m-%d %H:%M:%S} UTC"
     if newest < window.end - _LAG and require_complete:
         raise IncompleteDayError(
             f"events of {window.day} in {source}",
-            found=found,
+            found=last_arrival,
             expected="events up to the end of the day",
             fix="Check the loader, or set LEAPLINE_INCOMPLETE_DAY=warn to go on without the rest.",
         )
-    return [f"Events of {window.day} may be missing: {found}."]
+    return [f"Events of {window.day} may be missing: {last_arrival}."]
 
 
 def require_lines(source: str, slices: Sequence[Slice], exported: Sequence[int], read: Sequence[int]) -> None:

@@ -51,13 +51,13 @@ def create_private(path: Path) -> IO[bytes]:
     return os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb")
 
 
-def _sweep(store: Store, own: str) -> None:
+def _sweep(store: Store, heartbeat: str) -> None:
     """Remove the folders in which nothing was written or refreshed for a while."""
     newest: dict[str, datetime] = {}
     for item in store.list(FOLDER):
         folder = "/".join(item.key.split("/")[:2])
         newest[folder] = max(item.modified, newest.get(folder, item.modified))
-    now = newest[own.rpartition("/")[0]]
+    now = newest[heartbeat.rpartition("/")[0]]
     for folder, modified in newest.items():
         if now - modified > ABANDONED:
             store.delete_folder(folder)
