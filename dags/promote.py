@@ -1,10 +1,11 @@
 """Manual promotion of a published model."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG, Param, chain
 
 from leapline.orchestration.dag_docs import PROMOTE_DOC
+from leapline.orchestration.deploy import DeployChampion
 from leapline.orchestration.operators import PromoteModel
 from leapline.orchestration.params import REASON
 
@@ -23,4 +24,4 @@ with DAG(
     default_args={"owner": "leapline", "retries": 0},
     tags=["leapline"],
 ):
-    PromoteModel()
+    chain(PromoteModel(), DeployChampion(retries=2, retry_delay=timedelta(seconds=30)))

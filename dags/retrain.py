@@ -7,6 +7,7 @@ from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, chain
 
 from leapline.orchestration.alerts import Alert
 from leapline.orchestration.dag_docs import DAG_DOC
+from leapline.orchestration.deploy import DeployStep
 from leapline.orchestration.operators import PublishStep, ResolveDay, SparkStep, Step, VerdictStep, WaitForTail
 from leapline.orchestration.params import PARAMS
 
@@ -49,4 +50,5 @@ with DAG(
         VerdictStep(step="probe", on_success_callback=ALERT, **LIGHT),
         PublishStep(step="publish", outlets=[SCORING_IMAGE], **REGISTRY),
         Step(step="promote", on_success_callback=ALERT, **REGISTRY),
+        DeployStep(step="deploy", **STORAGE),
     )

@@ -1,10 +1,11 @@
 """Rollback to an earlier model, in seconds."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG, Param, chain
 
 from leapline.orchestration.dag_docs import ROLLBACK_DOC
+from leapline.orchestration.deploy import DeployChampion
 from leapline.orchestration.operators import RollBack
 from leapline.orchestration.params import REASON
 
@@ -26,4 +27,4 @@ with DAG(
     default_args={"owner": "leapline", "retries": 0},
     tags=["leapline"],
 ):
-    RollBack()
+    chain(RollBack(), DeployChampion(retries=2, retry_delay=timedelta(seconds=30)))

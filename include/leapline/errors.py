@@ -172,6 +172,27 @@ class TagConflictError(RegistryError):
     retriable = False
 
 
+class DeployError(LeaplineError):
+    """A target of LEAPLINE_DEPLOY did not take over the champion. Retried: its platform may be busy; a target that runs
+    the champion already is left alone."""
+
+    retriable = True
+
+
+class DeployUnusableError(DeployError):
+    """A target cannot be used as configured: login, permission, address or its present state. Not retried; the message
+    contains the remedy."""
+
+    retriable = False
+
+
+class RolloutFailedError(DeployError):
+    """The platform could not start the new image, and the target runs the former one again. Not retried; the operator
+    reads the named reason."""
+
+    retriable = False
+
+
 class PortTakenError(LeaplineError):
     """A port that a local service needs is in use. Not retried; the operator frees it or picks another."""
 

@@ -274,6 +274,17 @@ class Settings(BaseSettings):
         "AWS Lambda and SageMaker (docs/platforms.md).",
     )
 
+    deploy: str = Field(
+        "",
+        description="Where a new champion is deployed after a promotion or a rollback, comma-separated: "
+        "`kubernetes://namespace/deployment`, `ecs://cluster/service`, `lambda://function/alias`, "
+        "`sagemaker://endpoint`, `cloudrun://project/region/service`, or a web hook `https://...`; nowhere if empty "
+        "or `none` (docs/deployment.md).",
+    )
+    deploy_webhook_secret: SecretStr | None = Field(
+        None, description="Secret that signs the requests to web hooks: `whsec_` and base64, or a text of 24 bytes."
+    )
+
     alert_connections: str = Field(
         "",
         description="Airflow connections for alerts (`smtp`, `slackwebhook`), comma-separated; empty: task log only.",
@@ -507,7 +518,7 @@ def _as_settings_error(cls: type[Settings], exc: ValidationError) -> SettingsErr
 
 def _shown(name: str, value: object) -> str:
     """Return a wrong value for a message, without secrets."""
-    if name == "pseudonym_key":
+    if name in ("pseudonym_key", "deploy_webhook_secret"):
         return "a secret of the wrong form"
     if name == "source":
         scheme = re.match(r"(postgres(ql)?|redshift(-serverless)?)://", str(value))

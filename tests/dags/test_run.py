@@ -37,8 +37,10 @@ def run_retrain(
 
 
 def test_passed_model_runs_every_task_with_the_params(run_retrain: RunRetrain, settings: Settings) -> None:
-    outcome = run_retrain({"roc_auc_threshold": 0.9, "promote": False})
+    deploy = {"skipped": True, "why": "LEAPLINE_DEPLOY names no target"}
+    outcome = run_retrain({"roc_auc_threshold": 0.9, "promote": False}, deploy=deploy)
     assert (outcome.state, outcome.error) == ("success", "")
+    assert outcome.tasks.pop("deploy") == "skipped"
     assert set(outcome.tasks.values()) == {"success"}
     report = past_report(settings, outcome.run_id, "evaluate")
     assert (
@@ -51,7 +53,8 @@ def test_passed_model_runs_every_task_with_the_params(run_retrain: RunRetrain, s
 def test_refused_model_skips_downstream_tasks_and_the_run_succeeds(run_retrain: RunRetrain) -> None:
     outcome = run_retrain(gate={"passed": False, "sentence": "Refused: ROC AUC 0.81 is below 0.88."})
     assert (outcome.state, outcome.error) == ("success", "")
-    assert {t for t, state in outcome.tasks.items() if state == "skipped"} == {"package", "probe", "publish", "promote"}
+    skipped = {t for t, state in outcome.tasks.items() if state == "skipped"}
+    assert skipped == {"package", "probe", "publish", "promote", "deploy"}
     assert "Refused: ROC AUC 0.81 is below 0.88." in outcome.log.read_text()
 
 

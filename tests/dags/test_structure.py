@@ -25,6 +25,7 @@ ORDER = [
     "probe",
     "publish",
     "promote",
+    "deploy",
 ]
 HEAVY = {"pyspark", "great_expectations", "matplotlib", "sklearn", "pandas", "numpy", "pyarrow", "kubernetes"}
 
@@ -73,9 +74,15 @@ def test_retrain_tasks_form_a_chain(dag: Any) -> None:
 def test_every_task_survives_a_killed_worker(dag: Any) -> None:
     light = dict.fromkeys(("resolve", "wait_for_tail", "check_events", "gate", "package", "probe"), 2)
     registry = {"publish": 6, "promote": 6}
-    patient = dict.fromkeys(("extract", "featurize", "train", "evaluate"), 2) | registry
+    patient = dict.fromkeys(("extract", "featurize", "train", "evaluate", "deploy"), 2) | registry
     assert {t.task_id: t.retries for t in dag.tasks} == light | patient
     assert all(dag.get_task(task).retry_exponential_backoff > 1 for task in patient)
+
+
+@pytest.mark.parametrize(("dag_id", "move"), [("rollback", "roll_back"), ("promote", "promote_model")])
+def test_move_of_the_champion_by_hand_is_deployed_too(bag: Any, dag_id: str, move: str) -> None:
+    assert [task.task_id for task in bag.dags[dag_id].topological_sort()] == [move, "deploy_champion"]
+    assert bag.dags[dag_id].get_task("deploy_champion").upstream_task_ids == {move}
 
 
 def test_retrain_is_scheduled_nightly_without_catchup(dag: Any) -> None:

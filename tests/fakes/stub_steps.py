@@ -23,7 +23,7 @@ from pathlib import Path
 from leapline import errors
 from leapline.runtime.step import main
 
-def run(settings, context):
+def run(settings, context, logins=None):
     scripted = json.loads(Path({scripted!r}).read_text()).get({step!r}, {{}})
     if "error" in scripted:
         kind, thing, actual, expected, fix = scripted["error"]

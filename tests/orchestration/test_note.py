@@ -34,6 +34,18 @@ ERROR = str(NoEventsError("events", found="none", expected="some", fix="Look."))
             {"promote": {"promoted": False, "is_champion": True, "why": "same image", "verdict": "Passed."}},
             "Champion reproduced: Passed. This image is already the champion.",
         ),
+        (
+            {
+                "promote": {"promoted": True, "why": "Passed: 0.9."},
+                "deploy": {"targets": {}, "why": "m1 runs everywhere"},
+            },
+            "Promoted: Passed: 0.9. m1 runs everywhere.",
+        ),
+        (
+            {"promote": {"promoted": True, "why": "Passed: 0.9."}, "deploy": {"skipped": True, "why": "no target"}},
+            "Promoted: Passed: 0.9.",
+        ),
+        ({"promote": {"promoted": True, "why": "x"}, "deploy": ERROR}, f"Failed in deploy: {ERROR}"),
         ({"extract": ERROR}, f"Failed in extract: {ERROR}"),
     ],
 )

@@ -9,7 +9,7 @@ import typer
 from leapline import formatting
 from leapline.cli.options import AsJson, Day
 from leapline.console import as_text, print_json, print_summary, print_table, stderr, unshortened
-from leapline.runtime.context import new_run_id
+from leapline.runtime.context import STEP_DESCRIPTIONS, new_run_id
 from leapline.settings import Settings
 from leapline.storage import lake_of
 
@@ -106,8 +106,50 @@ def rollback(
 ) -> None:
     """Move the tag `champion` back to the model that served before, or to any published model."""
     from leapline.deployment.manual_promotion import roll_back
+    from leapline.rollout.deploy import deploy_champion
+    from leapline.rollout.target import parse_targets
 
-    print_summary(roll_back(Settings.load(), to=to, why=why, run_id=new_run_id()), as_json)
+    settings, run_id = Settings.load(), new_run_id()
+    targets = parse_targets(settings.deploy)
+    summary = roll_back(settings, to=to, why=why, run_id=run_id)
+    try:
+        summary |= {"targets": deploy_champion(settings, run_id)["targets"]} if targets else {}
+    finally:
+        print_summary(summary, as_json)
+
+
+@app.command(help=STEP_DESCRIPTIONS["deploy"], rich_help_panel=_PANEL)
+def deploy(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
+    target: Annotated[
+        str | None, typer.Option(help="One or more targets instead of those of the setting, in the same form.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    from leapline.rollout.deploy import deploy_champion
+    from leapline.rollout.target import parse_targets
+
+    settings = Settings.load(deploy=target)
+    if not parse_targets(settings.deploy):
+        stderr().print("LEAPLINE_DEPLOY names no target; docs/deployment.md lists the platforms.", highlight=False)
+        return
+    summary = deploy_champion(settings, new_run_id(), dry_run=dry_run)
+    if as_json:
+        print_json(summary)
+        return
+    print_table(
+        f"{'Dry run: targets' if dry_run else 'Targets'} of {summary['model_id']}",
+        [unshortened("target"), "state", "before", "after", "seconds"],
+        [
+            (name, row["state"], _short(row["before"]), _short(row["after"]), row["seconds"])
+            for name, row in summary["targets"].items()
+        ],
+    )
+
+
+def _short(digest: str | None) -> str | None:
+    """Return the first digits of a digest, as in a model id; the whole digest is in `--json`."""
+    return digest[:19] if digest and digest.startswith("sha256:") else digest
 
 
 @app.command(rich_help_panel=_PANEL)

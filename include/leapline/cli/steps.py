@@ -54,7 +54,7 @@ def _train(
     print_summary(run_step("train", RunContext(day.date(), new_run_id()), overrides), as_json)
 
 
-for _step in STEPS:
+for _step in (step for step in STEPS if step != "deploy"):  # which has no data day
     app.command(_step.replace("_", "-"), help=STEP_DESCRIPTIONS[_step], rich_help_panel="Steps of a run, in order")(
         _train if _step == "train" else _command(_step)
     )

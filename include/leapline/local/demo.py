@@ -26,6 +26,7 @@ from leapline.local.pseudonym_key import ensure_pseudonym_key
 from leapline.local.registry_service import local_registry
 from leapline.modelling import probe_sample
 from leapline.records import verdicts
+from leapline.rollout.target import OFF
 from leapline.runtime.reports import past_report
 from leapline.runtime.spark_cds import FEW_EVENTS
 from leapline.settings import Settings
@@ -126,10 +127,10 @@ def _run(settings: Settings, events: Path, day: date, console: Console, started:
 
 
 def _for_few_events(settings: Settings) -> Settings:
-    """Return settings for the demo's small days: its own events, whatever the source of the installation, and driver
-    options for them, unless the installation sets its own."""
+    """Return settings for the demo's small days: its own events, whatever the source of the installation, driver
+    options for them, unless the installation sets its own, and no deployment."""
     explicit = settings.model_dump(exclude_unset=True)
-    return Settings.load(**{"spark_driver_options": FEW_EVENTS, **explicit, "source": "landing"})
+    return Settings.load(**{"spark_driver_options": FEW_EVENTS, **explicit, "source": "landing", "deploy": OFF})
 
 
 @contextmanager

@@ -25,7 +25,8 @@ ROLLBACK_DOC = """\
 ### Roll back to an earlier model
 
 **Trigger** moves the tag `champion` back to the previous champion, or to the model named in the form. Only the registry
-tag moves; nothing is rebuilt. The ledger records the change with the name of the user who triggered it.
+tag moves; nothing is rebuilt. The ledger records the change with the name of the user who triggered it. Then the
+targets of `LEAPLINE_DEPLOY` are brought back to that model.
 """
 
 PROMOTE_DOC = """\
@@ -33,7 +34,8 @@ PROMOTE_DOC = """\
 
 **Trigger** makes the model named in the form the champion: a model that a run published without promoting it, or the
 newer model after a rollback. This is a manual decision, so the data day may be older than the champion's. Only the
-registry tag moves. The ledger records the change with the name of the user who triggered it.
+registry tag moves. The ledger records the change with the name of the user who triggered it. Then the targets of
+`LEAPLINE_DEPLOY` get that model.
 """
 
 LATE_DOC = """\
@@ -83,6 +85,12 @@ while the registry is down. Its event on the asset `scoring-image` carries diges
     "promote": """\
 Moves the tag `champion` to the new image if the tag still names the champion that the verdict compared with. The tag
 stays where it is if the run was asked not to promote, is a backfill, or has an older data day than the champion.""",
+    "deploy": """\
+Makes every target of `LEAPLINE_DEPLOY` run the champion by digest and waits until it does. Skipped if this run has
+promoted nothing or no target is set. Fails with one line per target that does not run the champion: which image it runs
+and what to do. The promotion stays; a retry deploys to the targets that are left.""",
+    "deploy_champion": """\
+Makes every target of `LEAPLINE_DEPLOY` run the champion, as in `retrain`. Skipped if no target is set.""",
     "late": """\
 Reads the events that have arrived since for the evaluated days within the lateness limit, and evaluates the stored
 scores against the current labels. Models, verdicts and tags do not change.""",

@@ -24,11 +24,13 @@ from leapline.orchestration.params import PARAMS, ResolvedRun, resolve
 from leapline.orchestration.source_login import source_login
 from leapline.orchestration.spark_connection import require_client_mode
 from leapline.orchestration.task_log import quiet_libraries, summary_line
+from leapline.rollout.target import parse_targets
 from leapline.runtime.context import RunContext
 from leapline.runtime.reports import past_report, remove_report
 from leapline.runtime.spark_cds import OPTIONS, driver_options, quiet_options
 from leapline.runtime.spark_jars import jars_option
 from leapline.runtime.spark_master import choose_driver_address
+from leapline.runtime.step import Step as StepFunction
 from leapline.runtime.step import perform
 from leapline.settings import Settings
 
@@ -51,6 +53,7 @@ class ResolveDay(BaseOperator):
         """Return the resolved run, from the params and the data interval."""
         with airflow_failures():
             resolved = resolve(dict(context["params"]), context["dag_run"], param_names=self._param_names)
+            parse_targets(Settings.load().deploy)  # A mistake is found now, not after the promotion.
         overrides = ", ".join(f"{name}={value}" for name, value in sorted(resolved["overrides"].items()))
         self.log.info("Data day %s; settings overridden by this run: %s", resolved["day"], overrides or "none")
         return resolved
@@ -142,13 +145,18 @@ class Step(WithLineage, BaseOperator):
         resolved = _resolved(context)
         run = RunContext(date.fromisoformat(resolved["day"]), context["run_id"], resolved["backfill"])
         quiet_libraries()
-        step_function = import_module(f"leapline.steps.{self.task_id}").run
+        step_function = self.step_function()
         with airflow_failures():
             settings = Settings.load(**resolved["overrides"])
             self._performed = settings, run.run_id
             summary = perform(self.task_id, step_function, settings, run)
         self.log.info(summary_line(self.task_id, summary))
         return summary
+
+    def step_function(self) -> StepFunction:
+        """Return the step."""
+        function: StepFunction = import_module(f"leapline.steps.{self.task_id}").run
+        return function
 
 
 class VerdictStep(Step, SkipMixin):

@@ -161,7 +161,9 @@ def _conclude(reports: Reports) -> tuple[State, str, str]:
     if "promote" not in reports:
         last = next(reversed(reports), "")
         return "unfinished", last, f"Not finished: the last completed step is {last}." if last else "Not started."
-    return _conclude_promotion(summary_of(reports, "promote"))
+    state, step, sentence = _conclude_promotion(summary_of(reports, "promote"))
+    deployed = summary_of(reports, "deploy")
+    return state, step, f"{sentence} {deployed['why']}." if "targets" in deployed else sentence
 
 
 def _conclude_promotion(promotion: dict[str, Any]) -> tuple[State, str, str]:

@@ -16,6 +16,7 @@ STEP_DESCRIPTIONS: Final[dict[str, str]] = {
     "probe": "Start that image and compare its answers with Spark's.",
     "publish": "Push the image under its model id, and compare what the registry returns.",
     "promote": "Move the tag `champion` to the image, if the verdict still applies.",
+    "deploy": "Make every target of LEAPLINE_DEPLOY run the champion.",
 }
 """Description of each step, in the order of a run."""
 STEPS: Final = tuple(STEP_DESCRIPTIONS)

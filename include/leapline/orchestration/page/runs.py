@@ -52,7 +52,8 @@ def _step(step: str, report: Json | None) -> Json:
     if report is None:
         return {"step": step, "state": "not run", "seconds": None}
     refused = report["ok"] and (report.get("summary") or {}).get("passed") is False
-    state = "failed" if not report["ok"] else "refused" if refused else "done"
+    skipped = "skipped" if (report.get("summary") or {}).get("skipped") else "done"
+    state = "failed" if not report["ok"] else "refused" if refused else skipped
     return {"step": step, "state": state, "seconds": report.get("seconds")}
 
 
