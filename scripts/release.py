@@ -13,10 +13,12 @@ from typing import Final
 
 VERSION_FILE: Final = Path("include/leapline/__init__.py")
 COMPOSE_FILE: Final = Path("docker-compose.yaml")
+CHART_FILE: Final = Path("deploy/helm/leapline-scorer/Chart.yaml")
 CHANGELOG: Final = Path("CHANGELOG.md")
 _VERSION: Final = re.compile(r"\d+\.\d+\.\d+")
 _ASSIGNMENT: Final = re.compile(r'^__version__ = "(.+)"$', re.MULTILINE)
 _IMAGE: Final = re.compile(r"^(\s+image: leapline/(?:airflow|s3):).+$", re.MULTILINE)
+_CHART: Final = re.compile(r'^(version: |appVersion: ")[^"\n]+("?)$', re.MULTILINE)
 _UNRELEASED: Final = re.compile(r"^## Unreleased\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
 
@@ -52,10 +54,11 @@ def release(root: Path, version: str, today: date, dry_run: bool) -> list[str]:
         raise ReleaseError('CHANGELOG.md has no entries under "## Unreleased". Describe the release there.')
     if not dry_run:
         heading = f"## Unreleased\n\n## {version} ({today.isoformat()})\n"
-        compose = (root / COMPOSE_FILE).read_text(encoding="utf-8")
+        compose, chart = ((root / path).read_text(encoding="utf-8") for path in (COMPOSE_FILE, CHART_FILE))
         contents = {
             VERSION_FILE: _ASSIGNMENT.sub(f'__version__ = "{version}"', code),
             COMPOSE_FILE: _IMAGE.sub(rf"\g<1>{version}", compose),
+            CHART_FILE: _CHART.sub(rf"\g<1>{version}\g<2>", chart),
             CHANGELOG: changelog.replace("## Unreleased\n", heading, 1),
         }
         for path, content in contents.items():
@@ -63,7 +66,8 @@ def release(root: Path, version: str, today: date, dry_run: bool) -> list[str]:
         _git(root, "commit", "--quiet", "--message", f"Release {version}", *map(str, contents))
         _git(root, "tag", "--annotate", f"v{version}", "--message", f"Leapline {version}")
     return [
-        f"Version {version} in {VERSION_FILE}, which the Python package and the scorer use, and in {COMPOSE_FILE}.",
+        f"Version {version} in {VERSION_FILE}, which the Python package and the scorer use, in {COMPOSE_FILE} and "
+        f"{CHART_FILE}.",
         f"Section {version} in {CHANGELOG}.",
         f"Commit 'Release {version}' and tag v{version}.",
     ]

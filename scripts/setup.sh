@@ -4,16 +4,17 @@
 # archive), and a JRE from the system's packages if there is none. A step that is up to date is skipped: its stamp is
 # written last and contains a hash of the step's inputs, so an interrupted step runs again. After that,
 # `setup.sh browser` installs Chromium for the browser tests, `setup.sh postgres` a PostgreSQL server for the tests, and
-# `setup.sh s3` compiles versitygw, the S3 server of the tests and the demo.
+# `setup.sh s3` compiles versitygw, the S3 server of the tests and the demo; `setup.sh helm` compiles Helm, for the
+# tests of the chart.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly WHAT=${1:-all}
 case $WHAT in
     all) readonly STEPS=7 ;;
-    browser | postgres | s3) readonly STEPS=1 ;;
+    browser | postgres | s3 | helm) readonly STEPS=1 ;;
     *)
-        echo "usage: setup.sh [browser | postgres | s3]" >&2
+        echo "usage: setup.sh [browser | postgres | s3 | helm]" >&2
         exit 2
         ;;
 esac
@@ -223,7 +224,7 @@ set_up_postgres() {
 
 has_go() { # the version that the modules require, or a later one
     local required
-    required=$(sed -n 's/^go //p' include/scorer/go.mod include/tools/go.mod include/tools/s3/go.mod | sort -V | tail -n 1)
+    required=$(sed -n 's/^go //p' include/scorer/go.mod include/tools/go.mod include/tools/*/go.mod | sort -V | tail -n 1)
     command -v go >/dev/null && [ "$(printf '%s\n%s\n' "$required" "$(go env GOVERSION | sed 's/^go//')" | sort -V | head -n 1)" = "$required" ]
 }
 
@@ -251,6 +252,19 @@ set_up_s3() {
     ! is_done "$stamp" "$hash" || [ ! -x .local/bin/versitygw ] || return 0
     note "compiling takes about five minutes, only once"
     run "compile versitygw" env CGO_ENABLED=0 go -C include/tools/s3 build -v -trimpath -ldflags "-s -w" -o "$PWD/.local/bin/" tool
+    done_with "$stamp" "$hash"
+}
+
+# Without a cluster, Helm assumes the Kubernetes version that is compiled in.
+set_up_helm() {
+    local stamp=$STAMPS/helm hash version=helm.sh/helm/v3/pkg/chartutil.k8sVersion
+    step "Helm in .local/bin, for the tests of the chart"
+    has_go || die "no Go of the required version. Run \`make setup\` first."
+    hash=$(hash_of "$(go env GOVERSION GOOS GOARCH)" include/tools/helm)
+    ! is_done "$stamp" "$hash" || [ ! -x .local/bin/helm ] || return 0
+    note "compiling takes about five minutes, only once"
+    run "compile Helm" env CGO_ENABLED=0 go -C include/tools/helm build -v -trimpath \
+        -ldflags "-s -w -X ${version}Major=1 -X ${version}Minor=34" -o "$PWD/.local/bin/" tool
     done_with "$stamp" "$hash"
 }
 
@@ -299,6 +313,10 @@ fi
 python=$(PATH=$outer_path choose_python)
 if [ "$WHAT" = s3 ]; then
     set_up_s3
+    exit
+fi
+if [ "$WHAT" = helm ]; then
+    set_up_helm
     exit
 fi
 set_up_java

@@ -15,7 +15,7 @@ from leapline.settings import DEPRECATED, PREFIX, Settings
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
     path
-    for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", ".github/**/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "deploy/**/*.md", ".github/**/*.md")
     for path in sorted(ROOT.glob(pattern))
 ]
 COMMAND = re.compile(r"(?:`|^ +(?:\.venv/bin/)?)leapline ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?", re.MULTILINE)

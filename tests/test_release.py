@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.release import CHANGELOG, COMPOSE_FILE, VERSION_FILE, ReleaseError, release
+from scripts.release import CHANGELOG, CHART_FILE, COMPOSE_FILE, VERSION_FILE, ReleaseError, release
 
 TODAY = date(2026, 3, 9)
 
@@ -21,6 +21,8 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / VERSION_FILE).write_text('"""Leapline."""\n\n__version__ = "0.1.0"\n')
     (tmp_path / CHANGELOG).write_text("# Changelog\n\n## Unreleased\n\n- A new thing.\n")
     (tmp_path / COMPOSE_FILE).write_text("a:\n  image: leapline/airflow:0.1.0\nb:\n  image: leapline/s3:0.1.0\n")
+    (tmp_path / CHART_FILE).parent.mkdir(parents=True)
+    (tmp_path / CHART_FILE).write_text('apiVersion: v2\nversion: 0.1.0\nappVersion: "0.1.0"\n')
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "config", "user.email", "test@example.org")
     git(tmp_path, "config", "user.name", "Test")
@@ -35,6 +37,7 @@ def test_sets_version_closes_changelog_commits_and_tags(checkout: Path) -> None:
     assert (
         checkout / COMPOSE_FILE
     ).read_text() == "a:\n  image: leapline/airflow:0.2.0\nb:\n  image: leapline/s3:0.2.0\n"
+    assert (checkout / CHART_FILE).read_text() == 'apiVersion: v2\nversion: 0.2.0\nappVersion: "0.2.0"\n'
     changelog = (checkout / CHANGELOG).read_text()
     assert changelog == "# Changelog\n\n## Unreleased\n\n## 0.2.0 (2026-03-09)\n\n- A new thing.\n"
     assert git(checkout, "log", "-1", "--format=%s") == "Release 0.2.0"

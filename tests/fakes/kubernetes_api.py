@@ -14,6 +14,11 @@ from tests.fakes.servers import up
 DEPLOYMENT = "/apis/apps/v1/namespaces/shop/deployments/scorer"
 PODS = "/api/v1/namespaces/shop/pods"
 TOKEN = "a-token-of-a-service-account"
+RESOURCES = {
+    "kind": "APIResourceList", "groupVersion": "apps/v1",
+    "resources": [{"name": "deployments", "singularName": "deployment", "namespaced": True, "kind": "Deployment",
+                   "verbs": ["get", "patch"]}],
+}  # fmt: skip
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -23,6 +28,8 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         if url.path == PODS and parse_qs(url.query)["labelSelector"] == ["app=scorer"]:
             return self._answer(200, {"kind": "PodList", "apiVersion": "v1", "items": self.server.pods()})
+        if url.path == "/apis/apps/v1":
+            return self._answer(200, RESOURCES)
         if url.path == DEPLOYMENT:
             return self._answer(200, self.server.progressed())
         return self._answer(404, {"kind": "Status", "message": f'deployments.apps "{url.path}" not found'})
@@ -37,7 +44,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self._answer(200, self.server.deployment)
 
     def _answer(self, status: int, content: Any) -> None:
-        if self.headers["Authorization"] != f"Bearer {TOKEN}":
+        if self.server.requires_token and self.headers["Authorization"] != f"Bearer {TOKEN}":
             status, content = 401, {"message": "Unauthorized"}
         elif self.server.status:
             status, content = self.server.status, {"message": f"the server answers {self.server.status}"}
@@ -59,6 +66,7 @@ class KubernetesApi(ThreadingHTTPServer):
         patches: bodies of the received patches.
         broken: images whose pods do not become ready.
         status: of every answer, if it is not 0.
+        requires_token: whether requests need the token; Go's client sends none without TLS.
         deployment: the Deployment.
     """
 
@@ -66,7 +74,7 @@ class KubernetesApi(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.patches: list[Any] = []
         self.broken: set[str] = set()
-        self.status = 0
+        self.status, self.requires_token = 0, True
         containers = [{"name": "scorer", "image": image}, {"name": "proxy", "image": "proxy:1"}]
         self.deployment: dict[str, Any] = {
             "apiVersion": "apps/v1", "kind": "Deployment",
