@@ -161,7 +161,7 @@ def test_upgrade_keeps_the_champion_that_was_deployed_since(
         ({"image": {"repository": f"https://{REPOSITORY}", "digest": DIGEST}}, "/image/repository"),
         ({}, "/image/digest"),
         (IMAGE | {"replica": 3}, "additional properties 'replica' not allowed"),
-        (IMAGE | {"env": {"PATH": "/"}}, "/env"),
+        (IMAGE | {"env": {"PATH": "/"}}, "'PATH' does not match pattern '^SCORER_"),
         (IMAGE | {"networkPolicy": {"from": []}}, "/networkPolicy/from"),
     ],
 )
