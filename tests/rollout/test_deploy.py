@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -17,6 +18,7 @@ from leapline.settings import Settings
 from leapline.storage import lake_of
 from tests.conftest import ROOT
 from tests.fakes.kubernetes_api import KubernetesApi, kubernetes_api
+from tests.ports import free_address
 from tests.rollout.conftest import OLD
 from tests.rollout.test_web_hook import SECRET, Receiver, receiver
 from tests.serving.conftest import crane, make_image, published, registry, registry_address, registry_binary, repository
@@ -116,7 +118,7 @@ def test_failure_that_a_retry_may_cure_is_retriable(
     assert error.value.retriable
 
 
-def test_rollout_ends_when_the_champion_moves_and_no_further_target_gets_the_old_one(
+def test_rollout_ends_when_the_champion_moves_and_the_retry_deploys_the_new_one(
     settings: Settings, champion: str, cluster: KubernetesApi, hook: Receiver, registry: Registry,
     published: Callable[[str], str], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -132,9 +134,25 @@ def test_rollout_ends_when_the_champion_moves_and_no_further_target_gets_the_old
     with pytest.raises(DeployError, match=f"moved to {newer}") as error:
         deploy_champion(settings, "run-1", poll_s=0.005)
     assert error.value.retriable
-    assert hook.received == []
     deploy_champion(settings, "run-1", poll_s=0.005)
     assert cluster.image == f"{settings.image}@{newer}"
+    assert json.loads(hook.received[-1][1])["data"]["digest"] == newer
+
+
+def test_registry_that_is_down_during_a_rollout_does_not_end_it(settings: Settings, champion: str, crane: Path) -> None:
+    current = Champion.current(settings)
+    assert current.moved_to() == ""
+    assert replace(current, registry=Registry(f"{free_address()}/x", crane, budget_s=0.1)).moved_to() == ""
+
+
+def test_targets_are_deployed_at_the_same_time(settings: Settings, champion: str, hook: Receiver) -> None:
+    with receiver() as other:
+        hook.barrier = other.barrier = Barrier(2, timeout=5)
+        urls = [f"http://127.0.0.1:{server.server_address[1]}/hook" for server in (hook, other)]
+        two = settings.model_copy(update={"deploy": ",".join(urls)})
+        assert len(read_records(lake_of(two).store)) == 0
+        deploy_champion(two, "run-1")
+    assert len(read_records(lake_of(two).store)) == 2
 
 
 def test_option_names_the_repository_that_the_platform_pulls_from(

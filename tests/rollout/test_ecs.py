@@ -74,25 +74,33 @@ def test_missing_service_and_ambiguous_container_are_named(ecs: Any) -> None:
 
 
 class Scripted:
-    """An ECS service whose deployments end as `ending` says: "COMPLETED", "FAILED" with a rollback, or never."""
+    """An ECS service whose deployments end as `ending` says: "COMPLETED", "FAILED" with a rollback, or never.
+
+    As ECS may, it reports the former state once after an update.
+    """
 
     def __init__(self, ending: str) -> None:
         self.ending, self.revisions, self.current, self.looks = ending, [OLD], 1, 0
+        self.former = 1
 
     def describe(self, request: dict[str, Any]) -> Any:
         self.looks += 1
         state, events = "COMPLETED", []
+        if self.looks == 1:
+            return {"services": [self.service(self.former, state, events)]}
         if self.current > 1 and self.looks < 4:
             state = "IN_PROGRESS"
         elif self.current > 1 and self.ending == "FAILED":
             self.current, events = 1, [{"message": "deployment failed: tasks failed to start."}]
         elif self.current > 1 and self.ending != "COMPLETED":
             state = "IN_PROGRESS"
-        deployment = {"taskDefinition": self.arn(self.current), "rolloutState": state}
-        service = {"status": "ACTIVE", "taskDefinition": self.arn(self.current), "runningCount": 2, "desiredCount": 2,
-                   "deployments": [deployment], "events": events,
-                   "deploymentConfiguration": {"maximumPercent": 150}}  # fmt: skip
-        return {"services": [service]}
+        return {"services": [self.service(self.current, state, events)]}
+
+    def service(self, revision: int, state: str, events: list[dict[str, str]]) -> dict[str, Any]:
+        deployment = {"taskDefinition": self.arn(revision), "rolloutState": state}
+        return {"status": "ACTIVE", "taskDefinition": self.arn(revision), "runningCount": 2, "desiredCount": 2,
+                "deployments": [deployment], "events": events,
+                "deploymentConfiguration": {"maximumPercent": 150}}  # fmt: skip
 
     def definition(self, request: dict[str, Any]) -> Any:
         number = int(request["taskDefinition"].partition(":")[2] or len(self.revisions))
@@ -103,6 +111,7 @@ class Scripted:
         return {"taskDefinition": self.content(len(self.revisions))}
 
     def update(self, request: dict[str, Any]) -> Any:
+        self.former = self.current
         self.current, self.looks = int(request["taskDefinition"].partition(":")[2]), 0
         return {"service": {}}
 

@@ -19,7 +19,7 @@ VARIANT = {"VariantName": "all", "ModelName": "first", "InstanceType": "ml.c7g.l
 
 
 class Scripted:
-    """An endpoint; an update ends well, or rolls back if `fails`."""
+    """An endpoint; an update ends well, or rolls back if `fails`. It is reported late, as SageMaker may do."""
 
     def __init__(self, fails: bool) -> None:
         self.fails, self.looks = fails, 0
@@ -32,7 +32,9 @@ class Scripted:
 
     def describe(self, request: dict[str, Any]) -> Any:
         self.looks += 1
-        if self.next and self.looks > 2:
+        if self.next and self.looks == 2:
+            self.endpoint = self.endpoint | {"EndpointStatus": "Updating"}
+        if self.next and self.looks > 3:
             state = {"FailureReason": "The ping health check failed."} if self.fails else {}
             name = self.endpoint["EndpointConfigName"] if self.fails else self.next
             self.endpoint, self.next = {"EndpointConfigName": name, "EndpointStatus": "InService"} | state, ""
@@ -40,7 +42,6 @@ class Scripted:
 
     def update(self, request: dict[str, Any]) -> Any:
         self.next, self.looks = request["EndpointConfigName"], 0
-        self.endpoint = self.endpoint | {"EndpointStatus": "Updating"}
         return {}
 
     def create(self, into: dict[str, Any], key: str, request: dict[str, Any]) -> Any:

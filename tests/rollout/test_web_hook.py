@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -28,6 +29,8 @@ class _Receiver(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.received.append((dict(self.headers.items()), content))
+        if self.server.barrier:
+            self.server.barrier.wait()
         self.send_response(self.server.statuses.pop(0) if self.server.statuses else 204)
         self.send_header("Location", "/elsewhere")
         self.send_header("Content-Length", "0")
@@ -38,11 +41,12 @@ class _Receiver(BaseHTTPRequestHandler):
 
 
 class Receiver(ThreadingHTTPServer):
-    """Answers with `statuses`, then with 204; `received` contains headers and bodies."""
+    """Answers with `statuses`, then with 204, and at a `barrier` if there is one; `received` has headers and bodies."""
 
     def __init__(self, statuses: list[int]) -> None:
         super().__init__(("127.0.0.1", 0), _Receiver)
         self.statuses, self.received = statuses, list[tuple[dict[str, str], bytes]]()
+        self.barrier: Barrier | None = None
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Self
 
 from leapline.deployment.docker_images import make_docker_image
 from leapline.deployment.factory import registry
-from leapline.errors import DeployUnusableError
+from leapline.errors import DeployUnusableError, RegistryError
 from leapline.serving.ecr import EcrHost
 from leapline.serving.image import LABEL
 from leapline.serving.registry import Registry
@@ -47,8 +47,14 @@ class Champion:
         return cls(settings, source, source.annotations(digest).get(LABEL + "version", ""), digest)
 
     def moved_to(self) -> str:
-        """Return the digest of another champion, if there is one by now; otherwise an empty text."""
-        digest = self.registry.digest(CHAMPION_TAG)
+        """Return the digest of another champion, if there is one by now; otherwise an empty text.
+
+        A registry that does not answer during a rollout is no reason to give the rollout up.
+        """
+        try:
+            digest = self.registry.digest(CHAMPION_TAG)
+        except RegistryError:
+            return ""
         return digest if digest and digest != self.digest else ""
 
     def index_in(self, repository: str) -> str:

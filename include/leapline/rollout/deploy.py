@@ -2,8 +2,10 @@
 
     lock -> read the tag `champion` -> each target: runs it already? -> roll out, wait -> record
                                            |                              |
-                                           +-> left alone                 +-> failed: the former image is restored,
-                                                                              the other targets follow all the same
+                                           +-> left alone                 +-> failed: the former image is restored
+
+The targets are deployed at the same time, so that a rollback takes as long as the slowest of them, and one that fails
+does not hold up the others.
 
 What is deployed is what `champion` names at that time, not what a run has promoted: a rollback that happens meanwhile
 wins. A rollout that waits looks at the tag too, and makes way for the deployment of the new champion.
@@ -11,9 +13,11 @@ wins. A rollout that waits looks at the tag too, and makes way for the deploymen
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Any, Final, Literal
 
 from leapline.errors import DeployError, DeployUnusableError, LeaplineError
@@ -23,7 +27,7 @@ from leapline.rollout.ecs import EcsTarget
 from leapline.rollout.kubernetes import KubernetesTarget
 from leapline.rollout.lambda_function import LambdaTarget
 from leapline.rollout.logins import Logins
-from leapline.rollout.platform import Platform, Running, SupersededError, Wait
+from leapline.rollout.platform import Platform, Running, Wait
 from leapline.rollout.records import Record, read_records, write_record
 from leapline.rollout.sagemaker import SageMakerTarget
 from leapline.rollout.target import WEB_HOOKS, Target, parse_targets
@@ -33,6 +37,7 @@ from leapline.storage import lake_of
 from leapline.storage.store import Store
 
 LOCK: Final = "deployment.lock"
+_PARALLEL: Final = 8
 _PLATFORMS: Final[dict[str, type[Any]]] = {
     "kubernetes": KubernetesTarget,
     "ecs": EcsTarget,
@@ -99,7 +104,8 @@ def deploy_champion(
     with store.lock(LOCK):
         champion = Champion.current(settings)
         deployment = _Deployment(settings, champion, store, run_id, logins or Logins(), poll_s)
-        outcomes = [deployment.preview(t) for t in targets] if dry_run else list(deployment.deploy_all(targets))
+        with ThreadPoolExecutor(max_workers=_PARALLEL) as pool:
+            outcomes = list(pool.map(deployment.preview if dry_run else deployment.deploy, targets))
     for outcome in outcomes:
         _log.log(logging.ERROR if outcome.error else logging.INFO, "%s", outcome)
     _raise_failures(champion, outcomes)
@@ -119,21 +125,14 @@ class _Deployment:
     run_id: str
     logins: Logins
     poll_s: float | None
-
-    def deploy_all(self, targets: Sequence[Target]) -> Iterator[Outcome]:
-        """Deploy to one target after another; to no further one once the champion has moved."""
-        for target in targets:
-            outcome = self.deploy(target)
-            yield outcome
-            if isinstance(outcome.error, SupersededError):
-                return
+    publishing: Lock = field(default_factory=Lock)
 
     def deploy(self, target: Target) -> Outcome:
         started, before = time.monotonic(), None
         try:
             platform = self._platform(target)
             before = platform.running()
-            image = platform.image(self._images(target))
+            image = self._image(platform, target)
             state: Literal["deployed", "unchanged"] = "unchanged"
             if not _runs(before, image):
                 platform.roll_out(image, before, self._wait(target))
@@ -149,7 +148,7 @@ class _Deployment:
         try:
             platform = self._platform(target)
             before = platform.running()
-            image = platform.image(self._images(target))
+            image = self._image(platform, target)
         except LeaplineError as exc:
             return Outcome(target.name, "failed", _digest(before), _digest(before), _since(started), exc)
         state: Literal["unchanged", "differs"] = "unchanged" if _runs(before, image) else "differs"
@@ -167,8 +166,9 @@ class _Deployment:
         record = read_records(self.store).get(target.key)
         return WebHookTarget(target, secret, Delivery(record.image, record.when) if record else Delivery())
 
-    def _images(self, target: Target) -> TargetImages:
-        return TargetImages(self.champion, target.options.get("image", ""), target.name)
+    def _image(self, platform: Platform, target: Target) -> str:
+        with self.publishing:  # Two targets may need the same image in Docker's format, which the first publishes.
+            return platform.image(TargetImages(self.champion, target.options.get("image", ""), target.name))
 
     def _wait(self, target: Target) -> Wait:
         wait = Wait(target.timeout_s, self.champion.moved_to)

@@ -44,6 +44,8 @@ class EcsTarget:
         arn = former if before.image == image else self._register(former, image)
         if arn != former:
             self._update(arn)
+            # ECS may still report the former state for a while after an update.
+            wait.until(lambda: self._service()["taskDefinition"] == arn)
         is_complete = wait.until(lambda: self._has_ended(arn))
         service = self._service()
         if is_complete and service["taskDefinition"] == arn and _is_complete(service):

@@ -48,11 +48,17 @@ class SageMakerTarget:
         config = self._create(self._endpoint(), image)
         if self._endpoint()["EndpointConfigName"] != config:
             self._sagemaker.call("update_endpoint", EndpointName=self._name, EndpointConfigName=config)
+            # SageMaker may still report the former state for a while after an update.
+            wait.until(lambda: self._has_begun(config))
         if not wait.until(lambda: self._endpoint()["EndpointStatus"] not in ("Updating", "RollingBack")):
             raise self._failed(image, f"not in service after {wait.timeout_s:.0f} s", before)
         endpoint = self._endpoint()
         if endpoint["EndpointStatus"] != "InService" or endpoint["EndpointConfigName"] != config:
             raise self._failed(image, str(endpoint.get("FailureReason") or endpoint["EndpointStatus"]), before)
+
+    def _has_begun(self, config: str) -> bool:
+        endpoint = self._endpoint()
+        return endpoint["EndpointStatus"] in ("Updating", "RollingBack") or endpoint["EndpointConfigName"] == config
 
     def _failed(self, image: str, problem: str, before: Running) -> RolloutFailedError:
         return RolloutFailedError(
