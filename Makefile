@@ -6,10 +6,10 @@ PORT ?= 8080
 # Each worker has Spark sessions of 2 GB.
 TEST_WORKERS ?= 2
 # Tests that are not part of `make test`, so that it stays below 40 minutes; each has a target of its own.
-SEPARATE := bucket_night or cluster or same_events or compose or deployment_files
+SEPARATE := bucket_night or cluster or same_events or compose or deployment_files or kubernetes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down check test bench bench-go bench-scale bench-sources release test-bucket test-sources test-cluster test-compose test-deployment test-durations
+.PHONY: help setup lock demo up down check test bench bench-go bench-scale bench-sources release test-bucket test-sources test-cluster test-compose test-deployment test-kubernetes test-durations
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,11 @@ test-compose: setup ## build the image, start docker-compose.yaml and run nights
 test-deployment: setup ## check the Helm chart and the Terraform files (compiles Helm once, five minutes)
 	@scripts/setup.sh helm
 	@.venv/bin/pytest -q -m deployment_files
+
+test-kubernetes: setup ## install the chart and deploy to Kubernetes' own API server and controllers (compiles them once, ten minutes)
+	@scripts/setup.sh helm
+	@scripts/setup.sh kubernetes
+	@.venv/bin/pytest -q -m kubernetes
 
 test-durations: setup ## run the Python tests and record how long each file takes, for the order of the next runs
 	@.venv/bin/pytest -q -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --record-durations -m "not ($(SEPARATE))"

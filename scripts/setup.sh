@@ -5,16 +5,16 @@
 # written last and contains a hash of the step's inputs, so an interrupted step runs again. After that,
 # `setup.sh browser` installs Chromium for the browser tests, `setup.sh postgres` a PostgreSQL server for the tests, and
 # `setup.sh s3` compiles versitygw, the S3 server of the tests and the demo; `setup.sh helm` compiles Helm, for the
-# tests of the chart.
+# tests of the chart, and `setup.sh kubernetes` Kubernetes' API server and controllers with etcd.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly WHAT=${1:-all}
 case $WHAT in
     all) readonly STEPS=7 ;;
-    browser | postgres | s3 | helm) readonly STEPS=1 ;;
+    browser | postgres | s3 | helm | kubernetes) readonly STEPS=1 ;;
     *)
-        echo "usage: setup.sh [browser | postgres | s3 | helm]" >&2
+        echo "usage: setup.sh [browser | postgres | s3 | helm | kubernetes]" >&2
         exit 2
         ;;
 esac
@@ -268,6 +268,23 @@ set_up_helm() {
     done_with "$stamp" "$hash"
 }
 
+set_up_kubernetes() {
+    local stamp=$STAMPS/kubernetes hash release version=k8s.io/component-base/version.git
+    step "Kubernetes' API server and controllers, and etcd, in .local/bin, for tests"
+    has_go || die "no Go of the required version. Run \`make setup\` first."
+    hash=$(hash_of "$(go env GOVERSION GOOS GOARCH)" include/tools/kubernetes)
+    ! is_done "$stamp" "$hash" || [ ! -x .local/bin/etcd ] || [ ! -x .local/bin/kube-apiserver ] || return 0
+    release=$(sed -n 's|^require k8s.io/kubernetes \(v[0-9.]*\).*|\1|p' include/tools/kubernetes/go.mod)
+    note "compiling takes about ten minutes, only once"
+    run "compile Kubernetes $release" env CGO_ENABLED=0 go -C include/tools/kubernetes build -v -trimpath \
+        -ldflags "-s -w -X ${version}Version=$release -X ${version}Major=1 -X ${version}Minor=$(cut -d. -f2 <<<"$release")" \
+        -o "$PWD/.local/kubernetes/" tool
+    mv .local/kubernetes/server .local/bin/etcd # named after its package
+    mv .local/kubernetes/kube-* .local/bin/
+    rmdir .local/kubernetes
+    done_with "$stamp" "$hash"
+}
+
 readonly VERSION_FILE=include/leapline/__init__.py
 
 build_scorer() { # OS ARCH OUT
@@ -317,6 +334,10 @@ if [ "$WHAT" = s3 ]; then
 fi
 if [ "$WHAT" = helm ]; then
     set_up_helm
+    exit
+fi
+if [ "$WHAT" = kubernetes ]; then
+    set_up_kubernetes
     exit
 fi
 set_up_java

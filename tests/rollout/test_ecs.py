@@ -85,7 +85,7 @@ class Scripted:
 
     def describe(self, request: dict[str, Any]) -> Any:
         self.looks += 1
-        state, events = "COMPLETED", []
+        state, events = "COMPLETED", list[dict[str, str]]()
         if self.looks == 1:
             return {"services": [self.service(self.former, state, events)]}
         if self.current > 1 and self.looks < 4:
