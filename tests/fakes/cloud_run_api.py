@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.fakes.servers import up
 
+TOKEN = "a-token-of-a-service-account"
 SERVICE = "projects/shop/locations/europe-west1/services/score"
 READY, FAILED = (
     {"state": "CONDITION_SUCCEEDED"},
@@ -26,6 +27,12 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(200, self.server.service)
         return self._answer(404, {"error": {"message": f"Resource '{path}' was not found"}})
 
+    def do_POST(self) -> None:
+        """Return a token for a signed request, as Google's token endpoint does."""
+        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.server.assertions.append(form["assertion"][0])
+        self._answer(200, {"access_token": TOKEN, "expires_in": 3600, "token_type": "Bearer"})
+
     def do_PATCH(self) -> None:
         url = urlsplit(self.path)
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -34,7 +41,9 @@ class _Handler(BaseHTTPRequestHandler):
         return self._answer(200, self.server.patch(body))
 
     def _answer(self, status: int, content: Any) -> None:
-        if self.server.status:
+        if self.server.requires_token and self.command != "POST" and self.headers["Authorization"] != f"Bearer {TOKEN}":
+            status, content = 401, {"error": {"message": "Unauthenticated"}}
+        elif self.server.status:
             status, content = self.server.status, {"error": {"message": "Permission denied on resource"}}
         body = json.dumps(content).encode()
         self.send_response(status)
@@ -55,12 +64,16 @@ class CloudRunApi(ThreadingHTTPServer):
         status: of every answer, if it is not 0.
         service: the service.
         patches: received bodies.
+        requires_token: whether requests need the token.
+        assertions: signed requests for a token.
     """
 
     def __init__(self, image: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.broken: set[str] = set()
         self.status, self.looks = 0, 0
+        self.assertions: list[str] = []
+        self.requires_token = False
         self.patches: list[Any] = []
         container = {"image": image, "ports": [{"containerPort": 8080}]}
         self.service: dict[str, Any] = {

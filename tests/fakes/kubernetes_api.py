@@ -113,12 +113,14 @@ class KubernetesApi(ThreadingHTTPServer):
         return dict(before)
 
     def pods(self) -> list[dict[str, Any]]:
-        """Return the pods: a ready one, and for a broken image one that cannot pull it."""
+        """Return the pods: a ready one, and for a broken image one that cannot pull it and a former one that ends."""
         ready = {"name": "scorer", "ready": True, "imageID": self.resolved, "restartCount": 0, "image": "x"}
         pods = [_pod("scorer-old", "scorer:old", ready)]
         if self.image in self.broken:
             waiting = {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}
             broken = {"name": "scorer", "ready": False, "imageID": "", "restartCount": 0, "image": "x"}
+            ended = {"terminated": {"reason": "Completed"}}
+            pods.append(_pod("scorer-old-2", "scorer:old", ready | {"ready": False, "state": ended}))
             pods.append(_pod("scorer-new", self.image, broken | {"state": {"waiting": waiting}}))
         return pods
 

@@ -6,6 +6,7 @@ There are no nodes: instead of a kubelet, a thread reports pods as running and r
 import json
 import os
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -51,9 +52,10 @@ class Cluster:
             "clusters": [{"name": "c", "cluster": server}], "users": [{"name": "u", "user": {"token": token}}],
             "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
         }  # fmt: skip
-        path = self.folder / f"kubeconfig-{abs(hash(token))}"
-        path.write_text(json.dumps(content))
-        return path
+        descriptor, path = tempfile.mkstemp(prefix="kubeconfig-", dir=self.folder)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(content, file)
+        return Path(path)
 
     def client(self) -> Any:
         """Return the administrator's client."""

@@ -1,9 +1,13 @@
 """Cloud Run: a service takes over an image, or gets its former one back."""
 
+import json
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 
 import pytest
 import requests
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from leapline.errors import DeployUnusableError, RolloutFailedError
 from leapline.rollout.cloud_run import CloudRunTarget
@@ -62,6 +66,26 @@ def test_missing_service_and_permission_are_named(api: CloudRunApi) -> None:
     api.status = 403
     with pytest.raises(DeployUnusableError, match="HTTP 403: Permission denied.*roles/run.developer"):
         score(api).running()
+
+
+def test_login_with_the_key_of_a_connection(api: CloudRunApi) -> None:
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    key = {
+        "type": "service_account", "client_email": "leapline@shop.example", "token_uri": f"{api.api}token",
+        "private_key": private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
+    }  # fmt: skip
+
+    class OneConnection(Logins):
+        def connection(self, target: Target) -> Connection:
+            return Connection(extra={"keyfile_dict": json.dumps(key)})
+
+    api.requires_token = True
+    [target] = parse_targets("cloudrun://shop/europe-west1/score?connection=gcp")
+    assert CloudRunTarget(target, OneConnection(), api.api).running() == Running(OLD, True)
+    claims = json.loads(urlsafe_b64decode(api.assertions[0].split(".")[1] + "=="))
+    assert (claims["iss"], claims["scope"]) == (key["client_email"], "https://www.googleapis.com/auth/cloud-platform")
+    with pytest.raises(DeployUnusableError, match="HTTP 401"):
+        CloudRunTarget(target, OneConnection(), api.api, requests.Session()).running()
 
 
 def test_key_of_a_connection_that_is_no_key_is_rejected_without_showing_it() -> None:

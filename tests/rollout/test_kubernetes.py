@@ -44,11 +44,12 @@ def test_running_is_incomplete_until_every_replica_is_replaced(api: KubernetesAp
     assert states == [Running(NEW, False), Running(NEW, False), Running(NEW, True)]
 
 
+@pytest.mark.timeout(20)
 def test_image_that_does_not_become_ready_is_set_back_and_its_pod_named(api: KubernetesApi) -> None:
     api.broken = {NEW}
     target = scorer()
     with pytest.raises(RolloutFailedError, match="pod scorer-new: ImagePullBackOff: Back-off") as error:
-        target.roll_out(NEW, target.running(), QUICK)
+        target.roll_out(NEW, target.running(), Wait(60, poll_s=0.005))
     assert f"set back to {OLD}" in error.value.found
     assert "scorer-old" not in error.value.found
     assert api.image == OLD

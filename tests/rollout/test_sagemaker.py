@@ -26,8 +26,13 @@ class Scripted:
         self.models: dict[str, Any] = {
             "first": {"ExecutionRoleArn": ROLE, "PrimaryContainer": {"Image": OLD, "Environment": {"LOG": "info"}}}
         }
-        self.configs: dict[str, Any] = {"one": {"ProductionVariants": [VARIANT], "KmsKeyId": "key"}}
-        self.endpoint: dict[str, Any] = {"EndpointConfigName": "one", "EndpointStatus": "InService"}
+        self.configs: dict[str, Any] = {
+            "one": {"ProductionVariants": [VARIANT], "KmsKeyId": "key", "ExplainerConfig": {}}
+        }
+        self.endpoint: dict[str, Any] = {
+            "EndpointConfigName": "one", "EndpointStatus": "InService",
+            "LastDeploymentConfig": {"AutoRollbackConfiguration": {}},
+        }  # fmt: skip
         self.next = ""
 
     def describe(self, request: dict[str, Any]) -> Any:
@@ -37,7 +42,8 @@ class Scripted:
         if self.next and self.looks > 3:
             state = {"FailureReason": "The ping health check failed."} if self.fails else {}
             name = self.endpoint["EndpointConfigName"] if self.fails else self.next
-            self.endpoint, self.next = {"EndpointConfigName": name, "EndpointStatus": "InService"} | state, ""
+            self.endpoint |= {"EndpointConfigName": name, "EndpointStatus": "InService"} | state
+            self.next = ""
         return self.endpoint | {"EndpointName": request["EndpointName"]}
 
     def update(self, request: dict[str, Any]) -> Any:
@@ -82,7 +88,10 @@ def test_endpoint_gets_a_configuration_with_a_model_of_the_image(scripted: AwsSe
     assert model["PrimaryContainer"] == {"Image": NEW, "Environment": {"LOG": "info"}}
     assert model["ExecutionRoleArn"] == ROLE
     assert config["ProductionVariants"] == [VARIANT | {"ModelName": model["ModelName"]}]
-    assert config["KmsKeyId"] == "key"
+    assert (config["KmsKeyId"], config["ExplainerConfig"]) == ("key", {})
+    [update] = scripted.called("UpdateEndpoint")
+    assert update["RetainAllVariantProperties"], "autoscaling has set the number of instances"
+    assert update["RetainDeploymentConfig"]
     assert {name for name, _ in scripted.calls} == documented_actions("sagemaker")
 
 

@@ -1,6 +1,6 @@
 """What the targets at AWS share: sessions, and errors that name the remedy."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -53,6 +53,18 @@ class AwsClient:
         with aws_errors(self._target, f"{self._service}:{''.join(map(str.capitalize, action.split('_')))}"):
             answer: dict[str, Any] = getattr(self._connected(), action)(**parameters)
         return answer
+
+    def accepted(self, action: str, content: Mapping[str, Any]) -> dict[str, Any]:
+        """Return those fields of a description that an action accepts as parameters, so that it can be repeated.
+
+        Args:
+            action: boto3's name of it, such as `register_task_definition`.
+            content: what the service has described.
+        """
+        with aws_errors(self._target, self._service):
+            meta = self._connected().meta
+        names = meta.service_model.operation_model(meta.method_to_api_mapping[action]).input_shape.members
+        return {name: value for name, value in content.items() if name in names}
 
     def _connected(self) -> Any:
         if self._client is None:

@@ -9,11 +9,6 @@ from leapline.rollout.logins import Logins
 from leapline.rollout.platform import Images, Running, Wait
 from leapline.rollout.target import Target
 
-_ANSWER_ONLY: Final = frozenset(
-    {"taskDefinitionArn", "revision", "status", "requiresAttributes", "compatibilities", "registeredAt",
-     "registeredBy", "deregisteredAt", "deleteRequestedAt"}
-)  # fmt: skip
-"""Fields that `describe_task_definition` returns and `register_task_definition` does not accept."""
 _BREAKER: Final = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
 
 
@@ -98,7 +93,7 @@ class EcsTarget:
         if self._container(newest)["image"] == image and newest["revision"] > definition["revision"]:
             return str(newest["taskDefinitionArn"])
         self._container(definition)["image"] = image
-        content = {key: value for key, value in definition.items() if key not in _ANSWER_ONLY}
+        content = self._ecs.accepted("register_task_definition", definition)
         registered = self._ecs.call("register_task_definition", **content)["taskDefinition"]
         return str(registered["taskDefinitionArn"])
 

@@ -12,7 +12,8 @@ from leapline.rollout.logins import Connection, Logins
 from leapline.rollout.platform import Images, Running, Wait
 from leapline.rollout.target import Target
 
-_TIMEOUT: Final = {"_request_timeout": 30}
+_RAW: Final = {"_request_timeout": 30, "_preload_content": False}
+"""The client's models reject answers with a field that they do not expect, so answers are read as JSON."""
 
 
 class KubernetesTarget:
@@ -102,24 +103,20 @@ class KubernetesTarget:
         labels = deployment["spec"]["selector"].get("matchLabels") or {}
         selector = ",".join(f"{key}={value}" for key, value in labels.items())
         with self._named_errors("list", "pods"):
-            answer = self._core.list_namespaced_pod(self._namespace, label_selector=selector, limit=500, **_TIMEOUT)
-        return list(self._plain(answer)["items"])
+            answer = self._core.list_namespaced_pod(self._namespace, label_selector=selector, limit=500, **_RAW)
+            return list(json.loads(answer.data)["items"])
 
     def _read(self) -> dict[str, Any]:
         with self._named_errors("get", "deployments"):
-            return self._plain(self._apps.read_namespaced_deployment(self._name, self._namespace, **_TIMEOUT))
+            answer = self._apps.read_namespaced_deployment(self._name, self._namespace, **_RAW)
+            return {"status": {}} | dict(json.loads(answer.data))
 
     def _patch(self, deployment: Mapping[str, Any], image: str) -> None:
         container = {"name": self._container(deployment)["name"], "image": image}
         cause = {"kubernetes.io/change-cause": f"Leapline deploys {image}"}
         body = {"metadata": {"annotations": cause}, "spec": {"template": {"spec": {"containers": [container]}}}}
         with self._named_errors("patch", "deployments"):
-            self._apps.patch_namespaced_deployment(self._name, self._namespace, body, **_TIMEOUT)
-
-    def _plain(self, answer: Any) -> dict[str, Any]:
-        """Return an answer as the API documents it, with all of its fields."""
-        content: dict[str, Any] = self._client.sanitize_for_serialization(answer)
-        return {"status": {}} | content
+            self._apps.patch_namespaced_deployment(self._name, self._namespace, body, **_RAW).release_conn()
 
     @property
     def _apps(self) -> Any:

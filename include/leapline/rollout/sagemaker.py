@@ -3,19 +3,13 @@
 import json
 import re
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any
 
 from leapline.errors import DeployUnusableError, RolloutFailedError
 from leapline.rollout.aws import AwsClient
 from leapline.rollout.logins import Logins
 from leapline.rollout.platform import Images, Running, Wait
 from leapline.rollout.target import Target
-
-_CONFIG_FIELDS: Final = (
-    "ProductionVariants", "DataCaptureConfig", "KmsKeyId", "AsyncInferenceConfig", "ExecutionRoleArn", "VpcConfig",
-    "EnableNetworkIsolation",
-)  # fmt: skip
-_MODEL_FIELDS: Final = ("ExecutionRoleArn", "VpcConfig", "EnableNetworkIsolation")
 
 
 class SageMakerTarget:
@@ -47,7 +41,7 @@ class SageMakerTarget:
             raise self._failed(image, "an earlier update has not ended", before)
         config = self._create(self._endpoint(), image)
         if self._endpoint()["EndpointConfigName"] != config:
-            self._sagemaker.call("update_endpoint", EndpointName=self._name, EndpointConfigName=config)
+            self._update(config)
             # SageMaker may still report the former state for a while after an update.
             wait.until(lambda: self._has_begun(config))
         if not wait.until(lambda: self._endpoint()["EndpointStatus"] not in ("Updating", "RollingBack")):
@@ -55,6 +49,12 @@ class SageMakerTarget:
         endpoint = self._endpoint()
         if endpoint["EndpointStatus"] != "InService" or endpoint["EndpointConfigName"] != config:
             raise self._failed(image, str(endpoint.get("FailureReason") or endpoint["EndpointStatus"]), before)
+
+    def _update(self, config: str) -> None:
+        """Update the endpoint; its number of instances and its way of deploying stay as they were set last."""
+        retained = {"RetainDeploymentConfig": True} if "LastDeploymentConfig" in self._endpoint() else {}
+        names = {"EndpointName": self._name, "EndpointConfigName": config}
+        self._sagemaker.call("update_endpoint", **names, RetainAllVariantProperties=True, **retained)
 
     def _has_begun(self, config: str) -> bool:
         endpoint = self._endpoint()
@@ -74,18 +74,17 @@ class SageMakerTarget:
         former = self._model(variant)
         if former["PrimaryContainer"]["Image"] == image:
             return str(endpoint["EndpointConfigName"])
-        model = {key: former[key] for key in _MODEL_FIELDS if key in former} | {
-            "PrimaryContainer": former["PrimaryContainer"] | {"Image": image}
-        }
-        model_name = self._unique_name(model)
-        self._create_once("create_model", ModelName=model_name, **model)
-        content: dict[str, Any] = {key: config[key] for key in _CONFIG_FIELDS if key in config}
-        content["ProductionVariants"] = [variant | {"ModelName": model_name}]
-        config_name = self._unique_name(content)
-        self._create_once("create_endpoint_config", EndpointConfigName=config_name, **content)
-        return config_name
+        container = former["PrimaryContainer"] | {"Image": image}
+        model = self._sagemaker.accepted("create_model", former | {"PrimaryContainer": container})
+        model["ModelName"] = self._unique_name({**model, "ModelName": None})
+        self._create_once("create_model", model)
+        variants = [variant | {"ModelName": model["ModelName"]}]
+        content = self._sagemaker.accepted("create_endpoint_config", config | {"ProductionVariants": variants})
+        content["EndpointConfigName"] = self._unique_name({**content, "EndpointConfigName": None})
+        self._create_once("create_endpoint_config", content)
+        return str(content["EndpointConfigName"])
 
-    def _create_once(self, action: str, **parameters: Any) -> None:
+    def _create_once(self, action: str, parameters: dict[str, Any]) -> None:
         try:
             self._sagemaker.call(action, **parameters)
         except DeployUnusableError as exc:
