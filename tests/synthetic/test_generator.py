@@ -311,3 +311,28 @@ def test_progress_is_reported_up_to_the_end(tmp_path: Path) -> None:
     )
     assert [t[:2] for t in updates] == [(1, 3), (2, 3), (3, 3)]
     assert updates[-1][2] == report.lines
+
+
+def test_wide_contexts_change_nothing_but_the_contexts(landed: Landed, tmp_path: Path) -> None:
+    wide = GeneratorSpec(**SPEC.model_dump() | {"wide_contexts": True, "days": 1})
+    generate(tmp_path, wide)
+    lines, events = read(tmp_path)
+    narrow = {(e["event_id"], e["collector_tstamp"], e["event_fingerprint"]): e for e in landed.events}
+    contexts = {"contexts", "derived_contexts"}
+    for event in events:
+        same = narrow[event["event_id"], event["collector_tstamp"], event["event_fingerprint"]]
+        assert {k: v for k, v in event.items() if k not in contexts} == {
+            k: v for k, v in same.items() if k not in contexts
+        }
+        for name in contexts:
+            before, after = json.loads(same[name])["data"], json.loads(event[name])["data"]
+            assert after[: len(before)] == before
+            assert len(after) > len(before)
+    assert 5_500 < sum(map(len, lines)) / len(lines) < 6_500
+
+
+def test_folders_without_wide_contexts_accept_further_days(tmp_path: Path) -> None:
+    assert "wide_contexts" not in SPEC.identity()
+    generate(tmp_path, SPEC.model_copy(update={"days": 1, "sessions_per_day": 50}))
+    with pytest.raises(InputError):
+        generate(tmp_path, SPEC.model_copy(update={"days": 1, "sessions_per_day": 50, "wide_contexts": True}))

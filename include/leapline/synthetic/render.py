@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from leapline.snowplow import self_describing as sd
 from leapline.snowplow.tsv import LINE_END, SPAN, hex_strings, join_fields, timestamps, uuids
-from leapline.synthetic import event_columns
+from leapline.synthetic import event_columns, wide_contexts
 from leapline.synthetic.behaviour import ADD, REMOVE, Clicks
 from leapline.synthetic.delivery import Lines
 from leapline.synthetic.event_columns import Chunk, Lookup
@@ -35,9 +35,10 @@ class Renderer:
     Args:
         rng: draws values without influence on the outcome: page view ids, search terms, scrolling.
         chunk: the simulated sessions and events.
+        wide: whether to add the contexts of large sites (`wide_contexts`).
     """
 
-    def __init__(self, rng: np.random.Generator, chunk: Chunk) -> None:
+    def __init__(self, rng: np.random.Generator, chunk: Chunk, wide: bool = False) -> None:
         clicks, events = chunk.clicks, chunk.events
         opens = (clicks.step != ADD) & (clicks.step != REMOVE)
         page = np.cumsum(opens) - 1
@@ -47,7 +48,7 @@ class Renderer:
         of_page = page_columns(rng, chunk.shop, chunk.visits, pages, terms[opens])
         session, event_page = clicks.session[events.click], page[events.click]
         self._columns = {
-            **{name: Lookup(values, session) for name, values in session_columns(chunk.visits).items()},
+            **{name: Lookup(values, session) for name, values in session_columns(chunk.visits, wide).items()},
             **{name: Lookup(values, event_page) for name, values in of_page.items()},
             **event_columns.kind_columns(events),
             "unstruct_event": event_columns.unstruct_events(events, terms),
@@ -56,11 +57,13 @@ class Renderer:
             f"pp_xoffset_min{SPAN}pp_yoffset_max": event_columns.scrolls(rng, events),
         }
         web_page = f'{sd.CONTEXTS_OPEN}{{"schema":"{sd.WEB_PAGE}","data":{{"id":"'
-        self._contexts = (
+        self._contexts = [
             Lookup(pc.binary_join_element_wise(web_page, view_id, '"}}', ""), event_page),
             Lookup(pa.array(["", "," + sd.consent_given()]), chunk.visits.consent.astype(np.int64)[session]),
             event_columns.entities(chunk),
-        )
+        ]
+        if wide:
+            self._contexts.append(Lookup(wide_contexts.page_contexts(), event_page % wide_contexts.PAGES))
 
     def slices(self, lines: Lines, etl_ms: Ints, first: int, last: int) -> Iterator[tuple[int, Any]]:
         """Yield the text of the lines first..last-1, line ends included, slice by slice.

@@ -77,7 +77,7 @@ def generate(out: Path, spec: GeneratorSpec, progress: Progress | None = None, w
         InputError: `out` holds other events.
         StorageError: `out` cannot be written, or no space is left.
     """
-    claim(out, {"source": "generator", **spec.model_dump(mode="json", exclude={"start", "days"})})
+    claim(out, {"source": "generator", **spec.identity()})
     days = [spec.start + timedelta(days=d) for d in range(spec.days)]
     places = [(out, spec, day, chunk) for day in days for chunk in range(spec.chunks)]
     counts, kinds, mishaps = Counter[str](), Counter[str](dict.fromkeys(NAMES, 0)), Counter[str]()
@@ -131,7 +131,7 @@ def _land(
     lines, mishaps = deliver(rng, spec, chunk.visits, chunk.clicks.session[chunk.events.click], chunk.events)
     lines = lines.take(np.argsort(lines.collector_ms, kind="stable"))
     run_ms, etl_ms = runs_of(lines.collector_ms, spec.runs_per_day)
-    renderer = Renderer(rng, chunk)
+    renderer = Renderer(rng, chunk, spec.wide_contexts)
 
     def body(first: int, last: int) -> Iterator[Any]:
         for begin, text in renderer.slices(lines, etl_ms, first, last):

@@ -9,8 +9,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from leapline.snowplow.self_describing import CONTEXTS_CLOSE
 from leapline.snowplow.tsv import SPAN, join_fields, uuids
-from leapline.synthetic import planted
+from leapline.synthetic import planted, wide_contexts
 from leapline.synthetic.visitors import BOT_AGENT, BOT_KNOWN, TOWNS, Visits
 
 Ints = npt.NDArray[np.int64]
@@ -18,7 +19,7 @@ Ints = npt.NDArray[np.int64]
 _IAB = (
     '{{"schema":"iglu:com.snowplowanalytics.snowplow/contexts/jsonschema/1-0-0","data":[{{"schema":'
     '"iglu:com.iab.snowplow/spiders_and_robots/jsonschema/1-0-0","data":{{"spiderOrRobot":{},"category":"{}","reason":"{}",'
-    '"primaryImpact":"{}"}}}}]}}'
+    '"primaryImpact":"{}"}}}}'
 )
 _BROWSER = _IAB.format("false", "BROWSER", "PASSED_ALL", "NONE")
 _SPIDER = _IAB.format("true", "SPIDER_OR_ROBOT", "FAILED_UA_INCLUDE", "PAGE_AND_AD_IMPRESSIONS")
@@ -28,8 +29,12 @@ _DEVICES: Final = json.loads(Path(__file__).with_name("devices.json").read_text(
 _BOT_AGENT: Final = "Mozilla/5.0 (compatible; Examplebot/2.1; +http://bots.example/about)"
 
 
-def session_columns(visits: Visits) -> dict[str, Any]:
+def session_columns(visits: Visits, wide: bool = False) -> dict[str, Any]:
     """Return the columns of sessions.
+
+    Args:
+        visits: the sessions.
+        wide: whether to add the contexts that enrichments of large sites derive from the device.
 
     Returns:
         Field or `first:last` -> pyarrow string array with one value per session.
@@ -51,8 +56,14 @@ def session_columns(visits: Visits) -> dict[str, Any]:
         f"user_id{SPAN}ip_netspeed": join_fields(visitor, "user_id", "ip_netspeed"),
         f"useragent{SPAN}doc_height": pa.array([*map(_device, _DEVICES), _bot()]).take(pa.array(agent)),
         "domain_sessionid": pc.if_else(anonymous, "", uuids(visits.session_id)),
-        "derived_contexts": pa.array([_BROWSER, _SPIDER]).take(pa.array((visits.bot == BOT_KNOWN).astype(np.int64))),
+        "derived_contexts": _derived(wide).take(pa.array(2 * visits.agent + (visits.bot == BOT_KNOWN))),
     }
+
+
+def _derived(wide: bool) -> Any:
+    """Return the derived contexts of each device, for visitors and for known bots."""
+    further = [wide_contexts.device_contexts(device) if wide else "" for device in _DEVICES]
+    return pa.array([f"{iab}{more}{CONTEXTS_CLOSE}" for more in further for iab in (_BROWSER, _SPIDER)])
 
 
 def session_ids(visits: Visits) -> list[str]:

@@ -46,12 +46,21 @@ class GeneratorSpec(BaseModel):
     late: float = Field(0.004, ge=0, le=1, description="Share of events that arrive a day or more late.")
     late_beyond: float = Field(0.1, ge=0, le=1, description="Share of the late events that take more than three days.")
     broken: float = Field(0.002, ge=0, le=1, description="Additional broken lines per intact line.")
+    wide_contexts: bool = Field(
+        False, description="Whether events have the further contexts of large sites: 6 kB per line instead of 1.7 kB."
+    )
 
     def __init__(self, **values: Any) -> None:
         try:
             super().__init__(**values)
         except ValidationError as exc:
             raise _as_settings_error(exc) from exc
+
+    def identity(self) -> dict[str, Any]:
+        """Return the values that must be equal for all days of a landing folder."""
+        # Folders that were generated before this field existed do not contain it.
+        added = set() if self.wide_contexts else {"wide_contexts"}
+        return self.model_dump(mode="json", exclude={"start", "days", *added})
 
     @property
     def chunks(self) -> int:
