@@ -1,14 +1,16 @@
 """Measure the steps from events to features at growing sizes, and DuckDB on the same task for comparison.
 
-    python -m benchmarks.scale [--out FOLDER] [--events 1000000 4000000] [--memory 8g] [--work FOLDER]
+    python -m benchmarks.scale [--out FOLDER] [--events 1000000 4000000] [--memory 8g] [--work FOLDER] [--wide]
 
-Each size is one generated day. Extract and featurize run as in a nightly run, each in its own process. Peak memory
-includes all child processes; shuffle bytes come from Spark's event log.
+Each size is one generated day. The steps run as in a nightly run, each in its own process; the forest is trained on the
+day itself. Peak memory and processor time include all child processes; shuffle bytes come from Spark's event log.
 """
 
 import argparse
+import gzip
 import json
 import os
+import resource
 import secrets
 import subprocess
 import sys
@@ -27,6 +29,8 @@ from leapline.evaluation.document import Heading, Table, Text, to_markdown
 from leapline.storage import Lake
 
 DAY = date(2026, 3, 4)
+STEPS = ("extract", "check-events", "featurize", "train", "evaluate")
+"""The steps whose cost grows with the day; the later ones work on the model and on samples of fixed size."""
 # In the default shop of the generator.
 LINES_PER_SESSION = 13.4
 
@@ -41,22 +45,24 @@ def main() -> None:
     parser.add_argument("--memory", default="6g", help="heap of the Spark driver")
     parser.add_argument("--options", default="-XX:+UseParallelGC", help="JVM options of the Spark driver")
     parser.add_argument("--work", type=Path, help="folder for events and lake; kept if given")
+    parser.add_argument("--wide", action="store_true", help="lines of 6 kB with the contexts of large sites")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     results: dict[str, Any] = {"machine": machine(), "driver_memory": args.memory, "sizes": []}
     results["driver_options"] = args.options
     with tempfile.TemporaryDirectory(prefix="leapline-scale-") as scratch:
         for events in args.events:
-            results["sizes"].append(run(args.work or Path(scratch), events, args.memory, args.options))
+            results["sizes"].append(run(args.work or Path(scratch), events, args.memory, args.options, args.wide))
             # After each size, because the next one may take long or be interrupted.
-            (args.out / "scale.json").write_text(json.dumps(results, indent=1) + "\n")
-            (args.out / "scale.md").write_text(markdown(results))
+            name = "scale_wide" if args.wide else "scale"
+            (args.out / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n")
+            (args.out / f"{name}.md").write_text(markdown(results))
     print(markdown(results))
 
 
-def run(work: Path, events: int, memory: str, options: str) -> dict[str, Any]:
+def run(work: Path, events: int, memory: str, options: str, wide: bool = False) -> dict[str, Any]:
     """Measure one size: extract, featurize, and DuckDB on the same clean events."""
-    home = work / f"lake-{events}"
+    home = work / f"lake-{events}{'-wide' if wide else ''}"
     env = os.environ | {
         "LEAPLINE_HOME": str(home),
         "LEAPLINE_PSEUDONYM_KEY": secrets.token_hex(32),
@@ -66,9 +72,10 @@ def run(work: Path, events: int, memory: str, options: str) -> dict[str, Any]:
     }
     if not (home / "landing").exists():
         report_progress(f"generating {events:,} events")
-        leapline(env, "generate", "--start", str(DAY), "--days", "1", "--sessions-per-day", str(sessions(events)))
+        size = ("--sessions-per-day", str(sessions(events)), "--set", f"wide_contexts={str(wide).lower()}")
+        leapline(env, "generate", "--start", str(DAY), "--days", "1", *size)
     steps = {}
-    for step in ("extract", "featurize"):
+    for step in STEPS:
         report_progress(f"{step} of {events:,} events")
         steps[step] = measure_step(env, work / "logs", step)
     lake = Lake(home)
@@ -76,16 +83,29 @@ def run(work: Path, events: int, memory: str, options: str) -> dict[str, Any]:
     counts = json.loads((clean / "counts.json").read_text())
     report_progress("DuckDB on the same files")
     reference = duck.examples(clean / "events", featurized)
-    lines = counts["lines"]
+    lines, landed = counts["lines"], list((home / "landing").glob("run=*/*.gz"))
     return {
         "lines": lines,
         "clean_events": counts["events"],
-        "landing_bytes": sum(f.stat().st_size for f in (home / "landing").rglob("*") if f.is_file()),
-        "lines_per_s": lines / sum(s["seconds"] for s in steps.values()),
+        "line_bytes": sum(map(unpacked_size, landed)) / lines,
+        "landing_bytes": sum(f.stat().st_size for f in landed),
+        "clean_bytes": sum(f.stat().st_size for f in (clean / "events").iterdir()),
+        "examples_bytes": sum(file.size for file in lake.files(featurized)),
+        "examples": reference["examples"],
+        "lines_per_s": lines / (steps["extract"]["seconds"] + steps["featurize"]["seconds"]),
         "steps": steps,
         "duckdb": reference,
         "features_to_duckdb": steps["featurize"]["seconds"] / reference["seconds"],
     }
+
+
+def unpacked_size(file: Path) -> int:
+    """Return the length of a gzip file's content."""
+    size = 0
+    with gzip.open(file) as content:
+        while block := content.read(1 << 22):
+            size += len(block)
+    return size
 
 
 def sessions(events: int) -> int:
@@ -103,18 +123,29 @@ def leapline(env: dict[str, str], *args: str) -> None:
 
 
 def measure_step(env: dict[str, str], logs: Path, step: str) -> dict[str, Any]:
-    """Run a step and return its wall time including the start of Spark, its peak memory and its shuffle bytes."""
+    """Run a step; return its wall and processor time with the start of Spark, its peak memory and its shuffle bytes."""
     logs.mkdir(parents=True, exist_ok=True)
     before = set(logs.iterdir())
     conf = {"enabled": "true", "compress": "false", "dir": f"file://{logs.absolute()}"}
     submit = " ".join(f"--conf spark.eventLog.{key}={value}" for key, value in conf.items()) + " pyspark-shell"
     peak = PeakMemory(os.getpid())
-    began = time.monotonic()
+    began, used = time.monotonic(), processor_seconds()
     with peak:
         leapline(env | {"PYSPARK_SUBMIT_ARGS": submit}, step, "--date", str(DAY))
-    seconds = time.monotonic() - began
+    seconds, used = time.monotonic() - began, processor_seconds() - used
     shuffled = sum(shuffle_bytes(log) for log in set(logs.iterdir()) - before)
-    return {"seconds": round(seconds, 1), "peak_memory_bytes": peak.bytes, "shuffle_bytes": shuffled}
+    return {
+        "seconds": round(seconds, 1),
+        "core_seconds": round(used, 1),
+        "peak_memory_bytes": peak.bytes,
+        "shuffle_bytes": shuffled,
+    }
+
+
+def processor_seconds() -> float:
+    """Return the processor time of all child processes that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 class PeakMemory:
