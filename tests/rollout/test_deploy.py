@@ -99,7 +99,8 @@ def test_failed_target_does_not_stop_the_others_and_a_retry_does_what_is_left(
     with pytest.raises(DeployError) as error, caplog.at_level(logging.INFO, "leapline"):
         deploy_champion(settings, "run-1", poll_s=0.005)
     text = str(error.value)
-    assert f"1 of 2 targets without it:\n  {KUBERNETES} runs {OLD.partition('@')[2]}. " in text
+    assert f"({champion}): found 1 of 2 targets without it; expected it at each." in text
+    assert f"\n  {KUBERNETES} runs {OLD.partition('@')[2]}: found " in text
     assert "ImagePullBackOff" in text
     assert not error.value.retriable
     assert [r.levelname for r in caplog.records if r.name.startswith("leapline")] == ["ERROR", "INFO"]
@@ -113,7 +114,7 @@ def test_failure_that_a_retry_may_cure_is_retriable(
     settings: Settings, champion: str, cluster: KubernetesApi, hook: Receiver
 ) -> None:
     cluster.status = 503
-    with pytest.raises(DeployError, match=f"{KUBERNETES} runs an unknown image. .* HTTP 503") as error:
+    with pytest.raises(DeployError, match=f"{KUBERNETES} runs an unknown image: found HTTP 503") as error:
         deploy_champion(settings, "run-1", poll_s=0.005)
     assert error.value.retriable
 

@@ -75,7 +75,8 @@ class Outcome:
 
     def __str__(self) -> str:
         if self.state == "failed":
-            return f"{self.target} runs {self.after or 'an unknown image'}. {self.error}"
+            reason = str(self.error).removeprefix(f"{self.target}: ")
+            return f"{self.target} runs {self.after or 'an unknown image'}: {reason}"
         verb = {"deployed": "now runs", "unchanged": "runs already", "differs": "would run"}[self.state]
         return f"{self.target} {verb} {self.after}" + ("" if self.state == "unchanged" else f", before {self.before}")
 
@@ -218,8 +219,9 @@ def _raise_failures(champion: Champion, outcomes: Sequence[Outcome]) -> None:
     kind = DeployError if any(o.error and o.error.retriable for o in failed) else DeployUnusableError
     lines = "\n  ".join(map(str, failed))
     raise kind(
-        f"deployment of {champion.model_id or 'the champion'}",
-        found=f"{len(failed)} of {len(outcomes)} targets without it:\n  {lines}\n ",
-        expected=f"{champion.digest} at each",
-        fix="Then clear this task or run `leapline deploy`; targets that run it are left alone.",
+        f"deployment of {champion.model_id} ({champion.digest})",
+        found=f"{len(failed)} of {len(outcomes)} targets without it",
+        expected="it at each",
+        fix="Correct what follows, then clear this task or run `leapline deploy`; targets that run it are left alone."
+        f"\n  {lines}",
     )

@@ -116,7 +116,7 @@ class KubernetesTarget:
         cause = {"kubernetes.io/change-cause": f"Leapline deploys {image}"}
         body = {"metadata": {"annotations": cause}, "spec": {"template": {"spec": {"containers": [container]}}}}
         with self._named_errors("patch", "deployments"):
-            self._apps.patch_namespaced_deployment(self._name, self._namespace, body, **_RAW).release_conn()
+            self._apps.patch_namespaced_deployment(self._name, self._namespace, body, **_RAW).read()
 
     @property
     def _apps(self) -> Any:
