@@ -2,10 +2,14 @@
 
 import json
 from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 
 import pytest
 
+from leapline.rollout.logins import Logins
 from leapline.rollout.platform import Wait
+from leapline.rollout.target import Target
 from tests.conftest import ROOT
 
 OLD, NEW = (f"registry.shop.example/scorer@sha256:{digit * 64}" for digit in "12")
@@ -37,6 +41,20 @@ class FakeImages:
     def docker(self, arch: str, region: str) -> str:
         self.requested.append((arch, region))
         return NEW
+
+
+class SharedLogins(Logins):
+    """The environment's login, with one session for all tests: it reads the services' descriptions once."""
+
+    def aws_session(self, target: Target, region: str | None) -> Any:
+        return _session()
+
+
+@cache
+def _session() -> Any:
+    import boto3
+
+    return boto3.Session(region_name="eu-west-1")
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from leapline.rollout.logins import Logins
 from leapline.rollout.platform import Running, Wait
 from leapline.rollout.target import parse_targets
 from tests.fakes.aws_json import AwsError, AwsService, aws_service
-from tests.rollout.conftest import NEW, OLD, QUICK, FakeImages, documented_actions
+from tests.rollout.conftest import NEW, OLD, QUICK, FakeImages, SharedLogins, documented_actions
 
 pytestmark = pytest.mark.usefixtures("aws_login")
 
 
 def scorer(address: str = "ecs://prod/scorer") -> EcsTarget:
-    return EcsTarget(parse_targets(address)[0], Logins())
+    return EcsTarget(parse_targets(address)[0], SharedLogins())
 
 
 @pytest.fixture
@@ -185,4 +185,4 @@ def test_missing_region_names_the_option(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
     with pytest.raises(DeployUnusableError, match=r"ecs://prod/scorer\?region=eu-west-1"):
-        scorer().running()
+        EcsTarget(parse_targets("ecs://prod/scorer")[0], Logins()).running()

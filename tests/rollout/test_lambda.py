@@ -9,11 +9,10 @@ from moto import mock_aws
 
 from leapline.errors import DeployUnusableError, RolloutFailedError
 from leapline.rollout.lambda_function import LambdaTarget
-from leapline.rollout.logins import Logins
 from leapline.rollout.platform import Running, Wait
 from leapline.rollout.target import parse_targets
 from tests.fakes.aws_json import AwsService, aws_service
-from tests.rollout.conftest import NEW, OLD, QUICK, FakeImages, documented_actions
+from tests.rollout.conftest import NEW, OLD, QUICK, FakeImages, SharedLogins, documented_actions
 
 pytestmark = pytest.mark.usefixtures("aws_login")
 TRUST = '{"Version": "2012-10-17", "Statement": []}'
@@ -33,7 +32,7 @@ def aws() -> Iterator[Any]:
 
 
 def score(address: str = "lambda://score/live") -> LambdaTarget:
-    return LambdaTarget(parse_targets(address)[0], Logins())
+    return LambdaTarget(parse_targets(address)[0], SharedLogins())
 
 
 def test_alias_moves_to_a_new_version_with_the_image(aws: Any) -> None:
@@ -117,7 +116,7 @@ def test_version_is_published_after_the_update_is_complete(scripted: AwsService)
 def test_alias_stays_when_the_new_code_is_not_usable(scripted: AwsService, problem: str) -> None:
     target = score()
     with pytest.raises(RolloutFailedError, match=f"{problem}.*alias live was not moved"):
-        target.roll_out(NEW, target.running(), Wait(0.05, poll_s=0.005))
+        target.roll_out(NEW, target.running(), Wait(0.3, poll_s=0.005) if "not ready" in problem else QUICK)
     assert target.running() == Running(OLD, True)
 
 

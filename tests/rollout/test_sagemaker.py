@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 
 from leapline.errors import DeployUnusableError, RolloutFailedError
-from leapline.rollout.logins import Logins
 from leapline.rollout.platform import Running
 from leapline.rollout.sagemaker import SageMakerTarget
 from leapline.rollout.target import parse_targets
 from tests.fakes.aws_json import AwsError, AwsService, aws_service
-from tests.rollout.conftest import NEW, OLD, QUICK, FakeImages, documented_actions
+from tests.rollout.conftest import NEW, OLD, QUICK, FakeImages, SharedLogins, documented_actions
 
 pytestmark = pytest.mark.usefixtures("aws_login")
 ROLE = "arn:aws:iam::123456789012:role/scorer"
@@ -74,7 +73,7 @@ def scripted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def score() -> SageMakerTarget:
-    return SageMakerTarget(parse_targets("sagemaker://score")[0], Logins())
+    return SageMakerTarget(parse_targets("sagemaker://score")[0], SharedLogins())
 
 
 def test_endpoint_gets_a_configuration_with_a_model_of_the_image(scripted: AwsService) -> None:
