@@ -83,11 +83,21 @@ def test_repetition_changes_nothing(settings: Settings, champion: str, cluster: 
     assert read_records(lake_of(settings).store) == records
 
 
+def test_rollout_that_an_interrupted_task_has_begun_is_awaited(
+    settings: Settings, champion: str, cluster: KubernetesApi, hook: Receiver
+) -> None:
+    cluster.set_image("scorer", f"{settings.image}@{champion}")
+    summary = deploy_champion(settings, "run-1", poll_s=0.005)
+    assert summary["targets"][KUBERNETES]["state"] == "deployed"
+    assert cluster.deployment["status"]["updatedReplicas"] == 2
+
+
 def test_dry_run_reports_the_difference_and_changes_nothing(
     settings: Settings, champion: str, cluster: KubernetesApi, hook: Receiver
 ) -> None:
     summary = deploy_champion(settings, "run-1", dry_run=True)
     assert {r["state"] for r in summary["targets"].values()} == {"differs"}
+    assert summary["why"] == "2026-03-01-0123456789ab is not at every target (2 would be deployed)"
     assert (cluster.patches, hook.received) == ([], [])
     assert read_records(lake_of(settings).store) == {}
 
@@ -164,6 +174,17 @@ def test_option_names_the_repository_that_the_platform_pulls_from(
     assert cluster.image == f"mirror.example/scorer@{champion}"
 
 
+def test_answer_that_nobody_expected_fails_its_target_only(
+    settings: Settings, champion: str, cluster: KubernetesApi, hook: Receiver, caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(KubernetesApi, "progressed", lambda _: {"kind": "Deployment"})
+    with pytest.raises(DeployError, match=f"{KUBERNETES} runs an unknown image: found KeyError"):
+        deploy_champion(settings, "run-1", poll_s=0.005)
+    assert len(hook.received) == 1
+    assert "Traceback" in caplog.text
+
+
 def test_missing_champion_and_wrong_setting_are_named(settings: Settings) -> None:
     with pytest.raises(DeployUnusableError, match="champion: found no such tag"):
         deploy_champion(settings, "run-1")
@@ -179,7 +200,10 @@ def test_connection_outside_airflow_is_rejected(settings: Settings, champion: st
 
 def test_image_in_dockers_format_is_published_when_a_target_needs_it(settings: Settings, champion: str) -> None:
     current = Champion.current(settings)
+    dry = current.docker_in(settings.image, "arm64", "eu-west-1", "lambda://score/live", publish=False)
+    assert current.registry.digest("2026-03-01-0123456789ab-docker-arm64") is None
     image = current.docker_in(settings.image, "arm64", "eu-west-1", "lambda://score/live")
+    assert image == dry
     assert image == f"{settings.image}@{current.registry.digest('2026-03-01-0123456789ab-docker-arm64')}"
     assert not current.registry.is_index(image.partition("@")[2])
     with pytest.raises(DeployUnusableError, match="no repository in ECR of eu-west-1 among 127.0.0.1"):

@@ -26,7 +26,19 @@ def test_addresses_name_the_parts_of_their_platform() -> None:
 def test_empty_setting_has_no_targets_and_a_repeated_one_counts_once() -> None:
     assert parse_targets("") == parse_targets(" , ") == parse_targets("none") == []
     assert len(parse_targets("lambda://score/live,lambda://score/live?timeout=5")) == 1
-    assert len(parse_targets("lambda://score/live?region=eu-west-1,lambda://score/live?region=us-east-1")) == 2
+
+
+def test_targets_that_differ_have_different_names() -> None:
+    regions = parse_targets("lambda://score/live?region=eu-west-1,lambda://score/live?region=us-east-1")
+    assert [t.name for t in regions] == ["lambda://score/live?region=eu-west-1", "lambda://score/live?region=us-east-1"]
+    assert {t.address for t in regions} == {"lambda://score/live"}
+    hooks = parse_targets("https://ci.example/a,https://ci.example/b,https://other.example/a")
+    assert [t.name for t in hooks] == [
+        "https://ci.example/...",
+        "https://ci.example/... (2)",
+        "https://other.example/...",
+    ]
+    assert len({t.key for t in hooks}) == 3
 
 
 @pytest.mark.parametrize(

@@ -61,14 +61,15 @@ class Champion:
         """Return the image for all architectures, in a repository; the installation's if empty."""
         return f"{repository or self.settings.image}@{self.digest}"
 
-    def docker_in(self, repository: str, arch: str, region: str, target: str) -> str:
-        """Return the image in Docker's format, published there if it is not yet.
+    def docker_in(self, repository: str, arch: str, region: str, target: str, *, publish: bool = True) -> str:
+        """Return the image in Docker's format, published if it is not yet.
 
         Args:
             repository: the repository; that in ECR of the region if empty.
             arch: "amd64" or "arm64".
             region: AWS region that pulls it.
             target: name of the target, for messages.
+            publish: whether it may be published; its digest is the same without.
 
         Raises:
             DeployUnusableError: no repository is in ECR of that region, or it lacks the image.
@@ -82,7 +83,8 @@ class Champion:
                 target, found=f"no repository in ECR of {region} among {', '.join(images)}", expected="one in ECR",
                 fix="Set LEAPLINE_REGISTRY or LEAPLINE_MORE_REGISTRIES to ECR, or the option image=.",
             )  # fmt: skip
-        made = make_docker_image(self.settings, self.digest, arch, push=repository == self.settings.image)
+        is_first = repository == self.settings.image
+        made = make_docker_image(self.settings, self.digest, arch, push=publish and is_first)
         if repository in self.settings.more_images:
             self._require_published(repository, made["tag"], made["digest"], arch, target)
         return f"{repository}@{made['digest']}"
@@ -104,6 +106,7 @@ class TargetImages:
     champion: Champion
     repository: str
     target: str
+    publish: bool = True
 
     @property
     def model_id(self) -> str:
@@ -121,4 +124,4 @@ class TargetImages:
 
     def docker(self, arch: str, region: str) -> str:
         """Return the image in Docker's format; errors as in `Champion.docker_in`."""
-        return self.champion.docker_in(self.repository, arch, region, self.target)
+        return self.champion.docker_in(self.repository, arch, region, self.target, publish=self.publish)

@@ -96,7 +96,7 @@ class CloudRunTarget:
             names = ", ".join(str(c.get("name")) for c in containers)
             raise DeployUnusableError(
                 self.target.name, found=f"containers {names}", expected="one that is meant",
-                fix=f"Name it: {self.target.name}/CONTAINER.",
+                fix=f"Name it: {self.target.address}/CONTAINER.",
             )  # fmt: skip
         container: dict[str, Any] = matching[0]
         return container

@@ -13,20 +13,20 @@ wins. A rollout that waits looks at the tag too, and makes way for the deploymen
 
 import logging
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from leapline.errors import DeployError, DeployUnusableError, LeaplineError
 from leapline.rollout.champion import Champion, TargetImages
 from leapline.rollout.cloud_run import CloudRunTarget
 from leapline.rollout.ecs import EcsTarget
 from leapline.rollout.kubernetes import KubernetesTarget
 from leapline.rollout.lambda_function import LambdaTarget
 from leapline.rollout.logins import Logins
+from leapline.rollout.outcomes import Outcome, State, as_error, require_success, sentence
 from leapline.rollout.platform import Platform, Running, Wait
 from leapline.rollout.records import Record, read_records, write_record
 from leapline.rollout.sagemaker import SageMakerTarget
@@ -46,39 +46,6 @@ _PLATFORMS: Final[dict[str, type[Any]]] = {
     "cloudrun": CloudRunTarget,
 }
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The outcome at one target.
-
-    Attributes:
-        target: its name.
-        state: "deployed", "unchanged", "failed", or in a dry run "differs".
-        before: digest that it ran before; the image with its tag if it has no digest; None if it is not known.
-        after: the same after the deployment; in a dry run what it would run.
-        seconds: duration.
-        error: of a failure.
-    """
-
-    target: str
-    state: Literal["deployed", "unchanged", "failed", "differs"]
-    before: str | None
-    after: str | None
-    seconds: float
-    error: LeaplineError | None = None
-
-    def report(self) -> dict[str, Any]:
-        """Return it as plain data."""
-        content = {"state": self.state, "before": self.before, "after": self.after, "seconds": self.seconds}
-        return content | ({"error": str(self.error)} if self.error else {})
-
-    def __str__(self) -> str:
-        if self.state == "failed":
-            reason = str(self.error).removeprefix(f"{self.target}: ")
-            return f"{self.target} runs {self.after or 'an unknown image'}: {reason}"
-        verb = {"deployed": "now runs", "unchanged": "runs already", "differs": "would run"}[self.state]
-        return f"{self.target} {verb} {self.after}" + ("" if self.state == "unchanged" else f", before {self.before}")
 
 
 def deploy_champion(
@@ -102,58 +69,56 @@ def deploy_champion(
         RegistryError: the registry does not answer; nothing was changed.
     """
     targets, store = parse_targets(settings.deploy), lake_of(settings).store
-    with store.lock(LOCK):
+    with nullcontext() if dry_run else store.lock(LOCK):
         champion = Champion.current(settings)
-        deployment = _Deployment(settings, champion, store, run_id, logins or Logins(), poll_s)
+        deployment = _Deployment(settings, champion, store, run_id, logins or Logins(), dry_run, poll_s)
         with ThreadPoolExecutor(max_workers=_PARALLEL) as pool:
-            outcomes = list(pool.map(deployment.preview if dry_run else deployment.deploy, targets))
+            outcomes = list(pool.map(deployment.outcome, targets))
     for outcome in outcomes:
         _log.log(logging.ERROR if outcome.error else logging.INFO, "%s", outcome)
-    _raise_failures(champion, outcomes)
+    require_success(champion.model_id, champion.digest, outcomes)
     return {
         "model_id": champion.model_id,
         "digest": champion.digest,
         "targets": {outcome.target: outcome.report() for outcome in outcomes},
-        "why": _sentence(champion, outcomes),
+        "why": sentence(champion.model_id, outcomes),
     }
 
 
 @dataclass(frozen=True)
 class _Deployment:
+    """One deployment of a champion; the fields are those of `deploy_champion`."""
+
     settings: Settings
     champion: Champion
     store: Store
     run_id: str
     logins: Logins
+    dry_run: bool
     poll_s: float | None
     publishing: Lock = field(default_factory=Lock)
 
-    def deploy(self, target: Target) -> Outcome:
+    def outcome(self, target: Target) -> Outcome:
+        """Deploy to a target, or in a dry run look at it; return its outcome, whatever happens."""
         started, before = time.monotonic(), None
         try:
             platform = self._platform(target)
             before = platform.running()
             image = self._image(platform, target)
-            state: Literal["deployed", "unchanged"] = "unchanged"
-            if not _runs(before, image):
-                platform.roll_out(image, before, self._wait(target))
-                state = "deployed"
-        except LeaplineError as exc:
-            return Outcome(target.name, "failed", _digest(before), self._now(target), _since(started), exc)
-        outcome = Outcome(target.name, state, _digest(before), Running(image).digest, _since(started))
-        self._record(target, image, outcome)
-        return outcome
+            state = self._deploy(target, platform, before, image, started)
+            return Outcome(target.name, state, _digest(before), Running(image).digest, _since(started))
+        except Exception as exc:
+            error = as_error(target, exc)
+            return Outcome(target.name, "failed", _digest(before), self._now(target), _since(started), error)
 
-    def preview(self, target: Target) -> Outcome:
-        started, before = time.monotonic(), None
-        try:
-            platform = self._platform(target)
-            before = platform.running()
-            image = self._image(platform, target)
-        except LeaplineError as exc:
-            return Outcome(target.name, "failed", _digest(before), _digest(before), _since(started), exc)
-        state: Literal["unchanged", "differs"] = "unchanged" if _runs(before, image) else "differs"
-        return Outcome(target.name, state, _digest(before), Running(image).digest, _since(started))
+    def _deploy(self, target: Target, platform: Platform, before: Running, image: str, started: float) -> State:
+        runs = before.complete and before.digest == Running(image).digest
+        if self.dry_run:
+            return "unchanged" if runs else "differs"
+        if not runs:
+            platform.roll_out(image, before, self._wait(target))
+        self._record(target, image, _since(started), is_new=not runs)
+        return "unchanged" if runs else "deployed"
 
     def _platform(self, target: Target) -> Platform:
         if target.scheme in WEB_HOOKS:
@@ -169,7 +134,8 @@ class _Deployment:
 
     def _image(self, platform: Platform, target: Target) -> str:
         with self.publishing:  # Two targets may need the same image in Docker's format, which the first publishes.
-            return platform.image(TargetImages(self.champion, target.options.get("image", ""), target.name))
+            repository = target.options.get("image", "")
+            return platform.image(TargetImages(self.champion, repository, target.name, publish=not self.dry_run))
 
     def _wait(self, target: Target) -> Wait:
         wait = Wait(target.timeout_s, self.champion.moved_to)
@@ -178,20 +144,16 @@ class _Deployment:
     def _now(self, target: Target) -> str | None:
         try:
             return _digest(self._platform(target).running())
-        except LeaplineError:
+        except Exception:  # The error of the deployment is reported; this one would be the same.
             return None
 
-    def _record(self, target: Target, image: str, outcome: Outcome) -> None:
+    def _record(self, target: Target, image: str, seconds: float, is_new: bool) -> None:
         present = read_records(self.store).get(target.key)
-        if outcome.state == "unchanged" and present and present.image == image:
+        if present and present.image == image and not is_new:
             return
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        record = Record(target.name, self.champion.model_id, image, self.run_id, now, outcome.seconds)
+        record = Record(target.name, self.champion.model_id, image, self.run_id, now, seconds)
         write_record(self.store, target.key, record)
-
-
-def _runs(running: Running, image: str) -> bool:
-    return running.complete and running.digest == Running(image).digest
 
 
 def _digest(running: Running | None) -> str | None:
@@ -200,28 +162,3 @@ def _digest(running: Running | None) -> str | None:
 
 def _since(started: float) -> float:
     return round(time.monotonic() - started, 3)
-
-
-def _sentence(champion: Champion, outcomes: Sequence[Outcome]) -> str:
-    count = {
-        state: sum(outcome.state == state for outcome in outcomes) for state in ("deployed", "unchanged", "differs")
-    }
-    parts = [f"{count['deployed']} deployed" if count["deployed"] else "",
-             f"{count['differs']} would be deployed" if count["differs"] else "",
-             f"{count['unchanged']} unchanged" if count["unchanged"] else ""]  # fmt: skip
-    return f"{champion.model_id} runs at every target ({', '.join(filter(None, parts))})"
-
-
-def _raise_failures(champion: Champion, outcomes: Sequence[Outcome]) -> None:
-    failed = [outcome for outcome in outcomes if outcome.error]
-    if not failed:
-        return
-    kind = DeployError if any(o.error and o.error.retriable for o in failed) else DeployUnusableError
-    lines = "\n  ".join(map(str, failed))
-    raise kind(
-        f"deployment of {champion.model_id} ({champion.digest})",
-        found=f"{len(failed)} of {len(outcomes)} targets without it",
-        expected="it at each",
-        fix="Correct what follows, then clear this task or run `leapline deploy`; targets that run it are left alone."
-        f"\n  {lines}",
-    )

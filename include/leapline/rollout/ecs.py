@@ -81,7 +81,7 @@ class EcsTarget:
         if name not in containers:
             raise DeployUnusableError(
                 self.target.name, found=f"containers {', '.join(sorted(containers))}", expected=f"a container {name}",
-                fix=f"Name it: {self.target.name}/CONTAINER.",
+                fix=f"Name it: {self.target.address}/CONTAINER.",
             )  # fmt: skip
         container: dict[str, Any] = containers[name]
         return container

@@ -1,8 +1,8 @@
 """The targets of the setting `deploy`, as addresses."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -52,7 +52,7 @@ class Target:
     """One target.
 
     Attributes:
-        name: for messages and reports; without the options, and of a web hook only its host, as its path may be secret.
+        name: for messages and reports, each its own; of a web hook only its host, as its path may be secret.
         key: identifies the target in the lake's records.
         scheme: the platform: a key of `FORMS`, "http" or "https".
         parts: its parts by name; of a web hook its `url`.
@@ -64,6 +64,11 @@ class Target:
     scheme: str
     parts: Mapping[str, str]
     options: Mapping[str, str]
+
+    @property
+    def address(self) -> str:
+        """The name without options, to which a container can be added."""
+        return self.name.partition("?")[0]
 
     @property
     def timeout_s(self) -> float:
@@ -84,7 +89,14 @@ def parse_targets(setting: str) -> list[Target]:
     """
     texts = [] if setting.strip() == OFF else setting.split(",")
     targets = [_parse(text.strip()) for text in texts if text.strip()]
-    return list({target.key: target for target in targets}.values())
+    return _with_own_names(list({target.key: target for target in targets}.values()))
+
+
+def _with_own_names(targets: Sequence[Target]) -> list[Target]:
+    """Number the web hooks of one host, which have the same name otherwise."""
+    names = [target.name for target in targets]
+    before = [names[:position].count(name) for position, name in enumerate(names)]
+    return [replace(t, name=f"{t.name} ({n + 1})") if n else t for t, n in zip(targets, before, strict=True)]
 
 
 def _parse(text: str) -> Target:
@@ -102,7 +114,8 @@ def _parse(text: str) -> Target:
     name = f"{scheme}://{'/'.join(values)}"
     variant = "&".join(f"{key}={options[key]}" for key in sorted(options) if key in form.options)
     parts = dict(zip(form.parts + form.optional, values, strict=False))
-    return Target(name, f"{name}?{variant}" if variant else name, scheme, parts, options)
+    name += f"?{variant}" if variant else ""
+    return Target(name, name, scheme, parts, options)
 
 
 def _web_hook(text: str) -> Target:
