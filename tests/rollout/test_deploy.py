@@ -9,8 +9,9 @@ from threading import Barrier
 
 import pytest
 
+from leapline.deployment.docker_images import make_docker_image
 from leapline.errors import DeployError, DeployUnusableError, SettingsError
-from leapline.rollout.champion import Champion
+from leapline.rollout.champion import Champion, repository_in_ecr
 from leapline.rollout.deploy import deploy_champion
 from leapline.rollout.records import read_records
 from leapline.serving.registry import Registry
@@ -172,6 +173,26 @@ def test_option_names_the_repository_that_the_platform_pulls_from(
     elsewhere = settings.model_copy(update={"deploy": f"{KUBERNETES}?image=mirror.example/scorer"})
     deploy_champion(elsewhere, "run-1", poll_s=0.005)
     assert cluster.image == f"mirror.example/scorer@{champion}"
+
+
+def test_repository_is_chosen_by_the_region_that_pulls() -> None:
+    host = "123456789012.dkr.ecr.{}.amazonaws.com/scorer"
+    images = ["ghcr.io/shop/scorer", host.format("us-east-1"), host.format("eu-west-1")]
+    assert repository_in_ecr(images, "eu-west-1") == images[2]
+    assert repository_in_ecr(images, "us-east-1") == images[1]
+    assert repository_in_ecr(images, "eu-central-1") == ""
+
+
+def test_further_repository_must_have_the_image_in_dockers_format(
+    settings: Settings, champion: str, registry: Registry, crane: Path, tmp_path: Path
+) -> None:
+    other = f"{registry.image}-copy"
+    current = Champion.current(settings.model_copy(update={"more_registries": other}))
+    with pytest.raises(DeployUnusableError, match="found no such image; .* Set LEAPLINE_DOCKER_IMAGES=arm64"):
+        current.docker_in(other, "arm64", "eu-west-1", "lambda://score/live")
+    made = make_docker_image(settings, champion, "arm64", out=tmp_path / "layout")
+    Registry(other, crane).push(tmp_path / "layout", made["tag"])
+    assert current.docker_in(other, "arm64", "eu-west-1", "lambda://score/live") == f"{other}@{made['digest']}"
 
 
 def test_answer_that_nobody_expected_fails_its_target_only(

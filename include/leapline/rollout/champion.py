@@ -1,5 +1,6 @@
 """The champion's images, as the platforms need them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -76,8 +77,7 @@ class Champion:
             RegistryError: the registry does not answer.
         """
         images = [self.settings.image, *self.settings.more_images]
-        regions = {image: ecr.region for image in images if (ecr := EcrHost.parse(image.partition("/")[0]))}
-        repository = repository or next((image for image, place in regions.items() if place == region), "")
+        repository = repository or repository_in_ecr(images, region)
         if not repository:
             raise DeployUnusableError(
                 target, found=f"no repository in ECR of {region} among {', '.join(images)}", expected="one in ECR",
@@ -97,6 +97,12 @@ class Champion:
                 fix=f"Set LEAPLINE_DOCKER_IMAGES={arch}, so that it is published there; this model once with "
                 f"`leapline image docker {self.model_id} --arch {arch} --push` and `crane copy`.",
             )  # fmt: skip
+
+
+def repository_in_ecr(images: Sequence[str], region: str) -> str:
+    """Return the first repository in ECR of an AWS region; empty if there is none."""
+    hosts = {image: EcrHost.parse(image.partition("/")[0]) for image in images}
+    return next((image for image, host in hosts.items() if host and host.region == region), "")
 
 
 @dataclass(frozen=True)
