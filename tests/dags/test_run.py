@@ -15,6 +15,7 @@ from tests.fakes.stub_steps import script_steps
 
 DAY = date(2026, 3, 1)
 RunRetrain = Callable[..., RunOutcome]
+Events = list[tuple[str, str, float]]
 
 
 @pytest.fixture
@@ -23,24 +24,40 @@ def settings(folder: Path) -> Settings:
 
 
 @pytest.fixture
+def progress() -> Events:
+    """Task, state and seconds of every event of the run."""
+    return []
+
+
+@pytest.fixture
 def run_retrain(
-    folder: Path, stub_environment: dict[str, str], settings: Settings, monkeypatch: pytest.MonkeyPatch
+    folder: Path,
+    stub_environment: dict[str, str],
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    progress: Events,
 ) -> RunRetrain:
     for name, value in stub_environment.items():
         monkeypatch.setenv(name, value)
 
     def run(conf: dict[str, Any] | None = None, **steps: Any) -> RunOutcome:
         script_steps(folder, **steps)
-        return run_dag(settings, AirflowInstance(folder / "airflow"), DAY, conf)
+        return run_dag(
+            settings, AirflowInstance(folder / "airflow"), DAY, conf, on_task=lambda *event: progress.append(event)
+        )
 
     return run
 
 
-def test_passed_model_runs_every_task_with_the_params(run_retrain: RunRetrain, settings: Settings) -> None:
+def test_passed_model_runs_every_task_with_the_params(
+    run_retrain: RunRetrain, settings: Settings, progress: Events
+) -> None:
     deploy = {"skipped": True, "why": "LEAPLINE_DEPLOY names no target"}
     outcome = run_retrain({"roc_auc_threshold": 0.9, "promote": False}, deploy=deploy)
     assert (outcome.state, outcome.error) == ("success", "")
     assert outcome.tasks.pop("deploy") == "skipped"
+    assert [state for task, state, _ in progress if task == "deploy"] == ["running", "skipped"]
+    assert "Traceback" not in outcome.log.read_text()
     assert set(outcome.tasks.values()) == {"success"}
     report = past_report(settings, outcome.run_id, "evaluate")
     assert (

@@ -53,6 +53,11 @@ class Progress:
         self.error = f"{task_instance.task_id}: {error}"
         self._end(task_instance.task_id, "failed")
 
+    @hookimpl
+    def on_task_instance_skipped(self, task_instance: Any) -> None:
+        """Write that a task has skipped itself."""
+        self._end(task_instance.task_id, "skipped")
+
     def _end(self, task: str, state: str) -> None:
         self.write(task=task, state=state, seconds=round(time.monotonic() - self._started, 3))
 
