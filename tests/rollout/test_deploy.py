@@ -18,9 +18,11 @@ from leapline.serving.registry import Registry
 from leapline.settings import Settings
 from leapline.storage import lake_of
 from tests.conftest import ROOT
+from tests.fakes.aws_json import aws_service
 from tests.fakes.kubernetes_api import KubernetesApi, kubernetes_api
 from tests.ports import free_address
 from tests.rollout.conftest import OLD
+from tests.rollout.test_lambda import Scripted as ScriptedFunction
 from tests.rollout.test_web_hook import SECRET, Receiver, receiver
 from tests.serving.conftest import crane, make_image, published, registry, registry_address, registry_binary, repository
 
@@ -82,6 +84,17 @@ def test_repetition_changes_nothing(settings: Settings, champion: str, cluster: 
     assert {r["state"] for r in summary["targets"].values()} == {"unchanged"}
     assert (len(cluster.patches), len(hook.received)) == (1, 1)
     assert read_records(lake_of(settings).store) == records
+
+
+def test_target_that_was_changed_by_hand_is_deployed_again(
+    settings: Settings, champion: str, cluster: KubernetesApi, hook: Receiver
+) -> None:
+    deploy_champion(settings, "run-1", poll_s=0.005)
+    cluster.set_image("scorer", OLD)
+    deploy_champion(settings, "run-2", poll_s=0.005)
+    assert cluster.image == f"{settings.image}@{champion}"
+    records = {record.target: record.run_id for record in read_records(lake_of(settings).store).values()}
+    assert records == {KUBERNETES: "run-2", "http://127.0.0.1/...": "run-1"}
 
 
 def test_rollout_that_an_interrupted_task_has_begun_is_awaited(
@@ -173,6 +186,17 @@ def test_option_names_the_repository_that_the_platform_pulls_from(
     elsewhere = settings.model_copy(update={"deploy": f"{KUBERNETES}?image=mirror.example/scorer"})
     deploy_champion(elsewhere, "run-1", poll_s=0.005)
     assert cluster.image == f"mirror.example/scorer@{champion}"
+
+
+@pytest.mark.usefixtures("aws_login")
+def test_dry_run_publishes_no_image(settings: Settings, champion: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    function = settings.model_copy(update={"deploy": f"lambda://score/live?image={settings.image}"})
+    with aws_service(ScriptedFunction({}).actions()) as service:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", service.address)
+        summary = deploy_champion(function, "run-1", dry_run=True)
+        assert not [name for name, _ in service.calls if not name.startswith("GET")]
+    assert summary["targets"]["lambda://score/live"]["state"] == "differs"
+    assert Champion.current(settings).registry.digest("2026-03-01-0123456789ab-docker-amd64") is None
 
 
 def test_repository_is_chosen_by_the_region_that_pulls() -> None:
