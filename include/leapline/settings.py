@@ -267,6 +267,17 @@ class Settings(BaseSettings):
         "`host[:port]/repository`, comma-separated (docs/operations.md).",
     )
 
+    registry_connections: str = Field(
+        "",
+        description="Airflow connections (type Docker or Generic) with host, user name and password of the registries, "
+        "comma-separated (docs/registries.md); logins of Docker's configuration if empty.",
+    )
+    aws_connection: str = Field(
+        "",
+        description="Airflow connection (type Amazon Web Services) with the credentials of the tasks for S3, ECR and "
+        "Redshift; those of the machine if empty.",
+    )
+
     docker_images: str = Field(
         "",
         pattern=r"^((amd64|arm64)(,(amd64|arm64))*)?$",
@@ -422,6 +433,11 @@ class Settings(BaseSettings):
         """The images of `more_registries`, without tags, each once."""
         images = [image.strip() for image in self.more_registries.split(",") if image.strip()]
         return list(dict.fromkeys(image for image in images if image != self.image))
+
+    @property
+    def registry_connection_ids(self) -> list[str]:
+        """The ids of `registry_connections`, each once."""
+        return list(dict.fromkeys(name.strip() for name in self.registry_connections.split(",") if name.strip()))
 
     @property
     def image(self) -> str:

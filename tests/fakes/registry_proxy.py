@@ -32,13 +32,14 @@ HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "content-length"}
 class Fault:
     """A fault for the next `times` requests with this method whose path contains `path`, after `skip` such requests.
 
-    `status` answers instead of the registry; `reset` reads half the body and resets the connection; `hold` blocks the
-    request before it reaches the registry (with `after=True` afterwards) and sets `held`.
+    `status` answers instead of the registry, with `message` as its text; `reset` reads half the body and resets the
+    connection; `hold` blocks the request before it reaches the registry (with `after=True` afterwards) and sets `held`.
     """
 
     method: str
     path: str
     status: int = 0
+    message: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     reset: bool = False
     hold: bool = False
@@ -88,10 +89,10 @@ class RegistryProxy:
         return sum(line.startswith(method + " ") and part in line for line in self.seen)
 
 
-def _problem(status: int) -> bytes:
+def _problem(status: int, message: str = "") -> bytes:
     """Return an error body in the form of the OCI distribution specification."""
     code = {401: "UNAUTHORIZED", 403: "DENIED", 429: "TOOMANYREQUESTS"}.get(status, "UNAVAILABLE")
-    return json.dumps({"errors": [{"code": code, "message": f"injected {status}"}]}).encode()
+    return json.dumps({"errors": [{"code": code, "message": message or f"injected {status}"}]}).encode()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -106,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body = b"".join(self._body())
         if fault and fault.status:
-            self._answer(fault.status, fault.headers, _problem(fault.status))
+            self._answer(fault.status, fault.headers, _problem(fault.status, fault.message))
             return
         if fault and fault.hold and not fault.after:
             self._hold(fault)

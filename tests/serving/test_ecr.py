@@ -161,7 +161,7 @@ def test_other_logins_of_the_user_stay_usable(tmp_path: Path) -> None:
     folder = Path(EcrLogin(EcrHost(HOST, ACCOUNT, REGION), tmp_path).environment()["DOCKER_CONFIG"])
     config = json.loads((folder / "config.json").read_text())
     assert config["auths"].keys() == {"ghcr.io", HOST}
-    assert config["credHelpers"] == {"gcr.io": "gcloud"}, "a helper for the host would win over the token"
+    assert config["credHelpers"] == {"gcr.io": "gcloud", HOST: ""}, "a helper for the host would win over the token"
     assert (folder / "config.json").stat().st_mode & 0o077 == 0
     assert json.loads((tmp_path / "config.json").read_text()) == mine
 

@@ -5,23 +5,23 @@ import json
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from leapline.errors import AccessDeniedError, RegistryError
+from leapline.errors import AccessDeniedError, RegistryError, RegistryUnusableError
 from leapline.serving.crane import AbsentError, Crane
 from tests.conftest import ROOT
+from tests.fakes.registry_proxy import Fault, RegistryProxy
 from tests.ports import free_port
 
 CONFIG = """\
 version: 0.1
 log: {{level: error, accesslog: {{disabled: true}}}}
 storage: {{filesystem: {{rootdirectory: {folder}/data}}, maintenance: {{readonly: {{enabled: {read_only}}}}}}}
-http: {{addr: "127.0.0.1:{port}", secret: x{tls}}}
+http: {{addr: "{host}:{port}", secret: x{tls}}}
 {auth}
 """
 LOGIN = "shop:$2b$04$6YyrRuWAnl.RrrK9kePW.e2XVOcOt.KV9w94n9txPjucuQCjk8Uqm"
@@ -51,16 +51,23 @@ def start(tmp_path: Path, docker_config: SetConfig) -> Iterator[Start]:
         pytest.skip("TOOLS MISSING: `make setup` installs the registry into .local")
     children = []
 
-    def run(*, tls: str = "", auth: str = "", read_only: bool = False) -> int:
+    def run(*, tls: str = "", auth: str = "", read_only: bool = False, host: str = "127.0.0.1") -> int:
         port = free_port()
-        settings = {"folder": tmp_path, "port": port, "tls": tls, "auth": auth, "read_only": str(read_only).lower()}
+        settings = {
+            "folder": tmp_path,
+            "host": host,
+            "port": port,
+            "tls": tls,
+            "auth": auth,
+            "read_only": str(read_only).lower(),
+        }
         (tmp_path / "config.yml").write_text(CONFIG.format(**settings))
         command = [ROOT / ".local/bin/registry", "serve", tmp_path / "config.yml"]
         with (tmp_path / "log").open("wb") as log:
             children.append(subprocess.Popen(command, stdout=log, stderr=log))
         deadline = time.monotonic() + 20
         with socket.socket() as probe:
-            while probe.connect_ex(("127.0.0.1", port)):
+            while probe.connect_ex((host, port)):
                 assert time.monotonic() < deadline, (tmp_path / "log").read_text()
                 time.sleep(0.05)
         return port
@@ -130,6 +137,40 @@ def test_registry_that_accepts_no_writes_is_named(start: Start, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
+    ("status", "message", "error", "fix"),
+    [
+        (403, "adding 2.1 MiB of storage resource, which when updated to current usage of 9.9 GiB will exceed the "
+         "configured upper limit of 10.0 GiB.", RegistryUnusableError, "have its quota raised"),
+        (403, "The system is in read only mode. Any modification is prohibited.", RegistryUnusableError,
+         "end its read-only mode"),
+        (403, "requested access to the resource is denied", AccessDeniedError, "Ask for permission"),
+        (401, "The access token has expired.", AccessDeniedError, "The login has expired: log in again"),
+    ],
+)  # fmt: skip
+def test_refused_push_is_named_and_not_repeated_in_vain(
+    start: Start,
+    docker_config: SetConfig,
+    tmp_path: Path,
+    status: int,
+    message: str,
+    error: type[RegistryError],
+    fix: str,
+) -> None:
+    """The texts are those of Harbor, for which a real registry behind a proxy stands in."""
+    (tmp_path / "layer.tar").write_bytes(bytes(10240))
+    with RegistryProxy(f"127.0.0.1:{start()}") as proxy:
+        host = proxy.address
+        docker_config(json.dumps({"auths": {host: {"auth": base64.b64encode(b"shop:x").decode()}}}))
+        proxy.faults.append(Fault("PUT", "/manifests/", status=status, message=message, times=9))
+        with pytest.raises(error, match=fix) as info:
+            Crane(ROOT / ".local/bin/crane", host, 10).run(
+                "append", "-f", f"{tmp_path}/layer.tar", "-t", f"{host}/a/b:c"
+            )
+    assert not info.value.retriable
+    assert f"failed {'2 times' if error is AccessDeniedError else '1 time'}" in str(info.value), "denied: tried again"
+
+
+@pytest.mark.parametrize(
     ("config", "fix"),
     [
         ('{"credsStore": "nosuch"}', "Install this credential helper on PATH"),
@@ -159,12 +200,8 @@ def test_fault_in_dockers_configuration_is_named(config: str, fix: str, docker_c
     ],
 )
 def test_message_decides_the_remedy_and_the_retries(message: str, fix: str, is_retried: bool, tmp_path: Path) -> None:
-    (tmp_path / "crane").write_text(f"""#!{sys.executable}
-import sys
-open({str(tmp_path / "calls")!r}, "a").write("x")
-print("Error: GET https://r.example/v2/a/manifests/t: " + {message!r}, file=sys.stderr)
-raise SystemExit(1)
-""")
+    (tmp_path / "message").write_text(f"Error: GET https://r.example/v2/a/manifests/t: {message}\n")
+    (tmp_path / "crane").write_text(f"#!/bin/sh\nprintf x >>{tmp_path}/calls\ncat {tmp_path}/message >&2\nexit 1\n")
     (tmp_path / "crane").chmod(0o755)
     with pytest.raises(RegistryError, match=fix) as info:
         Crane(tmp_path / "crane", "r.example", budget_s=2.5).run("digest", "r.example/a:t")

@@ -3,7 +3,7 @@
 import getpass
 from datetime import UTC, datetime
 
-from leapline.errors import RegistryError
+from leapline.errors import RegistryError, RegistryUnusableError
 from leapline.serving.ledger import Ledger
 from leapline.serving.promote import ChampionTags, PromotionRequest
 from leapline.serving.registry import Registry, require_address
@@ -39,7 +39,7 @@ def _registry(settings: Settings, image: str, setting: str = "") -> Registry:
     try:
         target.ping()
     except RegistryError as exc:
-        if not setting:
+        if not setting or isinstance(exc, RegistryUnusableError):
             raise
         fix = "Start it, or take it out of LEAPLINE_MORE_REGISTRIES: then the tags move in the others only."
         raise RegistryError(exc.thing, found=exc.found, expected=exc.expected, fix=fix) from exc

@@ -14,6 +14,7 @@ from airflow.sdk import BaseHook, BaseNotifier, Context
 
 from leapline.errors import SettingsError
 from leapline.orchestration.links import page_url
+from leapline.orchestration.logins import usable_logins
 from leapline.records.runs import run_outcome
 from leapline.settings import Settings
 
@@ -36,7 +37,9 @@ class Alert(BaseNotifier):
     def notify(self, context: Context) -> None:
         """Log and send the messages that the end of a task calls for."""
         settings = Settings.load()
-        for message in messages(settings, context):
+        with usable_logins(settings):
+            alerts = messages(settings, context)
+        for message in alerts:
             self.log.warning("ALERT %s", message)
             for name in (part.strip() for part in settings.alert_connections.split(",") if part.strip()):
                 self._send(settings, name, message)

@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from leapline.orchestration.dag_docs import TASK_DOCS
 from leapline.orchestration.deploy_login import AirflowLogins
 from leapline.orchestration.failures import airflow_failures
+from leapline.orchestration.logins import logins
 from leapline.orchestration.operators import Step
 from leapline.orchestration.task_log import quiet_libraries
 from leapline.rollout.target import parse_targets
@@ -52,6 +53,7 @@ class DeployChampion(BaseOperator):
             settings = Settings.load()
             if not parse_targets(settings.deploy):
                 raise AirflowSkipException(NO_TARGET)
-            result = deploy_champion(settings, context["run_id"], AirflowLogins())
+            with logins(settings, self.task_id):
+                result = deploy_champion(settings, context["run_id"], AirflowLogins())
         self.log.info(result["why"])
         return result

@@ -20,8 +20,8 @@ from leapline.deployment.manual_promotion import promote_model, roll_back
 from leapline.orchestration.dag_docs import TASK_DOCS
 from leapline.orchestration.failures import airflow_failures, as_failure
 from leapline.orchestration.links import links
+from leapline.orchestration.logins import logins
 from leapline.orchestration.params import PARAMS, ResolvedRun, resolve
-from leapline.orchestration.source_login import source_login
 from leapline.orchestration.spark_connection import require_client_mode
 from leapline.orchestration.task_log import quiet_libraries, summary_line
 from leapline.rollout.target import parse_targets
@@ -115,22 +115,30 @@ class SparkStep(WithLineage, SparkSubmitOperator):
         resolved, run_id = _resolved(context), context["run_id"]
         with airflow_failures():
             settings = Settings.load(**resolved["overrides"])
-            remove_report(settings, run_id, self.task_id)
             self._performed = settings, run_id
-            self.name = f"leapline {self.task_id} {resolved['day']}"
-            self.application_args = step_arguments(resolved, run_id)
-            self._driver_memory = settings.spark_driver_memory
-            self.conf = {OPTIONS: f"{quiet_options()} {driver_options(settings)}".strip()} | jars_option(settings)
-            choose_driver_address(require_client_mode(self._conn_id))
-            try:
-                with source_login(settings, self.task_id):
-                    super().execute(context)
-            except AirflowException as exc:
-                raise submit_failure(past_report(settings, run_id, self.task_id), exc) from None
-            report = past_report(settings, run_id, self.task_id)
+            with logins(settings, self.task_id):
+                remove_report(settings, run_id, self.task_id)
+                self._prepare(settings, resolved, run_id)
+                report = self._submit(context, settings, run_id)
         if report:
             self.log.info(summary_line(self.task_id, report["summary"]))
         return report and report["summary"]
+
+    def _prepare(self, settings: Settings, resolved: ResolvedRun, run_id: str) -> None:
+        """Set what the provider's operator passes to `spark-submit`."""
+        self.name = f"leapline {self.task_id} {resolved['day']}"
+        self.application_args = step_arguments(resolved, run_id)
+        self._driver_memory = settings.spark_driver_memory
+        self.conf = {OPTIONS: f"{quiet_options()} {driver_options(settings)}".strip()} | jars_option(settings)
+        choose_driver_address(require_client_mode(self._conn_id))
+
+    def _submit(self, context: Context, settings: Settings, run_id: str) -> dict[str, Any] | None:
+        """Run `spark-submit` and return the step's report."""
+        try:
+            super().execute(context)
+        except AirflowException as exc:
+            raise submit_failure(past_report(settings, run_id, self.task_id), exc) from None
+        return past_report(settings, run_id, self.task_id)
 
 
 class Step(WithLineage, BaseOperator):
@@ -149,7 +157,8 @@ class Step(WithLineage, BaseOperator):
         with airflow_failures():
             settings = Settings.load(**resolved["overrides"])
             self._performed = settings, run.run_id
-            summary = perform(self.task_id, step_function, settings, run)
+            with logins(settings, self.task_id):
+                summary = perform(self.task_id, step_function, settings, run)
         self.log.info(summary_line(self.task_id, summary))
         return summary
 
@@ -216,7 +225,9 @@ class RollBack(BaseOperator):
         """Move the tag; the ledger records the user and the reason."""
         request = _promotion_request(context, "rolled back by")
         with airflow_failures():
-            moved = roll_back(Settings.load(), to=context["params"]["model_id"], **request)
+            settings = Settings.load()
+            with logins(settings, self.task_id):
+                moved = roll_back(settings, to=context["params"]["model_id"], **request)
         self.log.info("champion is now %s (%s)", moved["champion"], moved["why"])
         return moved
 
@@ -231,7 +242,9 @@ class PromoteModel(BaseOperator):
         """Move the tag; the ledger records the user and the reason."""
         request = _promotion_request(context, "promoted by")
         with airflow_failures():
-            moved = promote_model(Settings.load(), model_id=context["params"]["model_id"], **request)
+            settings = Settings.load()
+            with logins(settings, self.task_id):
+                moved = promote_model(settings, model_id=context["params"]["model_id"], **request)
         self.log.info("champion is now %s (%s)", moved["champion"], moved["why"])
         return moved
 

@@ -1,6 +1,5 @@
 """The Airflow connection that has address and login of the events' database."""
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -9,6 +8,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from leapline.errors import SettingsError
+from leapline.orchestration.environment import set_variables
 from leapline.settings import Settings
 
 STEPS: Final = frozenset({"extract", "late"})
@@ -29,9 +29,6 @@ _EXTRAS: Final[Mapping[str, str]] = {
 def source_login(settings: Settings, step: str) -> Iterator[None]:
     """Set libpq's variables from the connection while a step's program is started, which inherits them.
 
-    The environment is the only way on which a password reaches the program: command lines, reports and XComs can be
-    read by others.
-
     Args:
         settings: of the run.
         step: the step; the variables are only set for those of `STEPS`.
@@ -40,16 +37,8 @@ def source_login(settings: Settings, step: str) -> Iterator[None]:
         SettingsError: there is no such connection, or it is of another type.
     """
     variables = libpq_variables(settings.source_connection) if settings.source_connection and step in STEPS else {}
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
+    with set_variables(variables):
         yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def libpq_variables(conn_id: str) -> dict[str, str]:

@@ -9,7 +9,6 @@ on the text of the body, which differs between registries. Failures without a st
 recognised by the message of `crane` itself; they only change what the error advises, and whether it is worth retrying.
 """
 
-import json
 import os
 import random
 import re
@@ -28,6 +27,8 @@ from leapline.errors import (
     TagConflictError,
     ToolMissingError,
 )
+from leapline.serving.docker_config import has_login, login_origin, user_config
+from leapline.serving.registry_causes import cause_of
 
 _RESPONSE = re.compile(r"<-- (\S+).*? (https?://\S+)")
 _URL = re.compile(r"https?://\S+?(?=[:,]?(?:\s|$))")
@@ -36,67 +37,6 @@ _INVALID = re.compile(r"could not parse reference", re.IGNORECASE)
 _FORMAT = re.compile(r"MANIFEST_INVALID|UNSUPPORTED|media.?type", re.IGNORECASE)
 _TEMPORARY = frozenset({408, 425, 429})
 _MAX_WAIT_S = 10.0
-
-
-@dataclass(frozen=True)
-class _Cause:
-    """A reason for a failure that the message names, and what to do.
-
-    Attributes:
-        pattern: searched in the message.
-        fix: what to do.
-        final: whether another attempt is pointless.
-    """
-
-    pattern: re.Pattern[str]
-    fix: str
-    final: bool = True
-
-
-def _cause(pattern: str, fix: str, final: bool = True) -> _Cause:
-    return _Cause(re.compile(pattern, re.IGNORECASE), fix, final)
-
-
-_CAUSES = (
-    _cause(
-        r"docker-credential-\S+: executable file not found",
-        "Install this credential helper on PATH, or remove it from Docker's configuration "
-        "(credsStore or credHelpers in {config}).",
-    ),
-    _cause("error getting credentials", "Docker's credential helper failed; run it by hand to see why."),
-    _cause("parsing config file", "Correct Docker's configuration, or point DOCKER_CONFIG at another folder."),
-    _cause(
-        "signed by unknown authority|certificate is not trusted",
-        "Set SSL_CERT_FILE to a PEM file with the certificate of the registry's authority.",
-    ),
-    _cause(
-        "certificate has expired or is not yet valid", "Check this machine's clock, or have the certificate renewed."
-    ),
-    _cause(
-        "certificate is (not )?valid for|cannot validate certificate for",
-        "Use a host name that is in the registry's certificate (LEAPLINE_REGISTRY).",
-    ),
-    _cause(
-        "server gave HTTP response to HTTPS client",
-        "The registry speaks plain HTTP: set LEAPLINE_REGISTRY_PLAIN_HTTP=true if the network is trusted.",
-    ),
-    _cause("HTTP request to an HTTPS server", "The registry speaks HTTPS: set LEAPLINE_REGISTRY_PLAIN_HTTP=false."),
-    _cause("quota|insufficient storage|no space left", "Free space in the registry, or have its quota raised."),
-    _cause(
-        "token.{0,40}expired|expired.{0,40}token|credentials? .{0,20}expired",
-        "The login has expired: log in again.",
-        final=False,
-    ),
-    _cause(
-        "405 Method Not Allowed|read.only",
-        "The registry does not accept writes: end its read-only mode, or use another one (LEAPLINE_REGISTRY).",
-    ),
-    _cause(
-        "connection refused|no such host|network is unreachable",
-        "Check the address (LEAPLINE_REGISTRY), or start the local registry with `leapline registry start`.",
-        final=False,
-    ),
-)
 
 
 class Login(Protocol):
@@ -150,7 +90,7 @@ class Crane:
             code, out, log = self._once(args, deadline - time.monotonic())
             if code == 0:
                 return out
-            failure = _Failure(log, self.host)
+            failure = _Failure(log, self.host, is_aws=self.login is not None)
             wait = min(0.25 * 2**tries, _MAX_WAIT_S) * random.uniform(0.5, 1.5)
             if failure.is_final(tries) or time.monotonic() + wait > deadline:
                 raise self._error(args[0], failure, tries)
@@ -187,13 +127,13 @@ class Crane:
 class _Failure:
     """Why `crane` failed, from its log."""
 
-    def __init__(self, log: str, host: str) -> None:
-        self.host = host
+    def __init__(self, log: str, host: str, *, is_aws: bool) -> None:
+        self.host, self.is_aws = host, is_aws
         self.message = _error_message(log)
         self.status = _status(log, self.message)
         # An address contains the user's names: a repository named "quota" is no cause.
         text = _URL.sub("", self.message)
-        self.cause = next((cause for cause in _CAUSES if cause.pattern.search(text)), None)
+        self.cause = cause_of(text)
 
     @property
     def kind(self) -> type[RegistryError]:
@@ -227,7 +167,7 @@ class _Failure:
                 "immutability rule). Model ids may stay immutable."
             )
         if self.cause:
-            return self.cause.fix.format(config=docker_config())
+            return self.cause.fix.format(config=user_config())
         if self.kind is AccessDeniedError:
             return self._login_fix()
         if self.kind is AbsentError:
@@ -240,30 +180,19 @@ class _Failure:
         return "Run it again later; blobs that were already sent are not sent again."
 
     def _login_fix(self) -> str:
-        if not _has_login(self.host):
+        if self.is_aws:
             return (
-                f"Log in: {docker_config()} has no login for {self.host} (`crane auth login {self.host}`, or a Docker "
-                "credential helper)."
+                "Ask for permission: docs/platforms.md lists the AWS actions that the role of these credentials needs."
             )
+        if not has_login(self.host):
+            return (
+                f"Log in: {user_config()} has no login for {self.host} (`crane auth login {self.host}`, a Docker "
+                "credential helper, or LEAPLINE_REGISTRY_CONNECTIONS in Airflow)."
+            )
+        origin = login_origin(self.host)
         if self.status == 401:
-            return f"The registry rejects the login for {self.host} in {docker_config()}: check user name and password."
-        return f"Ask for permission: the login for {self.host} in {docker_config()} is not allowed to do this."
-
-
-def docker_config() -> Path:
-    """Return the file from which `crane` reads logins."""
-    folder = os.environ.get("DOCKER_CONFIG")
-    return (Path(folder) if folder else Path.home() / ".docker") / "config.json"
-
-
-def _has_login(host: str) -> bool:
-    """Return whether Docker's configuration has a login, or a helper that may have one, for the host."""
-    try:
-        config = json.loads(docker_config().read_bytes())
-        named = {**(config.get("auths") or {}), **(config.get("credHelpers") or {})}
-        return bool(config.get("credsStore")) or host in {urlsplit(f"//{key.split('://')[-1]}").netloc for key in named}
-    except (OSError, ValueError, TypeError, AttributeError):  # no file, or not Docker's format
-        return False
+            return f"The registry rejects the login for {self.host} in {origin}: check user name and password."
+        return f"Ask for permission: the login for {self.host} in {origin} is not allowed to do this."
 
 
 def _error_message(log: str) -> str:

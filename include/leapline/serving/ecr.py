@@ -8,7 +8,6 @@ docs/platforms.md lists the AWS actions that a role needs.
 """
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from leapline.errors import AccessDeniedError, RegistryError, RegistryUnusableError
+from leapline.serving.docker_config import DockerLogin, write_logins
 from leapline.storage.files import temporary_folder
 
 MOVING_TAGS: Final = ("champion*", "previous*")
@@ -92,12 +92,8 @@ class EcrLogin:
         """Request a new token; errors as in `environment`."""
         with named_aws_errors(self.registry, "ecr:GetAuthorizationToken"):
             [token] = self.client.get_authorization_token()["authorizationData"]
-        config = _read_config(self.docker_config / "config.json")
-        config["auths"] = {**(config.get("auths") or {}), self.registry.host: {"auth": token["authorizationToken"]}}
-        config.get("credHelpers", {}).pop(self.registry.host, None)
-        path = self._folder / "config.json"
-        with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(config, file)
+        login = DockerLogin(self.registry.host, token["authorizationToken"], "a token from AWS")
+        write_logins(self._folder, self.docker_config / "config.json", [login])
         self._expires = token["expiresAt"]
 
     def create_repository(self, name: str) -> bool:
@@ -146,21 +142,6 @@ class EcrLogin:
     @cached_property
     def _folder(self) -> Path:
         return temporary_folder("leapline-docker-")
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        config: dict[str, Any] = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as exc:
-        raise RegistryUnusableError(
-            f"Docker's configuration {path}",
-            found=str(exc),
-            expected="a JSON document",
-            fix="Correct it, or point DOCKER_CONFIG at another folder.",
-        ) from exc
-    return config
 
 
 @contextmanager

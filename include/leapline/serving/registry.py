@@ -5,17 +5,25 @@ import ipaddress
 import json
 import re
 import shutil
-import ssl
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
 
-from leapline.errors import AccessDeniedError, BundleError, RegistryError, SettingsError, TagConflictError
+from leapline.errors import (
+    AccessDeniedError,
+    BundleError,
+    RegistryError,
+    RegistryUnusableError,
+    SettingsError,
+    TagConflictError,
+)
 from leapline.serving import layout as layouts
-from leapline.serving.crane import AbsentError, Crane, docker_config
+from leapline.serving.crane import AbsentError, Crane
+from leapline.serving.docker_config import docker_config
 from leapline.serving.ecr import EcrHost, EcrLogin
 from leapline.serving.image import blob_path
+from leapline.serving.registry_causes import cause_of
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?")
@@ -50,19 +58,20 @@ class Registry:
         """Check that a registry answers.
 
         Raises:
+            RegistryUnusableError: its certificate is not accepted, or it has no TLS; the fix names the remedy.
             RegistryError: nothing answers; the fix describes how to start the local registry.
         """
         schemes = ("http", "https") if self._plain_http else ("https",)
         problems = [problem for scheme in schemes if (problem := _ping(scheme, self.host)) is not None]
-        if len(problems) == len(schemes):
-            raise RegistryError(
-                f"registry {self.host}",
-                found=f"no answer ({problems[0]})",
-                expected="an OCI registry",
-                fix="If it has no TLS, set LEAPLINE_REGISTRY_PLAIN_HTTP=true."
-                if isinstance(problems[0], ssl.SSLError)
-                else "Start the local registry with `leapline registry start`, or set LEAPLINE_REGISTRY to another.",
-            ) from problems[0]
+        if len(problems) < len(schemes):
+            return
+        cause = cause_of(str(problems[-1]))
+        raise (RegistryUnusableError if cause and cause.final else RegistryError)(
+            f"registry {self.host}",
+            found=f"no answer ({problems[-1]})",
+            expected="an OCI registry",
+            fix=cause.fix if cause else "Check LEAPLINE_REGISTRY and the network, then run it again.",
+        ) from problems[-1]
 
     def digest(self, tag: str) -> str | None:
         """Return the digest of the image that a tag points to; None if the registry reports that the tag is missing.

@@ -4,9 +4,11 @@ Every decision shown here comes from `leapline.records`; this module only conver
 """
 
 from dataclasses import asdict
+from threading import Lock
 from typing import Any
 
 from leapline.errors import LeaplineError
+from leapline.orchestration.logins import usable_logins
 from leapline.records import history
 from leapline.records.candidates import Candidate, candidate_page
 from leapline.records.serving_state import ledger_rows, serving_state
@@ -18,6 +20,8 @@ PAGE = 25
 """Candidates of a page."""
 DAYS = 30
 """Data days in the chart of ROC AUC."""
+_LOGINS = Lock()
+"""Logins are variables of the whole process, whose threads answer requests at the same time."""
 
 
 def candidates(settings: Settings, before: str | None = None, most: int = PAGE) -> Json:
@@ -67,7 +71,8 @@ def ledger(settings: Settings, most: int | None = None) -> Json:
 
 def serving(settings: Settings) -> Json:
     """Return what is serving: `{champion, previous, model_id, since, problem}`."""
-    return asdict(serving_state(settings))
+    with _LOGINS, usable_logins(settings):
+        return asdict(serving_state(settings))
 
 
 def _row(candidate: Candidate) -> Json:
