@@ -6,7 +6,7 @@ PORT ?= 8080
 # Each worker has Spark sessions of 2 GB.
 TEST_WORKERS ?= 2
 # Tests that are not part of `make test`, so that it stays below 40 minutes; each has a target of its own.
-SEPARATE := bucket_night or cluster or same_events or compose or deployment_files or kubernetes
+SEPARATE := bucket_night or cluster or same_events or lake_tables or compose or deployment_files or kubernetes
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lock demo up down check test bench bench-go bench-scale bench-sources release test-bucket test-sources test-cluster test-compose test-deployment test-kubernetes test-durations
@@ -53,7 +53,10 @@ test-bucket: setup ## run a whole night on a local S3 server and compare it with
 test-sources: setup ## clean a day from each source of events and compare the results (three minutes)
 	@scripts/setup.sh postgres
 	@scripts/setup.sh s3
-	@.venv/bin/pytest -q -m same_events
+	@scripts/setup.sh delta
+	@scripts/setup.sh iceberg
+	@.venv/bin/pytest -q -m "same_events and not lake_tables"
+	@.venv/bin/pytest -q -m lake_tables tests/sources
 
 test-cluster: setup ## run a night on a Spark cluster of two hosts, with lost and stalled executors, and compare it with a local one (needs root)
 	@scripts/setup.sh s3

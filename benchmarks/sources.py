@@ -108,9 +108,9 @@ def measure_export(server: LocalPostgres, env: dict[str, str], number: int) -> d
     os.environ.update(server.environment)
     settings = Settings(source="postgresql://", pseudonym_key=env["LEAPLINE_PSEUDONYM_KEY"], incomplete_day="warn")
     options = CleanOptions.of(settings)
-    slices = source_from(settings, options.columns).list_day(options.window(DAY)).slices
+    slices = source_from(settings, options.reads).list_day(options.window(DAY)).slices
     with tempfile.TemporaryDirectory(prefix="leapline-export-") as folder:
-        export = Export("postgresql://", EventTable("table", "atomic.events"), options.columns, Path(folder))
+        export = Export("postgresql://", EventTable("table", "atomic.events"), options.reads.columns, Path(folder))
         ours, theirs, started = time.process_time(), server_cpu(server), time.monotonic()
         results = export.run(slices, number)
         seconds, ours = time.monotonic() - started, time.process_time() - ours

@@ -12,9 +12,9 @@ cd "$(dirname "$0")/.."
 readonly WHAT=${1:-all}
 case $WHAT in
     all) readonly STEPS=7 ;;
-    browser | postgres | s3 | helm | kubernetes) readonly STEPS=1 ;;
+    browser | postgres | s3 | helm | kubernetes | delta | iceberg) readonly STEPS=1 ;;
     *)
-        echo "usage: setup.sh [browser | postgres | s3 | helm | kubernetes]" >&2
+        echo "usage: setup.sh [browser | postgres | s3 | helm | kubernetes | delta | iceberg]" >&2
         exit 2
         ;;
 esac
@@ -183,6 +183,16 @@ set_up_jars() {
     done_with "$stamp" "$hash"
 }
 
+set_up_table_jars() { # FORMAT
+    local stamp=$STAMPS/$1-jars list=include/leapline/runtime/$1_jars.txt folder=.local/$1-jars hash
+    step "Spark's jars for $1 tables in $folder"
+    hash=$(hash_of "" "$list")
+    mkdir -p "$folder"
+    ! is_done "$stamp" "$hash" || [ "$(find "$folder" -name '*.jar' | wc -l)" -ne "$(wc -l <"$list")" ] || return 0
+    run "download jars" .venv/bin/python -m leapline.runtime.spark_jars "$folder" --format "$1"
+    done_with "$stamp" "$hash"
+}
+
 set_up_classes() {
     local stamp=$STAMPS/classes hash java
     step "Spark's class-data-sharing archive, for faster driver starts"
@@ -340,6 +350,12 @@ if [ "$WHAT" = kubernetes ]; then
     set_up_kubernetes
     exit
 fi
+case $WHAT in delta | iceberg)
+    [ -x .venv/bin/python ] || die "no .venv. Run \`make setup\` first."
+    set_up_table_jars "$WHAT"
+    exit
+    ;;
+esac
 set_up_java
 set_up_venv
 set_up_go

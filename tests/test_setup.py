@@ -168,4 +168,7 @@ def test_checkout_path_with_spaces_and_quotes_is_accepted(machine: Path, name: s
 
 def test_unknown_argument_prints_usage(machine: Path) -> None:
     done = setup(machine, "browsers")
-    assert (done.returncode, done.stderr) == (2, "usage: setup.sh [browser | postgres | s3 | helm | kubernetes]\n")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "usage: setup.sh [browser | postgres | s3 | helm | kubernetes | delta | iceberg]\n",
+    )

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -31,6 +31,10 @@ DEPRECATED: Final[Mapping[str, str]] = {
     "search": "hyperparameter_search",
 }
 """Former name of a setting -> its name today. Former names still work everywhere, with a warning."""
+
+
+TABLE_FORMATS: Final = ("delta", "iceberg")
+"""The sources that are tables in a lake format."""
 
 
 class Settings(BaseSettings):
@@ -60,12 +64,13 @@ class Settings(BaseSettings):
         "landing",
         description="Where events are read: `landing`, or a database (docs/sources.md): `postgresql://host:port/name` "
         "with libpq's variables (PGUSER, PGPASSWORD, PGSERVICE, ...), `redshift://cluster/name?user=...` or "
-        "`redshift-serverless://workgroup/name` with AWS credentials.",
+        "`redshift-serverless://workgroup/name` with AWS credentials; or a table in a lake: `delta`, `iceberg`.",
     )
     source_table: str = Field(
         "atomic.events",
-        pattern=r"^[A-Za-z_][A-Za-z0-9_$]*\.[A-Za-z_][A-Za-z0-9_$]*$",
-        description="Table of the events in a database: schema.table.",
+        pattern=r"^([A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*){1,2}|(s3:/|file://)?(/[\w.=+-]+)+/?)$",
+        description="Table of the events: schema.table in a database; for `delta` and `iceberg` its folder, its "
+        "s3://bucket/prefix, or its name in a catalogue of Spark.",
     )
     source_connection: str = Field(
         "",
@@ -372,9 +377,15 @@ class Settings(BaseSettings):
         if re.match(r"postgres(ql)?://.*:.*@|.*password\s*=", value):
             raise ValueError("an address without a password; set PGPASSWORD, PGPASSFILE or source_connection")
         redshift = r"redshift(-serverless)?://[\w.-]+/[\w$-]+(\?(user=[\w$:@.-]+|secret=arn:[\w:/+=.@!-]+))?$"
-        if value != "landing" and not re.match(rf"postgres(ql)?://[^\s#]*$|{redshift}", value):
-            raise ValueError("landing, postgresql://host:port/name, or redshift://cluster/name?user=...")
+        if value not in ("landing", *TABLE_FORMATS) and not re.match(rf"postgres(ql)?://[^\s#]*$|{redshift}", value):
+            raise ValueError("landing, postgresql://host:port/name, redshift://cluster/name?user=..., delta or iceberg")
         return value
+
+    @model_validator(mode="after")
+    def _require_table(self) -> Self:
+        if self.source not in TABLE_FORMATS and not re.fullmatch(r"[\w$]+\.[\w$]+", self.source_table):
+            raise ValueError("source_table is schema.table, unless source is delta or iceberg")
+        return self
 
     @field_validator("landing", mode="before")
     @classmethod
@@ -413,9 +424,19 @@ class Settings(BaseSettings):
         return self.landing.split(",") if is_url(self.landing) else []
 
     @property
+    def source_table_place(self) -> str | Path | None:
+        """The bucket address or the folder of a Delta or Iceberg table; None if its name is in a catalogue."""
+        if self.source not in TABLE_FORMATS or "/" not in self.source_table:
+            return None
+        is_bucket = self.source_table.startswith("s3://")
+        return self.source_table if is_bucket else Path(self.source_table.removeprefix("file://"))
+
+    @property
     def uses_buckets(self) -> bool:
-        """Whether lake or landed events are in buckets."""
-        return bool(self.lake or self.landing_buckets)
+        """Whether lake, landed events or the table of the events are in buckets."""
+        return bool(self.lake or self.landing_buckets) or (
+            self.source in TABLE_FORMATS and not isinstance(self.source_table_place, Path)
+        )
 
     @property
     def accepted_widths_range(self) -> range:

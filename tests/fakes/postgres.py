@@ -40,7 +40,7 @@ _TYPES: Final = {
     "decimal(18,2)": ("tr_total tr_tax tr_shipping ti_price tr_total_base tr_tax_base tr_shipping_base "
                       "ti_price_base"),
 }  # fmt: skip
-_TYPE_OF: Final = {name: type_ for type_, names in _TYPES.items() for name in names.split()}
+TYPE_OF: Final = {name: type_ for type_, names in _TYPES.items() for name in names.split()}
 _databases = itertools.count(1)
 
 
@@ -120,7 +120,7 @@ def create_table(
         types: column -> another type.
         suffix: SQL after the columns, such as a partitioning.
     """
-    of = _TYPE_OF | (types or {})
+    of = TYPE_OF | (types or {})
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {table.partition('.')[0]}")
     listed = ", ".join(f"{name} {of.get(name, 'text')}" for name in columns)
     connection.execute(f"CREATE TABLE {table} ({listed}) {suffix}")

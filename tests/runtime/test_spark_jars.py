@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from leapline.errors import DownloadError, ToolMissingError
-from leapline.runtime.spark_jars import FOLDER, Jar, download, jars_option, listed_jars, with_jars
+from leapline.runtime.spark_jars import FOLDER, LIST, Jar, download, jars_option, listed_jars, with_jars
 from leapline.settings import Settings
 from tests.conftest import ROOT
 from tests.fakes.servers import up
@@ -109,6 +109,19 @@ def test_only_installations_with_buckets_give_jars_to_spark(tmp_path: Path) -> N
 def test_missing_jar_is_reported_with_the_command_that_downloads_it(tmp_path: Path) -> None:
     with pytest.raises(ToolMissingError, match="make setup"):
         jars_option(Settings(tools=tmp_path, lake="s3://shop/lake"))
+
+
+@pytest.mark.parametrize(("format_", "artifact"), [("delta", "delta-spark"), ("iceberg", "iceberg-spark-runtime")])
+def test_only_installations_with_lake_tables_give_their_jars_to_spark(
+    tmp_path: Path, format_: str, artifact: str
+) -> None:
+    settings = Settings(tools=tmp_path, source=format_, source_table="/data/events")
+    with pytest.raises(ToolMissingError, match=f"scripts/setup.sh {format_}"):
+        jars_option(settings)
+    (tmp_path / f"{format_}-jars").mkdir()
+    for jar in listed_jars(LIST.with_name(f"{format_}_jars.txt")):
+        (tmp_path / f"{format_}-jars" / jar.name).touch()
+    assert artifact in jars_option(settings)["spark.jars"]
 
 
 @pytest.mark.parametrize(

@@ -26,26 +26,26 @@ from leapline.snowplow.enriched import FIELDS
 from leapline.sources.factory import source_from
 from leapline.sources.postgresql.export import Export
 from leapline.sources.postgresql.table import EventTable
-from leapline.sources.source import EventSource, Listing
+from leapline.sources.source import EventReads, EventSource, Listing
 from leapline.sources.tables.export_folder import FOLDER
 from tests.conftest import ROOT
 from tests.events.lines import line
 from tests.fakes.postgres import JSON, PASSWORD, WITHOUT_JSON, create_table, load
-from tests.sources.contract import OPTIONS, WINDOW, EventSourceContract, at, landed_lines
+from tests.sources.contract import OPTIONS, WINDOW, LineSourceContract, at, landed_lines
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 Connection = psycopg.Connection[Any]
-NEEDED = OPTIONS.columns
+NEEDED = OPTIONS.reads.columns
 
 
-def source_at(home: Path, columns: frozenset[str] | None = None, **settings: Any) -> EventSource:
+def source_at(home: Path, reads: EventReads | None = None, **settings: Any) -> EventSource:
     values = {"source": "postgresql://", "home": home, "incomplete_day": "warn"} | settings
-    return source_from(Settings.load(**values), columns)
+    return source_from(Settings.load(**values), reads)
 
 
-class TestAtomicEvents(EventSourceContract):
+class TestAtomicEvents(LineSourceContract):
     """131 columns with an index on the time of arrival."""
 
     days_present = "rows from 2026-03-12 to 2026-03-13"
@@ -89,11 +89,11 @@ def test_only_needed_columns_of_the_day_leave_the_database(
         line("c", at(2), collected=at(4)),
     ]
     load(database, texts)
-    needed = [field for field in FIELDS if field not in OPTIONS.columns]
+    needed = [field for field in FIELDS if field not in OPTIONS.reads.columns]
     assert {"useragent", "user_ipaddress", "user_id"} <= set(needed)
     expected = {line(name, at(2), collected=when, **dict.fromkeys(needed, "")) for name, when in
                 (("a", at(2)), ("c", at(4)))}  # fmt: skip
-    assert read(spark, source_at(tmp_path, OPTIONS.columns)) == expected
+    assert read(spark, source_at(tmp_path, OPTIONS.reads)) == expected
 
 
 def test_exported_lines_of_a_generated_day_are_those_of_the_files(
@@ -102,8 +102,10 @@ def test_exported_lines_of_a_generated_day_are_those_of_the_files(
     create_table(database)
     lines = [text for batch in landed_lines(generated_events).values() for text in batch]
     load(database, lines)
-    slices = source_at(tmp_path, OPTIONS.columns).list_day(WINDOW).slices
-    results = Export("postgresql://", EventTable("table", "atomic.events"), OPTIONS.columns, tmp_path).run(slices, 3)
+    slices = source_at(tmp_path, OPTIONS.reads).list_day(WINDOW).slices
+    results = Export("postgresql://", EventTable("table", "atomic.events"), OPTIONS.reads.columns, tmp_path).run(
+        slices, 3
+    )
     exported = [text for result in results if result.rows for text in read_zstd(result.path)]
     assert Counter(exported) == Counter(only_needed(text) for text in lines if belongs_to_day(text))
 
@@ -153,7 +155,7 @@ def test_documented_view_adds_entities_to_a_table_without_json_columns(database:
     listing = source.list_day(WINDOW)
     assert "has no" not in warnings(listing)
     table = EventTable("a view", "atomic.events_with_entities")
-    Export("postgresql://", table, OPTIONS.columns, tmp_path).run(listing.slices, sessions=2)
+    Export("postgresql://", table, OPTIONS.reads.columns, tmp_path).run(listing.slices, sessions=2)
     (path,) = tmp_path.glob("*.zst")
     rows = read_zstd(path)
     entities = [json.loads(row.split("\t")[FIELDS.index("contexts")])["data"] for row in rows]
@@ -246,7 +248,7 @@ def test_only_the_partitions_of_the_day_are_read(database: Connection, tmp_path:
     load(database, [line(f"{day}", at(day)) for day in (1, 2, 3)])
     slices = source_at(tmp_path).list_day(replace(WINDOW, days_late=0)).slices
     table = EventTable("a table", "atomic.events")
-    results = Export("postgresql://", table, OPTIONS.columns, tmp_path).run(slices, sessions=2)
+    results = Export("postgresql://", table, OPTIONS.reads.columns, tmp_path).run(slices, sessions=2)
     assert sum(result.rows for result in results) == 1
     with pytest.raises(SourceError, match="has no handler"):
         source_at(tmp_path).list_day(WINDOW)

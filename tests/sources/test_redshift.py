@@ -16,7 +16,7 @@ from leapline.storage import lake_of
 from tests.events.lines import line
 from tests.fakes.postgres import WITHOUT_JSON, create_table, load
 from tests.fakes.redshift import FakeRedshift
-from tests.sources.contract import WINDOW, EventSourceContract, at
+from tests.sources.contract import WINDOW, LineSourceContract, at
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -38,7 +38,7 @@ def exported(bucket: str) -> list[str]:
     return [item.key for item in lake_of(settings_of(bucket)).store.list("source-exports")]
 
 
-class TestAtomicEvents(EventSourceContract):
+class TestAtomicEvents(LineSourceContract):
     """131 columns. Redshift's usual table has no columns of JSON, but views may add them."""
 
     days_present = "rows from 2026-03-12 to 2026-03-13"

@@ -22,6 +22,7 @@ from leapline.events import lines, mapping_sql, pseudonym, sessions
 from leapline.events.constants import with_constants
 from leapline.events.counters import Counters, watched_tasks
 from leapline.events.file_counts import counts_by_file, require_balanced_files, unusable_files
+from leapline.events.forms import EventForm, form_of, reads_of
 from leapline.events.mapping import Mapping, load
 from leapline.events.orders import EarlierOrdersReader, no_earlier_orders, place_orders
 from leapline.events.personal import personal_data_sql
@@ -37,7 +38,7 @@ from leapline.events.reconciliation import (
 )
 from leapline.events.schema import SCHEMA
 from leapline.settings import Settings
-from leapline.sources.source import DayWindow, EventSource, Listing, Slice
+from leapline.sources.source import DayWindow, EventReads, EventSource, Listing, Slice
 
 QUARANTINE_SCHEMA: Final[dict[str, str]] = {
     "reason": "string",
@@ -97,9 +98,9 @@ class CleanOptions:
         )
 
     @property
-    def columns(self) -> frozenset[str]:
-        """The columns of the enriched event that cleaning reads."""
-        return lines.columns_read(self.mapping)
+    def reads(self) -> EventReads:
+        """What cleaning reads of an event."""
+        return reads_of(self.mapping)
 
     def window(self, day: date) -> DayWindow:
         """Return the day's window.
@@ -168,13 +169,16 @@ def cleaned_day(
     listing = listing or source.list_day(window)
     slices = listing.slices
     constants = {**lines.window_constants(window), **pseudonym.padded(options.key)}
-    timed = with_constants(lines.with_times(source.read(spark, slices), options.widths), constants)
+    raw = source.read(spark, slices)
+    form = form_of(raw.columns, options.mapping, options.widths)
+    timed = with_constants(form.with_times(raw), constants)
     is_other_day = lines.belongs_to_other_day()
-    at_source = Counters(timed, source_counters(len(slices), is_other_day))
-    fields = lines.split_fields(at_source.observed().where(~is_other_day), options.mapping, options.widths)
-    reasoned = lines.with_reason(fields, options.mapping, window, options.skew, options.consent_required)
+    at_source = Counters(timed, source_counters(len(slices), is_other_day, form.size()))
+    fields = form.split(at_source.observed().where(~is_other_day))
+    reasoned = lines.with_reason(fields, options.mapping, form, window, options.skew, options.consent_required)
     scanned = Counters(reasoned, reason_counters(len(slices)))
-    unique = sessions.mark_duplicates(_with_kinds(scanned.observed().where(is_kept()), options), options.partitions)
+    mapped = _with_kinds(scanned.observed().where(is_kept()), form, options)
+    unique = sessions.mark_duplicates(mapped, options.partitions)
     ordered = sessions.mark_out_of_session(unique, options.max_session_events, options.partitions)
     gathered = Counters(ordered, reason_counters(len(slices)))
     kept = _one_row_per_product(gathered.observed().where(is_kept()))
@@ -194,6 +198,7 @@ def cleaned_day(
             require_balanced_files(counts["day"], files, counts["lines"])
             counts |= orders.counts
             require_events(counts, listing.ignored_text())
+            counts |= listing.facts
             counts |= {"ignored_entries": len(listing.ignored), "ignored": listing.ignored_text()}
             counts |= {"warning": " ".join(listing.warnings)} if listing.warnings else {}
             unusable = unusable_files(files, options.min_usable_ratio)
@@ -237,10 +242,10 @@ def _fixed_plan(spark: SparkSession) -> Iterator[None]:
         spark.conf.set(name, str(before))
 
 
-def _with_kinds(used: DataFrame, options: CleanOptions) -> DataFrame:
+def _with_kinds(used: DataFrame, form: EventForm, options: CleanOptions) -> DataFrame:
     """Add kinds and pseudonyms to the remaining lines; select the columns that go through the shuffles."""
     mapping = options.mapping
-    mapped = mapping_sql.with_kinds(used, mapping)
+    mapped = mapping_sql.with_kinds(used, mapping, form.event_data)
     texts = F.concat_ws(" ", "item", "category", F.to_json("more"), "dvce_type", "refr_medium")
     mapped = mapped.withColumns({"texts": texts, "more": _plausible_amounts(options)})
     return mapped.select(

@@ -1,7 +1,7 @@
 """Splitting lines into fields, and the reasons why a line is not used."""
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -11,6 +11,9 @@ from leapline.events.mapping import Mapping
 from leapline.events.reasons import WITHOUT_SESSION
 from leapline.snowplow.enriched import FIELDS
 from leapline.sources.source import DayWindow
+
+if TYPE_CHECKING:
+    from leapline.events.forms import EventForm
 
 WIDTH: Final = len(FIELDS)
 USUAL_WIDTHS: Final = range(WIDTH, WIDTH + 1)
@@ -123,19 +126,20 @@ def split_fields(timed: DataFrame, mapping: Mapping, widths: range = USUAL_WIDTH
     values = {name: F.get("f", F.lit(FIELDS.index(name))) for name in names}
     columns = (F.when(~value.isin(*NULLS), value).alias(name) for name, value in values.items())
     fields = split.select(*others, "untimed", "line_hash", "line_bytes", width, form.alias("form"), *columns)
-    return fields.select("*", _damage().alias("damage")).drop("form", "untimed")
+    return fields.select("*", damage().alias("damage")).drop("form", "untimed")
 
 
 def with_reason(
-    fields: DataFrame, mapping: Mapping, window: DayWindow, skew: timedelta, consent_required: bool
+    fields: DataFrame, mapping: Mapping, form: "EventForm", window: DayWindow, skew: timedelta, consent_required: bool
 ) -> DataFrame:
     """Add the reason why a line is not used.
 
     A line without a usable event time counts for the day on which it arrived, so that exactly one day quarantines it.
 
     Args:
-        fields: lines of `split_fields`, with the window's constants.
+        fields: events of `EventForm.split`, with the window's constants.
         mapping: the site's mapping.
+        form: of the events.
         window: the day and its margins.
         skew: how far an event may lie after its own arrival.
         consent_required: whether events without consent are excluded.
@@ -145,13 +149,10 @@ def with_reason(
         event arrived after the look-ahead; `entities` of `contexts`.
     """
     usable = F.col("damage").isNull() & F.col("part").isNotNull()
-    entities = mapping_sql.entities(F.when(usable, F.col("contexts")), mapping_sql.entity_fields(mapping))
-    bots = mapping.entity_tests("bot")
-    robots = F.when(usable & mapping_sql.may_have_entity("derived_contexts", bots), F.col("derived_contexts"))
     timed = fields.withColumns({"part": _part(), "after_tail": F.col("collector_ts") >= F.col("_until")}).withColumns(
         {
-            "entities": entities,
-            "derived": mapping_sql.entities(robots, sorted({test.field for test in bots})),
+            "entities": form.entities(usable),
+            "derived": form.derived(usable),
             "untimely": F.coalesce("damage", _untimely(window, skew)),
         }
     )
@@ -193,7 +194,8 @@ def _timestamp(text: Column) -> Column:
     return F.concat(text, F.lit("Z")).try_cast("timestamp")
 
 
-def _damage() -> Column:
+def damage() -> Column:
+    """Return the reason why an event cannot be read; requires `form`, the damage of the line, and `untimed`."""
     return (
         F.when(F.col("form").isNotNull(), F.col("form"))
         .when(~F.coalesce(F.col("event_id").rlike("^[0-9A-Za-z-]{1,64}$"), F.lit(False)), F.lit("event_id"))

@@ -35,11 +35,26 @@ _WITH_PAGE: Final = ("page_view", "item_view")
 
 def columns_of(mapping: Mapping) -> set[str]:
     """Return the columns of the enriched event that a mapping reads, including the JSON columns it looks into."""
-    sources = list(_sources(mapping))
-    named = {s if isinstance(s, str) else s.column for s in sources if isinstance(s, str | FromColumn)}
+    return columns_named(mapping) | {"contexts"} | ({"unstruct_event"} if event_fields(mapping) else set())
+
+
+def columns_named(mapping: Mapping) -> set[str]:
+    """Return the columns of the enriched event whose text a mapping reads."""
+    named = {s if isinstance(s, str) else s.column for s in _sources(mapping) if isinstance(s, str | FromColumn)}
     named |= {*mapping.internal, *mapping.bot_columns, "page_urlpath"}
-    named |= {test.column for which in _TESTED for test in mapping.column_tests(which)}
-    return named | {"contexts"} | ({"unstruct_event"} if any(isinstance(s, FromEvent) for s in sources) else set())
+    return named | {test.column for which in _TESTED for test in mapping.column_tests(which)}
+
+
+def event_fields(mapping: Mapping) -> list[str]:
+    """Return the fields of self-describing events that a mapping reads."""
+    return sorted({s.event for s in _sources(mapping) if isinstance(s, FromEvent)})
+
+
+def entity_names(mapping: Mapping) -> set[str]:
+    """Return the entities, as vendor/name, that a mapping reads."""
+    named = {test.entity for which in _TESTED for test in mapping.entity_tests(which)}
+    named |= {s.entity for s in _sources(mapping) if isinstance(s, FromEntity)}
+    return named | {rule.products.entity for rule in mapping.rules if rule.products}
 
 
 def entities(contexts: Column, fields: list[str]) -> Column:
@@ -108,10 +123,15 @@ def any_of(tests: dict[str, list[str]]) -> Column:
     return _any(F.coalesce(F.col(name).isin(values), F.lit(False)) for name, values in sorted(tests.items()))
 
 
-def with_kinds(frame: DataFrame, mapping: Mapping) -> DataFrame:
+def with_kinds(frame: DataFrame, mapping: Mapping, event_data: str) -> DataFrame:
     """Add `kind, page, item, category, price, quantity, currency, order`, and `more`: the rows of further products.
 
     Requires the columns of `columns_of` and the parsed `entities`.
+
+    Args:
+        frame: events.
+        mapping: the site's mapping.
+        event_data: SQL of the fields of self-describing events.
     """
     # SQL text instead of column objects: a mapping needs thousands of them, and each is a call to the JVM.
     rules = mapping.rules
@@ -120,7 +140,7 @@ def with_kinds(frame: DataFrame, mapping: Mapping) -> DataFrame:
     page = f"CASE WHEN kind IN ({_literals(_WITH_PAGE)}) THEN {_page(mapping)} END AS page"
     own_values = f"{_by_rule(rules, _own_sources, _own, PRODUCT)} AS own"
     more = f"CAST({_more(rules)} AS array<{_MORE}>) AS more"
-    mapped = frame.selectExpr("*", f"{_event_data(mapping)} AS event_data")
+    mapped = frame.selectExpr("*", f"{event_data} AS event_data")
     mapped = mapped.selectExpr("*", f"{_first_match(rules)} AS rule")
     mapped = mapped.selectExpr("*", kind, products).selectExpr("*", page, own_values, more)
     values = [f"own.{name} AS {name}" for name in ("item", "category", "price", "quantity")]
@@ -139,8 +159,9 @@ def _sources(mapping: Mapping) -> Iterator[Source]:
         yield from (source for sources in alternatives(identity) for source in sources)
 
 
-def _event_data(mapping: Mapping) -> str:
-    fields = sorted({s.event for s in _sources(mapping) if isinstance(s, FromEvent)})
+def event_data(mapping: Mapping) -> str:
+    """Return SQL of the fields of the self-describing event that a mapping reads, parsed from its JSON column."""
+    fields = event_fields(mapping)
     if not fields:
         return "NULL"
     data = ",".join(f"`{name}`:string" for name in fields)

@@ -30,16 +30,17 @@ _FIXES: Final = {
 """The fix for a day without usable events, by the most frequent reason."""
 
 
-def source_counters(slices: int, other: Column) -> list[Column]:
+def source_counters(slices: int, other: Column, size: Column) -> list[Column]:
     """Return counters for `observe` at the source: lines, bytes, and the lines of other days that are dropped there.
 
     Args:
         slices: the number of slices.
         other: whether a line belongs to another day.
+        size: the bytes of a line.
     """
     return [
         F.count(F.lit(1)).alias("lines"),
-        F.sum(F.octet_length("line").cast("long") + 1).alias("bytes"),
+        F.sum(size).alias("bytes"),
         F.count(F.when(other, 1)).alias("other"),
         per_slice(slices, other.cast("int")),
     ]

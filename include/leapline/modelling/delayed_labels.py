@@ -68,7 +68,7 @@ def current_labels(spark: "SparkSession", settings: Settings, day: date) -> "pd.
     earlier = orders_before(lake_of(settings), day, settings.repeated_order_days)
     options = CleanOptions.of(settings)
     with (
-        closing(source_from(settings, options.columns)) as source,
+        closing(source_from(settings, options.reads, spark)) as source,
         cleaned_day(spark, source, day, options, earlier_orders=earlier) as clean,
     ):
         labels = cut_and_label(clean.events).select("session", "label").distinct().toPandas()

@@ -25,7 +25,7 @@ from openlineage.client.facet_v2 import (
 from leapline.datasets import datasets_of
 from leapline.orchestration.source_login import libpq_variables
 from leapline.runtime.reports import past_report
-from leapline.settings import Settings
+from leapline.settings import TABLE_FORMATS, Settings
 from leapline.storage import Lake, lake_of
 from leapline.storage.store import open_stored
 
@@ -135,6 +135,9 @@ def _sources(settings: Settings) -> list[tuple[str, str]]:
     """Namespace and name of the places from which events come."""
     if settings.source == "landing":
         return [_address(place) for place in settings.landing_buckets or [str(settings.landing_dir)]]
+    if settings.source in TABLE_FORMATS:
+        place = settings.source_table_place
+        return [_address(str(place)) if place else (settings.source, settings.source_table)]
     address = urlsplit(settings.source)
     if address.scheme.startswith("redshift"):
         return [(f"redshift://{address.hostname}", f"{address.path.strip('/')}.{settings.source_table}")]

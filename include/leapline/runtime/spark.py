@@ -12,6 +12,7 @@ from leapline.runtime.spark_executors import require_executor
 from leapline.runtime.spark_jars import jars_option, with_jars
 from leapline.runtime.spark_master import choose_driver_address, is_local, require_form
 from leapline.runtime.spark_s3a import s3a_options
+from leapline.runtime.spark_tables import table_options
 from leapline.settings import Settings
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _build(settings: Settings, name: str, extra: Mapping[str, str]) -> "SparkSes
 
 
 def _options(settings: Settings, extra: Mapping[str, str]) -> dict[str, str]:
-    options = _session_settings(settings) | s3a_options(settings)
+    options = _session_settings(settings) | s3a_options(settings) | table_options(settings)
     # Under `spark-submit` the driver has its jars already.
     return with_jars(options, extra if is_submitted() else with_jars(jars_option(settings), extra))
 

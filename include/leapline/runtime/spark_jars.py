@@ -1,7 +1,9 @@
 """The jars with which Spark reads and writes S3: their list, their download, and Spark's option for them.
 
     python -m leapline.runtime.spark_jars FOLDER
+    python -m leapline.runtime.spark_jars FOLDER --format delta
 
+With `--format`, the jars are those for tables of that format, which `scripts/setup.sh delta` or `iceberg` downloads.
 `make setup` and the Dockerfile download the jars, so that no step needs the network for them. The list contains
 Hadoop's S3 connector, the modules of the AWS SDK that it uses, and Spark's binding of the committer; what PySpark
 contains already is left out. docs/decisions/0007-spark-jars.md has the reasons and how to update the list.
@@ -22,10 +24,11 @@ from pathlib import Path
 from typing import Final
 
 from leapline.errors import DownloadError, LeaplineError, ToolMissingError
-from leapline.settings import Settings
+from leapline.settings import TABLE_FORMATS, Settings
 
 LIST: Final = Path(__file__).with_name("spark_jars.txt")
 """One jar per line: Maven coordinate and SHA-256."""
+_TABLE_LISTS: Final = {name: LIST.with_name(f"{name}_jars.txt") for name in TABLE_FORMATS}
 REPOSITORY_VARIABLE: Final = "MAVEN_REPOSITORY_URL"
 """Environment variable with the URL of a mirror of Maven Central."""
 MAVEN_CENTRAL: Final = "https://repo1.maven.org/maven2"
@@ -66,7 +69,7 @@ def listed_jars(file: Path = LIST) -> list[Jar]:
 
 
 def jars_option(settings: Settings) -> dict[str, str]:
-    """Return Spark's option that adds the jars to driver and executors; none if no bucket is used.
+    """Return Spark's option that adds the jars to driver and executors; none if no bucket and no lake table is used.
 
     `spark.jars` leaves the driver's class path as it is, on which the class-data-sharing archive depends, and brings
     the jars to the executors of a cluster.
@@ -74,18 +77,35 @@ def jars_option(settings: Settings) -> dict[str, str]:
     Raises:
         ToolMissingError: a jar is missing.
     """
-    if not settings.uses_buckets:
-        return {}
-    paths = [settings.tools.absolute() / FOLDER / jar.name for jar in listed_jars()]
+    paths = []
+    if settings.uses_buckets:
+        paths += _present(settings, FOLDER, LIST, "for S3", "make setup")
+    if settings.source in _TABLE_LISTS:
+        paths += table_jars(settings, settings.source)
+    return {"spark.jars": ",".join(path.as_uri() for path in paths)} if paths else {}
+
+
+def table_jars(settings: Settings, format_: str) -> list[Path]:
+    """Return the jars for tables of a format.
+
+    Raises:
+        ToolMissingError: a jar is missing.
+    """
+    command = f"scripts/setup.sh {format_}"
+    return _present(settings, f"{format_}-jars", _TABLE_LISTS[format_], f"for {format_.capitalize()}", command)
+
+
+def _present(settings: Settings, folder: str, file: Path, purpose: str, command: str) -> list[Path]:
+    paths = [settings.tools.absolute() / folder / jar.name for jar in listed_jars(file)]
     missing = [path.name for path in paths if not path.exists()]
     if missing:
         raise ToolMissingError(
-            "Spark's jars for S3",
+            f"Spark's jars {purpose}",
             found=f"{len(missing)} of {len(paths)} missing in {paths[0].parent}, such as {missing[0]}",
-            expected="the jars that `make setup` downloads",
-            fix="Run `make setup`.",
+            expected=f"the jars that `{command}` downloads",
+            fix=f"Run `{command}`.",
         )
-    return {"spark.jars": ",".join(path.as_uri() for path in paths)}
+    return paths
 
 
 def with_jars(options: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
@@ -148,8 +168,11 @@ def main() -> None:
     """Download the listed jars into a folder."""
     parser = argparse.ArgumentParser(prog="leapline.runtime.spark_jars", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="where the jars are written")
+    parser.add_argument("--format", choices=TABLE_FORMATS, help="the format of tables; S3 if not given")
+    arguments = parser.parse_args()
+    jars = listed_jars(_TABLE_LISTS[arguments.format] if arguments.format else LIST)
     try:
-        download(parser.parse_args().folder, os.environ.get(REPOSITORY_VARIABLE) or MAVEN_CENTRAL, listed_jars())
+        download(arguments.folder, os.environ.get(REPOSITORY_VARIABLE) or MAVEN_CENTRAL, jars)
     except LeaplineError as exc:
         sys.exit(str(exc))
 

@@ -1,25 +1,37 @@
 """The event source of an installation."""
 
+from typing import TYPE_CHECKING, Literal, cast
+
 from leapline.errors import SettingsError
 from leapline.settings import Settings
+from leapline.snowplow.enriched import FIELDS
 from leapline.sources.landed.landing import Landing, LandingFolder
 from leapline.sources.landed.layout import compile_pattern
-from leapline.sources.source import EventSource
+from leapline.sources.source import EventReads, EventSource
 from leapline.storage import LocalStore
 from leapline.storage.factory import lake_of, store_at
 from leapline.storage.s3 import boto3_session, region_of_environment
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
-def source_from(settings: Settings, columns: frozenset[str] | None = None) -> EventSource:
-    """Return the source that the settings name: a database, the landing buckets, or the landing folder.
+
+def source_from(
+    settings: Settings, reads: EventReads | None = None, spark: "SparkSession | None" = None
+) -> EventSource:
+    """Return the source that the settings name: a table, the landing buckets, or the landing folder.
 
     Args:
         settings: of the installation.
-        columns: of the enriched event that are read; None for all. Files always have all.
+        reads: what is read of an event; None for all columns. Files always have all.
+        spark: a session, with which a Delta or Iceberg table is listed; None before Spark starts.
 
     Raises:
         SettingsError: the landing pattern is malformed, or the region of a database is missing.
     """
+    columns = reads.columns if reads else None
+    if settings.source in ("delta", "iceberg"):
+        return _lake_table(settings, reads or EventReads(frozenset(FIELDS)), spark)
     if settings.source != "landing":
         database = _redshift if settings.source.startswith("redshift") else _postgresql
         return database(settings, columns)
@@ -70,3 +82,14 @@ def _postgresql(settings: Settings, columns: frozenset[str] | None) -> EventSour
         settings.source, settings.source_table, settings.source_sessions, settings.incomplete_day == "fail"
     )
     return PostgresqlSource(options, columns, lake_of(settings).store, LocalStore(settings.home))
+
+
+def _lake_table(settings: Settings, reads: EventReads, spark: "SparkSession | None") -> EventSource:
+    from leapline.sources.lake.formats import TableAddress
+    from leapline.sources.lake.source import LakeTable
+
+    table = settings.source_table
+    place = settings.source_table_place
+    store = store_at(place, settings) if place else None
+    address = TableAddress(cast(Literal["delta", "iceberg"], settings.source), table, store)
+    return LakeTable(address, reads, spark, settings.incomplete_day == "fail")

@@ -5,16 +5,42 @@ the meaning of an event: the mapping and the cleaning rules are in `leapline.eve
 implement the same interface and pass the same test class (`tests/sources/contract.py`).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 LINE_SCHEMA: Final = "line string, slice int, landed_on date"
-"""The columns that `EventSource.read` returns."""
+"""The columns that `EventSource.read` returns for a source of lines."""
+EVENT_COLUMN: Final = "_event"
+"""The column with the fields of the self-describing event, for a source of typed columns."""
+
+
+@dataclass(frozen=True)
+class EventReads:
+    """What cleaning reads of an event. A source of typed columns returns these columns:
+
+        slice int, landed_on date, collector_ts timestamp, derived_ts timestamp
+        each of `columns` except those of JSON, as a string in the form of the enriched format
+        entities array<struct<schema: string, data: struct<each of entity_fields: string>>>
+        _event struct<each of event_fields: string>
+
+    Args:
+        columns: of the enriched event.
+        entities: entities as vendor/name.
+        entity_fields: their fields.
+        event_fields: fields of self-describing events.
+        texts: those of `columns` whose text is read; a JSON column among them needs a source of lines.
+    """
+
+    columns: frozenset[str]
+    entities: frozenset[str] = frozenset()
+    entity_fields: tuple[str, ...] = ()
+    event_fields: tuple[str, ...] = ()
+    texts: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -64,6 +90,7 @@ class Slice:
         size: its size in the store, bytes; None if unknown.
         extension: for files, the name extension by which Spark reads the content; `""` for plain text.
         modified: for files, when it was written, by the clock of the store.
+        version: for tables with versions, the one that is read.
     """
 
     name: str
@@ -73,6 +100,7 @@ class Slice:
     size: int | None = None
     extension: str = ""
     modified: datetime | None = None
+    version: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,12 +125,14 @@ class Listing:
         ignored: the entries of the whole source that are neither read nor markers.
         other_days: days of parts of the source that were not looked into.
         warnings: what the operator should know about the day in the source, one sentence each.
+        facts: further facts for the counts of the day, such as the version of a table.
     """
 
     slices: tuple[Slice, ...]
     ignored: tuple[Ignored, ...] = ()
     other_days: tuple[date, ...] = ()
     warnings: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     def ignored_text(self, limit: int = 5) -> str:
         """Return the number and names of the ignored entries as text; empty if there are none."""
@@ -123,7 +153,7 @@ class EventSource(Protocol):
     def list_day(self, window: DayWindow) -> Listing:
         """List the slices that can hold events of a day's sessions, late arrivals included.
 
-        Called before Spark starts, so it must not need it.
+        Called before Spark starts, so it must not need it, except for `LakeTable`.
 
         Raises:
             InputError: the source does not exist, or a slice has a form that cannot be read.
@@ -135,9 +165,9 @@ class EventSource(Protocol):
         """Return the slices' lines, unchanged.
 
         Returns:
-            Columns as in `LINE_SCHEMA`: `line` without its line end, `slice` (the slice's index in `slices`) and
-            `landed_on` (the date of the slice's `landed_from`). Spark may read them again until `close`. A source that
-            knows which columns are read leaves the others empty.
+            Columns as in `EventReads`, or as in `LINE_SCHEMA`: `line` without its line end, `slice` (the slice's index
+            in `slices`) and `landed_on` (the date of the slice's `landed_from`). Spark may read them again until
+            `close`. A source that knows which columns are read leaves the others empty.
 
         Raises:
             InputError: a slice cannot be read.

@@ -48,9 +48,10 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     lake = lake_of(settings)
     missing = [day for day in training_window(settings, context.day) if not lake.has("events", day)]
     with spark_session(settings, "extract") as spark, ThreadPoolExecutor(DAYS_AT_ONCE) as pool:
+        listing = listing or list_valid_input(settings, context.day, spark)
 
         def extract(day: date, earlier: Iterable["Future[DaySummary]"]) -> DaySummary:
-            listed = listing if day == context.day else _list_prompt_landing(settings, day)
+            listed = listing if day == context.day else _list_prompt_landing(settings, day, spark)
             return extract_day(spark, settings, lake, day, listed, lambda: _wait_for(earlier))
 
         futures: dict[date, Future[DaySummary]] = {}
@@ -103,22 +104,31 @@ def _later_days(spark: "SparkSession", settings: Settings, lake: Lake, day: date
     return {"later_days": later, "warning": warning + (", oldest first." if len(later) > 1 else ".")}
 
 
-def list_valid_input(settings: Settings, day: date) -> "Listing":
-    """Read the site's event mapping and feature specs, including those of later steps, and list the day's input."""
+def list_valid_input(settings: Settings, day: date, spark: "SparkSession | None" = None) -> "Listing | None":
+    """Read the site's event mapping and feature specs, including those of later steps, and list the day's input.
+
+    Returns:
+        The listing; None for a table that Spark has to list, if there is no session yet.
+    """
     from leapline.events.clean import CleanOptions
+    from leapline.sources.lake.source import LakeTable
 
     options = CleanOptions.of(settings)
     ExampleConfig.of(settings)
-    return source_from(settings, options.columns).list_day(options.window(day))
+    source = source_from(settings, options.reads, spark)
+    if isinstance(source, LakeTable) and spark is None:
+        source.require_table()
+        return None
+    return source.list_day(options.window(day))
 
 
-def _list_prompt_landing(settings: Settings, day: date) -> "Listing":
+def _list_prompt_landing(settings: Settings, day: date, spark: "SparkSession") -> "Listing":
     """List an earlier day's input; raise NoEventsError if nothing landed on that day or the day after it: late events
     alone are no day to train on, and finding them would mean reading the files of the following days."""
     from leapline.events.clean import CleanOptions
 
     options = CleanOptions.of(settings)
-    return source_from(settings, options.columns).list_day(replace(options.window(day), first_within=1))
+    return source_from(settings, options.reads, spark).list_day(replace(options.window(day), first_within=1))
 
 
 def extract_day(
@@ -149,7 +159,7 @@ def extract_day(
     options = CleanOptions.of(settings)
     earlier = orders_before(lake, day, settings.repeated_order_days, wait_for_earlier_days)
     with (
-        closing(source_from(settings, options.columns)) as source,
+        closing(source_from(settings, options.reads, spark)) as source,
         cleaned_day(spark, source, day, options, listing=listing, earlier_orders=earlier) as clean,
         lake.attempt("quarantine", day) as quarantine,
         lake.attempt("events", day) as events,

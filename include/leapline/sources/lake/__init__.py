@@ -1,0 +1,1 @@
+"""Events tables in a lake format: Delta and Iceberg, as Snowplow's Lake Loader writes them."""

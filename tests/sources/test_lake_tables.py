@@ -1,0 +1,124 @@
+"""Tables of Snowplow's Lake Loader pass the contract of event sources; only a day's files of one version are read."""
+
+import itertools
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+
+from leapline.errors import IncompleteDayError, SourceUnusableError
+from leapline.runtime.spark_jars import table_jars
+from leapline.runtime.spark_tables import table_options
+from leapline.settings import TABLE_FORMATS, Settings
+from leapline.sources.factory import source_from
+from leapline.sources.lake.source import LakeTable, day_rows
+from leapline.sources.source import EventSource
+from tests.conftest import ROOT
+from tests.events.lines import line
+from tests.fakes.lake_tables import write_table
+from tests.sources.contract import OPTIONS, WINDOW, EventSourceContract, at, event_id, event_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = [pytest.mark.lake_tables, pytest.mark.spark]
+_names = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator["SparkSession"]:
+    """A session with both formats; these tests run in a process of their own."""
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    from pyspark.sql import SparkSession
+
+    tools = Settings(tools=ROOT / ".local")
+    jars = [path.as_uri() for name in TABLE_FORMATS for path in table_jars(tools, name)]
+    builder = SparkSession.builder.master("local[2]").appName("leapline-tables").config("spark.jars", ",".join(jars))
+    for name in TABLE_FORMATS:
+        builder = builder.config(map=table_options(Settings(source=name, source_table="/t")))
+    session = (
+        builder.config("spark.driver.host", "127.0.0.1")
+        .config("spark.driver.memory", "2g")
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.sql.shuffle.partitions", "2")
+        .config("spark.databricks.delta.snapshotPartitions", "1")
+        .config("spark.sql.session.timeZone", "UTC")
+        .getOrCreate()
+    )
+    session.sparkContext.setLogLevel("ERROR")
+    yield session
+    session.stop()
+
+
+def source_at(spark: "SparkSession | None", format_: str, folder: Path, **settings: Any) -> EventSource:
+    values = {"source": format_, "source_table": str(folder), "incomplete_day": "warn"} | settings
+    return source_from(Settings.load(**values), OPTIONS.reads, spark)
+
+
+class LakeTableContract(EventSourceContract):
+    """Typed columns, partitioned by the day of loading."""
+
+    days_present = "rows from 2026-03-12 to 2026-03-13"
+    missing_error = SourceUnusableError
+    format_: ClassVar[str]
+
+    @pytest.fixture(autouse=True)
+    def _session(self, spark: "SparkSession") -> None:
+        self.spark = spark
+
+    def fill(self, store: Path, batches: Mapping[datetime, Sequence[str]]) -> EventSource:
+        folder = store / f"table{next(_names)}"
+        write_table(self.spark, self.format_, folder, [text for lines in batches.values() for text in lines])
+        return source_at(self.spark, self.format_, folder)
+
+    def missing(self, store: Path) -> EventSource:
+        return source_at(self.spark, self.format_, store / "nothing")
+
+    def test_reads_only_the_files_of_the_day_in_the_version_that_was_listed(
+        self, spark: "SparkSession", tmp_path: Path
+    ) -> None:
+        folder = tmp_path / f"table{next(_names)}"
+        write_table(spark, self.format_, folder, [line(f"{day}", at(day)) for day in range(1, 13)])
+        source = source_at(spark, self.format_, folder)
+        assert isinstance(source, LakeTable)
+        listing = source.list_day(WINDOW)
+        write_table(spark, self.format_, folder, [line("later", at(2, 7))])
+        rows = source.read(spark, listing.slices).collect()
+        assert {event_of(row) for row in rows} == {event_id("2")}
+        assert event_id("later") in {
+            event_of(row) for row in source.read(spark, source.list_day(WINDOW).slices).collect()
+        }
+        version = str(listing.facts["source_version"])
+        assert version and version != source.list_day(WINDOW).facts["source_version"]
+        files = day_rows(source.address.frame(spark, version), listing.slices).inputFiles()
+        assert len(files) <= 5 < 12  # arrived from the evening of the 1st to the morning of the 6th
+
+    def test_incomplete_day_is_refused(self, spark: "SparkSession", tmp_path: Path) -> None:
+        folder = tmp_path / f"table{next(_names)}"
+        write_table(spark, self.format_, folder, [line("a", at(2, 14))])
+        source = source_at(spark, self.format_, folder, incomplete_day="fail")
+        with pytest.raises(IncompleteDayError, match="newest event is of 2026-03-02 14:00"):
+            source.list_day(WINDOW)
+
+
+class TestDelta(LakeTableContract):
+    """Delta."""
+
+    format_ = "delta"
+
+    def test_table_without_a_column_or_of_wrong_type_is_refused(self, spark: "SparkSession", tmp_path: Path) -> None:
+        spark.sql("SELECT '2026-03-02' AS collector_tstamp").write.format("delta").save(str(tmp_path / "narrow"))
+        with pytest.raises(SourceUnusableError, match="no column .*event_id"):
+            source_at(spark, "delta", tmp_path / "narrow").list_day(WINDOW)
+
+
+class TestIceberg(LakeTableContract):
+    """Iceberg."""
+
+    format_ = "iceberg"
