@@ -1,6 +1,7 @@
 """Tables as Snowplow's Lake Loader writes them: typed columns, structs of schemas, partitions by time of loading."""
 
 import json
+import zlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -93,14 +94,17 @@ def write_table(spark: "SparkSession", format_: str, folder: Path | str, lines: 
         writer.option("mergeSchema", "true").save(str(folder))
         return
     warehouse, _, name = str(folder).rpartition("/")
-    spark.conf.set("spark.sql.catalog.lake", "org.apache.iceberg.spark.SparkCatalog")
-    spark.conf.set("spark.sql.catalog.lake.type", "hadoop")
-    spark.conf.set("spark.sql.catalog.lake.warehouse", warehouse)
+    # Spark keeps a catalogue with the configuration of its first use.
+    catalogue = f"lake_{zlib.crc32(warehouse.encode()):08x}"
+    options = {"": "org.apache.iceberg.spark.SparkCatalog", ".type": "hadoop", ".warehouse": warehouse}
+    for option, value in options.items():
+        spark.conf.set(f"spark.sql.catalog.{catalogue}{option}", value)
     from pyspark.sql import functions as F
 
-    table = frame.sortWithinPartitions("load_tstamp", "event_name").writeTo(f"lake.`{name}`").using("iceberg")
-    table = table.option("fanout-enabled", "true")
-    if spark.catalog.tableExists(f"lake.`{name}`"):
-        table.append()
+    table = f"{catalogue}.`{name}`"
+    creation = frame.sortWithinPartitions("load_tstamp", "event_name").writeTo(table).using("iceberg")
+    creation = creation.option("fanout-enabled", "true")
+    if spark.catalog.tableExists(table):
+        creation.append()
     else:
-        table.partitionedBy(F.partitioning.days("load_tstamp"), F.col("event_name")).create()
+        creation.partitionedBy(F.partitioning.days("load_tstamp"), F.col("event_name")).create()
