@@ -38,6 +38,7 @@ def listening() -> Iterator[int]:
         ("spark://127.0.0.1.shop.example:7077", False),
         ("yarn", False),
         ("k8s://https://cluster:6443", False),
+        ("k8s://https://127.0.0.1:6443", False),
     ],
 )
 def test_master_is_local_if_all_its_addresses_are_loopback(master: str, local: bool) -> None:
@@ -60,14 +61,26 @@ def test_driver_listens_on_loopback_for_a_local_master() -> None:
     assert os.environ["SPARK_LOCAL_IP"] == "127.0.0.1"
 
 
-@pytest.mark.parametrize("master", ["yarn", "k8s://https://cluster:6443"])
-def test_spark_chooses_the_address_for_other_clusters(master: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spark_chooses_the_address_on_yarn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
-    choose_driver_address(master)
+    choose_driver_address("yarn")
     assert "SPARK_LOCAL_IP" not in os.environ
 
 
-def test_driver_listens_on_the_address_that_reaches_the_master(listening: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_driver_is_not_on_loopback_if_the_api_server_of_kubernetes_is(
+    listening: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+    choose_driver_address(f"k8s://127.0.0.1:{listening}")
+    assert "SPARK_LOCAL_IP" not in os.environ
+
+
+@pytest.mark.parametrize(
+    "master", ["spark://spark-master:{}", "k8s://https://spark-master:{}", "k8s://spark-master:{}"]
+)
+def test_driver_listens_on_the_address_that_reaches_the_master(
+    master: str, listening: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     connect = socket.create_connection
     dialled: list[str] = []
 
@@ -78,7 +91,7 @@ def test_driver_listens_on_the_address_that_reaches_the_master(listening: int, m
 
     monkeypatch.setattr(socket, "create_connection", resolve)
     monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
-    choose_driver_address(f"spark://spark-master:{listening}")
+    choose_driver_address(master.format(listening))
     assert dialled == ["spark-master"]
     assert os.environ["SPARK_LOCAL_IP"] == "127.0.0.9"
     assert os.environ["SPARK_LOCAL_HOSTNAME"] == "127.0.0.9", "a name may stand for the address of another network"

@@ -5,11 +5,12 @@ import re
 import socket
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import urlsplit
 
 from leapline.errors import ClusterError, SettingsError
 
 _FORM: Final = re.compile(
-    r"local(-cluster)?(\[[*\d,\s]+\])?|yarn|k8s://\S+|spark://(?P<hosts>[^\s/,]+:\d+(,[^\s/,]+:\d+)*)"
+    r"local(-cluster)?(\[[*\d,\s]+\])?|yarn|k8s://(?P<api>\S+)|spark://(?P<hosts>[^\s/,]+:\d+(,[^\s/,]+:\d+)*)"
 )
 _LOOPBACK: Final = re.compile(r"127\.\d+\.\d+\.\d+|localhost|\[?::1\]?")
 _PATIENCE_S: Final = 10.0
@@ -35,36 +36,44 @@ def require_form(master: str, setting: str) -> None:
 
 
 def is_local(master: str) -> bool:
-    """Return whether driver and executors run on this machine, so that loopback is enough for them."""
-    addresses = list(_addresses(master))
-    return master.startswith("local") or (bool(addresses) and all(_LOOPBACK.fullmatch(host) for host, _ in addresses))
+    """Return whether driver and executors run on this machine, so that loopback is enough for them.
+
+    Pods have a loopback of their own, also where the API server of Kubernetes listens on this machine's.
+    """
+    return master.startswith("local") or (master.startswith("spark://") and _all_loopback(master))
+
+
+def _all_loopback(master: str) -> bool:
+    return all(_LOOPBACK.fullmatch(host) for host, _ in _addresses(master))
 
 
 def choose_driver_address(master: str) -> None:
     """Set the address on which a driver that is started next listens, unless the site has set it (`SPARK_LOCAL_IP`).
 
-    The driver listens on loopback for executors of this machine, and for those of a standalone cluster on the address
-    by which this machine reaches the master: the machine's name may stand for another network, or for loopback.
+    The driver listens on loopback for executors of this machine, and for those of a standalone cluster or of Kubernetes
+    on the address by which this machine reaches the master: the machine's name may stand for another network, or for
+    loopback. If Kubernetes' API server is on loopback, Spark chooses.
 
     Args:
         master: Spark's master, of a form that `require_form` accepts.
 
     Raises:
-        ClusterError: the master of a standalone cluster does not answer.
+        ClusterError: the master of a standalone cluster, or Kubernetes' API server, does not answer.
     """
     if is_local(master):
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         return
     if _LOOPBACK.fullmatch(os.environ.get("SPARK_LOCAL_IP", "")):
         del os.environ["SPARK_LOCAL_IP"]
-    if address := _own_address(master):
+    address = _own_address(master)
+    if address and not _all_loopback(master):
         chosen = os.environ.setdefault("SPARK_LOCAL_IP", address)
         # By default Spark uses the machine's name, which may stand for its address in another network.
         os.environ.setdefault("SPARK_LOCAL_HOSTNAME", chosen)
 
 
 def _own_address(master: str) -> str:
-    """Return the address of this machine on the way to a standalone master; empty for other masters.
+    """Return the address of this machine on the way to a standalone master or an API server; empty for other masters.
 
     Raises:
         ClusterError: none of the masters answers.
@@ -87,8 +96,13 @@ def _own_address(master: str) -> str:
 
 
 def _addresses(master: str) -> Iterator[tuple[str, int]]:
-    """The hosts and ports of a standalone master; a cluster with stand-by masters has several."""
+    """The hosts and ports of a standalone master, of which stand-by masters are further ones, or of an API server."""
     match = _FORM.fullmatch(master)
+    if match and match["api"]:
+        # Spark assumes HTTPS where the address has no scheme.
+        url = urlsplit(match["api"] if "://" in match["api"] else f"https://{match['api']}")
+        yield url.hostname or "", url.port or (80 if url.scheme == "http" else 443)
+        return
     for address in (match["hosts"] or "").split(",") if match else ():
         host, _, port = address.rpartition(":")
         if host:
