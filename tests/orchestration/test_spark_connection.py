@@ -24,17 +24,21 @@ def master_of(monkeypatch: pytest.MonkeyPatch, connection: str | dict[str, Any])
         ({"host": "spark-master", "port": 7077}, "spark://spark-master:7077"),
         ("spark://spark-master:7077", "spark://spark-master:7077"),
         ({"host": "yarn", "extra": {"deploy-mode": "client"}}, "yarn"),
+        ({"host": "spark://master.k8s.shop.example:7077"}, "spark://master.k8s.shop.example:7077"),
         ({"host": "k8s://https://cluster", "port": 6443}, "k8s://https://cluster:6443"),
+        ({"host": "k8s://https://cluster:6443", "extra": {"namespace": "spark"}}, "k8s://https://cluster:6443"),
     ],
 )
 def test_master_is_the_one_that_the_hook_submits_to(
     monkeypatch: pytest.MonkeyPatch, connection: str | dict[str, Any], master: str
 ) -> None:
-    from airflow.providers.apache.spark.hooks.spark_submit import SparkSubmitHook
+    from leapline.orchestration.client_submit import ClientSubmitHook
 
     assert master_of(monkeypatch, connection) == master
-    if not master.startswith("k8s"):  # The hook wants a Kubernetes client.
-        assert SparkSubmitHook(conn_id="spark_default")._connection["master"] == master
+    hook = ClientSubmitHook(conn_id="spark_default")
+    assert hook._connection["master"] == master
+    namespace = {"spark.kubernetes.namespace": "spark"} if "namespace" in str(connection) else {}
+    assert hook.namespace_option() == namespace
 
 
 def test_master_without_scheme_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from airflow.sdk.exceptions import AirflowException
 
 import leapline.steps
 from leapline.deployment.manual_promotion import promote_model, roll_back
+from leapline.orchestration.client_submit import ClientSubmitHook
 from leapline.orchestration.dag_docs import TASK_DOCS
 from leapline.orchestration.failures import airflow_failures, as_failure
 from leapline.orchestration.links import links
@@ -139,6 +140,15 @@ class SparkStep(WithLineage, SparkSubmitOperator):
         except AirflowException as exc:
             raise submit_failure(past_report(settings, run_id, self.task_id), exc) from None
         return past_report(settings, run_id, self.task_id)
+
+    def _get_hook(self) -> ClientSubmitHook:
+        """Return the hook that submits the step; called by the base class."""
+        hook = ClientSubmitHook(
+            conn_id=self._conn_id, conf=self.conf, name=self.name, driver_memory=self._driver_memory,
+            application_args=self.application_args,
+        )  # fmt: skip
+        hook._conf |= hook.namespace_option()
+        return hook
 
 
 class Step(WithLineage, BaseOperator):
