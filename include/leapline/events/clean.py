@@ -21,8 +21,9 @@ from pyspark.sql import functions as F
 from leapline.events import lines, mapping_sql, pseudonym, sessions
 from leapline.events.constants import with_constants
 from leapline.events.counters import Counters, watched_tasks
+from leapline.events.event_form import EventForm
 from leapline.events.file_counts import counts_by_file, require_balanced_files, unusable_files
-from leapline.events.forms import EventForm, form_of, reads_of
+from leapline.events.forms import form_of, reads_of
 from leapline.events.mapping import Mapping, load
 from leapline.events.orders import EarlierOrdersReader, no_earlier_orders, place_orders
 from leapline.events.personal import personal_data_sql

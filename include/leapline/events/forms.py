@@ -4,38 +4,17 @@ A form turns what the source has read into the same columns, on which all furthe
 """
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from leapline.events import lines, mapping_sql
+from leapline.events.event_form import EventForm
 from leapline.events.mapping import Mapping
 from leapline.sources.source import EVENT_COLUMN, EventReads
 
 _TIMES: Final = ("collector_ts", "derived_ts")
-
-
-class EventForm(Protocol):
-    """A form of events."""
-
-    event_data: str
-    """SQL of the struct with the fields of the self-describing event that the mapping reads."""
-
-    def size(self) -> Column:
-        """Return the bytes of an event that the source has read."""
-
-    def with_times(self, raw: DataFrame) -> DataFrame:
-        """Add each event's arrival and event time, as `lines.with_times`."""
-
-    def split(self, timed: DataFrame) -> DataFrame:
-        """Replace the event's content by its columns, as `lines.split_fields`."""
-
-    def entities(self, usable: Column) -> Column:
-        """Return the entities that the mapping reads in `contexts`, of events for which `usable` is true."""
-
-    def derived(self, usable: Column) -> Column:
-        """Return the entities that the mapping reads in `derived_contexts`, likewise."""
 
 
 class LineForm:

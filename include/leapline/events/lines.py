@@ -1,19 +1,17 @@
 """Splitting lines into fields, and the reasons why a line is not used."""
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from leapline.events import mapping_sql
+from leapline.events.event_form import EventForm
 from leapline.events.mapping import Mapping
 from leapline.events.reasons import WITHOUT_SESSION
 from leapline.snowplow.enriched import FIELDS
 from leapline.sources.source import DayWindow
-
-if TYPE_CHECKING:
-    from leapline.events.forms import EventForm
 
 WIDTH: Final = len(FIELDS)
 USUAL_WIDTHS: Final = range(WIDTH, WIDTH + 1)
@@ -130,7 +128,7 @@ def split_fields(timed: DataFrame, mapping: Mapping, widths: range = USUAL_WIDTH
 
 
 def with_reason(
-    fields: DataFrame, mapping: Mapping, form: "EventForm", window: DayWindow, skew: timedelta, consent_required: bool
+    fields: DataFrame, mapping: Mapping, form: EventForm, window: DayWindow, skew: timedelta, consent_required: bool
 ) -> DataFrame:
     """Add the reason why a line is not used.
 
