@@ -1,6 +1,7 @@
 """A Kubernetes control plane of real processes on loopback: etcd, API server and controllers.
 
 There are no nodes: instead of a kubelet, a thread reports pods as running and ready, or as unable to pull their image.
+For Spark's executors, `pod_processes` runs pods as processes.
 """
 
 import json
@@ -9,7 +10,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -102,12 +103,15 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, binaries: Path) -> Iterator[Cluster]:
+def cluster(
+    folder: Path, binaries: Path, kubelet: Callable[[Cluster, threading.Event], None] = Cluster.run_kubelet
+) -> Iterator[Cluster]:
     """Run a control plane for the duration of the block.
 
     Args:
         folder: new folder of its data and logs.
         binaries: has `etcd`, `kube-apiserver` and `kube-controller-manager`.
+        kubelet: called in a thread; looks after the pods until the event.
     """
     folder.mkdir()
     etcd, peer, port, managers = (free_port() for _ in range(4))
@@ -141,9 +145,9 @@ def cluster(folder: Path, binaries: Path) -> Iterator[Cluster]:
             service_account_private_key_file=str(folder / "service-accounts.key"),
         )  # fmt: skip
         ended = threading.Event()
-        kubelet = threading.Thread(target=running.run_kubelet, args=[ended], daemon=True)
-        kubelet.start()
-        stack.callback(kubelet.join, 10)
+        thread = threading.Thread(target=kubelet, args=[running, ended], daemon=True)
+        thread.start()
+        stack.callback(thread.join, 10)
         stack.callback(ended.set)
         yield running
 
