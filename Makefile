@@ -9,7 +9,7 @@ TEST_WORKERS ?= 2
 SEPARATE := bucket_night or cluster or same_events or lake_tables or compose or deployment_files or kubernetes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down check test bench bench-go bench-scale bench-sources release test-bucket test-sources test-cluster test-compose test-deployment test-kubernetes test-durations
+.PHONY: help setup lock demo up down check test bench bench-go bench-scale bench-capacity bench-sources release test-bucket test-sources test-cluster test-compose test-deployment test-kubernetes test-durations
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,7 +69,7 @@ test-deployment: setup ## check the Helm chart and the Terraform files (compiles
 	@scripts/setup.sh helm
 	@.venv/bin/pytest -q -m deployment_files
 
-test-kubernetes: setup ## install the chart and deploy to Kubernetes' own API server and controllers (compiles them once, ten minutes)
+test-kubernetes: setup ## install the chart, deploy, and run Spark's executors with Kubernetes' own API server (compiled once, ten minutes)
 	@scripts/setup.sh helm
 	@scripts/setup.sh kubernetes
 	@.venv/bin/pytest -q -m kubernetes
@@ -87,6 +87,10 @@ bench-go: setup ## the scorer's inflate, protobuf and tree code compared with li
 bench-scale: setup ## run events to features at 1, 4, ... million events per day (BENCH_ARGS="--events 1000000 23000000")
 	@$(UV) pip install -q --python .venv/bin/python -r requirements-bench.txt
 	@.venv/bin/python -m benchmarks.scale $(BENCH_ARGS)
+
+bench-capacity: setup ## measure every step with lines of 1.7 and 6 kB, and extrapolate to 140 GB, 1.4 and 14 TB a day (40 minutes)
+	@$(UV) pip install -q --python .venv/bin/python -r requirements-bench.txt
+	@.venv/bin/python -m benchmarks.capacity --measure $(BENCH_ARGS)
 
 bench-sources: setup ## read a day from a PostgreSQL table and from files of the same lines (BENCH_ARGS="--events 1000000")
 	@scripts/setup.sh postgres

@@ -10,7 +10,6 @@ import argparse
 import gzip
 import json
 import os
-import resource
 import secrets
 import subprocess
 import sys
@@ -61,7 +60,38 @@ def main() -> None:
 
 
 def run(work: Path, events: int, memory: str, options: str, wide: bool = False) -> dict[str, Any]:
-    """Measure one size: extract, featurize, and DuckDB on the same clean events."""
+    """Measure one size: every step, and DuckDB on the same clean events."""
+    home, env = generated(work, events, memory, options, wide)
+    steps = {}
+    for step in STEPS:
+        report_progress(f"{step} of {events:,} events")
+        steps[step] = measure_step(env, work / "logs", step)
+    lake = Lake(home)
+    clean, featurized = lake.current("events", DAY), lake.current("examples", DAY)
+    report_progress("DuckDB on the same files")
+    reference = duck.examples(clean / "events", featurized)
+    size = size_of(home)
+    return {
+        **size,
+        "examples_bytes": sum(file.size for file in lake.files(featurized)),
+        "examples": reference["examples"],
+        "lines_per_s": size["lines"] / (steps["extract"]["seconds"] + steps["featurize"]["seconds"]),
+        "steps": steps,
+        "duckdb": reference,
+        "features_to_duckdb": steps["featurize"]["seconds"] / reference["seconds"],
+    }
+
+
+def extract_only(work: Path, events: int, memory: str, options: str, wide: bool) -> dict[str, Any]:
+    """Measure one size: extract alone."""
+    home, env = generated(work, events, memory, options, wide)
+    report_progress(f"extract of {events:,} events")
+    step = measure_step(env, work / "logs", "extract")
+    return {**size_of(home), "steps": {"extract": step}}
+
+
+def generated(work: Path, events: int, memory: str, options: str, wide: bool) -> tuple[Path, dict[str, str]]:
+    """Generate a day, unless it is there from an earlier run; return the lake and the environment of its steps."""
     home = work / f"lake-{events}{'-wide' if wide else ''}"
     env = os.environ | {
         "LEAPLINE_HOME": str(home),
@@ -74,28 +104,19 @@ def run(work: Path, events: int, memory: str, options: str, wide: bool = False) 
         report_progress(f"generating {events:,} events")
         size = ("--sessions-per-day", str(sessions(events)), "--set", f"wide_contexts={str(wide).lower()}")
         leapline(env, "generate", "--start", str(DAY), "--days", "1", *size)
-    steps = {}
-    for step in STEPS:
-        report_progress(f"{step} of {events:,} events")
-        steps[step] = measure_step(env, work / "logs", step)
-    lake = Lake(home)
-    clean, featurized = lake.current("events", DAY), lake.current("examples", DAY)
+    return home, env
+
+
+def size_of(home: Path) -> dict[str, Any]:
+    """Return the number of lines and clean events, and the bytes of a day in a lake."""
+    clean, landed = Lake(home).current("events", DAY), list((home / "landing").glob("run=*/*.gz"))
     counts = json.loads((clean / "counts.json").read_text())
-    report_progress("DuckDB on the same files")
-    reference = duck.examples(clean / "events", featurized)
-    lines, landed = counts["lines"], list((home / "landing").glob("run=*/*.gz"))
     return {
-        "lines": lines,
+        "lines": counts["lines"],
         "clean_events": counts["events"],
-        "line_bytes": sum(map(unpacked_size, landed)) / lines,
+        "line_bytes": sum(map(unpacked_size, landed)) / counts["lines"],
         "landing_bytes": sum(f.stat().st_size for f in landed),
         "clean_bytes": sum(f.stat().st_size for f in (clean / "events").iterdir()),
-        "examples_bytes": sum(file.size for file in lake.files(featurized)),
-        "examples": reference["examples"],
-        "lines_per_s": lines / (steps["extract"]["seconds"] + steps["featurize"]["seconds"]),
-        "steps": steps,
-        "duckdb": reference,
-        "features_to_duckdb": steps["featurize"]["seconds"] / reference["seconds"],
     }
 
 
@@ -128,34 +149,40 @@ def measure_step(env: dict[str, str], logs: Path, step: str) -> dict[str, Any]:
     before = set(logs.iterdir())
     conf = {"enabled": "true", "compress": "false", "dir": f"file://{logs.absolute()}"}
     submit = " ".join(f"--conf spark.eventLog.{key}={value}" for key, value in conf.items()) + " pyspark-shell"
-    peak = PeakMemory(os.getpid())
-    began, used = time.monotonic(), processor_seconds()
-    with peak:
+    began = time.monotonic()
+    with Usage(os.getpid()) as usage:
         leapline(env | {"PYSPARK_SUBMIT_ARGS": submit}, step, "--date", str(DAY))
-    seconds, used = time.monotonic() - began, processor_seconds() - used
+    seconds = time.monotonic() - began
     shuffled = sum(shuffle_bytes(log) for log in set(logs.iterdir()) - before)
     return {
         "seconds": round(seconds, 1),
-        "core_seconds": round(used, 1),
-        "peak_memory_bytes": peak.bytes,
+        "core_seconds": round(usage.core_seconds, 1),
+        "peak_memory_bytes": usage.peak_bytes,
         "shuffle_bytes": shuffled,
     }
 
 
-def processor_seconds() -> float:
-    """Return the processor time of all child processes that have ended."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+class Usage:
+    """Samples the memory and the processor time of all descendants of a process four times per second.
 
+    The operating system adds up the time of children that were waited for only, and nobody waits for Spark's JVM.
 
-class PeakMemory:
-    """Samples the resident memory of the children of a process four times per second while the block runs."""
+    Attributes:
+        peak_bytes: the largest sum of their resident memory.
+        core_seconds: processor time of all of them, without the last quarter of a second of each.
+    """
 
     def __init__(self, pid: int) -> None:
-        self.bytes = 0
+        self.peak_bytes = 0
+        self._seconds: dict[tuple[int, float], float] = {}
         self._process, self._stopped = psutil.Process(pid), threading.Event()
 
-    def __enter__(self) -> "PeakMemory":
+    @property
+    def core_seconds(self) -> float:
+        """Processor time so far."""
+        return sum(self._seconds.values())
+
+    def __enter__(self) -> "Usage":
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
         return self
@@ -170,9 +197,11 @@ class PeakMemory:
             for child in self._process.children(recursive=True):
                 try:
                     total += child.memory_info().rss
+                    used = child.cpu_times()
+                    self._seconds[child.pid, child.create_time()] = used.user + used.system
                 except psutil.Error:
                     continue  # it has ended in the meantime
-            self.bytes = max(self.bytes, total)
+            self.peak_bytes = max(self.peak_bytes, total)
 
 
 def shuffle_bytes(log: Path) -> int:
