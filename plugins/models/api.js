@@ -33,7 +33,11 @@ export async function newestRun() {
   return response.dag_runs[0] ?? null;
 }
 
-export const state = async (dag, run) => (await request(airflowUrl(`dags/${dag}/dagRuns/${encodeURIComponent(run)}`))).state;
+// State of a task, "queued" before the scheduler has seen it.
+export async function taskState(dag, run, task) {
+  const instance = await request(airflowUrl(`dags/${dag}/dagRuns/${encodeURIComponent(run)}/taskInstances/${task}`));
+  return instance.state ?? "queued";
+}
 
 // The JSON body protects against cross-site request forgery: other sites cannot send one with this cookie.
 export async function trigger(dag, conf) {

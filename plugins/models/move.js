@@ -1,8 +1,10 @@
-// Promotion and rollback: confirmed in a dialog, done by an Airflow DAG run, followed until the run ends.
+// Promotion and rollback: confirmed in a dialog, done by an Airflow DAG run, followed until the champion has moved.
+// The run's later task, which deploys the champion, may take as long as a rollout; its failure does not undo the move.
 import * as api from "./api.js";
 import { airflowLink, el } from "./dom.js";
 
-const FINAL_STATES = ["success", "failed"];
+const MOVES = { rollback: "roll_back", promote: "promote_model" };
+const FINAL_STATES = ["success", "failed", "upstream_failed", "skipped", "removed"];
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 // move: { dag, text, row, champion }; onSuccess: called after the champion has moved.
@@ -31,7 +33,7 @@ async function execute(move, reason, { dialog, submit, cancel, progress, onSucce
   try {
     progress.replaceChildren("Triggering the DAG run…");
     const run = await api.trigger(move.dag, { model_id: move.row.model_id, reason: reason || null });
-    const state = await follow(move.dag, run, (current) => progress.replaceChildren(`The DAG run is ${current}…`));
+    const state = await follow(move.dag, run, (current) => progress.replaceChildren(`The task is ${current}…`));
     if (state !== "success") {
       progress.classList.add("bad");
       progress.replaceChildren("The DAG run failed. See its log: ",
@@ -49,7 +51,7 @@ async function execute(move, reason, { dialog, submit, cancel, progress, onSucce
 
 async function follow(dag, run, onState) {
   for (let tries = 0; ; tries += 1) {
-    const state = await api.state(dag, run);
+    const state = await api.taskState(dag, run, MOVES[dag]);
     if (FINAL_STATES.includes(state)) return state;
     onState(state);
     await pause(Math.min(500 + tries * 100, 3000));
