@@ -90,7 +90,7 @@ def both(landing: Path, tmp_path_factory: pytest.TempPathFactory, spark: "SparkS
 
     lake = Lake(tmp_path_factory.mktemp("both"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(extract, "source_from", lambda settings, _columns: Counting(settings.landing_dir))
+        patch.setattr(extract, "source_from", lambda settings, *_: Counting(settings.landing_dir))
         summary = run(settings_of(landing, folder_of(lake), training_days=1), SECOND)
     assert set(summary) == {FIRST.isoformat(), SECOND.isoformat()}
     assert not any("warning" in day for day in summary.values())
