@@ -548,7 +548,7 @@ def _as_settings_error(cls: type[Settings], exc: ValidationError) -> SettingsErr
     return SettingsError(
         f"setting {name} ({PREFIX}{name.upper()})",
         found=_shown(name, first.get("input")),
-        expected=first["msg"].removeprefix("Input should be "),
+        expected=first["msg"].removeprefix("Input should be ").removeprefix("Value error, "),
         fix=f"Set a valid value ({about})",
     )
 

@@ -349,5 +349,7 @@ def test_password_in_the_address_is_refused_and_not_repeated(address: str) -> No
 
 @pytest.mark.parametrize("address", ["landings", "mysql://host/db", "host:5432/db", "redshift://cluster"])
 def test_unknown_source_is_refused(address: str) -> None:
-    with pytest.raises(LeaplineError, match="setting source .*landing, postgresql://host:port/name, or redshift"):
+    with pytest.raises(
+        LeaplineError, match="expected landing, postgresql://host:port/name, redshift.*delta or iceberg"
+    ):
         Settings.load(source=address)
