@@ -29,7 +29,7 @@ def documented_actions(service: str) -> set[str]:
 
 @dataclass
 class FakeImages:
-    """The champion's images: `NEW`, and in Docker's format one whose name tells architecture and region."""
+    """The champion's images: `NEW`, and in Docker's format one whose name contains architecture and region."""
 
     model_id: str = "2026-03-01-0123456789ab"
     digest: str = NEW.partition("@")[2]

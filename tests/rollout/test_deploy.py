@@ -214,9 +214,9 @@ def test_further_repository_must_have_the_image_in_dockers_format(
     current = Champion.current(settings.model_copy(update={"more_registries": other}))
     with pytest.raises(DeployUnusableError, match="found no such image; .* Set LEAPLINE_DOCKER_IMAGES=arm64"):
         current.docker_in(other, "arm64", "eu-west-1", "lambda://score/live")
-    made = make_docker_image(settings, champion, "arm64", out=tmp_path / "layout")
-    Registry(other, crane).push(tmp_path / "layout", made["tag"])
-    assert current.docker_in(other, "arm64", "eu-west-1", "lambda://score/live") == f"{other}@{made['digest']}"
+    docker_image = make_docker_image(settings, champion, "arm64", out=tmp_path / "layout")
+    Registry(other, crane).push(tmp_path / "layout", docker_image["tag"])
+    assert current.docker_in(other, "arm64", "eu-west-1", "lambda://score/live") == f"{other}@{docker_image['digest']}"
 
 
 def test_answer_that_nobody_expected_fails_its_target_only(

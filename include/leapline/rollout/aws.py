@@ -88,17 +88,17 @@ def aws_errors(target: Target, action: str) -> Iterator[None]:
         yield
     except exceptions.ClientError as exc:
         code, text = exc.response["Error"]["Code"], exc.response["Error"].get("Message", "")
-        found, status = f"{code}: {text}"[:400], exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+        problem, status = f"{code}: {text}"[:400], exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
         if code in _DENIED:
             fix = f"Allow {action} for this role (docs/deployment.md)."
-            raise DeployUnusableError(thing, found=found, expected=f"the permission {action}", fix=fix) from exc
+            raise DeployUnusableError(thing, found=problem, expected=f"the permission {action}", fix=fix) from exc
         if code in _LOGIN:
             fix = "Correct the credentials, log in again, or use a role, whose credentials are renewed."
-            raise DeployUnusableError(thing, found=found, expected="valid AWS credentials", fix=fix) from exc
+            raise DeployUnusableError(thing, found=problem, expected="valid AWS credentials", fix=fix) from exc
         if code in _RETRIABLE or status >= 500:
-            raise DeployError(thing, found=found, expected=f"{action} accepted", fix="Run it again later.") from exc
+            raise DeployError(thing, found=problem, expected=f"{action} accepted", fix="Run it again later.") from exc
         fix = "Correct the named resource, or LEAPLINE_DEPLOY (docs/deployment.md)."
-        raise DeployUnusableError(thing, found=found, expected=f"{action} accepted", fix=fix) from exc
+        raise DeployUnusableError(thing, found=problem, expected=f"{action} accepted", fix=fix) from exc
     except exceptions.NoRegionError as exc:
         fix = f"Add it: {target.name}?region=eu-west-1; or set AWS_REGION."
         raise DeployUnusableError(thing, found="no AWS region", expected="a region", fix=fix) from exc

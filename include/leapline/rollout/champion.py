@@ -84,10 +84,10 @@ class Champion:
                 fix="Set LEAPLINE_REGISTRY or LEAPLINE_MORE_REGISTRIES to ECR, or the option image=.",
             )  # fmt: skip
         is_first = repository == self.settings.image
-        made = make_docker_image(self.settings, self.digest, arch, push=publish and is_first)
+        docker_image = make_docker_image(self.settings, self.digest, arch, push=publish and is_first)
         if repository in self.settings.more_images:
-            self._require_published(repository, made["tag"], made["digest"], arch, target)
-        return f"{repository}@{made['digest']}"
+            self._require_published(repository, docker_image["tag"], docker_image["digest"], arch, target)
+        return f"{repository}@{docker_image['digest']}"
 
     def _require_published(self, repository: str, tag: str, digest: str, arch: str, target: str) -> None:
         other = Registry(repository, self.settings.tools / "bin" / "crane")

@@ -117,14 +117,14 @@ class CloudRunTarget:
         if response.ok:
             answer: dict[str, Any] = response.json()
             return answer
-        found = f"HTTP {response.status_code}: {_message(response)}"
+        problem = f"HTTP {response.status_code}: {_message(response)}"
         if response.status_code in (401, 403):
             fix = "Grant roles/run.developer, and roles/iam.serviceAccountUser on the service's account."
-            raise DeployUnusableError(thing, found=found, expected="a login with these roles", fix=fix)
+            raise DeployUnusableError(thing, found=problem, expected="a login with these roles", fix=fix)
         if response.status_code in (400, 404):
             fix = "Create the service, or correct LEAPLINE_DEPLOY."
-            raise DeployUnusableError(thing, found=found, expected="this service and an image it accepts", fix=fix)
-        raise DeployError(thing, found=found, expected="an answer", fix="Run it again later.")
+            raise DeployUnusableError(thing, found=problem, expected="this service and an image it accepts", fix=fix)
+        raise DeployError(thing, found=problem, expected="an answer", fix="Run it again later.")
 
     @cached_property
     def _session(self) -> Any:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from leapline.errors import DeployUnusableError, RolloutFailedError
 from leapline.rollout.aws import AwsClient
 from leapline.rollout.logins import Logins
-from leapline.rollout.platform import Images, Running, Wait
+from leapline.rollout.platform import Images, Running, Wait, chosen_container
 from leapline.rollout.target import Target
 
 _BREAKER: Final = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
@@ -76,15 +76,7 @@ class EcsTarget:
         return dict(answer["taskDefinition"]) | tags
 
     def _container(self, definition: dict[str, Any]) -> dict[str, Any]:
-        containers = {c["name"]: c for c in definition["containerDefinitions"]}
-        name = self.target.parts.get("container") or (next(iter(containers)) if len(containers) == 1 else "scorer")
-        if name not in containers:
-            raise DeployUnusableError(
-                self.target.name, found=f"containers {', '.join(sorted(containers))}", expected=f"a container {name}",
-                fix=f"Name it: {self.target.address}/CONTAINER.",
-            )  # fmt: skip
-        container: dict[str, Any] = containers[name]
-        return container
+        return chosen_container(self.target, definition["containerDefinitions"])
 
     def _register(self, former: str, image: str) -> str:
         """Return the newest revision if an interrupted attempt has registered it already, otherwise a new one."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from leapline.errors import DeployError, DeployUnusableError, RolloutFailedError
 from leapline.rollout.logins import Connection, Logins
-from leapline.rollout.platform import Images, Running, Wait
+from leapline.rollout.platform import Images, Running, Wait, chosen_container
 from leapline.rollout.target import Target
 
 _RAW: Final = {"_request_timeout": 30, "_preload_content": False}
@@ -71,15 +71,7 @@ class KubernetesTarget:
         return _is_complete(deployment) or (gave_up and _is_observed(deployment))
 
     def _container(self, deployment: Mapping[str, Any]) -> dict[str, Any]:
-        containers = {c["name"]: c for c in deployment["spec"]["template"]["spec"]["containers"]}
-        name = self.target.parts.get("container") or (next(iter(containers)) if len(containers) == 1 else "scorer")
-        if name not in containers:
-            raise DeployUnusableError(
-                self.target.name, found=f"containers {', '.join(sorted(containers))}", expected=f"a container {name}",
-                fix=f"Name it: {self.target.address}/CONTAINER.",
-            )  # fmt: skip
-        container: dict[str, Any] = containers[name]
-        return container
+        return chosen_container(self.target, deployment["spec"]["template"]["spec"]["containers"])
 
     def _resolved(self, deployment: Mapping[str, Any]) -> str:
         """Return the digest that a ready pod runs, because a tag may name another image by now."""
@@ -156,16 +148,16 @@ class KubernetesTarget:
         try:
             yield
         except ApiException as exc:
-            found = f"HTTP {exc.status}: {_message(exc.body)}"
+            problem = f"HTTP {exc.status}: {_message(exc.body)}"
             if exc.status in (401, 403):
                 fix = f"Give its service account a Role that may {verb} {resource} (docs/deployment.md)."
                 raise DeployUnusableError(
-                    thing, found=found, expected=f"a login that may {verb} {resource}", fix=fix
+                    thing, found=problem, expected=f"a login that may {verb} {resource}", fix=fix
                 ) from None
             if exc.status in (400, 404, 422):
                 fix = "Create the Deployment (deploy/helm/leapline-scorer), or correct LEAPLINE_DEPLOY."
-                raise DeployUnusableError(thing, found=found, expected="this Deployment", fix=fix) from None
-            raise DeployError(thing, found=found, expected="an answer", fix="Run it again later.") from None
+                raise DeployUnusableError(thing, found=problem, expected="this Deployment", fix=fix) from None
+            raise DeployError(thing, found=problem, expected="an answer", fix="Run it again later.") from None
         except (HTTPError, OSError) as exc:
             fix = "Check the address of the API server and its certificate, then run it again."
             raise DeployError(thing, found=str(exc)[:300], expected="an answer of Kubernetes", fix=fix) from exc

@@ -5,11 +5,12 @@ new one does not become ready within the target's time limit.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
-from leapline.errors import DeployError
+from leapline.errors import DeployError, DeployUnusableError
+from leapline.rollout.target import Target
 
 POLL_S: Final = 5.0
 
@@ -109,3 +110,19 @@ class Platform(Protocol):
             SupersededError: the champion moved meanwhile.
             DeployError: the platform rejected a request or does not answer.
         """
+
+
+def chosen_container(target: Target, containers: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the container whose image is the target's: the one that it names, the only one, or `scorer`.
+
+    Raises:
+        DeployUnusableError: there is no such container.
+    """
+    by_name = {container["name"]: container for container in containers}
+    name = target.parts.get("container") or (next(iter(by_name)) if len(by_name) == 1 else "scorer")
+    if name not in by_name:
+        raise DeployUnusableError(
+            target.name, found=f"containers {', '.join(sorted(by_name))}", expected=f"a container {name}",
+            fix=f"Name it: {target.address}/CONTAINER.",
+        )  # fmt: skip
+    return by_name[name]

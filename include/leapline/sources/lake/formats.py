@@ -59,13 +59,15 @@ class TableAddress:
         others = [name for name in _METADATA if name != self.format and self._has(name)]
         files = [item.key for item in islice(self.store.list(), 100) if item.key.endswith(".parquet")]
         if others:
-            found, fix = f"a table of the format {others[0]}", f"Set LEAPLINE_SOURCE={others[0]}."
+            problem, fix = f"a table of the format {others[0]}", f"Set LEAPLINE_SOURCE={others[0]}."
         elif files:
-            found = f"Parquet files without a table's metadata, such as {files[0]}"
+            problem = f"Parquet files without a table's metadata, such as {files[0]}"
             fix = "Name the folder of a table, or let Snowplow's Lake Loader write one."
         else:
-            found, fix = "no such table", "Correct LEAPLINE_SOURCE_TABLE, or check the Lake Loader."
-        raise SourceUnusableError(self.name, found=found, expected=f"a folder with {_METADATA[self.format]}/", fix=fix)
+            problem, fix = "no such table", "Correct LEAPLINE_SOURCE_TABLE, or check the Lake Loader."
+        raise SourceUnusableError(
+            self.name, found=problem, expected=f"a folder with {_METADATA[self.format]}/", fix=fix
+        )
 
     def version(self, spark: "SparkSession") -> str:
         """Return the current version of a Delta table, or the current snapshot of an Iceberg table; empty if none."""
@@ -100,8 +102,8 @@ class TableAddress:
                 raise
             text = str(exc)
             if _UNSUPPORTED.search(text):
-                found, fix = _first_line(text), "Turn the feature off in the table, or use a newer Leapline."
-                error: SourceError = self._unusable(found, "a table that this version can read", fix)
+                problem, fix = _first_line(text), "Turn the feature off in the table, or use a newer Leapline."
+                error: SourceError = self._unusable(problem, "a table that this version can read", fix)
             elif "TABLE_OR_VIEW_NOT_FOUND" in text or "NoSuchTable" in text or "DELTA_MISSING" in text:
                 fix = "Correct LEAPLINE_SOURCE_TABLE, or configure its catalogue in Spark (docs/sources.md)."
                 error = self._unusable("no such table", "a table of events", fix)
