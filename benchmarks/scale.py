@@ -169,20 +169,24 @@ class Usage:
 
     Attributes:
         peak_bytes: the largest sum of their resident memory.
-        core_seconds: processor time of all of them, without the last quarter of a second of each.
+        core_seconds: processor time of all of them since `with`, without the last quarter of a second of each.
     """
 
     def __init__(self, pid: int) -> None:
         self.peak_bytes = 0
-        self._seconds: dict[tuple[int, float], float] = {}
         self._process, self._stopped = psutil.Process(pid), threading.Event()
+        self._seconds: dict[tuple[int, float], float] = {}
+        self._before: dict[tuple[int, float], float] = {}
 
     @property
     def core_seconds(self) -> float:
         """Processor time so far."""
-        return sum(self._seconds.values())
+        return sum(seconds - self._before.get(process, 0) for process, seconds in self._seconds.items())
 
     def __enter__(self) -> "Usage":
+        self._sample()
+        self._before = self._seconds.copy()
+        self.peak_bytes = 0
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
         return self
@@ -193,15 +197,18 @@ class Usage:
 
     def _watch(self) -> None:
         while not self._stopped.wait(0.25):
-            total = 0
-            for child in self._process.children(recursive=True):
-                try:
-                    total += child.memory_info().rss
-                    used = child.cpu_times()
-                    self._seconds[child.pid, child.create_time()] = used.user + used.system
-                except psutil.Error:
-                    continue  # it has ended in the meantime
-            self.peak_bytes = max(self.peak_bytes, total)
+            self._sample()
+
+    def _sample(self) -> None:
+        total = 0
+        for child in self._process.children(recursive=True):
+            try:
+                total += child.memory_info().rss
+                used = child.cpu_times()
+                self._seconds[child.pid, child.create_time()] = used.user + used.system
+            except psutil.Error:
+                continue  # it has ended in the meantime
+        self.peak_bytes = max(self.peak_bytes, total)
 
 
 def shuffle_bytes(log: Path) -> int:

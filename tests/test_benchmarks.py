@@ -1,7 +1,6 @@
 """Published benchmark tables agree with their JSON; the simulation study of intervals."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,14 +22,29 @@ def test_published_table_agrees_with_its_json(name: str, write: Callable[[dict[s
 
 
 def test_processor_time_of_a_process_that_nobody_waits_for_is_counted() -> None:
-    busy = "import time\nwhile time.process_time() < 1.5: pass"
-    parent = (
-        "import subprocess, sys\n"
-        f"child = subprocess.Popen([sys.executable, '-c', {busy!r}], stdout=subprocess.PIPE)\n"
-        "child.stdout.read()  # until it ends"
-    )
-    with scale.Usage(os.getpid()) as usage:
-        subprocess.run([sys.executable, "-c", parent], check=True)
+    # The first child has worked before the measurement, and lives on; the second works during it.
+    parent = """
+import subprocess, sys
+busy = "import time\\nwhile time.process_time() < 1.5: pass\\nprint(flush=True); input()"
+start = lambda: subprocess.Popen([sys.executable, "-c", busy], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+children = []
+while sys.stdin.readline():
+    children.append(start())
+    children[-1].stdout.readline()
+    print(flush=True)
+"""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", parent], **pipes) as process:  # type: ignore[call-overload]
+
+        def start_child() -> None:
+            process.stdin.write("\n")
+            process.stdin.flush()
+            process.stdout.readline()
+
+        start_child()
+        with scale.Usage(process.pid) as usage:
+            start_child()
+        process.stdin.close()
     assert 1 < usage.core_seconds < 2.5
     assert usage.peak_bytes > 5_000_000
 
