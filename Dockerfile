@@ -22,9 +22,11 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends apache2-utils openjdk-17-jre-headless procps tini \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /opt/leapline
-COPY requirements.txt .
+COPY requirements.txt requirements-celery.txt requirements-kubernetes.txt ./
+# An executor for several hosts (docs/airflow-at-scale.md): celery or kubernetes. Both files pin the same versions.
+ARG EXECUTOR=
 # Removed afterwards: RocksDB, which only streaming queries use, and the packages' own tests.
-RUN pip install --no-cache-dir -r requirements.txt \
+RUN pip install --no-cache-dir -r requirements.txt ${EXECUTOR:+-r requirements-$EXECUTOR.txt} \
     && packages=$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
     && rm "$packages"/pyspark/jars/rocksdbjni-*.jar \
     && find "$packages" -depth -type d -path '*/tests' -exec rm -r {} +
@@ -37,6 +39,7 @@ ARG MAVEN_REPOSITORY_URL=
 RUN python -m leapline.runtime.spark_jars tools/spark-jars
 COPY dags dags
 COPY plugins plugins
+COPY deploy/airflow deploy/airflow
 COPY include/compose/spark.conf spark/
 COPY include/compose/start.sh ./
 

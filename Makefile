@@ -6,10 +6,10 @@ PORT ?= 8080
 # Each worker has Spark sessions of 2 GB.
 TEST_WORKERS ?= 2
 # Tests that are not part of `make test`, so that it stays below 40 minutes; each has a target of its own.
-SEPARATE := bucket_night or cluster or same_events or lake_tables or compose or deployment_files or kubernetes
+SEPARATE := airflow_scale or bucket_night or cluster or same_events or lake_tables or compose or deployment_files or kubernetes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down check test bench bench-go bench-scale bench-capacity bench-sources release test-bucket test-sources test-cluster test-compose test-deployment test-kubernetes test-durations
+.PHONY: help setup lock demo up down check test bench bench-go bench-scale bench-capacity bench-sources release test-airflow-scale test-bucket test-sources test-cluster test-compose test-deployment test-kubernetes test-durations
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,8 @@ lock: setup ## compile the requirements*.in files into pinned files, with the ne
 	$(UV) pip compile -q --upgrade --universal --python-version 3.11 requirements.in -o requirements.txt
 	$(UV) pip compile -q --upgrade --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 	$(UV) pip compile -q --upgrade --universal --python-version 3.11 requirements-bench.in -o requirements-bench.txt
+	$(UV) pip compile -q --upgrade --universal --python-version 3.11 requirements-celery.in -o requirements-celery.txt
+	$(UV) pip compile -q --upgrade --universal --python-version 3.11 requirements-kubernetes.in -o requirements-kubernetes.txt
 
 demo: setup ## run the whole pipeline on generated events, up to a scored session (S3=1 DEMO_ARGS="--days 7")
 	@$(if $(S3),scripts/setup.sh s3)
@@ -61,6 +63,14 @@ test-sources: setup ## clean a day from each source of events and compare the re
 test-cluster: setup ## run a night on a Spark cluster of two hosts, with lost and stalled executors, and compare it with a local one (needs root)
 	@scripts/setup.sh s3
 	@.venv/bin/pytest -q -m cluster
+
+test-airflow-scale: setup ## run days on Celery and in pods: two schedulers, several workers, logs in S3; one of each is killed
+	@scripts/setup.sh executors
+	@scripts/setup.sh kubernetes
+	@scripts/setup.sh postgres
+	@scripts/setup.sh s3
+	@scripts/setup.sh redis
+	@.venv/bin/pytest -q -m airflow_scale
 
 test-compose: setup ## build the image, start docker-compose.yaml and run nights in it, with restarts of every service (needs Docker and Compose)
 	@.venv/bin/pytest -q -m compose

@@ -3,18 +3,19 @@
 # (scorer binaries for images), .local/spark-jars (Spark's access to S3), .local/spark.jsa (Spark's class-data-sharing
 # archive), and a JRE from the system's packages if there is none. A step that is up to date is skipped: its stamp is
 # written last and contains a hash of the step's inputs, so an interrupted step runs again. After that,
-# `setup.sh browser` installs Chromium for the browser tests, `setup.sh postgres` a PostgreSQL server for the tests, and
-# `setup.sh s3` compiles versitygw, the S3 server of the tests and the demo; `setup.sh helm` compiles Helm, for the
-# tests of the chart, and `setup.sh kubernetes` Kubernetes' API server and controllers with etcd.
+# `setup.sh browser` installs Chromium for the browser tests, `setup.sh postgres` and `setup.sh redis` servers for the
+# tests, and `setup.sh executors` two more executors of Airflow; `setup.sh s3` compiles versitygw, the S3 server of the
+# tests and the demo, `setup.sh helm` Helm, for the tests of the chart, and `setup.sh kubernetes` Kubernetes' API server
+# and controllers with etcd; `setup.sh delta` and `setup.sh iceberg` download the jars for such tables.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly WHAT=${1:-all}
 case $WHAT in
     all) readonly STEPS=7 ;;
-    browser | postgres | s3 | helm | kubernetes | delta | iceberg) readonly STEPS=1 ;;
+    browser | postgres | redis | s3 | helm | kubernetes | executors | delta | iceberg) readonly STEPS=1 ;;
     *)
-        echo "usage: setup.sh [browser | postgres | s3 | helm | kubernetes | delta | iceberg]" >&2
+        echo "usage: setup.sh [browser | postgres | redis | s3 | helm | kubernetes | executors | delta | iceberg]" >&2
         exit 2
         ;;
 esac
@@ -232,10 +233,34 @@ set_up_postgres() {
     fi
 }
 
+set_up_redis() {
+    step "Redis, for the tests of Airflow's CeleryExecutor"
+    ! command -v redis-server >/dev/null || return 0
+    if as_root_on_debian; then
+        run "install Redis" apt_install redis-server
+    else
+        note "no Redis found, so its tests are skipped (Debian, Ubuntu: sudo apt-get install redis-server)"
+    fi
+}
+
 has_go() { # the version that the modules require, or a later one
     local required
     required=$(sed -n 's/^go //p' include/scorer/go.mod include/tools/go.mod include/tools/*/go.mod | sort -V | tail -n 1)
     command -v go >/dev/null && [ "$(printf '%s\n%s\n' "$required" "$(go env GOVERSION | sed 's/^go//')" | sort -V | head -n 1)" = "$required" ]
+}
+
+# Not in .venv: with Airflow's Kubernetes provider installed, every parse of a DAG takes seconds longer.
+set_up_executors() {
+    local stamp=$STAMPS/executors folder=.local/airflow-kubernetes hash
+    step "Airflow's Celery and Kubernetes executors, for tests"
+    hash=$(hash_of "" requirements-celery.txt requirements-kubernetes.txt)
+    ! is_done "$stamp" "$hash" || ! .venv/bin/python -c "import celery" 2>/dev/null || return 0
+    rm -rf "$folder"
+    run "install the Celery provider" pip_install -r requirements-celery.txt
+    grep -E '^(apache-airflow-providers-cncf-kubernetes|kubernetes-asyncio|aiofiles)==' requirements-kubernetes.txt >"$folder.txt"
+    run "install the Kubernetes provider in $folder" pip_install --target "$folder" --no-deps -r "$folder.txt"
+    rm "$folder.txt"
+    done_with "$stamp" "$hash"
 }
 
 set_up_go() {
@@ -337,7 +362,15 @@ if [ "$WHAT" = postgres ]; then
     set_up_postgres
     exit
 fi
+if [ "$WHAT" = redis ]; then
+    set_up_redis
+    exit
+fi
 python=$(PATH=$outer_path choose_python)
+if [ "$WHAT" = executors ]; then
+    set_up_executors
+    exit
+fi
 if [ "$WHAT" = s3 ]; then
     set_up_s3
     exit

@@ -1,5 +1,6 @@
 """`make setup` on machines where something is missing: one line with what was found, what was expected and the fix."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -133,6 +134,18 @@ def test_postgresql_is_installed_only_if_missing(machine: Path) -> None:
     assert not (machine / "calls").exists()
 
 
+def test_redis_is_installed_only_if_missing(machine: Path) -> None:
+    assert "no Redis found, so its tests are skipped" in setup(machine, "redis").stdout
+    command(machine, "id", "echo 0")
+    command(machine, "apt-get", 'echo "$@" >>calls')
+    assert setup(machine, "redis").returncode == 0
+    assert (machine / "calls").read_text().splitlines()[-1].endswith("redis-server")
+    (machine / "calls").unlink()
+    command(machine, "redis-server", "true")
+    assert setup(machine, "redis").returncode == 0
+    assert not (machine / "calls").exists()
+
+
 def test_missing_browser_is_reported_without_root(machine: Path) -> None:
     done = setup(machine, "browser")
     assert done.returncode == 0
@@ -170,5 +183,18 @@ def test_unknown_argument_prints_usage(machine: Path) -> None:
     done = setup(machine, "browsers")
     assert (done.returncode, done.stderr) == (
         2,
-        "usage: setup.sh [browser | postgres | s3 | helm | kubernetes | delta | iceberg]\n",
+        "usage: setup.sh [browser | postgres | redis | s3 | helm | kubernetes | executors | delta | iceberg]\n",
     )
+
+
+@pytest.mark.parametrize("more", ["dev", "bench", "celery", "kubernetes"])
+def test_requirements_files_pin_the_same_versions(more: str) -> None:
+    """They are installed into the same environment, by the Dockerfile in one command."""
+
+    def pins(name: str) -> dict[str, str]:
+        lines = re.findall(r"^([a-z0-9._-]+)(?:\[\S+\])?==(\S+)", (ROOT / name).read_text(), re.MULTILINE)
+        return dict(lines)
+
+    base, added = pins("requirements.txt"), pins(f"requirements-{more}.txt")
+    assert len(added) > 5
+    assert {name: version for name, version in added.items() if base.get(name, version) != version} == {}

@@ -38,7 +38,7 @@ def kill_one(pods: PodProcesses, ended: threading.Event) -> None:
     while not ended.wait(1):
         if len(pods.processes) == 2:
             time.sleep(20)
-            next(iter(pods.processes.values())).kill()
+            pods.kill(next(iter(pods.processes)))
             return
 
 

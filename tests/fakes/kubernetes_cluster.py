@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
+import requests
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -161,8 +162,12 @@ def _write_key(path: Path) -> None:
 def _wait_until_ready(running: Cluster) -> None:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        with suppress(Exception):  # certificate, port and answer come one after the other
-            if running.client().call_api("GET", f"https://127.0.0.1:{running.port}/readyz"):
+        with suppress(OSError):  # certificate, port and answer come one after the other
+            answer = requests.get(
+                f"https://127.0.0.1:{running.port}/readyz", headers={"Authorization": f"Bearer {TOKEN}"},
+                verify=str(running.folder / "apiserver.crt"), timeout=10,
+            )  # fmt: skip
+            if answer.ok:
                 return
         time.sleep(0.5)
     raise TimeoutError(f"the API server is not ready; see {running.folder}/kube-apiserver.log")

@@ -1,21 +1,32 @@
-"""Pods of Spark's executors as processes of this machine: what a node does with them, without containers.
-
-The command is the one of the script `entrypoint.sh` in Spark's own images.
-"""
+"""Pods as processes of this machine: what a node does with them, without containers."""
 
 import os
 import shutil
 import subprocess
 import threading
+from base64 import b64decode
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
 from tests.fakes.kubernetes_cluster import Cluster
+from tests.fakes.process_trees import kill_tree
 
 _SPARK: Final = Path(str(files("pyspark")))
 _ADDRESS: Final = "127.0.0.1"
+
+
+Environment = dict[str, str]
+Command = Callable[[Any, Environment, Path], tuple[list[str], Environment]]
+"""Returns the command and the environment of a process, from its pod, the pod's environment and a folder of its own."""
+
+
+def spark_executor(_: Any, environment: Environment, home: Path) -> tuple[list[str], Environment]:
+    """Return the process of an executor, as the script `entrypoint.sh` in Spark's own images starts it."""
+    own = {"SPARK_CONF_DIR": str(home), "SPARK_LOCAL_DIRS": str(home), "PATH": os.environ["PATH"]}
+    return _executor(environment), environment | own
 
 
 class PodProcesses:
@@ -23,14 +34,17 @@ class PodProcesses:
 
     Args:
         folder: for the configuration and the logs of the pods.
+        command: what runs in place of the container.
 
     Attributes:
         processes: by the pod's name; also of pods that have gone.
+        pods: what the API server had, by name.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, command: Command = spark_executor) -> None:
+        self._folder, self._command = folder, command
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.pods: dict[str, Any] = {}
 
     def run(self, cluster: Cluster, ended: threading.Event) -> None:
         """Look after the pods until the event."""
@@ -42,14 +56,19 @@ class PodProcesses:
             for pod in api.list_pod_for_all_namespaces().items:
                 with suppress(ApiException):  # the pod has gone, or was changed meanwhile
                     self._look_after(api, pod)
-        for process in self.processes.values():
-            process.kill()
+        for name in self.processes:
+            self.kill(name)
+
+    def kill(self, name: str) -> None:
+        """End the processes of a pod at once."""
+        if self.processes[name].poll() is None:
+            kill_tree(self.processes[name].pid)
 
     def _look_after(self, api: Any, pod: Any) -> None:
         name, namespace = pod.metadata.name, pod.metadata.namespace
         if pod.metadata.deletion_timestamp:
             if name in self.processes:
-                self.processes[name].kill()
+                self.kill(name)
             api.delete_namespaced_pod(name, namespace, grace_period_seconds=0)
         elif name not in self.processes:
             self.processes[name] = self._start(api, pod)
@@ -60,21 +79,22 @@ class PodProcesses:
 
     def _start(self, api: Any, pod: Any) -> "subprocess.Popen[bytes]":
         [container] = pod.spec.containers
-        environment = {
+        environment = _values(api, pod, container) | {
             variable.name: _field(pod, variable) if variable.value_from else variable.value or ""
-            for variable in container.env
+            for variable in container.env or []
         }
         home = self._folder / pod.metadata.name
         self._write_configuration(api, pod, home)
-        environment |= {"SPARK_CONF_DIR": str(home), "SPARK_LOCAL_DIRS": str(home), "PATH": os.environ["PATH"]}
+        self.pods[pod.metadata.name] = pod
+        command, environment = self._command(pod, environment, home)
         with (home / "log").open("wb") as log:
-            return subprocess.Popen(_executor(environment), env=environment, cwd=home, stdout=log, stderr=log)
+            return subprocess.Popen(command, env=environment, cwd=home, stdout=log, stderr=log)
 
     @staticmethod
     def _write_configuration(api: Any, pod: Any, home: Path) -> None:
         # Again, if the pod was there before its configuration.
         home.mkdir(parents=True, exist_ok=True)
-        for volume in pod.spec.volumes:
+        for volume in pod.spec.volumes or []:
             if volume.config_map:
                 content = api.read_namespaced_config_map(volume.config_map.name, pod.metadata.namespace).data or {}
                 for name, text in content.items():
@@ -90,6 +110,18 @@ class PodProcesses:
         }  # fmt: skip
         content = {"phase": phase, "podIP": _ADDRESS, "podIPs": [{"ip": _ADDRESS}], "containerStatuses": [status]}
         api.patch_namespaced_pod_status(pod.metadata.name, pod.metadata.namespace, {"status": content})
+
+
+def _values(api: Any, pod: Any, container: Any) -> Environment:
+    """Return the variables from the config maps and secrets that a container names."""
+    values: Environment = {}
+    for source in container.env_from or []:
+        if source.config_map_ref:
+            values |= api.read_namespaced_config_map(source.config_map_ref.name, pod.metadata.namespace).data
+        if source.secret_ref:
+            secret = api.read_namespaced_secret(source.secret_ref.name, pod.metadata.namespace).data
+            values |= {name: b64decode(value).decode() for name, value in secret.items()}
+    return values
 
 
 def _field(pod: Any, variable: Any) -> str:

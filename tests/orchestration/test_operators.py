@@ -112,3 +112,28 @@ def test_only_retriable_errors_are_retried() -> None:
         with pytest.raises(AirflowException, match="thing: found a; expected b. c.") as caught, airflow_failures():
             raise error("thing", **parts)
         assert type(caught.value) is kind
+
+
+def test_tasks_check_the_lake_before_they_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from leapline.orchestration.operators import SparkStep, Step
+
+    monkeypatch.setattr(BaseHook, "get_connection", lambda conn_id: pytest.fail("it went on"))
+    monkeypatch.setenv("LEAPLINE_HOME", str(tmp_path / "own"))
+    for task in (SparkStep(step="extract"), Step(step="check_events")):
+        with pytest.raises(AirflowFailException, match="found no trace of this run, which began on host worker-1"):
+            task.execute({"ti": ResolvedTask(host="worker-1"), "run_id": "r"})  # type: ignore[typeddict-item]
+    assert not (tmp_path / "own").exists()
+
+
+def test_drivers_go_to_the_configured_queue_and_pod(monkeypatch: pytest.MonkeyPatch) -> None:
+    from leapline.orchestration.operators import SparkStep
+
+    plain = SparkStep(step="extract")
+    monkeypatch.setenv("AIRFLOW__LEAPLINE__SPARK_QUEUE", "drivers")
+    monkeypatch.setenv("AIRFLOW__LEAPLINE__SPARK_POD_TEMPLATE", "/opt/spark-pod.yaml")
+    configured = SparkStep(step="extract")
+    assert (plain.queue, plain.executor_config) == ("default", {})
+    assert (configured.queue, configured.executor_config) == ("drivers", {"pod_template_file": "/opt/spark-pod.yaml"})

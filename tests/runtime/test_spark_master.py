@@ -116,3 +116,19 @@ def test_master_that_does_not_answer_is_reported_before_spark_starts() -> None:
         ClusterError, match=r"Spark master .*: found no answer \(127.0.0.1:\d+: .*refused; no-such-host"
     ):
         choose_driver_address(master)
+
+
+def test_machine_without_an_address_for_its_name_is_reported_where_spark_would_look_it_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "no-such-host.invalid")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "SPARK_LOCAL_IP"):
+        monkeypatch.delenv(name, raising=False)
+    choose_driver_address("local[2]")  # It listens on loopback, and the name does not matter.
+    message = (
+        "this machine's name no-such-host.invalid: found no address .*Add the line `127.0.0.1 no-such-host.invalid`"
+    )
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "a key")
+    with pytest.raises(SettingsError, match=message):
+        choose_driver_address("local[2]")

@@ -23,6 +23,7 @@ from leapline.orchestration.failures import airflow_failures, as_failure
 from leapline.orchestration.links import links
 from leapline.orchestration.logins import logins
 from leapline.orchestration.params import PARAMS, ResolvedRun, resolve
+from leapline.orchestration.shared_lake import leave_report, require_same_lake
 from leapline.orchestration.spark_connection import require_client_mode
 from leapline.orchestration.task_log import quiet_libraries, summary_line
 from leapline.rollout.target import parse_targets
@@ -54,7 +55,10 @@ class ResolveDay(BaseOperator):
         """Return the resolved run, from the params and the data interval."""
         with airflow_failures():
             resolved = resolve(dict(context["params"]), context["dag_run"], param_names=self._param_names)
-            parse_targets(Settings.load().deploy)  # A mistake is found now, not after the promotion.
+            settings = Settings.load()
+            parse_targets(settings.deploy)  # A mistake is found now, not after the promotion.
+            with logins(settings, self.task_id):
+                resolved["host"] = leave_report(settings, context["run_id"])
         overrides = ", ".join(f"{name}={value}" for name, value in sorted(resolved["overrides"].items()))
         self.log.info("Data day %s; settings overridden by this run: %s", resolved["day"], overrides or "none")
         return resolved
@@ -97,8 +101,9 @@ class SparkStep(WithLineage, SparkSubmitOperator):
     """One step, run by `spark-submit` on the connection `spark_default`.
 
     A failed step writes its error into its report; this text, rather than Spark's output, becomes the task's error.
-    The Airflow pool is configured in `AIRFLOW__LEAPLINE__SPARK_POOL`, so that a small machine can limit concurrent
-    drivers.
+    Drivers need more memory than other tasks. `AIRFLOW__LEAPLINE__SPARK_POOL` names the pool that limits how many run
+    at once, `AIRFLOW__LEAPLINE__SPARK_QUEUE` the queue of the Celery workers that run them, and
+    `AIRFLOW__LEAPLINE__SPARK_POD_TEMPLATE` the file with their pod for the KubernetesExecutor.
     """
 
     def __init__(self, *, step: str, **kwargs: Any) -> None:
@@ -107,6 +112,7 @@ class SparkStep(WithLineage, SparkSubmitOperator):
             application=str(Path(leapline.steps.__file__).parent / f"{step}.py"),
             pool=conf.get("leapline", "spark_pool", fallback="default_pool"),
             doc_md=TASK_DOCS[step],
+            **_where_drivers_run(),
             **kwargs,
         )
         self.operator_extra_links = links(step)
@@ -118,6 +124,7 @@ class SparkStep(WithLineage, SparkSubmitOperator):
             settings = Settings.load(**resolved["overrides"])
             self._performed = settings, run_id
             with logins(settings, self.task_id):
+                require_same_lake(settings, run_id, resolved.get("host"))
                 remove_report(settings, run_id, self.task_id)
                 self._prepare(settings, resolved, run_id)
                 report = self._submit(context, settings, run_id)
@@ -168,6 +175,7 @@ class Step(WithLineage, BaseOperator):
             settings = Settings.load(**resolved["overrides"])
             self._performed = settings, run.run_id
             with logins(settings, self.task_id):
+                require_same_lake(settings, run.run_id, resolved.get("host"))
                 summary = perform(self.task_id, step_function, settings, run)
         self.log.info(summary_line(self.task_id, summary))
         return summary
@@ -268,6 +276,15 @@ def _promotion_request(context: Context, verb: str) -> dict[str, str]:
 def _resolved(context: Context) -> ResolvedRun:
     resolved: ResolvedRun = context["ti"].xcom_pull(task_ids=RESOLVE)
     return resolved
+
+
+def _where_drivers_run() -> dict[str, Any]:
+    """Return the arguments of an operator for the configured queue and pod template of drivers."""
+    queue = conf.get("leapline", "spark_queue", fallback="")
+    template = conf.get("leapline", "spark_pod_template", fallback="")
+    return ({"queue": queue} if queue else {}) | (
+        {"executor_config": {"pod_template_file": template}} if template else {}
+    )
 
 
 def step_arguments(resolved: ResolvedRun, run_id: str) -> list[str]:

@@ -5,7 +5,7 @@ An empty param means the installation's setting. Ranges and help texts come from
 
 from collections.abc import Collection
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from airflow.sdk import Param
 
@@ -27,12 +27,14 @@ class ResolvedRun(TypedDict):
         ready_at: when the last events of the day's sessions have arrived, ISO 8601 with time zone; None if the run
             does not wait.
         overrides: settings that apply to this run only.
+        host: name of the host on which the run began; see `shared_lake`.
     """
 
     day: str
     backfill: bool
     ready_at: str | None
     overrides: dict[str, Any]
+    host: NotRequired[str]
 
 
 def _optional(setting: str, title: str) -> Param:

@@ -13,6 +13,8 @@ _FORM: Final = re.compile(
     r"local(-cluster)?(\[[*\d,\s]+\])?|yarn|k8s://(?P<api>\S+)|spark://(?P<hosts>[^\s/,]+:\d+(,[^\s/,]+:\d+)*)"
 )
 _LOOPBACK: Final = re.compile(r"127\.\d+\.\d+\.\d+|localhost|\[?::1\]?")
+_AWS_KEYS: Final = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+"""With these variables Spark notes on which host it found them."""
 _PATIENCE_S: Final = 10.0
 
 
@@ -59,7 +61,14 @@ def choose_driver_address(master: str) -> None:
 
     Raises:
         ClusterError: the master of a standalone cluster, or Kubernetes' API server, does not answer.
+        SettingsError: Spark would look up this machine's own name, which has no address.
     """
+    _choose_address(master)
+    if "SPARK_LOCAL_IP" not in os.environ or os.environ.keys() >= _AWS_KEYS:
+        _require_own_name()
+
+
+def _choose_address(master: str) -> None:
     if is_local(master):
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         return
@@ -70,6 +79,19 @@ def choose_driver_address(master: str) -> None:
         chosen = os.environ.setdefault("SPARK_LOCAL_IP", address)
         # By default Spark uses the machine's name, which may stand for its address in another network.
         os.environ.setdefault("SPARK_LOCAL_HOSTNAME", chosen)
+
+
+def _require_own_name() -> None:
+    name = socket.gethostname()
+    try:
+        socket.getaddrinfo(name, None)
+    except OSError as exc:
+        raise SettingsError(
+            f"this machine's name {name}",
+            found=f"no address ({exc.strerror})",
+            expected="a name that this machine can look up, as Spark does",
+            fix=f"Add the line `127.0.0.1 {name}` to /etc/hosts.",
+        ) from exc
 
 
 def _own_address(master: str) -> str:
