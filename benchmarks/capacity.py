@@ -1,6 +1,6 @@
 """Extrapolate the measured steps to the volumes of large shops, and price them at AWS list prices.
 
-    python -m benchmarks.capacity [--measure] [--events 250000 1000000] [--out docs/benchmarks] [--work FOLDER]
+    python -m benchmarks.capacity [--measure] [--events 1000000 4000000] [--out docs/benchmarks] [--work FOLDER]
 
 `--measure` measures every step at the given sizes with lines of 1.7 kB, and `extract` with lines of 6 kB, which lead to
 the same clean events; it writes `capacity.json`. `capacity.md` is computed from that file alone. A step costs a fixed
@@ -63,7 +63,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.capacity", description=__doc__)
     parser.add_argument("--measure", action="store_true", help="measure the steps before; takes about 40 minutes")
     parser.add_argument(
-        "--events", type=int, nargs="+", default=[250_000, 1_000_000], help="sizes to measure, in lines"
+        "--events", type=int, nargs="+", default=[1_000_000, 4_000_000], help="sizes to measure, in lines"
     )
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of capacity.json and capacity.md")
     parser.add_argument("--work", type=Path, help="folder for events and lakes; kept if given")
@@ -132,7 +132,8 @@ def markdown(results: dict[str, Any]) -> str:
                 f"{prices.node_memory_gib} GiB, ${prices.node_hour} per hour); a vCPU counts as a measured core. "
                 f"List prices of us-east-1, on demand, as published in 2025. S3 costs ${prices.s3_gb_month} per GB and "
                 f"month, for {KEPT_DAYS} days of clean events and examples. Not included: the collector and the landed "
-                "files, which exist without Leapline, and Airflow."
+                "files, which exist without Leapline. Airflow on one such node around the clock is another "
+                f"${24 * prices.node_hour:.2f} a day."
             ),
             _extrapolated(results, prices),
             Text(

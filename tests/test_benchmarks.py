@@ -15,7 +15,9 @@ from tests.conftest import ROOT
 FOLDER = ROOT / "docs/benchmarks"
 
 
-@pytest.mark.parametrize(("name", "write"), [("scoring", report.markdown), ("scale", scale.markdown)])
+@pytest.mark.parametrize(
+    ("name", "write"), [("scoring", report.markdown), ("scale", scale.markdown), ("capacity", capacity.markdown)]
+)
 def test_published_table_agrees_with_its_json(name: str, write: Callable[[dict[str, Any]], str]) -> None:
     figures = json.loads((FOLDER / f"{name}.json").read_text())
     assert (FOLDER / f"{name}.md").read_text() == write(figures)

@@ -9,7 +9,13 @@ import pytest
 
 from leapline.errors import BalanceError, InputError, NoEventsError
 from leapline.events.clean import CleanOptions, cleaned_day
-from leapline.events.file_counts import require_balanced_files, require_usable_files, unpack, unusable_files
+from leapline.events.file_counts import (
+    per_slice,
+    require_balanced_files,
+    require_usable_files,
+    unpack,
+    unusable_files,
+)
 from leapline.sources.landed.landing import LandingFolder
 from tests.events.lines import DAY, KEY, at, land, line
 
@@ -130,3 +136,19 @@ def test_day_without_events_fails_with_a_fix_for_the_most_frequent_reason(
         cleaned_day(spark, LandingFolder(tmp_path), DAY.date(), options),
     ):
         pass
+
+
+@pytest.mark.spark
+def test_lines_of_many_files_that_are_read_in_one_task_each_are_counted_exactly(spark: "SparkSession") -> None:
+    from pyspark.sql import functions as F
+
+    files, lines = 150, 2_000_000
+    numbered = spark.range(0, lines, 1, files).select(
+        F.floor(F.col("id") * files / lines).cast("int").alias("slice"),
+        (F.xxhash64("id") % 400 == 0).cast("int").alias("flag"),
+    )
+    expected: dict[int, list[int]] = {number: [0, 0] for number in range(files)}
+    for row in numbered.groupBy("slice", "flag").count().collect():
+        expected[row["slice"]][row["flag"]] = row["count"]
+    [row] = numbered.agg(per_slice(files, F.col("flag"))).collect()
+    assert unpack(row["per_slice"]) == {number: tuple(pair) for number, pair in expected.items()}

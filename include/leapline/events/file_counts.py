@@ -27,7 +27,9 @@ def per_slice(slices: int, flag: Column) -> Column:
         slices: the number of slices.
         flag: 0 or 1.
     """
-    return F.histogram_numeric(F.col("slice") * 2 + flag, F.lit(2 * max(slices, 1))).alias("per_slice")
+    # As a floating-point number: Spark converts the bins' means to the type of the values, and would cut off decimals.
+    code = (F.col("slice") * 2 + flag).cast("double")
+    return F.histogram_numeric(code, F.lit(2 * max(slices, 1))).alias("per_slice")
 
 
 def unpack(histogram: Iterable[Any] | None) -> dict[int, tuple[int, int]]:
