@@ -65,9 +65,11 @@ def celery(folder: Path) -> Iterator[Executor]:
     }
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([binary, str(folder / "redis.conf")], stdout=log, stderr=log, cwd=folder)
-    yield Executor(variables, lose=ScaledAirflow.kill, workers=WORKERS)
-    process.terminate()
-    process.wait(20)
+    try:
+        yield Executor(variables, lose=ScaledAirflow.kill, workers=WORKERS)
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 @contextmanager

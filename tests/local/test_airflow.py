@@ -204,3 +204,24 @@ def airflow_home(pid: int) -> str:
         return psutil.Process(pid).environ().get("AIRFLOW_HOME", "")
     except psutil.Error:
         return ""
+
+
+def test_pool_is_created_although_the_database_is_locked_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+
+    class LockedApi:
+        def get(self, path: str) -> dict[str, Any]:
+            return {"pools": []}
+
+        def call(self, method: str, path: str, body: dict[str, Any]) -> None:
+            calls.append(path)
+            if len(calls) < 3:
+                raise LocalServiceError(path, found="500 Database error", expected="an answer", fix="Try again.")
+
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    airflow._while_locked(lambda: airflow._create_pool(LockedApi()))
+    assert calls == ["pools"] * 3
+    calls.clear()
+    monkeypatch.setattr(LockedApi, "get", lambda self, path: {"pools": [{"name": "leapline_spark"}]})
+    airflow._while_locked(lambda: airflow._create_pool(LockedApi()))
+    assert calls == []

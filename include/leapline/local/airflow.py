@@ -74,8 +74,8 @@ def up(settings: Settings, instance: AirflowInstance, report: Reporter = print) 
         if not was_running:
             _start_components(settings, instance, api, report)
         _wait(instance, api, {*COMPONENTS, _DAGS} - {"api-server"}, report)
-        _create_pool(api)
-        _create_connection(settings, api, report)
+        _while_locked(lambda: _create_pool(api))
+        _while_locked(lambda: _create_connection(settings, api, report))
     except LeaplineError:
         if not was_running:  # A failed start must not stop an Airflow that was already running.
             down(instance, lambda _: None)
@@ -219,6 +219,15 @@ def _ready(api: AirflowApi) -> set[str]:
     except LocalServiceError:
         return set()
     return healthy | dags | {"api-server"}
+
+
+def _while_locked(create: Callable[[], None]) -> None:
+    """Call a function that creates what is missing; again if it fails, as SQLite is locked while a component starts."""
+    for pause in (1, 2, 4):
+        with suppress(LocalServiceError):
+            return create()
+        time.sleep(pause)
+    return create()
 
 
 def _create_pool(api: AirflowApi) -> None:
