@@ -107,14 +107,15 @@ def test_failed_step_shows_its_log_tail_and_leaves_no_stamp(machine: Path) -> No
         assert not (machine / ".venv" / ".leapline-stamp").exists()
 
 
-def test_browser_is_installed_only_if_missing(machine: Path) -> None:
+@pytest.mark.parametrize(("what", "package"), [("browser", "chromium"), ("redis", "redis-server")])
+def test_program_for_tests_is_installed_only_if_missing(machine: Path, what: str, package: str) -> None:
     command(machine, "id", "echo 0")
     command(machine, "apt-get", 'echo "$@" >>calls')
-    assert setup(machine, "browser").returncode == 0
-    assert (machine / "calls").read_text().splitlines()[-1].endswith("chromium")
+    assert setup(machine, what).returncode == 0
+    assert (machine / "calls").read_text().splitlines()[-1].endswith(package)
     (machine / "calls").unlink()
-    command(machine, "chromium", "")
-    assert setup(machine, "browser").returncode == 0
+    command(machine, package, "")
+    assert setup(machine, what).returncode == 0
     assert not (machine / "calls").exists()
 
 
@@ -134,16 +135,8 @@ def test_postgresql_is_installed_only_if_missing(machine: Path) -> None:
     assert not (machine / "calls").exists()
 
 
-def test_redis_is_installed_only_if_missing(machine: Path) -> None:
+def test_missing_redis_is_reported_without_root(machine: Path) -> None:
     assert "no Redis found, so its tests are skipped" in setup(machine, "redis").stdout
-    command(machine, "id", "echo 0")
-    command(machine, "apt-get", 'echo "$@" >>calls')
-    assert setup(machine, "redis").returncode == 0
-    assert (machine / "calls").read_text().splitlines()[-1].endswith("redis-server")
-    (machine / "calls").unlink()
-    command(machine, "redis-server", "true")
-    assert setup(machine, "redis").returncode == 0
-    assert not (machine / "calls").exists()
 
 
 def test_missing_browser_is_reported_without_root(machine: Path) -> None:

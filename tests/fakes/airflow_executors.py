@@ -100,16 +100,16 @@ def create_objects(client: Any, common: Mapping[str, str]) -> None:
     """Create what the pods name: service account, config map and secret, as docs/airflow-at-scale.md describes them."""
     from kubernetes.client import CoreV1Api
 
-    wanted = {
+    variables = {
         name: value
         for name, value in common.items()
         if name.startswith(("AIRFLOW_", "LEAPLINE_", "AWS_")) and not name.endswith(SECRETS)
     }
-    secret = {name: value for name, value in wanted.items() if name.endswith("_KEY") or "_CONN_" in name}
+    secret = {name: value for name, value in variables.items() if name.endswith("_KEY") or "_CONN_" in name}
     api, meta = CoreV1Api(client), {"name": "leapline-airflow"}
     api.create_namespaced_service_account("default", {"metadata": {"name": "leapline-task"}})
     api.create_namespaced_secret("default", {"metadata": meta, "stringData": secret})
-    rest = {name: value for name, value in wanted.items() if name not in secret}
+    rest = {name: value for name, value in variables.items() if name not in secret}
     api.create_namespaced_config_map("default", {"metadata": meta, "data": rest})
 
 

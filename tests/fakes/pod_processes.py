@@ -25,8 +25,8 @@ Command = Callable[[Any, Environment, Path], tuple[list[str], Environment]]
 
 def spark_executor(_: Any, environment: Environment, home: Path) -> tuple[list[str], Environment]:
     """Return the process of an executor, as the script `entrypoint.sh` in Spark's own images starts it."""
-    own = {"SPARK_CONF_DIR": str(home), "SPARK_LOCAL_DIRS": str(home), "PATH": os.environ["PATH"]}
-    return _executor(environment), environment | own
+    folders = {"SPARK_CONF_DIR": str(home), "SPARK_LOCAL_DIRS": str(home), "PATH": os.environ["PATH"]}
+    return _executor(environment), environment | folders
 
 
 class PodProcesses:

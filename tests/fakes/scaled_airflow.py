@@ -62,19 +62,18 @@ class ScaledAirflow:
         common: the environment of all hosts.
 
     Attributes:
-        common: the same.
         processes: by the host's name.
     """
 
     def __init__(self, folder: Path, instance: AirflowInstance, common: Mapping[str, str]) -> None:
-        self._folder, self.common = folder, dict(common)
+        self._folder, self._common = folder, dict(common)
         self.api = AirflowApi(instance.url, "admin", instance.password())
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, host: str, arguments: Sequence[str], without: Sequence[str] = ()) -> None:
         """Start `airflow ARGUMENTS` on a host of that name, without the variables whose names end like that."""
         home = self._folder / host
-        env = {name: value for name, value in self.common.items() if not name.endswith(tuple(without))}
+        env = {name: value for name, value in self._common.items() if not name.endswith(tuple(without))}
         command = on_host(host, home, [sys.executable, "-m", "airflow", *arguments])
         with (home / "log").open("ab") as log:
             self.processes[host] = subprocess.Popen(
@@ -106,8 +105,8 @@ class ScaledAirflow:
 
     def tasks(self, run_id: str) -> dict[str, dict[str, Any]]:
         """Return the task instances of a run of `retrain`."""
-        found = self.api.get(f"dags/retrain/dagRuns/{quote(run_id)}/taskInstances?limit=100")["task_instances"]
-        return {task["task_id"]: task for task in found}
+        instances = self.api.get(f"dags/retrain/dagRuns/{quote(run_id)}/taskInstances?limit=100")["task_instances"]
+        return {instance["task_id"]: instance for instance in instances}
 
     def task_log(self, run_id: str, task: str, attempt: int) -> str:
         """Return the log of a task's attempt, as the web UI shows it."""
