@@ -4,10 +4,11 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from leapline.runtime.spark_cds import OPTIONS, driver_options, quiet_options
-from leapline.runtime.spark_errors import named_spark_errors
+from leapline.runtime.spark_errors import driver_exit_status, named_spark_errors
 from leapline.runtime.spark_executors import require_executor
 from leapline.runtime.spark_jars import jars_option, with_jars
 from leapline.runtime.spark_master import choose_driver_address, is_local, require_form
@@ -17,6 +18,25 @@ from leapline.settings import Settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+_kept: ContextVar["list[SparkSession] | None"] = ContextVar("kept", default=None)
+"""The sessions of `shared_driver`; None outside of it."""
+
+
+@contextmanager
+def shared_driver() -> Iterator[None]:
+    """Let the steps in the block share one Spark driver: the first one that needs it starts it, the end stops it.
+
+    They have the same settings. What a step sets on the session applies to this step alone.
+    """
+    sessions: list[SparkSession] = []
+    token = _kept.set(sessions)
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+        for session in sessions:
+            _stop(session)
 
 
 @contextmanager
@@ -28,11 +48,12 @@ def spark_session(settings: Settings, name: str, extra: Mapping[str, str] | None
     Args:
         settings: the installation's settings.
         name: part of the application's name.
-        extra: further Spark configuration for a session that this call starts.
+        extra: further Spark configuration. A session that was active before gets those options that can be changed in
+            a running session, for the block.
 
     Raises:
         SettingsError: the setting `spark_master` has a form that Spark does not understand.
-        ClusterError: the cluster does not answer, or has no executor for this application.
+        ClusterError: the cluster does not answer, or has no executor for this application, or the JVM has ended.
         StorageError: Spark could not read or write a bucket.
     """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -44,14 +65,40 @@ def spark_session(settings: Settings, name: str, extra: Mapping[str, str] | None
     active = SparkSession.getActiveSession()
     session = active or _build(settings, name, extra or {})
     session.sparkContext.setLogLevel("ERROR")
+    if active is None and (sessions := _kept.get()) is not None:
+        sessions.append(session)
     try:
         with named_spark_errors(settings):
             if active is None:
                 require_executor(session)
-            yield session
+            with _configured(session, extra or {}):
+                yield session
     finally:
-        if active is None:
-            session.stop()
+        if active is None and _kept.get() is None:
+            _stop(session)
+
+
+@contextmanager
+def _configured(session: "SparkSession", options: Mapping[str, str]) -> Iterator[None]:
+    """Set those options in the block that can be changed in a running session."""
+    before = {name: session.conf.get(name, None) for name in options if session.conf.isModifiable(name)}
+    for name in before:
+        session.conf.set(name, options[name])
+    try:
+        yield
+    finally:
+        # If the JVM has ended, this raises another error of it, which is named as the first one is.
+        for name, value in before.items():
+            session.conf.unset(name) if value is None else session.conf.set(name, value)
+
+
+def _stop(session: "SparkSession") -> None:
+    """Stop a session, also one whose JVM has ended."""
+    try:
+        session.stop()
+    except Exception:
+        if driver_exit_status() is None:
+            raise
 
 
 def is_submitted() -> bool:

@@ -1,6 +1,7 @@
-"""Spark's failures to read or write a bucket, as errors of the storage package, and those of a cluster."""
+"""Spark's failures to read or write a bucket, as errors of the storage package, and those of a cluster or driver."""
 
 import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -21,10 +22,11 @@ _ENDED: Final = re.compile(r"SparkContext was shut ?down|Cannot call methods on 
 
 @contextmanager
 def named_spark_errors(settings: Settings) -> Iterator[None]:
-    """Turn errors of Hadoop's S3 connector and of a cluster in the block into errors that name the cause.
+    """Turn errors of S3A, of a cluster and of the driver in the block into errors that name the cause.
 
     Raises:
-        ClusterError: the cluster has ended the application, or has lost its executors too often.
+        ClusterError: the cluster has ended the application, or has lost its executors too often, or the driver's JVM
+            has ended.
         StorageUnusableError: another attempt would fail too.
         StorageError: the service does not answer, or cannot answer now.
     """
@@ -34,7 +36,7 @@ def named_spark_errors(settings: Settings) -> Iterator[None]:
         raise
     except Exception as exc:
         error = _bucket_error(str(exc), settings) if settings.uses_buckets else None
-        error = error or _cluster_error(str(exc))
+        error = error or _cluster_error(str(exc)) or _driver_error(exc)
         if error is None:
             raise
         raise error from exc
@@ -70,6 +72,41 @@ def _cluster_error(text: str) -> ClusterError | None:
             fix="Read the master's and the executors' logs; often executors cannot connect to the driver.",
         )
     return None
+
+
+def _driver_error(exc: Exception) -> ClusterError | None:
+    """Return the error for a JVM that has ended; None if it answers or was not started by this process."""
+    from py4j.protocol import Py4JError, Py4JJavaError
+
+    no_answer = isinstance(exc, Py4JError | OSError) and not isinstance(exc, Py4JJavaError)
+    status = driver_exit_status() if no_answer else None
+    if status is None:
+        return None
+    return ClusterError(
+        "Spark driver",
+        found=f"its JVM ended with status {status}" + (", as a killed process does" if status in {-9, 137} else ""),
+        expected="a JVM that runs until the step ends",
+        fix="Read its last messages above. If the system killed it for lack of memory, see the kernel's log, and lower "
+        "LEAPLINE_SPARK_DRIVER_MEMORY or free memory.",
+    )
+
+
+def driver_exit_status(patience_s: float = 1.0) -> int | None:
+    """Return the exit status of the JVM that this process has started.
+
+    Args:
+        patience_s: how long to wait for a JVM that is about to end.
+
+    Returns:
+        None if it runs, or if this process has started none, as under `spark-submit`.
+    """
+    from pyspark import SparkContext
+
+    jvm = getattr(SparkContext._gateway, "proc", None)
+    try:
+        return None if jvm is None else int(jvm.wait(patience_s))
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def _cause_from_service(address: re.Match[str], settings: Settings) -> StorageError | None:
