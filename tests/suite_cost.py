@@ -8,11 +8,13 @@ import json
 import os
 from collections import defaultdict
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 DURATIONS: Final = Path(__file__).with_name("durations.json")
+_TOGETHER: Final = ("tests/ui/",)
+"""Folders whose files share an installation that takes a minute to start, so that one worker takes them all."""
 _SHOWN: Final = 8
 
 
@@ -32,7 +34,27 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort files by their measured duration, longest first; the order within a file is kept."""
     seconds: dict[str, float] = json.loads(DURATIONS.read_text()) if DURATIONS.exists() else {}
-    items.sort(key=lambda item: (-seconds.get(_file(item.nodeid), 0.0), _file(item.nodeid)))
+    units: dict[str, float] = defaultdict(float)
+    for file, duration in seconds.items():
+        units[_unit(file)] += duration
+
+    def order(item: pytest.Item) -> tuple[float, str, float, str]:
+        file = _file(item.nodeid)
+        return -units[_unit(file)], _unit(file), -seconds.get(file, 0.0), file
+
+    items.sort(key=order)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Give each worker whole files, as `--dist loadfile` does, and all files of a folder in `_TOGETHER` to one."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class UnitScheduling(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return _unit(_file(nodeid))
+
+    return UnitScheduling(config, log)
 
 
 class Meter:
@@ -68,3 +90,7 @@ class Meter:
 
 def _file(nodeid: str) -> str:
     return nodeid.partition("::")[0]
+
+
+def _unit(file: str) -> str:
+    return next((folder for folder in _TOGETHER if file.startswith(folder)), file)

@@ -31,4 +31,7 @@ def login(up: Site, browser: Any) -> Any:
     page.fill("input[name=password]", up.instance.password())
     page.keyboard.press("Enter")
     page.wait_for_url(lambda url: "/auth/" not in url)
-    return page.context.storage_state()
+    cookies = page.context.storage_state()
+    # An open page of Airflow reads its state again every few seconds, and draws it.
+    page.context.close()
+    return cookies

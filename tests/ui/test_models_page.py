@@ -15,7 +15,6 @@ import pytest
 from leapline.deployment.factory import ledger_of
 from leapline.errors import LocalServiceError
 from tests.conftest import ROOT
-from tests.fakes.stub_steps import script_steps
 from tests.ui.lake import EVIL
 from tests.ui.site import Site, update_screenshots, viewer
 
@@ -173,21 +172,6 @@ def test_older_candidates_load_on_demand(models: Open) -> None:
     assert rows.count() == 11
     frame.get_by_role("button", name="Show older").press("Enter")
     until(frame, "document.querySelectorAll('#candidates tbody tr').length > 10")
-
-
-def test_triggered_run_appears_with_its_verdict_and_links(models: Open, up: Site) -> None:
-    script_steps(up.stubs, gate={"passed": False, "sentence": "Refused: ROC AUC 0.81 is below 0.9."})
-    window, _ = models("/leapline/")
-    run = up.api.trigger("retrain", {"date": "2026-03-31", "roc_auc_threshold": 0.9})
-    assert up.api.wait_for_run("retrain", run, 200) == "success"
-    links = up.api.get(f"dags/retrain/dagRuns/{run}/taskInstances/gate/links")["extra_links"]
-    assert links["Report"].startswith(f"{up.instance.url}/plugin/models/leapline/?run=manual__")
-    assert links["Model card"] == f"{up.instance.url}/plugin/models/leapline/days/2026-03-31/card"
-    # The page without a run shows the last nightly run, so the run is opened by its link.
-    window.goto(links["Report"])
-    frame = window.frame_locator("iframe")
-    frame.get_by_text("ROC AUC 0.81 is below 0.9.").first.wait_for()
-    assert frame.locator(".badge").first.inner_text() == "✕ Refused"
 
 
 def test_rollback_needs_confirmation_and_is_recorded_in_the_ledger(models: Open, up: Site) -> None:
