@@ -4,6 +4,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from leapline.local.registry_service import LocalRegistry
 from leapline.records import history
 from leapline.records.candidates import candidates
 from leapline.records.serving_state import ledger_rows
+from leapline.runtime.context import RunContext
 from leapline.runtime.spark_cds import FEW_EVENTS
+from leapline.runtime.step import perform
 from leapline.settings import Settings
 from leapline.storage import Lake
 from tests.command import environment
@@ -21,25 +24,30 @@ from tests.conftest import ROOT
 from tests.lakes import folder_of
 from tests.ports import free_address
 from tests.steps import shop
+from tests.steps.nights import JUDGE, SHIP, few_features
 
 NIGHT = date(2026, 3, 20)
 DAYS = [NIGHT - timedelta(days=n) for n in range(2, 0, -1)]
 pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.timeout(1800)]
 
 CODE = """
-import sys; from datetime import date; from importlib import import_module
-from leapline.runtime.context import RunContext
-from leapline.runtime.step import perform
+import sys; from datetime import date
 from leapline.runtime.spark import spark_session
 from leapline.settings import Settings
-settings, kind = Settings.load(), sys.argv[1]
-for day in sys.argv[2:]:
-    run = RunContext(date.fromisoformat(day), f"test-{day}", kind == "backfill")
-    with spark_session(settings, "test"):
-        for step in ("featurize", "train", "evaluate", "gate", "package", "probe", "publish", "promote"):
+from tests.faults.test_backfill import run_days
+settings = Settings.load()
+with spark_session(settings, "test"):
+    run_days(settings, sys.argv[1], *map(date.fromisoformat, sys.argv[2:]))
+"""
+
+
+def run_days(settings: Settings, kind: str, *days: date) -> None:
+    """Run whole days, one after the other, in the active Spark session."""
+    for day in days:
+        run = RunContext(day, f"test-{day}", kind == "backfill")
+        for step in ("featurize", *JUDGE, *SHIP):
             summary = perform(step, import_module(f"leapline.steps.{step}").run, settings, run)
             assert summary.get("passed", True), summary
-"""
 
 
 def installation(folder: Path) -> tuple[Settings, LocalRegistry]:
@@ -54,13 +62,13 @@ def installation(folder: Path) -> tuple[Settings, LocalRegistry]:
         spark_driver_options=FEW_EVENTS, spark_shuffle_partitions=2, champion_margin=0.2,
         min_baseline_gain=-1,
     )  # fmt: skip
-    return settings, local
+    return few_features(settings), local
 
 
-def process(settings: Settings, kind: str, *days: date) -> None:
-    """Whole runs of days, one after the other, in a process of their own."""
+def process(settings: Settings, kind: str, day: date) -> None:
+    """Run a whole day in a process of its own."""
     env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path), **environment(settings)}
-    done = subprocess.run([sys.executable, "-c", CODE, kind, *map(str, days)], env=env, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", CODE, kind, str(day)], env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
 
 
@@ -68,7 +76,9 @@ def digests(settings: Settings) -> dict[str, str | None]:
     return {row.data_day: row.digest for row in candidates(Lake(settings.home))}
 
 
+@pytest.mark.usefixtures("spark")
 def test_concurrent_backfill_and_nightly_run_equal_sequential_runs(tmp_path: Path) -> None:
+    """The concurrent runs have a Spark driver each, the sequential ones that of the tests."""
     if not (ROOT / ".local/bin/registry").exists():
         pytest.skip("TOOLS ABSENT: `make setup` puts the registry, crane and the scorer into .local")
     together, one = installation(tmp_path / "together")
@@ -79,9 +89,9 @@ def test_concurrent_backfill_and_nightly_run_equal_sequential_runs(tmp_path: Pat
             runs += [backfill.submit(process, together, "backfill", day) for day in DAYS]
             for run in runs:
                 run.result()
-        process(apart, "backfill", *DAYS)
+        run_days(apart, "backfill", *DAYS)
         assert registry(apart).digest("champion") is None
-        process(apart, "nightly", NIGHT)
+        run_days(apart, "nightly", NIGHT)
         image_digests = digests(together)
         assert image_digests == digests(apart)
         assert len(image_digests) == len(DAYS) + 1

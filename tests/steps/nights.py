@@ -50,11 +50,7 @@ def _settings(folder: Path, address: str, days: Sequence[date]) -> Settings:
     )  # fmt: skip
     for day in days:
         shop.open_day(Lake(settings.home), day)
-    pairs = settings.home / "pair_features.json"
-    items = specs.default(specs.DEFAULT_ITEMS)
-    # Nobody buys an item in this shop, so it has no item model; the pairs are built all the same.
-    pairs.write_text(items.model_copy(update={"features": items.features[:2]}).dumps())
-    return with_features(settings, spec_of(FEATURES)).model_copy(update={"item_features": pairs})
+    return few_features(settings)
 
 
 def copy_of(settings: Settings, folder: Path) -> Settings:
@@ -67,6 +63,15 @@ def do(settings: Settings, day: date, *steps: str, backfill: bool = False) -> di
     """The steps' summaries; each step is the real one."""
     run = RunContext(day, f"run-{day}", backfill)
     return {step: import_module(f"leapline.steps.{step}").run(settings, run) for step in steps}
+
+
+def few_features(settings: Settings) -> Settings:
+    """The settings with the features of this shop alone, of sessions and of pairs."""
+    pairs = settings.home / "pair_features.json"
+    items = specs.default(specs.DEFAULT_ITEMS)
+    # Nobody buys an item in this shop, so it has no item model; the pairs are built all the same.
+    pairs.write_text(items.model_copy(update={"features": items.features[:2]}).dumps())
+    return with_features(settings, spec_of(FEATURES)).model_copy(update={"item_features": pairs})
 
 
 def spec_of(names: tuple[str, ...]) -> specs.FeatureSpec:
