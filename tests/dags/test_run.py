@@ -67,14 +67,6 @@ def test_passed_model_runs_every_task_with_the_params(
     assert report and report["summary"]["promoted"] is False
 
 
-def test_refused_model_skips_downstream_tasks_and_the_run_succeeds(run_retrain: RunRetrain) -> None:
-    outcome = run_retrain(gate={"passed": False, "sentence": "Refused: ROC AUC 0.81 is below 0.88."})
-    assert (outcome.state, outcome.error) == ("success", "")
-    skipped = {t for t, state in outcome.tasks.items() if state == "skipped"}
-    assert skipped == {"package", "probe", "publish", "promote", "deploy"}
-    assert "Refused: ROC AUC 0.81 is below 0.88." in outcome.log.read_text()
-
-
 def test_failed_spark_step_reports_its_own_error(run_retrain: RunRetrain) -> None:
     outcome = run_retrain(
         extract={"error": ["NoEventsError", "events of 2026-03-01", "none", "some", "Look at the collector."]}

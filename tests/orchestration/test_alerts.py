@@ -52,11 +52,15 @@ def promoted(settings: Settings, model_id: str) -> None:
     )
 
 
-def test_refusal_and_stale_champion_are_mailed(folder: Path, mail: MailServer) -> None:
+def test_refused_model_skips_the_later_tasks_and_is_mailed_with_the_stale_champion(
+    folder: Path, mail: MailServer
+) -> None:
     settings = settings_of(folder / "lake", alert_connections="post, nowhere")
     promoted(settings, "2026-02-01-0123456789ab")
     done = run(folder, settings, gate={"passed": False, "sentence": REFUSED})
     assert (done.state, done.error) == ("success", "")
+    skipped = {task for task, state in done.tasks.items() if state == "skipped"}
+    assert skipped == {"package", "probe", "publish", "promote", "deploy"}
     refused, stale = mail.messages
     assert refused["To"] == "night@shop.example"
     assert refused["Subject"] == "Leapline: Model refused, data of 2026-03-01"
@@ -65,6 +69,7 @@ def test_refusal_and_stale_champion_are_mailed(folder: Path, mail: MailServer) -
     assert "/plugin/models/leapline/?run=manual__" in body
     assert stale["Subject"] == "Leapline: Champion is stale, data of 2026-03-01"
     log = done.log.read_text()
+    assert f"gate: {REFUSED}" in log
     assert f"ALERT Model refused, data of 2026-03-01. {REFUSED} http" in log
     assert "Alert not sent to connection nowhere" in log
 
