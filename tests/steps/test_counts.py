@@ -13,6 +13,7 @@ from leapline.settings import Settings
 from leapline.storage import Lake, read_json
 from tests.lakes import current_of, folder_of
 from tests.steps import shop
+from tests.steps.nights import few_features
 
 pytestmark = [pytest.mark.spark, pytest.mark.usefixtures("spark")]
 FIRST, SECOND = date(2026, 3, 1), date(2026, 3, 2)
@@ -58,13 +59,15 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, dict[s
     lake = Lake(tmp_path_factory.mktemp("lake"))
     for day in (FIRST, SECOND):
         add_day(lake, day)
-    settings = Settings(
-        home=folder_of(lake),
-        training_days=1,
-        forest_trees=4,
-        forest_depth=4,
-        bootstrap_resamples=100,
-        compare_champion=False,
+    settings = few_features(
+        Settings(
+            home=folder_of(lake),
+            training_days=1,
+            forest_trees=4,
+            forest_depth=4,
+            bootstrap_resamples=100,
+            compare_champion=False,
+        )
     )
     steps = ("featurize", "train", "evaluate", "gate")
     context = RunContext(SECOND, "t")
