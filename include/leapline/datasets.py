@@ -36,11 +36,13 @@ DATASETS: Final[tuple[Dataset, ...]] = (
         "events",
         "extract",
         {
-            "events/": "clean events, Parquet sorted by session, time and event id",
+            "events/": "clean events, Parquet sorted by session, time and the event's number in the session",
             "counts.json": "how many lines were read, kept, excluded and quarantined, and why",
             "files.json": "the same per file; absent in days that were written before it existed",
             "profile.json": "the numbers that the data check is based on",
         },
+        version=2,
+        readable=frozenset({1, 2}),
     ),
     Dataset(
         "quarantine",

@@ -109,6 +109,11 @@ class Settings(BaseSettings):
         description="Secret key (32 bytes or more) for pseudonyms of sessions, visitors and orders; never in the lake.",
     )
 
+    detect_numbers: bool = Field(
+        True,
+        description="Quarantine events with phone, card or account numbers in their texts; turn it off only if article "
+        "numbers look like them.",
+    )
     consent_required: bool = Field(True, description="Exclude events without a GDPR consent context.")
     lookahead_hours: int = Field(
         3, ge=0, le=24, description="How long after midnight the end of a session is still collected, in hours."

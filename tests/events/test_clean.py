@@ -29,6 +29,8 @@ from leapline.events.mapping import load
 from leapline.events.reasons import EXCLUDED, OTHER_DAY
 from leapline.events.reconciliation import balance, require_balance
 from leapline.events.schema import SCHEMA
+from leapline.events.sessions import with_event_numbers
+from leapline.snowplow.enriched import FIELDS
 from leapline.sources.landed.landing import LandingFolder
 from tests.events.lines import CONSENT, DAY, KEY, at, contexts, land, line, product
 
@@ -224,9 +226,30 @@ def test_quarantine_identifies_a_line_without_its_content(clean: CleanDay) -> No
 def test_writes_no_personal_data(clean: CleanDay, tmp_path: Path) -> None:
     write_day(clean, *(str(tmp_path / name) for name in ("events", "quarantine", "orders")))
     planted = [b"planted.example", b"203.0.113.77", b"198.51.100.7", b"anna", b"user of s1", b"over midnight", KEY]
+    place = FIELDS.index("event_id")
+    texts = [line for line in LINES if isinstance(line, str) and line.count("\t") > place]
+    ids = {line.split("\t")[place].encode() for line in texts} - {b""}
+    assert len(ids) > 20
     for file in (p for p in tmp_path.rglob("*") if p.is_file()):
         raw = uncompressed(file)
-        assert not [text for text in planted if text in raw], file
+        assert not [text for text in (*planted, *ids) if text in raw], file
+
+
+def test_events_have_their_number_in_the_session(events: list[dict[str, Any]]) -> None:
+    sessions: dict[str, list[str]] = {}
+    for event in sorted(events, key=lambda e: (e["session"], e["ts"], e["event_id"])):
+        sessions.setdefault(event["session"], []).append(event["event_id"])
+    assert all(ids == [f"{n:07d}" for n in range(1, len(ids) + 1)] for ids in sessions.values())
+    assert max(map(len, sessions.values())) > 1
+
+
+def test_numbers_keep_the_order_of_the_trackers_ids(spark: "SparkSession") -> None:
+    rows_of = [("s", 1, "b"), ("s", 1, "a:10"), ("s", 1, "a:2"), ("s", 0, "z"), ("t", 5, "a")]
+    frame = spark.createDataFrame(rows_of, "session string, ts long, event_id string").withColumn(
+        "was", F.col("event_id")
+    )
+    order = [row["was"] for row in with_event_numbers(frame).orderBy("session", "event_id").collect()]
+    assert order == ["z", "a:10", "a:2", "b", "a"]
 
 
 def uncompressed(file: Path) -> bytes:
@@ -266,7 +289,11 @@ def test_adjacent_days_count_each_session_once(
         cleaned_day(spark, source, at(0, -1).date(), OPTIONS) as before,
         cleaned_day(spark, source, at(0, 1).date(), OPTIONS) as after,
     ):
-        ids = Counter(e["event_id"] for day in [events, rows(before.events), rows(after.events)] for e in day)
+        ids = Counter(
+            (e["session"], e["ts"], e["event_id"])
+            for day in [events, rows(before.events), rows(after.events)]
+            for e in day
+        )
         assert max(ids.values()) == 1
         # The day before: the session that began then, with its tail up to 3:00.
         assert before.counts["events"] == 2

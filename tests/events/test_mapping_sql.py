@@ -8,7 +8,7 @@ import pytest
 
 from leapline.events.clean import CleanOptions, cleaned_day
 from leapline.events.mapping import DEFAULT, load
-from leapline.events.mapping_sql import literal
+from leapline.events.sql_text import literal
 from leapline.sources.landed.landing import LandingFolder
 from tests.events.lines import CONSENT, DAY, KEY, at, contexts, land, line, product, self_describing
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from leapline.events.schema import SCHEMA
+from leapline.events.sessions import with_event_numbers
 from leapline.quality.check import check
 from leapline.quality.expectations import Limits, expectations, table
 from leapline.quality.profile import profile
@@ -31,7 +32,8 @@ def event(number: int, **changes: Any) -> dict[str, Any]:
 
 
 def frame(spark: "SparkSession", *events: dict[str, Any]) -> "DataFrame":
-    return spark.createDataFrame(list(events), ", ".join(f"{name} {type_}" for name, type_ in SCHEMA.items()))
+    columns = ", ".join(f"{name} {type_}" for name, type_ in SCHEMA.items())
+    return with_event_numbers(spark.createDataFrame(list(events), columns)).select(*SCHEMA)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +61,6 @@ PLANTED = [
     ("personal_values", {"item": "anna@shop.example"}),
     ("personal_values", {"category": "203.0.113.9"}),
     ("personal_values", {"item": "2001:db8:0:1::9"}),
-    ("duplicates", {"event_id": "e1", "session": f"{1:064x}"}),
 ]
 
 
@@ -70,6 +71,19 @@ def test_each_fault_changes_its_own_statistic(spark: "SparkSession", number: str
     assert statistics[number] == 1
     limits = {e.column: e for e in expectations([], Limits())}
     assert limits[number].maximum == 0
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("fault", ["duplicated", "missing", "one of each"])
+def test_duplicated_and_missing_events_are_counted(spark: "SparkSession", fault: str) -> None:
+    whole = frame(spark, *(event(n) for n in range(8)))
+    second = whole.where("event_id = '0000002'").limit(1)
+    rest = whole.exceptAll(second)
+    broken = {"duplicated": whole.unionAll(second), "missing": rest}.get(
+        fault, rest.unionAll(rest.where("event_id = '0000001'"))
+    )
+    assert profile(whole, COUNTS)["duplicates"] == 0
+    assert profile(broken, COUNTS)["duplicates"] > 0
 
 
 def test_extra_and_missing_columns_are_counted(good: dict[str, Any]) -> None:

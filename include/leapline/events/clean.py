@@ -27,6 +27,7 @@ from leapline.events.forms import form_of, reads_of
 from leapline.events.mapping import Mapping, load
 from leapline.events.orders import EarlierOrdersReader, no_earlier_orders, place_orders
 from leapline.events.personal import personal_data_sql
+from leapline.events.plain_text import plain_sql
 from leapline.events.reasons import QUARANTINED, WITHOUT_SESSION, is_kept
 from leapline.events.reconciliation import (
     balance,
@@ -66,6 +67,7 @@ class CleanOptions:
     key: bytes = field(repr=False)
     mapping: Mapping = field(default_factory=load, repr=False)
     consent_required: bool = True
+    detect_numbers: bool = True
     lookahead_hours: int = 3
     days_late: int = 3
     skew: timedelta = timedelta(minutes=15)
@@ -88,6 +90,7 @@ class CleanOptions:
             key=settings.key_bytes(),
             mapping=load(settings.event_mapping),
             consent_required=settings.consent_required,
+            detect_numbers=settings.detect_numbers,
             lookahead_hours=settings.lookahead_hours,
             days_late=settings.days_late,
             max_session_events=settings.max_session_events,
@@ -204,7 +207,7 @@ def cleaned_day(
             counts |= {"warning": " ".join(listing.warnings)} if listing.warnings else {}
             unusable = unusable_files(files, options.min_usable_ratio)
             counts |= {"unusable_files": len(unusable), "unusable": unusable}
-            events = orders.events.select(*_clean_columns())
+            events = sessions.with_event_numbers(orders.events).select(*_clean_columns())
             yield CleanDay(events, _quarantine(kept, slices), counts, files, orders.table, kept)
     finally:
         kept.unpersist()
@@ -249,6 +252,7 @@ def _with_kinds(used: DataFrame, form: EventForm, options: CleanOptions) -> Data
     mapped = mapping_sql.with_kinds(used, mapping, form.event_data)
     texts = F.concat_ws(" ", "item", "category", F.to_json("more"), "dvce_type", "refr_medium")
     mapped = mapped.withColumns({"texts": texts, "more": _plausible_amounts(options)})
+    mapped = mapped.withColumn("plain", F.expr(plain_sql("texts")))
     return mapped.select(
         _content_reason(options).alias("reason"),
         "slice", "line_hash", "line_bytes", "width", "event_id", "event_fingerprint",
@@ -269,7 +273,7 @@ def _content_reason(options: CleanOptions) -> Column:
     negative = F.coalesce((F.col("price") < 0) | (F.col("quantity") < 0), F.lit(False))
     excessive = (F.col("price") > options.max_price) | (F.col("quantity") > options.max_quantity)
     content = (
-        F.when(F.expr(personal_data_sql("texts")), F.lit("personal_data"))
+        F.when(F.expr(personal_data_sql("plain", options.detect_numbers)), F.lit("personal_data"))
         .when(order & negative, F.lit("refund"))
         .when(negative | F.coalesce(excessive, F.lit(False)), F.lit("amount"))
     )

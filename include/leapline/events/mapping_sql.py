@@ -23,6 +23,7 @@ from leapline.events.mapping import (
     Source,
     alternatives,
 )
+from leapline.events.sql_text import literal
 
 PRODUCT: Final = "struct<item:string,category:string,price:double,quantity:int,currency:string>"
 _MORE: Final = "struct<kind:string,item:string,category:string,price:double,quantity:int>"
@@ -280,12 +281,6 @@ def _more(rules: list[Rule]) -> str:
     further = f"slice(products, {own_rows} + 1, size(products))"
     rows = f"transform({further}, p -> named_struct('kind', {kind}, {values}))"
     return f"CASE WHEN size(products) > {own_rows} THEN {rows} END"
-
-
-def literal(text: str) -> str:
-    """Return a text as an SQL literal. Spark substitutes its variables for `${...}` even inside literals."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("$", "\\u0024")
-    return f"'{escaped}'"
 
 
 def _literals(texts: Iterable[str]) -> str:

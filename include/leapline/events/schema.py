@@ -1,7 +1,7 @@
 """The public schema of clean events, shared by the step that writes them and the check that validates them.
 
 Columns:
-    event_id: the tracker's id; rows of further products of one event are numbered `<id>:1`, `<id>:2`, ...
+    event_id: the event's number in its session, `0000001` for the first; numbers as texts sort like the numbers.
     session, visitor: HMAC-SHA-256 pseudonyms, 64 hexadecimal digits.
     ts: the event's time by the device's corrected clock; collector_ts: its arrival. Both UTC.
     kind: one of `KINDS`.

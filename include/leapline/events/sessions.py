@@ -1,4 +1,4 @@
-"""From single events to a day's sessions: duplicates, the day of a session, and sessions that do not end."""
+"""From single events to a day's sessions: duplicates, the day of a session, endless sessions, numbers of events."""
 
 from datetime import timedelta
 from typing import Final
@@ -10,6 +10,9 @@ from leapline.events.lines import AFTER, BEFORE, REST, on_the_day
 
 MAX_SESSION: Final = timedelta(hours=24)
 """Maximum duration of a session; a longer one is not a single visit."""
+
+ID_DIGITS: Final = 7
+"""Digits of an event's number: far more than a session may have events."""
 
 _SO_FAR: Final = (Window.unboundedPreceding, Window.currentRow)
 
@@ -67,3 +70,19 @@ def _out_of_session(max_events: int) -> Column:
         .when(start_part.isin(BEFORE, AFTER), F.lit("other_day"))
         .when((F.col("nth") > max_events) | too_long, F.lit("endless"))
     )
+
+
+def with_event_numbers(events: DataFrame) -> DataFrame:
+    """Replace the tracker's event ids by the events' numbers in their sessions.
+
+    A tracker's id names one line of the source, and so the visitor. The numbers keep the order of the ids, in which
+    the scorer sorts events of the same time.
+
+    Args:
+        events: rows with `session`, `ts`, `event_id`; a session is in one partition.
+
+    Returns:
+        The rows, sorted by session, ts, event_id within each partition.
+    """
+    number = F.row_number().over(Window.partitionBy("session").orderBy("ts", "event_id"))
+    return events.withColumn("event_id", F.lpad(number.cast("string"), ID_DIGITS, "0"))

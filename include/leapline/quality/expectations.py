@@ -71,7 +71,7 @@ def expectations(history: Sequence[Mapping[str, Any]], limits: Limits) -> list[E
     never = [
         *((f"null_{name}", f"events without {name}") for name in REQUIRED),
         ("unknown_kinds", "events of an unknown kind"),
-        ("duplicates", "event ids that are duplicated after cleaning"),
+        ("duplicates", "events of sessions with duplicated or missing events"),
         ("negative_prices", "prices below zero"),
         ("bad_quantities", "quantities below zero"),
         ("out_of_order", "events later than their own arrival"),

@@ -1,4 +1,4 @@
-"""The statistics of a day's events that the data check uses: one pass of Spark over the events, one over their ids.
+"""The statistics of a day's events that the data check uses: one pass of Spark over the events.
 
 Great Expectations validates this small table, never the events: its own passes over them would double the run time.
 """
@@ -6,6 +6,7 @@ Great Expectations validates this small table, never the events: its own passes 
 from typing import TYPE_CHECKING, Any
 
 from leapline.events.personal import personal_data_sql
+from leapline.events.plain_text import plain_sql
 from leapline.events.schema import KINDS
 
 if TYPE_CHECKING:
@@ -21,11 +22,16 @@ ADDED_LATER = (
 )
 """Statistics that profiles of older days do not have."""
 TEXTS = ("page", "item", "category", "device", "referrer")
-# Two hashes, 96 bits: the probability that any two of a billion ids share both is about 1e-11.
-_IDENTITY = "xxhash64(event_id), hash(event_id)"
+_PLAIN = "_plain"
+_SUMMED = ("buyers", "shared_sessions", "events", "duplicates")
+_NUMBER = "CAST(event_id AS INT)"
+_IS_NUMBERED = f"max({_NUMBER}) = count(1) AND sum({_NUMBER}) = count(1) * (count(1) + 1) / 2"
+"""Whether the events of a session are numbered from 1 on: then none of them is there twice, and none is missing."""
 
 
-def profile(events: "DataFrame", counts: dict[str, Any], max_sessions_per_visitor: int = 1000) -> dict[str, Any]:
+def profile(
+    events: "DataFrame", counts: dict[str, Any], max_sessions_per_visitor: int = 1000, detect_numbers: bool = True
+) -> dict[str, Any]:
     """Profile one cleaned day.
 
     Args:
@@ -33,6 +39,7 @@ def profile(events: "DataFrame", counts: dict[str, Any], max_sessions_per_visito
         counts: the balance of the day's lines, from cleaning: `day`, `quarantined_share`, `excluded`, and, if they are
             there, `currencies`, `unusable_files`, `orders` and `orders_repeated`.
         max_sessions_per_visitor: a visitor with more sessions counts as busy.
+        detect_numbers: whether phone, card and account numbers count as personal values.
 
     Returns:
         Plain numbers by name: `events`, `sessions`, `visitors`, `buyers`, `kind_*`, `null_*`,
@@ -40,20 +47,18 @@ def profile(events: "DataFrame", counts: dict[str, Any], max_sessions_per_visito
         `bad_pseudonyms`, `personal_values`, `duplicate_share`, `quarantined_share`, those of
         `ADDED_LATER`; and `columns`, name to type.
     """
-    sums = _sums(str(counts["day"]))
-    by_session = events.groupBy("session").agg(*_per_session(sums))
+    sums = _sums(str(counts["day"]), detect_numbers)
+    texts = f"concat_ws(' ', {', '.join(TEXTS)})"
+    by_session = events.selectExpr("*", f"{plain_sql(texts)} AS {_PLAIN}").groupBy("session").agg(*_per_session(sums))
     by_visitor = by_session.groupBy("visitor").agg(*_per_visitor(sums))
     totals = by_visitor.selectExpr(
         "coalesce(sum(sessions), 0) AS sessions",
         "count(1) AS visitors",
         "max(largest_price) AS largest_price",
         f"coalesce(sum(CASE WHEN sessions > {max_sessions_per_visitor} THEN sessions END), 0) AS busy_sessions",
-        *(f"coalesce(sum({name}), 0) AS {name}" for name in ("buyers", "shared_sessions", "events", *sums)),
+        *(f"coalesce(sum({name}), 0) AS {name}" for name in (*_SUMMED, *sums)),
     ).first()
     numbers: dict[str, Any] = totals.asDict() if totals else {}
-    # A separate query: together with the sums, Spark would keep all of them for each id.
-    ids = events.selectExpr(f"count(DISTINCT {_IDENTITY}) AS ids").first()
-    numbers["duplicates"] = numbers["events"] - (ids["ids"] if ids else 0)
     duplicate_lines = counts["excluded"]["duplicate"]
     sessions = max(1, numbers["sessions"])
     return numbers | {
@@ -78,6 +83,7 @@ def _per_session(sums: dict[str, str]) -> list[Any]:
         "bought": "max(CASE WHEN kind = 'purchase' THEN 1 ELSE 0 END)",
         "events": "count(1)",
         "largest_price": "max(price)",
+        "duplicates": f"CASE WHEN {_IS_NUMBERED} THEN 0 ELSE count(1) END",
     }
     return [expr(sql).alias(name) for name, sql in (first | {n: f"count_if({c})" for n, c in sums.items()}).items()]
 
@@ -91,6 +97,7 @@ def _per_visitor(sums: dict[str, str]) -> list[Any]:
         "shared_sessions": "count_if(visitor <> last_visitor)",
         "events": "sum(events)",
         "largest_price": "max(largest_price)",
+        "duplicates": "sum(duplicates)",
     }
     return [expr(sql).alias(name) for name, sql in (numbers | {n: f"sum({n})" for n in sums}).items()]
 
@@ -100,9 +107,8 @@ def _other_currency_share(currencies: dict[str, int]) -> float:
     return round(1 - max(currencies.values()) / total, 6) if total else 0.0
 
 
-def _sums(day: str) -> dict[str, str]:
+def _sums(day: str, detect_numbers: bool) -> dict[str, str]:
     """Return the condition on an event per statistic that counts events."""
-    texts = f"concat_ws(' ', {', '.join(TEXTS)})"
     midnight = f"TIMESTAMP '{day} 00:00:00'"
     return {
         **{f"kind_{kind}": f"kind = '{kind}'" for kind in KINDS},
@@ -116,5 +122,5 @@ def _sums(day: str) -> dict[str, str]:
         "bad_pseudonyms": " OR ".join(
             f"coalesce(octet_length(unhex({c})) <> 32, true)" for c in ("session", "visitor")
         ),
-        "personal_values": personal_data_sql(texts),
+        "personal_values": personal_data_sql(_PLAIN, detect_numbers),
     }

@@ -172,7 +172,8 @@ def extract_day(
         write_json(events / "counts.json", clean.counts)
         write_json(events / "files.json", clean.files)
         events_frame = spark.read.parquet(lake.address(events, "events"))
-        write_json(events / "profile.json", profile(events_frame, clean.counts, settings.max_sessions_per_visitor))
+        numbers = profile(events_frame, clean.counts, settings.max_sessions_per_visitor, settings.detect_numbers)
+        write_json(events / "profile.json", numbers)
     _require_few_quarantined(settings, clean.counts)
     if settings.unusable_files == "fail":
         require_usable_files(clean.counts["day"], clean.counts["unusable"])
