@@ -193,6 +193,11 @@ class RolloutFailedError(DeployError):
     retriable = False
 
 
+class ErasureError(LeaplineError):
+    """A request for erasure cannot be read, or erased events are still there. Not retried; the message contains the
+    remedy."""
+
+
 class PortTakenError(LeaplineError):
     """A port that a local service needs is in use. Not retried; the operator frees it or picks another."""
 

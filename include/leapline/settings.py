@@ -54,6 +54,12 @@ class Settings(BaseSettings):
         description="Folder of this installation; the lake (events, features, models, reports) unless `lake` names "
         "a bucket.",
     )
+    umask: str = Field(
+        "077",
+        pattern=r"^0?[0-7]{3}$",
+        description="Permissions that new files lack, so that only their owner can read them. 027 lets the group read, "
+        "for Spark executors of another user on a shared folder.",
+    )
     lake: str = Field("", description="The lake as `s3://bucket/prefix`; the folder `home` if empty (docs/s3.md).")
     landing: str = Field(
         "",
@@ -113,6 +119,20 @@ class Settings(BaseSettings):
         True,
         description="Quarantine events with phone, card or account numbers in their texts; turn it off only if article "
         "numbers look like them.",
+    )
+    min_visitors_per_value: int = Field(
+        20,
+        ge=1,
+        description="Items, categories and other texts that fewer visitors have stay out of models, images and cards.",
+    )
+    retention_days: int = Field(
+        0,
+        ge=0,
+        description="Days after which the DAG `retention` and `leapline retain` delete events, orders, examples and "
+        "scores of visitors; 0 keeps them.",
+    )
+    retire_models_days: int = Field(
+        30, ge=0, description="Days after an erasure in which models that were trained before it have to be replaced."
     )
     consent_required: bool = Field(True, description="Exclude events without a GDPR consent context.")
     lookahead_hours: int = Field(

@@ -44,7 +44,7 @@ def dag(bag: Any) -> Any:
 
 def test_every_dag_imports(bag: Any) -> None:
     assert bag.import_errors == {}
-    assert set(bag.dags) == {"retrain", "rollback", "promote", "late"}
+    assert set(bag.dags) == {"retrain", "rollback", "promote", "late", "erasure", "retention"}
 
 
 def test_parsing_does_not_import_heavy_libraries() -> None:

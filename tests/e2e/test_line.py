@@ -199,6 +199,13 @@ def test_no_personal_data_is_stored(settings: Settings, run_id: str) -> None:
     assert leaks(stored, [*PLANTED, KEY]) == []
 
 
+def test_nobody_else_can_read_what_is_stored(settings: Settings, run_id: str) -> None:
+    folders = (settings.home, settings.tools / "airflow")
+    stored = [path for folder in folders for path in folder.rglob("*") if not path.is_symlink()]
+    assert len(stored) > 100
+    assert [path for path in stored if path.stat().st_mode & 0o077] == []
+
+
 def test_personal_data_search_detects_planted_data(tmp_path: Path) -> None:
     """Proves that the search above can find something."""
     secret = PLANTED[0]

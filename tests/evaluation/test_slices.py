@@ -65,3 +65,9 @@ def test_one_positive_has_area_without_interval() -> None:
 
 def test_time_of_day_is_split_into_quarters() -> None:
     assert s.quarter_of_day(np.array([0, 5, 6, 23])) == ["00-05", "00-05", "06-11", "18-23"]
+
+
+def test_values_of_few_visitors_are_not_named() -> None:
+    values, visitors = ["Mobile", "Mobile", "Mobile", "anna's phone", "anna's phone"], ["a", "b", "a", "c", "c"]
+    assert s.without_rare(values, visitors, 2) == ["Mobile", "Mobile", "Mobile", "other", "other"]
+    assert s.without_rare(values, visitors, 1) == values

@@ -152,3 +152,16 @@ def test_lines_of_many_files_that_are_read_in_one_task_each_are_counted_exactly(
         expected[row["slice"]][row["flag"]] = row["count"]
     [row] = numbered.agg(per_slice(files, F.col("flag"))).collect()
     assert unpack(row["per_slice"]) == {number: tuple(pair) for number, pair in expected.items()}
+
+
+@pytest.mark.spark
+def test_names_of_files_with_an_email_address_are_not_kept(spark: "SparkSession", tmp_path: Path) -> None:
+    land(tmp_path, [line("good", at(10)), line("bad", at(10), event_id="?")], run=RUN, part=0)
+    (file,) = (tmp_path / f"run={RUN}").iterdir()
+    file.rename(file.with_name("part-of-anna@planted.example.gz"))
+    (tmp_path / "notes of anna@planted.example.txt").write_text("x")
+    with cleaned_day(spark, LandingFolder(tmp_path), DAY.date(), CleanOptions(KEY)) as clean:
+        names = [row["file"] for row in clean.quarantine.collect()]
+        assert names == [clean.files[0]["file"]] == ["file 1 of the day, whose name has an e-mail address"]
+        assert clean.counts["ignored_entries"] == 1
+        assert "planted" not in str(clean.counts) + str(clean.files)

@@ -65,9 +65,10 @@ def test_base_amounts_are_preferred_and_currencies_are_counted(spark: "SparkSess
         order("o2", 11, "s1", "20", tr_currency="eur"),
         order("o3", 12, "s1", "30", tr_currency="JPY"),
         order("o4", 13, "s1", "40"),
+        order("o5", 14, "s1", "50", tr_currency="anna@planted.example"),
     ])  # fmt: skip
-    assert [row["price"] for row in rows] == [92.1, 20.0, 30.0, 40.0]
-    assert counts["currencies"] == {"EUR": 2, "JPY": 1}
+    assert [row["price"] for row in rows] == [92.1, 20.0, 30.0, 40.0, 50.0]
+    assert counts["currencies"] == {"EUR": 2, "JPY": 1, "XXX": 1}
 
 
 def test_placeholders_of_missing_ids_are_null(spark: "SparkSession", tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from leapline.deployment.factory import registry
 from leapline.errors import InputChangedError
 from leapline.modelling import delayed_labels
+from leapline.privacy.erasure import erase
 from leapline.records import binding, verdicts
 from leapline.records.candidates import candidates
 from leapline.serving.image import build
@@ -212,3 +213,22 @@ def test_image_does_not_depend_on_order_and_number_of_files(
         spark.conf.set("spark.sql.shuffle.partitions", str(partitions))
     assert again["gate"]["champion_state"].startswith("off: LEAPLINE_COMPARE_CHAMPION is off")
     assert again["package"]["image_digest"] == judged["package"]["image_digest"]
+
+
+def test_erased_visitors_leave_the_evaluation(settings: Settings, lake: Lake, spark: "SparkSession") -> None:
+    evaluation = current_of(lake, "evaluations", FIFTH)
+    scores = pd.read_parquet(evaluation / "scores.parquet")
+    sample = read_json(evaluation / "probe_rows.json")
+    visitor = scores.loc[scores["session"].isin(sample["sessions"]), "visitor"].iloc[0]
+    sessions = set(scores.loc[scores["visitor"] == visitor, "session"])
+    (erased,) = erase(spark, lake, [visitor])
+    assert (erased.day, erased.scores) == (FIFTH.isoformat(), len(sessions))
+    evaluation = current_of(lake, "evaluations", FIFTH)
+    assert sessions.isdisjoint(pd.read_parquet(evaluation / "scores.parquet")["session"])
+    rest = read_json(evaluation / "probe_rows.json")
+    assert sessions.isdisjoint(rest["sessions"])
+    assert len(rest["rows"]) == len(rest["expected"]) == len(rest["sessions"]) < len(sample["sessions"])
+    assert sessions.isdisjoint(pd.read_parquet(evaluation / "probe_events")["session"])
+    binding.checked_inputs(lake, "evaluations", FIFTH)
+    with pytest.raises(InputChangedError, match="evaluations of 2026-03-05"):
+        do(settings, FIFTH, "publish")

@@ -9,6 +9,7 @@ import typer
 
 from leapline.cli.options import AsJson, EventsFolder
 from leapline.console import print_summary, stderr
+from leapline.runtime.private_files import restrict_new_files
 from leapline.runtime.step import parse_overrides
 from leapline.settings import Settings
 
@@ -77,4 +78,7 @@ def retailrocket(
 
 
 def _landing(folder: Path | None) -> Path:
-    return folder or Settings.load().landing_dir
+    """Return the folder for events, which only this user will be able to read."""
+    settings = Settings.load()
+    restrict_new_files(settings)
+    return folder or settings.landing_dir

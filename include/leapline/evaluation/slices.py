@@ -71,6 +71,20 @@ def quarter_of_day(hours: NDArray[Any]) -> list[str]:
     return [f"{hour // 6 * 6:02d}-{hour // 6 * 6 + 5:02d}" for hour in hours.tolist()]
 
 
+def without_rare(values: Sequence[str], visitors: Sequence[str], min_visitors: int) -> list[str]:
+    """Return the values, with those of fewer than `min_visitors` visitors replaced by "other".
+
+    Args:
+        values: of each row.
+        visitors: of each row.
+        min_visitors: the least number of visitors that a value needs to be named.
+    """
+    by_value: dict[str, set[str]] = {}
+    for value, visitor in zip(values, visitors, strict=True):
+        by_value.setdefault(value, set()).add(visitor)
+    return [value if len(by_value[value]) >= min_visitors else "other" for value in values]
+
+
 def delong(labels: Array, scores: Array) -> tuple[float, float]:
     """Return ROC AUC and its variance by the fast version of DeLong's method (Sun and Xu 2014, IEEE SPL 21(11)).
 

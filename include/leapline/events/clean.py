@@ -7,7 +7,7 @@
 The lines are read once and shuffled twice; no Python runs per row.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -22,7 +22,13 @@ from leapline.events import lines, mapping_sql, pseudonym, sessions
 from leapline.events.constants import with_constants
 from leapline.events.counters import Counters, watched_tasks
 from leapline.events.event_form import EventForm
-from leapline.events.file_counts import counts_by_file, require_balanced_files, unusable_files
+from leapline.events.file_counts import (
+    counts_by_file,
+    recorded_names,
+    recorded_text,
+    require_balanced_files,
+    unusable_files,
+)
 from leapline.events.forms import form_of, reads_of
 from leapline.events.mapping import Mapping, load
 from leapline.events.orders import EarlierOrdersReader, no_earlier_orders, place_orders
@@ -153,6 +159,7 @@ def cleaned_day(
     *,
     listing: Listing | None = None,
     earlier_orders: EarlierOrdersReader = no_earlier_orders,
+    erased: Collection[str] = (),
 ) -> Iterator[CleanDay]:
     """Clean one data day. The result is kept on the executors' disks until the block ends.
 
@@ -163,6 +170,7 @@ def cleaned_day(
         options: how to clean.
         listing: the source's listing of the day's window; None to list it now.
         earlier_orders: reads the orders that earlier days have counted, which do not count again.
+        erased: pseudonyms of visitors whose events must not be kept.
 
     Raises:
         InputError: the source is missing, or a slice is damaged or cannot be read.
@@ -181,7 +189,7 @@ def cleaned_day(
     fields = form.split(at_source.observed().where(~is_other_day))
     reasoned = lines.with_reason(fields, options.mapping, form, window, options.skew, options.consent_required)
     scanned = Counters(reasoned, reason_counters(len(slices)))
-    mapped = _with_kinds(scanned.observed().where(is_kept()), form, options)
+    mapped = _without_erased(_with_kinds(scanned.observed().where(is_kept()), form, options), erased)
     unique = sessions.mark_duplicates(mapped, options.partitions)
     ordered = sessions.mark_out_of_session(unique, options.max_session_events, options.partitions)
     gathered = Counters(ordered, reason_counters(len(slices)))
@@ -203,7 +211,7 @@ def cleaned_day(
             counts |= orders.counts
             require_events(counts, listing.ignored_text())
             counts |= listing.facts
-            counts |= {"ignored_entries": len(listing.ignored), "ignored": listing.ignored_text()}
+            counts |= {"ignored_entries": len(listing.ignored), "ignored": recorded_text(listing.ignored_text())}
             counts |= {"warning": " ".join(listing.warnings)} if listing.warnings else {}
             unusable = unusable_files(files, options.min_usable_ratio)
             counts |= {"unusable_files": len(unusable), "unusable": unusable}
@@ -267,6 +275,17 @@ def _with_kinds(used: DataFrame, form: EventForm, options: CleanOptions) -> Data
     )  # fmt: skip
 
 
+def _without_erased(mapped: DataFrame, erased: Collection[str]) -> DataFrame:
+    """Give the events of erased visitors a reason; their pseudonyms are data, so that no query plan contains them."""
+    if not erased:
+        return mapped
+    listed = pa.table({"visitor": pa.array([bytes.fromhex(name) for name in sorted(erased)], pa.binary())})
+    marks = F.broadcast(mapped.sparkSession.createDataFrame(listed).withColumn("is_erased", F.lit(True)))
+    is_event = F.col("is_erased") & _may_be_event()
+    reason = F.when(is_event, lines.on_the_day(F.lit("erased"))).otherwise(F.col("reason"))
+    return mapped.join(marks, "visitor", "left").withColumn("reason", reason).select(*mapped.columns)
+
+
 def _content_reason(options: CleanOptions) -> Column:
     """Return the reason of a line after its content is known: personal data, refund, amount above the limits."""
     reason, order = F.col("reason"), F.col("kind").isin("purchase", "purchase_item")
@@ -324,7 +343,7 @@ def _clean_columns() -> list[Column]:
 
 
 def _quarantine(kept: DataFrame, slices: tuple[Slice, ...]) -> DataFrame:
-    names = pa.table({"slice": pa.array(range(len(slices)), pa.int32()), "file": [item.name for item in slices]})
+    names = pa.table({"slice": pa.array(range(len(slices)), pa.int32()), "file": recorded_names(slices)})
     named = kept.where(F.col("reason").isin(*QUARANTINED)).join(
         F.broadcast(kept.sparkSession.createDataFrame(names)), "slice", "left"
     )

@@ -12,12 +12,26 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from leapline.errors import BalanceError, InputError
+from leapline.events.personal import contains_email
 from leapline.events.reasons import EXCLUDED, UNREADABLE
 from leapline.sources.source import Slice
 
 _MIN_LINES: Final = 20
 """A share of fewer lines is not compared with the other files'."""
 _SHOWN: Final = 5
+
+
+def recorded_names(slices: Sequence[Slice]) -> list[str]:
+    """Return the names of files under which the lake counts their lines; e-mail addresses in them are withheld."""
+    return [
+        f"file {number} of the day, whose name has an e-mail address" if contains_email(item.name) else item.name
+        for number, item in enumerate(slices, 1)
+    ]
+
+
+def recorded_text(text: str) -> str:
+    """Return a text about entries of the source as the lake keeps it: without names that are e-mail addresses."""
+    return "entries that were not understood, with an e-mail address in a name" if contains_email(text) else text
 
 
 def per_slice(slices: int, flag: Column) -> Column:
@@ -58,9 +72,9 @@ def counts_by_file(
         are the unreadable lines without a readable time of arrival, which count for the day of the file's name.
     """
     files: list[dict[str, Any]] = [
-        {"file": item.name, "bytes": item.size, "lines": 0, "other_days": 0, "events": 0, "excluded": 0,
+        {"file": name, "bytes": item.size, "lines": 0, "other_days": 0, "events": 0, "excluded": 0,
          "quarantined": 0, "unreadable": 0, "undated": 0}
-        for item in slices
+        for name, item in zip(recorded_names(slices), slices, strict=True)
     ]  # fmt: skip
     for number, (near, other) in unpack(source).items():
         files[number]["lines"] += near + other

@@ -25,6 +25,8 @@ from leapline.events.mapping import (
 )
 from leapline.events.sql_text import literal
 
+NO_CURRENCY: Final = "XXX"
+"""ISO 4217's code for "no currency"."""
 PRODUCT: Final = "struct<item:string,category:string,price:double,quantity:int,currency:string>"
 _MORE: Final = "struct<kind:string,item:string,category:string,price:double,quantity:int>"
 _NOTHING: Final = "CAST(NULL AS STRING)"
@@ -145,9 +147,14 @@ def with_kinds(frame: DataFrame, mapping: Mapping, event_data: str) -> DataFrame
     mapped = mapped.selectExpr("*", f"{_first_match(rules)} AS rule")
     mapped = mapped.selectExpr("*", kind, products).selectExpr("*", page, own_values, more)
     values = [f"own.{name} AS {name}" for name in ("item", "category", "price", "quantity")]
-    values.append("upper(coalesce(own.currency, get(products, 0).currency)) AS currency")
+    values.append(f"{_currency('upper(coalesce(own.currency, get(products, 0).currency))')} AS currency")
     values.append(f"{id_sql(_by_rule(rules, lambda r: r.order, _value))} AS `order`")
     return mapped.selectExpr("*", *values).drop("own", "products", "event_data", "rule")
+
+
+def _currency(text: str) -> str:
+    """Return SQL for a currency's code. The counts of a day name currencies, so any other text is `NO_CURRENCY`."""
+    return f"CASE WHEN {text} RLIKE '^[A-Z]{{3}}$' THEN {text} WHEN {text} IS NOT NULL THEN '{NO_CURRENCY}' END"
 
 
 def _sources(mapping: Mapping) -> Iterator[Source]:

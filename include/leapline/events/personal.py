@@ -51,12 +51,13 @@ _HAS_ADDRESS: Final = re.compile(f"{_IPV4}|{_IPV6_FULL}|{_IPV6_SHORT}|{_IPV6_TWO
 def contains_personal_data(text: str) -> bool:
     """Return whether a text contains an e-mail or IP address, a phone or card number or an IBAN, encoded or not."""
     plain = plain_text(text)
-    return bool(
-        _HAS_EMAIL.search(plain)
-        or _HAS_ADDRESS.search(plain)
-        or personal_numbers.contains_number(plain)
-        or any(_HAS_EMAIL.search(decoded(part)) for part in ENCODED.findall(plain))
-    )
+    return contains_email(plain) or bool(_HAS_ADDRESS.search(plain)) or personal_numbers.contains_number(plain)
+
+
+def contains_email(text: str) -> bool:
+    """Return whether a text contains an e-mail address, encoded or not."""
+    plain = plain_text(text)
+    return any(_HAS_EMAIL.search(part) for part in (plain, *map(decoded, ENCODED.findall(plain))))
 
 
 def personal_data_sql(plain: str, detect_numbers: bool = True) -> str:

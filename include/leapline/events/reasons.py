@@ -9,7 +9,7 @@ OTHER_DAY: Final = "other_day"
 """The run of another day counts the line."""
 
 EXCLUDED: Final = (
-    "bot", "duplicate", "internal", "no_consent", "no_session", "no_visitor", "refund", "repeated_order"
+    "bot", "duplicate", "erased", "internal", "no_consent", "no_session", "no_visitor", "refund", "repeated_order"
 )  # fmt: skip
 """A sound line is left out."""
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from leapline.runtime.private_files import restrict_new_files
 from leapline.settings import Settings
 
 app = typer.Typer()
@@ -16,12 +17,19 @@ app.add_typer(registry_app, name="registry")
 out, err = Console(), Console(stderr=True)
 
 
+def _settings() -> Settings:
+    """Return the settings, and let nobody else read what the services write."""
+    settings = Settings.load()
+    restrict_new_files(settings)
+    return settings
+
+
 @registry_app.command("start")
 def registry_start() -> None:
     """Start the local registry unless it is running already."""
     from leapline.local.registry_service import local_registry
 
-    status = local_registry(Settings.load()).start()
+    status = local_registry(_settings()).start()
     out.print(f"Registry running on {status.address} (process {status.pid})", highlight=False)
 
 
@@ -42,7 +50,7 @@ def up(port: Annotated[int, typer.Option(help="Loopback port of the web UI.")] =
     from leapline.local.pseudonym_key import ensure_pseudonym_key
     from leapline.local.registry_service import local_registry
 
-    settings = ensure_pseudonym_key(Settings.load())
+    settings = ensure_pseudonym_key(_settings())
     instance = AirflowInstance(settings.tools / "airflow", port)
     check_port(instance)
     local_registry(settings).start()
@@ -75,7 +83,7 @@ def airflow_command(context: typer.Context) -> None:
     from leapline.local.airflow_env import AirflowInstance
     from leapline.local.pseudonym_key import ensure_pseudonym_key
 
-    settings = ensure_pseudonym_key(Settings.load())
+    settings = ensure_pseudonym_key(_settings())
     sys.exit(command(settings, AirflowInstance(settings.tools / "airflow"), context.args))
 
 
@@ -92,4 +100,4 @@ def demo(
     from leapline.local.demo import run_demo
 
     last = day.date() if day else datetime.now(UTC).date() - timedelta(days=1)
-    run_demo(Settings.load(), last, days, sessions_per_day, out, on_s3=s3)
+    run_demo(_settings(), last, days, sessions_per_day, out, on_s3=s3)

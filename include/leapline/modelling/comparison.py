@@ -17,12 +17,19 @@ CHAMPION_SCORE = "champion"
 """The column with the champion's scores of the holdout."""
 
 
-def slices_of(scored: "pd.DataFrame", scores: "Array") -> "list[Slice]":
-    """Measure the holdout's slices: by device, by new and returning visitors, and by quarter of the day."""
+def slices_of(scored: "pd.DataFrame", scores: "Array", min_visitors: int) -> "list[Slice]":
+    """Measure the holdout's slices: by device, by new and returning visitors, and by quarter of the day.
+
+    Args:
+        scored: the holdout's sessions.
+        scores: of each session.
+        min_visitors: devices of fewer visitors are one slice, "other".
+    """
     from leapline.evaluation import slices
 
+    device = scored["device"].fillna("unknown").replace("", "unknown").tolist()
     groups = {
-        "device": scored["device"].fillna("unknown").replace("", "unknown").tolist(),
+        "device": slices.without_rare(device, scored["visitor"].tolist(), min_visitors),
         "visitor": ["new" if new else "returning" for new in scored["new_visitor"]],
         "hour": slices.quarter_of_day(scored["start_ts"].dt.hour.to_numpy()),
     }

@@ -18,6 +18,7 @@ from leapline.formatting import count
 from leapline.modelling.comparison import compare_scores, compare_with_champion, slices_of
 from leapline.modelling.examples import BASELINE, SCORE
 from leapline.modelling.order_history import orders_before
+from leapline.privacy.exclusions import excluded_visitors
 from leapline.records import model_record, verdicts
 from leapline.runtime.spark import spark_session
 from leapline.settings import Settings
@@ -65,11 +66,12 @@ def current_labels(spark: "SparkSession", settings: Settings, day: date) -> "pd.
     from leapline.events.clean import CleanOptions, cleaned_day
     from leapline.training.examples import cut_and_label
 
-    earlier = orders_before(lake_of(settings), day, settings.repeated_order_days)
+    lake = lake_of(settings)
+    earlier, erased = orders_before(lake, day, settings.repeated_order_days), excluded_visitors(lake)
     options = CleanOptions.of(settings)
     with (
         closing(source_from(settings, options.reads, spark)) as source,
-        cleaned_day(spark, source, day, options, earlier_orders=earlier) as clean,
+        cleaned_day(spark, source, day, options, earlier_orders=earlier, erased=erased) as clean,
     ):
         labels = cut_and_label(clean.events).select("session", "label").distinct().toPandas()
     return labels.set_index("session")["label"]
@@ -131,7 +133,7 @@ def _judge_again(
     evidence = replace(
         record.evidence,
         metrics=metrics.measure(labels, scores, training["calibration"], bootstrap),
-        slices=slices_of(relabelled, scores),
+        slices=slices_of(relabelled, scores, settings.min_visitors_per_value),
         champion=compare_with_champion(settings, relabelled, record.champion),
         baseline=compare_scores(settings, relabelled, BASELINE),
     )

@@ -14,19 +14,25 @@ if TYPE_CHECKING:
 SCORE, BASELINE = "score", "baseline"
 
 
-def fit_spec(spec: FeatureSpec, examples: "DataFrame", transitions: "TransitionModel") -> FeatureSpec:
+def fit_spec(
+    spec: FeatureSpec, examples: "DataFrame", transitions: "TransitionModel", min_visitors: int
+) -> FeatureSpec:
     """Return the spec with vocabularies and tables fitted on the training examples.
 
     Args:
         spec: without fitted parts.
         examples: of sessions (whole sessions count) or of pairs (each session counts once).
         transitions: fitted on the same training days.
+        min_visitors: the least number of visitors that an entry of a vocabulary must have.
     """
     from leapline.features.fitted import POPULAR
     from leapline.training.popular import most_clicked
 
     sessions = examples.where("whole") if "whole" in examples.columns else examples.dropDuplicates(["session"])
-    words = {name: most_clicked(sessions, f"{POPULAR}{name}", feature.k) for name, feature in spec.popular.items()}
+    words = {
+        name: most_clicked(sessions, f"{POPULAR}{name}", feature.k, min_visitors)
+        for name, feature in spec.popular.items()
+    }
     return spec.fitted(words, transitions.table)
 
 
@@ -36,6 +42,13 @@ def with_fitted_features(examples: "DataFrame", spec: FeatureSpec) -> "DataFrame
 
     table = apply_fitted(examples, spec)
     return table.select(*(name for name in table.columns if not name.startswith("_")))
+
+
+def training_examples(raw: "DataFrame", spec: FeatureSpec, min_visitors: int) -> "DataFrame":
+    """Return the examples to fit a model on: all features of a fitted spec, without values of few visitors."""
+    from leapline.training.rare_values import without_rare_values
+
+    return without_rare_values(with_fitted_features(raw, spec), spec.categorical, min_visitors)
 
 
 def with_baseline(examples: "DataFrame", transitions: "TransitionModel") -> "DataFrame":

@@ -46,6 +46,22 @@ evaluated days whose labels have changed since, and the verdict that the gate wo
 the DAG also starts `retrain` for each of these days, without promoting.
 """
 
+ERASURE_DOC = """\
+### Erasure of visitors
+
+Erases the visitors whose ids are in files in the lake's folder `erasure-requests/`, one id per line, and removes these
+files. Put them there with the tools of your store: ids in a trigger form would stay in Airflow's database. **Trigger**
+writes the lake's days again without the visitors, checks that none of their rows is left, excludes them from later
+runs, and leaves a receipt in `erasures/`, which also lists the models to be replaced.
+"""
+
+RETENTION_DOC = """\
+### Retention
+
+Deletes the events, orders, examples and scores of single visitors from days that are older than
+`LEAPLINE_RETENTION_DAYS`, every day once the DAG is switched on. Metrics, verdicts, model cards and models stay.
+"""
+
 TASK_DOCS = {
     "resolve": """\
 Determines the data day (the form's date, else the day of the data interval or of the logical date, else the day before
@@ -94,6 +110,12 @@ Makes every target of `LEAPLINE_DEPLOY` run the champion, as in `retrain`. Skipp
     "late": """\
 Reads the events that have arrived since for the evaluated days within the lateness limit, and evaluates the stored
 scores against the current labels. Models, verdicts and tags do not change.""",
+    "retain": """\
+Deletes what is about single visitors from days older than `LEAPLINE_RETENTION_DAYS`, and fails if something of it can
+still be read. Does nothing if the setting is 0.""",
+    "erase": """\
+Erases the visitors of all waiting requests from every day of the lake, and writes the receipt. Runs that are between
+two steps end with an error, because their inputs have changed, and can be started again.""",
     "changed_days": """\
 Logs one line per day: how its labels changed, and the verdict that the gate would return today.""",
     "judge_again": """\

@@ -28,6 +28,7 @@ from leapline.orchestration.spark_connection import require_client_mode
 from leapline.orchestration.task_log import quiet_libraries, summary_line
 from leapline.rollout.target import parse_targets
 from leapline.runtime.context import RunContext
+from leapline.runtime.private_files import restrict_new_files
 from leapline.runtime.reports import past_report, remove_report
 from leapline.runtime.spark_cds import OPTIONS, driver_options, quiet_options
 from leapline.runtime.spark_jars import jars_option
@@ -56,6 +57,7 @@ class ResolveDay(BaseOperator):
         with airflow_failures():
             resolved = resolve(dict(context["params"]), context["dag_run"], param_names=self._param_names)
             settings = Settings.load()
+            restrict_new_files(settings)
             parse_targets(settings.deploy)  # A mistake is found now, not after the promotion.
             with logins(settings, self.task_id):
                 resolved["host"] = leave_report(settings, context["run_id"])
@@ -123,6 +125,7 @@ class SparkStep(WithLineage, SparkSubmitOperator):
         with airflow_failures():
             settings = Settings.load(**resolved["overrides"])
             self._performed = settings, run_id
+            restrict_new_files(settings)  # Spark's processes inherit it.
             with logins(settings, self.task_id):
                 require_same_lake(settings, run_id, resolved.get("host"))
                 remove_report(settings, run_id, self.task_id)

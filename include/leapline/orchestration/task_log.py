@@ -94,4 +94,6 @@ _LINES: Final[Mapping[str, Callable[[Summary], str]]] = {
     "package": _package,
     "publish": _publish,
     "promote": _promote,
+    "erase": lambda summary: str(summary["sentence"]),
+    "retain": lambda summary: str(summary["sentence"]),
 }

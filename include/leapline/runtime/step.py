@@ -18,6 +18,7 @@ from typing import Any
 from leapline.errors import LeaplineError, SettingsError
 from leapline.runtime.context import RunContext, new_run_id
 from leapline.runtime.output_sizes import measure_outputs
+from leapline.runtime.private_files import restrict_new_files
 from leapline.runtime.reports import describe, remove_report, write_report
 from leapline.settings import Settings
 from leapline.storage import lake_of
@@ -45,6 +46,7 @@ def perform(
     Raises:
         LeaplineError: as the step raised it.
     """
+    restrict_new_files(settings)
     remove_report(settings, context.run_id, step)
     report = partial(write_report, settings, context.run_id, step)
     started = time.monotonic()

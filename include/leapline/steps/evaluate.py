@@ -104,7 +104,7 @@ def write_evaluation(
         "digest": _digest(scored.drop(columns=[CHAMPION_SCORE], errors="ignore")),
         "baseline_roc_auc": baseline_metrics.roc_auc if baseline_metrics else None,
         "baseline_average_precision": baseline_metrics.average_precision if baseline_metrics else None,
-        "slices": [part.as_dict() for part in slices_of(scored, scores)],
+        "slices": [part.as_dict() for part in slices_of(scored, scores, settings.min_visitors_per_value)],
         "baseline": baseline.as_dict() if baseline else None,
     }
     write_json(out / "metrics.json", measured.as_dict() | facts)

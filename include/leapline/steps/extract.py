@@ -12,6 +12,7 @@ from leapline.modelling.days import training_window
 from leapline.modelling.example_config import ExampleConfig
 from leapline.modelling.order_history import FOLDER as ORDERS
 from leapline.modelling.order_history import days_to_extract_again, orders_before
+from leapline.privacy.exclusions import excluded_visitors
 from leapline.runtime.context import RunContext
 from leapline.runtime.spark import spark_session
 from leapline.runtime.step import main
@@ -160,7 +161,9 @@ def extract_day(
     earlier = orders_before(lake, day, settings.repeated_order_days, wait_for_earlier_days)
     with (
         closing(source_from(settings, options.reads, spark)) as source,
-        cleaned_day(spark, source, day, options, listing=listing, earlier_orders=earlier) as clean,
+        cleaned_day(
+            spark, source, day, options, listing=listing, earlier_orders=earlier, erased=excluded_visitors(lake)
+        ) as clean,
         lake.attempt("quarantine", day) as quarantine,
         lake.attempt("events", day) as events,
         # Committed first: a day that has events also has their orders.

@@ -8,7 +8,7 @@ from leapline.features import spec as specs
 from leapline.features.operations import STATES
 from leapline.modelling.day_data import DayData
 from leapline.modelling.days import training_days
-from leapline.modelling.examples import content_digest, fit_spec, with_fitted_features
+from leapline.modelling.examples import content_digest, fit_spec, training_examples
 from leapline.modelling.hyperparameters import select_hyperparameters
 from leapline.modelling.item_model import ITEMS
 from leapline.records import binding
@@ -52,8 +52,8 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         data = DayData(spark, settings, lake, context.day)
         raw, _ = data.split()
         transitions = fit_transitions(raw, STATES_COLUMN, STATES)
-        spec = fit_spec(spec, raw, transitions)
-        training = with_fitted_features(raw, spec)
+        spec = fit_spec(spec, raw, transitions, settings.min_visitors_per_value)
+        training = training_examples(raw, spec, settings.min_visitors_per_value)
         fit_settings, trials = select_hyperparameters(settings, lake, training, spec)
         result = fit(training, spec.numeric, spec.categorical, fit_settings, KEYS)
         _write_model(data, out, result, training, spec)
@@ -86,8 +86,9 @@ def _train_item_model(data: DayData, out: Path, transitions: "TransitionModel") 
     if not classes or not all(classes):
         return {"trained": False, "why": "no viewed item was bought in the training days, or every one was"}
     spec = specs.load(data.lake.current("examples", data.day) / "item_features.json")
-    spec = fit_spec(spec, raw, transitions)
-    pairs = with_fitted_features(raw, spec)
+    least = data.settings.min_visitors_per_value
+    spec = fit_spec(spec, raw, transitions, least)
+    pairs = training_examples(raw, spec, least)
     result = fit(pairs, spec.numeric, spec.categorical, _item_settings(data.settings), PAIR_KEYS)
     (out / ITEMS).mkdir()
     _write_model(data, out / ITEMS, result, pairs, spec)

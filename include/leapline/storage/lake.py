@@ -137,6 +137,23 @@ class Lake:
                 self.store.delete_folder(attempt)
             raise
 
+    def remove(self, dataset: str, key: date | str) -> None:
+        """Remove a key with all its attempts. The pointer goes first, so that no reader sees a part of it."""
+        folder = self.folder(dataset, key)
+        self.store.delete(f"{folder}/{POINTER}")
+        self.store.delete_folder(folder)
+
+    def remove_others(self, dataset: str, key: date | str) -> None:
+        """Remove all attempts of a key but the committed one, also the one before it that readers may still use.
+
+        Called when the content of earlier attempts must not be kept.
+        """
+        folder, pointer = self.folder(dataset, key), self._pointer(dataset, key)
+        names = {item.key.removeprefix(f"{folder}/").split("/")[0] for item in self.store.list(folder)}
+        for name in names:
+            if name.startswith("attempt-") and (pointer is None or name != pointer["attempt"]):
+                self.store.delete_folder(f"{folder}/{name}")
+
     def _commit(self, dataset: str, key: date | str, attempt: str) -> None:
         folder = self.folder(dataset, key)
         beat = f"{folder}/{attempt}/{HEARTBEAT}"

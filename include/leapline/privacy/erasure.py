@@ -1,0 +1,205 @@
+"""Erase visitors from the lake: their events, orders, examples and scores, of all days and all attempts.
+
+    exclusion list ─▶ days that contain the visitors ─▶ each dataset written again without them ─▶ read again: none left
+
+The list comes first, so that a run that begins meanwhile does not read the events from the source again. A run that is
+between two steps ends with an error, because its inputs have changed, and can be started again. Repeating an erasure
+that was interrupted completes it.
+
+What stays: counts and metrics, models (which contain no value of fewer than `min_visitors_per_value` visitors), and the
+lines at the source, which Leapline does not own.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from leapline.errors import ErasureError, NotInLakeError
+from leapline.privacy.rewriting import Rows, rewrite
+from leapline.records import binding
+from leapline.storage import Folder, Lake, read_json, write_json
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+PROBE_ROWS: Final = "probe_rows.json"
+PROBE_EVENTS: Final = "probe_events"
+SCORES: Final = ("scores.parquet", "item_scores.parquet")
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What was removed from one day.
+
+    Attributes:
+        day: the data day, ISO 8601.
+        events, sessions, orders: removed from the day's clean events and orders.
+        examples, pairs: removed from the day's examples of sessions and of items.
+        scores: sessions removed from the day's evaluation.
+    """
+
+    day: str
+    events: int = 0
+    sessions: int = 0
+    orders: int = 0
+    examples: int = 0
+    pairs: int = 0
+    scores: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the content of the JSON file."""
+        return asdict(self)
+
+
+def erase(spark: "SparkSession", lake: Lake, visitors: Sequence[str]) -> list[Erased]:
+    """Erase visitors, and prove it by reading all days again.
+
+    Args:
+        spark: a session.
+        lake: to erase from.
+        visitors: pseudonyms.
+
+    Returns:
+        One entry per day that contained one of them.
+
+    Raises:
+        ErasureError: rows of a visitor are still there.
+    """
+    erased = [_erase_day(spark, lake, day, visitors) for day in days_of(spark, lake, visitors)]
+    left = days_of(spark, lake, visitors)
+    if left:
+        raise ErasureError(
+            f"erasure from {lake.store.address}",
+            found=f"rows of the visitors on {', '.join(map(str, left))}, written meanwhile",
+            expected="none",
+            fix="Wait until no run of these days is active, then erase again.",
+        )
+    return erased
+
+
+def days_of(spark: "SparkSession", lake: Lake, visitors: Sequence[str]) -> list[date]:
+    """Return the days on which events, examples or scores of the visitors are in the lake."""
+    tables = [("events", "events"), ("examples", "examples"), ("evaluations", "scores.parquet")]
+    days = {day for dataset, table in tables for day in _days_with(spark, lake, dataset, table, visitors)}
+    return sorted(days)
+
+
+def _days_with(spark: "SparkSession", lake: Lake, dataset: str, table: str, visitors: Sequence[str]) -> Iterable[date]:
+    from pyspark.sql.functions import broadcast, lit
+
+    named = broadcast(_named(spark, visitors))
+    for day in lake.days(dataset):
+        folder = lake.current(dataset, day)
+        rows = spark.read.parquet(lake.address(folder, table)).select("visitor")
+        if rows.join(named, "visitor", "left_semi").select(lit(1)).head() is not None:
+            yield day
+
+
+def _named(spark: "SparkSession", visitors: Sequence[str]) -> "DataFrame":
+    import pyarrow as pa
+
+    return spark.createDataFrame(pa.table({"visitor": pa.array(visitors, pa.string())}))
+
+
+def _erase_day(spark: "SparkSession", lake: Lake, day: date, visitors: Sequence[str]) -> Erased:
+    from pyspark.sql.functions import broadcast
+
+    named = broadcast(_named(spark, visitors)).cache()
+
+    def without_visitors(rows: "DataFrame") -> "DataFrame":
+        return rows.join(named, "visitor", "left_anti").select(*rows.columns)
+
+    before = _numbers(spark, lake, day)
+    if lake.has("orders", day) and lake.has("events", day):
+        times = _order_times(spark, lake, day, named).cache()
+        rewrite(spark, lake, "orders", day, {"orders": _without(times, "ts")}, _nothing)
+    source = _rewrite_events(spark, lake, day, without_visitors)
+    if lake.has("examples", day):
+        tables = {"examples": without_visitors, "items": without_visitors}
+        rewrite(spark, lake, "examples", day, tables, lambda old, new: _note_source(new / "examples.json", source))
+    if lake.has("evaluations", day):
+        _rewrite_evaluation(spark, lake, day, set(visitors), without_visitors)
+    after = _numbers(spark, lake, day)
+    return Erased(day.isoformat(), **{name: before[name] - after[name] for name in before})
+
+
+def _rewrite_events(spark: "SparkSession", lake: Lake, day: date, without_visitors: Rows) -> str | None:
+    """Return the name of the new attempt, which the check and the examples of the day then name as their source."""
+    if not lake.has("events", day):
+        return None
+    source = rewrite(spark, lake, "events", day, {"events": without_visitors}, _nothing)
+    if lake.has("checks", day):
+        rewrite(spark, lake, "checks", day, {}, lambda old, new: _note_source(new / "result.json", source))
+    return source
+
+
+def _rewrite_evaluation(
+    spark: "SparkSession", lake: Lake, day: date, visitors: set[str], without_visitors: Rows
+) -> None:
+    def finish(old: Folder, new: Path) -> None:
+        import pandas as pd
+
+        scores = pd.read_parquet(new / SCORES[0])
+        gone = set(scores.loc[scores["visitor"].isin(visitors), "session"])
+        for name in SCORES:
+            if (new / name).exists():
+                table = pd.read_parquet(new / name)
+                table[~table["session"].isin(gone)].to_parquet(new / name, index=False)
+        write_json(new / PROBE_ROWS, _without_sessions(read_json(new / PROBE_ROWS), gone))
+        inputs = read_json(new / binding.SEAL)["inputs"] if (new / binding.SEAL).exists() else None
+        if inputs is not None:
+            binding.seal(lake, new, inputs)
+
+    rewrite(spark, lake, "evaluations", day, {PROBE_EVENTS: without_visitors}, finish)
+
+
+def _without_sessions(sample: dict[str, Any], gone: set[str]) -> dict[str, Any]:
+    """Return the probe's sample without some sessions; samples of earlier versions do not name their sessions."""
+    names = sample.get("sessions")
+    if names is None:
+        return sample | {"rows": [], "expected": []}
+    stay = [number for number, name in enumerate(names) if name not in gone]
+    return sample | {key: [sample[key][number] for number in stay] for key in ("rows", "expected", "sessions")}
+
+
+def _order_times(spark: "SparkSession", lake: Lake, day: date, named: "DataFrame") -> "DataFrame":
+    """Return the times of the visitors' purchases: an order has a pseudonym of its own, and this time."""
+    events = spark.read.parquet(lake.address(lake.current("events", day), "events"))
+    return events.where("kind = 'purchase'").join(named, "visitor", "left_semi").select("ts").distinct()
+
+
+def _without(others: "DataFrame", column: str) -> Rows:
+    return lambda rows: rows.join(others, column, "left_anti").select(*rows.columns)
+
+
+def _nothing(old: Folder, new: Path) -> None:
+    """Change no further file."""
+
+
+def _note_source(path: Path, source: str | None) -> None:
+    """Let a result name the events that it still fits, so that no step computes it again."""
+    if source is not None:
+        write_json(path, read_json(path) | {"source": source})
+
+
+def _numbers(spark: "SparkSession", lake: Lake, day: date) -> dict[str, int]:
+    """Return the numbers of rows per table of a day, as in `Erased`."""
+
+    def count(dataset: str, table: str, expression: str = "count(1)") -> int:
+        try:
+            rows = spark.read.parquet(lake.address(lake.current(dataset, day), table))
+        except NotInLakeError:
+            return 0
+        row = rows.selectExpr(expression).head()
+        return int(row[0]) if row else 0
+
+    return {
+        "events": count("events", "events"),
+        "sessions": count("events", "events", "count(DISTINCT session)"),
+        "orders": count("orders", "orders"),
+        "examples": count("examples", "examples"),
+        "pairs": count("examples", "items"),
+        "scores": count("evaluations", "scores.parquet"),
+    }

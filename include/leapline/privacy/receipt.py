@@ -1,0 +1,67 @@
+"""The receipt of an erasure, and the models that were trained before it."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any, Final
+
+from leapline.errors import LeaplineError
+from leapline.privacy.erasure import Erased
+from leapline.settings import Settings
+from leapline.storage import Lake, json_bytes, read_document, read_json
+
+FOLDER: Final = "erasures"
+
+
+def affected_models(lake: Lake, days: Sequence[str]) -> list[str]:
+    """Return the published models that were trained or judged on one of the days, oldest first.
+
+    A model that cannot be read counts as affected.
+    """
+    return [model_id for model_id in lake.keys("models") if _contains_one_of(lake, model_id, days)]
+
+
+def write_receipt(
+    settings: Settings, lake: Lake, run_id: str, day: date, requested: int, erased: Sequence[Erased]
+) -> dict[str, Any]:
+    """Write and return the receipt. It contains numbers and days, but neither ids nor pseudonyms.
+
+    Args:
+        settings: `retire_models_days`.
+        lake: keeps the receipt.
+        run_id: the run that erased.
+        day: of the erasure.
+        requested: the number of ids in the requests.
+        erased: what was removed.
+    """
+    models = affected_models(lake, [entry.day for entry in erased])
+    receipt = {
+        "run_id": run_id,
+        "erased_on": day.isoformat(),
+        "visitors": requested,
+        "days": [entry.as_dict() for entry in erased],
+        "read_again": "no row of these visitors is left in events, examples and evaluations",
+        "models": models,
+        "retire_by": (day + timedelta(days=settings.retire_models_days)).isoformat() if models else None,
+    }
+    lake.store.put(f"{FOLDER}/{run_id}.json", json_bytes(receipt))
+    return receipt
+
+
+def retired_models(lake: Lake, today: date) -> dict[str, str]:
+    """Return model id -> the day by which it had to be replaced, of the models whose day has passed."""
+    retired: dict[str, str] = {}
+    for item in lake.store.scan(FOLDER).items:
+        receipt = read_document(lake.store, f"{FOLDER}/{item.key.rpartition('/')[2]}")
+        retire_by = receipt.get("retire_by")
+        if retire_by and date.fromisoformat(retire_by) < today:
+            retired |= {model_id: min(retire_by, retired.get(model_id, retire_by)) for model_id in receipt["models"]}
+    return retired
+
+
+def _contains_one_of(lake: Lake, model_id: str, days: Sequence[str]) -> bool:
+    day = model_id[: len("2026-03-01")]
+    try:
+        manifest = read_json(lake.current("models", model_id) / "manifest.json")
+        return not {day, *manifest["training_days"]}.isdisjoint(days)
+    except (LeaplineError, KeyError):
+        return True

@@ -1,0 +1,70 @@
+"""Delete what is about single visitors once it is old, and prove it by looking again."""
+
+import shutil
+from datetime import date
+from typing import Final
+
+from leapline.errors import ErasureError
+from leapline.privacy.erasure import PROBE_EVENTS, PROBE_ROWS, SCORES
+from leapline.records import binding
+from leapline.storage import Lake, read_json
+
+OF_VISITORS: Final = ("events", "quarantine", "orders", "examples")
+"""Datasets with rows of single visitors; `checks` has numbers only."""
+IN_EVALUATIONS: Final = (*SCORES, PROBE_ROWS, PROBE_EVENTS)
+"""Such files of an evaluation; its metrics, curves and plots stay."""
+
+
+def delete_before(lake: Lake, first: date) -> dict[str, list[str]]:
+    """Delete the rows of single visitors of all days before `first`.
+
+    Args:
+        lake: to delete from.
+        first: the first day that stays.
+
+    Returns:
+        Dataset -> the days that were deleted, ISO 8601.
+
+    Raises:
+        ErasureError: something can still be read.
+    """
+    old = old_rows(lake, first)
+    for dataset, days in old.items():
+        for day in days:
+            if dataset == "evaluations":
+                _keep_metrics_only(lake, day)
+            else:
+                lake.remove(dataset, day)
+    left = {dataset: days for dataset, days in old_rows(lake, first).items() if days}
+    if left:
+        raise ErasureError(
+            f"retention in {lake.store.address}",
+            found="; ".join(f"{dataset} of {', '.join(map(str, days))}" for dataset, days in left.items()),
+            expected=f"no rows of visitors before {first}",
+            fix="Wait until no run of these days is active, then run it again.",
+        )
+    return {dataset: [day.isoformat() for day in days] for dataset, days in old.items() if days}
+
+
+def old_rows(lake: Lake, first: date) -> dict[str, list[date]]:
+    """Return dataset -> the days before `first` that have rows of single visitors."""
+    old = {dataset: [day for day in lake.days(dataset) if day < first] for dataset in OF_VISITORS}
+    judged = [day for day in lake.days("evaluations") if day < first and _names(lake, day) & set(IN_EVALUATIONS)]
+    return old | {"evaluations": judged}
+
+
+def _names(lake: Lake, day: date) -> set[str]:
+    current = lake.current("evaluations", day)
+    prefix = f"{lake.folder('evaluations', day)}/{current.name}/"
+    return {item.key.removeprefix(prefix).split("/")[0] for item in lake.files(current)}
+
+
+def _keep_metrics_only(lake: Lake, day: date) -> None:
+    current = lake.current("evaluations", day)
+    with lake.attempt("evaluations", day) as out:
+        for name in _names(lake, day) - set(IN_EVALUATIONS):
+            path = current / name
+            (shutil.copytree if path.is_dir() else shutil.copy2)(path, out / name)
+        if (out / binding.SEAL).exists():
+            binding.seal(lake, out, read_json(out / binding.SEAL)["inputs"])
+    lake.remove_others("evaluations", day)

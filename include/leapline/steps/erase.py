@@ -1,0 +1,48 @@
+"""Erase the visitors that the requests in the lake name, for the DAG `erasure` and `leapline erase`."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from leapline.privacy.erasure import erase
+from leapline.privacy.exclusions import exclude
+from leapline.privacy.receipt import write_receipt
+from leapline.privacy.requests import pseudonyms, read_requests, remove_requests
+from leapline.runtime.context import RunContext
+from leapline.runtime.spark import spark_session
+from leapline.runtime.step import main
+from leapline.settings import Settings
+from leapline.storage import lake_of
+
+
+def run(settings: Settings, context: RunContext) -> dict[str, Any]:
+    """Erase, write the receipt, and remove the requests.
+
+    Returns:
+        The receipt (`leapline.privacy.receipt`) and a `sentence`; only `visitors` and `sentence` without requests.
+
+    Raises:
+        ErasureError: a request cannot be read, or rows of a visitor are still there.
+        SettingsError: no pseudonym key.
+    """
+    lake = lake_of(settings)
+    requests, key = read_requests(lake), settings.key_bytes()
+    if not requests.ids:
+        return {"visitors": 0, "sentence": "There is no request for erasure."}
+    visitors, today = pseudonyms(key, requests.ids), datetime.now(UTC).date()
+    exclude(lake, visitors, today)
+    with spark_session(settings, "erase") as spark:
+        erased = erase(spark, lake, visitors)
+    receipt = write_receipt(settings, lake, context.run_id, today, len(visitors), erased)
+    remove_requests(lake, requests)
+    return receipt | {"sentence": _sentence(receipt)}
+
+
+def _sentence(receipt: dict[str, Any]) -> str:
+    events, days = sum(day["events"] for day in receipt["days"]), len(receipt["days"])
+    models = len(receipt["models"])
+    retire = f"; {models} models are to be replaced by {receipt['retire_by']}" if models else ""
+    return f"Erased {events:,} events of {receipt['visitors']:,} visitors on {days} days{retire}."
+
+
+if __name__ == "__main__":
+    main("erase", run)

@@ -1,0 +1,209 @@
+"""Erasure: nothing of a visitor is left in the lake, the others stay, and later runs leave the visitor out."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from leapline.privacy import erasure, rewriting
+from leapline.privacy.receipt import affected_models, retired_models
+from leapline.privacy.requests import add_request, pseudonyms
+from leapline.settings import Settings
+from leapline.storage import Lake, read_json, write_json
+from tests.events.lines import CONSENT, DAY, KEY, at, contexts, land, line, product, self_describing
+from tests.lakes import attempts_of, current_of
+from tests.steps.nights import copy_of, do
+
+if TYPE_CHECKING:
+    pass
+
+pytestmark = [pytest.mark.spark, pytest.mark.usefixtures("spark")]
+FIRST, SECOND = DAY.date(), DAY.date() + timedelta(days=1)
+STEPS = ("extract", "check_events", "featurize")
+ANNA, BEN = pseudonyms(KEY, ["user of anna", "user of ben"])
+
+
+def visit(visitor: str, hour: float, day: int) -> list[str]:
+    """Return the lines of a session that looks at an item and buys it."""
+    shop = "com.snowplowanalytics.snowplow.ecommerce"
+    view = self_describing(f"{shop}/snowplow_ecommerce_action", {"type": "product_view", "name": None})
+    view |= {
+        "contexts": contexts(CONSENT, product(f"{shop}/product", id="i1", category="Hats", price=9, currency="EUR"))
+    }
+    name, session = f"{visitor} {day} {hour}", f"{visitor} {day} {hour}"
+    when = [at(hour + minute / 60, day) for minute in range(4)]
+    usual = {"domain_userid": f"user of {visitor}"}
+    return [
+        line(f"{name} home", when[0], session, **usual),
+        line(f"{name} item", when[1], session, **usual, **view),
+        line(f"{name} order", when[2], session, event="transaction", tr_orderid=name, tr_total="9", **usual),
+        line(f"{name} bought", when[2], session, event="transaction_item", ti_orderid=name, ti_sku="i1", **usual),
+    ]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Two days of three visitors, cleaned and checked, with examples."""
+    folder = tmp_path_factory.mktemp("prepared")
+    for day in (0, 1):
+        lines = [text for visitor in ("anna", "ben", "carl") for hour in (9, 12) for text in visit(visitor, hour, day)]
+        land(folder / "landing", lines, run=f"2026-03-0{2 + day}-13-00-00", part=0)
+    settings = Settings(
+        home=folder / "lake", landing=folder / "landing", pseudonym_key=KEY.decode(), training_days=1,
+        spark_shuffle_partitions=2,
+    )  # fmt: skip
+    for day in (FIRST, SECOND):
+        do(settings, day, *STEPS)
+    return settings
+
+
+@pytest.fixture
+def settings(prepared: Settings, tmp_path: Path) -> Settings:
+    return copy_of(prepared, tmp_path)
+
+
+@pytest.fixture
+def lake(settings: Settings) -> Lake:
+    return Lake(settings.home)
+
+
+def erase(settings: Settings, *ids: str) -> dict[str, Any]:
+    add_request(Lake(settings.home), "\n".join(ids).encode())
+    return do(settings, SECOND, "erase")["erase"]
+
+
+def rows(lake: Lake, dataset: str, table: str) -> list[dict[str, Any]]:
+    import pyarrow.parquet as pq
+
+    return [row for day in (FIRST, SECOND) for row in pq.read_table(current_of(lake, dataset, day) / table).to_pylist()]
+
+
+def in_order(table: list[dict[str, Any]]) -> list[str]:
+    """Return rows as texts, whatever files they are in."""
+    return sorted(json.dumps(row, default=str, sort_keys=True) for row in table)
+
+
+def files_with(settings: Settings, *texts: str) -> list[Path]:
+    import pyarrow.parquet as pq
+
+    matches = []
+    for path in (p for p in settings.home.rglob("*") if p.is_file() and p.name != "excluded-visitors.json"):
+        content = path.read_bytes()
+        if path.suffix == ".parquet":
+            content += json.dumps(pq.read_table(path).to_pylist(), default=str).encode()
+        if any(text.encode() in content for text in texts):
+            matches.append(path)
+    return matches
+
+
+def test_nothing_of_an_erased_visitor_is_left(settings: Settings, lake: Lake) -> None:
+    before = {
+        name: rows(lake, *name) for name in (("events", "events"), ("examples", "examples"), ("examples", "items"))
+    }
+    orders = len(rows(lake, "orders", "orders"))
+    assert files_with(settings, ANNA)
+    receipt = erase(settings, "user of anna")
+    assert files_with(settings, ANNA, "user of anna") == []
+    assert not (settings.home / "erasure-requests").exists() or not any((settings.home / "erasure-requests").iterdir())
+    for name, old in before.items():
+        others = [row for row in old if row["visitor"] != ANNA]
+        assert in_order(rows(lake, *name)) == in_order(others), name
+        assert [list(row) for row in rows(lake, *name)] == [list(row) for row in others], "columns in their order"
+    assert len(rows(lake, "orders", "orders")) == orders - 4
+    assert all(len(attempts_of(lake, name, FIRST)) == 1 for name in ("events", "examples", "orders", "checks"))
+    assert [(day["day"], day["events"], day["sessions"], day["orders"]) for day in receipt["days"]] == [
+        ("2026-03-02", 8, 2, 2), ("2026-03-03", 8, 2, 2)
+    ]  # fmt: skip
+    assert receipt["sentence"] == "Erased 16 events of 1 visitors on 2 days."
+    written = (settings.home / "erasures" / f"{receipt['run_id']}.json").read_text()
+    assert ANNA not in written
+    assert "anna" not in written
+
+
+def test_later_runs_leave_the_visitor_out_and_need_no_new_examples(settings: Settings, lake: Lake) -> None:
+    erase(settings, "user of anna")
+    examples = lake.current("examples", FIRST).name
+    assert list(do(settings, SECOND, "check_events", "featurize")["featurize"]) == ["2026-03-03"]
+    assert lake.current("examples", FIRST).name == examples
+    counts = do(settings, SECOND, "extract")["extract"]["2026-03-03"]
+    assert counts["excluded"]["erased"] == 8
+    assert files_with(settings, ANNA) == []
+    assert {row["visitor"] for row in rows(lake, "events", "events")} == set(
+        pseudonyms(KEY, ["user of ben", "user of carl"])
+    )
+
+
+def test_visitor_who_never_came_is_excluded_and_changes_nothing(settings: Settings, lake: Lake) -> None:
+    attempts = {name: lake.current(name, FIRST).name for name in ("events", "examples", "orders", "checks")}
+    receipt = erase(settings, "somebody else")
+    assert receipt["days"] == []
+    assert {name: lake.current(name, FIRST).name for name in attempts} == attempts
+
+
+def test_interrupted_erasure_is_completed_by_the_next_one(
+    settings: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process ends after each of its writes in turn; the request stays until all is done."""
+    real, written = rewriting.rewrite, set()
+
+    def rewrite(*args: Any) -> str:
+        name, place = real(*args), (args[2], args[3])
+        if place not in written:
+            written.add(place)
+            raise KeyboardInterrupt
+        return name
+
+    monkeypatch.setattr(erasure, "rewrite", rewrite)
+    add_request(lake, b"user of anna\nuser of ben")
+    for _ in range(20):
+        try:
+            do(settings, SECOND, "erase")
+        except KeyboardInterrupt:
+            assert list((settings.home / "erasure-requests").iterdir())
+            continue
+        break
+    assert len(written) == 8
+    assert files_with(settings, ANNA, BEN) == []
+    assert len(rows(lake, "orders", "orders")) == 4
+    assert not list((settings.home / "erasure-requests").iterdir())
+
+
+def test_models_of_the_days_are_listed_and_retired(settings: Settings, lake: Lake) -> None:
+    for model_id, training in (
+        ("2026-03-03-aaa", ["2026-03-02"]),
+        ("2026-03-09-bbb", ["2026-03-08"]),
+        ("2026-03-04-ccc", ["2026-03-03"]),
+    ):
+        with lake.attempt("models", model_id) as out:
+            write_json(out / "manifest.json", {"training_days": training})
+    with lake.attempt("models", "2026-03-09-old"):
+        pass
+    assert affected_models(lake, ["2026-03-03"]) == ["2026-03-03-aaa", "2026-03-04-ccc", "2026-03-09-old"]
+    receipt = erase(settings, "user of anna")
+    assert receipt["models"] == ["2026-03-03-aaa", "2026-03-04-ccc", "2026-03-09-old"]
+    by = DAY.date().fromisoformat(receipt["retire_by"])
+    assert retired_models(lake, by) == {}
+    assert set(retired_models(lake, by + timedelta(days=1))) == set(receipt["models"])
+
+
+def test_orders_without_events_do_not_stop_an_erasure(settings: Settings, lake: Lake) -> None:
+    import shutil
+
+    shutil.rmtree(settings.home / "events" / "date=2026-03-02")
+    receipt = erase(settings, "user of anna")
+    assert [day["examples"] > 0 for day in receipt["days"]] == [True, True]
+    assert files_with(settings, ANNA) == []
+
+
+def test_request_is_read_before_anything_changes(settings: Settings, lake: Lake) -> None:
+    from leapline.errors import ErasureError
+
+    (settings.home / "erasure-requests").mkdir()
+    (settings.home / "erasure-requests" / "a.txt").write_bytes(b"\xff")
+    with pytest.raises(ErasureError, match="not UTF-8"):
+        do(settings, SECOND, "erase")
+    assert not (settings.home / "excluded-visitors.json").exists()
+    assert read_json(current_of(lake, "examples", FIRST) / "examples.json")["sessions"] == 6
