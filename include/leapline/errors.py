@@ -198,6 +198,11 @@ class ErasureError(LeaplineError):
     remedy."""
 
 
+class SignatureError(LeaplineError):
+    """A signature is missing, damaged, by an unknown key, or for other content. Not retried; nothing is promoted or
+    scored. The operator finds out who changed the model, or signs it."""
+
+
 class PortTakenError(LeaplineError):
     """A port that a local service needs is in use. Not retried; the operator frees it or picks another."""
 

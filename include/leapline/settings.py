@@ -326,6 +326,26 @@ class Settings(BaseSettings):
         None, description="Secret that signs the requests to web hooks: `whsec_` and base64, or a text of 24 bytes."
     )
 
+    signing: Literal["auto", "required", "off"] = Field(
+        "auto",
+        description="Signatures of models (docs/signing.md): `auto` signs and verifies if there is a key, `required` "
+        "packages nothing without a key and promotes nothing unsigned, `off` neither signs nor verifies.",
+    )
+    signing_key: SecretStr | None = Field(
+        None, description="Private key in PEM form (PKCS#8) that signs models; line breaks may be written as `\\n`."
+    )
+    signing_key_file: Path | None = Field(
+        None, description="File with the private key instead; `leapline keys create` creates it, readable by its owner."
+    )
+    signing_connection: str = Field(
+        "", description="Airflow connection whose password is the private key instead, for tasks of Airflow."
+    )
+    public_keys: str = Field(
+        "",
+        description="Further public keys whose signatures are accepted, in PEM form or as a file of it: former keys, "
+        "or the signing key's where only verification takes place.",
+    )
+
     alert_connections: str = Field(
         "",
         description="Airflow connections for alerts (`smtp`, `slackwebhook`), comma-separated; empty: task log only.",
@@ -421,7 +441,13 @@ class Settings(BaseSettings):
             return text and str(find_installation().resolve(Path(text)))
         return ",".join(_supported_url(part.strip()) for part in text.split(",") if part.strip())
 
-    @field_validator("home", "event_mapping", "features", "item_features", "tools")
+    @field_validator("public_keys")
+    @classmethod
+    def _resolve_public_keys(cls, value: str) -> str:
+        """Accept PEM, or the name of a file."""
+        return value if not value or "-----BEGIN" in value else str(find_installation().resolve(Path(value)))
+
+    @field_validator("home", "event_mapping", "features", "item_features", "signing_key_file", "tools")
     @classmethod
     def _resolve_path(cls, path: Path | None) -> Path | None:
         """Relative paths are relative to the installation's folder, whatever the working directory."""
@@ -580,7 +606,7 @@ def _as_settings_error(cls: type[Settings], exc: ValidationError) -> SettingsErr
 
 def _shown(name: str, value: object) -> str:
     """Return a wrong value for a message, without secrets."""
-    if name in ("pseudonym_key", "deploy_webhook_secret"):
+    if name in Settings.model_fields and "SecretStr" in str(Settings.model_fields[name].annotation):
         return "a secret of the wrong form"
     if name == "source":
         scheme = re.match(r"(postgres(ql)?|redshift(-serverless)?)://", str(value))

@@ -8,7 +8,7 @@ import sys
 import typer
 
 from leapline.bundle.cli import app as bundle_app
-from leapline.cli import data, export, features, image, models, privacy, run, scoring, settings, steps
+from leapline.cli import data, export, features, image, keys, models, privacy, run, scoring, settings, steps
 from leapline.console import stderr
 from leapline.errors import LeaplineError
 from leapline.local.cli import app as local_app
@@ -23,6 +23,7 @@ for _commands in (steps, run, models, scoring, data, privacy, settings):
 app.add_typer(data.import_app, name="import")
 app.add_typer(features.app, name="features")
 app.add_typer(image.app, name="image")
+app.add_typer(keys.app, name="keys")
 bundle_app.add_typer(export.app)
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(local_app)

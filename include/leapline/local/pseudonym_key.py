@@ -1,11 +1,11 @@
 """The pseudonym key of a local installation: created once in its `.env`, readable by the owner only."""
 
-import os
 import secrets
 import sys
 
 from leapline.errors import SettingsError
 from leapline.installation import find_installation
+from leapline.local.env_file import append_setting
 from leapline.settings import PREFIX, Settings
 
 
@@ -32,9 +32,6 @@ def ensure_pseudonym_key(settings: Settings) -> Settings:
         )
     key = secrets.token_hex(32)
     comment = "Created by leapline: the key of the session and visitor pseudonyms. Keep it out of the lake."
-    with os.fdopen(os.open(installation.env_file, os.O_CREAT | os.O_APPEND | os.O_RDWR, 0o600), "a+") as out:
-        out.seek(0)
-        separator = "" if out.read()[-1:] in ("", "\n") else "\n"
-        out.write(f"{separator}# {comment}\n{PREFIX}PSEUDONYM_KEY={key}\n")
+    append_setting(installation, "pseudonym_key", key, comment)
     print(f"Created the pseudonym key in {installation.env_file}", file=sys.stderr)
     return Settings.load(**settings.model_dump(exclude_unset=True), pseudonym_key=key)

@@ -1,0 +1,1 @@
+"""Signatures: the keys of an installation, and what is signed with them."""
