@@ -122,6 +122,7 @@ DATASETS: Final[tuple[Dataset, ...]] = (
         "package",
         {
             "model.zip": "the complete archive",
+            "model.sig": "the archive's signature; absent without a signing key",
             "image/": "the image as an OCI layout",
             "docker/": "per architecture the image in Docker's format, as a layout; absent without the setting",
             "manifest.json": "the archive's manifest",
@@ -145,6 +146,7 @@ DATASETS: Final[tuple[Dataset, ...]] = (
         "publish",
         {
             "model.zip": "the published archive",
+            "model.sig": "its signature; absent without a signing key",
             "manifest.json": "its manifest",
             "metrics.json": "as in evaluations",
             "champion.json": "as in evaluations",

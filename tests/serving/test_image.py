@@ -64,6 +64,19 @@ def test_another_model_changes_only_the_model_layer(tmp_path: Path) -> None:
     assert layers(image_1, "amd64")[0] != layers(image_1, "arm64")[0]
 
 
+def test_signature_is_a_layer_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "model.sig").write_bytes(b"signature")
+    (unsigned, info), (signed, signed_info) = (
+        make(tmp_path / "a"), make(tmp_path / "b", signature=tmp_path / "model.sig"),
+    )  # fmt: skip
+    assert signed_info.model_layer_digest == info.model_layer_digest
+    layout.extract_file(signed, "model.sig", tmp_path / "extracted")
+    assert (tmp_path / "extracted").read_bytes() == b"signature"
+    assert layout.blobs(unsigned) & layout.blobs(signed) >= {info.model_layer_digest}
+    with pytest.raises(BundleError, match=r"no /model\.sig"):
+        layout.extract_file(unsigned, "model.sig", tmp_path / "none")
+
+
 def test_index_manifest_and_config_have_the_labels(tmp_path: Path) -> None:
     image, _ = make(tmp_path)
     labels = {

@@ -2,7 +2,8 @@
 
     index.json                  the image index itself (amd64, arm64); its SHA-256 is the image's digest
     oci-layout
-    blobs/sha256/...            manifest, config and scorer layer of each architecture; one model layer for all
+    blobs/sha256/...            manifest, config and scorer layer of each architecture; one model layer for all, and
+                                one layer with the model's signature if it is signed
 
 The same archive, scorers and labels produce the same bytes: tar entries have owner 0:0 and time 0, JSON keys are
 sorted, and `created` is the end of the data day. The scorer layer is deflated at a fixed level and changes only with
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from leapline.errors import BundleError, ToolMissingError
+from leapline.signing.model_signature import FILE as SIGNATURE
 
 LABEL = "org.opencontainers.image."
 ENTRYPOINT = ["/scorer", "serve", "/model.zip"]
@@ -71,6 +73,7 @@ def build(
     model_id: str,
     labels: Mapping[str, str],
     created: datetime,
+    signature: Path | None = None,
 ) -> ImageInfo:
     """Write the image layout to `out`, which is replaced.
 
@@ -81,6 +84,7 @@ def build(
         model_id: value of the label `org.opencontainers.image.version`.
         labels: further labels by full name (`LABEL + "revision"`, `"source"`, `"licenses"`, ...).
         created: end of the data day, with a time zone; never the current time.
+        signature: the archive's signature, which becomes `/model.sig`; None for an unsigned archive.
 
     Returns:
         Digests and sizes of the image.
@@ -94,16 +98,17 @@ def build(
     (out / "blobs" / "sha256").mkdir(parents=True)
     stamp = created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     texts = {LABEL + "title": "leapline-scorer", **labels, LABEL + "version": model_id, LABEL + "created": stamp}
-    model = _add_layer(out, "model.zip", archive, 0o644, gzip_stored)
+    model = [_add_layer(out, "model.zip", archive, 0o644, gzip_stored)]
+    model += [_add_layer(out, SIGNATURE, signature, 0o644, gzip_stored)] if signature else []
     entries, sizes = [], {}
     for arch, binary in sorted(scorers.items()):
         scorer = _add_layer(out, "scorer", binary, 0o755, _gzip)
-        entry, sizes[arch] = _add_manifest(out, arch, [scorer, model], texts, stamp)
+        entry, sizes[arch] = _add_manifest(out, arch, [scorer, *model], texts, stamp)
         entries.append(entry)
     index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": entries, "annotations": texts}
     digest = write_layout(out, index)
     manifests = {e["platform"]["architecture"]: e["digest"] for e in entries}
-    return ImageInfo(digest, manifests, sizes, model.descriptor["digest"])
+    return ImageInfo(digest, manifests, sizes, model[0].descriptor["digest"])
 
 
 def sha256(content: bytes) -> str:

@@ -1,5 +1,7 @@
 """Write the evaluated model to an archive, and build the image from archive and scorer on disk, without publishing.
 
+With a signing key, the archive's signature is a file next to it, in the lake and in the image.
+
 The architectures of the setting `docker_images` get an image in Docker's format too, with the same layers.
 """
 
@@ -17,7 +19,10 @@ from leapline.serving import image
 from leapline.serving.docker_image import FOLDER as DOCKER_FOLDER
 from leapline.serving.docker_image import convert
 from leapline.settings import Settings
-from leapline.storage import json_bytes, lake_of, read_json, write_json
+from leapline.signing.key_ring import key_ring
+from leapline.signing.model_signature import FILE as SIGNATURE
+from leapline.signing.model_signature import sign_archive
+from leapline.storage import json_bytes, lake_of, read_json, write_bytes, write_json
 
 METRICS = (
     "examples",
@@ -42,9 +47,10 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     Raises:
         NotInLakeError: the day has no candidate, evaluation or verdict.
         InputChangedError: candidate or evaluation have changed since the verdict.
+        SettingsError: signatures are required and there is no key, or the key is damaged.
         ToolMissingError: a scorer binary is missing.
     """
-    lake = lake_of(settings)
+    lake, key = lake_of(settings), key_ring(settings).signing_key()
     candidate, evaluation = lake.current("candidates", context.day), lake.current("evaluations", context.day)
     inputs = binding.checked_inputs(lake, "verdicts", context.day)
     verdict = without_champion(Verdict.from_dict(verdicts.gate_verdict(lake, context.day)))
@@ -61,6 +67,8 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         }
         sha256 = write_entries(out / "model.zip", entries)
         model_id = f"{context.day.isoformat()}-{sha256[:12]}"
+        if key:
+            write_bytes(out / SIGNATURE, sign_archive(sha256, key))
         info = _build_image(settings, out, model_id, context.day)
         docker = {
             arch: convert(out / "image", arch, out / DOCKER_FOLDER / arch) for arch in settings.docker_architectures
@@ -70,6 +78,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
             "archive": lake.address(out, "model.zip"),
             "archive_sha256": sha256,
             "archive_bytes": (out / "model.zip").stat().st_size,
+            "signed_by": key.public.key_id if key else None,
             "image_layout": lake.address(out, "image"),
             "image_digest": info.index_digest,
             "image_bytes": info.size_bytes,
@@ -120,7 +129,11 @@ def _build_image(settings: Settings, out: Path, model_id: str, day: date) -> ima
     labels = {image.LABEL + "revision": code_version(), image.LABEL + "licenses": "Apache-2.0"}
     scorers = {a: settings.tools / "scorer" / f"linux-{a}" / "scorer" for a in ("amd64", "arm64")}
     end_of_day = datetime.combine(day + timedelta(days=1), time(), UTC)
-    return image.build(out / "model.zip", scorers, out / "image", model_id=model_id, labels=labels, created=end_of_day)
+    signature = out / SIGNATURE
+    return image.build(
+        out / "model.zip", scorers, out / "image", model_id=model_id, labels=labels, created=end_of_day,
+        signature=signature if signature.exists() else None,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

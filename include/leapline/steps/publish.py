@@ -15,6 +15,7 @@ from leapline.serving.docker_image import FOLDER, converted_digest
 from leapline.serving.layout import index_digest
 from leapline.serving.registry import Registry
 from leapline.settings import Settings
+from leapline.signing.model_signature import FILE as SIGNATURE
 from leapline.storage import Folder, Lake, lake_of, read_json, write_json
 
 
@@ -123,6 +124,8 @@ def _keep_files(lake: Lake, day: date, package: Folder, summary: dict[str, Any])
         ):
             for name in names:
                 shutil.copy2(folder / name, out)
+        if (package / SIGNATURE).exists():
+            shutil.copy2(package / SIGNATURE, out)
         shutil.copytree(evaluation / "plots", out / "plots")
         write_json(out / "publication.json", summary)
         binding.seal(lake, out, summary["inputs"])

@@ -10,6 +10,7 @@ package bundle
 import (
 	"archive/zip"
 	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"os"
@@ -63,12 +64,22 @@ type file struct {
 }
 
 // Open opens the zip or directory at a path.
-func Open(name string, lim Limits) (*Archive, error) {
+func Open(name string, lim Limits) (*Archive, error) { return OpenChecked(name, lim, nil) }
+
+// OpenChecked is like Open, but passes the SHA-256 of the zip, or "" for a directory, to check before it reads any part of
+// the content, and returns the error of check. A nil check accepts everything.
+func OpenChecked(name string, lim Limits, check func(digest string) error) (*Archive, error) {
+	if check == nil {
+		check = func(string) error { return nil }
+	}
 	info, err := os.Stat(name)
 	if err != nil {
 		return nil, entryErrf(name, "cannot be opened: %w", pathCause(err))
 	}
 	if info.IsDir() {
+		if err := check(""); err != nil {
+			return nil, err
+		}
 		return openDir(name, lim)
 	}
 	if !info.Mode().IsRegular() {
@@ -80,6 +91,9 @@ func Open(name string, lim Limits) (*Archive, error) {
 	data, digest, err := readHashed(name, info.Size())
 	if err != nil {
 		return nil, entryErrf(name, "cannot be read: %w", pathCause(err))
+	}
+	if err := check(hex.EncodeToString(digest)); err != nil {
+		return nil, err
 	}
 	return listZip(name, data, digest, lim)
 }

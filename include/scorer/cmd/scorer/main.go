@@ -17,7 +17,8 @@ import (
 
 const usage = `usage: scorer serve [--addr HOST:PORT] [--max-body SIZE] [--max-memory SIZE] [--max-connections N]
                     [--shutdown-timeout DURATION] [--access-log] [--log-level LEVEL]
-                    [--cors-origins ORIGINS] BUNDLE
+                    [--cors-origins ORIGINS] [--public-keys PEM|FILE] [--max-model-age DAYS]
+                    [--min-data-day YYYY-MM-DD] BUNDLE
                                                    serve a model over HTTP
        scorer health [--addr HOST:PORT]            check whether a scorer on this machine is ready
        scorer score BUNDLE < SESSIONS > SCORES     score sessions like POST /v1/score

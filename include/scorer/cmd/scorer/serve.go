@@ -19,6 +19,7 @@ import (
 
 	"leapline/scorer/internal/lambda"
 	"leapline/scorer/internal/server"
+	"leapline/scorer/internal/signature"
 )
 
 // started is when the process started, or shortly after.
@@ -75,6 +76,7 @@ func serveConfig(args []string, getenv func(string) string) (server.Config, erro
 	})
 	flags.TextVar(&c.LogLevel, "log-level", slog.LevelInfo, "")
 	flags.DurationVar(&c.ShutdownTimeout, "shutdown-timeout", 10*time.Second, "")
+	trust := trustFlags(flags)
 	if err := setFromEnvironment(flags, getenv); err != nil {
 		return c, err
 	}
@@ -86,7 +88,35 @@ func serveConfig(args []string, getenv func(string) string) (server.Config, erro
 		return c, &usageError{"--max-body and --shutdown-timeout must be greater than 0, --max-connections at least 0\n" + usage}
 	}
 	c.Bundle = operands[0]
-	return c, nil
+	c.Trust, err = trust()
+	return c, err
+}
+
+// trustFlags defines the flags of signatures. The returned function returns what they require, nil without public keys.
+func trustFlags(flags *flag.FlagSet) func() (*signature.Trust, error) {
+	t := &signature.Trust{Now: time.Now()}
+	flags.Func("public-keys", "", func(text string) (err error) {
+		t.Keys, err = signature.ReadKeys(text)
+		return err
+	})
+	flags.IntVar(&t.MaxAge, "max-model-age", 0, "")
+	flags.Func("min-data-day", "", func(text string) error {
+		_, err := time.Parse(time.DateOnly, text)
+		t.MinDataDay = text
+		return err
+	})
+	return func() (*signature.Trust, error) {
+		if t.MaxAge < 0 {
+			return nil, &usageError{"--max-model-age must be at least 0 days\n" + usage}
+		}
+		if len(t.Keys) > 0 {
+			return t, nil
+		}
+		if t.MaxAge > 0 || t.MinDataDay != "" {
+			return nil, &usageError{"--max-model-age and --min-data-day need --public-keys: without a signature, the data day proves nothing\n" + usage}
+		}
+		return nil, nil
+	}
 }
 
 // setFromEnvironment sets flags from variables such as SCORER_MAX_MEMORY for --max-memory. Arguments override them.
@@ -107,7 +137,7 @@ func setFromEnvironment(flags *flag.FlagSet, getenv func(string) string) error {
 func serveLambda(ctx context.Context, api string, c server.Config) error {
 	s := server.New(c.Settings, c.Log)
 	runtime := lambda.New(api, s, c.Log)
-	model, err := server.Load(c.Bundle)
+	model, err := server.LoadTrusted(c.Bundle, c.Trust)
 	if err != nil {
 		if reportErr := runtime.InitError(ctx, err); reportErr != nil {
 			c.Log.Error("failed to report init error to Lambda", "error", reportErr.Error())

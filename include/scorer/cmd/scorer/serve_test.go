@@ -49,7 +49,7 @@ func TestServeArguments(t *testing.T) {
 			t.Errorf("%v: %+v, %v", c.args, got, err)
 		}
 	}
-	for _, args := range [][]string{{}, {"a", "b"}, {"--what", "m.zip"}, {"--max-body", "0", "m.zip"}, {"--shutdown-timeout", "0s", "m.zip"}} {
+	for _, args := range [][]string{{"--public-keys", "none.pem", "m.zip"}, {"--max-model-age", "3", "m.zip"}, {"--min-data-day", "2026-03-01", "m.zip"}, {}, {"a", "b"}, {"--what", "m.zip"}, {"--max-body", "0", "m.zip"}, {"--shutdown-timeout", "0s", "m.zip"}} {
 		var out, errs bytes.Buffer
 		if code := run(append([]string{"serve"}, args...), nil, &out, &errs); code != 2 || !strings.Contains(errs.String(), "usage:") {
 			t.Errorf("%v: code %d, %s", args, code, &errs)

@@ -10,12 +10,15 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"leapline/scorer/internal/signature"
 )
 
 // Config contains the settings of Run.
 type Config struct {
 	Bundle          string
-	Address         string // host:port
+	Trust           *signature.Trust // what the bundle has to satisfy; nil for nothing
+	Address         string           // host:port
 	Settings        Settings
 	ShutdownTimeout time.Duration // for requests in progress at shutdown
 	Started         time.Time     // when the process started
@@ -36,7 +39,7 @@ func Run(ctx context.Context, c Config) error {
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(listener) }()
 	c.Log.Info("start", "address", listener.Addr().String(), "version", Version)
-	model, err := Load(c.Bundle)
+	model, err := LoadTrusted(c.Bundle, c.Trust)
 	if err != nil {
 		_ = web.Close() // no request has been served yet
 		return err

@@ -12,6 +12,7 @@ import (
 	"leapline/scorer/engine"
 	"leapline/scorer/frame"
 	"leapline/scorer/internal/jsonscan"
+	"leapline/scorer/internal/signature"
 	_ "leapline/scorer/ops" // registers every op
 	"leapline/scorer/transform"
 )
@@ -45,10 +46,18 @@ type Model struct {
 	plans map[string]*compiledPlan
 }
 
-// Load reads, checks and compiles an archive.
-func Load(path string) (*Model, error) {
+// Load reads, checks and compiles an archive, whoever made it.
+func Load(path string) (*Model, error) { return LoadTrusted(path, nil) }
+
+// LoadTrusted is like Load, but rejects an archive that does not satisfy trust, before reading its content. A nil trust
+// accepts every archive.
+func LoadTrusted(path string, trust *signature.Trust) (*Model, error) {
 	start := time.Now()
-	archive, err := bundle.Open(path, bundle.DefaultLimits())
+	var check func(digest string) error
+	if trust != nil {
+		check = func(digest string) error { return trust.Check(path, digest) }
+	}
+	archive, err := bundle.OpenChecked(path, bundle.DefaultLimits(), check)
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +69,11 @@ func Load(path string) (*Model, error) {
 	rawManifest, err := m.readManifest(archive)
 	if err != nil {
 		return nil, err
+	}
+	if trust != nil {
+		if err := trust.CheckDataDay(path, m.dataDay()); err != nil {
+			return nil, err
+		}
 	}
 	if m.standard, err = m.compile(program.FinalOutputs()); err != nil {
 		return nil, err
@@ -115,6 +129,14 @@ func (m *Model) readManifest(archive *bundle.Archive) ([]byte, error) {
 		m.ID = m.manifest.DataDay + "-" + m.ID
 	}
 	return data, nil
+}
+
+// dataDay returns the data day of the manifest; "" without a manifest.
+func (m *Model) dataDay() string {
+	if m.manifest == nil {
+		return ""
+	}
+	return m.manifest.DataDay
 }
 
 // compiledPlan computes one choice of output columns.
