@@ -6,16 +6,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
-from leapline.deployment.factory import more_registries, registry
-from leapline.errors import InputChangedError, ProbeError, TagConflictError
+from leapline.deployment.factory import more_registries, registry, trust_of
+from leapline.deployment.manual_promotion import promote_model
+from leapline.deployment.signatures import sign_published
+from leapline.errors import InputChangedError, ProbeError, SettingsError, SignatureError, TagConflictError
 from leapline.local.registry_service import LocalRegistry
+from leapline.modelling.champion_scores import pulled_champion
 from leapline.records import binding
 from leapline.records.candidates import candidates
+from leapline.rollout.champion import Champion
 from leapline.runtime.context import RunContext
+from leapline.serving import referrers
 from leapline.serving.docker_image import convert
 from leapline.serving.image import build
+from leapline.serving.referrers import Subject
 from leapline.settings import Settings
+from leapline.signing.keys import SigningKey
 from leapline.steps import publish
 from leapline.storage import Lake, read_json, write_json
 from tests.command import leapline
@@ -26,6 +34,8 @@ from tests.ports import free_address
 DAY = date(2026, 3, 1)
 MODEL = "2026-03-01-0123456789ab"
 METRICS = {"roc_auc": 0.9, "roc_auc_interval": [0.88, 0.92], "average_precision": 0.5}
+PROVENANCE = {"buildDefinition": {"buildType": "test"}}
+KEY, FORMER = SigningKey.generate(), SigningKey.generate()
 CHAIN = ("candidates", "evaluations", "verdicts")
 
 
@@ -72,6 +82,7 @@ def lake(settings: Settings, tmp_path: Path) -> Lake:
 
 def package(out: Path, work: Path) -> dict[str, Any]:
     """Write what the step `package` writes."""
+    write_json(out / "provenance.json", PROVENANCE)
     (out / "model.zip").write_text("a model")
     (work / "scorer").write_text("#!/bin/sh\n")
     scorers = dict.fromkeys(("amd64", "arm64"), work / "scorer")
@@ -171,3 +182,48 @@ def test_layout_that_is_not_the_packaged_one_is_rejected(settings: Settings, lak
     reseal(lake)
     with pytest.raises(TagConflictError, match="package and probe it again"):
         run(settings)
+
+
+def test_signed_model_is_published_with_its_statements(settings: Settings, lake: Lake) -> None:
+    signed = settings.model_copy(update={"signing_key": SecretStr(KEY.pem())})
+    more = signed.model_copy(update={"more_registries": f"{settings.image}-copy"})
+    summary = run(more)
+    assert summary["signed_by"] == KEY.public.key_id
+    for target in (registry(more), *more_registries(more)):
+        subject = Subject.read(target, summary["digest"])
+        assert referrers.verify(target, subject, [KEY.public], "provenance").predicate == PROVENANCE
+        trust_of(more).require(target, summary["digest"])
+    assert read_json(lake.current("models", MODEL) / "provenance.json") == PROVENANCE
+    run(more)  # publishes nothing again
+
+
+def test_required_signature_stops_publication_without_a_key(settings: Settings, lake: Lake) -> None:
+    with pytest.raises(SettingsError, match="SIGNING=required: found no signing key"):
+        run(settings.model_copy(update={"signing": "required"}))
+    assert registry(settings).tags() == []
+
+
+def test_model_of_an_unsigned_installation_is_signed_later(settings: Settings, lake: Lake, tmp_path: Path) -> None:
+    digest = run(settings)["digest"]
+    (tmp_path / "key.pem").write_text(KEY.pem())
+    signed = settings.model_copy(update={"signing_key_file": tmp_path / "key.pem", "public_keys": FORMER.public.pem})
+    with pytest.raises(SignatureError, match=f"leapline sign {MODEL}"):
+        promote_model(signed, model_id=MODEL, why="test", run_id="r1")
+    assert promote_model(settings, model_id=MODEL, why="test", run_id="r1")["champion"] == digest
+    with pytest.raises(SignatureError), pulled_champion(signed):
+        pass
+    with pytest.raises(SignatureError):
+        Champion.current(signed)
+    assert leapline(signed, "sign", "champion")["signed"]
+    assert not leapline(signed, "sign", MODEL)["signed"]
+    assert Champion.current(signed).digest == digest
+    trust_of(signed).require(registry(signed), digest)
+
+
+def test_image_that_this_lake_has_not_published_is_not_signed(settings: Settings, lake: Lake, tmp_path: Path) -> None:
+    run(settings)
+    signed = settings.model_copy(update={"signing_key": SecretStr(KEY.pem())})
+    with pytest.raises(SignatureError, match="the image that this lake has published, nothing"):
+        sign_published(signed.model_copy(update={"home": tmp_path / "another lake"}), MODEL)
+    with pytest.raises(SettingsError, match="found no signing key"):
+        sign_published(settings, MODEL)

@@ -153,6 +153,16 @@ def _short(digest: str | None) -> str | None:
 
 
 @app.command(rich_help_panel=_PANEL)
+def sign(
+    model: Annotated[str, typer.Argument(help="A model id, `champion` or `previous`.")], as_json: AsJson = False
+) -> None:
+    """Sign a model that this lake has published, if it was published without a signature or with another key."""
+    from leapline.deployment.signatures import sign_published
+
+    print_summary(sign_published(Settings.load(), model), as_json)
+
+
+@app.command(rich_help_panel=_PANEL)
 def ledger(as_json: AsJson = False) -> None:
     """List every move of the tag `champion`: when, who, which model and why."""
     from leapline.records.serving_state import ledger_rows

@@ -7,7 +7,9 @@ from leapline.errors import RegistryError, RegistryUnusableError
 from leapline.serving.ledger import Ledger
 from leapline.serving.promote import ChampionTags, PromotionRequest
 from leapline.serving.registry import Registry, require_address
+from leapline.serving.trust import Trust, TrustAll, TrustKeys
 from leapline.settings import Settings
+from leapline.signing.key_ring import key_ring
 from leapline.storage import lake_of
 
 
@@ -58,7 +60,17 @@ def champion_tags(settings: Settings) -> ChampionTags:
         SettingsError: the address has a scheme, a path or capitals.
         RegistryError: the registry does not answer.
     """
-    return ChampionTags(registry(settings), ledger_of(settings), more_registries(settings))
+    return ChampionTags(registry(settings), ledger_of(settings), more_registries(settings), trust_of(settings))
+
+
+def trust_of(settings: Settings) -> Trust:
+    """Return which images may become the champion: all, or those signed by an accepted key if there are keys.
+
+    Raises:
+        SettingsError: a key is damaged, or its file is missing.
+    """
+    ring = key_ring(settings)
+    return TrustKeys(ring.accepted) if ring.verifies else TrustAll()
 
 
 def promotion_request(run_id: str, why: str, who: str = "") -> PromotionRequest:

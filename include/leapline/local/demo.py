@@ -24,6 +24,7 @@ from leapline.local.demo_bucket import FOLDER, demo_bucket, upload_events
 from leapline.local.progress import progress_bar
 from leapline.local.pseudonym_key import ensure_pseudonym_key
 from leapline.local.registry_service import local_registry
+from leapline.local.signing_key import ensure_signing_key
 from leapline.modelling import probe_sample
 from leapline.records import verdicts
 from leapline.rollout.target import OFF
@@ -86,7 +87,7 @@ def run_demo(
     Raises:
         LeaplineError: a step failed, with the error of that step.
     """
-    settings = ensure_pseudonym_key(_for_few_events(settings))
+    settings = ensure_signing_key(ensure_pseudonym_key(_for_few_events(settings)))
     started = time.monotonic()
     events = settings.landing_dir
     with _step(console, f"Events of {days} days in {events}"):
@@ -264,6 +265,7 @@ def _summary_rows(lake: Lake, model: Folder, result: DemoResult) -> dict[str, st
         "probe": result.probe,
         "model": result.publication["model_id"],
         "image": f"{result.publication['image']}@{result.publication['digest']}",
+        "signature": f"by key {signer[:12]}" if (signer := result.publication["signed_by"]) else "none",
         "champion": "promoted to this model" if promoted else f"unchanged: {why}",
         "session": f"{answer['segment']}, probability {answer['buy']:.2f} after {answer['events_seen']} events",
         "plots": lake.address(model, "plots"),

@@ -1,6 +1,7 @@
 """The signing key of a local installation: a file readable by its owner only, named in the installation's `.env`."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +10,7 @@ from leapline.installation import find_installation
 from leapline.local.env_file import append_setting
 from leapline.settings import PREFIX, Settings
 from leapline.signing.keys import SigningKey
+from leapline.storage import lake_of
 
 FILE: Final = Path("signing_key.pem")
 """The default name of the file, in the installation's folder."""
@@ -50,6 +52,22 @@ def create_signing_key(settings: Settings, file: Path = FILE, ed25519: bool = Fa
     )
     append_setting(installation, "signing_key_file", str(file), comment)
     return path, key
+
+
+def ensure_signing_key(settings: Settings) -> Settings:
+    """Return settings with a signing key; if there is none and nothing was published yet, create one.
+
+    With models that are not signed, a new key would make the champion unusable; there, its owner creates the key.
+
+    Raises:
+        SettingsError: as `create_signing_key`.
+    """
+    is_new = not has_signing_key(settings) and not settings.public_keys and settings.signing != "off"
+    if not is_new or lake_of(settings).keys("models"):
+        return settings
+    path, _ = create_signing_key(settings)
+    print(f"Created the signing key in {path}", file=sys.stderr)
+    return Settings.load(**settings.model_dump(exclude_unset=True), signing_key_file=path)
 
 
 def _require_no_key(settings: Settings) -> None:

@@ -1,8 +1,9 @@
 """Pull the champion from the registry, and score the candidate's holdout sessions with it.
 
-The image is untrusted: only its archive is extracted, and this installation's scorer serves the archive. No part of the
-image is executed. The champion's features are defined by the archive's feature spec and computed from the events of the
-same sessions.
+With keys, the image must be signed; its digest, which all its content is checked against, is what the signature covers.
+Even so, only its archive is extracted, and this installation's scorer serves the archive. No part of the image is
+executed. The champion's features are defined by the archive's feature spec and computed from the events of the same
+sessions.
 """
 
 import json
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leapline.bundle.archive import read_entries
-from leapline.deployment.factory import ledger_of, registry
+from leapline.deployment.factory import ledger_of, registry, trust_of
 from leapline.errors import AccessDeniedError, BundleError, LeaplineError
 from leapline.evaluation.champion import ChampionComparison, State
 from leapline.features import spec as specs
@@ -106,6 +107,7 @@ def pulled_champion(settings: Settings) -> Iterator[PulledChampion | None]:
     """Pull the champion and extract its archive into a private folder; None if there is no champion.
 
     Raises:
+        SignatureError: there are keys, and the image is not signed by one of them.
         RegistryError: the registry does not answer clearly.
         BundleError: the image or its archive is damaged, hostile or not a Leapline model.
     """
@@ -114,6 +116,7 @@ def pulled_champion(settings: Settings) -> Iterator[PulledChampion | None]:
     if digest is None:
         yield None
         return
+    trust_of(settings).require(target, digest)
     with tempfile.TemporaryDirectory(prefix="leapline-champion-") as folder:
         archive = Path(folder) / "model.zip"
         labels = extract_file(target.pull(digest, Path(folder) / "image"), "model.zip", archive)

@@ -12,6 +12,7 @@ from leapline.orchestration.deploy_login import AirflowLogins
 from leapline.orchestration.failures import airflow_failures
 from leapline.orchestration.logins import logins
 from leapline.orchestration.operators import Step
+from leapline.orchestration.signing_login import with_signing_key
 from leapline.orchestration.task_log import quiet_libraries
 from leapline.rollout.target import parse_targets
 from leapline.runtime.step import Step as StepFunction
@@ -54,6 +55,6 @@ class DeployChampion(BaseOperator):
             if not parse_targets(settings.deploy):
                 raise AirflowSkipException(NO_TARGET)
             with logins(settings, self.task_id):
-                result = deploy_champion(settings, context["run_id"], AirflowLogins())
+                result = deploy_champion(with_signing_key(settings, self.task_id), context["run_id"], AirflowLogins())
         self.log.info(result["why"])
         return result

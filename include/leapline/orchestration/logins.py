@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from leapline.errors import LeaplineError
 from leapline.orchestration.aws_login import aws_login
 from leapline.orchestration.registry_login import registry_login
+from leapline.orchestration.signing_login import public_keys_for
 from leapline.orchestration.source_login import source_login
 from leapline.settings import Settings
 
@@ -21,7 +22,10 @@ def logins(settings: Settings, step: str) -> Iterator[None]:
     Raises:
         SettingsError: a connection is missing, incomplete or of another type.
     """
-    with aws_login(settings), source_login(settings, step), registry_login(settings, step):
+    with (
+        aws_login(settings), source_login(settings, step), registry_login(settings, step),
+        public_keys_for(settings, step),
+    ):  # fmt: skip
         yield
 
 

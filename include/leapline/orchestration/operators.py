@@ -24,6 +24,7 @@ from leapline.orchestration.links import links
 from leapline.orchestration.logins import logins
 from leapline.orchestration.params import PARAMS, ResolvedRun, resolve
 from leapline.orchestration.shared_lake import leave_report, require_same_lake
+from leapline.orchestration.signing_login import with_signing_key
 from leapline.orchestration.spark_connection import require_client_mode
 from leapline.orchestration.task_log import quiet_libraries, summary_line
 from leapline.rollout.target import parse_targets
@@ -179,7 +180,7 @@ class Step(WithLineage, BaseOperator):
             self._performed = settings, run.run_id
             with logins(settings, self.task_id):
                 require_same_lake(settings, run.run_id, resolved.get("host"))
-                summary = perform(self.task_id, step_function, settings, run)
+                summary = perform(self.task_id, step_function, with_signing_key(settings, self.task_id), run)
         self.log.info(summary_line(self.task_id, summary))
         return summary
 
@@ -248,7 +249,7 @@ class RollBack(BaseOperator):
         with airflow_failures():
             settings = Settings.load()
             with logins(settings, self.task_id):
-                moved = roll_back(settings, to=context["params"]["model_id"], **request)
+                moved = roll_back(with_signing_key(settings, self.task_id), to=context["params"]["model_id"], **request)
         self.log.info("champion is now %s (%s)", moved["champion"], moved["why"])
         return moved
 
@@ -265,7 +266,9 @@ class PromoteModel(BaseOperator):
         with airflow_failures():
             settings = Settings.load()
             with logins(settings, self.task_id):
-                moved = promote_model(settings, model_id=context["params"]["model_id"], **request)
+                moved = promote_model(
+                    with_signing_key(settings, self.task_id), model_id=context["params"]["model_id"], **request
+                )
         self.log.info("champion is now %s (%s)", moved["champion"], moved["why"])
         return moved
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from leapline.deployment.docker_images import make_docker_image
-from leapline.deployment.factory import registry
+from leapline.deployment.factory import registry, trust_of
 from leapline.errors import DeployUnusableError, RegistryError
 from leapline.serving.ecr import EcrHost
 from leapline.serving.image import LABEL
@@ -36,6 +36,7 @@ class Champion:
 
         Raises:
             DeployUnusableError: there is none.
+            SignatureError: there are keys, and it is not signed by one of them.
             RegistryError: the registry does not answer.
         """
         source = registry(settings)
@@ -45,6 +46,7 @@ class Champion:
                 f"tag {source.ref(CHAMPION_TAG)}", found="no such tag", expected="a champion",
                 fix="The first promotion creates it; `leapline models` lists the models.",
             )  # fmt: skip
+        trust_of(settings).require(source, digest)
         return cls(settings, source, source.annotations(digest).get(LABEL + "version", ""), digest)
 
     def moved_to(self) -> str:

@@ -89,7 +89,9 @@ class ProbeSample:
         return ""
 
 
-def probe(layout: Path, sample: ProbeSample, *, digest: str, workdir: Path) -> ProbeReport:
+def probe(
+    layout: Path, sample: ProbeSample, *, digest: str, workdir: Path, env: Mapping[str, str] | None = None
+) -> ProbeReport:
     """Start an image's scorer and compare its results with Spark's.
 
     Args:
@@ -97,6 +99,7 @@ def probe(layout: Path, sample: ProbeSample, *, digest: str, workdir: Path) -> P
         sample: rows and sessions with Spark's results.
         digest: digest of the built image; an image with another digest is not started.
         workdir: a private folder for the unpacked image and the process's log.
+        env: variables of the process besides those of the image, such as the accepted public keys.
 
     Returns:
         The report, also for an image that is refused.
@@ -110,7 +113,7 @@ def probe(layout: Path, sample: ProbeSample, *, digest: str, workdir: Path) -> P
     image = unpack_built(layout, digest, workdir / "root")
     log = workdir / "scorer.log"
     try:
-        with start_image(image, log) as process:
+        with start_image(image, log, env) as process:
             return _compare_image(image, process, sample)
     except (ScorerError, OSError) as exc:
         return ProbeReport(False, f"the image does not answer: {exc}{_tail(log)}")

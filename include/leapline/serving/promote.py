@@ -1,7 +1,8 @@
 """Move the tag `champion` so that a kill at any point leaves a valid champion and the next run completes the move.
 
-    lock -> finish an interrupted move -> checks -> intent on disk -> `champion` = new -> `previous` = old -> ledger
-                                                                                          -> intent removed
+    lock -> finish an interrupted move -> checks -> signature -> intent on disk -> `champion` = new
+                                                                               -> `previous` = old -> ledger
+                                                                               -> intent removed
 
 OCI has no conditional tag update. A lock next to the ledger, released when the process ends, serialises the runs that
 share the lake, and `champion` is read again under the lock. The intent records the champion before the move:
@@ -17,11 +18,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 
-from leapline.errors import BundleError, RegistryError, TagConflictError
+from leapline.errors import BundleError, RegistryError, SignatureError, TagConflictError
 from leapline.serving.image import LABEL
 from leapline.serving.ledger import Entry, Ledger
 from leapline.serving.registry import Registry
 from leapline.serving.tag_moves import CHAMPION_TAG, PREVIOUS_TAG, TagMove, copy_image
+from leapline.serving.trust import Trust, TrustAll
 from leapline.storage import json_bytes, read_document
 
 LOCK, INTENT = "promotion.lock", "promotion.json"
@@ -70,10 +72,14 @@ class ChampionTags:
         registry: the repository that decides what the champion is.
         ledger: history of the moves; its store also contains the lock and the intent.
         others: repositories that get the same tags; a model that one of them lacks is copied there before the move.
+        trust: decides which images may become the champion; every image if it is not given.
     """
 
-    def __init__(self, registry: Registry, ledger: Ledger, others: Sequence[Registry] = ()) -> None:
+    def __init__(
+        self, registry: Registry, ledger: Ledger, others: Sequence[Registry] = (), trust: Trust | None = None
+    ) -> None:
         self.registry, self.ledger, self.others = registry, ledger, others
+        self._trust = trust or TrustAll()
         self._store = ledger.store
 
     def promote(
@@ -94,6 +100,7 @@ class ChampionTags:
         Raises:
             TagConflictError: the registry does not allow a tag to move; both tags are unchanged.
             BundleError: the image is for one platform; nothing was moved.
+            SignatureError: the image is not signed by an accepted key; nothing was moved.
             RegistryError: the registry's answer is unclear; `champion` points to the old or the new image.
             StorageError: the ledger is damaged; nothing was moved.
         """
@@ -121,6 +128,7 @@ class ChampionTags:
         Raises:
             TagConflictError: the registry does not allow a tag to move; both tags are unchanged.
             BundleError: the image is for one platform; nothing was moved.
+            SignatureError: the image is not signed by an accepted key; nothing was moved.
             RegistryError: the model is not in the registry, or the registry's answer is unclear.
             StorageError: the ledger is damaged; nothing was moved.
         """
@@ -162,6 +170,7 @@ class ChampionTags:
             self._align_others(digest)
             return self._unmoved("it is already the champion", is_champion=True)
         self._require_index(digest)
+        self._trust.require(self.registry, digest)
         entry = Entry(
             when=request.when.isoformat(), who=request.who, why=request.why, run_id=request.run_id, action=action,
             tag=CHAMPION_TAG, model_id=self.registry.annotations(digest).get(LABEL + "version", ""),
@@ -181,6 +190,7 @@ class ChampionTags:
     def _copy_to_others(self, digest: str) -> None:
         for other in self.others:
             copy_image(self.registry, other, digest)
+            self._trust.copy(self.registry, other, digest)
 
     def _require_index(self, digest: str) -> None:
         """The champion runs on every architecture; an image in Docker's format is for one."""
@@ -215,8 +225,17 @@ class ChampionTags:
         if champion not in (entry.before, entry.after) or not self.registry.digest(entry.after):
             self._store.delete(INTENT)  # Another client has moved the tag since; its later move takes precedence.
             return None
+        self._require_trusted_intent(entry)
         self._carry_out(replace(entry, why=f"{entry.why} (finished by a later run)"))
         return entry
+
+    def _require_trusted_intent(self, entry: Entry) -> None:
+        """Reject the intent to promote an image that is not trusted; without it, the next move is not held up."""
+        try:
+            self._trust.require(self.registry, entry.after)
+        except SignatureError:
+            self._store.delete(INTENT)
+            raise
 
     def _unmoved(self, why: str, *, is_champion: bool) -> Promotion:
         champion, previous = self.registry.digest(CHAMPION_TAG), self.registry.digest(PREVIOUS_TAG)

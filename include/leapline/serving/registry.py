@@ -105,7 +105,7 @@ class Registry:
         Raises:
             RegistryError: the image is missing, or the registry does not answer.
         """
-        return dict(self._manifest(tag_or_digest).get("annotations") or {})
+        return dict(self.manifest(tag_or_digest).get("annotations") or {})
 
     def push(self, layout: Path, tag: str, *, digest: str = "") -> bool:
         """Push an image under an immutable tag.
@@ -205,22 +205,52 @@ class Registry:
         Raises:
             RegistryError: the image is missing, or the registry does not answer.
         """
-        return layouts.is_index(self._manifest(tag_or_digest))
+        return layouts.is_index(self.manifest(tag_or_digest))
 
-    def _manifest(self, tag_or_digest: str) -> dict[str, Any]:
-        document: dict[str, Any] = json.loads(self._crane.run("manifest", self.ref(tag_or_digest)))
+    def manifest_bytes(self, tag_or_digest: str) -> bytes:
+        """Return the manifest or index of an image or artifact, as it is stored.
+
+        Raises:
+            RegistryError: it is missing, or the registry does not answer.
+        """
+        return self._crane.run("manifest", self.ref(tag_or_digest)).encode()
+
+    def manifest(self, tag_or_digest: str) -> dict[str, Any]:
+        """Return the manifest or index of an image or artifact.
+
+        Raises:
+            RegistryError: it is missing, or the registry does not answer.
+        """
+        document: dict[str, Any] = json.loads(self.manifest_bytes(tag_or_digest))
         return document
+
+    def blob(self, digest: str) -> bytes:
+        """Return a small blob of text, with the digest's content.
+
+        Raises:
+            RegistryError: it is missing, or the registry does not answer.
+        """
+        return self._crane.run("blob", self.ref(digest)).encode()
+
+    def push_artifact(self, layout: Path, tag: str) -> None:
+        """Push the only manifest of a layout under a tag; the registry lists it as a referrer of its `subject`.
+
+        Raises:
+            TagConflictError: the registry does not allow the tag to move.
+            RegistryError: it was not pushed.
+        """
+        self._crane.run("push", str(layout), self.ref(tag))
 
     def _require_bounded(self, tag_or_digest: str, docker: bool) -> None:
         """Reject an image before the download if its declared size or number of platforms exceeds the limits."""
-        document = self._manifest(tag_or_digest)
+        document = self.manifest(tag_or_digest)
         if layouts.is_index(document) == docker:
             kinds = ["the manifest of a single platform", "an image index"]
             raise _rejected(self.ref(tag_or_digest), kinds[docker], kinds[not docker])
         entries = document.get("manifests") or []
         if len(entries) > layouts.MAX_LAYERS or any(layouts.is_index(entry) for entry in entries):
             raise _rejected(self.ref(tag_or_digest), f"a nested index, or {len(entries)} images", "a flat image index")
-        manifests = [document] if docker else [self._manifest(entry["digest"]) for entry in entries]
+        manifests = [document] if docker else [self.manifest(entry["digest"]) for entry in entries]
         total = sum(layouts.declared_bytes(manifest) for manifest in manifests)
         if total > layouts.MAX_IMAGE_BYTES:
             raise _rejected(self.ref(tag_or_digest), f"{total} bytes", f"at most {layouts.MAX_IMAGE_BYTES}")

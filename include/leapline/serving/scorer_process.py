@@ -17,6 +17,8 @@ from leapline.errors import ProbeError, ScorerError, ToolMissingError
 from leapline.serving.client import ScorerClient
 from leapline.serving.image import ENTRYPOINT
 from leapline.serving.layout import Unpacked, blobs, index_digest, unpack
+from leapline.settings import Settings
+from leapline.signing.key_ring import key_ring
 
 START_TIMEOUT_S = 10.0
 ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
@@ -140,9 +142,22 @@ def unpack_built(layout: Path, digest: str, into: Path) -> Unpacked:
     return image
 
 
-def start_image(image: Unpacked, log: Path) -> AbstractContextManager[ScorerProcess]:
-    """Start an unpacked image with only the environment of its config."""
-    return start([_on_host(image.root, part) for part in image.argv], image.env, image.root, log)
+def start_image(
+    image: Unpacked, log: Path, env: Mapping[str, str] | None = None
+) -> AbstractContextManager[ScorerProcess]:
+    """Start an unpacked image with only the environment of its config, and `env`."""
+    return start([_on_host(image.root, part) for part in image.argv], image.env | dict(env or {}), image.root, log)
+
+
+def public_keys(settings: Settings) -> dict[str, str]:
+    """Return the variables with which a scorer accepts only models signed by a key of the installation; none if it has
+    no keys.
+
+    Raises:
+        SettingsError: a key is damaged.
+    """
+    pem = "".join(key.pem for key in key_ring(settings).accepted)
+    return {"SCORER_PUBLIC_KEYS": pem} if pem else {}
 
 
 def host_architecture() -> str:

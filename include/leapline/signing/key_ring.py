@@ -49,12 +49,20 @@ def key_ring(settings: Settings) -> KeyRing:
     A key in an Airflow connection is in the setting `signing_key` by the time a task runs (`signing_login`).
 
     Raises:
-        SettingsError: a key file is missing, or a key is damaged or of another type.
+        SettingsError: a key file is missing, a key is damaged or of another type, or the key is in an Airflow
+            connection and this is no task of Airflow.
     """
     if settings.signing == "off":
         return KeyRing()
     signing = _signing_key(settings)
     more = _public_keys(settings.public_keys) if settings.public_keys else []
+    if settings.signing_connection and not signing and not more:
+        raise SettingsError(
+            f"{PREFIX}SIGNING_CONNECTION",
+            found="a key that only tasks of Airflow can read",
+            expected=f"the public key in {PREFIX}PUBLIC_KEYS, to verify models from the command line",
+            fix="Add it: `leapline keys show` prints it where the private key is, otherwise `openssl pkey -pubout`.",
+        )
     accepted = ([signing.public] if signing else []) + more
     return KeyRing(signing, tuple(dict.fromkeys(accepted)), settings.signing == "required")
 

@@ -1,4 +1,7 @@
-"""Start the packaged image, compare its answers with Spark's, and write the final verdict."""
+"""Start the packaged image, compare its answers with Spark's, and write the final verdict.
+
+A signed image is started with the public keys, so that an image whose signature is missing or wrong is refused.
+"""
 
 import tempfile
 from datetime import date
@@ -13,6 +16,7 @@ from leapline.records import binding, history, model_record, verdicts
 from leapline.runtime.context import RunContext
 from leapline.runtime.step import main
 from leapline.serving.probe import ProbeReport, ProbeSample, probe
+from leapline.serving.scorer_process import public_keys
 from leapline.settings import Settings
 from leapline.storage import Lake, lake_of, read_json, write_json
 
@@ -24,6 +28,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         NotInLakeError: nothing was packaged for that day.
         InputChangedError: the package, or what it was made of, has changed since.
         ProbeError: the packaged image is not the one that was built.
+        SettingsError: the package is signed, and a key of the settings is damaged.
     """
     lake = lake_of(settings)
     inputs = binding.checked_inputs(lake, "packages", context.day)
@@ -31,7 +36,9 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     packed = read_json(package / "package.json")
     digest = packed["image_digest"]
     with tempfile.TemporaryDirectory(prefix="leapline-probe-") as folder:
-        report = probe(package / "image", _sample(settings, lake, context.day), digest=digest, workdir=Path(folder))
+        sample = _sample(settings, lake, context.day)
+        keys = public_keys(settings) if packed.get("signed_by") else {}
+        report = probe(package / "image", sample, digest=digest, workdir=Path(folder), env=keys)
     gate = lake.current("verdicts", context.day)
     verdict = conclude([*Verdict.from_dict(read_json(gate / verdicts.FILE)).rules, *_rules(settings, report)])
     record = model_record.read(lake, context.day)

@@ -1,4 +1,7 @@
-"""Push the probed image under its model id, verify the image in the registry, and store the model's files."""
+"""Push the probed image under its model id, verify the image in the registry, and store the model's files.
+
+With a signing key, the image is signed, and its provenance and software are attached to it.
+"""
 
 import shutil
 import tempfile
@@ -7,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from leapline.deployment.factory import more_registries, registry
+from leapline.deployment.signatures import PREDICATES, sign_image
 from leapline.errors import ProbeError
 from leapline.records import binding, verdicts
 from leapline.runtime.context import RunContext
@@ -15,6 +19,7 @@ from leapline.serving.docker_image import FOLDER, converted_digest
 from leapline.serving.layout import index_digest
 from leapline.serving.registry import Registry
 from leapline.settings import Settings
+from leapline.signing.key_ring import key_ring
 from leapline.signing.model_signature import FILE as SIGNATURE
 from leapline.storage import Folder, Lake, lake_of, read_json, write_json
 
@@ -25,9 +30,10 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     Raises:
         ProbeError: the image was not probed, or was refused.
         InputChangedError: candidate, evaluation, verdict or package have changed since the probe.
+        SettingsError: signatures are required and there is no key, or the key is damaged.
         RegistryError: the image was not pushed, or the registry returns another image; no tag was moved.
     """
-    lake = lake_of(settings)
+    lake, key = lake_of(settings), key_ring(settings).signing_key()
     inputs = _require_passed_probe(lake, context.day)
     package = lake.current("packages", context.day)
     packed = read_json(package / "package.json")
@@ -37,6 +43,9 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         arch: built | {"pushed": True in [_publish_docker(target, package, arch, built) for target in targets]}
         for arch, built in packed.get("docker_images", {}).items()
     }
+    if key:
+        for target in targets:
+            sign_image(target, packed["image_digest"], _predicates(package), key)
     metrics = read_json(package / "manifest.json")["metrics"]
     summary = {
         "model_id": packed["model_id"],
@@ -48,6 +57,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         "archive_sha256": packed["archive_sha256"],
         "pushed": any(pushed),
         "docker_images": docker,
+        "signed_by": key.public.key_id if key else None,
         "metrics": metrics,
         "inputs": inputs,
         "parent": read_json(lake.current("probes", context.day) / "verdict.json")["champion"]["model_id"],
@@ -89,6 +99,11 @@ def _require_passed_probe(lake: Lake, day: date) -> dict[str, str]:
     return inputs
 
 
+def _predicates(package: Folder) -> dict[str, Any]:
+    """Return the statements about the image besides its signature, by kind."""
+    return {kind: read_json(package / name) for kind, name in PREDICATES.items() if (package / name).exists()}
+
+
 def _publish_docker(target: Registry, package: Folder, arch: str, built: dict[str, Any]) -> bool:
     """Push an image in Docker's format; one that is not made from the probed image is rejected.
 
@@ -124,8 +139,9 @@ def _keep_files(lake: Lake, day: date, package: Folder, summary: dict[str, Any])
         ):
             for name in names:
                 shutil.copy2(folder / name, out)
-        if (package / SIGNATURE).exists():
-            shutil.copy2(package / SIGNATURE, out)
+        for name in (SIGNATURE, *PREDICATES.values()):
+            if (package / name).exists():
+                shutil.copy2(package / name, out)
         shutil.copytree(evaluation / "plots", out / "plots")
         write_json(out / "publication.json", summary)
         binding.seal(lake, out, summary["inputs"])
