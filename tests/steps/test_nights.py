@@ -7,13 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import SecretStr
 
-from leapline.deployment.factory import registry
+from leapline.deployment.factory import registry, trust_of
 from leapline.deployment.manual_promotion import roll_back
 from leapline.features import spec as specs
 from leapline.records import history, verdicts
 from leapline.records.serving_state import ledger_rows
+from leapline.serving import referrers
+from leapline.serving.referrers import Subject
 from leapline.settings import Settings
+from leapline.signing.keys import SigningKey
+from leapline.signing.model_signature import verify_archive
 from leapline.storage import Lake, read_json
 from tests.command import leapline
 from tests.steps import nights, shop
@@ -199,3 +204,31 @@ def test_images_in_dockers_format_are_packaged_published_and_listed(
         assert f"| image in Docker's format, {arch} | `{built['digest']}` |" in (model / "card.md").read_text()
         again = leapline(settings, "image", "docker", shipped["package"]["model_id"], "--arch", arch)
         assert (again["digest"], again["published"]) == (built["digest"], True)
+
+
+def test_signed_day_has_the_same_archive_and_a_verified_image(
+    settings: Settings, lake: Lake, first_night: dict[str, Any], tmp_path: Path
+) -> None:
+    """The archive's digest does not depend on the key; the probe starts the image with the public key."""
+    key = SigningKey.generate()
+    alone = {"repository": "signed/scorer", "signing": "required", "signing_key": SecretStr(key.pem())}
+    signed = copy_of(settings, tmp_path).model_copy(update=alone)
+    shipped = do(signed, SECOND, "package", "probe", "publish")
+    assert shipped["package"]["archive_sha256"] == first_night["package"]["archive_sha256"]
+    assert shipped["package"]["image_digest"] != first_night["package"]["image_digest"]
+    assert shipped["probe"]["passed"] and shipped["publish"]["signed_by"] == key.public.key_id
+    digest, folder = shipped["publish"]["digest"], Lake(signed.home).current("models", shipped["publish"]["model_id"])
+    verify_archive((folder / "model.sig").read_bytes(), shipped["package"]["archive_sha256"], [key.public], "archive")
+    trust_of(signed).require(registry(signed), digest)
+    subject = Subject.read(registry(signed), digest)
+    provenance = referrers.verify(registry(signed), subject, [key.public], "provenance").predicate
+    assert provenance == read_json(folder / "provenance.json")
+    assert provenance["buildDefinition"]["externalParameters"] == {
+        "data_day": SECOND.isoformat(), "training_days": [FIRST.isoformat()],
+    }  # fmt: skip
+    sbom = referrers.verify(registry(signed), subject, [key.public], "sbom").predicate
+    assert sbom["components"][0]["hashes"][0]["content"] == shipped["package"]["archive_sha256"]
+    [probed] = do(
+        signed.model_copy(update={"signing_key": SecretStr(SigningKey.generate().pem())}), SECOND, "probe"
+    ).values()
+    assert "found a signature by key" in probed["reason"]

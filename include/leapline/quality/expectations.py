@@ -105,7 +105,7 @@ def table(profile: Mapping[str, Any]) -> dict[str, float]:
     columns: Mapping[str, str] = profile["columns"]
     return {
         **dict.fromkeys(ADDED_LATER, 0.0),
-        **{name: float(value) for name, value in profile.items() if name != "columns"},
+        **{name: float(value) for name, value in profile.items() if name not in ("columns", "digest")},
         "unexpected_columns": float(len(set(columns) - set(SCHEMA))),
         "missing_columns": float(sum(columns.get(name) != type_ for name, type_ in SCHEMA.items())),
     }

@@ -3,6 +3,7 @@
 Great Expectations validates this small table, never the events: its own passes over them would double the run time.
 """
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 from leapline.events.personal import personal_data_sql
@@ -45,17 +46,19 @@ def profile(
         Plain numbers by name: `events`, `sessions`, `visitors`, `buyers`, `kind_*`, `null_*`,
         `duplicates`, `negative_prices`, `largest_price`, `bad_quantities`, `out_of_order`, `before_day`, `after_tail`,
         `bad_pseudonyms`, `personal_values`, `duplicate_share`, `quarantined_share`, those of
-        `ADDED_LATER`; and `columns`, name to type.
+        `ADDED_LATER`; `columns`, name to type; and `digest`, of all values of the events in any order.
     """
     sums = _sums(str(counts["day"]), detect_numbers)
     texts = f"concat_ws(' ', {', '.join(TEXTS)})"
-    by_session = events.selectExpr("*", f"{plain_sql(texts)} AS {_PLAIN}").groupBy("session").agg(*_per_session(sums))
+    by_session = events.selectExpr("*", f"{plain_sql(texts)} AS {_PLAIN}").groupBy("session").agg(*_per_session(sums, events.columns))
     by_visitor = by_session.groupBy("visitor").agg(*_per_visitor(sums))
     totals = by_visitor.selectExpr(
         "coalesce(sum(sessions), 0) AS sessions",
         "count(1) AS visitors",
         "max(largest_price) AS largest_price",
         f"coalesce(sum(CASE WHEN sessions > {max_sessions_per_visitor} THEN sessions END), 0) AS busy_sessions",
+        "bit_xor(hash_xor) AS hash_xor",
+        "sum(hash_sum) AS hash_sum",
         *(f"coalesce(sum({name}), 0) AS {name}" for name in (*_SUMMED, *sums)),
     ).first()
     numbers: dict[str, Any] = totals.asDict() if totals else {}
@@ -70,13 +73,20 @@ def profile(
         "largest_price": numbers["largest_price"] or 0.0,
         "duplicate_share": round(duplicate_lines / max(1, duplicate_lines + numbers["events"]), 6),
         "quarantined_share": counts["quarantined_share"],
+        "digest": _digest(numbers["events"], numbers.pop("hash_xor"), numbers.pop("hash_sum")),
         "columns": {field.name: field.dataType.simpleString() for field in events.schema.fields},
     }
 
 
-def _per_session(sums: dict[str, str]) -> list[Any]:
+def _digest(*parts: int | None) -> str:
+    """Return a digest of a day's events: of their number and of two combinations of their hashes."""
+    return hashlib.sha256(":".join(map(str, parts)).encode()).hexdigest()[:32]
+
+
+def _per_session(sums: dict[str, str], columns: list[str]) -> list[Any]:
     from pyspark.sql.functions import expr
 
+    values = ", ".join(f"`{name}`" for name in sorted(columns))
     first = {
         "visitor": "min(visitor)",
         "last_visitor": "max(visitor)",
@@ -84,6 +94,8 @@ def _per_session(sums: dict[str, str]) -> list[Any]:
         "events": "count(1)",
         "largest_price": "max(price)",
         "duplicates": f"CASE WHEN {_IS_NUMBERED} THEN 0 ELSE count(1) END",
+        "hash_xor": f"bit_xor(xxhash64({values}))",
+        "hash_sum": f"sum(CAST(hash({values}) AS BIGINT))",
     }
     return [expr(sql).alias(name) for name, sql in (first | {n: f"count_if({c})" for n, c in sums.items()}).items()]
 
@@ -98,6 +110,8 @@ def _per_visitor(sums: dict[str, str]) -> list[Any]:
         "events": "sum(events)",
         "largest_price": "max(largest_price)",
         "duplicates": "sum(duplicates)",
+        "hash_xor": "bit_xor(hash_xor)",
+        "hash_sum": "sum(hash_sum)",
     }
     return [expr(sql).alias(name) for name, sql in (numbers | {n: f"sum({n})" for n in sums}).items()]
 

@@ -141,7 +141,7 @@ class Registry:
                 f"tag {self.ref(tag)}",
                 found=present,
                 expected=f"{digest}, or no such tag",
-                fix="A model id is immutable: rebuild with the same code, or use another tag.",
+                fix="A model id is immutable: rebuild with the same code and signing key, or use another tag.",
             )
         if self._ecr:
             self._ecr.create_repository(self.repository)

@@ -10,7 +10,7 @@ from leapline.runtime.context import RunContext
 from leapline.runtime.spark import spark_session
 from leapline.runtime.step import main
 from leapline.settings import Settings
-from leapline.storage import Lake, json_bytes, lake_of, read_json, write_bytes
+from leapline.storage import Folder, Lake, json_bytes, lake_of, read_json, write_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,10 +56,21 @@ def build_day(data: DayData, config: ExampleConfig) -> dict[str, Any]:
         summary = _counts(data, out) | {"features": len(config.sessions.columns)}
         write_bytes(out / FEATURES, config.sessions.dumps().encode())
         write_bytes(out / ITEM_FEATURES, config.items.dumps().encode())
-        source = data.lake.current("events", data.day).name
-        facts = {"source": source, "way": EXAMPLES_FORMAT_VERSION, "per_session": config.per_session}
+        source = data.lake.current("events", data.day)
+        facts = {
+            "source": source.name,
+            "events_digest": _digest(source),
+            "way": EXAMPLES_FORMAT_VERSION,
+            "per_session": config.per_session,
+        }
         write_bytes(out / FACTS, json_bytes(summary | facts))
     return summary
+
+
+def _digest(events: Folder) -> str | None:
+    """Return the digest of the events' content; None for days that were extracted before it existed."""
+    path = events / "profile.json"
+    return read_json(path).get("digest") if path.exists() else None
 
 
 def _counts(data: DayData, out: "Path") -> dict[str, int]:

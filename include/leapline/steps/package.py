@@ -12,8 +12,10 @@ from typing import Any
 from leapline.bundle.archive import read_entries, write_entries
 from leapline.evaluation.verdict import Verdict, without_champion
 from leapline.records import binding, model_record, verdicts
+from leapline.records.provenance import provenance
 from leapline.runtime.context import RunContext
 from leapline.runtime.lineage import code_version, libraries
+from leapline.runtime.software import bill_of_materials
 from leapline.runtime.step import main
 from leapline.serving import image
 from leapline.serving.docker_image import FOLDER as DOCKER_FOLDER
@@ -88,6 +90,9 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
             },
         }
         write_json(out / "manifest.json", document)
+        write_json(out / "sbom.json", bill_of_materials(model_id, sha256, _scorers(settings)))
+        events = read_json(candidate / "training.json").get("events", {})
+        write_json(out / "provenance.json", provenance(settings, document, events, _scorers(settings)))
         write_json(out / "package.json", summary)
         binding.seal(lake, out, inputs)
     return summary
@@ -125,13 +130,17 @@ def item_entries(folder: Path) -> dict[str, bytes]:
     return {f"{FOLDER}items/{name}": content for name, content in entries.items()}
 
 
+def _scorers(settings: Settings) -> dict[str, Path]:
+    """Return the scorer of each architecture."""
+    return {a: settings.tools / "scorer" / f"linux-{a}" / "scorer" for a in ("amd64", "arm64")}
+
+
 def _build_image(settings: Settings, out: Path, model_id: str, day: date) -> image.ImageInfo:
     labels = {image.LABEL + "revision": code_version(), image.LABEL + "licenses": "Apache-2.0"}
-    scorers = {a: settings.tools / "scorer" / f"linux-{a}" / "scorer" for a in ("amd64", "arm64")}
     end_of_day = datetime.combine(day + timedelta(days=1), time(), UTC)
     signature = out / SIGNATURE
     return image.build(
-        out / "model.zip", scorers, out / "image", model_id=model_id, labels=labels, created=end_of_day,
+        out / "model.zip", _scorers(settings), out / "image", model_id=model_id, labels=labels, created=end_of_day,
         signature=signature if signature.exists() else None,
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from leapline.features import spec as specs
 from leapline.features.operations import STATES
 from leapline.modelling.day_data import DayData
 from leapline.modelling.days import training_days
+from leapline.modelling.example_config import FACTS
 from leapline.modelling.examples import content_digest, fit_spec, training_examples
 from leapline.modelling.hyperparameters import select_hyperparameters
 from leapline.modelling.item_model import ITEMS
@@ -16,7 +17,7 @@ from leapline.runtime.context import RunContext
 from leapline.runtime.spark import spark_session
 from leapline.runtime.step import main
 from leapline.settings import Settings
-from leapline.storage import lake_of, write_bytes, write_json
+from leapline.storage import lake_of, read_json, write_bytes, write_json
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -65,7 +66,9 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
             "search": trials,
             **_count_sessions(raw),
         }
-        write_json(out / "training.json", summary)
+        used = sorted({*days, context.day.isoformat()})
+        digests = {day: read_json(lake.current("examples", day) / FACTS).get("events_digest") for day in used}
+        write_json(out / "training.json", summary | {"events": digests})
         items = _train_item_model(data, out, transitions)
         binding.seal(lake, out, {})
     return {key: value for key, value in summary.items() if key != "importances"} | {"items": items}
