@@ -203,6 +203,11 @@ class SignatureError(LeaplineError):
     scored. The operator finds out who changed the model, or signs it."""
 
 
+class RebuildError(LeaplineError):
+    """A model cannot be rebuilt here: its record is missing, or code or libraries are others. Not retried; the operator
+    installs the version that the message names."""
+
+
 class PortTakenError(LeaplineError):
     """A port that a local service needs is in use. Not retried; the operator frees it or picks another."""
 

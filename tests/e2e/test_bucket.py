@@ -17,6 +17,7 @@ from leapline.runtime.context import STEPS
 from leapline.storage import lake_of
 from leapline.storage.factory import store_at
 from leapline.synthetic import GeneratorSpec, generate
+from tests.command import leapline
 from tests.conftest import ROOT
 from tests.e2e.night import DAY, TABLES, Night, run_steps, settings_of
 from tests.ports import free_address
@@ -86,6 +87,15 @@ def test_model_and_image_are_equal_to_the_byte(in_folders: Night, in_bucket: Nig
     assert first["archive_sha256"] == second["archive_sha256"]
     assert first["image_digest"] == second["image_digest"]
     assert registry(in_bucket.settings).digest("champion") == first["image_digest"]
+
+
+def test_model_in_the_registry_is_rebuilt_to_the_byte(in_bucket: Night, landing: Path, tmp_path: Path) -> None:
+    """By an installation that has the events and the pseudonym key, but not the lake."""
+    other = settings_of(tmp_path, registry=in_bucket.settings.registry, landing=landing)
+    result = leapline(other, "rebuild", "--model", in_bucket.summary("package")["model_id"])
+    assert result["same"], result
+    assert result["rebuilt"] == in_bucket.summary("package")["archive_sha256"]
+    assert not (tmp_path / "home").exists()
 
 
 def test_everything_is_in_the_bucket(in_bucket: Night) -> None:

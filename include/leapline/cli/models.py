@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -160,6 +161,28 @@ def sign(
     from leapline.deployment.signatures import sign_published
 
     print_summary(sign_published(Settings.load(), model), as_json)
+
+
+@app.command(rich_help_panel=_PANEL)
+def rebuild(
+    model: Annotated[str, typer.Option(help="A model id.")],
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="First day that the installation had extracted, for repeated orders."),
+    ] = None,
+    home: Annotated[Path | None, typer.Option(help="New folder for the scratch lake, which is kept.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a published model again from its events, and compare the archives; exit code 1 if they differ."""
+    from leapline.local.rebuild import rebuild as rebuild_model
+
+    result = rebuild_model(
+        Settings.load(), model, since=since.date() if since else None, home=home,
+        on_step=lambda step, day: stderr().print(f"{step} {day} ...", highlight=False),
+    )  # fmt: skip
+    print_summary(result, as_json)
+    if not result["same"]:
+        raise typer.Exit(1)
 
 
 @app.command(rich_help_panel=_PANEL)
