@@ -50,7 +50,8 @@ def profile(
     """
     sums = _sums(str(counts["day"]), detect_numbers)
     texts = f"concat_ws(' ', {', '.join(TEXTS)})"
-    by_session = events.selectExpr("*", f"{plain_sql(texts)} AS {_PLAIN}").groupBy("session").agg(*_per_session(sums, events.columns))
+    with_text = events.selectExpr("*", f"{plain_sql(texts)} AS {_PLAIN}")
+    by_session = with_text.groupBy("session").agg(*_per_session(sums, events.columns))
     by_visitor = by_session.groupBy("visitor").agg(*_per_visitor(sums))
     totals = by_visitor.selectExpr(
         "coalesce(sum(sessions), 0) AS sessions",
