@@ -1,5 +1,6 @@
 """Keys, signatures of bytes, and the keys of an installation."""
 
+import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -9,10 +10,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
 from leapline.errors import SettingsError, SignatureError
-from leapline.local.signing_key import create_signing_key
+from leapline.local.signing_key import create_signing_key, ensure_signing_key
 from leapline.settings import Settings
 from leapline.signing.key_ring import KeyRing, key_ring
 from leapline.signing.keys import SigningKey, public_keys_from_pem, verify
+from leapline.storage import Lake
 
 KEYS = {"P-256": SigningKey.generate(), "Ed25519": SigningKey.generate(ed25519_key=True)} | {
     f"P-{curve.key_size}": SigningKey(ec.generate_private_key(curve)) for curve in (ec.SECP384R1(), ec.SECP521R1())
@@ -128,6 +130,23 @@ def test_created_key_is_readable_by_its_owner_only_and_never_replaced(
     with pytest.raises(SettingsError, match="found a file that exists already"):
         create_signing_key(Settings.load())
     assert path.read_text() == key.pem()
+
+
+def test_demo_creates_a_key_only_where_nothing_was_published_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".env").write_text("LEAPLINE_SEED=5")
+    monkeypatch.chdir(tmp_path)
+    with Lake(tmp_path / ".leapline").attempt("models", "2026-03-01-0123456789ab"):
+        pass
+    assert ensure_signing_key(Settings.load()).signing_key_file is None
+    shutil.rmtree(tmp_path / ".leapline")
+    for change in ({"signing": "off"}, {"signing_connection": "signer"}, {"public_keys": KEYS["P-256"].public.pem}):
+        assert ensure_signing_key(Settings.load(**change)).signing_key_file is None
+    settings = ensure_signing_key(Settings.load())
+    assert settings.signing_key_file == tmp_path / "signing_key.pem" and settings.seed == 5
+    assert f"Created the signing key in {settings.signing_key_file}" in capsys.readouterr().err
+    assert ensure_signing_key(settings) == settings == Settings.load()
 
 
 def test_settings_never_show_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
