@@ -62,8 +62,15 @@ def _http(http: dict[str, Any]) -> Table:
              f"{full['scorer_requests_per_second']:,.0f}", f"{full['ratio']:.2f}"],
             *_start(http["start"], ""),
             *_start(large, f", bundle of {large['bundle_bytes'] / 1e6:.1f} MB, {large['trees']} trees"),
+            *_signed_start(http),
         ],
     )  # fmt: skip
+
+
+def _signed_start(http: dict[str, Any]) -> list[list[str]]:
+    """Return the row about a start with verification of the signature; none in results from before it was measured."""
+    signed = http.get("start_signed")
+    return [[*_start(signed, ", the same, signed")[0]]] if signed else []
 
 
 def _start(start: dict[str, Any], suffix: str) -> list[list[str]]:

@@ -13,11 +13,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from benchmarks import forest, large, mixed, report
 from benchmarks.peers import PEERS
+from leapline.signing.keys import SigningKey
+from leapline.signing.model_signature import sign_archive
 
 ROOT = Path(__file__).resolve().parents[1]
 SCORER = ROOT / ".local" / "bin" / "scorer"
@@ -85,22 +88,28 @@ def scorer(*args: str | Path) -> dict[str, Any]:
 
 
 def load_test(work: Path, bundle: Path, frame: Path, seconds: float) -> dict[str, Any]:
-    """Measure the HTTP server: one connection, a constant rate, saturation, and start and memory with two bundles."""
+    """Measure the HTTP server: one connection, a constant rate, saturation, and start and memory with two bundles, of
+    which the larger one is started with verification of its signature too."""
     program = work / "loadtest"
     go = {**os.environ, "GOFLAGS": "-buildvcs=false", "PATH": f"{ROOT / '.venv/bin'}:{os.environ['PATH']}"}
     subprocess.run(["go", "build", "-o", program, "./cmd/loadtest"], check=True, cwd=ROOT / "include/scorer", env=go)
 
-    def measure(*args: str | Path) -> dict[str, Any]:
+    def measure(*args: str | Path, **variables: str) -> dict[str, Any]:
         argv = [program, "-seconds", str(max(1, int(seconds / 2))), "-scorer", SCORER, *args, frame]
-        result: dict[str, Any] = json.loads(subprocess.run(argv, check=True, capture_output=True).stdout)
+        done = subprocess.run(argv, check=True, capture_output=True, env=os.environ | variables)
+        result: dict[str, Any] = json.loads(done.stdout)
         return result
 
     results = measure(bundle)
     del results["bundle"]
     trees = large.make(bundle, work / "large.zip")
     size = (work / "large.zip").stat().st_size
+    key = SigningKey.generate()
+    (work / "large.sig").write_bytes(sign_archive(sha256((work / "large.zip").read_bytes()).hexdigest(), key))
+    signed = measure("-only-start", work / "large.zip", SCORER_PUBLIC_KEYS=key.public.pem)
     return results | {
-        "start_large": {"trees": trees, "bundle_bytes": size, **measure("-only-start", work / "large.zip")}
+        "start_large": {"trees": trees, "bundle_bytes": size, **measure("-only-start", work / "large.zip")},
+        "start_signed": {"trees": trees, "bundle_bytes": size, **signed},
     }
 
 

@@ -82,7 +82,7 @@ def score_champion(
     except LeaplineError as exc:
         if data.settings.compare_champion:
             return ChampionComparison("unknown", str(exc)), None
-        why = f"LEAPLINE_COMPARE_CHAMPION is off, and the registry did not answer: {exc}"
+        why = f"LEAPLINE_COMPARE_CHAMPION is off, and the champion could not be read: {exc}"
         return ChampionComparison("off", why), None
 
 
