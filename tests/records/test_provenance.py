@@ -1,8 +1,11 @@
 """The provenance of a model: everything that determines its bytes, and nothing else."""
 
+import json
 from pathlib import Path
 
 import pytest
+from google.protobuf import json_format
+from in_toto_attestation.predicates.provenance.v1 import provenance_pb2
 from pydantic import SecretStr
 
 from leapline.records.provenance import model_settings, provenance
@@ -26,6 +29,15 @@ def test_places_logins_and_secrets_are_not_in_it(tmp_path: Path) -> None:
     assert str(tmp_path) not in json_bytes(first).decode()
     names = [part["name"] for part in first["buildDefinition"]["resolvedDependencies"]]
     assert names[:4] == ["events/date=2026-03-01", "events/date=2026-03-02", "leapline", "scorer/linux-amd64"]
+
+
+def test_predicate_has_the_form_of_slsa(tmp_path: Path) -> None:
+    """As in-toto's own library declares it: unknown and misspelt fields are errors."""
+    (tmp_path / "scorer").write_text("x")
+    predicate = provenance(Settings(), MANIFEST, {"2026-03-01": "aa"}, {"amd64": tmp_path / "scorer"})
+    message = json_format.ParseDict(json.loads(json_bytes(predicate)), provenance_pb2.Provenance())
+    assert message.build_definition.external_parameters["data_day"] == "2026-03-02"
+    assert message.build_definition.resolved_dependencies[0].digest == {"leaplineContent": "aa"}
 
 
 @pytest.mark.parametrize("change", [{"seed": 5}, {"roc_auc_threshold": 0.9}, {"forest_trees": 5}, {"days_late": 1}])
