@@ -74,7 +74,7 @@ def test_each_cause_of_a_difference_is_named(tmp_path: Path) -> None:
     entries = archive([FIRST, DAY]) | {"more": b""}
     assert describe(model, Settings(seed=6), entries, {FIRST: "bb", DAY: "cc"}) == [
         f"Training days: {FIRST}, {DAY} instead of {FIRST}.",
-        f"Events of {FIRST}: other content. They arrived later, were removed, or the pseudonym key is another one.",
+        f"Events of {FIRST}: other content. Some came later, were removed or erased, or the pseudonym key differs.",
         "Setting seed: 6 instead of 5.",
         f"Files of the archive that differ: {MANIFEST}, more.",
     ]

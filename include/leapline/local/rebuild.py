@@ -22,6 +22,7 @@ from typing import Any, Final
 from leapline.bundle.archive import read_entries
 from leapline.deployment.factory import registry, trust_of
 from leapline.errors import NoEventsError, RebuildError
+from leapline.privacy.exclusions import exclude, excluded_visitors
 from leapline.records.provenance import model_settings
 from leapline.runtime.context import RunContext, new_run_id
 from leapline.runtime.lineage import code_version, libraries
@@ -174,16 +175,23 @@ def scratch_settings(settings: Settings, record: ModelRecord, home: Path) -> Set
     recorded = {name: value for name, value in record.settings.items() if name in model_settings(settings)}
     files = ("event_mapping", "features", "item_features")
     landing = settings.landing or str(settings.landing_dir)
-    alone = {"home": home, "lake": "", "landing": landing, "compare_champion": False, "signing": "off"}
-    return settings.model_copy(
-        update={name: value for name, value in recorded.items() if name not in files} | alone | {"docker_images": ""}
-    )
+    alone = {
+        "home": home,
+        "lake": "",
+        "landing": landing,
+        "compare_champion": False,
+        "signing": "off",
+        "retention_days": 0,
+    }
+    return settings.model_copy(update={name: value for name, value in recorded.items() if name not in files} | alone)
 
 
 def _run(
     settings: Settings, scratch: Settings, record: ModelRecord, since: date | None, steps: Sequence[str], on_step: Step
 ) -> None:
     run_id, data_day = new_run_id(), record.days[-1]
+    if erased := excluded_visitors(lake_of(settings)):  # Their events may be read by no run, this one included.
+        exclude(lake_of(scratch), erased, data_day)
     if "extract" in steps:
         alone = scratch.model_copy(update={"training_days": 0})
         for day in _days_for_orders(settings, record, since):
@@ -224,7 +232,7 @@ def describe(
         sentences.append(f"Training days: {', '.join(rebuilt['training_days'])} instead of {days}.")
     for day in sorted(day for day, digest in record.events.items() if digest and events.get(day) != digest):
         sentences.append(
-            f"Events of {day}: other content. They arrived later, were removed, or the pseudonym key is another one."
+            f"Events of {day}: other content. Some came later, were removed or erased, or the pseudonym key differs."
         )
     for name in sorted(name for name, value in record.settings.items() if here.get(name) != value):
         sentences.append(f"Setting {name}: {here.get(name)} instead of {record.settings[name]}.")
