@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from leapline import __version__
+from leapline.errors import ToolMissingError
 from leapline.runtime.go_modules import go_modules
 
 PACKAGE = "leapline"
@@ -26,7 +27,7 @@ def bill_of_materials(model_id: str, archive_sha256: str, scorers: Mapping[str, 
         scorers: the binary of each architecture; all are compiled from the same modules.
 
     Raises:
-        ToolMissingError: a binary is missing, or Go did not compile it.
+        ToolMissingError: a binary is missing, Go did not compile it, or Leapline is not installed as a package.
     """
     modules = sorted({module for binary in scorers.values() for module in go_modules(binary)}, key=lambda m: m.path)
     go = [_library(m.path, m.version, f"pkg:golang/{m.path}@{m.version}") for m in modules]
@@ -60,7 +61,11 @@ def bill_of_materials(model_id: str, archive_sha256: str, scorers: Mapping[str, 
 
 @cache
 def python_packages() -> dict[str, str]:
-    """Return name and version of the installed packages that Leapline depends on, directly or through others."""
+    """Return name and version of the installed packages that Leapline depends on, directly or through others.
+
+    Raises:
+        ToolMissingError: Leapline itself is not installed as a package.
+    """
     from packaging.requirements import Requirement
 
     versions: dict[str, str] = {}
@@ -73,7 +78,9 @@ def python_packages() -> dict[str, str]:
         visited.add((name, extra))
         try:
             package = distribution(name)
-        except PackageNotFoundError:
+        except PackageNotFoundError as exc:
+            if name == PACKAGE:
+                raise _not_installed() from exc
             continue  # a requirement of another platform
         versions[name] = package.version
         for text in package.requires or ():
@@ -81,6 +88,13 @@ def python_packages() -> dict[str, str]:
             if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
                 pending += [(_normalised(requirement.name), part) for part in ("", *requirement.extras)]
     return versions
+
+
+def _not_installed() -> ToolMissingError:
+    return ToolMissingError(
+        f"package {PACKAGE}", found="sources that are not installed", expected="an installed package, which lists what "
+        "it requires", fix="Run `make setup`, or `pip install --no-deps .`.",
+    )  # fmt: skip
 
 
 def _normalised(name: str) -> str:
