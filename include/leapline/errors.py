@@ -113,6 +113,22 @@ class FormatVersionError(StorageError):
     retriable = False
 
 
+class LedgerError(StorageError):
+    """The ledger or its head was changed, truncated or not signed as required. Not retried; `leapline ledger verify`
+    lists what differs."""
+
+    retriable = False
+
+
+class ContradictionError(LeaplineError):
+    """Registry and ledger disagree about the champion, or the repository belongs to another lake. Not retried; a person
+    decides, and the tags are unchanged."""
+
+
+class SupersededError(LeaplineError):
+    """A later run works on the same data day. Not retried; this run ends and leaves the day to the later one."""
+
+
 class ClusterError(LeaplineError):
     """The Spark cluster does not answer or has no executor for the step. Retried: it may be starting or busy."""
 

@@ -8,7 +8,7 @@ import sys
 import typer
 
 from leapline.bundle.cli import app as bundle_app
-from leapline.cli import data, export, features, image, keys, models, privacy, run, scoring, settings, steps
+from leapline.cli import data, export, features, image, keys, ledger, models, privacy, run, scoring, settings, steps
 from leapline.console import stderr
 from leapline.errors import LeaplineError
 from leapline.local.cli import app as local_app
@@ -24,6 +24,7 @@ app.add_typer(data.import_app, name="import")
 app.add_typer(features.app, name="features")
 app.add_typer(image.app, name="image")
 app.add_typer(keys.app, name="keys")
+app.add_typer(ledger.app, name="ledger", rich_help_panel="Models and the champion")
 bundle_app.add_typer(export.app)
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(local_app)

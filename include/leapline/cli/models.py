@@ -9,7 +9,7 @@ import typer
 
 from leapline import formatting
 from leapline.cli.options import AsJson, Day
-from leapline.console import as_text, print_json, print_summary, print_table, stderr, unshortened
+from leapline.console import print_json, print_summary, print_table, stderr, unshortened
 from leapline.runtime.context import STEP_DESCRIPTIONS, new_run_id
 from leapline.settings import Settings
 from leapline.storage import lake_of
@@ -27,6 +27,9 @@ def models(as_json: AsJson = False) -> None:
     settings = Settings.load()
     serving = serving_state(settings)
     rows = [asdict(row) | {"tags": serving.tags_of(row.digest)} for row in candidates(lake_of(settings))][::-1]
+    if serving.contradiction:
+        stderr().print("[bold red]Registry and ledger contradict each other.[/]", end=" ")
+        stderr().print(serving.contradiction, markup=False, highlight=False, soft_wrap=True)
     if as_json:
         keys = ("model_id", "data_day", "roc_auc", "average_precision", "summary", "result", "tags", "digest",
                 "docker_images")  # fmt: skip
@@ -183,24 +186,3 @@ def rebuild(
     print_summary(result, as_json)
     if not result["same"]:
         raise typer.Exit(1)
-
-
-@app.command(rich_help_panel=_PANEL)
-def ledger(as_json: AsJson = False) -> None:
-    """List every move of the tag `champion`: when, who, which model and why."""
-    from leapline.records.serving_state import ledger_rows
-
-    rows = ledger_rows(Settings.load())
-    if as_json:
-        print_json(rows)
-        return
-    # The digests before and after, and the run, are in `--json`: with them the table fits no screen.
-    print_table(
-        "Moves of the tag champion",
-        [unshortened("when"), "who", unshortened("action"), unshortened("model"), "why"],
-        [
-            (str(row["when"])[:16].replace("T", " "), *(as_text(row[k]) for k in ("who", "action", "model_id", "why")))
-            for row in rows
-        ],
-        empty="The ledger is empty: nothing has been published yet.",
-    )

@@ -3,7 +3,8 @@
 import getpass
 from datetime import UTC, datetime
 
-from leapline.errors import RegistryError, RegistryUnusableError
+from leapline.errors import AccessDeniedError, RegistryError, RegistryUnusableError
+from leapline.serving.agreement import agreed_champion
 from leapline.serving.ledger import Ledger
 from leapline.serving.promote import ChampionTags, PromotionRequest
 from leapline.serving.registry import Registry, require_address
@@ -51,6 +52,26 @@ def _registry(settings: Settings, image: str, setting: str = "") -> Registry:
 def ledger_of(settings: Settings) -> Ledger:
     """Return the ledger of the installation's lake."""
     return Ledger(lake_of(settings).store)
+
+
+def champion_digest(settings: Settings, target: Registry) -> str | None:
+    """Return the champion on which registry and ledger agree; None if there is none yet.
+
+    Some registries deny access to a missing repository. Before the first promotion of this installation, a denial
+    therefore counts as no champion. The push still fails without access, and promotion reads the tag again.
+
+    Raises:
+        ContradictionError: registry and ledger do not agree, or the repository is another lake's.
+        LedgerError: something is wrong with the ledger.
+        RegistryError: the registry does not answer clearly.
+    """
+    ledger = ledger_of(settings)
+    try:
+        return agreed_champion(target, ledger)
+    except AccessDeniedError:
+        if ledger.checked_entries():
+            raise
+        return None
 
 
 def champion_tags(settings: Settings) -> ChampionTags:

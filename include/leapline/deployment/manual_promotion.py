@@ -1,12 +1,17 @@
-"""Promotions by hand: back to an earlier model, or on to one that was published without being promoted."""
+"""Promotions by hand, back to an earlier model or on to one that was published without being promoted, and decisions by
+hand about a ledger and a registry that contradict each other."""
 
+from dataclasses import asdict
 from typing import Any
 
-from leapline.deployment.factory import champion_tags, promotion_request
+from leapline.deployment.factory import champion_tags, ledger_of, promotion_request, registry
 from leapline.errors import RegistryError
+from leapline.serving.acceptance import accept
+from leapline.serving.papers import require_papers
 from leapline.serving.promote import Promotion
 from leapline.serving.tag_moves import CHAMPION_TAG
 from leapline.settings import Settings
+from leapline.storage import lake_of
 
 
 def roll_back(settings: Settings, *, to: str | None, why: str, run_id: str, who: str = "") -> dict[str, Any]:
@@ -16,6 +21,7 @@ def roll_back(settings: Settings, *, to: str | None, why: str, run_id: str, who:
         `{"moved", "champion", "previous", "why"}`.
 
     Raises:
+        ContradictionError: the model has no papers, or the repository is another lake's; nothing was moved.
         RegistryError: no such model, or no clear answer; `champion` names the old or the new image.
     """
     return _summary(champion_tags(settings).rollback(promotion_request(run_id, why, who), to=to), why)
@@ -28,6 +34,7 @@ def promote_model(settings: Settings, *, model_id: str, why: str, run_id: str, w
         `{"moved", "champion", "previous", "why"}`.
 
     Raises:
+        ContradictionError: the model has no papers, or registry and ledger do not agree; nothing was moved.
         RegistryError: no such model, or no clear answer; `champion` names the old or the new image.
     """
     tags = champion_tags(settings)
@@ -39,8 +46,22 @@ def promote_model(settings: Settings, *, model_id: str, why: str, run_id: str, w
             expected="a published model",
             fix="`leapline models` lists them.",
         )
+    require_papers(lake_of(settings), tags.ledger.checked_entries(), tags.registry, digest)
     current, request = tags.registry.digest(CHAMPION_TAG), promotion_request(run_id, why, who)
     return _summary(tags.promote(digest, request, expected_current=current, allow_older=True), why)
+
+
+def accept_state(settings: Settings, *, why: str, run_id: str, who: str = "") -> dict[str, Any]:
+    """Record that a person goes on with ledger, champion and repository as they are.
+
+    Returns:
+        `{"accepted", "champion", "left"}`: see `Acceptance`.
+
+    Raises:
+        RegistryError: the registry does not answer clearly; nothing was recorded.
+    """
+    request = promotion_request(run_id, why, who)
+    return asdict(accept(registry(settings), ledger_of(settings), request))
 
 
 def _summary(promotion: Promotion, why: str) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leapline.bundle.archive import read_entries
-from leapline.deployment.factory import ledger_of, registry, trust_of
-from leapline.errors import AccessDeniedError, BundleError, LeaplineError
+from leapline.deployment.factory import champion_digest, registry, trust_of
+from leapline.errors import BundleError, LeaplineError
 from leapline.evaluation.champion import ChampionComparison, State
 from leapline.features import spec as specs
 from leapline.modelling.day_data import DayData
@@ -24,9 +24,7 @@ from leapline.modelling.examples import with_fitted_features
 from leapline.serving.image import LABEL
 from leapline.serving.layout import extract_file
 from leapline.serving.probe import probabilities
-from leapline.serving.registry import Registry
 from leapline.serving.scorer_process import host_architecture, serve_archive
-from leapline.serving.tag_moves import CHAMPION_TAG
 from leapline.settings import Settings
 
 if TYPE_CHECKING:
@@ -109,10 +107,12 @@ def pulled_champion(settings: Settings) -> Iterator[PulledChampion | None]:
     Raises:
         SignatureError: there are keys, and the image is not signed by one of them.
         RegistryError: the registry does not answer clearly.
+        ContradictionError: registry and ledger do not agree about the champion.
+        LedgerError: something is wrong with the ledger.
         BundleError: the image or its archive is damaged, hostile or not a Leapline model.
     """
     target = registry(settings)
-    digest = _champion_digest(settings, target)
+    digest = champion_digest(settings, target)
     if digest is None:
         yield None
         return
@@ -128,20 +128,6 @@ def pulled_champion(settings: Settings) -> Iterator[PulledChampion | None]:
             training_days=_training_days(_entry(entries, MANIFEST)),
             archive=archive,
         )
-
-
-def _champion_digest(settings: Settings, target: Registry) -> str | None:
-    """Return the champion's digest.
-
-    Some registries deny access to a missing repository. Before the first promotion of this installation, a denial
-    therefore counts as no champion. The push still fails without access, and promotion reads the tag again.
-    """
-    try:
-        return target.digest(CHAMPION_TAG)
-    except AccessDeniedError:
-        if ledger_of(settings).entries():
-            raise
-        return None
 
 
 def score_archive(settings: Settings, champion: PulledChampion, rows: "pd.DataFrame") -> "pd.Series[float]":

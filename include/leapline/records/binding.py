@@ -12,18 +12,16 @@ the same content. A file that was replaced or edited, and a step that was repeat
 seals existed can be read, but have to be judged again before they are packaged or published.
 """
 
-import hashlib
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
 from leapline.datasets import dataset as dataset_of
 from leapline.errors import InputChangedError
-from leapline.storage import Folder, Lake, read_json, write_json
-from leapline.storage.attempt_files import is_own
+from leapline.storage import Lake, read_json, write_json
+from leapline.storage.seal import SEAL, digest_of
 
-SEAL = "seal.json"
-_CHUNK = 1 << 20
+__all__ = ["SEAL", "candidate_digest", "checked_inputs", "digest_of", "seal"]
 
 
 def seal(lake: Lake, folder: Path, inputs: Mapping[str, str]) -> None:
@@ -35,18 +33,6 @@ def seal(lake: Lake, folder: Path, inputs: Mapping[str, str]) -> None:
         inputs: digest of each dataset that the step has read, by name.
     """
     write_json(folder / SEAL, {"digest": digest_of(lake, folder), "inputs": dict(inputs)})
-
-
-def digest_of(lake: Lake, folder: Folder) -> str:
-    """Return the SHA-256 over names, lengths and contents of an attempt's files but the seal and the lake's own."""
-    digest, copy = hashlib.sha256(), lake.copy(folder)
-    files = (path for path in copy.rglob("*") if path.is_file() and path.name != SEAL and not is_own(path.name))
-    for file in sorted(files):
-        digest.update(f"{file.relative_to(copy).as_posix()}\0{file.stat().st_size}\0".encode())
-        with file.open("rb") as content:
-            while chunk := content.read(_CHUNK):
-                digest.update(chunk)
-    return f"sha256:{digest.hexdigest()}"
 
 
 def candidate_digest(lake: Lake, day: date) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """The model that is serving, and the start of its service.
 
 The registry's tags are authoritative; the ledger records when and by whom they were moved. If the registry does not
-answer, the state is that of the ledger's last entry, and `problem` contains the error.
+answer, the state is that of the ledger's last entry, and `problem` contains the error. If both contradict each other,
+`contradiction` says how.
 """
 
 from collections.abc import Sequence
@@ -9,10 +10,11 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-from leapline.deployment.factory import ledger_of, registry
-from leapline.errors import LeaplineError, RegistryError
+from leapline.deployment.factory import champion_digest, ledger_of, registry
+from leapline.errors import ContradictionError, LeaplineError, RegistryError, StorageError
 from leapline.records.candidates import candidates
 from leapline.serving.ledger import Entry
+from leapline.serving.registry import Registry
 from leapline.serving.tag_moves import CHAMPION_TAG, PREVIOUS_TAG
 from leapline.settings import Settings
 from leapline.storage import lake_of
@@ -28,6 +30,7 @@ class ServingState:
         model_id: of the champion; None if neither ledger nor lake knows the digest.
         since: when the tag was moved to it, UTC, ISO 8601; None if another installation moved it.
         problem: why the registry could not be asked; empty if it answered.
+        contradiction: what registry and ledger do not agree about, or what is wrong with the ledger; empty if nothing.
     """
 
     champion: str | None = None
@@ -35,6 +38,7 @@ class ServingState:
     model_id: str | None = None
     since: str | None = None
     problem: str = ""
+    contradiction: str = ""
 
     @property
     def data_day(self) -> date | None:
@@ -60,15 +64,24 @@ def serving_state(settings: Settings) -> ServingState:
     try:
         repository = registry(settings)
         champion, previous = repository.digest(CHAMPION_TAG), repository.digest(PREVIOUS_TAG)
+        contradiction = _contradiction(settings, repository)
     except RegistryError as exc:
         return recorded_state(entries, problem=str(exc))
-    entry = next((entry for entry in reversed(entries) if entry.after == champion), None)
+    entry = next((entry for entry in reversed(entries) if champion and entry.after == champion), None)
     if entry:
-        return ServingState(champion, previous, entry.model_id, entry.when)
+        return ServingState(champion, previous, entry.model_id, entry.when, contradiction=contradiction)
     if champion is None:
-        return ServingState(None, previous)
+        return ServingState(None, previous, contradiction=contradiction)
     published = (row.model_id for row in candidates(lake_of(settings)) if row.digest == champion)
-    return ServingState(champion, previous, next(published, None))
+    return ServingState(champion, previous, next(published, None), contradiction=contradiction)
+
+
+def _contradiction(settings: Settings, repository: Registry) -> str:
+    try:
+        champion_digest(settings, repository)
+    except (ContradictionError, StorageError) as exc:
+        return str(exc)
+    return ""
 
 
 def recorded_state(entries: Sequence[Entry], problem: str = "") -> ServingState:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from leapline.deployment.docker_images import make_docker_image
-from leapline.deployment.factory import registry, trust_of
+from leapline.deployment.factory import champion_digest, registry, trust_of
 from leapline.errors import DeployUnusableError, RegistryError
 from leapline.serving.ecr import EcrHost
 from leapline.serving.image import LABEL
@@ -37,10 +37,11 @@ class Champion:
         Raises:
             DeployUnusableError: there is none.
             SignatureError: there are keys, and it is not signed by one of them.
+            ContradictionError: registry and ledger do not agree about it.
             RegistryError: the registry does not answer.
         """
         source = registry(settings)
-        digest = source.digest(CHAMPION_TAG)
+        digest = champion_digest(settings, source)
         if digest is None:
             raise DeployUnusableError(
                 f"tag {source.ref(CHAMPION_TAG)}", found="no such tag", expected="a champion",

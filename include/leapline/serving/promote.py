@@ -1,8 +1,10 @@
 """Move the tag `champion` so that a kill at any point leaves a valid champion and the next run completes the move.
 
     lock -> finish an interrupted move -> checks -> signature -> intent on disk -> `champion` = new
-                                                                               -> `previous` = old -> ledger
-                                                                               -> intent removed
+                       -> `previous` = old -> ledger's head -> ledger's line -> intent removed
+
+Registry and ledger have to agree before the move (`leapline.serving.agreement`). A rollback by a person to a model with
+papers is the way back if they do not.
 
 OCI has no conditional tag update. A lock next to the ledger, released when the process ends, serialises the runs that
 share the lake, and `champion` is read again under the lock. The intent records the champion before the move:
@@ -15,18 +17,22 @@ is undone like that; if a registry does not allow even this, the intent stays an
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from leapline.errors import BundleError, RegistryError, SignatureError, TagConflictError
+from leapline.serving.agreement import last_move, require_agreement, require_repository
 from leapline.serving.image import LABEL
+from leapline.serving.intent import INTENT, read_intent, write_intent
+from leapline.serving.lake_id import claim, create_lake_id
 from leapline.serving.ledger import Entry, Ledger
+from leapline.serving.papers import missing_papers, require_papers
 from leapline.serving.registry import Registry
 from leapline.serving.tag_moves import CHAMPION_TAG, PREVIOUS_TAG, TagMove, copy_image
 from leapline.serving.trust import Trust, TrustAll
-from leapline.storage import json_bytes, read_document
+from leapline.storage import Lake
 
-LOCK, INTENT = "promotion.lock", "promotion.json"
+LOCK = "promotion.lock"
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ class ChampionTags:
     ) -> None:
         self.registry, self.ledger, self.others = registry, ledger, others
         self._trust = trust or TrustAll()
-        self._store = ledger.store
+        self._store, self._lake = ledger.store, Lake(ledger.store)
 
     def promote(
         self, digest: str, request: PromotionRequest, *, expected_current: str | None, allow_older: bool = False
@@ -88,7 +94,7 @@ class ChampionTags:
         """Make `digest` the champion.
 
         Args:
-            digest: an image in the repository.
+            digest: an image in the repository, whose papers the caller has checked.
             request: who requests the move, why, in which run, and when.
             expected_current: the champion that the verdict compares with; None if there was none. If `champion` points
                 to another image by now, nothing is moved.
@@ -98,6 +104,7 @@ class ChampionTags:
             The tags after the call, and the reason if they were not moved.
 
         Raises:
+            ContradictionError: registry and ledger do not agree, or the repository is another lake's.
             TagConflictError: the registry does not allow a tag to move; both tags are unchanged.
             BundleError: the image is for one platform; nothing was moved.
             SignatureError: the image is not signed by an accepted key; nothing was moved.
@@ -106,14 +113,15 @@ class ChampionTags:
         """
         with self._locked():
             current = self.registry.digest(CHAMPION_TAG)
-            if current == digest and self._has_moved(request.run_id):  # a retried task
+            entries = require_agreement(self.registry, self.ledger, current)
+            if current == digest and _has_moved(entries, request.run_id):  # a retried task
                 return Promotion(True, current, self.registry.digest(PREVIOUS_TAG))
             blocker = (
                 "" if current == digest else self._promotion_blocker(digest, current, expected_current, allow_older)
             )
             if blocker:
                 return self._unmoved(blocker, is_champion=False)
-            return self._move("promote", digest, current, request)
+            return self._move("promote", digest, current, entries, request)
 
     def rollback(self, request: PromotionRequest, *, to: str | None = None) -> Promotion:
         """Make an earlier model the champion again.
@@ -129,13 +137,16 @@ class ChampionTags:
             TagConflictError: the registry does not allow a tag to move; both tags are unchanged.
             BundleError: the image is for one platform; nothing was moved.
             SignatureError: the image is not signed by an accepted key; nothing was moved.
+            ContradictionError: the model has no papers, or the repository is another lake's; nothing was moved.
             RegistryError: the model is not in the registry, or the registry's answer is unclear.
             StorageError: the ledger is damaged; nothing was moved.
         """
         with self._locked() as finished:
+            entries = self.ledger.checked_entries()
+            require_repository(self.registry, self.ledger)
             if to is None and finished and finished.action == "rollback":
                 return Promotion(True, finished.after, finished.before)
-            if to is None and self._has_moved(request.run_id):
+            if to is None and _has_moved(entries, request.run_id):
                 return self._unmoved("this run has already moved the tag", is_champion=True)
             digest, current = self.registry.digest(to or PREVIOUS_TAG), self.registry.digest(CHAMPION_TAG)
             if digest is None:
@@ -146,10 +157,9 @@ class ChampionTags:
                     fix="Choose one from `leapline models`: `leapline rollback --to MODEL_ID`. "
                     "The second promotion creates the tag `previous`.",
                 )
-            return self._move("rollback", digest, current, request)
-
-    def _has_moved(self, run_id: str) -> bool:
-        return any(entry.run_id == run_id and entry.tag == CHAMPION_TAG for entry in self.ledger.entries())
+            self._require_index(digest)
+            require_papers(self._lake, entries, self.registry, digest)
+            return self._move("rollback", digest, current, entries, request)
 
     def _promotion_blocker(self, digest: str, current: str | None, expected: str | None, allow_older: bool) -> str:
         """Return why the champion must not be replaced; empty if it may."""
@@ -165,8 +175,12 @@ class ChampionTags:
             )
         return ""
 
-    def _move(self, action: str, digest: str, current: str | None, request: PromotionRequest) -> Promotion:
-        if current == digest:
+    def _move(
+        self, action: str, digest: str, current: str | None, entries: Sequence[Entry], request: PromotionRequest
+    ) -> Promotion:
+        last = last_move(entries)
+        recorded = last.after if last else None
+        if current == digest == recorded:
             self._align_others(digest)
             return self._unmoved("it is already the champion", is_champion=True)
         self._require_index(digest)
@@ -174,13 +188,15 @@ class ChampionTags:
         entry = Entry(
             when=request.when.isoformat(), who=request.who, why=request.why, run_id=request.run_id, action=action,
             tag=CHAMPION_TAG, model_id=self.registry.annotations(digest).get(LABEL + "version", ""),
-            before=current, after=digest,
+            before=recorded if current == digest else current, after=digest,
         )  # fmt: skip
-        self.ledger.entries()  # A damaged ledger prevents the move.
         self._copy_to_others(digest)
-        self._store.put(INTENT, json_bytes(asdict(entry)))
-        self._carry_out(entry)
-        return Promotion(True, digest, current)
+        lake = create_lake_id(self._store)
+        for registry in (self.registry, *self.others):
+            claim(registry, lake, digest)
+        write_intent(self._store, entry, self.ledger.keys)
+        self._carry_out(entry, entries)
+        return Promotion(True, digest, entry.before)
 
     def _align_others(self, digest: str) -> None:
         """Give the champion to repositories that were added since it was promoted."""
@@ -202,9 +218,10 @@ class ChampionTags:
                 fix="Name the model id alone, without `-docker-...`.",
             )
 
-    def _carry_out(self, entry: Entry) -> None:
+    def _carry_out(self, entry: Entry, entries: Sequence[Entry]) -> None:
         """Move both tags and record it. Each part can be repeated; the ledger accepts an entry once."""
-        move = TagMove([self.registry, *self.others], entry.after, entry.before)
+        assert entry.after  # noqa: S101  # a move has a target
+        move = TagMove([self.registry, *self.others], entry.after, self._rollback_target(entry, entries))
         try:
             move.carry_out()
         except RegistryError as exc:
@@ -215,27 +232,43 @@ class ChampionTags:
         self.ledger.append(entry)
         self._store.delete(INTENT)
 
+    def _rollback_target(self, entry: Entry, entries: Sequence[Entry]) -> str | None:
+        """Return what `previous` is to name: the champion before, unless that has no papers."""
+        before = entry.before
+        if before is None or self.registry.digest(before) is None:
+            return None
+        return None if missing_papers(self._lake, entries, self.registry, before) else before
+
     def _finish_interrupted(self) -> Entry | None:
         """Complete the move of a killed run; return its entry if there was one and it still applied."""
-        intent = read_document(self._store, INTENT)
-        if intent is None:
+        entry = read_intent(self._store, self.ledger.keys)
+        if entry is None:
             return None
-        entry = Entry(**intent)
-        champion = self.registry.digest(CHAMPION_TAG)
-        if champion not in (entry.before, entry.after) or not self.registry.digest(entry.after):
-            self._store.delete(INTENT)  # Another client has moved the tag since; its later move takes precedence.
+        entries, champion = self.ledger.checked_entries(), self.registry.digest(CHAMPION_TAG)
+        if not self._still_applies(entry, entries, champion):
+            self._store.delete(INTENT)
             return None
         self._require_trusted_intent(entry)
-        self._carry_out(replace(entry, why=f"{entry.why} (finished by a later run)"))
+        self._carry_out(replace(entry, why=f"{entry.why} (finished by a later run)"), entries)
         return entry
 
     def _require_trusted_intent(self, entry: Entry) -> None:
         """Reject the intent to promote an image that is not trusted; without it, the next move is not held up."""
         try:
-            self._trust.require(self.registry, entry.after)
+            self._trust.require(self.registry, entry.after or "")
         except SignatureError:
             self._store.delete(INTENT)
             raise
+
+    def _still_applies(self, entry: Entry, entries: Sequence[Entry], champion: str | None) -> bool:
+        """Return whether an interrupted move is still to be completed.
+
+        It is not if another client has moved the tag since, whose later move takes precedence, or if the ledger has the
+        move already, with others after it: then the intent is an old one that somebody has put back.
+        """
+        last = last_move(entries)
+        is_last = last is None or last.key == entry.key or last.after == entry.before
+        return champion in (entry.before, entry.after) and is_last and bool(self.registry.digest(entry.after or ""))
 
     def _unmoved(self, why: str, *, is_champion: bool) -> Promotion:
         champion, previous = self.registry.digest(CHAMPION_TAG), self.registry.digest(PREVIOUS_TAG)
@@ -253,3 +286,7 @@ class ChampionTags:
         """Hold the lock, complete an interrupted move first, and yield that move, if any."""
         with self._store.lock(LOCK):
             yield self._finish_interrupted()
+
+
+def _has_moved(entries: Sequence[Entry], run_id: str) -> bool:
+    return any(entry.run_id == run_id and entry.tag == CHAMPION_TAG for entry in entries)

@@ -1,0 +1,119 @@
+"""Whether registry and ledger agree about the champion, and whether the repository is this lake's.
+
+The registry says what is serving, the ledger says what was promoted. While they contradict each other, nothing is
+compared or promoted: a person looks, and either moves the tag back or accepts the state (`leapline ledger accept`).
+"""
+
+from collections.abc import Sequence
+
+from leapline.errors import ContradictionError
+from leapline.serving.intent import read_intent
+from leapline.serving.lake_id import lake_id, lakes_of
+from leapline.serving.ledger import Ledger
+from leapline.serving.ledger_entry import Entry
+from leapline.serving.papers import missing_papers
+from leapline.serving.registry import Registry
+from leapline.serving.tag_moves import CHAMPION_TAG
+from leapline.storage import Lake
+
+_ACCEPT = "`leapline ledger accept --why ...`"
+_ATTEMPTS = 3
+
+
+def agreed_champion(registry: Registry, ledger: Ledger) -> str | None:
+    """Return the digest of the champion on which registry and ledger agree; None if both have none.
+
+    A promotion at the same moment is not a contradiction.
+
+    Raises:
+        ContradictionError: they do not agree, or the repository is another lake's.
+        LedgerError: something is wrong with the ledger.
+        RegistryError: the registry does not answer clearly.
+    """
+    champion = registry.digest(CHAMPION_TAG)
+    for attempt in range(_ATTEMPTS):
+        try:
+            require_agreement(registry, ledger, champion)
+            break
+        except ContradictionError:
+            before, champion = champion, registry.digest(CHAMPION_TAG)
+            if champion == before or attempt == _ATTEMPTS - 1:
+                raise
+    return champion
+
+
+def require_agreement(registry: Registry, ledger: Ledger, champion: str | None) -> list[Entry]:
+    """Return the ledger's entries, if they agree with the champion.
+
+    Args:
+        registry: has the tags.
+        ledger: of the lake.
+        champion: what the tag names; None if there is no such tag.
+
+    Raises:
+        ContradictionError: they do not agree, or the repository is another lake's.
+        LedgerError: something is wrong with the ledger.
+        RegistryError: the registry does not answer clearly.
+    """
+    entries, pending = ledger.checked_entries(), read_intent(ledger.store, ledger.keys)
+    last = last_move(entries)
+    recorded = last.after if last else None
+    if champion != recorded and not (pending and pending.before == recorded and pending.after == champion):
+        raise _contradiction(registry, ledger, entries, champion)
+    require_repository(registry, ledger)
+    return entries
+
+
+def last_move(entries: Sequence[Entry]) -> Entry | None:
+    """Return the last entry about the champion; None if there is none."""
+    return next((entry for entry in reversed(entries) if entry.tag == CHAMPION_TAG), None)
+
+
+def require_repository(registry: Registry, ledger: Ledger) -> None:
+    """Check that no other lake promotes into the repository, or that this one was accepted beside it.
+
+    Raises:
+        ContradictionError: the repository is another lake's.
+    """
+    others = foreign_lakes(registry, ledger)
+    if others:
+        raise ContradictionError(
+            f"repository {registry.image}",
+            found=f"models of lake {', '.join(others)}; this lake is {lake_id(ledger.store) or 'new'}",
+            expected="a repository for each lake",
+            fix=f"Set LEAPLINE_REPOSITORY to another one. If this lake replaces that one, {_ACCEPT} records it.",
+        )
+
+
+def foreign_lakes(registry: Registry, ledger: Ledger) -> list[str]:
+    """Return the lakes that have promoted into the repository; none if this lake is one of them."""
+    lakes = lakes_of(registry)
+    return [] if lake_id(ledger.store) in lakes else lakes
+
+
+def _contradiction(
+    registry: Registry, ledger: Ledger, entries: Sequence[Entry], champion: str | None
+) -> ContradictionError:
+    last, thing = last_move(entries), f"champion of {registry.image}"
+    expected = "no champion, as the ledger is empty"
+    if last is not None:
+        expected = f"{last.after or 'no champion'} (model {last.model_id or 'none'}), as the ledger's last entry"
+    if champion is None:
+        return ContradictionError(
+            thing, found="no such tag", expected=f"{expected}; an emptied registry is not a first start",
+            fix="Push the model again (`leapline publish --date ...`), then `leapline rollback --to MODEL_ID`. "
+            f"If the registry is to start empty, {_ACCEPT}.",
+        )  # fmt: skip
+    reason = missing_papers(Lake(ledger.store), entries, registry, champion)
+    if reason:
+        others = foreign_lakes(registry, ledger)
+        whose = f"; the repository has models of lake {', '.join(others)}" if others else ""
+        return ContradictionError(
+            thing, found=f"{champion}, an image without papers: {reason}{whose}", expected=expected,
+            fix="Find out who moved the tag. `leapline rollback --to MODEL_ID` moves it to a published model; "
+            "another lake needs another LEAPLINE_REPOSITORY.",
+        )  # fmt: skip
+    return ContradictionError(
+        thing, found=f"{champion}, moved there without an entry in the ledger", expected=expected,
+        fix=f"Move it back (`leapline rollback --to MODEL_ID`), or record that it is right: {_ACCEPT}.",
+    )  # fmt: skip

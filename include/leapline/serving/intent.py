@@ -1,0 +1,43 @@
+"""The intent of a promotion: the move that is in progress, on disk, so that a later run completes it after a kill."""
+
+from dataclasses import asdict
+from typing import Any, Final
+
+from leapline.errors import LedgerError
+from leapline.serving.ledger_entry import Entry
+from leapline.serving.signed import Keys, signed, unsigned_reason
+from leapline.storage import read_document
+from leapline.storage.store import Store
+
+INTENT: Final = "promotion.json"
+_KIND: Final = "promotion"
+
+
+def write_intent(store: Store, entry: Entry, keys: Keys) -> None:
+    """Record a move before it begins."""
+    store.put(INTENT, signed(_KIND, asdict(entry), keys))
+
+
+def read_intent(store: Store, keys: Keys) -> Entry | None:
+    """Return the move that is in progress, or was when its run was killed; None if there is none.
+
+    Raises:
+        LedgerError: the document is damaged, or not signed as required.
+    """
+    document = read_document(store, INTENT)
+    if document is None:
+        return None
+    try:
+        # Earlier versions wrote the entry alone.
+        content: dict[str, Any] = document if "document" in document else {"document": document, "signature": None}
+        entry, reason = Entry(**content["document"]), unsigned_reason(_KIND, content, keys)
+    except (TypeError, KeyError):
+        entry, reason = None, "a damaged document"
+    if reason or entry is None:
+        raise LedgerError(
+            f"{store.address}/{INTENT}",
+            found=reason,
+            expected="a move that this installation has begun",
+            fix="Find out who wrote it. `leapline ledger accept --why ...` removes it.",
+        )
+    return entry
