@@ -8,6 +8,7 @@ const OUTCOMES = {
   published: ["good", "✓", "Published, not promoted"],
   refused: ["warm", "✕", "Refused"],
   failed: ["bad", "!", "Failed"],
+  superseded: ["muted", "–", "Superseded by a later run"],
   unfinished: ["muted", "…", "In progress"],
 };
 
@@ -197,7 +198,7 @@ export function updateVerdict(run, serving) {
   document.getElementById("replaced").replaceChildren(...(replaced ? replacement(replaced) : []));
 }
 
-const ENDED = { rollback: "then rolled back", promote: "since replaced", unknown: "not serving now" };
+const ENDED = { rollback: "then rolled back", promote: "since replaced", accept: "since replaced", unknown: "not serving now" };
 
 function replacement({ action, entry }) {
   if (!entry) return ["The champion is another image; the ledger has no entry of the change."];

@@ -27,7 +27,9 @@ export function candidates(data, serving, onMove) {
   });
   more.hidden = !data.more;
   render();
-  return section("Candidates", serving.problem ? el("p", { class: "note" },
+  return section("Candidates", serving.contradiction ? el("p", { role: "alert", class: "note bad" },
+    "Registry and ledger contradict each other; nothing is compared or promoted. ",
+    el("small", {}, serving.contradiction)) : null, serving.problem ? el("p", { class: "note" },
     "The registry is not reachable. The champion shown here is the one last recorded in the ledger. ",
     el("small", {}, serving.problem)) : null, container, more);
 }

@@ -1,7 +1,8 @@
 """Stub steps and a stub `spark-submit`: the DAG, its operators and Airflow are the real ones.
 
 `install_stub_steps` creates a folder with a package `leapline` whose modules are the real ones except for the steps.
-A stub step does what `scripted.json` contains for it, and otherwise succeeds at once. `spark3-submit`, a name that the
+A stub step does what `scripted.json` contains for it, and otherwise succeeds at once; with `superseded_by`, another run
+takes the day meanwhile. `spark3-submit`, a name that the
 Spark provider accepts, runs them as plain Python.
 
     {"check_events": {"error": ["DataCheckError", "events", "2 broken", "none", "Look."]}, "gate": {"passed": false}}
@@ -21,10 +22,13 @@ STEP = """
 import json
 from pathlib import Path
 from leapline import errors
+from leapline.runtime.day_owner import take_day
 from leapline.runtime.step import main
 
 def run(settings, context, logins=None):
     scripted = json.loads(Path({scripted!r}).read_text()).get({step!r}, {{}})
+    if "superseded_by" in scripted:
+        take_day(settings, context.day, scripted["superseded_by"])
     if "error" in scripted:
         kind, thing, actual, expected, fix = scripted["error"]
         raise getattr(errors, kind)(thing, found=actual, expected=expected, fix=fix)

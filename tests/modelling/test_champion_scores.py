@@ -12,10 +12,12 @@ from leapline.deployment.factory import ledger_of, registry
 from leapline.errors import AccessDeniedError, BundleError, RegistryError
 from leapline.modelling.champion_scores import pulled_champion, score_archive
 from leapline.serving import image as images
+from leapline.serving.layout import index_digest
 from leapline.serving.ledger import Entry
 from leapline.settings import Settings
 from tests.conftest import ROOT
 from tests.fakes.registry_proxy import Fault, RegistryProxy
+from tests.lakes import make_champion
 from tests.serving.conftest import registry_address, registry_binary, repository
 
 __all__ = ["registry_address", "registry_binary", "repository"]
@@ -46,7 +48,7 @@ def push_champion(settings: Settings, folder: Path, model: Path, scorer: Path) -
     created = pd.Timestamp("2026-03-02", tz="UTC").to_pydatetime()
     images.build(model, scorers, folder / "image", model_id="2026-03-01-hostile", labels={}, created=created)
     registry(settings).push(folder / "image", "m1")
-    registry(settings).tag("m1", "champion")
+    make_champion(settings, index_digest(folder / "image"))
 
 
 def test_hostile_image_is_scored_without_being_started(

@@ -8,20 +8,24 @@ from typing import Any
 
 import pytest
 
-from leapline.deployment.factory import ledger_of
+from leapline.deployment.factory import ledger_of, registry
 from leapline.errors import SettingsError
 from leapline.local.airflow_env import AirflowInstance
 from leapline.local.airflow_run import RunOutcome, run_dag
 from leapline.orchestration.alerts import Message, channel_for, messages, send_mail, stale_champion
+from leapline.records.serving_state import serving_state
 from leapline.runtime.reports import write_report
 from leapline.serving.ledger import Entry
 from leapline.settings import Settings
+from tests.conftest import ROOT
 from tests.fakes.mail import MailServer, mail_server
 from tests.fakes.stub_steps import script_steps
 from tests.fakes.web_hook import web_hook
 from tests.ports import free_address
+from tests.serving.conftest import MakeImage, crane, make_image, registry_address, registry_binary, repository
 
 DAY = date(2026, 3, 1)
+__all__ = ["crane", "make_image", "registry_address", "registry_binary", "repository"]
 REFUSED = "Refused: ROC AUC 0.81 is below {{ 0.88 }}."
 
 
@@ -138,9 +142,27 @@ def test_messages_follow_from_the_end_of_a_task(
 @pytest.mark.parametrize(("days", "alerted"), [(7, True), (8, False)])
 def test_stale_champion_days_is_a_setting(tmp_path: Path, days: int, alerted: bool) -> None:
     settings = Settings.load(home=tmp_path, registry=free_address(), stale_champion_days=days)
-    assert stale_champion(settings, DAY) == ""
+    assert stale_champion(settings, serving_state(settings), DAY) == ""
     promoted(settings, "2026-02-22-0123456789ab")
-    assert bool(stale_champion(settings, DAY)) is alerted
+    assert bool(stale_champion(settings, serving_state(settings), DAY)) is alerted
+
+
+def test_tag_without_papers_is_alerted(
+    tmp_path: Path, registry_address: str, repository: str, make_image: MakeImage
+) -> None:
+    settings = Settings.load(
+        home=tmp_path / "lake", registry=registry_address, repository=repository, tools=ROOT / ".local"
+    )
+    registry(settings).push(make_image("a", model_id="alien"), "alien")
+    registry(settings).tag("alien", "champion")
+    refused = {"step": "gate", "run_id": "run", "ok": True, "summary": {"passed": False, "sentence": "Refused."}}
+    write_report(settings, "run", "gate", refused)
+    context = {"ti": Ended("gate", FACTS), "run_id": "run", "exception": None}
+    alerts = messages(settings, context)
+    assert [alert.title for alert in alerts] == [
+        "Model refused, data of 2026-03-01", "Registry and ledger contradict each other",
+    ]  # fmt: skip
+    assert "an image without papers" in alerts[1].sentence
 
 
 def test_unusable_channel_is_rejected_by_name(tmp_path: Path) -> None:

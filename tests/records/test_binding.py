@@ -63,10 +63,17 @@ def test_result_of_an_earlier_version_requires_a_new_verdict(lake: Lake) -> None
         binding.checked_inputs(lake, "verdicts", DAY)
 
 
-def test_candidate_of_an_earlier_version_can_be_evaluated(lake: Lake) -> None:
-    sealed = binding.candidate_digest(lake, DAY)
+def test_candidate_of_an_earlier_version_has_to_be_trained_again(lake: Lake) -> None:
     (lake.current("candidates", DAY) / binding.SEAL).unlink()
-    assert binding.candidate_digest(lake, DAY) == sealed
+    with pytest.raises(InputChangedError, match="earlier version of Leapline.*leapline train --date 2026-03-01"):
+        binding.candidate_digest(lake, DAY)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"digest": 1, "inputs": 2}'])
+def test_damaged_seal_is_rejected(lake: Lake, content: str) -> None:
+    (lake.current("probes", DAY) / binding.SEAL).write_text(content)
+    with pytest.raises(InputChangedError, match=r"probes of 2026-03-01: found a damaged seal.json.*leapline probe"):
+        binding.checked_inputs(lake, "probes", DAY)
 
 
 def test_missing_step_is_named(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from leapline.deployment.manual_promotion import promote_model, roll_back
 from leapline.records.serving_state import ServingState, serving_state
 from leapline.serving.layout import index_digest
 from leapline.settings import Settings
+from leapline.storage import Lake
 from tests.conftest import ROOT
+from tests.lakes import record_model
 from tests.ports import free_address
 from tests.serving.conftest import MakeImage, crane, make_image, registry_address, registry_binary, repository
 
@@ -27,6 +29,7 @@ def test_champion_and_its_start_follow_promotions_and_rollbacks(settings: Settin
     for day in ("2026-03-01", "2026-03-02"):
         image = make_image(day, model_id=f"{day}-0123456789ab", day=day)
         registry(settings).push(image, f"{day}-0123456789ab")
+        record_model(Lake(settings.home), f"{day}-0123456789ab", index_digest(image))
         promote_model(settings, model_id=f"{day}-0123456789ab", why="test", run_id=day)
         digests.append(index_digest(image))
     state = serving_state(settings)
@@ -40,17 +43,22 @@ def test_champion_and_its_start_follow_promotions_and_rollbacks(settings: Settin
 
 def test_tag_moved_elsewhere_takes_precedence_over_the_ledger(settings: Settings, make_image: MakeImage) -> None:
     for day in ("2026-03-01", "2026-03-02"):
-        registry(settings).push(make_image(day, model_id=f"{day}-0123456789ab", day=day), f"{day}-0123456789ab")
+        image = make_image(day, model_id=f"{day}-0123456789ab", day=day)
+        registry(settings).push(image, f"{day}-0123456789ab")
+        record_model(Lake(settings.home), f"{day}-0123456789ab", index_digest(image))
     promote_model(settings, model_id="2026-03-02-0123456789ab", why="test", run_id="r")
     champion_tags(settings).registry.tag("2026-03-01-0123456789ab", "champion")
     state = serving_state(settings)
     assert state.champion == registry(settings).digest("2026-03-01-0123456789ab")
-    assert (state.model_id, state.since) == (None, None)
+    assert state.since is None
+    assert "moved there without an entry in the ledger" in state.contradiction
+    assert "leapline ledger accept" in state.contradiction
 
 
 def test_ledger_is_used_while_the_registry_is_down(settings: Settings, make_image: MakeImage) -> None:
     image = make_image("a", model_id="2026-03-01-0123456789ab")
     registry(settings).push(image, "2026-03-01-0123456789ab")
+    record_model(Lake(settings.home), "2026-03-01-0123456789ab", index_digest(image))
     promote_model(settings, model_id="2026-03-01-0123456789ab", why="test", run_id="r")
     state = serving_state(settings.model_copy(update={"registry": free_address()}))
     assert (state.champion, state.model_id) == (index_digest(image), "2026-03-01-0123456789ab")

@@ -9,6 +9,7 @@ from leapline.errors import DeployUnusableError
 from leapline.serving.registry import Registry
 from leapline.settings import Settings
 from tests.command import leapline
+from tests.lakes import make_champion
 from tests.rollout.test_deploy import champion, hook, settings
 from tests.rollout.test_web_hook import Receiver, receiver
 from tests.serving.conftest import crane, make_image, published, registry, registry_address, registry_binary, repository
@@ -65,8 +66,7 @@ def test_without_targets_the_command_says_so(settings: Settings) -> None:
 @pytest.fixture
 def two_models(hooked: Settings, champion: str, registry: Registry, published: Callable[[str], str]) -> str:
     """The digest of `previous`, behind a newer champion that was deployed."""
-    registry.tag(champion, "previous")
-    registry.tag(published("2026-03-02"), "champion")
+    make_champion(hooked, published("2026-03-02"))
     leapline(hooked, "deploy")
     return champion
 

@@ -20,6 +20,7 @@ from leapline.storage import lake_of
 from tests.conftest import ROOT
 from tests.fakes.aws_json import aws_service
 from tests.fakes.kubernetes_api import KubernetesApi, kubernetes_api
+from tests.lakes import make_champion
 from tests.ports import free_address
 from tests.rollout.conftest import OLD
 from tests.rollout.test_lambda import Scripted as ScriptedFunction
@@ -31,10 +32,10 @@ KUBERNETES = "kubernetes://shop/scorer"
 
 
 @pytest.fixture
-def champion(registry: Registry, published: Callable[[str], str]) -> str:
+def champion(settings: Settings, published: Callable[[str], str]) -> str:
     """The digest that the tag `champion` names."""
     digest = published("2026-03-01")
-    registry.tag(digest, "champion")
+    make_champion(settings, digest)
     return digest
 
 
@@ -152,7 +153,7 @@ def test_rollout_ends_when_the_champion_moves_and_the_retry_deploys_the_new_one(
     real = KubernetesApi.set_image
 
     def move_then_patch(api: KubernetesApi, name: str, image: str) -> None:
-        registry.tag(newer, "champion")
+        make_champion(settings, newer)
         real(api, name, image)
 
     monkeypatch.setattr(KubernetesApi, "set_image", move_then_patch)

@@ -13,9 +13,10 @@ from leapline.serving.image import LABEL, blob_path, canonical_json, sha256
 from leapline.serving.ledger import Ledger
 from leapline.serving.promote import ChampionTags
 from leapline.serving.registry import Registry
-from leapline.storage import LocalStore
+from leapline.storage import Lake, LocalStore
 from tests.fakes.registry_modes import FORMATS, MODES
 from tests.fakes.registry_proxy import RegistryProxy
+from tests.lakes import record_model
 from tests.serving.conftest import MakeImage
 from tests.serving.test_promote import REQUEST
 
@@ -168,6 +169,7 @@ def test_image_for_one_platform_never_becomes_the_champion(
     registry: Registry, both_kinds: DockerImage, tmp_path: Path
 ) -> None:
     tags = ChampionTags(registry, Ledger(LocalStore(tmp_path)))
+    record_model(Lake(tmp_path), MODEL, str(registry.digest(MODEL)))
     tags.rollback(REQUEST, to=MODEL)
     serving = registry.digest("champion")
     with pytest.raises(BundleError, match="model id alone"):

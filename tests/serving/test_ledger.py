@@ -1,4 +1,4 @@
-"""The ledger: entries are appended once, completely and in order; incomplete and damaged lines."""
+"""The ledger: entries are appended once, completely and in order; incomplete, damaged, changed and missing lines."""
 
 import multiprocessing
 from dataclasses import replace
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from leapline.errors import StorageError
-from leapline.serving.ledger import KEY, Entry, Ledger
+from leapline.serving.ledger import HEAD, KEY, Entry, Ledger
 from leapline.storage import LocalStore
 
 ENTRY = Entry(
@@ -29,12 +29,13 @@ def test_append_is_idempotent_by_digest_run_and_tag(tmp_path: Path) -> None:
 def test_incomplete_last_line_is_replaced_by_next_append(tmp_path: Path) -> None:
     ledger = Ledger(LocalStore(tmp_path))
     ledger.append(ENTRY)
-    whole = (tmp_path / KEY).read_bytes()
+    whole, head = (tmp_path / KEY).read_bytes(), (tmp_path / HEAD).read_bytes()
     second = replace(ENTRY, run_id="r2", why="größer")
     ledger.append(second)
     both = (tmp_path / KEY).read_bytes()
     for cut in range(len(whole), len(both)):
         (tmp_path / KEY).write_bytes(both[:cut])
+        (tmp_path / HEAD).write_bytes(head)
         assert ledger.entries() == [ENTRY]
         assert ledger.append(second) is True
         assert (tmp_path / KEY).read_bytes() == both
@@ -62,4 +63,5 @@ def test_concurrent_writers_append_each_entry_once(tmp_path: Path) -> None:
         writer.start()
     for writer in writers:
         writer.join(60)
-    assert sorted(entry.run_id for entry in Ledger(LocalStore(tmp_path)).entries()) == sorted(f"{i}" for i in range(20))
+    ledger = Ledger(LocalStore(tmp_path))
+    assert sorted(entry.run_id for entry in ledger.checked_entries()) == sorted(f"{i}" for i in range(20))

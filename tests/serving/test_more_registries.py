@@ -10,8 +10,9 @@ import pytest
 
 from leapline.deployment.factory import champion_tags, more_registries
 from leapline.errors import RegistryError, SettingsError, TagConflictError
+from leapline.serving.intent import INTENT
 from leapline.serving.ledger import Ledger
-from leapline.serving.promote import INTENT, ChampionTags, PromotionRequest
+from leapline.serving.promote import ChampionTags, PromotionRequest
 from leapline.serving.registry import Registry
 from leapline.serving.tag_moves import CHAMPION_TAG, PREVIOUS_TAG, TagMove, copy_image
 from leapline.settings import Settings

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from leapline.errors import RegistryError, StorageError
+from leapline.errors import ContradictionError, RegistryError, StorageError
+from leapline.serving.agreement import require_agreement
+from leapline.serving.intent import INTENT, write_intent
+from leapline.serving.lake_id import lake_id, lakes_of
 from leapline.serving.ledger import KEY, Ledger
 from leapline.serving.promote import ChampionTags, PromotionRequest
 from leapline.serving.registry import Registry
@@ -123,14 +126,25 @@ STEPS = {
     "after previous, before the ledger": Fault("PUT", "/manifests/previous", hold=True, after=True),
 }
 CODE = """
-import sys; from datetime import datetime, UTC; from pathlib import Path
+import os, sys; from datetime import datetime, UTC; from pathlib import Path
 from leapline.serving.ledger import Ledger; from leapline.serving.promote import ChampionTags, PromotionRequest
 from leapline.serving.registry import Registry; from leapline.storage import LocalStore
-image, crane, lake, action, digest, current, run = sys.argv[1:]
-champion = ChampionTags(Registry(image, Path(crane)), Ledger(LocalStore(Path(lake))))
+image, crane, lake, action, digest, current, run, *kill = sys.argv[1:]
+
+class KilledStore(LocalStore):
+    def put(self, key, content):
+        self.write(key, lambda: super(KilledStore, self).put(key, content))
+    def delete(self, key):
+        self.write("delete " + key, lambda: super(KilledStore, self).delete(key))
+    def write(self, name, action):
+        if kill == ["before", name]: os.kill(os.getpid(), 9)
+        action()
+        if kill == ["after", name]: os.kill(os.getpid(), 9)
+
+champion = ChampionTags(Registry(image, Path(crane)), Ledger(KilledStore(Path(lake))))
 request = PromotionRequest("airflow", "it passed", run, datetime(2026, 3, 2, tzinfo=UTC))
 if action == "promote":
-    champion.promote(digest, request, expected_current=current)
+    champion.promote(digest, request, expected_current=current if current != "none" else None)
 else:
     champion.rollback(request)
 """
@@ -167,10 +181,75 @@ def test_next_run_completes_a_move_killed_at_any_step(
     assert [(e.before, e.after, e.run_id) for e in champion.ledger.entries()[2:]] == [(two, final_tags[0], "r3")]
 
 
+WRITES = ("lake.json", "promotion.json", "ledger-head.json", "ledger.jsonl", "delete promotion.json")
+
+
+@pytest.mark.parametrize("action", ["first promotion", "rollback"])
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("write", WRITES)
+def test_next_run_completes_a_move_killed_at_any_write_to_the_lake(
+    champion: ChampionTags, registry: Registry, published: Publish, crane: Path, action: str, when: str, write: str
+) -> None:
+    one, two = (published(f"2026-03-0{day}") for day in (1, 2))
+    before: list[str | None] = [None]
+    if action == "rollback":
+        if write == "lake.json":
+            pytest.skip("written by the first promotion only")
+        champion.promote(one, run(1), expected_current=None)
+        champion.promote(two, run(2), expected_current=one)
+        before = [None, one, two]
+    verb = "rollback" if action == "rollback" else "promote"
+    args = [registry.image, str(crane), str(champion.ledger.store.folder), verb, one, "none", "r3"]
+    killed = subprocess.run([sys.executable, "-c", CODE, *args, when, write], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert registry.digest(CHAMPION_TAG) in (before[-1], one)
+
+    if action == "first promotion":
+        champion.promote(one, run(4), expected_current=registry.digest(CHAMPION_TAG))
+    else:
+        champion.rollback(run(4), to="2026-03-01-0123456789ab")
+    assert tags(registry) == (one, two if action == "rollback" else None)
+    assert [entry.after for entry in champion.ledger.checked_entries()] == [*before[1:], one]
+    assert champion.ledger.store.get(INTENT) is None
+    assert require_agreement(registry, champion.ledger, one)
+    assert lakes_of(registry) == [lake_id(champion.ledger.store)]
+
+
+@pytest.mark.parametrize("after", [True, False])
+def test_next_run_completes_a_first_move_killed_at_the_tag_of_the_lake(
+    champion: ChampionTags, registry: Registry, published: Publish, registry_address: str, crane: Path, after: bool
+) -> None:
+    one = published("2026-03-01")
+    with RegistryProxy(registry_address) as proxy:
+        fault = Fault("PUT", "/manifests/lake-", hold=True, after=after)
+        proxy.faults.append(fault)
+        image = registry.image.replace(registry_address, proxy.address)
+        args = [image, str(crane), str(champion.ledger.store.folder), "promote", one, "none", "r1"]
+        process = subprocess.Popen([sys.executable, "-c", CODE, *args], start_new_session=True)
+        assert fault.held.wait(20)
+        subprocess.run(["kill", "-9", "--", f"-{process.pid}"], check=True)
+        assert process.wait(10) == -signal.SIGKILL
+    assert tags(registry) == (None, None)
+    assert champion.promote(one, run(2), expected_current=None).moved
+    assert lakes_of(registry) == [lake_id(champion.ledger.store)]
+
+
+def test_intent_that_was_put_back_is_not_carried_out_again(
+    champion: ChampionTags, registry: Registry, published: Publish
+) -> None:
+    """An intent of the past, even with a valid signature, moves nothing after later moves."""
+    one, two = published("2026-03-01"), published("2026-03-02")
+    champion.promote(one, run(1), expected_current=None)
+    champion.promote(two, run(2), expected_current=one)
+    write_intent(champion.ledger.store, replace(champion.ledger.entries()[0], before=two), champion.ledger.keys)
+    assert champion.promote(two, run(3), expected_current=two).champion == two
+    assert tags(registry) == (two, one)
+
+
 def test_interrupted_promotion_does_not_override_external_move(
     champion: ChampionTags, registry: Registry, published: Publish, registry_address: str, crane: Path
 ) -> None:
-    """After the kill, a client without this lake moved the tag; the later move takes precedence."""
+    """After the kill, a client without this lake moved the tag; nothing moves until a person has looked at it."""
     one, two, three = (published(f"2026-03-0{day}") for day in (1, 2, 3))
     champion.promote(one, run(1), expected_current=None)
     with RegistryProxy(registry_address) as proxy:
@@ -179,7 +258,8 @@ def test_interrupted_promotion_does_not_override_external_move(
         with pytest.raises(RegistryError):
             ChampionTags(Registry(image, crane, budget_s=1), champion.ledger).promote(two, run(2), expected_current=one)
     registry.tag(three, CHAMPION_TAG)
-    assert not champion.promote(two, run(3), expected_current=one).moved
+    with pytest.raises(ContradictionError, match="without papers"):
+        champion.promote(two, run(3), expected_current=one)
     assert registry.digest(CHAMPION_TAG) == three
     assert [e.run_id for e in champion.ledger.entries()] == ["r1"]
 

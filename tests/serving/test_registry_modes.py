@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from leapline.errors import SettingsError, TagConflictError
+from leapline.serving.intent import INTENT
 from leapline.serving.layout import index_digest
 from leapline.serving.ledger import Ledger
-from leapline.serving.intent import INTENT
 from leapline.serving.promote import ChampionTags, PromotionRequest
 from leapline.serving.registry import Registry, allows_plain_http, require_address
 from leapline.storage import LocalStore

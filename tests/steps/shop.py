@@ -10,6 +10,8 @@ import pandas as pd
 
 from leapline.settings import Settings
 from leapline.storage import Lake, write_json
+from leapline.storage.seal import seal_digest, write_data_seal
+from tests.lakes import current_of
 
 if TYPE_CHECKING:
     from pyspark.ml import Pipeline
@@ -29,6 +31,13 @@ def open_day(lake: Lake, day: date, sessions: int = 2000, files: int = 1, **odd:
             table.iloc[rows].to_parquet(path, index=False, coerce_timestamps="us")
     with lake.attempt("checks", day) as out:
         write_json(out / "result.json", {"passed": True})
+
+
+def seal_day(lake: Lake, day: date) -> None:
+    """Seal a day's events and checks, as the steps that write them do."""
+    events = current_of(lake, "events", day)
+    write_data_seal(lake, events, ["events"], {})
+    write_data_seal(lake, current_of(lake, "checks", day), [], {f"events/{day}": seal_digest(events)})
 
 
 def events(day: date, sessions: int, *, leak: bool = False, broken_device: str = "") -> pd.DataFrame:

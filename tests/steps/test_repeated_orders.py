@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from leapline.errors import DataCheckError, LeaplineError, NoEventsError, QuarantineError
+from leapline.errors import (
+    DataCheckError,
+    InputChangedError,
+    LeaplineError,
+    NoEventsError,
+    QuarantineError,
+    StorageError,
+)
 from leapline.modelling.order_history import orders_before
 from leapline.orchestration.task_log import summary_line
 from leapline.runtime.context import RunContext
@@ -21,6 +28,7 @@ from leapline.steps import check_events, extract
 from leapline.storage import Lake
 from tests.events.lines import DAY, at, land, line
 from tests.lakes import current_of, folder_of
+from tests.steps.tampering import each_change
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -166,6 +174,13 @@ def test_order_ids_that_start_again_fail_the_data_check(tmp_path: Path) -> None:
     settings = settings_of(landing, tmp_path, training_days=1)
     run(settings, SECOND)
     assert (buyers(Lake(tmp_path), FIRST), buyers(Lake(tmp_path), SECOND)) == (6, 0)
+    changes = 0
+    for change in each_change(Lake(tmp_path), ("events", "quarantine", "orders"), SECOND):
+        with pytest.raises((InputChangedError, StorageError)):
+            check_events.run(settings, RunContext(SECOND, "r"))
+        changes += 1
+        assert change
+    assert changes > 15
     with pytest.raises(DataCheckError, match="correct `order` in the event mapping.*LEAPLINE_REPEATED_ORDER_DAYS=0"):
         check_events.run(settings, RunContext(SECOND, "r"))
 

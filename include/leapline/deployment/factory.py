@@ -51,7 +51,7 @@ def _registry(settings: Settings, image: str, setting: str = "") -> Registry:
 
 def ledger_of(settings: Settings) -> Ledger:
     """Return the ledger of the installation's lake."""
-    return Ledger(lake_of(settings).store)
+    return Ledger(lake_of(settings).store, key_ring(settings))
 
 
 def champion_digest(settings: Settings, target: Registry) -> str | None:

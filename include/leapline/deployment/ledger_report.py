@@ -58,7 +58,7 @@ def head_of(ledger: Ledger) -> str:
 def _head(head: Head, ledger: Ledger) -> dict[str, Any]:
     signature = head.content.get("signature")
     signed_by = signature.get("key") if isinstance(signature, dict) else None
-    verified = bool(ledger.keys.accepted) and not any(p.kind == "bad signature" for p in ledger.problems())
+    verified = ledger.keys.verifies and not any(p.kind == "bad signature" for p in ledger.problems())
     return {"sequence": head.sequence, "digest": head.digest, "signed_by": signed_by, "verified": verified}
 
 

@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 from leapline.errors import TrainingError
+from leapline.records import data_seals
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json
 
@@ -20,7 +21,7 @@ def days_with(lake: Lake, dataset: str, settings: Settings, day: date) -> list[d
 def checked_days(lake: Lake, settings: Settings, day: date) -> list[date]:
     """Return the days of the training window whose events passed their check; only these may be used in training."""
     checked = days_with(lake, "checks", settings, day)
-    return [d for d in checked if read_json(lake.current("checks", d) / "result.json")["passed"]]
+    return [d for d in checked if read_json(data_seals.unchanged(lake, "checks", d) / "result.json")["passed"]]
 
 
 def training_days(settings: Settings, lake: Lake, day: date) -> list[date]:

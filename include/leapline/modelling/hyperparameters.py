@@ -8,9 +8,11 @@ import numpy as np
 
 from leapline.features.spec import FeatureSpec
 from leapline.modelling.examples import content_digest
+from leapline.records import data_seals
 from leapline.runtime.lineage import code_version
 from leapline.settings import Settings
 from leapline.storage import Lake, json_bytes, read_json, write_json
+from leapline.storage.seal import write_data_seal
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -43,6 +45,7 @@ def select_hyperparameters(
         spec: their features.
 
     Raises:
+        InputChangedError: trials of an earlier run were changed since they were written.
         TrainingError: the examples cannot be split into a part to fit on and a part to evaluate on.
     """
     from leapline.training.search import Trial, search, select_best
@@ -54,7 +57,8 @@ def select_hyperparameters(
         with lake.attempt("searches", key) as out:
             results = search(training, spec.numeric, spec.categorical, settings, _certain_gain(settings))
             write_json(out / "trials.json", [trial.as_dict() for trial in results])
-    trials: list[dict[str, Any]] = read_json(lake.current("searches", key) / "trials.json")
+            write_data_seal(lake, out, [], {})
+    trials: list[dict[str, Any]] = read_json(data_seals.unchanged(lake, "searches", key) / "trials.json")
     best = select_best([Trial(**trial) for trial in trials])
     return settings.model_copy(update=dict(best)), trials
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
+from leapline.records import data_seals
 from leapline.storage import Lake
 
 if TYPE_CHECKING:
@@ -68,4 +69,5 @@ def _days_with_orders(lake: Lake, first: date, last: date) -> list[date]:
 def _read(spark: "SparkSession", lake: Lake, days: Sequence[date]) -> "DataFrame":
     from leapline.events.orders import SCHEMA
 
-    return spark.read.schema(SCHEMA).parquet(*(lake.address(lake.current("orders", day), FOLDER) for day in days))
+    folders = (data_seals.unchanged(lake, "orders", day) for day in days)
+    return spark.read.schema(SCHEMA).parquet(*(lake.address(folder, FOLDER) for folder in folders))

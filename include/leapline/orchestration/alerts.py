@@ -1,4 +1,4 @@
-"""Alerts: a refused model, a failed step, a stale champion.
+"""Alerts: a refused model, a failed step, a stale champion, a registry and a ledger that contradict each other.
 
 An Airflow notifier that is called when a task ends. The alert is always written to the task log, and sent to the
 connections in the setting `alert_connections`. An alert that cannot be sent is logged as an error and changes nothing.
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook, BaseNotifier, Context
 
@@ -17,6 +17,9 @@ from leapline.orchestration.links import page_url
 from leapline.orchestration.logins import usable_logins
 from leapline.records.runs import run_outcome
 from leapline.settings import Settings
+
+if TYPE_CHECKING:
+    from leapline.records.serving_state import ServingState
 
 
 @dataclass(frozen=True)
@@ -71,17 +74,20 @@ def messages(settings: Settings, context: Any) -> list[Message]:
         alerts.append(Message(f"Model refused, data of {day}", outcome.sentence, link))
     elif outcome is None or outcome.state not in ("published", "reproduced"):
         return []
-    if facts and not facts["backfill"] and (sentence := stale_champion(settings, date.fromisoformat(day))):
-        alerts.append(Message(f"Champion is stale, data of {day}", sentence, link))
+    if facts:
+        # Imports numpy; every task process parses the DAG file, and with it this module.
+        from leapline.records.serving_state import serving_state
+
+        serving = serving_state(settings)
+        if serving.contradiction:
+            alerts.append(Message("Registry and ledger contradict each other", serving.contradiction, link))
+        if not facts["backfill"] and (sentence := stale_champion(settings, serving, date.fromisoformat(day))):
+            alerts.append(Message(f"Champion is stale, data of {day}", sentence, link))
     return alerts
 
 
-def stale_champion(settings: Settings, day: date) -> str:
+def stale_champion(settings: Settings, serving: "ServingState", day: date) -> str:
     """Return a sentence on the champion's age if it is stale on a data day; empty if it is not, or if there is none."""
-    # Imports numpy; every task process parses the DAG file, and with it this module.
-    from leapline.records.serving_state import serving_state
-
-    serving = serving_state(settings)
     if serving.data_day is None:
         return ""
     age = (day - serving.data_day).days

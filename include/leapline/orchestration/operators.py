@@ -29,6 +29,7 @@ from leapline.orchestration.spark_connection import require_client_mode
 from leapline.orchestration.task_log import quiet_libraries, summary_line
 from leapline.rollout.target import parse_targets
 from leapline.runtime.context import RunContext
+from leapline.runtime.day_owner import take_day
 from leapline.runtime.private_files import restrict_new_files
 from leapline.runtime.reports import past_report, remove_report
 from leapline.runtime.spark_cds import OPTIONS, driver_options, quiet_options
@@ -54,7 +55,7 @@ class ResolveDay(BaseOperator):
         self._param_names = tuple(param_names)
 
     def execute(self, context: Context) -> ResolvedRun:
-        """Return the resolved run, from the params and the data interval."""
+        """Return the resolved run, from the params and the data interval; from now on the day is this run's."""
         with airflow_failures():
             resolved = resolve(dict(context["params"]), context["dag_run"], param_names=self._param_names)
             settings = Settings.load()
@@ -62,6 +63,7 @@ class ResolveDay(BaseOperator):
             parse_targets(settings.deploy)  # A mistake is found now, not after the promotion.
             with logins(settings, self.task_id):
                 resolved["host"] = leave_report(settings, context["run_id"])
+                take_day(settings, date.fromisoformat(resolved["day"]), context["run_id"])
         overrides = ", ".join(f"{name}={value}" for name, value in sorted(resolved["overrides"].items()))
         self.log.info("Data day %s; settings overridden by this run: %s", resolved["day"], overrides or "none")
         return resolved
@@ -304,4 +306,4 @@ def submit_failure(report: dict[str, Any] | None, error: AirflowException) -> Ai
     """Return the step's own error if its report contains one, else the error of `spark-submit`."""
     if not report or report["ok"]:
         return error
-    return as_failure(report["error"]["text"], report["error"]["retriable"])
+    return as_failure(report["error"]["text"], report["error"]["retriable"], report["error"].get("kind", ""))

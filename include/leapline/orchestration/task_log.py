@@ -83,7 +83,8 @@ def _docker_images(summary: Summary) -> str:
 
 def _promote(summary: Summary) -> str:
     if summary["promoted"]:
-        return f"champion is now {summary['model_id']}. {summary['why']}"
+        head = f" Head of the ledger: {summary['ledger']}." if summary.get("ledger") else ""
+        return f"champion is now {summary['model_id']}. {summary['why']}{head}"
     return f"champion unchanged: {summary['why']}"
 
 

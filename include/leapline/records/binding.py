@@ -17,35 +17,35 @@ from datetime import date
 from pathlib import Path
 
 from leapline.datasets import dataset as dataset_of
-from leapline.errors import InputChangedError
-from leapline.storage import Lake, read_json, write_json
+from leapline.errors import InputChangedError, StorageError
+from leapline.storage import Folder, Lake, read_json, write_json
 from leapline.storage.seal import SEAL, digest_of
 
-__all__ = ["SEAL", "candidate_digest", "checked_inputs", "digest_of", "seal"]
+__all__ = ["SEAL", "candidate_digest", "checked_inputs", "digest_of", "require_own_content", "seal"]
 
 
-def seal(lake: Lake, folder: Path, inputs: Mapping[str, str]) -> None:
+def seal(lake: Lake, folder: Path, inputs: Mapping[str, str], sources: Mapping[str, str] | None = None) -> None:
     """Write the seal of a folder; the last thing that a step writes into its attempt.
 
     Args:
         lake: has the attempt.
         folder: the attempt.
         inputs: digest of each dataset that the step has read, by name.
+        sources: seals of the data that the step has read, for the record: later steps do not verify them, because a day
+            may be written again once it was used.
     """
-    write_json(folder / SEAL, {"digest": digest_of(lake, folder), "inputs": dict(inputs)})
+    recorded = {"sources": dict(sources)} if sources else {}
+    write_json(folder / SEAL, {"digest": digest_of(lake, folder), "inputs": dict(inputs), **recorded})
 
 
 def candidate_digest(lake: Lake, day: date) -> dict[str, str]:
-    """Return the digest of the day's candidate as an input, checked if it is sealed.
+    """Return the digest of the day's candidate as an input.
 
     Raises:
         NotInLakeError: no candidate of that day.
-        InputChangedError: the candidate was changed since it was trained.
+        InputChangedError: the candidate was changed since it was trained, or has no seal.
     """
-    folder = lake.current("candidates", day)
-    if (folder / SEAL).exists():
-        return checked_inputs(lake, "candidates", day)
-    return {"candidates": digest_of(lake, folder)}
+    return checked_inputs(lake, "candidates", day)
 
 
 def checked_inputs(lake: Lake, dataset: str, day: date, key: str | None = None) -> dict[str, str]:
@@ -66,18 +66,52 @@ def checked_inputs(lake: Lake, dataset: str, day: date, key: str | None = None) 
     """
     folder = lake.current(dataset, key or day)
     if not (folder / SEAL).exists():
+        step = "train" if dataset == "candidates" else "evaluate"
         raise InputChangedError(
             f"{dataset} of {day}",
             found="no digests of its inputs, because an earlier version of Leapline wrote it",
             expected=f"a {SEAL}",
-            fix=f"Judge the day again: `leapline evaluate --date {day}` and the steps after it.",
+            fix=f"Judge the day again: `leapline {step} --date {day}` and the steps after it.",
         )
-    recorded = read_json(folder / SEAL)
-    _require_same(dataset, day, digest_of(lake, folder), recorded["digest"], dataset)
-    for name, digest in recorded["inputs"].items():
+    own, inputs = _recorded(folder, dataset, day)
+    _require_same(dataset, day, digest_of(lake, folder), own, dataset)
+    for name, digest in inputs.items():
         _require_same(name, day, digest_of(lake, lake.current(name, day)), digest, dataset)
-    inputs: dict[str, str] = recorded["inputs"]
-    return {**inputs, dataset: recorded["digest"]}
+    return {**inputs, dataset: own}
+
+
+def require_own_content(lake: Lake, day: date, *datasets: str, key: str | None = None) -> None:
+    """Check that the files of some results are those that their steps wrote, whatever their inputs are by now.
+
+    Results without a seal, or that are not in the lake, are left out.
+
+    Args:
+        lake: has the results.
+        day: the data day.
+        datasets: the results.
+        key: of the results, if it is not the day.
+
+    Raises:
+        InputChangedError: a file was changed, added or removed.
+    """
+    for dataset in datasets:
+        folder = lake.current(dataset, key or day) if lake.has(dataset, key or day) else None
+        if folder is not None and (folder / SEAL).exists():
+            _require_same(dataset, day, digest_of(lake, folder), _recorded(folder, dataset, day)[0], dataset)
+
+
+def _recorded(folder: Folder, dataset: str, day: date) -> tuple[str, dict[str, str]]:
+    """Return the digest of a result and those of its inputs, as its seal records them."""
+    try:
+        content = read_json(folder / SEAL)
+        return str(content["digest"]), dict(content["inputs"])
+    except (StorageError, KeyError, TypeError, ValueError) as exc:
+        raise InputChangedError(
+            f"{dataset} of {day}",
+            found=f"a damaged {SEAL} ({exc})",
+            expected="digests of the result and of its inputs",
+            fix=f"Run `leapline {_writer(dataset)} --date {day}` and the steps after it again.",
+        ) from exc
 
 
 def _require_same(name: str, day: date, found: str, expected: str, dataset: str) -> None:

@@ -8,13 +8,13 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Literal
 
-from leapline.errors import LeaplineError
+from leapline.errors import LeaplineError, SupersededError
 from leapline.runtime.context import STEPS
 from leapline.runtime.reports import RUNS, run_folder
 from leapline.settings import Settings
 from leapline.storage import Store, lake_of, read_document
 
-State = Literal["failed", "refused", "promoted", "reproduced", "published", "unfinished"]
+State = Literal["failed", "superseded", "refused", "promoted", "reproduced", "published", "unfinished"]
 RECENT = 30
 """Runs that a list contains by default."""
 HEADLINE_ORDER = ("scheduled__", "manual__", "manual-")
@@ -28,8 +28,8 @@ class RunOutcome:
     Attributes:
         run_id: Airflow's run id, or that of a command.
         day: the data day, ISO date.
-        state: "failed"; "refused"; "promoted"; "reproduced": the image is byte for byte the champion's; "published"
-            without being promoted; "unfinished".
+        state: "failed"; "superseded" by a later run of the day; "refused"; "promoted"; "reproduced": the image is byte
+            for byte the champion's; "published" without being promoted; "unfinished".
         step: the last step with a report; the one that failed or refused, where one did.
         sentence: the reason in one sentence.
         ended: when the last report was written, UTC, ISO 8601.
@@ -129,7 +129,7 @@ def find_run(settings: Settings, run_id: str | None) -> RunFolder | None:
     if run_id is not None:
         return next((folder for folder in folders if _run_id(folder) == run_id), None)
     candidates = (folder for prefix in HEADLINE_ORDER for folder in folders if folder.name.startswith(prefix))
-    finished = (folder for folder in candidates if outcome_of(folder).state != "unfinished")
+    finished = (folder for folder in candidates if outcome_of(folder).state not in ("unfinished", "superseded"))
     return next(finished, folders[0] if folders else None)
 
 
@@ -152,6 +152,8 @@ def _readable_reports(folder: RunFolder) -> Iterator[tuple[str, dict[str, Any]]]
 
 def _conclude(reports: Reports) -> tuple[State, str, str]:
     for step, report in reports.items():
+        if not report["ok"] and report["error"].get("kind") == SupersededError.__name__:
+            return "superseded", step, f"Superseded before {step}: {report['error']['found']}."
         if not report["ok"]:
             return "failed", step, f"Failed in {step}: {report['error']['text']}"
     for step in ("gate", "probe"):

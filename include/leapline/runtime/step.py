@@ -17,6 +17,7 @@ from typing import Any
 
 from leapline.errors import LeaplineError, SettingsError
 from leapline.runtime.context import RunContext, new_run_id
+from leapline.runtime.day_owner import owned_day
 from leapline.runtime.output_sizes import measure_outputs
 from leapline.runtime.private_files import restrict_new_files
 from leapline.runtime.reports import describe, remove_report, write_report
@@ -44,6 +45,7 @@ def perform(
         The step's summary.
 
     Raises:
+        SupersededError: a later run works on the day.
         LeaplineError: as the step raised it.
     """
     restrict_new_files(settings)
@@ -52,7 +54,7 @@ def perform(
     started = time.monotonic()
     base: dict[str, Any] = {"step": step, "day": context.day.isoformat(), "run_id": context.run_id}
     try:
-        with recorded_usage() as usage:
+        with owned_day(settings, step, context), recorded_usage() as usage:
             summary = step_function(settings, context)
     except LeaplineError as exc:
         if report_failure:

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from leapline.errors import LedgerError
 from leapline.serving.ledger_entry import Entry
-from leapline.serving.signed import Keys, signed, unsigned_reason
+from leapline.serving.signed import signed, unsigned_reason
+from leapline.signing.key_ring import KeyRing
 from leapline.storage import read_document
 from leapline.storage.store import Store
 
@@ -13,12 +14,12 @@ INTENT: Final = "promotion.json"
 _KIND: Final = "promotion"
 
 
-def write_intent(store: Store, entry: Entry, keys: Keys) -> None:
+def write_intent(store: Store, entry: Entry, keys: KeyRing) -> None:
     """Record a move before it begins."""
     store.put(INTENT, signed(_KIND, asdict(entry), keys))
 
 
-def read_intent(store: Store, keys: Keys) -> Entry | None:
+def read_intent(store: Store, keys: KeyRing) -> Entry | None:
     """Return the move that is in progress, or was when its run was killed; None if there is none.
 
     Raises:

@@ -15,7 +15,8 @@ from leapline.errors import LedgerError
 from leapline.serving.lake_id import create_lake_id, lake_id
 from leapline.serving.ledger_check import HEAD_KIND, Head, Problem, State, problems_of
 from leapline.serving.ledger_entry import Chain, Covers, Entry, complete_lines, line_of, parse_lines
-from leapline.serving.signed import Keys, digest_of, require_signer, signed
+from leapline.serving.signed import digest_of, require_signer, signed
+from leapline.signing.key_ring import KeyRing
 from leapline.storage.store import Store, Stored, update
 
 __all__ = ["HEAD", "KEY", "Entry", "Ledger"]
@@ -33,8 +34,8 @@ class Ledger:
         keys: of the installation: they sign the head, and decide whose signatures count.
     """
 
-    def __init__(self, store: Store, keys: Keys | None = None) -> None:
-        self.store, self.keys = store, keys or Keys()
+    def __init__(self, store: Store, keys: KeyRing | None = None) -> None:
+        self.store, self.keys = store, keys or KeyRing()
         self.address = f"ledger {store.address}/{KEY}"
 
     def entries(self) -> list[Entry]:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from leapline.serving.ledger_entry import Line, parse_lines
-from leapline.serving.signed import Keys, digest_of, unsigned_reason
+from leapline.serving.signed import digest_of, unsigned_reason
+from leapline.signing.key_ring import KeyRing
 
 HEAD_KIND: Final = "ledger head"
 
@@ -99,7 +100,7 @@ class State:
         return line is not None and line.digest == head.digest and _follows(line, last, self.content)
 
 
-def problems_of(state: State, keys: Keys, where: str) -> list[Problem]:
+def problems_of(state: State, keys: KeyRing, where: str) -> list[Problem]:
     """Return what is wrong with a ledger, the first fault first.
 
     Args:
@@ -141,7 +142,7 @@ def _follows(line: Line, last: Line | None, before: bytes) -> bool:
     return line.chain.sequence == last.chain.sequence + 1 and line.chain.before == last.digest
 
 
-def _problems_of_head(state: State, lines: list[Line], keys: Keys, where: str) -> Iterator[Problem]:
+def _problems_of_head(state: State, lines: list[Line], keys: KeyRing, where: str) -> Iterator[Problem]:
     head, last = state.head, lines[-1] if lines else None
     if head is None:
         if state.head_present:

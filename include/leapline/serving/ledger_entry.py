@@ -32,6 +32,8 @@ class Entry:
         model_id: the model that the tag names after the move.
         before: the digest before the move; None if the tag was new.
         after: the digest after the move; None if a person has accepted that there is no champion.
+        record: digest of the model's record in the lake, which contains those of everything it was made of; None for a
+            move by hand, and in entries of earlier versions.
     """
 
     when: str
@@ -43,6 +45,7 @@ class Entry:
     model_id: str
     before: str | None
     after: str | None
+    record: str | None = None
 
     @property
     def key(self) -> tuple[str | None, str, str]:

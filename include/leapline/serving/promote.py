@@ -44,12 +44,14 @@ class PromotionRequest:
         why: the reason, one sentence.
         run_id: the run that requests the move.
         when: time of the request, with a time zone.
+        record: digest of the model's record in the lake; None for a move by hand.
     """
 
     who: str
     why: str
     run_id: str
     when: datetime
+    record: str | None = None
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,7 @@ class ChampionTags:
         entry = Entry(
             when=request.when.isoformat(), who=request.who, why=request.why, run_id=request.run_id, action=action,
             tag=CHAMPION_TAG, model_id=self.registry.annotations(digest).get(LABEL + "version", ""),
-            before=recorded if current == digest else current, after=digest,
+            before=recorded if current == digest else current, after=digest, record=request.record,
         )  # fmt: skip
         self._copy_to_others(digest)
         lake = create_lake_id(self._store)
@@ -267,7 +269,7 @@ class ChampionTags:
         move already, with others after it: then the intent is an old one that somebody has put back.
         """
         last = last_move(entries)
-        is_last = last is None or last.key == entry.key or last.after == entry.before
+        is_last = entry.key not in {e.key for e in entries} or (last is not None and last.key == entry.key)
         return champion in (entry.before, entry.after) and is_last and bool(self.registry.digest(entry.after or ""))
 
     def _unmoved(self, why: str, *, is_champion: bool) -> Promotion:

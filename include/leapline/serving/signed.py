@@ -9,47 +9,11 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from leapline.errors import LedgerError
+from leapline.signing.key_ring import KeyRing
 from leapline.storage import json_bytes
-
-
-class Verifier(Protocol):
-    """A public key whose signatures count."""
-
-    @property
-    def key_id(self) -> str:
-        """The name of the key: SHA-256 of its PEM text."""
-
-    def verifies(self, message: bytes, signature: bytes) -> bool:
-        """Return whether the signature of the message was made with this key."""
-
-
-class Signer(Protocol):
-    """A private key."""
-
-    @property
-    def public(self) -> Verifier:
-        """The public key."""
-
-    def sign(self, message: bytes) -> bytes:
-        """Return the signature of a message."""
-
-
-@dataclass(frozen=True)
-class Keys:
-    """The keys of an installation.
-
-    Attributes:
-        signing: signs; None if nothing is signed here.
-        accepted: their signatures count. If there are any, a document without a valid signature is rejected.
-    """
-
-    signing: Signer | None = None
-    accepted: Sequence[Verifier] = ()
 
 
 def canonical(content: Any) -> bytes:
@@ -62,17 +26,21 @@ def digest_of(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def signed(kind: str, document: dict[str, Any], keys: Keys) -> bytes:
-    """Return a document with its signature, or without one if the installation signs nothing."""
-    signature = None
-    if keys.signing:
-        value = base64.b64encode(keys.signing.sign(_message(kind, document))).decode()
-        signature = {"key": keys.signing.public.key_id, "value": value}
+def signed(kind: str, document: dict[str, Any], keys: KeyRing) -> bytes:
+    """Return a document with its signature, or without one if the installation signs nothing.
+
+    Raises:
+        SettingsError: signatures are required, and there is no key.
+    """
+    key, signature = keys.signing_key(), None
+    if key:
+        value = base64.b64encode(key.sign(_message(kind, document))).decode()
+        signature = {"key": key.public.key_id, "value": value}
     return json_bytes({"document": document, "signature": signature})
 
 
-def unsigned_reason(kind: str, content: dict[str, Any], keys: Keys) -> str:
-    """Return why the signature of a document does not count; empty if it does, or if the installation has no keys.
+def unsigned_reason(kind: str, content: dict[str, Any], keys: KeyRing) -> str:
+    """Return why the signature of a document does not count; empty if it does, or if the installation verifies none.
 
     Args:
         kind: of the document.
@@ -80,7 +48,7 @@ def unsigned_reason(kind: str, content: dict[str, Any], keys: Keys) -> str:
         keys: of the installation.
     """
     signature = content.get("signature")
-    if not keys.accepted:
+    if not keys.verifies:
         return ""
     if not isinstance(signature, dict):
         return "no signature"
@@ -94,7 +62,7 @@ def unsigned_reason(kind: str, content: dict[str, Any], keys: Keys) -> str:
     return "" if key.verifies(_message(kind, content["document"]), value) else "a signature of other content"
 
 
-def require_signer(thing: str, signature: Any, keys: Keys) -> None:
+def require_signer(thing: str, signature: Any, keys: KeyRing) -> None:
     """Reject a signed document that this installation would replace by an unsigned one.
 
     Raises:

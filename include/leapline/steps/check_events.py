@@ -5,10 +5,12 @@ from typing import Any
 
 from leapline.errors import DataCheckError
 from leapline.modelling.days import days_with
+from leapline.records import data_seals
 from leapline.runtime.context import RunContext
 from leapline.runtime.step import main
 from leapline.settings import Settings
 from leapline.storage import Lake, lake_of, read_json, write_json
+from leapline.storage.seal import seal_digest, write_data_seal
 
 HISTORY_DAYS = 14
 
@@ -18,10 +20,13 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
 
     Raises:
         NotInLakeError: the day was not extracted.
+        InputChangedError: its files were changed since.
         DataCheckError: the data day does not meet an expectation. Training days that do not are left out of training.
     """
     lake = lake_of(settings)
-    lake.current("events", context.day)
+    for dataset in ("events", "quarantine", "orders"):
+        if dataset == "events" or lake.has(dataset, context.day):
+            data_seals.unchanged(lake, dataset, context.day)
     earlier = [day for day in days_with(lake, "events", settings, context.day) if not _is_checked(lake, day)]
     summary: dict[str, Any] = {day.isoformat(): _check(settings, lake, day) for day in earlier}
     result = summary[context.day.isoformat()] = _check(settings, lake, context.day)
@@ -39,7 +44,7 @@ def _check(settings: Settings, lake: Lake, day: date) -> dict[str, Any]:
     from leapline.quality.check import check
     from leapline.quality.expectations import Limits
 
-    events = lake.current("events", day)
+    events = data_seals.unchanged(lake, "events", day)
     before = [day - timedelta(days=n) for n in range(1, HISTORY_DAYS + 1)]
     history = [read_json(lake.current("events", d) / "profile.json") for d in before if lake.has("events", d)]
     limits = Limits(
@@ -56,6 +61,7 @@ def _check(settings: Settings, lake: Lake, day: date) -> dict[str, Any]:
     with lake.attempt("checks", day) as out:
         result = check(read_json(events / "profile.json"), history, limits, day.isoformat(), out)
         write_json(out / "result.json", result.as_dict() | {"source": events.name})
+        write_data_seal(lake, out, [], {f"events/{day}": seal_digest(events)})
     return {"passed": result.passed, "sentence": result.sentence(), "docs": lake.address(out, result.docs)}
 
 

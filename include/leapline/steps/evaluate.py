@@ -10,7 +10,7 @@ from leapline.modelling import champion_scores, item_model, probe_sample
 from leapline.modelling.comparison import CHAMPION_SCORE, compare_scores, compare_with_champion, slices_of
 from leapline.modelling.day_data import DayData
 from leapline.modelling.examples import BASELINE, SCORE, score, with_baseline, with_fitted_features
-from leapline.records import binding
+from leapline.records import binding, data_seals
 from leapline.runtime.context import RunContext
 from leapline.runtime.spark import spark_session
 from leapline.runtime.step import main
@@ -36,6 +36,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
 
     Raises:
         NotInLakeError: no candidate of that day.
+        InputChangedError: events, examples or candidate were changed since they were written.
     """
     from pyspark.ml import PipelineModel
 
@@ -43,6 +44,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     from leapline.training.markov import TransitionModel
 
     lake = lake_of(settings)
+    data_seals.require_day_unchanged(lake, context.day)
     candidate, inputs = lake.current("candidates", context.day), binding.candidate_digest(lake, context.day)
     training = read_json(candidate / "training.json")
     spec = specs.load(candidate / "features.json")

@@ -19,6 +19,7 @@ from leapline.runtime.step import main
 from leapline.settings import Settings
 from leapline.sources.factory import source_from
 from leapline.storage import Lake, lake_of, write_json
+from leapline.storage.seal import write_data_seal
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -177,6 +178,8 @@ def extract_day(
         events_frame = spark.read.parquet(lake.address(events, "events"))
         numbers = profile(events_frame, clean.counts, settings.max_sessions_per_visitor, settings.detect_numbers)
         write_json(events / "profile.json", numbers)
+        for folder, name in addresses:
+            write_data_seal(lake, folder, [name], {})
     _require_few_quarantined(settings, clean.counts)
     if settings.unusable_files == "fail":
         require_usable_files(clean.counts["day"], clean.counts["unusable"])

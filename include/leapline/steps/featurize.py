@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 from leapline.modelling.day_data import DayData
 from leapline.modelling.days import checked_days
 from leapline.modelling.example_config import EXAMPLES_FORMAT_VERSION, FACTS, FEATURES, ITEM_FEATURES, ExampleConfig
+from leapline.records import data_seals
 from leapline.runtime.context import RunContext
 from leapline.runtime.spark import spark_session
 from leapline.runtime.step import main
 from leapline.settings import Settings
 from leapline.storage import Folder, Lake, json_bytes, lake_of, read_json, write_bytes
+from leapline.storage.seal import seal_digest, write_data_seal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,10 +30,13 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
 
     Raises:
         NotInLakeError: the day was not extracted.
+        InputChangedError: events or checks were changed since they were written.
         SpecError: a feature spec is malformed.
     """
     lake, config = lake_of(settings), ExampleConfig.of(settings)
-    lake.current("events", context.day)
+    for dataset in ("events", "checks"):
+        if dataset == "events" or lake.has(dataset, context.day):
+            data_seals.unchanged(lake, dataset, context.day)
     days = [*(d for d in checked_days(lake, settings, context.day) if not _is_fresh(lake, d, config)), context.day]
     with spark_session(settings, "featurize", _SORT_AGGREGATION) as spark:
         return {day.isoformat(): build_day(DayData(spark, settings, lake, day), config) for day in days}
@@ -48,7 +53,7 @@ def build_day(data: DayData, config: ExampleConfig) -> dict[str, Any]:
     """
     from leapline.training.examples import pair_examples, persisted_example_events, session_examples
 
-    events = data.events()
+    source, events = data_seals.unchanged(data.lake, "events", data.day), data.events()
     with data.lake.attempt("examples", data.day) as out:
         with persisted_example_events(events, config.per_session) as numbered:
             session_examples(numbered, config.sessions).write.parquet(data.lake.address(out, "examples"))
@@ -56,7 +61,6 @@ def build_day(data: DayData, config: ExampleConfig) -> dict[str, Any]:
         summary = _counts(data, out) | {"features": len(config.sessions.columns)}
         write_bytes(out / FEATURES, config.sessions.dumps().encode())
         write_bytes(out / ITEM_FEATURES, config.items.dumps().encode())
-        source = data.lake.current("events", data.day)
         facts = {
             "source": source.name,
             "events_digest": _digest(source),
@@ -64,6 +68,7 @@ def build_day(data: DayData, config: ExampleConfig) -> dict[str, Any]:
             "per_session": config.per_session,
         }
         write_bytes(out / FACTS, json_bytes(summary | facts))
+        write_data_seal(data.lake, out, ["examples", "items"], _sources(data.lake, data.day, source))
     return summary
 
 
@@ -71,6 +76,12 @@ def _digest(events: Folder) -> str | None:
     """Return the digest of the events' content; None for days that were extracted before it existed."""
     path = events / "profile.json"
     return read_json(path).get("digest") if path.exists() else None
+
+
+def _sources(lake: Lake, day: date, events: Folder) -> dict[str, str]:
+    """Return the seals of what the examples were built from, and of the check of it, if there was one."""
+    checks = data_seals.source_seals(lake, "checks", [day]) if lake.has("checks", day) else {}
+    return {f"events/{day}": seal_digest(events), **checks}
 
 
 def _counts(data: DayData, out: "Path") -> dict[str, int]:

@@ -1,9 +1,11 @@
 """Move the tag `champion` to the day's published model."""
 
+from dataclasses import replace
 from typing import Any
 
 from leapline.deployment.factory import champion_tags, promotion_request
-from leapline.records import binding, verdicts
+from leapline.deployment.ledger_report import head_of
+from leapline.records import binding, data_seals, verdicts
 from leapline.runtime.context import RunContext
 from leapline.runtime.step import main
 from leapline.serving.tag_moves import CHAMPION_TAG
@@ -19,11 +21,15 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
 
     Raises:
         NotInLakeError: nothing was published for that day.
-        InputChangedError: the day was judged or packaged again since it was published.
+        InputChangedError: data of the day was changed, or it was judged or packaged again since it was published.
+        ContradictionError: registry and ledger do not agree about the champion, or the repository is another lake's.
+        LedgerError: something is wrong with the ledger.
         RegistryError: no clear answer; `champion` names the old or the new image.
     """
     lake = lake_of(settings)
+    binding.require_own_content(lake, context.day, "verdicts", "packages", "probes")
     model_id = read_json(lake.current("packages", context.day) / "package.json")["model_id"]
+    binding.require_own_content(lake, context.day, "models", key=model_id)
     publication = read_json(lake.current("models", model_id) / "publication.json")
     digest, verdict = publication["digest"], verdicts.effective_verdict(lake, context.day)
     tags = champion_tags(settings)
@@ -33,10 +39,11 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         return summary | {
             "promoted": False, "champion": current, "is_champion": current == digest, "why": blocker,
         }  # fmt: skip
-    binding.checked_inputs(lake, "models", context.day, model_id)
+    data_seals.require_day_unchanged(lake, context.day)
+    record = binding.checked_inputs(lake, "models", context.day, model_id)["models"]
     promotion = tags.promote(
         digest,
-        promotion_request(context.run_id, verdict["summary"]),
+        replace(promotion_request(context.run_id, verdict["summary"]), record=record),
         expected_current=verdict["champion"]["digest"],
         allow_older=context.backfill and settings.promote_backfills,
     )
@@ -46,6 +53,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         "previous": promotion.previous,
         "is_champion": promotion.is_champion,
         "why": promotion.why or verdict["summary"],
+        "ledger": head_of(tags.ledger),
     }
 
 

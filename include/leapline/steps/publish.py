@@ -72,6 +72,7 @@ def _require_passed_probe(lake: Lake, day: date) -> dict[str, str]:
     Returns:
         The digests of the inputs of the verdict, by dataset.
     """
+    binding.require_own_content(lake, day, "verdicts", "packages", "probes")
     verdict = verdicts.effective_verdict(lake, day)
     if not verdict["passed"]:
         raise ProbeError(

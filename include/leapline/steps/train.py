@@ -12,7 +12,7 @@ from leapline.modelling.example_config import FACTS
 from leapline.modelling.examples import content_digest, fit_spec, training_examples
 from leapline.modelling.hyperparameters import select_hyperparameters
 from leapline.modelling.item_model import ITEMS
-from leapline.records import binding
+from leapline.records import binding, data_seals
 from leapline.runtime.context import RunContext
 from leapline.runtime.spark import spark_session
 from leapline.runtime.step import main
@@ -39,6 +39,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
 
     Raises:
         TrainingError: no examples in the window, or one class only.
+        InputChangedError: checks or examples were changed since they were written.
         UnsupportedStageError: a stage of the pipeline has no Bundle.ML form.
     """
     from leapline.features.fitted import STATES as STATES_COLUMN
@@ -47,8 +48,10 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     from leapline.training.markov import fit_transitions
 
     lake = lake_of(settings)
+    window = training_days(settings, lake, context.day)
+    sources = data_seals.source_seals(lake, "examples", {*window, context.day})
     spec = specs.load(lake.current("examples", context.day) / "features.json")
-    days = [day.isoformat() for day in training_days(settings, lake, context.day)]
+    days = [day.isoformat() for day in window]
     with spark_session(settings, "train") as spark, lake.attempt("candidates", context.day) as out:
         data = DayData(spark, settings, lake, context.day)
         raw, _ = data.split()
@@ -70,7 +73,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         digests = {day: read_json(lake.current("examples", day) / FACTS).get("events_digest") for day in used}
         write_json(out / "training.json", summary | {"events": digests})
         items = _train_item_model(data, out, transitions)
-        binding.seal(lake, out, {})
+        binding.seal(lake, out, {}, sources)
     return {key: value for key, value in summary.items() if key != "importances"} | {"items": items}
 
 

@@ -30,6 +30,7 @@ from leapline.datasets import dataset as dataset_of
 from leapline.errors import FormatVersionError, NotInLakeError, StorageError
 from leapline.storage import heartbeat
 from leapline.storage.attempt_files import AT_ONCE, FetchedFolder, Folder, copies_of, fetch_folder, is_own
+from leapline.storage.commit_guard import check_commit
 from leapline.storage.files import json_bytes, named_os_errors, parse_json
 from leapline.storage.heartbeat import HEARTBEAT, beating
 from leapline.storage.local import LocalStore
@@ -175,6 +176,7 @@ class Lake:
                 return None  # The answer to the write was lost, and the client repeated it.
             return json_bytes({"attempt": attempt, "previous": old.get("attempt")} | version)
 
+        check_commit()
         update(self.store, pointer, swapped)
         self.store.delete(beat)
         self._sweep(folder)

@@ -273,7 +273,7 @@ def _is_folder_marker(item: Item, folder: str, following: Item | None = None) ->
 
 
 def _item(entry: "ObjectMeta") -> Item:
-    return Item(entry["path"], entry["size"], entry["last_modified"])
+    return Item(entry["path"], entry["size"], entry["last_modified"], entry.get("e_tag") or "")
 
 
 def boto3_session() -> "Session":

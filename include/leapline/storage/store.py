@@ -27,11 +27,13 @@ class Item:
         key: relative to the store's root.
         size: bytes.
         modified: when it was written, by the clock of the store, UTC.
+        version: its ETag; empty in a folder, where it would have to be computed.
     """
 
     key: str
     size: int
     modified: datetime
+    version: str = ""
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def ledger(settings: Settings, most: int | None = None) -> Json:
 
 
 def serving(settings: Settings) -> Json:
-    """Return what is serving: `{champion, previous, model_id, since, problem}`."""
+    """Return what is serving: `{champion, previous, model_id, since, problem, contradiction}`."""
     with _LOGINS, usable_logins(settings):
         return asdict(serving_state(settings))
 

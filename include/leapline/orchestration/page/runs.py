@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from leapline.errors import LeaplineError
+from leapline.errors import LeaplineError, SupersededError
 from leapline.records.runs import Reports, RunOutcome, find_run, list_outcomes, outcome_of, read_reports, summary_of
 from leapline.runtime.context import STEPS
 from leapline.settings import Settings
@@ -53,7 +53,9 @@ def _step(step: str, report: Json | None) -> Json:
         return {"step": step, "state": "not run", "seconds": None}
     refused = report["ok"] and (report.get("summary") or {}).get("passed") is False
     skipped = "skipped" if (report.get("summary") or {}).get("skipped") else "done"
-    state = "failed" if not report["ok"] else "refused" if refused else skipped
+    superseded = not report["ok"] and report["error"].get("kind") == SupersededError.__name__
+    failed = "superseded" if superseded else "failed"
+    state = failed if not report["ok"] else "refused" if refused else skipped
     return {"step": step, "state": state, "seconds": report.get("seconds")}
 
 
