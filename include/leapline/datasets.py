@@ -40,6 +40,7 @@ DATASETS: Final[tuple[Dataset, ...]] = (
             "counts.json": "how many lines were read, kept, excluded and quarantined, and why",
             "files.json": "the same per file; absent in days that were written before it existed",
             "profile.json": "the numbers that the data check is based on",
+            "seal.json": "digests of files and tables; absent in days that were written before it existed",
         },
         version=2,
         readable=frozenset({1, 2}),
@@ -50,6 +51,7 @@ DATASETS: Final[tuple[Dataset, ...]] = (
         {
             "lines/": "one row per quarantined line: reason, file, hash and length, never its content",
             "counts.json": "as in events",
+            "seal.json": "as in events",
         },
     ),
     Dataset(
@@ -57,7 +59,8 @@ DATASETS: Final[tuple[Dataset, ...]] = (
         "extract",
         {
             "orders/": "one row per order in the day's events, Parquet sorted by pseudonym: first appearance, and the "
-            "day that counts it"
+            "day that counts it",
+            "seal.json": "as in events",
         },
     ),
     Dataset(
@@ -66,6 +69,7 @@ DATASETS: Final[tuple[Dataset, ...]] = (
         {
             "result.json": "each expectation with its outcome, and the events attempt that was checked",
             "data_docs/": "Great Expectations' Data Docs",
+            "seal.json": "digests of these files, and of the events' seal",
         },
     ),
     Dataset(
@@ -77,6 +81,7 @@ DATASETS: Final[tuple[Dataset, ...]] = (
             "features.json": "the feature spec of sessions, not fitted",
             "item_features.json": "the feature spec of session-item pairs, not fitted",
             "examples.json": "counts, and the events attempt that the examples were built from",
+            "seal.json": "digests of files and tables, and of the seals of events and checks",
         },
     ),
     Dataset(
@@ -167,7 +172,10 @@ DATASETS: Final[tuple[Dataset, ...]] = (
     Dataset(
         "searches",
         "train",
-        {"trials.json": "the trials of a hyperparameter search over one content of examples"},
+        {
+            "trials.json": "the trials of a hyperparameter search over one content of examples",
+            "seal.json": "digest of the trials",
+        },
         by_day=False,
     ),
 )

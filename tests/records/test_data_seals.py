@@ -83,6 +83,19 @@ def test_examples_of_other_events_are_noticed(lake: Lake) -> None:
         data_seals.require_day_unchanged(lake, DAY)
 
 
+def test_data_written_again_with_fewer_rows_is_sealed_again(lake: Lake) -> None:
+    for dataset in DATA:
+        before = lake.current(dataset, DAY)
+        with lake.attempt(dataset, DAY) as out:
+            (out / "counts.json").write_text("{}")
+            lake.store.put(f"{dataset}/date={DAY}/{out.name}/table/part-0.parquet", b"less")
+            data_seals.seal_again(lake, DAY, before, out)
+    data_seals.require_day_unchanged(lake, DAY)
+    lake.store.put(key(lake, "events", "table/part-0.parquet"), b"another")
+    with pytest.raises(InputChangedError):
+        data_seals.require_day_unchanged(lake, DAY)
+
+
 def test_day_of_an_earlier_version_has_no_seals_and_passes(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     with pytest.raises(NotInLakeError):

@@ -12,9 +12,10 @@ from leapline.deployment.signatures import sign_image
 from leapline.errors import SignatureError, TagConflictError
 from leapline.serving import referrers
 from leapline.serving.image import INDEX_TYPE, MANIFEST_TYPE, add_blob, canonical_json, write_layout
+from leapline.serving.intent import INTENT
 from leapline.serving.layout import index_digest
 from leapline.serving.ledger import Ledger
-from leapline.serving.promote import INTENT, ChampionTags
+from leapline.serving.promote import ChampionTags
 from leapline.serving.referrers import SIGNATURE, Subject
 from leapline.serving.registry import Registry
 from leapline.serving.tag_moves import CHAMPION_TAG

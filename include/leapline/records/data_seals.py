@@ -12,11 +12,19 @@ made of.
 
 from collections.abc import Iterable
 from datetime import date
+from pathlib import Path
 
 from leapline.datasets import dataset as dataset_of
 from leapline.errors import InputChangedError
 from leapline.storage import Folder, Lake
-from leapline.storage.seal import changed_part, recorded_sources, seal_digest
+from leapline.storage.seal import (
+    SEAL,
+    changed_part,
+    recorded_sources,
+    seal_digest,
+    sealed_tables,
+    write_data_seal,
+)
 
 
 def unchanged(lake: Lake, dataset: str, key: date | str) -> Folder:
@@ -61,6 +69,26 @@ def require_day_unchanged(lake: Lake, day: date) -> None:
         recorded = recorded_sources(folder).get(f"events/{day}")
         if recorded not in (None, seal_digest(events)):
             raise _changed(dataset, day, "a result of other events than the day has now")
+
+
+def seal_again(lake: Lake, day: date, before: Folder, after: Path) -> None:
+    """Seal an attempt that repeats another one with fewer rows, because rows had to be deleted.
+
+    Checks and examples then fit the present events, which were written again first. Without a seal before, there is none
+    after.
+
+    Args:
+        lake: has both attempts.
+        day: of the dataset.
+        before: the attempt that is replaced.
+        after: the new one, complete but for its seal.
+    """
+    if not (before / SEAL).exists():
+        return
+    sources, events = recorded_sources(before), f"events/{day}"
+    if events in sources and lake.has("events", day):
+        sources[events] = seal_digest(lake.current("events", day))
+    write_data_seal(lake, after, sealed_tables(before), sources)
 
 
 def source_seals(lake: Lake, dataset: str, days: Iterable[date]) -> dict[str, str]:

@@ -39,6 +39,6 @@ def read_intent(store: Store, keys: KeyRing) -> Entry | None:
             f"{store.address}/{INTENT}",
             found=reason,
             expected="a move that this installation has begun",
-            fix="Find out who wrote it. `leapline ledger accept --why ...` removes it.",
+            fix="Find out who wrote it. The promotion that reports this removes it; run the step again.",
         )
     return entry

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from leapline.errors import BundleError, RegistryError, SignatureError, TagConflictError
+from leapline.errors import BundleError, LedgerError, RegistryError, SignatureError, TagConflictError
 from leapline.serving.agreement import last_move, require_agreement, require_repository
 from leapline.serving.image import LABEL
 from leapline.serving.intent import INTENT, read_intent, write_intent
@@ -243,7 +243,11 @@ class ChampionTags:
 
     def _finish_interrupted(self) -> Entry | None:
         """Complete the move of a killed run; return its entry if there was one and it still applied."""
-        entry = read_intent(self._store, self.ledger.keys)
+        try:
+            entry = read_intent(self._store, self.ledger.keys)
+        except LedgerError:
+            self._store.delete(INTENT)  # The next move is not held up; if a tag was moved, it contradicts the ledger.
+            raise
         if entry is None:
             return None
         entries, champion = self.ledger.checked_entries(), self.registry.digest(CHAMPION_TAG)

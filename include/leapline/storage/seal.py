@@ -72,6 +72,12 @@ def recorded_sources(folder: Folder) -> dict[str, str]:
     return sources
 
 
+def sealed_tables(folder: Folder) -> list[str]:
+    """Return the tables of an attempt, as its seal records them; none without a seal."""
+    path = folder / SEAL
+    return list(read_json(path).get("tables", {})) if path.exists() else []
+
+
 def seal_digest(folder: Folder) -> str:
     """Return the digest of an attempt's seal, which stands for its content; its name without a seal."""
     path = folder / SEAL
