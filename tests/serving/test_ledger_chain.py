@@ -134,6 +134,14 @@ def test_forged_head_is_found(ledger: Ledger, tmp_path: Path) -> None:
     assert [problem.text for problem in ledger.problems()] == ["it has no signature"]
 
 
+def test_verifying_installation_without_a_private_key_writes_nothing(tmp_path: Path) -> None:
+    verifier = Ledger(LocalStore(tmp_path), KeyRing(None, (KEY_PAIR.public,)))
+    for write in (verifier.require_writable, lambda: verifier.append(entry(1)), lambda: verifier.accept(entry(1))):
+        with pytest.raises(LedgerError, match="no signing key in this installation"):
+            write()
+    assert not (tmp_path / HEAD).exists()
+
+
 def test_older_head_with_its_ledger_is_sound_and_older_than_noted(ledger: Ledger, tmp_path: Path) -> None:
     """This is why a head is noted outside of the lake: `leapline ledger verify --expect`."""
     old = {name: (tmp_path / name).read_bytes() for name in (KEY, HEAD)}
@@ -188,16 +196,16 @@ def test_lake_id_is_created_once(tmp_path: Path) -> None:
     assert lake_id(store) == name
 
 
-def _append_many(address: str, writer: int) -> None:
-    store = store_at(address, Settings.load())
+def _append_many(address: str, pem: str, writer: int) -> None:
+    store, key = store_at(address, Settings.load()), SigningKey.from_pem(pem)
     for number in range(8):
-        Ledger(store, RING).append(replace(entry(number), run_id=f"{writer}-{number}"))
+        Ledger(store, KeyRing(key, (key.public,))).append(replace(entry(number), run_id=f"{writer}-{number}"))
 
 
 def test_concurrent_writers_on_s3_lose_no_entry(s3_bucket: str) -> None:
     address = f"s3://{s3_bucket}/lake"
     context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_append_many, args=(address, writer)) for writer in range(3)]
+    writers = [context.Process(target=_append_many, args=(address, KEY_PAIR.pem(), writer)) for writer in range(3)]
     for writer in writers:
         writer.start()
     for writer in writers:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from leapline.errors import ContradictionError, RegistryError, StorageError
+from leapline.errors import ContradictionError, LedgerError, RegistryError, StorageError
 from leapline.serving.agreement import require_agreement
 from leapline.serving.intent import INTENT, write_intent
 from leapline.serving.lake_id import lake_id, lakes_of
@@ -19,6 +19,8 @@ from leapline.serving.ledger import KEY, Ledger
 from leapline.serving.promote import ChampionTags, PromotionRequest
 from leapline.serving.registry import Registry
 from leapline.serving.tag_moves import CHAMPION_TAG, PREVIOUS_TAG
+from leapline.signing.key_ring import KeyRing
+from leapline.signing.keys import SigningKey
 from leapline.storage import LocalStore
 from tests.fakes.registry_proxy import Fault, RegistryProxy
 from tests.serving.conftest import MakeImage
@@ -117,6 +119,36 @@ def test_damaged_ledger_prevents_promotion(champion: ChampionTags, registry: Reg
     with pytest.raises(StorageError):
         champion.promote(published("2026-03-01"), run(1), expected_current=None)
     assert tags(registry) == (None, None)
+
+
+def test_installation_without_the_key_of_a_signed_ledger_moves_nothing(
+    champion: ChampionTags, registry: Registry, published: Publish
+) -> None:
+    key = SigningKey.generate()
+    one, two = published("2026-03-01"), published("2026-03-02")
+    signing = ChampionTags(registry, Ledger(champion.ledger.store, KeyRing(key, (key.public,))))
+    signing.promote(one, run(1), expected_current=None)
+    with pytest.raises(LedgerError, match="no signing key"):
+        champion.promote(two, run(2), expected_current=one)
+    assert tags(registry) == (one, None)
+    assert champion.ledger.store.get(INTENT) is None
+    assert signing.promote(two, run(3), expected_current=one).moved
+
+
+def test_unsigned_intent_moves_nothing_where_signatures_are_verified(
+    champion: ChampionTags, registry: Registry, published: Publish
+) -> None:
+    """Whoever can write the lake cannot move tags by an unfinished promotion; the next move is not held up."""
+    key = SigningKey.generate()
+    one, two = published("2026-03-01"), published("2026-03-02")
+    signing = ChampionTags(registry, Ledger(champion.ledger.store, KeyRing(key, (key.public,))))
+    signing.promote(one, run(1), expected_current=None)
+    forged = replace(signing.ledger.entries()[0], before=one, after=two, run_id="forged")
+    write_intent(champion.ledger.store, forged, KeyRing())
+    with pytest.raises(LedgerError, match="no signature"):
+        signing.promote(two, run(2), expected_current=one)
+    assert tags(registry) == (one, None)
+    assert signing.promote(two, run(2), expected_current=one).moved
 
 
 STEPS = {

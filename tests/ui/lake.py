@@ -19,7 +19,7 @@ from leapline.evaluation.verdict import Evidence, Limits, Verdict, conclude, dec
 from leapline.records.verdicts import TO_BE_PROBED, effective_verdict, verdict_document
 from leapline.runtime.context import RunContext
 from leapline.runtime.reports import describe, report_key, write_report
-from leapline.serving.ledger import KEY, Entry
+from leapline.serving.ledger import HEAD, KEY, Entry
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json, write_json
 
@@ -84,7 +84,8 @@ class PastRuns:
     def forget_promotions(self, model_ids: list[str]) -> None:
         """Remove the promotions of these models from the ledger."""
         kept = [entry for entry in self._ledger.entries() if entry.model_id not in model_ids]
-        self._ledger.store.delete(KEY)
+        for name in (KEY, HEAD):
+            self._ledger.store.delete(name)
         for entry in kept:
             self._ledger.append(entry)
         self._champion = kept[-1].after

@@ -37,6 +37,8 @@ def demo_bucket(settings: Settings) -> Iterator[Settings]:
         os.environ.update(server.environment)
         server.create_bucket(BUCKET)
         addresses = {"lake": f"s3://{BUCKET}/lake", "landing": f"s3://{BUCKET}/landing", "s3_endpoint": server.endpoint}
+        # A repository of its own, because the champion of the installation's lake is not in the bucket's ledger.
+        addresses["repository"] = f"{settings.repository}-s3"
         yield Settings.load(**{**settings.model_dump(exclude_unset=True), **addresses})
     finally:
         os.environ.clear()

@@ -74,8 +74,8 @@ def require_day_unchanged(lake: Lake, day: date) -> None:
 def seal_again(lake: Lake, day: date, before: Folder, after: Path) -> None:
     """Seal an attempt that repeats another one with fewer rows, because rows had to be deleted.
 
-    Checks and examples then fit the present events, which were written again first. Without a seal before, there is none
-    after.
+    Checks and examples then fit the present events, which were written again first. Without a seal before, there is
+    none after.
 
     Args:
         lake: has both attempts.

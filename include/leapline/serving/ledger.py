@@ -69,6 +69,16 @@ class Ledger:
         """Return the ledger as it is."""
         return self._read()[0]
 
+    def require_writable(self) -> None:
+        """Check that an entry could be appended, before what it records is done.
+
+        Raises:
+            LedgerError: something is wrong with the ledger or its head, or the key to sign it is missing.
+        """
+        state = self.state()
+        self._require_sound(state)
+        require_signer(self.address, _signature(state), self.keys)
+
     def append(self, entry: Entry) -> bool:
         """Append an entry durably; a concurrent entry is not lost.
 
@@ -102,8 +112,7 @@ class Ledger:
 
     def _next_head(self, entry: Entry, state: State, accept: bool) -> dict[str, Any]:
         """Return the document of the head after the entry."""
-        if state.head and not accept:
-            require_signer(self.address, state.head.content.get("signature"), self.keys)
+        require_signer(self.address, None if accept else _signature(state), self.keys)
         lake, lines = create_lake_id(self.store), parse_lines(state.content)
         last = lines[-1] if lines else None
         linked = last is not None and last.chain is not None and not accept
@@ -160,6 +169,10 @@ class Ledger:
             "copy, or, after looking into it, go on with `leapline ledger accept --why ...`."
         )
         return LedgerError(thing, found=found, expected=expected, fix=fix)
+
+
+def _signature(state: State) -> Any:
+    return state.head.content.get("signature") if state.head else None
 
 
 def _json_of(stored: Stored) -> Any:

@@ -187,6 +187,7 @@ class ChampionTags:
             return self._unmoved("it is already the champion", is_champion=True)
         self._require_index(digest)
         self._trust.require(self.registry, digest)
+        self.ledger.require_writable()
         entry = Entry(
             when=request.when.isoformat(), who=request.who, why=request.why, run_id=request.run_id, action=action,
             tag=CHAMPION_TAG, model_id=self.registry.annotations(digest).get(LABEL + "version", ""),

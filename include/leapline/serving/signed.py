@@ -63,18 +63,24 @@ def unsigned_reason(kind: str, content: dict[str, Any], keys: KeyRing) -> str:
 
 
 def require_signer(thing: str, signature: Any, keys: KeyRing) -> None:
-    """Reject a signed document that this installation would replace by an unsigned one.
+    """Reject writing an unsigned document where a signed one is expected.
+
+    Args:
+        thing: what would be written, for the error.
+        signature: of the present document; None if it has none, or there is no document.
+        keys: of the installation.
 
     Raises:
-        LedgerError: the document is signed, and there is no key to sign its successor with.
+        LedgerError: there is no private key, although the present document is signed or signatures are verified here.
     """
-    if signature is None or keys.signing is not None:
+    if keys.signing is not None or (signature is None and not keys.verifies):
         return
+    name = f"the private key {str(signature.get('key'))[:12]}" if isinstance(signature, dict) else "a private key"
     raise LedgerError(
         thing,
         found="a signed ledger, and no signing key in this installation",
-        expected=f"the private key {str(signature.get('key'))[:12]}",
-        fix="Give this installation the key that the others use.",
+        expected=name,
+        fix="Give this installation the key that the others use, or promote where it is.",
     )
 
 
