@@ -66,12 +66,14 @@ function moveButton(row, serving, onMove) {
   return el("button", { type: "button", onclick: open, "aria-label": `${text}: ${row.model_id}` }, text);
 }
 
+const ACTIONS = { promote: "promoted", rollback: "rolled back", accept: "accepted" };
+
 export function ledger(data) {
   if (data.problem) return section("Ledger", el("p", { role: "alert", class: "bad" }, data.problem));
   const head = [{ label: "Time", class: "nowrap" }, { label: "User" }, { label: "Action", class: "nowrap" }, { label: "Model" }, { label: "Reason" }];
   const container = el("div", {});
   const render = (rows) => container.replaceChildren(rows.length ? table("Changes of the champion, newest first", head, rows.map((entry) => ({
-    cells: [timestamp(entry.when), entry.who, entry.action === "rollback" ? "rolled back" : "promoted", el("code", {}, entry.model_id), entry.why],
+    cells: [timestamp(entry.when), entry.who, ACTIONS[entry.action] ?? entry.action, el("code", {}, entry.model_id || "none"), entry.why],
   }))) : el("p", { class: "quiet" }, "No model has been promoted yet."));
   render(data.rows);
   const all = el("button", { type: "button", class: "plain" }, `Show all ${data.total}`);

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from leapline.deployment.factory import ledger_of
+from leapline.deployment.factory import ledger_of, registry
 from leapline.errors import LocalServiceError
+from leapline.serving.tag_moves import CHAMPION_TAG
 from tests.conftest import ROOT
 from tests.ui.lake import EVIL
 from tests.ui.site import Site, update_screenshots, viewer
@@ -172,6 +173,19 @@ def test_older_candidates_load_on_demand(models: Open) -> None:
     assert rows.count() == 11
     frame.get_by_role("button", name="Show older").press("Enter")
     until(frame, "document.querySelectorAll('#candidates tbody tr').length > 10")
+
+
+def test_tag_moved_by_hand_is_shown_with_the_way_on(models: Open, up: Site) -> None:
+    champion, before = up.models
+    registry(up.settings).tag(before, CHAMPION_TAG)
+    try:
+        _, frame = models("/leapline/")
+        alert = frame.get_by_role("alert").filter(has_text="Registry and ledger contradict each other")
+        alert.wait_for()
+        assert "leapline ledger accept" in alert.inner_text()
+        assert violations(frame) == []
+    finally:
+        registry(up.settings).tag(champion, CHAMPION_TAG)
 
 
 def test_rollback_needs_confirmation_and_is_recorded_in_the_ledger(models: Open, up: Site) -> None:
