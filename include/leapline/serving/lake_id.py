@@ -47,5 +47,6 @@ def lakes_of(registry: Registry) -> list[str]:
 
 def claim(registry: Registry, lake: str, digest: str) -> None:
     """Leave a lake's tag in a repository, on an image of it."""
-    if lake not in lakes_of(registry):
-        registry.tag(digest, f"{_PREFIX}{lake}")
+    tag = f"{_PREFIX}{lake}"
+    if registry.readable_digest(tag) is None:
+        registry.tag(digest, tag)
