@@ -195,6 +195,17 @@ def test_second_lake_in_one_repository_is_refused(
     blocked(champion, promoted[0], "without papers")
 
 
+def test_new_lake_does_not_start_in_the_repository_of_another_one(
+    champion: ChampionTags, registry: Registry, published: Publish
+) -> None:
+    """Even while that has no champion."""
+    one = published("2026-03-01")
+    registry.tag(one, "lake-0123456789abcdef")
+    blocked(champion, one, "models of lake 0123456789abcdef; this lake is new")
+    assert len(accept(registry, champion.ledger, DECISION).accepted) == 1
+    assert champion.promote(one, run(1), expected_current=None).moved
+
+
 def test_copy_of_a_lake_in_one_repository_is_refused_after_the_first_move(
     champion: ChampionTags, promoted: tuple[str, str], published: Publish, tmp_path: Path
 ) -> None:
