@@ -13,6 +13,7 @@ made of.
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
+from typing import Final
 
 from leapline.datasets import dataset as dataset_of
 from leapline.errors import InputChangedError
@@ -25,6 +26,9 @@ from leapline.storage.seal import (
     sealed_tables,
     write_data_seal,
 )
+
+DATA: Final = ("quarantine", "events", "orders", "checks", "examples")
+"""The datasets by day that are sealed like this."""
 
 
 def unchanged(lake: Lake, dataset: str, key: date | str) -> Folder:
@@ -62,9 +66,7 @@ def require_day_unchanged(lake: Lake, day: date) -> None:
     """
     events = unchanged(lake, "events", day)
     unchanged(lake, "examples", day)
-    for dataset in ("quarantine", "orders", "checks", "examples"):
-        if not lake.has(dataset, day):
-            continue
+    for dataset in (name for name in DATA if lake.has(name, day)):
         folder = unchanged(lake, dataset, day)
         recorded = recorded_sources(folder).get(f"events/{day}")
         if recorded not in (None, seal_digest(events)):
