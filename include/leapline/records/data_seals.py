@@ -64,12 +64,11 @@ def require_day_unchanged(lake: Lake, day: date) -> None:
         NotInLakeError: the day has no events or no examples.
         InputChangedError: a file was changed, added or removed since it was written.
     """
-    events = unchanged(lake, "events", day)
-    unchanged(lake, "examples", day)
-    for dataset in (name for name in DATA if lake.has(name, day)):
-        folder = unchanged(lake, dataset, day)
+    needed = ("events", "examples")
+    folders = {name: unchanged(lake, name, day) for name in DATA if name in needed or lake.has(name, day)}
+    for dataset, folder in folders.items():
         recorded = recorded_sources(folder).get(f"events/{day}")
-        if recorded not in (None, seal_digest(events)):
+        if recorded not in (None, seal_digest(folders["events"])):
             raise _changed(dataset, day, "a result of other events than the day has now")
 
 
