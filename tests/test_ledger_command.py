@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from leapline.deployment.factory import ledger_of, registry
+from leapline.deployment.signatures import sign_image
 from leapline.errors import SettingsError
 from leapline.serving.layout import index_digest
 from leapline.serving.ledger import HEAD, KEY
@@ -35,7 +36,8 @@ class Installed:
 
 @pytest.fixture
 def installed(tmp_path: Path, registry_address: str, repository: str, make_image: MakeImage) -> Installed:
-    (tmp_path / "key.pem").write_text(SigningKey.generate(ed25519_key=True).pem())
+    key = SigningKey.generate(ed25519_key=True)
+    (tmp_path / "key.pem").write_text(key.pem())
     settings = Settings.load(
         home=tmp_path / "lake", tools=ROOT / ".local", registry=registry_address, repository=repository,
         signing_key_file=tmp_path / "key.pem",
@@ -44,6 +46,7 @@ def installed(tmp_path: Path, registry_address: str, repository: str, make_image
     for model_id in MODELS:
         image = make_image(model_id, model_id=model_id, day=model_id[:10])
         registry(settings).push(image, model_id)
+        sign_image(registry(settings), index_digest(image), {}, key)
         record_model(Lake(settings.home), model_id, index_digest(image))
         make_champion(settings, index_digest(image))
         digests.append(index_digest(image))

@@ -159,8 +159,6 @@ class ChampionTags:
                     fix="Choose one from `leapline models`: `leapline rollback --to MODEL_ID`. "
                     "The second promotion creates the tag `previous`.",
                 )
-            self._require_index(digest)
-            require_papers(self._lake, entries, self.registry, digest)
             return self._move("rollback", digest, current, entries, request)
 
     def _promotion_blocker(self, digest: str, current: str | None, expected: str | None, allow_older: bool) -> str:
@@ -187,6 +185,8 @@ class ChampionTags:
             return self._unmoved("it is already the champion", is_champion=True)
         self._require_index(digest)
         self._trust.require(self.registry, digest)
+        if action == "rollback":
+            require_papers(self._lake, entries, self.registry, digest)
         self.ledger.require_writable()
         entry = Entry(
             when=request.when.isoformat(), who=request.who, why=request.why, run_id=request.run_id, action=action,
