@@ -17,6 +17,7 @@ from leapline.records.candidates import candidates
 from leapline.serving.image import build
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json, write_json
+from tests.lakes import current_of
 from tests.ports import free_address
 from tests.steps import shop
 from tests.steps.nights import FIFTH, FIRST, FOURTH, JUDGE, SECOND, SHIP, copy_of, do, first_night, installation, rules
@@ -266,5 +267,6 @@ def test_erased_visitors_leave_the_evaluation(settings: Settings, lake: Lake, sp
     assert len(rest["rows"]) == len(rest["expected"]) == len(rest["sessions"]) < len(sample["sessions"])
     assert sessions.isdisjoint(pd.read_parquet(evaluation / "probe_events")["session"])
     binding.checked_inputs(lake, "evaluations", FIFTH)
+    data_seals.require_day_unchanged(lake, FIFTH)
     with pytest.raises(InputChangedError, match="evaluations of 2026-03-05"):
         do(settings, FIFTH, "publish")

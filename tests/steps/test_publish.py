@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from leapline.deployment.factory import more_registries, registry, trust_of
 from leapline.deployment.manual_promotion import promote_model
 from leapline.deployment.signatures import sign_published
-from leapline.errors import InputChangedError, ProbeError, SettingsError, SignatureError, TagConflictError
+from leapline.errors import InputChangedError, LedgerError, ProbeError, SettingsError, SignatureError, TagConflictError
 from leapline.local.registry_service import LocalRegistry
 from leapline.modelling.champion_scores import pulled_champion
 from leapline.records import binding
@@ -210,6 +210,9 @@ def test_model_of_an_unsigned_installation_is_signed_later(settings: Settings, l
     with pytest.raises(SignatureError, match=f"leapline sign {MODEL}"):
         promote_model(signed, model_id=MODEL, why="test", run_id="r1")
     assert promote_model(settings, model_id=MODEL, why="test", run_id="r1")["champion"] == digest
+    with pytest.raises(LedgerError, match="no signature"):
+        Champion.current(signed)
+    assert leapline(signed, "ledger", "accept", "--why", "signatures begin")["champion"] == digest
     with pytest.raises(SignatureError), pulled_champion(signed):
         pass
     with pytest.raises(SignatureError):

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from leapline.records import data_seals
 from leapline.storage import Folder, Lake
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def rewrite(
                 path = current / name
                 (shutil.copytree if path.is_dir() else shutil.copy2)(path, out / name)
         finish(current, out)
+        if dataset in data_seals.DATA:
+            data_seals.seal_again(lake, day, current, out)
     lake.remove_others(dataset, day)
     return lake.current(dataset, day).name
 

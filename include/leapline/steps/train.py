@@ -69,8 +69,9 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
             "search": trials,
             **_count_sessions(raw),
         }
-        used = sorted({*days, context.day.isoformat()})
-        digests = {day: read_json(lake.current("examples", day) / FACTS).get("events_digest") for day in used}
+        used = sorted({*window, context.day})
+        facts = {day.isoformat(): read_json(lake.current("examples", day) / FACTS) for day in used}
+        digests = {day: content.get("events_digest") for day, content in facts.items()}
         write_json(out / "training.json", summary | {"events": digests})
         items = _train_item_model(data, out, transitions)
         binding.seal(lake, out, {}, sources)
