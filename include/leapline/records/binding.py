@@ -18,8 +18,8 @@ from pathlib import Path
 
 from leapline.datasets import dataset as dataset_of
 from leapline.errors import InputChangedError, StorageError
-from leapline.storage import Folder, Lake, read_json, write_json
-from leapline.storage.seal import SEAL, digest_of
+from leapline.storage import Folder, Lake
+from leapline.storage.seal import SEAL, digest_of, read_seal, write_seal
 
 __all__ = ["SEAL", "candidate_digest", "checked_inputs", "digest_of", "require_own_content", "seal"]
 
@@ -35,7 +35,7 @@ def seal(lake: Lake, folder: Path, inputs: Mapping[str, str], sources: Mapping[s
             may be written again once it was used.
     """
     recorded = {"sources": dict(sources)} if sources else {}
-    write_json(folder / SEAL, {"digest": digest_of(lake, folder), "inputs": dict(inputs), **recorded})
+    write_seal(folder, {"digest": digest_of(lake, folder), "inputs": dict(inputs), **recorded})
 
 
 def candidate_digest(lake: Lake, day: date) -> dict[str, str]:
@@ -103,7 +103,7 @@ def require_own_content(lake: Lake, day: date, *datasets: str, key: str | None =
 def _recorded(folder: Folder, dataset: str, day: date) -> tuple[str, dict[str, str]]:
     """Return the digest of a result and those of its inputs, as its seal records them."""
     try:
-        content = read_json(folder / SEAL)
+        content = read_seal(folder)
         return str(content["digest"]), dict(content["inputs"])
     except (StorageError, KeyError, TypeError, ValueError) as exc:
         raise InputChangedError(

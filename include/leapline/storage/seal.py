@@ -1,6 +1,7 @@
 """The seal of an attempt: the digests of its files, in its last file, `seal.json`.
 
-    {"digest": of all files but the tables, "tables": {name: digest}, "inputs": {...}, "sources": {...}}
+    {"digest": of all files but the tables, "tables": {name: digest}, "inputs": {...}, "sources": {...},
+     "seal": digest of all this}
 
 Tables are folders that Spark writes, possibly large. In a bucket, their digest is made of the names, sizes and ETags of
 their files, so that nothing has to be transferred; in a folder, of their content.
@@ -13,11 +14,13 @@ from typing import Any, Final
 
 from leapline.errors import StorageError
 from leapline.storage.attempt_files import Folder, is_own
-from leapline.storage.files import read_json, write_json
+from leapline.storage.files import json_bytes, read_json, write_json
 from leapline.storage.lake import Lake
 
 SEAL: Final = "seal.json"
 _CHUNK: Final = 1 << 20
+_OWN: Final = "seal"
+_KEYS: Final = frozenset({"digest", "inputs", "sources", "tables"})
 _BY_CONTENT, _BY_ETAG = "sha256", "etags"
 
 
@@ -41,7 +44,33 @@ def write_data_seal(lake: Lake, folder: Path, tables: Sequence[str], sources: Ma
         "tables": {name: _table_digest(lake, folder, name) for name in tables},
         "sources": dict(sources),
     }
-    write_json(folder / SEAL, seal)
+    write_seal(folder, seal)
+
+
+def write_seal(folder: Path, content: dict[str, Any]) -> None:
+    """Write a seal with a digest of itself, so that a change of it is noticed too."""
+    write_json(folder / SEAL, content | {_OWN: _digest_of_seal(content)})
+
+
+def read_seal(folder: Folder) -> dict[str, Any]:
+    """Return the content of a seal.
+
+    Raises:
+        StorageError: it is missing, damaged or was changed.
+    """
+    path = folder / SEAL
+    content: dict[str, Any] = read_json(path)
+    own = content.pop(_OWN, None) if isinstance(content, dict) else ""
+    # Earlier versions wrote no digest of the seal.
+    if own not in (None, _digest_of_seal(content)) or set(content) - _KEYS:
+        raise StorageError(
+            str(path), found="another content than was written", expected="an unchanged seal", fix="Run its step again."
+        )
+    return content
+
+
+def _digest_of_seal(content: Any) -> str:
+    return f"{_BY_CONTENT}:{hashlib.sha256(json_bytes(content)).hexdigest()}"
 
 
 def changed_part(lake: Lake, folder: Folder) -> str:
@@ -55,7 +84,7 @@ def changed_part(lake: Lake, folder: Folder) -> str:
     if not (folder / SEAL).exists():
         return ""
     try:
-        seal: dict[str, Any] = read_json(folder / SEAL)
+        seal = read_seal(folder)
         tables: dict[str, str] = seal.get("tables", {})
     except (StorageError, AttributeError):
         return "seal"
@@ -67,15 +96,13 @@ def changed_part(lake: Lake, folder: Folder) -> str:
 
 def recorded_sources(folder: Folder) -> dict[str, str]:
     """Return what an attempt was made of, as its seal records it; nothing without a seal."""
-    path = folder / SEAL
-    sources: dict[str, str] = read_json(path).get("sources", {}) if path.exists() else {}
+    sources: dict[str, str] = read_seal(folder).get("sources", {}) if (folder / SEAL).exists() else {}
     return sources
 
 
 def sealed_tables(folder: Folder) -> list[str]:
     """Return the tables of an attempt, as its seal records them; none without a seal."""
-    path = folder / SEAL
-    return list(read_json(path).get("tables", {})) if path.exists() else []
+    return list(read_seal(folder).get("tables", {})) if (folder / SEAL).exists() else []
 
 
 def seal_digest(folder: Folder) -> str:
