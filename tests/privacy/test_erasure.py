@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.spark, pytest.mark.usefixtures("spark")]
 FIRST, SECOND = DAY.date(), DAY.date() + timedelta(days=1)
+ANNAS = {"domain_userid": "user of anna", "tr_total": "9"}
 STEPS = ("extract", "check_events", "featurize")
-ANNA, BEN = pseudonyms(KEY, ["user of anna", "user of ben"])
+ANNA, BEN, CHARLES = pseudonyms(KEY, ["user of anna", "user of ben", "user of charles"])
 
 
 def visit(visitor: str, hour: float, day: int) -> list[str]:
@@ -34,7 +35,7 @@ def visit(visitor: str, hour: float, day: int) -> list[str]:
         "contexts": contexts(CONSENT, product(f"{shop}/product", id="i1", category="Hats", price=9, currency="EUR"))
     }
     name, session = f"{visitor} {day} {hour}", f"{visitor} {day} {hour}"
-    when = [at(hour + minute / 60, day) for minute in range(4)]
+    when = [at(hour + (minute + len(visitor)) / 60, day) for minute in range(4)]
     usual = {"domain_userid": f"user of {visitor}"}
     return [
         line(f"{name} home", when[0], session, **usual),
@@ -49,7 +50,11 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Two days of three visitors, cleaned and checked, with examples."""
     folder = tmp_path_factory.mktemp("prepared")
     for day in (0, 1):
-        lines = [text for visitor in ("anna", "ben", "carl") for hour in (9, 12) for text in visit(visitor, hour, day)]
+        lines = [
+            text for visitor in ("anna", "ben", "charles") for hour in (9, 12) for text in visit(visitor, hour, day)
+        ]
+        if day:  # Anna loads the confirmation page of yesterday's order again.
+            lines += [line("again", at(15, 1), "anna again", event="transaction", tr_orderid="anna 0 9", **ANNAS)]
         land(folder / "landing", lines, run=f"2026-03-0{2 + day}-13-00-00", part=0)
     settings = Settings(
         home=folder / "lake", landing=folder / "landing", pseudonym_key=KEY.decode(), training_days=1,
@@ -112,10 +117,10 @@ def test_nothing_of_an_erased_visitor_is_left(settings: Settings, lake: Lake) ->
         others = [row for row in old if row["visitor"] != ANNA]
         assert in_order(rows(lake, *name)) == in_order(others), name
         assert [list(row) for row in rows(lake, *name)] == [list(row) for row in others], "columns in their order"
-    assert len(rows(lake, "orders", "orders")) == orders - 4
+    assert len(rows(lake, "orders", "orders")) == orders - 5, "also that of the day on which the page was loaded again"
     assert all(len(attempts_of(lake, name, FIRST)) == 1 for name in ("events", "examples", "orders", "checks"))
     assert [(day["day"], day["events"], day["sessions"], day["orders"]) for day in receipt["days"]] == [
-        ("2026-03-02", 8, 2, 2), ("2026-03-03", 8, 2, 2)
+        ("2026-03-02", 8, 2, 2), ("2026-03-03", 8, 2, 3)
     ]  # fmt: skip
     assert receipt["sentence"] == "Erased 16 events of 1 visitors on 2 days."
     written = (settings.home / "erasures" / f"{receipt['run_id']}.json").read_text()
@@ -129,10 +134,10 @@ def test_later_runs_leave_the_visitor_out_and_need_no_new_examples(settings: Set
     assert list(do(settings, SECOND, "check_events", "featurize")["featurize"]) == ["2026-03-03"]
     assert lake.current("examples", FIRST).name == examples
     counts = do(settings, SECOND, "extract")["extract"]["2026-03-03"]
-    assert counts["excluded"]["erased"] == 8
+    assert counts["excluded"]["erased"] == 9
     assert files_with(settings, ANNA) == []
     assert {row["visitor"] for row in rows(lake, "events", "events")} == set(
-        pseudonyms(KEY, ["user of ben", "user of carl"])
+        pseudonyms(KEY, ["user of ben", "user of charles"])
     )
 
 
@@ -167,7 +172,7 @@ def test_interrupted_erasure_is_completed_by_the_next_one(
         break
     assert len(written) == 8
     assert files_with(settings, ANNA, BEN) == []
-    assert len(rows(lake, "orders", "orders")) == 4
+    assert {row["visitor"] for row in rows(lake, "events", "events")} == {CHARLES}
     assert not list((settings.home / "erasure-requests").iterdir())
 
 

@@ -13,7 +13,7 @@ import re
 from typing import Final
 
 from leapline.events import personal_numbers
-from leapline.events.plain_text import ENCODED, decoded, plain_text
+from leapline.events.plain_text import ENCODED, MAY_BE_BASE64, decoded, plain_text
 from leapline.events.sql_text import literal
 
 _OCTET: Final = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
@@ -73,7 +73,7 @@ def personal_data_sql(plain: str, detect_numbers: bool = True) -> str:
         f"contains({plain}, '@') AND {plain} RLIKE {literal(_EMAIL)}",
         f"(contains({plain}, '.') OR contains({plain}, ':')) AND {plain} RLIKE {literal(_HAS_ADDRESS.pattern)}",
         *([personal_numbers.number_sql(plain)] if detect_numbers else []),
-        f"{plain} RLIKE {literal(ENCODED.pattern)} "
+        f"{plain} RLIKE {literal(MAY_BE_BASE64)} AND {plain} RLIKE {literal(ENCODED.pattern)} "
         f"AND exists({parts}, part -> decode(unbase64(part), 'ISO-8859-1') RLIKE {literal(_EMAIL)})",
     )
     return " OR ".join(f"({condition})" for condition in conditions).join("()")

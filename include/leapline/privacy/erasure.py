@@ -10,7 +10,7 @@ What stays: counts and metrics, models (which contain no value of fewer than `mi
 lines at the source, which Leapline does not own.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -67,7 +67,16 @@ def erase(spark: "SparkSession", lake: Lake, visitors: Sequence[str]) -> list[Er
     Raises:
         ErasureError: rows of a visitor are still there.
     """
-    erased = [_erase_day(spark, lake, day, visitors) for day in days_of(spark, lake, visitors)]
+    days = days_of(spark, lake, visitors)
+    orders = _orders_of(spark, lake, days, visitors)
+    with_orders = _days_with(spark, lake, "orders", "orders", "order", orders)
+    affected = sorted({*days, *with_orders})
+    before = {day: _numbers(spark, lake, day) for day in affected}
+    # Orders first: they can be recognised only while the events are there.
+    for day in with_orders:
+        rewrite(spark, lake, "orders", day, {"orders": _without(spark, "order", orders)}, _nothing)
+    for day in days:
+        _erase_day(spark, lake, day, visitors)
     left = days_of(spark, lake, visitors)
     if left:
         raise ErasureError(
@@ -76,53 +85,66 @@ def erase(spark: "SparkSession", lake: Lake, visitors: Sequence[str]) -> list[Er
             expected="none",
             fix="Wait until no run of these days is active, then erase again.",
         )
-    return erased
+    after = {day: _numbers(spark, lake, day) for day in affected}
+    return [Erased(day.isoformat(), **{n: before[day][n] - after[day][n] for n in before[day]}) for day in affected]
 
 
 def days_of(spark: "SparkSession", lake: Lake, visitors: Sequence[str]) -> list[date]:
     """Return the days on which events, examples or scores of the visitors are in the lake."""
     tables = [("events", "events"), ("examples", "examples"), ("evaluations", "scores.parquet")]
-    days = {day for dataset, table in tables for day in _days_with(spark, lake, dataset, table, visitors)}
-    return sorted(days)
+    return sorted({day for places in tables for day in _days_with(spark, lake, *places, "visitor", visitors)})
 
 
-def _days_with(spark: "SparkSession", lake: Lake, dataset: str, table: str, visitors: Sequence[str]) -> Iterable[date]:
-    from pyspark.sql.functions import broadcast, lit
+def _days_with(
+    spark: "SparkSession", lake: Lake, dataset: str, table: str, column: str, values: Sequence[str]
+) -> list[date]:
+    from pyspark.sql.functions import lit
 
-    named = broadcast(_named(spark, visitors))
-    for day in lake.days(dataset):
-        folder = lake.current(dataset, day)
-        rows = spark.read.parquet(lake.address(folder, table)).select("visitor")
-        if rows.join(named, "visitor", "left_semi").select(lit(1)).head() is not None:
-            yield day
+    listed = _listed(spark, column, values)
+
+    def contains(day: date) -> bool:
+        rows = spark.read.parquet(lake.address(lake.current(dataset, day), table)).select(column)
+        return rows.join(listed, column, "left_semi").select(lit(1)).head() is not None
+
+    return [day for day in lake.days(dataset) if contains(day)]
 
 
-def _named(spark: "SparkSession", visitors: Sequence[str]) -> "DataFrame":
+def _listed(spark: "SparkSession", column: str, values: Sequence[str]) -> "DataFrame":
+    """Return values as a small table, so that no query plan contains them."""
     import pyarrow as pa
-
-    return spark.createDataFrame(pa.table({"visitor": pa.array(visitors, pa.string())}))
-
-
-def _erase_day(spark: "SparkSession", lake: Lake, day: date, visitors: Sequence[str]) -> Erased:
     from pyspark.sql.functions import broadcast
 
-    named = broadcast(_named(spark, visitors)).cache()
+    return broadcast(spark.createDataFrame(pa.table({column: pa.array(values, pa.string())})))
 
-    def without_visitors(rows: "DataFrame") -> "DataFrame":
-        return rows.join(named, "visitor", "left_anti").select(*rows.columns)
 
-    before = _numbers(spark, lake, day)
-    if lake.has("orders", day) and lake.has("events", day):
-        times = _order_times(spark, lake, day, named).cache()
-        rewrite(spark, lake, "orders", day, {"orders": _without(times, "ts")}, _nothing)
+def _without(spark: "SparkSession", column: str, values: Sequence[str]) -> Rows:
+    listed = _listed(spark, column, values)
+    return lambda rows: rows.join(listed, column, "left_anti").select(*rows.columns)
+
+
+def _orders_of(spark: "SparkSession", lake: Lake, days: Sequence[date], visitors: Sequence[str]) -> list[str]:
+    """Return the pseudonyms of the visitors' orders, which have the times of their purchases.
+
+    An order of somebody else at the same instant, to the microsecond, is among them; if its confirmation page is loaded
+    again on a later day, it counts again.
+    """
+    orders: set[str] = set()
+    for day in (day for day in days if lake.has("events", day) and lake.has("orders", day)):
+        events = spark.read.parquet(lake.address(lake.current("events", day), "events"))
+        bought = events.where("kind = 'purchase'").join(_listed(spark, "visitor", visitors), "visitor", "left_semi")
+        rows = spark.read.parquet(lake.address(lake.current("orders", day), "orders"))
+        orders |= {row["order"] for row in rows.join(bought.select("ts"), "ts", "left_semi").collect()}
+    return sorted(orders)
+
+
+def _erase_day(spark: "SparkSession", lake: Lake, day: date, visitors: Sequence[str]) -> None:
+    without_visitors = _without(spark, "visitor", visitors)
     source = _rewrite_events(spark, lake, day, without_visitors)
     if lake.has("examples", day):
         tables = {"examples": without_visitors, "items": without_visitors}
         rewrite(spark, lake, "examples", day, tables, lambda old, new: _note_source(new / "examples.json", source))
     if lake.has("evaluations", day):
         _rewrite_evaluation(spark, lake, day, set(visitors), without_visitors)
-    after = _numbers(spark, lake, day)
-    return Erased(day.isoformat(), **{name: before[name] - after[name] for name in before})
 
 
 def _rewrite_events(spark: "SparkSession", lake: Lake, day: date, without_visitors: Rows) -> str | None:
@@ -162,16 +184,6 @@ def _without_sessions(sample: dict[str, Any], gone: set[str]) -> dict[str, Any]:
         return sample | {"rows": [], "expected": []}
     stay = [number for number, name in enumerate(names) if name not in gone]
     return sample | {key: [sample[key][number] for number in stay] for key in ("rows", "expected", "sessions")}
-
-
-def _order_times(spark: "SparkSession", lake: Lake, day: date, named: "DataFrame") -> "DataFrame":
-    """Return the times of the visitors' purchases: an order has a pseudonym of its own, and this time."""
-    events = spark.read.parquet(lake.address(lake.current("events", day), "events"))
-    return events.where("kind = 'purchase'").join(named, "visitor", "left_semi").select("ts").distinct()
-
-
-def _without(others: "DataFrame", column: str) -> Rows:
-    return lambda rows: rows.join(others, column, "left_anti").select(*rows.columns)
 
 
 def _nothing(old: Folder, new: Path) -> None:
