@@ -8,6 +8,10 @@ TEST_WORKERS ?= 2
 # Tests that are not part of `make test`, so that it stays below 40 minutes; each has a target of its own.
 SEPARATE := airflow_scale or bucket_night or cluster or same_events or lake_tables or compose or deployment_files or kubernetes
 
+# Python caches compiled modules, also where the environment forbids it, as images of containers do: each of the many
+# processes of Airflow would otherwise compile two thousand modules.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup lock demo up down check test bench bench-go bench-scale bench-capacity bench-sources release test-airflow-scale test-bucket test-sources test-cluster test-compose test-deployment test-kubernetes test-durations
 

@@ -25,6 +25,8 @@ pytest_plugins = ["tests.suite_cost", "tests.fakes.s3", "tests.fakes.postgres", 
 # Airflow reads its environment when it is first imported, and creates its home folder.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="leapline-airflow-")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+# As in the Makefile: each of Airflow's processes would otherwise compile the modules that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # py4j logs closed connections at exit, after pytest has closed the log stream.
 logging.getLogger("py4j").setLevel(logging.WARNING)
 
