@@ -34,11 +34,11 @@ Train = Callable[..., tuple[Settings, Path]]
 
 @pytest.fixture(scope="module")
 def extracted(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """An installation with checked events of two generated days."""
+    """An installation with checked events of two generated days, and with examples of the built-in features."""
     home = tmp_path_factory.mktemp("home")
     settings = _settings(home, landing=home / "landing", training_days=1, forest_trees=5, forest_depth=5)
     generate(settings.landing_dir, GeneratorSpec(start=DAY - timedelta(days=1), days=2, sessions_per_day=500))
-    for step in ("extract", "check-events"):
+    for step in ("extract", "check-events", "featurize"):
         leapline(settings, step, "--date", str(DAY))
     return settings
 
@@ -47,11 +47,11 @@ def extracted(spark: "SparkSession", tmp_path_factory: pytest.TempPathFactory) -
 def train(extracted: Settings, tmp_path: Path) -> Train:
     """Return a function that trains with other settings. It returns these and the candidate's folder."""
 
-    def run(**change: object) -> tuple[Settings, Path]:
+    def run(*steps: str, **change: object) -> tuple[Settings, Path]:
         home = tmp_path / "home"
         shutil.copytree(extracted.home, home)
         settings = extracted.model_copy(update={"home": home, **change})
-        for step in ("featurize", "train"):
+        for step in (*steps, "train"):
             leapline(settings, step, "--date", str(DAY))
         return settings, Lake(home).current("candidates", DAY)
 
@@ -123,7 +123,7 @@ def test_custom_pipeline_becomes_the_model(train: Train, monkeypatch: pytest.Mon
 
 def test_custom_features_are_the_inputs_of_the_model(train: Train) -> None:
     path = EXAMPLES / "custom_features" / "features.json"
-    _, candidate = train(features=path)
+    _, candidate = train("featurize", features=path)
     columns = {column["name"] for column in inspect(candidate / "model.zip")["inputs"]}
     assert columns == {feature["name"] for feature in json.loads(path.read_text())["features"]}
 
