@@ -1,4 +1,4 @@
-"""The item model through the real steps: trained, evaluated and packaged, and a shop without one."""
+"""The item model through the real steps: trained, evaluated and packaged. `tests/steps` has a shop without one."""
 
 from datetime import date
 from importlib import import_module
@@ -29,7 +29,7 @@ POPULAR = (
 )
 
 
-def open_day(lake: Lake, day: date, buys: bool) -> None:
+def open_day(lake: Lake, day: date) -> None:
     """Add a day whose buyers view up to five items and buy the one viewed most."""
     shop.open_day(lake, day, 800)
     path = next(current_of(lake, "events", day).glob("events/*.parquet"))
@@ -40,14 +40,14 @@ def open_day(lake: Lake, day: date, buys: bool) -> None:
     most = events[views].groupby("session")["item"].agg(lambda seen: seen.mode()[0])
     bought = events[events["kind"] == "purchase"].copy()
     bought = bought.assign(kind="purchase_item", item=bought["session"].map(most), event_id=bought["event_id"] + "-i")
-    every = pd.concat([events, bought[bought["item"].notna()]]) if buys else events
+    every = pd.concat([events, bought[bought["item"].notna()]])
     every.to_parquet(path, index=False, coerce_timestamps="us")
 
 
-def run_steps(folder: Path, buys: bool) -> tuple[Settings, dict[str, Any]]:
+def run_steps(folder: Path) -> tuple[Settings, dict[str, Any]]:
     lake = Lake(folder / "lake")
     for day in (FIRST, SECOND):
-        open_day(lake, day, buys)
+        open_day(lake, day)
     (folder / "features.json").write_text(POPULAR)
     settings = Settings(
         home=folder_of(lake), training_days=1, forest_trees=5, forest_depth=4, bootstrap_resamples=100,
@@ -68,7 +68,7 @@ def shuffle_rows(examples: Path) -> None:
 
 
 def test_item_model_is_trained_evaluated_and_packaged(tmp_path: Path) -> None:
-    settings, summary = run_steps(tmp_path, buys=True)
+    settings, summary = run_steps(tmp_path)
     lake = Lake(settings.home)
     candidate = lake.current("candidates", SECOND)
     metrics = read_json(lake.current("evaluations", SECOND) / "metrics.json")
@@ -105,14 +105,6 @@ def test_item_model_is_trained_evaluated_and_packaged(tmp_path: Path) -> None:
     import_module("leapline.steps.evaluate").run(settings, RunContext(SECOND, "t"))
     again = read_json(lake.current("evaluations", SECOND) / "metrics.json")
     assert again == metrics, "metrics depend on the order in which Spark wrote the examples"
-
-
-def test_no_item_model_without_bought_items(tmp_path: Path) -> None:
-    settings, summary = run_steps(tmp_path, buys=False)
-    assert summary["train"]["items"] == {
-        "trained": False, "why": "no viewed item was bought in the training days, or every one was"
-    }  # fmt: skip
-    assert read_json(Lake(settings.home).current("evaluations", SECOND) / "metrics.json")["items"] is None
 
 
 def test_item_model_no_better_than_chance_is_not_packaged(tmp_path: Path) -> None:

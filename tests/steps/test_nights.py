@@ -72,6 +72,13 @@ def test_first_champion_is_judged_by_absolute_rules(
     assert "data:image/svg+xml" in (model / "card.html").read_text()
 
 
+def test_shop_without_bought_items_has_no_item_model(lake: Lake, first_night: dict[str, Any]) -> None:
+    assert first_night["train"]["items"] == {
+        "trained": False, "why": "no viewed item was bought in the training days, or every one was"
+    }  # fmt: skip
+    assert read_json(lake.current("evaluations", SECOND) / "metrics.json")["items"] is None
+
+
 @pytest.fixture(scope="module")
 def challengers(settings: Settings, first_night: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
     """Six challengers: the words of the verdict, the champion's id, the summary. The third one is promoted."""
