@@ -37,6 +37,11 @@ RUN pip install --no-cache-dir --no-deps --no-build-isolation . && rm -r build i
 COPY --from=tools /out tools
 ARG MAVEN_REPOSITORY_URL=
 RUN python -m leapline.runtime.spark_jars tools/spark-jars
+# Formats of events tables (docs/sources.md): "delta", "iceberg" or both; 10 MB and 48 MB.
+ARG TABLE_FORMATS=
+RUN for format in $TABLE_FORMATS; do \
+        python -m leapline.runtime.spark_jars "tools/$format-jars" --format "$format" || exit 1; \
+    done
 COPY dags dags
 COPY plugins plugins
 COPY deploy/airflow deploy/airflow

@@ -49,7 +49,7 @@ def fill_in_env(folder: Path, values: Mapping[str, str]) -> dict[str, str]:
     variables = dict(re.findall(r"^([A-Z0-9_]+)=(.*)$", example, re.MULTILINE))
     variables = {name: value or secrets.token_hex(32) for name, value in variables.items()}
     variables["AIRFLOW_FERNET_KEY"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-    variables |= {name: str(free_port()) for name in PORTS} | values
+    variables |= {name: str(free_port()) for name in PORTS} | {"TABLE_FORMATS": ""} | values
     (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
     return variables
 
@@ -67,6 +67,10 @@ class Stack:
     folder: Path
     variables: Mapping[str, str]
     docker_config: Path
+
+    def configure(self, settings: Mapping[str, object]) -> None:
+        """Write the services' settings, which they have from their next start on."""
+        (self.folder / "leapline.env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
 
     def docker(self, *arguments: str, timeout: float = 300, check: bool = True) -> "subprocess.CompletedProcess[str]":
         """Run `docker` in the folder."""

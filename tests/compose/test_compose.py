@@ -18,7 +18,8 @@ from tests.conftest import ROOT
 FILE = ROOT / "docker-compose.yaml"
 TEXT = FILE.read_text()
 EXAMPLE = dict(re.findall(r"^([A-Z0-9_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
-SECRETS = sorted(name for name, value in EXAMPLE.items() if not value and name != "S3_SECRET_KEY")
+OPTIONAL = {"S3_SECRET_KEY", "TABLE_FORMATS"}
+SECRETS = sorted(name for name, value in EXAMPLE.items() if not value and name not in OPTIONAL)
 RUN_ONCE = {"init", "registry-password"}
 IMAGES = ["Dockerfile", "include/compose/s3.Dockerfile"]
 PINNED = re.compile(r"^[^:@]+(:\d+/[^:@]+)?:v?\d+\.\d+(\.\d+)?(-[\w.]+)*$")

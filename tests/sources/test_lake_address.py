@@ -1,4 +1,4 @@
-"""The folder of a lake table is checked without Spark, and its columns are found by the loader's rules."""
+"""The folder or bucket of a lake table is checked without Spark, and its columns are found by the loader's rules."""
 
 from pathlib import Path
 from typing import Any
@@ -6,17 +6,18 @@ from typing import Any
 import pytest
 from pyspark.sql import types as T
 
-from leapline.errors import SettingsError, SourceUnusableError
+from leapline.errors import SettingsError, SourceUnusableError, StorageUnusableError
 from leapline.events.clean import CleanOptions
 from leapline.events.mapping import DEFAULT, load
 from leapline.settings import Settings
 from leapline.sources.factory import source_from
 from leapline.sources.lake.columns import entity_columns, snake_case
+from leapline.storage.factory import store_at
 from tests.events.lines import KEY
 from tests.sources.contract import OPTIONS, WINDOW
 
 
-def table(folder: Path, source: str = "delta") -> Any:
+def table(folder: Path | str, source: str = "delta") -> Any:
     return source_from(Settings.load(source=source, source_table=str(folder)), OPTIONS.reads)
 
 
@@ -43,6 +44,40 @@ def test_folder_without_a_table_of_the_format_is_refused(tmp_path: Path, file: s
     with pytest.raises(SourceUnusableError, match=message) as error:
         table(tmp_path).list_day(WINDOW)
     assert str(tmp_path) in error.value.thing
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        (None, "found no such table; .*LEAPLINE_SOURCE_TABLE"),
+        ("metadata/v1.metadata.json", "found a table of the format iceberg; .*LEAPLINE_SOURCE=iceberg"),
+        ("day/part-0.parquet", r"found Parquet files without a table's metadata, such as day/part-0\.parquet"),
+    ],
+)
+def test_prefix_without_a_table_of_the_format_is_refused(s3_bucket: str, key: str | None, message: str) -> None:
+    address = f"s3://{s3_bucket}/shop/events"
+    if key:
+        store_at(address, Settings.load()).put(key, b"x")
+    with pytest.raises(SourceUnusableError, match=message) as error:
+        table(address).list_day(WINDOW)
+    assert address in error.value.thing
+
+
+def test_prefix_of_a_table_is_accepted(s3_bucket: str) -> None:
+    for name, metadata in (("delta", "_delta_log/0.json"), ("iceberg", "metadata/v1.metadata.json")):
+        store_at(f"s3://{s3_bucket}/{name}", Settings.load()).put(metadata, b"x")
+        table(f"s3://{s3_bucket}/{name}", name).require_table()
+
+
+def test_missing_bucket_of_a_table_is_named(s3_bucket: str) -> None:
+    with pytest.raises(StorageUnusableError, match="found no such bucket; expected bucket missing-bucket"):
+        table("s3://missing-bucket/events").list_day(WINDOW)
+
+
+def test_denied_access_to_a_table_is_named(s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    with pytest.raises(StorageUnusableError, match="found credentials that the service does not accept"):
+        table(f"s3://{s3_bucket}/denied").list_day(WINDOW)
 
 
 def test_mapping_that_reads_the_text_of_json_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""Tables of Snowplow's Lake Loader pass the contract of event sources; only a day's files of one version are read."""
+"""Tables of Snowplow's Lake Loader, in folders and in buckets, pass the contract of event sources; only a day's files
+of one version are read."""
 
 import itertools
 import os
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from leapline.errors import IncompleteDayError, SourceUnusableError
-from leapline.runtime.spark_jars import table_jars
+from leapline.errors import IncompleteDayError, SourceUnusableError, StorageUnusableError
+from leapline.runtime.spark_errors import named_spark_errors
+from leapline.runtime.spark_jars import FOLDER, listed_jars, table_jars
+from leapline.runtime.spark_s3a import s3a_options
 from leapline.runtime.spark_tables import table_options
 from leapline.settings import TABLE_FORMATS, Settings
 from leapline.sources.factory import source_from
@@ -31,14 +34,17 @@ _names = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def spark() -> Iterator["SparkSession"]:
-    """A session with both formats; these tests run in a process of their own."""
+    """A session with both formats and access to buckets; these tests run in a process of their own."""
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     from pyspark.sql import SparkSession
 
     tools = Settings(tools=ROOT / ".local")
-    jars = [path.as_uri() for name in TABLE_FORMATS for path in table_jars(tools, name)]
-    builder = SparkSession.builder.master("local[2]").appName("leapline-tables").config("spark.jars", ",".join(jars))
+    paths = [path for name in TABLE_FORMATS for path in table_jars(tools, name)]
+    paths += [ROOT / ".local" / FOLDER / jar.name for jar in listed_jars()]
+    jars = ",".join(path.as_uri() for path in paths)
+    builder = SparkSession.builder.master("local[2]").appName("leapline-tables").config("spark.jars", jars)
+    builder = builder.config(map=s3a_options(Settings(lake="s3://any/lake", s3_endpoint="http://127.0.0.1:1")))
     for name in TABLE_FORMATS:
         builder = builder.config(map=table_options(Settings(source=name, source_table="/t")))
     session = (
@@ -56,7 +62,7 @@ def spark() -> Iterator["SparkSession"]:
     session.stop()
 
 
-def source_at(spark: "SparkSession | None", format_: str, folder: Path, **settings: Any) -> EventSource:
+def source_at(spark: "SparkSession | None", format_: str, folder: Path | str, **settings: Any) -> EventSource:
     values = {"source": format_, "source_table": str(folder), "incomplete_day": "warn"} | settings
     return source_from(Settings.load(**values), OPTIONS.reads, spark)
 
@@ -70,25 +76,33 @@ class LakeTableContract(EventSourceContract):
 
     @pytest.fixture(autouse=True)
     def _session(self, spark: "SparkSession") -> None:
-        self.spark = spark
+        self.session = spark
+
+    def new_table(self, store: Path, lines: Sequence[str]) -> str:
+        """Write a table and return its address for the settings."""
+        folder = store / f"table{next(_names)}"
+        write_table(self.session, self.format_, folder, lines)
+        return str(folder)
+
+    def append(self, table: str, lines: Sequence[str]) -> None:
+        """Append lines to a table of `new_table`."""
+        write_table(self.session, self.format_, table, lines)
 
     def fill(self, store: Path, batches: Mapping[datetime, Sequence[str]]) -> EventSource:
-        folder = store / f"table{next(_names)}"
-        write_table(self.spark, self.format_, folder, [text for lines in batches.values() for text in lines])
-        return source_at(self.spark, self.format_, folder)
+        table = self.new_table(store, [text for lines in batches.values() for text in lines])
+        return source_at(self.session, self.format_, table)
 
     def missing(self, store: Path) -> EventSource:
-        return source_at(self.spark, self.format_, store / "nothing")
+        return source_at(self.session, self.format_, store / "nothing")
 
     def test_reads_only_the_files_of_the_day_in_the_version_that_was_listed(
         self, spark: "SparkSession", tmp_path: Path
     ) -> None:
-        folder = tmp_path / f"table{next(_names)}"
-        write_table(spark, self.format_, folder, [line(f"{day}", at(day)) for day in range(1, 13)])
-        source = source_at(spark, self.format_, folder)
+        table = self.new_table(tmp_path, [line(f"{day}", at(day)) for day in range(1, 13)])
+        source = source_at(spark, self.format_, table)
         assert isinstance(source, LakeTable)
         listing = source.list_day(WINDOW)
-        write_table(spark, self.format_, folder, [line("later", at(2, 7))])
+        self.append(table, [line("later", at(2, 7))])
         rows = source.read(spark, listing.slices).collect()
         assert {event_of(row) for row in rows} == {event_id("2")}
         assert event_id("later") in {
@@ -100,9 +114,8 @@ class LakeTableContract(EventSourceContract):
         assert len(files) <= 5 < 12  # arrived from the evening of the 1st to the morning of the 6th
 
     def test_incomplete_day_is_refused(self, spark: "SparkSession", tmp_path: Path) -> None:
-        folder = tmp_path / f"table{next(_names)}"
-        write_table(spark, self.format_, folder, [line("a", at(2, 14))])
-        source = source_at(spark, self.format_, folder, incomplete_day="fail")
+        table = self.new_table(tmp_path, [line("a", at(2, 14))])
+        source = source_at(spark, self.format_, table, incomplete_day="fail")
         with pytest.raises(IncompleteDayError, match="newest event is of 2026-03-02 14:00"):
             source.list_day(WINDOW)
 
@@ -122,3 +135,50 @@ class TestIceberg(LakeTableContract):
     """Iceberg."""
 
     format_ = "iceberg"
+
+
+class BucketTableContract(LakeTableContract):
+    """The same in a bucket, where the loader writes addresses s3://... into the metadata of an Iceberg table."""
+
+    scheme: ClassVar[str]
+
+    @pytest.fixture(autouse=True)
+    def _bucket(self, s3_bucket: str) -> None:
+        self.bucket = s3_bucket
+
+    @pytest.fixture
+    def spark(self, s3_spark: "SparkSession") -> "SparkSession":
+        """The session, with the endpoint and the keys of the server."""
+        return s3_spark
+
+    def new_table(self, store: Path, lines: Sequence[str]) -> str:
+        table = f"s3://{self.bucket}/lake/table{next(_names)}"
+        self.append(table, lines)
+        return table
+
+    def append(self, table: str, lines: Sequence[str]) -> None:
+        write_table(self.session, self.format_, table.replace("s3", self.scheme, 1), lines)
+
+    def missing(self, store: Path) -> EventSource:
+        return source_at(self.session, self.format_, f"s3://{self.bucket}/lake/nothing")
+
+    def test_access_that_only_spark_lacks_is_named(self, spark: "SparkSession", tmp_path: Path) -> None:
+        table = self.new_table(tmp_path, [line("a", at(2))])
+        spark.sparkContext._jsc.hadoopConfiguration().set(f"fs.s3a.bucket.{self.bucket}.secret.key", "wrong")
+        spark.sparkContext._jvm.org.apache.hadoop.fs.FileSystem.closeAll()  # they keep the keys of their first use
+        settings = Settings.load(source=self.format_, source_table=table)
+        expected = pytest.raises(StorageUnusableError, match="found access denied")
+        with expected, named_spark_errors(settings):
+            source_at(spark, self.format_, table).list_day(WINDOW)
+
+
+class TestDeltaInBucket(BucketTableContract):
+    """Delta in S3."""
+
+    format_, scheme = "delta", "s3a"
+
+
+class TestIcebergInBucket(BucketTableContract):
+    """Iceberg in S3."""
+
+    format_, scheme = "iceberg", "s3"

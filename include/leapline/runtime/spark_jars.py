@@ -92,10 +92,12 @@ def table_jars(settings: Settings, format_: str) -> list[Path]:
         ToolMissingError: a jar is missing.
     """
     command = f"scripts/setup.sh {format_}"
-    return _present(settings, f"{format_}-jars", _TABLE_LISTS[format_], f"for {format_.capitalize()}", command)
+    jars, purpose = _TABLE_LISTS[format_], f"for {format_.capitalize()}"
+    fix = f"Run `{command}`, or build the image with `--build-arg TABLE_FORMATS={format_}`."
+    return _present(settings, f"{format_}-jars", jars, purpose, command, fix)
 
 
-def _present(settings: Settings, folder: str, file: Path, purpose: str, command: str) -> list[Path]:
+def _present(settings: Settings, folder: str, file: Path, purpose: str, command: str, fix: str = "") -> list[Path]:
     paths = [settings.tools.absolute() / folder / jar.name for jar in listed_jars(file)]
     missing = [path.name for path in paths if not path.exists()]
     if missing:
@@ -103,7 +105,7 @@ def _present(settings: Settings, folder: str, file: Path, purpose: str, command:
             f"Spark's jars {purpose}",
             found=f"{len(missing)} of {len(paths)} missing in {paths[0].parent}, such as {missing[0]}",
             expected=f"the jars that `{command}` downloads",
-            fix=f"Run `{command}`.",
+            fix=fix or f"Run `{command}`.",
         )
     return paths
 
