@@ -11,4 +11,4 @@ COPY --from=tools /out/versitygw /usr/local/bin/
 RUN useradd --uid 50000 leapline && install -d -o leapline /data
 USER leapline
 # Two buckets, for landed events and for the lake.
-CMD ["sh", "-c", ": \"${ROOT_SECRET_KEY:?set S3_SECRET_KEY in .env}\" && mkdir -p /data/objects/landing /data/objects/lake /data/meta && exec versitygw --port :9000 --health /health posix --sidecar /data/meta /data/objects"]
+CMD ["sh", "-c", ": \"${ROOT_SECRET_KEY:?set S3_SECRET_KEY in .env}\" && mkdir -p /data/objects/landing /data/objects/lake && exec versitygw --port :9000 --health /health posix /data/objects"]

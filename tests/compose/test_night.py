@@ -1,4 +1,5 @@
-"""The compose file with a real engine: healthy services, a night on the cluster, a champion that answers, restarts."""
+"""The compose file with a real engine: healthy services, a night on the cluster, a champion that answers; then a night
+with lake and landed events in the S3 server of the file, while every service is restarted."""
 
 import json
 import time
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,10 +46,15 @@ RESTARTS = {
     "check_events": ["dag-processor", "triggerer"],
     "featurize": ["spark-master"],
     "train": ["postgres"],
-    "evaluate": ["api-server"],
+    "evaluate": ["api-server", "s3"],
     "publish": ["registry"],
 }
 """The services that are restarted while a task runs."""
+IN_BUCKETS = {
+    "LEAPLINE_LANDING": "s3://landing/enriched", "LEAPLINE_LAKE": "s3://lake/shop",
+    "LEAPLINE_S3_ENDPOINT": "http://s3:9000", "AWS_ACCESS_KEY_ID": "leapline", "AWS_REGION": "us-east-1",
+}  # fmt: skip
+"""Settings for events and lake in the S3 server, as in docs/compose.md."""
 SESSION = {"session": "any", "events": [{"ts": "2026-03-14T09:26:53Z", "kind": "item_view", "page": "item"}]}
 
 
@@ -61,8 +68,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     generate(events, GeneratorSpec(start=DAY - timedelta(days=1), days=3, sessions_per_day=1000))
     events.chmod(0o755)
     variables = fill_in_env(folder, {"EVENTS_FOLDER": str(events), **MEMORY})
-    (folder / "leapline.env").write_text("".join(f"{name}={value}\n" for name, value in SMALL.items()))
     running = Stack(folder, variables, write_docker_config(folder / "docker", variables))
+    running.configure(SMALL)
     running.compose("build", timeout=1800)
     try:
         yield running
@@ -82,6 +89,24 @@ def healthy_after(stack: Stack) -> float:
 def night(stack: Stack, healthy_after: float) -> dict[str, Any]:
     """The summary of `promote` after a night."""
     return run_night(stack, DAY)
+
+
+@pytest.fixture(scope="module")
+def in_buckets(stack: Stack, night: dict[str, Any]) -> Any:
+    """A client of the S3 server; the server has the events, and the services use it for events and lake."""
+    import boto3
+
+    stack.compose("--profile", "s3", "up", "--build", "--detach", "--wait", "s3", timeout=1800)
+    client = boto3.client(
+        "s3", endpoint_url=stack.url("S3_PORT"), region_name="us-east-1",
+        aws_access_key_id="leapline", aws_secret_access_key=stack.variables["S3_SECRET_KEY"],
+    )  # fmt: skip
+    events = Path(stack.variables["EVENTS_FOLDER"])
+    for file in (path for path in events.rglob("*") if path.is_file()):
+        client.upload_file(str(file), "landing", f"enriched/{file.relative_to(events).as_posix()}")
+    stack.configure(SMALL | IN_BUCKETS | {"AWS_SECRET_ACCESS_KEY": stack.variables["S3_SECRET_KEY"]})
+    stack.compose("up", "--detach", "--wait", timeout=600)
+    return client
 
 
 def run_night(stack: Stack, day: date, disturb: Callable[[str], None] = lambda task: None) -> dict[str, Any]:
@@ -135,10 +160,7 @@ def test_night_runs_on_the_cluster_and_ends_in_a_champion(stack: Stack, night: d
 
 
 def test_champion_answers(stack: Stack, night: dict[str, Any]) -> None:
-    stack.compose("--profile", "champion", "up", "--detach", "--wait", "scorer")
-    with ScorerClient(stack.url("SCORER_PORT")) as client:
-        assert client.ready()["model"] == night["model_id"]
-        assert 0 <= client.score([SESSION])[0]["buy"] <= 1
+    require_champion(stack, night)
 
 
 def test_registry_refuses_requests_without_password(stack: Stack, healthy_after: float) -> None:
@@ -175,30 +197,44 @@ def test_services_reach_only_their_own_zones(
     assert stack.connects(service, host, port) is reachable
 
 
-def test_s3_server_has_two_buckets_with_conditional_writes(stack: Stack, healthy_after: float) -> None:
-    import boto3
+def test_s3_server_has_two_buckets_with_conditional_writes(stack: Stack, in_buckets: Any) -> None:
     from botocore.exceptions import ClientError
 
-    stack.compose("--profile", "s3", "up", "--build", "--detach", "--wait", "s3", timeout=1800)
-    client = boto3.client(
-        "s3", endpoint_url=stack.url("S3_PORT"), region_name="us-east-1",
-        aws_access_key_id="leapline", aws_secret_access_key=stack.variables["S3_SECRET_KEY"],
-    )  # fmt: skip
-    assert [bucket["Name"] for bucket in client.list_buckets()["Buckets"]] == ["lake", "landing"]
-    client.put_object(Bucket="lake", Key="pointer", Body=b"1", IfNoneMatch="*")
+    assert [bucket["Name"] for bucket in in_buckets.list_buckets()["Buckets"]] == ["lake", "landing"]
+    in_buckets.put_object(Bucket="lake", Key="pointer", Body=b"1", IfNoneMatch="*")
     with pytest.raises(ClientError, match="PreconditionFailed"):
-        client.put_object(Bucket="lake", Key="pointer", Body=b"2", IfNoneMatch="*")
+        in_buckets.put_object(Bucket="lake", Key="pointer", Body=b"2", IfNoneMatch="*")
     for service in ("scheduler", "spark-worker"):
         assert stack.connects(service, "s3", 9000), service
 
 
-def test_night_survives_restarts_of_every_service(stack: Stack, night: dict[str, Any]) -> None:
-    before = stack.champion_digest()
-    summary = run_night(stack, NEXT_DAY, partial(restart_services, stack))
-    assert summary["promoted"], summary
-    assert stack.champion_digest() != before
+@pytest.fixture(scope="module")
+def disturbed_night(stack: Stack, in_buckets: Any) -> dict[str, Any]:
+    """The summary of `promote` after a night in buckets during which every service was restarted."""
+    return run_night(stack, NEXT_DAY, partial(restart_services, stack))
+
+
+def test_night_in_buckets_survives_restarts_of_every_service(
+    stack: Stack, night: dict[str, Any], in_buckets: Any, disturbed_night: dict[str, Any]
+) -> None:
+    assert disturbed_night["promoted"], disturbed_night
+    assert stack.champion_digest() == disturbed_night["champion"] != night["champion"]
     for service in {*chain.from_iterable(RESTARTS.values()), "scheduler"}:
         stack.wait_until_healthy(service)
+    prefix = f"shop/events/date={NEXT_DAY}/"
+    assert in_buckets.list_objects_v2(Bucket="lake", Prefix=prefix)["KeyCount"] > 0
+
+
+def test_new_champion_answers(stack: Stack, disturbed_night: dict[str, Any]) -> None:
+    require_champion(stack, disturbed_night)
+
+
+def require_champion(stack: Stack, summary: dict[str, Any]) -> None:
+    """Start the promoted image, or replace the one before, and let it score a session."""
+    stack.compose("--profile", "champion", "up", "--detach", "--wait", "scorer")
+    with ScorerClient(stack.url("SCORER_PORT")) as client:
+        assert client.ready()["model"] == summary["model_id"]
+        assert 0 <= client.score([SESSION])[0]["buy"] <= 1
 
 
 def restart_services(stack: Stack, task: str) -> None:
