@@ -56,7 +56,7 @@ test-bucket: setup ## run a whole night on a local S3 server and compare it with
 	@scripts/setup.sh s3
 	@.venv/bin/pytest -q -m bucket_night
 
-test-sources: setup ## clean a day from each source of events and compare the results (three minutes)
+test-sources: setup ## clean a day from each source of events and compare the results (ten minutes)
 	@scripts/setup.sh postgres
 	@scripts/setup.sh s3
 	@scripts/setup.sh delta

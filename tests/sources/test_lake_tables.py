@@ -1,17 +1,19 @@
 """Tables of Snowplow's Lake Loader, in folders and in buckets, pass the contract of event sources; only a day's files
 of one version are read."""
 
+import hashlib
 import itertools
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
 from leapline.errors import IncompleteDayError, SourceUnusableError, StorageUnusableError
+from leapline.local.s3_service import LocalS3
 from leapline.runtime.spark_errors import named_spark_errors
 from leapline.runtime.spark_jars import FOLDER, listed_jars, table_jars
 from leapline.runtime.spark_s3a import s3a_options
@@ -20,10 +22,14 @@ from leapline.settings import TABLE_FORMATS, Settings
 from leapline.sources.factory import source_from
 from leapline.sources.lake.source import LakeTable, day_rows
 from leapline.sources.source import EventSource
+from leapline.storage import lake_of
+from leapline.synthetic import GeneratorSpec, generate
 from tests.conftest import ROOT
+from tests.e2e.night import DAY, run_steps, settings_of
 from tests.events.lines import line
 from tests.fakes.lake_tables import write_table
-from tests.sources.contract import OPTIONS, WINDOW, EventSourceContract, at, event_id, event_of
+from tests.fakes.postgres import is_loadable
+from tests.sources.contract import OPTIONS, WINDOW, EventSourceContract, at, event_id, event_of, landed_lines
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -182,3 +188,29 @@ class TestIcebergInBucket(BucketTableContract):
     """Iceberg in S3."""
 
     format_, scheme = "iceberg", "s3"
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("format_", TABLE_FORMATS)
+def test_step_writes_the_same_files_from_a_folder_and_from_a_bucket(
+    s3_spark: "SparkSession", s3_server: LocalS3, s3_bucket: str, tmp_path: Path, format_: str
+) -> None:
+    generate(tmp_path / "landing", GeneratorSpec(start=DAY - timedelta(days=1), days=2, sessions_per_day=100, broken=0))
+    lines = [text for batch in landed_lines(tmp_path / "landing").values() for text in batch if is_loadable(text)]
+    tables = {"folder": f"{tmp_path}/table", "bucket": f"s3://{s3_bucket}/lake/table"}
+    for table in tables.values():
+        write_table(s3_spark, format_, table.replace("s3:", "s3a:"), lines)
+    values = {"source": format_, "incomplete_day": "warn", "s3_endpoint": s3_server.endpoint}
+    settings = {n: settings_of(tmp_path / n, source_table=table, **values) for n, table in tables.items()}
+    installations = [{"home": str(s.home), "source_table": s.source_table} for s in settings.values()]
+    run_steps(settings["bucket"], *installations, steps=["extract"])
+    folder, bucket = (digests(lake_of(s).current("events", DAY)) for s in settings.values())
+    assert folder == bucket
+    assert len(folder) == 2
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Return the digests of the Parquet files of a dataset, whose names contain a random part."""
+    files = sorted(folder.rglob("*.parquet"))
+    names = (f"{path.parent.name}/{path.name.partition('-')[2][:5]}" for path in files)
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in zip(names, files, strict=True)}
