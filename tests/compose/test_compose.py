@@ -16,9 +16,10 @@ from leapline.settings import Settings
 from tests.conftest import ROOT
 
 FILE = ROOT / "docker-compose.yaml"
+CELERY = ROOT / "docker-compose.celery.yaml"
 TEXT = FILE.read_text()
 EXAMPLE = dict(re.findall(r"^([A-Z0-9_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
-OPTIONAL = {"S3_SECRET_KEY", "TABLE_FORMATS"}
+OPTIONAL = {"S3_SECRET_KEY", "REDIS_PASSWORD", "TABLE_FORMATS"}
 SECRETS = sorted(name for name, value in EXAMPLE.items() if not value and name not in OPTIONAL)
 RUN_ONCE = {"init", "registry-password"}
 IMAGES = ["Dockerfile", "include/compose/s3.Dockerfile"]
@@ -28,15 +29,15 @@ Load = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture(scope="module")
 def load(tmp_path_factory: pytest.TempPathFactory) -> Load:
-    """Return a function that loads a compose file with compose's own library and a complete `.env`."""
+    """Return a function that loads compose files with compose's own library and a complete `.env`."""
     binary = tmp_path_factory.mktemp("loader") / "loader"
     source = Path(__file__).parent / "loader"
     subprocess.run(["go", "build", "-buildvcs=false", "-o", str(binary), "."], cwd=source, check=True)
 
-    def run(file: Path = FILE, **changed: str) -> "subprocess.CompletedProcess[str]":
+    def run(*files: Path, **changed: str) -> "subprocess.CompletedProcess[str]":
         values = {name: value or "x" * 64 for name, value in EXAMPLE.items()} | changed
         env = {"PATH": os.environ["PATH"]} | {k: v for k, v in values.items() if v}
-        return subprocess.run([str(binary), str(file)], env=env, capture_output=True, text=True)
+        return subprocess.run([str(binary), *map(str, files or (FILE,))], env=env, capture_output=True, text=True)
 
     return run
 
@@ -81,7 +82,7 @@ def test_secrets_have_no_default(load: Load, name: str) -> None:
 
 
 def test_every_variable_is_documented_and_used() -> None:
-    assert set(re.findall(r"\$\{([A-Z0-9_]+)", TEXT)) == set(EXAMPLE)
+    assert set(re.findall(r"\$\{([A-Z0-9_]+)", TEXT + CELERY.read_text())) == set(EXAMPLE)
     for name, default in re.findall(r"\$\{([A-Z0-9_]+):-([^}]*)\}", TEXT):
         assert EXAMPLE[name] == default
 
@@ -220,6 +221,30 @@ def test_health_checks_are_python(model: dict[str, Any]) -> None:
     assert len(codes) == 7
     for code in codes:
         compile(code, "healthcheck", "exec")
+
+
+def test_celery_file_adds_hardened_workers_without_access_to_the_database(load: Load, model: dict[str, Any]) -> None:
+    done = load(FILE, CELERY)
+    assert done.returncode == 0, done.stderr
+    services = json.loads(done.stdout)["services"]
+    assert set(services) - set(model["services"]) == {"redis", "worker"}
+    assert set(services["worker"]["networks"]) == set(model["services"]["scheduler"]["networks"]) - {"database"} | {
+        "broker"
+    }
+    assert not {"spark", "registry"} & set(services["scheduler"]["networks"])
+    assert services["worker"]["volumes"] == services["scheduler"]["volumes"]
+    built = {service["image"] for service in services.values() if service.get("build", {}).get("args")}
+    assert built == {f"leapline/airflow-celery:{__version__}"}
+    for name in ("redis", "worker"):
+        service = services[name]
+        assert (service["cap_drop"], service["read_only"]) == (["ALL"], True), name
+        assert service["healthcheck"]["test"] and service["restart"] == "unless-stopped", name
+    assert PINNED.match(services["redis"]["image"])
+
+
+def test_celery_file_needs_a_password(load: Load) -> None:
+    done = load(FILE, CELERY, REDIS_PASSWORD="")
+    assert "required variable REDIS_PASSWORD is missing a value: set it in .env" in done.stderr
 
 
 def test_file_is_plain_yaml() -> None:
