@@ -73,11 +73,11 @@ def checked_inputs(lake: Lake, dataset: str, day: date, key: str | None = None) 
             expected=f"a {SEAL}",
             fix=f"Judge the day again: `leapline {step} --date {day}` and the steps after it.",
         )
-    own, inputs = _recorded(folder, dataset, day)
-    _require_same(dataset, day, digest_of(lake, folder), own, dataset)
+    recorded, inputs = _recorded(folder, dataset, day)
+    _require_same(dataset, day, digest_of(lake, folder), recorded, dataset)
     for name, digest in inputs.items():
         _require_same(name, day, digest_of(lake, lake.current(name, day)), digest, dataset)
-    return {**inputs, dataset: own}
+    return {**inputs, dataset: recorded}
 
 
 def require_own_content(lake: Lake, day: date, *datasets: str, key: str | None = None) -> None:

@@ -19,7 +19,7 @@ from leapline.storage.lake import Lake
 
 SEAL: Final = "seal.json"
 _CHUNK: Final = 1 << 20
-_OWN: Final = "seal"
+_SELF: Final = "seal"
 _KEYS: Final = frozenset({"digest", "inputs", "sources", "tables"})
 _BY_CONTENT, _BY_ETAG = "sha256", "etags"
 
@@ -49,7 +49,7 @@ def write_data_seal(lake: Lake, folder: Path, tables: Sequence[str], sources: Ma
 
 def write_seal(folder: Path, content: dict[str, Any]) -> None:
     """Write a seal with a digest of itself, so that a change of it is noticed too."""
-    write_json(folder / SEAL, content | {_OWN: _digest_of_seal(content)})
+    write_json(folder / SEAL, content | {_SELF: _digest_of_seal(content)})
 
 
 def read_seal(folder: Folder) -> dict[str, Any]:
@@ -60,9 +60,9 @@ def read_seal(folder: Folder) -> dict[str, Any]:
     """
     path = folder / SEAL
     content: dict[str, Any] = read_json(path)
-    own = content.pop(_OWN, None) if isinstance(content, dict) else ""
+    recorded = content.pop(_SELF, None) if isinstance(content, dict) else ""
     # Earlier versions wrote no digest of the seal.
-    if own not in (None, _digest_of_seal(content)) or set(content) - _KEYS:
+    if recorded not in (None, _digest_of_seal(content)) or set(content) - _KEYS:
         raise StorageError(
             str(path), found="another content than was written", expected="an unchanged seal", fix="Run its step again."
         )
