@@ -17,4 +17,4 @@ with DAG(
     default_args={"owner": "leapline", "retries": 0},
     tags=["leapline"],
 ):
-    chain(ResolveDay(param_names=()), SparkStep(step="erase"))
+    chain(ResolveDay(param_names=(), takes_day=False), SparkStep(step="erase"))

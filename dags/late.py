@@ -21,7 +21,7 @@ with DAG(
     tags=["leapline"],
 ):
     changed = ChangedDays()
-    chain(ResolveDay(param_names=LATE_PARAMS), SparkStep(step="late"), changed)
+    chain(ResolveDay(param_names=LATE_PARAMS, takes_day=False), SparkStep(step="late"), changed)
     TriggerDagRunOperator.partial(
         task_id="judge_again", trigger_dag_id="retrain", doc_md=TASK_DOCS["judge_again"]
     ).expand(conf=changed.output)

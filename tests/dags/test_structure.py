@@ -47,6 +47,11 @@ def test_every_dag_imports(bag: Any) -> None:
     assert set(bag.dags) == {"retrain", "rollback", "promote", "late", "erasure", "retention"}
 
 
+def test_only_retrain_supersedes_runs_of_the_same_day(bag: Any) -> None:
+    takes = {name: dag.get_task("resolve")._takes_day for name, dag in bag.dags.items() if dag.has_task("resolve")}
+    assert takes == {"retrain": True, "late": False, "erasure": False, "retention": False}
+
+
 def test_parsing_does_not_import_heavy_libraries() -> None:
     code = (
         "import json, sys\n"

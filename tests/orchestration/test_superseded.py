@@ -47,6 +47,16 @@ def settings(tmp_path: Path, stub_environment: dict[str, str], monkeypatch: pyte
     return Settings.load()
 
 
+def test_dag_that_writes_no_results_of_the_day_supersedes_no_run(settings: Settings) -> None:
+    from leapline.orchestration.operators import ResolveDay
+
+    resolve("manual__1")
+    dag_run = SimpleNamespace(run_type="manual", conf={})
+    context: Any = {"params": {"date": DAY.isoformat()}, "dag_run": dag_run, "run_id": "erasure__1"}
+    ResolveDay(takes_day=False).execute(context)
+    assert owner_of(settings, DAY) == "manual__1"
+
+
 @pytest.mark.parametrize("operator", ["Step", "SparkStep"])
 def test_task_of_a_superseded_run_is_skipped(settings: Settings, operator: str) -> None:
     from airflow.sdk.exceptions import AirflowSkipException

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from leapline.deployment.retired_models import retired_models
 from leapline.privacy import erasure, rewriting
-from leapline.privacy.receipt import affected_models, retired_models
+from leapline.privacy.receipt import affected_models
 from leapline.privacy.requests import add_request, pseudonyms
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json, write_json

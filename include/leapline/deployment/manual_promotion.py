@@ -5,11 +5,12 @@ from dataclasses import asdict
 from typing import Any
 
 from leapline.deployment.factory import champion_tags, ledger_of, promotion_request, registry
+from leapline.deployment.retired_models import require_not_retired
 from leapline.errors import RegistryError
 from leapline.serving.acceptance import accept
 from leapline.serving.papers import require_papers
 from leapline.serving.promote import Promotion
-from leapline.serving.tag_moves import CHAMPION_TAG
+from leapline.serving.tag_moves import CHAMPION_TAG, PREVIOUS_TAG
 from leapline.settings import Settings
 from leapline.storage import lake_of
 
@@ -21,10 +22,13 @@ def roll_back(settings: Settings, *, to: str | None, why: str, run_id: str, who:
         `{"moved", "champion", "previous", "why"}`.
 
     Raises:
+        ErasureError: the model had to be replaced by now; nothing was moved.
         ContradictionError: the model has no papers, or the repository is another lake's; nothing was moved.
         RegistryError: no such model, or no clear answer; `champion` names the old or the new image.
     """
-    return _summary(champion_tags(settings).rollback(promotion_request(run_id, why, who), to=to), why)
+    tags, request = champion_tags(settings), promotion_request(run_id, why, who)
+    require_not_retired(lake_of(settings), tags.registry, to or PREVIOUS_TAG, request.when.date())
+    return _summary(tags.rollback(request, to=to), why)
 
 
 def promote_model(settings: Settings, *, model_id: str, why: str, run_id: str, who: str = "") -> dict[str, Any]:
@@ -34,6 +38,7 @@ def promote_model(settings: Settings, *, model_id: str, why: str, run_id: str, w
         `{"moved", "champion", "previous", "why"}`.
 
     Raises:
+        ErasureError: the model had to be replaced by now; nothing was moved.
         ContradictionError: the model has no papers, or registry and ledger do not agree; nothing was moved.
         RegistryError: no such model, or no clear answer; `champion` names the old or the new image.
     """
@@ -46,8 +51,9 @@ def promote_model(settings: Settings, *, model_id: str, why: str, run_id: str, w
             expected="a published model",
             fix="`leapline models` lists them.",
         )
-    require_papers(lake_of(settings), tags.ledger.checked_entries(), tags.registry, digest)
     current, request = tags.registry.digest(CHAMPION_TAG), promotion_request(run_id, why, who)
+    require_not_retired(lake_of(settings), tags.registry, digest, request.when.date())
+    require_papers(lake_of(settings), tags.ledger.checked_entries(), tags.registry, digest)
     return _summary(tags.promote(digest, request, expected_current=current, allow_older=True), why)
 
 

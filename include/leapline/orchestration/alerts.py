@@ -1,4 +1,4 @@
-"""Alerts: a refused model, a failed step, a stale champion, a registry and a ledger that contradict each other.
+"""Alerts: a refused model, a failed step, a stale or retired champion, a registry and a ledger that disagree.
 
 An Airflow notifier that is called when a task ends. The alert is always written to the task log, and sent to the
 connections in the setting `alert_connections`. An alert that cannot be sent is logged as an error and changes nothing.
@@ -6,7 +6,7 @@ connections in the setting `alert_connections`. An alert that cannot be sent is 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from leapline.orchestration.links import page_url
 from leapline.orchestration.logins import usable_logins
 from leapline.records.runs import run_outcome
 from leapline.settings import Settings
+from leapline.storage import lake_of
 
 if TYPE_CHECKING:
     from leapline.records.serving_state import ServingState
@@ -81,9 +82,19 @@ def messages(settings: Settings, context: Any) -> list[Message]:
         serving = serving_state(settings)
         if serving.contradiction:
             alerts.append(Message("Registry and ledger contradict each other", serving.contradiction, link))
+        if sentence := retired_champion(settings, serving, datetime.now(UTC).date()):
+            alerts.append(Message("Champion has to be replaced", sentence, link))
         if not facts["backfill"] and (sentence := stale_champion(settings, serving, date.fromisoformat(day))):
             alerts.append(Message(f"Champion is stale, data of {day}", sentence, link))
     return alerts
+
+
+def retired_champion(settings: Settings, serving: "ServingState", today: date) -> str:
+    """Return a sentence if the champion had to be replaced by now, because visitors in its data were erased."""
+    from leapline.deployment.retired_models import retired_models
+
+    retire_by = retired_models(lake_of(settings), today).get(serving.model_id or "")
+    return f"Champion {serving.model_id} had to be replaced by {retire_by}: visitors were erased." if retire_by else ""
 
 
 def stale_champion(settings: Settings, serving: "ServingState", day: date) -> str:

@@ -47,15 +47,16 @@ class ResolveDay(BaseOperator):
 
     Args:
         param_names: names of the DAG's params.
+        takes_day: whether the run writes results of the day, so that earlier runs of the day end.
         **kwargs: passed on to Airflow's BaseOperator.
     """
 
-    def __init__(self, param_names: Collection[str] = tuple(PARAMS), **kwargs: Any) -> None:
+    def __init__(self, param_names: Collection[str] = tuple(PARAMS), takes_day: bool = True, **kwargs: Any) -> None:
         super().__init__(task_id=RESOLVE, doc_md=TASK_DOCS[RESOLVE], **kwargs)
-        self._param_names = tuple(param_names)
+        self._param_names, self._takes_day = tuple(param_names), takes_day
 
     def execute(self, context: Context) -> ResolvedRun:
-        """Return the resolved run, from the params and the data interval; from now on the day is this run's."""
+        """Return the resolved run, from the params and the data interval."""
         with airflow_failures():
             resolved = resolve(dict(context["params"]), context["dag_run"], param_names=self._param_names)
             settings = Settings.load()
@@ -63,7 +64,8 @@ class ResolveDay(BaseOperator):
             parse_targets(settings.deploy)  # A mistake is found now, not after the promotion.
             with logins(settings, self.task_id):
                 resolved["host"] = leave_report(settings, context["run_id"])
-                take_day(settings, date.fromisoformat(resolved["day"]), context["run_id"])
+                if self._takes_day:
+                    take_day(settings, date.fromisoformat(resolved["day"]), context["run_id"])
         overrides = ", ".join(f"{name}={value}" for name, value in sorted(resolved["overrides"].items()))
         self.log.info("Data day %s; settings overridden by this run: %s", resolved["day"], overrides or "none")
         return resolved

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Any
 
+from leapline.deployment.retired_models import RECEIPTS
 from leapline.errors import LeaplineError
 from leapline.privacy.erasure import Erased
 from leapline.settings import Settings
-from leapline.storage import Lake, json_bytes, read_document, read_json
-
-FOLDER: Final = "erasures"
+from leapline.storage import Lake, json_bytes, read_json
 
 
 def affected_models(lake: Lake, days: Sequence[str]) -> list[str]:
@@ -43,19 +42,8 @@ def write_receipt(
         "models": models,
         "retire_by": (day + timedelta(days=settings.retire_models_days)).isoformat() if models else None,
     }
-    lake.store.put(f"{FOLDER}/{run_id}.json", json_bytes(receipt))
+    lake.store.put(f"{RECEIPTS}/{run_id}.json", json_bytes(receipt))
     return receipt
-
-
-def retired_models(lake: Lake, today: date) -> dict[str, str]:
-    """Return model id -> the day by which it had to be replaced, of the models whose day has passed."""
-    retired: dict[str, str] = {}
-    for item in lake.store.scan(FOLDER).items:
-        receipt = read_document(lake.store, f"{FOLDER}/{item.key.rpartition('/')[2]}")
-        retire_by = receipt.get("retire_by")
-        if retire_by and date.fromisoformat(retire_by) < today:
-            retired |= {model_id: min(retire_by, retired.get(model_id, retire_by)) for model_id in receipt["models"]}
-    return retired
 
 
 def _contains_one_of(lake: Lake, model_id: str, days: Sequence[str]) -> bool:
