@@ -57,7 +57,8 @@ def yarn_cluster(folder: Path) -> Iterator[Yarn]:
     """Run a cluster."""
     jars = ROOT / ".local/yarn-jars"
     download(jars, os.environ.get(REPOSITORY_VARIABLE) or MAVEN_CENTRAL, listed_jars(_LIST))
-    with (folder / "yarn.log").open("wb") as log:
+    # Text, because py4j writes decoded lines; after an error its thread would leave the pipe to fill up.
+    with (folder / "yarn.log").open("w", buffering=1, encoding="utf-8") as log:
         port = launch_gateway(
             jarpath=str(next(_SPARK_JARS.glob("py4j*.jar"))), classpath=f"{jars}/*:{_SPARK_JARS}/*", die_on_exit=True,
             # The cluster's dependency injection defines classes at run time.
