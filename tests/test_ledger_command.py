@@ -82,7 +82,7 @@ def test_damage_is_reported_with_exit_code_1(installed: Installed) -> None:
     assert problems(installed.settings) == ["broken link"]
 
 
-def test_truncation_unknown_key_and_missing_signature_are_told_apart(installed: Installed, tmp_path: Path) -> None:
+def test_truncation_unknown_key_and_missing_signature_are_distinguished(installed: Installed, tmp_path: Path) -> None:
     settings = installed.settings
     content = (settings.home / KEY).read_bytes()
     (settings.home / KEY).write_bytes(b"")

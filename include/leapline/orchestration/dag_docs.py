@@ -65,7 +65,8 @@ Deletes the events, orders, examples and scores of single visitors from days tha
 TASK_DOCS = {
     "resolve": """\
 Determines the data day (the form's date, else the day of the data interval or of the logical date, else the day before
-the run) and validates the params. Fails on an unknown param or a value out of range.""",
+the run) and validates the params. Fails on an unknown param or a value out of range. From now on the day is this run's:
+tasks of an earlier run of the same day are skipped from their next step on.""",
     "wait_for_tail": """\
 Sessions that start before midnight can end after it. A nightly run waits `LEAPLINE_LOOKAHEAD_HOURS` for their last
 events, deferred, without occupying a worker. Manual runs and past days continue at once.""",
@@ -100,7 +101,8 @@ Pushes the images under their tags and compares them with what the registry retu
 while the registry is down. Its event on the asset `scoring-image` carries digest and metrics.""",
     "promote": """\
 Moves the tag `champion` to the new image if the tag still names the champion that the verdict compared with. The tag
-stays where it is if the run was asked not to promote, is a backfill, or has an older data day than the champion.""",
+stays where it is if the run was asked not to promote, is a backfill, or has an older data day than the champion. Fails
+while registry and ledger contradict each other (docs/ledger.md).""",
     "deploy": """\
 Makes every target of `LEAPLINE_DEPLOY` run the champion by digest and waits until it does. Skipped if this run has
 promoted nothing or no target is set. Fails with one line per target that does not run the champion: which image it runs
