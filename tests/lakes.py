@@ -5,8 +5,8 @@ from datetime import date
 from pathlib import Path
 
 from leapline.deployment.factory import champion_tags, promotion_request
+from leapline.promotion.tag_moves import CHAMPION_TAG
 from leapline.records import binding
-from leapline.serving.tag_moves import CHAMPION_TAG
 from leapline.settings import Settings
 from leapline.storage import Lake, write_json
 

@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 from leapline.cli import app, main
 from leapline.deployment.factory import ledger_of
 from leapline.errors import InputError, StorageError
+from leapline.promotion.ledger import Entry
 from leapline.records.candidates import Candidate
 from leapline.runtime.context import STEP_DESCRIPTIONS, STEPS
 from leapline.serving.client import ScorerClient
-from leapline.serving.ledger import Entry
 from leapline.settings import Settings
 from tests.command import environment, leapline
 from tests.conftest import ROOT

@@ -9,8 +9,8 @@ import pytest
 from leapline.deployment.factory import ledger_of, registry
 from leapline.deployment.signatures import sign_image
 from leapline.errors import SettingsError
+from leapline.promotion.ledger import HEAD, KEY
 from leapline.serving.layout import index_digest
-from leapline.serving.ledger import HEAD, KEY
 from leapline.settings import Settings
 from leapline.signing.keys import SigningKey
 from leapline.storage import Lake

@@ -11,9 +11,9 @@ import pytest
 from leapline.deployment.factory import ledger_of, registry
 from leapline.errors import AccessDeniedError, BundleError, RegistryError
 from leapline.modelling.champion_scores import pulled_champion, score_archive
+from leapline.promotion.ledger import Entry
 from leapline.serving import image as images
 from leapline.serving.layout import index_digest
-from leapline.serving.ledger import Entry
 from leapline.settings import Settings
 from tests.conftest import ROOT
 from tests.fakes.registry_proxy import Fault, RegistryProxy

@@ -13,9 +13,9 @@ from leapline.errors import SettingsError
 from leapline.local.airflow_env import AirflowInstance
 from leapline.local.airflow_run import RunOutcome, run_dag
 from leapline.orchestration.alerts import Message, channel_for, messages, send_mail, stale_champion
+from leapline.promotion.ledger import Entry
 from leapline.records.serving_state import serving_state
 from leapline.runtime.reports import write_report
-from leapline.serving.ledger import Entry
 from leapline.settings import Settings
 from tests.conftest import ROOT
 from tests.fakes.mail import MailServer, mail_server

@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 
 from leapline.errors import BundleError, RegistryError, TagConflictError
+from leapline.promotion.ledger import Ledger
+from leapline.promotion.promote import ChampionTags
 from leapline.serving import layout
 from leapline.serving.docker_image import DockerImage, convert, converted_digest, docker_tag
 from leapline.serving.image import LABEL, blob_path, canonical_json, sha256
-from leapline.serving.ledger import Ledger
-from leapline.serving.promote import ChampionTags
 from leapline.serving.registry import Registry
 from leapline.storage import Lake, LocalStore
 from tests.fakes.registry_modes import FORMATS, MODES
 from tests.fakes.registry_proxy import RegistryProxy
 from tests.lakes import record_model
+from tests.promotion.test_promote import REQUEST
 from tests.serving.conftest import MakeImage
-from tests.serving.test_promote import REQUEST
 
 MODEL = "2026-03-01-0123456789ab"
 

@@ -10,21 +10,21 @@ import pytest
 
 from leapline.deployment.signatures import sign_image
 from leapline.errors import SignatureError, TagConflictError
+from leapline.promotion.intent import INTENT
+from leapline.promotion.ledger import Ledger
+from leapline.promotion.promote import ChampionTags
+from leapline.promotion.tag_moves import CHAMPION_TAG
+from leapline.promotion.trust import TrustKeys
 from leapline.serving import referrers
 from leapline.serving.image import INDEX_TYPE, MANIFEST_TYPE, add_blob, canonical_json, write_layout
-from leapline.serving.intent import INTENT
 from leapline.serving.layout import index_digest
-from leapline.serving.ledger import Ledger
-from leapline.serving.promote import ChampionTags
 from leapline.serving.referrers import SIGNATURE, Subject
 from leapline.serving.registry import Registry
-from leapline.serving.tag_moves import CHAMPION_TAG
-from leapline.serving.trust import TrustKeys
 from leapline.signing.keys import SigningKey
 from leapline.signing.statement import BUNDLE_TYPE, Statement, sign_statement
 from leapline.storage import LocalStore, json_bytes
+from tests.promotion.test_promote import run
 from tests.serving.conftest import MakeImage
-from tests.serving.test_promote import run
 
 KEY, OTHER = SigningKey.generate(), SigningKey.generate()
 DAY, NEXT = "2026-03-01", "2026-03-02"

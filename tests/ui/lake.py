@@ -16,10 +16,10 @@ from leapline.evaluation.bootstrap import Comparison
 from leapline.evaluation.champion import ChampionComparison
 from leapline.evaluation.slices import Slice
 from leapline.evaluation.verdict import Evidence, Limits, Verdict, conclude, decide
+from leapline.promotion.ledger import HEAD, KEY, Entry
 from leapline.records.verdicts import TO_BE_PROBED, effective_verdict, verdict_document
 from leapline.runtime.context import RunContext
 from leapline.runtime.reports import describe, report_key, write_report
-from leapline.serving.ledger import HEAD, KEY, Entry
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json, write_json
 

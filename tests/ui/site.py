@@ -18,9 +18,9 @@ from leapline.local import airflow
 from leapline.local.airflow_api import AirflowApi
 from leapline.local.airflow_env import AirflowInstance
 from leapline.local.registry_service import local_registry
+from leapline.promotion.tag_moves import CHAMPION_TAG, PREVIOUS_TAG
 from leapline.serving.image import build
 from leapline.serving.layout import index_digest
-from leapline.serving.tag_moves import CHAMPION_TAG, PREVIOUS_TAG
 from leapline.settings import Settings
 from leapline.storage import Lake
 from tests.conftest import ROOT

@@ -14,7 +14,7 @@ import pytest
 
 from leapline.deployment.factory import ledger_of, registry
 from leapline.errors import LocalServiceError
-from leapline.serving.tag_moves import CHAMPION_TAG
+from leapline.promotion.tag_moves import CHAMPION_TAG
 from tests.conftest import ROOT
 from tests.ui.lake import EVIL
 from tests.ui.site import Site, update_screenshots, viewer

@@ -4,11 +4,11 @@ import getpass
 from datetime import UTC, datetime
 
 from leapline.errors import AccessDeniedError, RegistryError, RegistryUnusableError
-from leapline.serving.agreement import agreed_champion
-from leapline.serving.ledger import Ledger
-from leapline.serving.promote import ChampionTags, PromotionRequest
+from leapline.promotion.agreement import agreed_champion
+from leapline.promotion.ledger import Ledger
+from leapline.promotion.promote import ChampionTags, PromotionRequest
+from leapline.promotion.trust import Trust, TrustAll, TrustKeys
 from leapline.serving.registry import Registry, require_address
-from leapline.serving.trust import Trust, TrustAll, TrustKeys
 from leapline.settings import Settings
 from leapline.signing.key_ring import key_ring
 from leapline.storage import lake_of

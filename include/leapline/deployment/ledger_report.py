@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from leapline.deployment.factory import champion_digest, ledger_of, registry
 from leapline.errors import ContradictionError, LedgerError, RegistryError, SettingsError
-from leapline.serving.ledger import Ledger
-from leapline.serving.ledger_check import Head, Problem, State
+from leapline.promotion.ledger import Ledger
+from leapline.promotion.ledger_check import Head, Problem, State
 from leapline.settings import Settings
 
 _EXPECTED: Final = re.compile(r"(\d+)@(sha256:[0-9a-f]{64})")

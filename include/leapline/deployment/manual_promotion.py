@@ -7,10 +7,10 @@ from typing import Any
 from leapline.deployment.factory import champion_tags, ledger_of, promotion_request, registry
 from leapline.deployment.retired_models import require_not_retired
 from leapline.errors import RegistryError
-from leapline.serving.acceptance import accept
-from leapline.serving.papers import require_papers
-from leapline.serving.promote import Promotion
-from leapline.serving.tag_moves import CHAMPION_TAG, PREVIOUS_TAG
+from leapline.promotion.acceptance import accept
+from leapline.promotion.papers import require_papers
+from leapline.promotion.promote import Promotion
+from leapline.promotion.tag_moves import CHAMPION_TAG, PREVIOUS_TAG
 from leapline.settings import Settings
 from leapline.storage import lake_of
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from leapline.deployment.factory import champion_digest, ledger_of, registry
 from leapline.errors import ContradictionError, LeaplineError, RegistryError, StorageError
+from leapline.promotion.ledger import Entry
+from leapline.promotion.tag_moves import CHAMPION_TAG, PREVIOUS_TAG
 from leapline.records.candidates import candidates
-from leapline.serving.ledger import Entry
 from leapline.serving.registry import Registry
-from leapline.serving.tag_moves import CHAMPION_TAG, PREVIOUS_TAG
 from leapline.settings import Settings
 from leapline.storage import lake_of
 

@@ -7,10 +7,10 @@ from typing import Self
 from leapline.deployment.docker_images import make_docker_image
 from leapline.deployment.factory import champion_digest, registry, trust_of
 from leapline.errors import DeployUnusableError, RegistryError
+from leapline.promotion.tag_moves import CHAMPION_TAG
 from leapline.serving.ecr import EcrHost
 from leapline.serving.image import LABEL
 from leapline.serving.registry import Registry
-from leapline.serving.tag_moves import CHAMPION_TAG
 from leapline.settings import Settings
 
 

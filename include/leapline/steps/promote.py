@@ -5,10 +5,10 @@ from typing import Any
 
 from leapline.deployment.factory import champion_tags, promotion_request
 from leapline.deployment.ledger_report import head_of
+from leapline.promotion.tag_moves import CHAMPION_TAG
 from leapline.records import binding, data_seals, verdicts
 from leapline.runtime.context import RunContext
 from leapline.runtime.step import main
-from leapline.serving.tag_moves import CHAMPION_TAG
 from leapline.settings import Settings
 from leapline.storage import lake_of, read_json
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from leapline.errors import ContradictionError
+from leapline.promotion.ledger_entry import Entry
 from leapline.serving.image import LABEL
-from leapline.serving.ledger_entry import Entry
 from leapline.serving.registry import Registry
 from leapline.storage import Lake, read_json
 from leapline.storage.seal import SEAL, digest_of

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from leapline.errors import LedgerError
-from leapline.serving.lake_id import KEY as LAKE
-from leapline.serving.lake_id import lake_id
-from leapline.serving.ledger import HEAD, KEY, Entry, Ledger
+from leapline.promotion.lake_id import KEY as LAKE
+from leapline.promotion.lake_id import lake_id
+from leapline.promotion.ledger import HEAD, KEY, Entry, Ledger
 from leapline.settings import Settings
 from leapline.signing.key_ring import KeyRing
 from leapline.signing.keys import SigningKey
 from leapline.storage import LocalStore
 from leapline.storage.factory import store_at
-from tests.serving.test_ledger import ENTRY
+from tests.promotion.test_ledger import ENTRY
 
 KEY_PAIR = SigningKey.generate(ed25519_key=True)
 RING = KeyRing(KEY_PAIR, (KEY_PAIR.public,))

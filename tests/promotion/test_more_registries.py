@@ -10,11 +10,11 @@ import pytest
 
 from leapline.deployment.factory import champion_tags, more_registries
 from leapline.errors import RegistryError, SettingsError, TagConflictError
-from leapline.serving.intent import INTENT
-from leapline.serving.ledger import Ledger
-from leapline.serving.promote import ChampionTags, PromotionRequest
+from leapline.promotion.intent import INTENT
+from leapline.promotion.ledger import Ledger
+from leapline.promotion.promote import ChampionTags, PromotionRequest
+from leapline.promotion.tag_moves import CHAMPION_TAG, PREVIOUS_TAG, TagMove, copy_image
 from leapline.serving.registry import Registry
-from leapline.serving.tag_moves import CHAMPION_TAG, PREVIOUS_TAG, TagMove, copy_image
 from leapline.settings import Settings
 from leapline.storage import LocalStore, json_bytes
 from tests.conftest import ROOT

@@ -7,13 +7,13 @@ compared or promoted: a person looks, and either moves the tag back or accepts t
 from collections.abc import Sequence
 
 from leapline.errors import ContradictionError
-from leapline.serving.intent import read_intent
-from leapline.serving.lake_id import lake_id, lakes_of
-from leapline.serving.ledger import Ledger
-from leapline.serving.ledger_entry import Entry
-from leapline.serving.papers import missing_papers
+from leapline.promotion.intent import read_intent
+from leapline.promotion.lake_id import lake_id, lakes_of
+from leapline.promotion.ledger import Ledger
+from leapline.promotion.ledger_entry import Entry
+from leapline.promotion.papers import missing_papers
+from leapline.promotion.tag_moves import CHAMPION_TAG
 from leapline.serving.registry import Registry
-from leapline.serving.tag_moves import CHAMPION_TAG
 from leapline.storage import Lake
 
 _ACCEPT = "`leapline ledger accept --why ...`"

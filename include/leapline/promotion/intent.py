@@ -4,8 +4,8 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from leapline.errors import LedgerError
-from leapline.serving.ledger_entry import Entry
-from leapline.serving.signed import signed, unsigned_reason
+from leapline.promotion.ledger_entry import Entry
+from leapline.promotion.signed import signed, unsigned_reason
 from leapline.signing.key_ring import KeyRing
 from leapline.storage import read_document
 from leapline.storage.store import Store

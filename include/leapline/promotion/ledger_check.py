@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from leapline.serving.ledger_entry import Line, parse_lines
-from leapline.serving.signed import digest_of, unsigned_reason
+from leapline.promotion.ledger_entry import Line, parse_lines
+from leapline.promotion.signed import digest_of, unsigned_reason
 from leapline.signing.key_ring import KeyRing
 
 HEAD_KIND: Final = "ledger head"

@@ -12,10 +12,10 @@ import json
 from typing import Any, Final
 
 from leapline.errors import LedgerError
-from leapline.serving.lake_id import create_lake_id, lake_id
-from leapline.serving.ledger_check import HEAD_KIND, Head, Problem, State, problems_of
-from leapline.serving.ledger_entry import Chain, Covers, Entry, complete_lines, line_of, parse_lines
-from leapline.serving.signed import digest_of, require_signer, signed
+from leapline.promotion.lake_id import create_lake_id, lake_id
+from leapline.promotion.ledger_check import HEAD_KIND, Head, Problem, State, problems_of
+from leapline.promotion.ledger_entry import Chain, Covers, Entry, complete_lines, line_of, parse_lines
+from leapline.promotion.signed import digest_of, require_signer, signed
 from leapline.signing.key_ring import KeyRing
 from leapline.storage.store import Store, Stored, update
 

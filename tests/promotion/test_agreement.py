@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from leapline.errors import ContradictionError, LedgerError
-from leapline.serving.acceptance import accept
-from leapline.serving.agreement import agreed_champion
-from leapline.serving.ledger import HEAD, KEY, Ledger
-from leapline.serving.promote import ChampionTags
+from leapline.promotion.acceptance import accept
+from leapline.promotion.agreement import agreed_champion
+from leapline.promotion.ledger import HEAD, KEY, Ledger
+from leapline.promotion.promote import ChampionTags
+from leapline.promotion.tag_moves import CHAMPION_TAG, PREVIOUS_TAG
 from leapline.serving.registry import Registry
-from leapline.serving.tag_moves import CHAMPION_TAG, PREVIOUS_TAG
 from leapline.storage import Lake, LocalStore
 from tests.lakes import current_of, record_model
-from tests.serving.test_promote import REQUEST, champion, run, tags
+from tests.promotion.test_promote import REQUEST, champion, run, tags
 
 __all__ = ["champion"]
 Publish = Callable[[str], str]

@@ -12,7 +12,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
-from leapline.serving.signed import canonical, digest_of
+from leapline.promotion.signed import canonical, digest_of
 
 FORMAT: Final = 2
 Covers = Literal["line", "ledger"]

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from leapline.errors import SettingsError, TagConflictError
-from leapline.serving.intent import INTENT
+from leapline.promotion.intent import INTENT
+from leapline.promotion.ledger import Ledger
+from leapline.promotion.promote import ChampionTags, PromotionRequest
 from leapline.serving.layout import index_digest
-from leapline.serving.ledger import Ledger
-from leapline.serving.promote import ChampionTags, PromotionRequest
 from leapline.serving.registry import Registry, allows_plain_http, require_address
 from leapline.storage import LocalStore
 from tests.fakes.registry_modes import MODES

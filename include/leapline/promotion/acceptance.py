@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from leapline.errors import LeaplineError, LedgerError
-from leapline.serving.agreement import foreign_lakes, last_move, require_agreement
+from leapline.promotion.agreement import foreign_lakes, last_move, require_agreement
+from leapline.promotion.intent import INTENT, read_intent
+from leapline.promotion.lake_id import claim, create_lake_id
+from leapline.promotion.ledger import Ledger
+from leapline.promotion.ledger_entry import Entry
+from leapline.promotion.papers import missing_papers
+from leapline.promotion.promote import LOCK, PromotionRequest
+from leapline.promotion.tag_moves import CHAMPION_TAG
 from leapline.serving.image import LABEL
-from leapline.serving.intent import INTENT, read_intent
-from leapline.serving.lake_id import claim, create_lake_id
-from leapline.serving.ledger import Ledger
-from leapline.serving.ledger_entry import Entry
-from leapline.serving.papers import missing_papers
-from leapline.serving.promote import LOCK, PromotionRequest
 from leapline.serving.registry import Registry
-from leapline.serving.tag_moves import CHAMPION_TAG
 from leapline.storage import Lake
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from leapline.errors import ContradictionError, LedgerError, RegistryError, StorageError
-from leapline.serving.agreement import require_agreement
-from leapline.serving.intent import INTENT, write_intent
-from leapline.serving.lake_id import lake_id, lakes_of
-from leapline.serving.ledger import KEY, Ledger
-from leapline.serving.promote import ChampionTags, PromotionRequest
+from leapline.promotion.agreement import require_agreement
+from leapline.promotion.intent import INTENT, write_intent
+from leapline.promotion.lake_id import lake_id, lakes_of
+from leapline.promotion.ledger import KEY, Ledger
+from leapline.promotion.promote import ChampionTags, PromotionRequest
+from leapline.promotion.tag_moves import CHAMPION_TAG, PREVIOUS_TAG
 from leapline.serving.registry import Registry
-from leapline.serving.tag_moves import CHAMPION_TAG, PREVIOUS_TAG
 from leapline.signing.key_ring import KeyRing
 from leapline.signing.keys import SigningKey
 from leapline.storage import LocalStore
@@ -159,7 +159,7 @@ STEPS = {
 }
 CODE = """
 import os, sys; from datetime import datetime, UTC; from pathlib import Path
-from leapline.serving.ledger import Ledger; from leapline.serving.promote import ChampionTags, PromotionRequest
+from leapline.promotion.ledger import Ledger; from leapline.promotion.promote import ChampionTags, PromotionRequest
 from leapline.serving.registry import Registry; from leapline.storage import LocalStore
 image, crane, lake, action, digest, current, run, *kill = sys.argv[1:]
 

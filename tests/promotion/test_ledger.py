@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from leapline.errors import StorageError
-from leapline.serving.ledger import HEAD, KEY, Entry, Ledger
+from leapline.promotion.ledger import HEAD, KEY, Entry, Ledger
 from leapline.storage import LocalStore
 
 ENTRY = Entry(

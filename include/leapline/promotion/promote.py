@@ -3,8 +3,8 @@
     lock -> finish an interrupted move -> checks -> signature -> intent on disk -> `champion` = new
                        -> `previous` = old -> ledger's head -> ledger's line -> intent removed
 
-Registry and ledger have to agree before the move (`leapline.serving.agreement`). A rollback by a person to a model with
-papers is the way back if they do not.
+Registry and ledger have to agree before the move (`leapline.promotion.agreement`). A rollback by a person to a model
+with papers is the way back if they do not.
 
 OCI has no conditional tag update. A lock next to the ledger, released when the process ends, serialises the runs that
 share the lake, and `champion` is read again under the lock. The intent records the champion before the move:
@@ -21,15 +21,15 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from leapline.errors import BundleError, LedgerError, RegistryError, SignatureError, TagConflictError
-from leapline.serving.agreement import last_move, require_agreement, require_repository
+from leapline.promotion.agreement import last_move, require_agreement, require_repository
+from leapline.promotion.intent import INTENT, read_intent, write_intent
+from leapline.promotion.lake_id import claim, create_lake_id
+from leapline.promotion.ledger import Entry, Ledger
+from leapline.promotion.papers import missing_papers, require_papers
+from leapline.promotion.tag_moves import CHAMPION_TAG, PREVIOUS_TAG, TagMove, copy_image
+from leapline.promotion.trust import Trust, TrustAll
 from leapline.serving.image import LABEL
-from leapline.serving.intent import INTENT, read_intent, write_intent
-from leapline.serving.lake_id import claim, create_lake_id
-from leapline.serving.ledger import Entry, Ledger
-from leapline.serving.papers import missing_papers, require_papers
 from leapline.serving.registry import Registry
-from leapline.serving.tag_moves import CHAMPION_TAG, PREVIOUS_TAG, TagMove, copy_image
-from leapline.serving.trust import Trust, TrustAll
 from leapline.storage import Lake
 
 LOCK = "promotion.lock"

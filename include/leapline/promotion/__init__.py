@@ -1,0 +1,1 @@
+"""Which image is the champion: the tags, the ledger of their moves, and the agreement of both."""
