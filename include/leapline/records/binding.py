@@ -76,7 +76,10 @@ def checked_inputs(lake: Lake, dataset: str, day: date, key: str | None = None) 
     recorded, inputs = _recorded(folder, dataset, day)
     _require_same(dataset, day, digest_of(lake, folder), recorded, dataset)
     for name, digest in inputs.items():
-        _require_same(name, day, digest_of(lake, lake.current(name, day)), digest, dataset)
+        before = lake.current(name, day)
+        _require_same(name, day, digest_of(lake, before), digest, dataset)
+        if (before / SEAL).exists():
+            _require_same(name, day, _recorded(before, name, day)[0], digest, dataset)
     return {**inputs, dataset: recorded}
 
 
