@@ -103,7 +103,8 @@ def _days_with(
     listed = _listed(spark, column, values)
 
     def contains(day: date) -> bool:
-        rows = spark.read.parquet(lake.address(lake.current(dataset, day), table)).select(column)
+        # With a schema of one column: Spark does not know the times of the scores, which are in nanoseconds.
+        rows = spark.read.schema(f"`{column}` string").parquet(lake.address(lake.current(dataset, day), table))
         return rows.join(listed, column, "left_semi").select(lit(1)).head() is not None
 
     return [day for day in lake.days(dataset) if contains(day)]
@@ -199,18 +200,18 @@ def _note_source(path: Path, source: str | None) -> None:
 def _numbers(spark: "SparkSession", lake: Lake, day: date) -> dict[str, int]:
     """Return the numbers of rows per table of a day, as in `Erased`."""
 
-    def count(dataset: str, table: str, expression: str = "count(1)") -> int:
+    def count(dataset: str, table: str, expression: str = "count(session)") -> int:
         try:
-            rows = spark.read.parquet(lake.address(lake.current(dataset, day), table))
+            address = lake.address(lake.current(dataset, day), table)
         except NotInLakeError:
             return 0
-        row = rows.selectExpr(expression).head()
+        row = spark.read.schema("session string, `order` string").parquet(address).selectExpr(expression).head()
         return int(row[0]) if row else 0
 
     return {
         "events": count("events", "events"),
         "sessions": count("events", "events", "count(DISTINCT session)"),
-        "orders": count("orders", "orders"),
+        "orders": count("orders", "orders", "count(`order`)"),
         "examples": count("examples", "examples"),
         "pairs": count("examples", "items"),
         "scores": count("evaluations", "scores.parquet"),
