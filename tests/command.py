@@ -1,12 +1,14 @@
 """The `leapline` command in this process, so that it shares the test's Spark session."""
 
 import json
+import os
 from typing import Any
 
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from leapline.cli import app
+from leapline.installation import ENV_FILE_VARIABLE
 from leapline.settings import PREFIX, Settings
 
 
@@ -23,9 +25,9 @@ def leapline(settings: Settings, *argv: str) -> Any:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The settings that are not the default ones, as environment variables."""
+    """The settings that are not the default ones, as environment variables; the checkout's `.env` is not read."""
     values = {name: getattr(settings, name) for name in settings.model_fields_set}
-    return {
+    return {ENV_FILE_VARIABLE: os.devnull} | {
         f"{PREFIX}{name.upper()}": value.get_secret_value() if isinstance(value, SecretStr) else str(value)
         for name, value in values.items()
         if value is not None

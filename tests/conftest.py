@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from leapline.installation import ENV_FILE, Installation
+from leapline.installation import ENV_FILE, ENV_FILE_VARIABLE, Installation
 from leapline.runtime.spark_cds import FEW_EVENTS, OPTIONS, driver_options
 from leapline.runtime.spark_jars import jars_option
 from leapline.settings import Settings
@@ -27,6 +27,8 @@ os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="leapline-airflow-")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 # As in the Makefile: each of Airflow's processes would otherwise compile the modules that it imports.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Processes that tests start read no settings of the developer, such as the keys that `make demo` writes.
+os.environ[ENV_FILE_VARIABLE] = os.devnull
 # py4j logs closed connections at exit, after pytest has closed the log stream.
 logging.getLogger("py4j").setLevel(logging.WARNING)
 
@@ -35,7 +37,7 @@ logging.getLogger("py4j").setLevel(logging.WARNING)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Remove LEAPLINE_ variables of the developer's environment, and ignore the checkout's `.env`, which `make demo`
     creates."""
-    for name in [k for k in os.environ if k.startswith("LEAPLINE_")]:
+    for name in [k for k in os.environ if k.startswith("LEAPLINE_") and k != ENV_FILE_VARIABLE]:
         monkeypatch.delenv(name)
 
     def env_file(installation: Installation) -> Path:

@@ -10,6 +10,7 @@ import typer
 from leapline import errors, settings
 from leapline.cli import app
 from leapline.datasets import DATASETS
+from leapline.installation import ENV_FILE_VARIABLE
 from leapline.settings import DEPRECATED, PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -59,7 +60,7 @@ def test_commands_and_make_targets_exist(path: Path) -> None:
 
 @pytest.mark.parametrize("path", PAGES, ids=identifier)
 def test_documented_settings_exist(path: Path) -> None:
-    names = {f"{PREFIX}{name.upper()}" for name in (*Settings.model_fields, *DEPRECATED)}
+    names = {f"{PREFIX}{name.upper()}" for name in (*Settings.model_fields, *DEPRECATED)} | {ENV_FILE_VARIABLE}
     # The scorer reads its own variables, which docs/api.md lists.
     named = set(re.findall(r"\bLEAPLINE_[A-Z_]+[A-Z]\b", path.read_text(encoding="utf-8")))
     assert named <= names

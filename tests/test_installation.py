@@ -1,5 +1,6 @@
 """The installation's folder, and `leapline` started from other working directories."""
 
+import json
 import os
 import subprocess
 import sys
@@ -77,3 +78,13 @@ def test_command_works_from_another_working_directory(shop: Path, tmp_path: Path
         output = subprocess.run(command, cwd=folder, env={"PATH": os.environ["PATH"]}, capture_output=True, check=True)
         assert f'"value": "{home}"' in output.stdout.decode()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["my shop's data"]
+
+
+def test_environment_names_another_file_of_settings(shop: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.env"
+    other.write_text("LEAPLINE_SEED=77\n")
+    command = [str(Path(sys.executable).parent / "leapline"), "settings", "--json"]
+    for file, seed in ((str(other), "77"), (os.devnull, "20150")):
+        env = {"PATH": os.environ["PATH"], "LEAPLINE_ENV_FILE": file}
+        output = subprocess.run(command, cwd=shop, env=env, capture_output=True, check=True, text=True).stdout
+        assert {row["name"]: row["value"] for row in json.loads(output)}["LEAPLINE_SEED"] == seed

@@ -8,12 +8,15 @@
 3. the working directory.
 """
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 ENV_FILE: Final = ".env"
+ENV_FILE_VARIABLE: Final = "LEAPLINE_ENV_FILE"
+"""Environment variable with another file of settings; the null device for none."""
 _LEAPLINE_VARIABLE: Final = re.compile(r"^\s*(export\s+)?LEAPLINE_", re.MULTILINE | re.IGNORECASE)
 _LEAPLINE_PROJECT: Final = re.compile(r'^name\s*=\s*"leapline"', re.MULTILINE)
 
@@ -33,8 +36,8 @@ class Installation:
 
     @property
     def env_file(self) -> Path:
-        """The `.env` file, which need not exist."""
-        return self.folder / ENV_FILE
+        """The `.env` file, or the one that the environment names; it need not exist."""
+        return self.folder / os.environ.get(ENV_FILE_VARIABLE, ENV_FILE)
 
     def resolve(self, path: Path) -> Path:
         """Return the path itself if it is absolute, otherwise the path below the installation's folder."""

@@ -22,6 +22,7 @@ from leapline.runtime.reports import past_report
 from leapline.runtime.spark_cds import FEW_EVENTS
 from leapline.serving.scorer_process import run_image
 from leapline.settings import Settings
+from leapline.signing.keys import SigningKey
 from leapline.storage import Lake, read_json
 from leapline.synthetic import PLANTED
 from tests.command import environment, leapline
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 DAY = date(2026, 3, 4)
 KEY = "a key for tests, of at least 32 bytes"
+SIGNING_KEY = SigningKey.generate().pem()
 pytestmark = [pytest.mark.e2e, pytest.mark.spark, pytest.mark.timeout(900)]
 
 
@@ -45,7 +47,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     for tool in ("bin", "scorer", "spark.jsa"):
         (tools / tool).symlink_to(ROOT / ".local" / tool)
     return Settings(
-        home=home, landing=home / "landing", pseudonym_key=KEY, tools=tools, registry=free_address(),
+        home=home, landing=home / "landing", pseudonym_key=KEY, signing_key=SIGNING_KEY, tools=tools,
+        registry=free_address(),
         training_days=1, forest_trees=20, forest_depth=8, roc_auc_threshold=0.7, spark_driver_memory="2g",
         spark_driver_options=FEW_EVENTS, spark_shuffle_partitions=2,
     )  # fmt: skip
@@ -92,6 +95,13 @@ def test_dag_publishes_and_promotes(settings: Settings, run_id: str, demo_output
     assert probe["sessions"] == probe["rows"]
     assert probe["items"] > probe["sessions"] / 2
     assert probe["max_difference"] <= settings.probe_tolerance
+
+
+def test_nobody_else_can_read_what_is_stored(settings: Settings, run_id: str) -> None:
+    folders = (settings.home, settings.tools / "airflow")
+    stored = [path for folder in folders for path in folder.rglob("*") if not path.is_symlink()]
+    assert len(stored) > 100
+    assert [path for path in stored if path.stat().st_mode & 0o077] == []
 
 
 def test_task_logs_are_short_and_end_with_a_summary(settings: Settings, demo_output: str) -> None:
@@ -196,14 +206,7 @@ def test_no_personal_data_is_stored(settings: Settings, run_id: str) -> None:
     ]
     kinds = {p.suffix for p in stored}
     assert {".parquet", ".zip", ".json", ".log"} <= kinds, "the search covers the lake, the archive and the logs"
-    assert leaks(stored, [*PLANTED, KEY]) == []
-
-
-def test_nobody_else_can_read_what_is_stored(settings: Settings, run_id: str) -> None:
-    folders = (settings.home, settings.tools / "airflow")
-    stored = [path for folder in folders for path in folder.rglob("*") if not path.is_symlink()]
-    assert len(stored) > 100
-    assert [path for path in stored if path.stat().st_mode & 0o077] == []
+    assert leaks(stored, [*PLANTED, KEY, *SIGNING_KEY.splitlines()[1:-1]]) == []
 
 
 def test_personal_data_search_detects_planted_data(tmp_path: Path) -> None:

@@ -140,6 +140,8 @@ def _session_settings(settings: Settings) -> dict[str, str]:
         "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
         # Days consist of many small files; more partitions balance the work.
         "spark.sql.files.minPartitionNum": str(settings.spark_shuffle_partitions),
+        # Hadoop sets the permissions of new files itself, whatever the umask of the process.
+        "spark.hadoop.fs.permissions.umask-mode": settings.umask,
         # Only hexadecimal digits are case-mapped; loading ICU's tables would take seconds.
         "spark.sql.icu.caseMappings.enabled": "false",
         # The lake commits whole folders, so `_SUCCESS` markers are not needed.
