@@ -32,3 +32,8 @@ def test_number_has_no_trailing_zeros(value: float, text: str) -> None:
 )
 def test_number_next_to_a_limit_compares_like_the_value(value: float, limit: float, text: str) -> None:
     assert f.number_beside(value, limit) == text
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "0 days"), (1, "1 day"), (1204, "1,204 days")])
+def test_quantity_has_a_plural(number: int, text: str) -> None:
+    assert f.quantity(number, "day") == text

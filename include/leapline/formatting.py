@@ -11,6 +11,11 @@ def count(value: int | None) -> str:
     return MISSING if value is None else f"{value:,}"
 
 
+def quantity(number: int, noun: str) -> str:
+    """Return a number with its noun, which has a regular plural: "1 visitor", "1,204 visitors"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def score(value: float | None, digits: int = 3) -> str:
     """Return a metric between 0 and 1: "0.914"."""
     return MISSING if value is None else f"{value:.{digits}f}"

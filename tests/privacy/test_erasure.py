@@ -123,7 +123,7 @@ def test_nothing_of_an_erased_visitor_is_left(settings: Settings, lake: Lake) ->
     assert [(day["day"], day["events"], day["sessions"], day["orders"]) for day in receipt["days"]] == [
         ("2026-03-02", 8, 2, 2), ("2026-03-03", 8, 2, 3)
     ]  # fmt: skip
-    assert receipt["sentence"] == "Erased 16 events of 1 visitors on 2 days."
+    assert receipt["sentence"] == "Erased 16 events of 1 visitor on 2 days."
     written = (settings.home / "erasures" / f"{receipt['run_id']}.json").read_text()
     assert ANNA not in written
     assert "anna" not in written

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from leapline.formatting import quantity
 from leapline.privacy.erasure import erase
 from leapline.privacy.exclusions import exclude
 from leapline.privacy.receipt import write_receipt
@@ -38,10 +39,11 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
 
 
 def _sentence(receipt: dict[str, Any]) -> str:
-    events, days = sum(day["events"] for day in receipt["days"]), len(receipt["days"])
-    models = len(receipt["models"])
-    retire = f"; {models} models are to be replaced by {receipt['retire_by']}" if models else ""
-    return f"Erased {events:,} events of {receipt['visitors']:,} visitors on {days} days{retire}."
+    events = quantity(sum(day["events"] for day in receipt["days"]), "event")
+    visitors, days = quantity(receipt["visitors"], "visitor"), quantity(len(receipt["days"]), "day")
+    models = quantity(len(receipt["models"]), "model")
+    retire = f"; to be replaced by {receipt['retire_by']}: {models}" if receipt["models"] else ""
+    return f"Erased {events} of {visitors} on {days}{retire}."
 
 
 if __name__ == "__main__":

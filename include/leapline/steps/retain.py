@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from leapline.formatting import quantity
 from leapline.privacy.retention import delete_before
 from leapline.runtime.context import RunContext
 from leapline.runtime.step import main
@@ -23,8 +24,8 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         return {"deleted": {}, "sentence": "LEAPLINE_RETENTION_DAYS is 0: everything is kept."}
     first = datetime.now(UTC).date() - timedelta(days=settings.retention_days)
     deleted = delete_before(lake_of(settings), first)
-    days = {day for days in deleted.values() for day in days}
-    return {"deleted": deleted, "sentence": f"Deleted the rows of visitors of {len(days)} days before {first}."}
+    days = quantity(len({day for days in deleted.values() for day in days}), "day")
+    return {"deleted": deleted, "sentence": f"Deleted the rows of visitors of {days} before {first}."}
 
 
 if __name__ == "__main__":
