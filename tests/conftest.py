@@ -34,6 +34,13 @@ logging.getLogger("py4j").setLevel(logging.WARNING)
 
 
 @pytest.fixture(autouse=True)
+def _usual_permissions() -> Iterator[None]:
+    """Restore the permissions of new files: a step makes those of its process private."""
+    yield
+    os.umask(0o022)
+
+
+@pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Remove LEAPLINE_ variables of the developer's environment, and ignore the checkout's `.env`, which `make demo`
     creates."""
