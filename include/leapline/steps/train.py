@@ -48,9 +48,10 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     from leapline.training.markov import fit_transitions
 
     lake = lake_of(settings)
-    spec = specs.load(lake.current("examples", context.day) / "features.json")
+    examples = lake.current("examples", context.day)
     window = training_days(settings, lake, context.day)
     sources = data_seals.source_seals(lake, "examples", {*window, context.day})
+    spec = specs.load(examples / "features.json")
     days = [day.isoformat() for day in window]
     with spark_session(settings, "train") as spark, lake.attempt("candidates", context.day) as out:
         data = DayData(spark, settings, lake, context.day)
