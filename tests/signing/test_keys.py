@@ -63,7 +63,7 @@ def test_unusable_private_key_is_named_without_its_content() -> None:
     curve = ec.generate_private_key(ec.SECP256K1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     locked = rsa_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x"))
     plain = rsa_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    for pem, found in (
+    for pem, problem in (
         (plain, "a key of another type"),
         (curve, "secp256k1"),
         (locked, "an encrypted key"),
@@ -73,7 +73,7 @@ def test_unusable_private_key_is_named_without_its_content() -> None:
     ):
         with pytest.raises(SettingsError) as error:
             SigningKey.from_pem(pem.decode(), "the key")
-        assert str(error.value).startswith(f"the key: found {found}; expected ")
+        assert str(error.value).startswith(f"the key: found {problem}; expected ")
         assert "secret" not in str(error.value)
     assert KEYS["P-256"].pem().splitlines()[1] not in repr(KEYS["P-256"])
 

@@ -85,6 +85,6 @@ def _write_new(path: Path, text: str) -> None:
         with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as out:
             out.write(text)
     except OSError as exc:
-        found = "a file that exists already" if isinstance(exc, FileExistsError) else (exc.strerror or str(exc)).lower()
+        cause = "a file that exists already" if isinstance(exc, FileExistsError) else (exc.strerror or str(exc)).lower()
         fix = f"Set {PREFIX}SIGNING_KEY_FILE={path} to use it, or name another file."
-        raise SettingsError(f"signing key {path}", found=found, expected="a new file", fix=fix) from exc
+        raise SettingsError(f"signing key {path}", found=cause, expected="a new file", fix=fix) from exc

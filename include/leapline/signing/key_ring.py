@@ -89,5 +89,5 @@ def _read(path: Path, thing: str, expected: str) -> str:
     try:
         return path.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as exc:
-        found = (exc.strerror or str(exc)) if isinstance(exc, OSError) else "bytes that are not text"
-        raise SettingsError(thing, found=found.lower(), expected=expected, fix="Correct the path.") from exc
+        problem = (exc.strerror or str(exc)) if isinstance(exc, OSError) else "bytes that are not text"
+        raise SettingsError(thing, found=problem.lower(), expected=expected, fix="Correct the path.") from exc

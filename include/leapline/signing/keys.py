@@ -187,8 +187,8 @@ def _algorithm(public: object, thing: str) -> str:
         return "Ed25519"
     if isinstance(public, ec.EllipticCurvePublicKey) and public.curve.name in _HASHES:
         return f"ECDSA P-{public.curve.key_size}"
-    found = public.curve.name if isinstance(public, ec.EllipticCurvePublicKey) else "a key of another type"
-    raise _unusable(thing, found, _ACCEPTED)
+    kind = public.curve.name if isinstance(public, ec.EllipticCurvePublicKey) else "a key of another type"
+    raise _unusable(thing, kind, _ACCEPTED)
 
 
 def _with_line_breaks(pem: str) -> str:

@@ -75,8 +75,8 @@ def verify_files(signature: bytes, files: Mapping[str, str], keys: Sequence[Publ
     if digests != dict(files):
         differing = sorted(name for name in digests.keys() | files.keys() if digests.get(name) != files.get(name))
         name = differing[0]
-        found = f"{files.get(name) or 'no file'}" if name == SINGLE else f"{name} with {files.get(name) or 'no file'}"
-        raise _mismatch(thing, f"{found}, signed was {digests.get(name) or 'no such file'}")
+        content = f"{files.get(name) or 'no file'}" if name == SINGLE else f"{name} with {files.get(name) or 'no file'}"
+        raise _mismatch(thing, f"{content}, signed was {digests.get(name) or 'no such file'}")
     return signer
 
 

@@ -118,8 +118,8 @@ def _envelope(bundle: bytes, thing: str) -> tuple[bytes, bytes, str]:
         payload = base64.b64decode(envelope["payload"], validate=True)
         return payload, base64.b64decode(signature["sig"], validate=True), str(hint)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
-        found = f"no bundle with one signature ({type(exc).__name__}: {str(exc)[:200]})"
-        raise _rejected(thing, found, f"a Sigstore bundle ({BUNDLE_TYPE})") from exc
+        problem = f"no bundle with one signature ({type(exc).__name__}: {str(exc)[:200]})"
+        raise _rejected(thing, problem, f"a Sigstore bundle ({BUNDLE_TYPE})") from exc
 
 
 def _statement(payload: bytes, thing: str) -> Statement:
@@ -133,8 +133,8 @@ def _statement(payload: bytes, thing: str) -> Statement:
             dict(document["predicate"]),
         )  # fmt: skip
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
-        found = f"a signed text that is no statement ({type(exc).__name__}: {str(exc)[:200]})"
-        raise _rejected(thing, found, "an in-toto statement about one subject") from exc
+        problem = f"a signed text that is no statement ({type(exc).__name__}: {str(exc)[:200]})"
+        raise _rejected(thing, problem, "an in-toto statement about one subject") from exc
 
 
 def _json(value: Any) -> bytes:

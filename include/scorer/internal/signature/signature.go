@@ -155,11 +155,11 @@ func (t *Trust) verifiedPayload(archive string, data []byte) ([]byte, error) {
 		accepted = append(accepted, key.shortID())
 		isKnown = isKnown || key.ID == b.Verification.PublicKey.Hint
 	}
-	found := "a signature that is damaged or of other content"
+	problem := "a signature that is damaged or of other content"
 	if !isKnown {
-		found = fmt.Sprintf("a signature by key %.12q", b.Verification.PublicKey.Hint)
+		problem = fmt.Sprintf("a signature by key %.12q", b.Verification.PublicKey.Hint)
 	}
-	return nil, &Error{archive, found, "one by " + strings.Join(accepted, " or "),
+	return nil, &Error{archive, problem, "one by " + strings.Join(accepted, " or "),
 		"Serve the published image, or add the key that signed it to SCORER_PUBLIC_KEYS."}
 }
 
