@@ -213,3 +213,11 @@ def test_request_is_read_before_anything_changes(settings: Settings, lake: Lake)
         do(settings, SECOND, "erase")
     assert not (settings.home / "excluded-visitors.json").exists()
     assert read_json(current_of(lake, "examples", FIRST) / "examples.json")["sessions"] == 6
+
+
+def test_evaluations_without_scores_do_not_stop_an_erasure(settings: Settings, lake: Lake) -> None:
+    """Retention has removed the scores of old days."""
+    with lake.attempt("evaluations", FIRST) as out:
+        write_json(out / "metrics.json", {})
+    assert [day["scores"] for day in erase(settings, "user of anna")["days"]] == [0, 0]
+    assert files_with(settings, ANNA) == []

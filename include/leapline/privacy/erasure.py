@@ -16,8 +16,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from leapline.errors import ErasureError, NotInLakeError
-from leapline.privacy.rewriting import Rows, rewrite
+from leapline.errors import ErasureError
+from leapline.privacy.rewriting import Rows, parts_of, rewrite
 from leapline.records import binding
 from leapline.storage import Folder, Lake, read_json, write_json
 
@@ -107,7 +107,8 @@ def _days_with(
         rows = spark.read.schema(f"`{column}` string").parquet(lake.address(lake.current(dataset, day), table))
         return rows.join(listed, column, "left_semi").select(lit(1)).head() is not None
 
-    return [day for day in lake.days(dataset) if contains(day)]
+    # Retention has removed the scores of old evaluations.
+    return [day for day in lake.days(dataset) if table in parts_of(lake, dataset, day) and contains(day)]
 
 
 def _listed(spark: "SparkSession", column: str, values: Sequence[str]) -> "DataFrame":
@@ -144,7 +145,7 @@ def _erase_day(spark: "SparkSession", lake: Lake, day: date, visitors: Sequence[
     if lake.has("examples", day):
         tables = {"examples": without_visitors, "items": without_visitors}
         rewrite(spark, lake, "examples", day, tables, lambda old, new: _note_source(new / "examples.json", source))
-    if lake.has("evaluations", day):
+    if lake.has("evaluations", day) and SCORES[0] in parts_of(lake, "evaluations", day):
         _rewrite_evaluation(spark, lake, day, set(visitors), without_visitors)
 
 
@@ -201,10 +202,9 @@ def _numbers(spark: "SparkSession", lake: Lake, day: date) -> dict[str, int]:
     """Return the numbers of rows per table of a day, as in `Erased`."""
 
     def count(dataset: str, table: str, expression: str = "count(session)") -> int:
-        try:
-            address = lake.address(lake.current(dataset, day), table)
-        except NotInLakeError:
+        if not lake.has(dataset, day) or table not in parts_of(lake, dataset, day):
             return 0
+        address = lake.address(lake.current(dataset, day), table)
         row = spark.read.schema("session string, `order` string").parquet(address).selectExpr(expression).head()
         return int(row[0]) if row else 0
 

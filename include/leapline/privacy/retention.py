@@ -1,11 +1,11 @@
 """Delete what is about single visitors once it is old, and prove it by looking again."""
 
-import shutil
 from datetime import date
 from typing import Final
 
 from leapline.errors import ErasureError
 from leapline.privacy.erasure import PROBE_EVENTS, PROBE_ROWS, SCORES
+from leapline.privacy.rewriting import copy_part, parts_of
 from leapline.records import binding
 from leapline.storage import Lake, read_json
 
@@ -49,22 +49,19 @@ def delete_before(lake: Lake, first: date) -> dict[str, list[str]]:
 def old_rows(lake: Lake, first: date) -> dict[str, list[date]]:
     """Return dataset -> the days before `first` that have rows of single visitors."""
     old = {dataset: [day for day in lake.days(dataset) if day < first] for dataset in OF_VISITORS}
-    judged = [day for day in lake.days("evaluations") if day < first and _names(lake, day) & set(IN_EVALUATIONS)]
+    judged = [
+        day
+        for day in lake.days("evaluations")
+        if day < first and parts_of(lake, "evaluations", day) & set(IN_EVALUATIONS)
+    ]
     return old | {"evaluations": judged}
-
-
-def _names(lake: Lake, day: date) -> set[str]:
-    current = lake.current("evaluations", day)
-    prefix = f"{lake.folder('evaluations', day)}/{current.name}/"
-    return {item.key.removeprefix(prefix).split("/")[0] for item in lake.files(current)}
 
 
 def _keep_metrics_only(lake: Lake, day: date) -> None:
     current = lake.current("evaluations", day)
     with lake.attempt("evaluations", day) as out:
-        for name in _names(lake, day) - set(IN_EVALUATIONS):
-            path = current / name
-            (shutil.copytree if path.is_dir() else shutil.copy2)(path, out / name)
+        for name in parts_of(lake, "evaluations", day) - set(IN_EVALUATIONS):
+            copy_part(current, name, out)
         if (out / binding.SEAL).exists():
             binding.seal(lake, out, read_json(out / binding.SEAL)["inputs"])
     lake.remove_others("evaluations", day)

@@ -44,20 +44,30 @@ def rewrite(
         The new attempt's name.
     """
     current = lake.current(dataset, day)
-    prefix = f"{lake.folder(dataset, day)}/{current.name}/"
-    names = sorted({item.key.removeprefix(prefix).split("/")[0] for item in lake.files(current)})
     with lake.attempt(dataset, day) as out:
-        for name in names:
+        for name in sorted(parts_of(lake, dataset, day)):
             if name in tables:
                 _write_table(spark, lake, current, out, name, tables[name])
             else:
-                path = current / name
-                (shutil.copytree if path.is_dir() else shutil.copy2)(path, out / name)
+                copy_part(current, name, out)
         finish(current, out)
         if dataset in data_seals.DATA:
             data_seals.seal_again(lake, day, current, out)
     lake.remove_others(dataset, day)
     return lake.current(dataset, day).name
+
+
+def parts_of(lake: Lake, dataset: str, day: date) -> set[str]:
+    """Return the names of the files and folders of a day's committed attempt."""
+    current = lake.current(dataset, day)
+    prefix = f"{lake.folder(dataset, day)}/{current.name}/"
+    return {item.key.removeprefix(prefix).split("/")[0] for item in lake.files(current)}
+
+
+def copy_part(attempt: Folder, name: str, out: Path) -> None:
+    """Copy a file or folder of an attempt into a new one."""
+    path = attempt / name
+    (shutil.copytree if path.is_dir() else shutil.copy2)(path, out / name)
 
 
 def _write_table(spark: "SparkSession", lake: Lake, current: Folder, out: Path, name: str, remaining: Rows) -> None:
