@@ -12,6 +12,7 @@ const picker = document.getElementById("runs");
 const requestedRun = () => new URLSearchParams(location.search).get("run");
 
 let listedRuns = []; // the runs in the lake, newest first
+let candidates; // the section of the candidates that is on the page
 
 async function show() {
   let data;
@@ -29,8 +30,10 @@ async function show() {
   render(data, servingFromLedger(data.ledger));
   main.removeAttribute("aria-busy");
   scrollToHash();
-  serving.then((tags) => renderCandidates(data, tags.problem ? { ...servingFromLedger(data.ledger), problem: tags.problem } : tags))
-    .catch((error) => renderCandidates(data, { ...servingFromLedger(data.ledger), problem: error.message }));
+  const shown = candidates; // another run may be on the page when the registry answers
+  const renderTags = (tags) => { if (candidates === shown) renderServing(data, tags); };
+  serving.then((tags) => renderTags(tags.problem ? { ...servingFromLedger(data.ledger), problem: tags.problem } : tags))
+    .catch((error) => renderTags({ ...servingFromLedger(data.ledger), problem: error.message }));
 }
 
 const servingFromLedger = (ledger) => ({ champion: ledger.rows[0]?.after ?? null, previous: ledger.rows[0]?.before ?? null, problem: "" });
@@ -38,6 +41,7 @@ const servingFromLedger = (ledger) => ({ champion: ledger.rows[0]?.after ?? null
 function render(data, serving) {
   charts.forget();
   const { run } = data;
+  candidates = tables.candidates(data.candidates, data.may_promote ? (move) => confirmMove(move, show) : null);
   main.replaceChildren(...[
     run ? sections.verdict(run) : emptyState(data.requested),
     run?.published ? el("div", { id: "images" }) : null,
@@ -45,19 +49,18 @@ function render(data, serving) {
     trend(data, run),
     run ? sections.model(run) : null,
     run ? el("div", { class: "pair" }, sections.data(run), sections.durations(run)) : null,
-    el("div", { id: "candidates" }),
+    el("div", { id: "candidates" }, candidates.element),
     tables.ledger(data.ledger),
   ].filter(Boolean));
-  renderCandidates(data, serving);
+  renderServing(data, serving);
 }
 
-function renderCandidates(data, tags) {
+function renderServing(data, tags) {
   const serving = { ...tags, ...championDetails(data, tags.champion), replaced: replacedBy(data, tags.champion) };
-  const onMove = data.may_promote ? (move) => confirmMove(move, show) : null;
   document.getElementById("champion")?.replaceChildren(...sections.champion(serving));
   sections.updateVerdict(data.run, serving);
   if (data.run?.published) document.getElementById("images").replaceChildren(...sections.images(data.run.published, serving).filter(Boolean));
-  document.getElementById("candidates").replaceChildren(tables.candidates(data.candidates, serving, onMove));
+  candidates.update(serving);
 }
 
 // The registry identifies the champion by digest; model id and date of the promotion come from the ledger.

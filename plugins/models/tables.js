@@ -5,33 +5,55 @@ import { copyButton, day, el, number, section, shortDigest, span, table, timesta
 const CANDIDATES = [{ label: "Data day", class: "nowrap" }, { label: "Model" }, { label: "ROC AUC", number: true },
   { label: "Verdict" }, { label: "Image", class: "nowrap" }, { label: "Card" }, { hiddenLabel: "Move" }];
 
-// data: { rows, more }; serving: digests of champion and previous, and the champion's model id if known;
-// onMove: called with { dag, text, row, champion }, or null if the user may not move the champion.
-export function candidates(data, serving, onMove) {
+// data: { rows, more }; onMove: called with { dag, text, row, champion }, or null if the user may not move the champion.
+// Returns the section and update(serving), which renders it for the digests of champion and previous, and the champion's
+// model id if known. The registry may answer after somebody has loaded older rows, so an update keeps them.
+export function candidates(data, onMove) {
   const rows = [...data.rows];
+  const notes = el("div", {});
   const container = el("div", {});
-  const more = el("button", { type: "button", class: "plain" }, "Show older");
+  let serving = {};
   const render = () => container.replaceChildren(rows.length ? table("Candidates, newest first", CANDIDATES,
     rows.map((row) => candidate(row, serving, onMove))) : el("p", { class: "quiet" }, "No model has been evaluated yet."));
-  more.addEventListener("click", async () => {
-    more.disabled = true;
-    try {
-      const next = await api.olderCandidates(rows[rows.length - 1].key);
-      rows.push(...next.rows);
-      more.hidden = !next.more;
-      render();
-    } catch (error) {
-      more.after(el("p", { role: "alert", class: "bad" }, error.message));
-    }
-    more.disabled = false;
+  const more = buttonThatLoads("Show older", data.more, async () => {
+    const next = await api.olderCandidates(rows[rows.length - 1].key);
+    rows.push(...next.rows);
+    render();
+    return next.more;
   });
-  more.hidden = !data.more;
-  render();
-  return section("Candidates", serving.contradiction ? el("p", { role: "alert", class: "note bad" },
-    "Registry and ledger contradict each other; nothing is compared or promoted. ",
-    el("small", {}, serving.contradiction)) : null, serving.problem ? el("p", { class: "note" },
+  const update = (tags) => {
+    serving = tags;
+    notes.replaceChildren(...notesOn(serving));
+    render();
+  };
+  return { element: section("Candidates", notes, container, more), update };
+}
+
+// A button that loads further rows; load() returns whether there are still more.
+function buttonThatLoads(text, visible, load) {
+  const button = el("button", { type: "button", class: "plain", hidden: !visible }, text);
+  const problem = el("p", { role: "alert", class: "bad", hidden: true });
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    problem.hidden = true;
+    try {
+      button.hidden = !await load();
+    } catch (error) {
+      problem.textContent = error.message;
+      problem.hidden = false;
+    }
+    button.disabled = false;
+  });
+  return el("div", {}, button, problem);
+}
+
+function notesOn(serving) {
+  if (serving.contradiction) return [el("p", { role: "alert", class: "note bad" },
+    "Registry and ledger contradict each other; nothing is compared or promoted. ", el("small", {}, serving.contradiction))];
+  if (serving.problem) return [el("p", { class: "note" },
     "The registry is not reachable. The champion shown here is the one last recorded in the ledger. ",
-    el("small", {}, serving.problem)) : null, container, more);
+    el("small", {}, serving.problem))];
+  return [];
 }
 
 function candidate(row, serving, onMove) {
@@ -76,8 +98,9 @@ export function ledger(data) {
     cells: [timestamp(entry.when), entry.who, ACTIONS[entry.action] ?? entry.action, el("code", {}, entry.model_id || "none"), entry.why],
   }))) : el("p", { class: "quiet" }, "No model has been promoted yet."));
   render(data.rows);
-  const all = el("button", { type: "button", class: "plain" }, `Show all ${data.total}`);
-  all.hidden = data.rows.length >= data.total;
-  all.addEventListener("click", async () => { render((await api.fullLedger()).rows); all.hidden = true; });
+  const all = buttonThatLoads(`Show all ${data.total}`, data.rows.length < data.total, async () => {
+    render((await api.fullLedger()).rows);
+    return false;
+  });
   return section("Ledger", container, all);
 }

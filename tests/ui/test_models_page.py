@@ -38,13 +38,18 @@ def models(up: Site, browser: Any, login: Any) -> Iterator[Open]:
         window.goto(f"{up.instance.url}/plugin/models{path}" if path else up.instance.url)
         if not path:
             window.get_by_role("link", name="Models").first.click()
-        window.frame_locator("iframe").locator("#headline").wait_for()
-        return window, next(f for f in window.frames if f.url.startswith(f"{up.instance.url}/leapline/"))
+        return window, page_of(window, up)
 
     yield open_page
     for context in contexts:
         context.close()
     assert errors == []
+
+
+def page_of(window: Any, up: Site) -> Any:
+    """Return the frame of the Models page in Airflow's window, as soon as it shows a verdict."""
+    window.frame_locator("iframe").locator("#headline").wait_for()
+    return next(f for f in window.frames if f.url.startswith(f"{up.instance.url}/leapline/"))
 
 
 def violations(frame: Any) -> list[str]:
@@ -173,6 +178,19 @@ def test_older_candidates_load_on_demand(models: Open) -> None:
     assert rows.count() == 11
     frame.get_by_role("button", name="Show older").press("Enter")
     until(frame, "document.querySelectorAll('#candidates tbody tr').length > 10")
+
+
+def test_older_candidates_stay_when_the_registry_answers_late(models: Open, up: Site) -> None:
+    window, _ = models("/leapline/")
+    late: list[Any] = []
+    window.route("**/api/serving", lambda route: late.append(route))
+    window.reload()
+    frame = page_of(window, up)
+    frame.get_by_role("button", name="Show older").press("Enter")
+    until(frame, "document.querySelectorAll('#candidates tbody tr').length > 10")
+    late[0].fulfill(json={"champion": None, "previous": None, "problem": "503: asleep"})
+    frame.get_by_text("The registry is not reachable.").wait_for()
+    assert frame.evaluate("document.querySelectorAll('#candidates tbody tr').length > 10")
 
 
 def test_tag_moved_by_hand_is_shown_with_the_way_on(models: Open, up: Site) -> None:
