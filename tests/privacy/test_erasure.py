@@ -10,7 +10,7 @@ import pytest
 
 from leapline.deployment.retired_models import retired_models
 from leapline.privacy import erasure, rewriting
-from leapline.privacy.receipt import affected_models
+from leapline.privacy.receipt import affected_models, write_receipt
 from leapline.privacy.requests import add_request, pseudonyms
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json, write_json
@@ -163,10 +163,13 @@ def test_interrupted_erasure_is_completed_by_the_next_one(
         return name
 
     monkeypatch.setattr(erasure, "rewrite", rewrite)
+    with lake.attempt("models", "2026-03-02-aaa") as out:
+        write_json(out / "manifest.json", {"training_days": ["2026-03-01"]})
     add_request(lake, b"user of anna\nuser of ben")
+    receipt: dict[str, Any] = {}
     for _ in range(20):
         try:
-            do(settings, SECOND, "erase")
+            receipt = do(settings, SECOND, "erase")["erase"]
         except KeyboardInterrupt:
             assert list((settings.home / "erasure-requests").iterdir())
             continue
@@ -175,6 +178,16 @@ def test_interrupted_erasure_is_completed_by_the_next_one(
     assert files_with(settings, ANNA, BEN) == []
     assert {row["visitor"] for row in rows(lake, "events", "events")} == {CHARLES}
     assert not list((settings.home / "erasure-requests").iterdir())
+    assert [(day["day"], day["events"], day["sessions"], day["orders"]) for day in receipt["days"]] == [
+        ("2026-03-02", 16, 4, 4), ("2026-03-03", 16, 4, 5)
+    ]  # fmt: skip
+    assert receipt["models"] == ["2026-03-02-aaa"], "its day was finished by an attempt that wrote no receipt"
+
+
+def test_receipt_of_a_run_that_is_repeated_replaces_none(settings: Settings, lake: Lake) -> None:
+    first, second = (write_receipt(settings, lake, "manual", FIRST, number, []) for number in (1, 2))
+    assert (first["visitors"], second["visitors"]) == (1, 2)
+    assert sorted(path.name for path in (settings.home / "erasures").iterdir()) == ["manual-2.json", "manual.json"]
 
 
 def test_models_of_the_days_are_listed_and_retired(settings: Settings, lake: Lake) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from leapline.errors import ErasureError
+from leapline.privacy.begun import Numbers, note_begun
 from leapline.privacy.rewriting import Rows, parts_of, rewrite
 from leapline.records import binding
 from leapline.storage import Folder, Lake, read_json, write_json
@@ -62,7 +63,7 @@ def erase(spark: "SparkSession", lake: Lake, visitors: Sequence[str]) -> list[Er
         visitors: pseudonyms.
 
     Returns:
-        One entry per day that contained one of them.
+        One entry per day that contained one of them, also before an erasure that was interrupted.
 
     Raises:
         ErasureError: rows of a visitor are still there.
@@ -70,8 +71,7 @@ def erase(spark: "SparkSession", lake: Lake, visitors: Sequence[str]) -> list[Er
     days = days_of(spark, lake, visitors)
     orders = _orders_of(spark, lake, days, visitors)
     with_orders = _days_with(spark, lake, "orders", "orders", "order", orders)
-    affected = sorted({*days, *with_orders})
-    before = {day: _numbers(spark, lake, day) for day in affected}
+    before = note_begun(lake, {day: _numbers(spark, lake, day) for day in sorted({*days, *with_orders})})
     # Orders first: they can be recognised only while the events are there.
     for day in with_orders:
         rewrite(spark, lake, "orders", day, {"orders": _without(spark, "order", orders)}, _nothing)
@@ -85,8 +85,7 @@ def erase(spark: "SparkSession", lake: Lake, visitors: Sequence[str]) -> list[Er
             expected="none",
             fix="Wait until no run of these days is active, then erase again.",
         )
-    after = {day: _numbers(spark, lake, day) for day in affected}
-    return [Erased(day.isoformat(), **{n: before[day][n] - after[day][n] for n in before[day]}) for day in affected]
+    return [_erased(day, numbers, _numbers(spark, lake, day)) for day, numbers in sorted(before.items())]
 
 
 def days_of(spark: "SparkSession", lake: Lake, visitors: Sequence[str]) -> list[date]:
@@ -198,7 +197,12 @@ def _note_source(path: Path, source: str | None) -> None:
         write_json(path, read_json(path) | {"source": source})
 
 
-def _numbers(spark: "SparkSession", lake: Lake, day: date) -> dict[str, int]:
+def _erased(day: date, before: Numbers, after: Numbers) -> Erased:
+    """Return the differences; none is negative where a day was extracted again between two attempts."""
+    return Erased(day.isoformat(), **{name: max(0, number - after[name]) for name, number in before.items()})
+
+
+def _numbers(spark: "SparkSession", lake: Lake, day: date) -> Numbers:
     """Return the numbers of rows per table of a day, as in `Erased`."""
 
     def count(dataset: str, table: str, expression: str = "count(session)") -> int:

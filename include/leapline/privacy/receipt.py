@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from itertools import count
 from typing import Any
 
 from leapline.deployment.retired_models import RECEIPTS
@@ -42,8 +43,15 @@ def write_receipt(
         "models": models,
         "retire_by": (day + timedelta(days=settings.retire_models_days)).isoformat() if models else None,
     }
-    lake.store.put(f"{RECEIPTS}/{run_id}.json", json_bytes(receipt))
+    _store(lake, run_id, json_bytes(receipt))
     return receipt
+
+
+def _store(lake: Lake, run_id: str, content: bytes) -> None:
+    """Store a receipt beside those that the same run has written before, when its task is run again."""
+    names = (run_id if number == 1 else f"{run_id}-{number}" for number in count(1))
+    while not lake.store.put_if_absent(f"{RECEIPTS}/{next(names)}.json", content):
+        continue
 
 
 def _contains_one_of(lake: Lake, model_id: str, days: Sequence[str]) -> bool:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from leapline.formatting import quantity
+from leapline.privacy.begun import forget_begun
 from leapline.privacy.erasure import erase
 from leapline.privacy.exclusions import exclude
 from leapline.privacy.receipt import write_receipt
@@ -34,7 +35,9 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     with spark_session(settings, "erase") as spark:
         erased = erase(spark, lake, visitors)
     receipt = write_receipt(settings, lake, context.run_id, today, len(visitors), erased)
+    # In this order, so that an interruption here leads to a second receipt with the same days, and not to one without.
     remove_requests(lake, requests)
+    forget_begun(lake)
     return receipt | {"sentence": _sentence(receipt)}
 
 
