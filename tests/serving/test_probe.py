@@ -4,7 +4,6 @@ import json
 import os
 import platform
 import shutil
-import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from leapline.errors import BundleError, ProbeError
+from leapline import confinement
 from leapline.serving import layout, probe, scorer_process
 from leapline.serving.image import build
 from leapline.serving.probe import ProbeReport, ProbeSample
 from tests.fakes import scorer as fake
+from tests.serving.test_scorer_process import processes_in
 
 ARCH = scorer_process.ARCHITECTURES[platform.machine()]
 ROWS = [{"x": float(i)} for i in range(1000)]
@@ -33,6 +34,8 @@ def start_probe(folder: Path, sample: ProbeSample) -> ProbeReport:
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Probe:
     monkeypatch.setattr(probe, "ROUND_REQUESTS", 20)
     monkeypatch.setattr(probe, "WARM_UP_REQUESTS", 2)
+    # Another user cannot read the Python that runs the fake scorer.
+    monkeypatch.setattr(confinement, "changes_user", lambda: False)
 
     def run_probe(mode: str, rows: list[dict[str, float]] = ROWS, expected: list[float] = EXPECTED) -> ProbeReport:
         (tmp_path / "model.zip").write_text("a model")
@@ -54,8 +57,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Probe:
 @pytest.fixture(autouse=True)
 def _nothing_left(tmp_path: Path) -> "object":
     yield
-    left = subprocess.run(["pgrep", "-f", str(tmp_path / "root")], capture_output=True, text=True, check=False)
-    assert left.stdout == "", "the probe left a process"
+    assert processes_in(tmp_path) == [], "the probe left a process"
 
 
 def test_image_with_equal_scores_passes(run: Probe) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from leapline.bundle.archive import FilePath
+from leapline.confinement import Limits, limited
 from leapline.errors import InputError, ScorerError, ToolMissingError
 
 _TIMEOUT_S = 600
@@ -58,14 +59,13 @@ def transform(bundle: FilePath, frame: Mapping[str, Any], scorer: FilePath) -> l
         ToolMissingError: there is no scorer at `scorer`.
         ScorerError: the scorer rejected the bundle or the rows.
     """
+    if not Path(scorer).is_file():
+        raise ToolMissingError("scorer", found=f"no {scorer}", expected="the scorer binary", fix="Run `make setup`.")
     try:
         process = subprocess.run(
-            [scorer, "transform", bundle], input=json.dumps(frame).encode(), capture_output=True, timeout=_TIMEOUT_S
-        )
-    except FileNotFoundError as exc:
-        raise ToolMissingError(
-            "scorer", found=f"no {scorer}", expected="the scorer binary", fix="Run `make setup`."
-        ) from exc
+            limited([str(scorer), "transform", str(bundle)], Limits()), input=json.dumps(frame).encode(),
+            capture_output=True, timeout=_TIMEOUT_S, env={},
+        )  # fmt: skip
     except subprocess.TimeoutExpired as exc:
         raise ScorerError(
             f"scorer on {bundle}", found=f"no result after {_TIMEOUT_S} s", expected="a result", fix="Score fewer rows."

@@ -1,10 +1,12 @@
 """Start a scorer process: this installation's scorer on an archive, or an image built by this installation.
 
 Content of a registry is never executed. The process receives only the environment variables passed here, and therefore
-no settings, keys or cloud credentials. Its working folder is a private folder of the caller.
+no settings, keys or cloud credentials. It listens on loopback, in a private folder of the caller, as another user and
+with limits where the platform allows it (`leapline.confinement`).
 """
 
 import platform
+import shutil
 import socket
 import subprocess
 import time
@@ -15,6 +17,7 @@ from pathlib import Path
 
 from leapline.errors import ProbeError, ScorerError, ToolMissingError
 from leapline.serving.client import ScorerClient
+from leapline.confinement import Limits, limited, popen_options
 from leapline.serving.image import ENTRYPOINT
 from leapline.serving.layout import Unpacked, blobs, index_digest, unpack
 from leapline.settings import Settings
@@ -58,21 +61,28 @@ class ScorerProcess:
 
 
 @contextmanager
-def start(argv: Sequence[str], env: Mapping[str, str], workdir: Path, log: Path) -> Iterator[ScorerProcess]:
-    """Start a process, and terminate it at the end of the `with` block.
+def start(
+    argv: Sequence[str], env: Mapping[str, str], workdir: Path, log: Path, limits: Limits | None = None
+) -> Iterator[ScorerProcess]:
+    """Start a scorer on a free port of loopback, and terminate it at the end of the `with` block.
 
     Args:
-        argv: program and arguments.
+        argv: program and arguments; paths are relative to the working folder, because another user may not be able to
+            pass the folders above it.
         env: the complete environment; only `PORT` is added.
-        workdir: the working folder of the process.
+        workdir: the working folder of the process, with all that it needs.
         log: file for standard output and standard error.
+        limits: of the process; the usual ones if None.
     """
     port = _free_port()
     with log.open("wb") as output:
+        # `PORT` alone would mean all interfaces.
+        command = limited([*argv, "--addr", f"127.0.0.1:{port}"], limits or Limits())
         started = time.perf_counter()
         process = subprocess.Popen(
-            argv, cwd=workdir, env={**env, "PORT": str(port)}, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-        )
+            command, cwd=workdir, env={**env, "PORT": str(port)},
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output, **popen_options(workdir),
+        )  # fmt: skip
     try:
         yield ScorerProcess(process, port, started)
     finally:
@@ -99,8 +109,12 @@ def serve_archive(scorer: Path, archive: Path, workdir: Path) -> Iterator[Scorer
     """
     if not scorer.is_file():
         raise ToolMissingError("scorer", found=f"no {scorer}", expected="the compiled scorer", fix="Run `make setup`.")
-    argv = [str(scorer.absolute()), "serve", str(archive.absolute())]
-    with start(argv, {}, workdir, workdir / "scorer.log") as process, _client(process) as client:
+    private = workdir / "private"
+    private.mkdir()
+    for source, name in ((scorer, "scorer"), (archive, "model.zip")):
+        shutil.copy(source, private / name)
+    argv = ["./scorer", "serve", "model.zip"]
+    with start(argv, {}, private, workdir / "scorer.log") as process, _client(process) as client:
         process.await_ready(client)
         yield client
 
@@ -170,9 +184,9 @@ def _client(process: ScorerProcess) -> ScorerClient:
 
 
 def _on_host(root: Path, argument: str) -> str:
-    """Return a path inside the image as a path on this machine, and any other argument unchanged."""
-    inside = root / argument.lstrip("/")
-    return str(inside.absolute()) if argument.startswith("/") and inside.exists() else argument
+    """Return a path inside the image relative to its root, and any other argument unchanged."""
+    inside = argument.lstrip("/")
+    return f"./{inside}" if argument.startswith("/") and (root / inside).exists() else argument
 
 
 def _free_port() -> int:
