@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from leapline.errors import BundleError, ProbeError
 from leapline import confinement
+from leapline.errors import BundleError, ProbeError
 from leapline.serving import layout, probe, scorer_process
 from leapline.serving.image import build
 from leapline.serving.probe import ProbeReport, ProbeSample

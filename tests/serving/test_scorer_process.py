@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from leapline.errors import ScorerError
 from leapline import confinement
-from leapline.serving import scorer_process
 from leapline.confinement import NOBODY, Limits
+from leapline.errors import ScorerError
+from leapline.serving import scorer_process
 from leapline.serving.scorer_process import host_architecture, serve_archive, start
 from tests.conftest import ROOT
 

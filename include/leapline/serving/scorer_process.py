@@ -15,9 +15,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from leapline.confinement import Limits, limited, popen_options
 from leapline.errors import ProbeError, ScorerError, ToolMissingError
 from leapline.serving.client import ScorerClient
-from leapline.confinement import Limits, limited, popen_options
 from leapline.serving.image import ENTRYPOINT
 from leapline.serving.layout import Unpacked, blobs, index_digest, unpack
 from leapline.settings import Settings
