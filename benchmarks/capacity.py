@@ -165,12 +165,16 @@ def _costs(results: dict[str, Any]) -> Table:
         (
             name,
             f"{cost.fixed:.0f} s",
-            f"{cost.per_line * 1e6:.0f} µs",
-            f"{1 / cost.per_line:,.0f}" if cost.per_line else "",
+            *_for_each_line(cost.per_line),
         )
         for name, cost in costs.items()
     ]
     return Table(("step", "fixed", "for each line", "lines/s per core"), rows)
+
+
+def _for_each_line(seconds: float) -> tuple[str, str]:
+    """Return the time and its inverse; below a microsecond the difference of two sizes is mostly noise."""
+    return (f"{seconds * 1e6:.0f} µs", f"{1 / seconds:,.0f}") if seconds >= 1e-6 else ("less than 1 µs", "")
 
 
 def _bytes(results: dict[str, Any]) -> Table:
