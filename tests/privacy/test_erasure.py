@@ -187,7 +187,7 @@ def test_interrupted_erasure_is_completed_by_the_next_one(
 def test_receipt_of_a_run_that_is_repeated_replaces_none(settings: Settings, lake: Lake) -> None:
     first, second = (write_receipt(settings, lake, "manual", FIRST, number, []) for number in (1, 2))
     assert (first["visitors"], second["visitors"]) == (1, 2)
-    assert sorted(path.name for path in (settings.home / "erasures").iterdir()) == ["manual-2.json", "manual.json"]
+    assert sorted(path.name for path in (settings.home / "erasures").glob("*.json")) == ["manual-2.json", "manual.json"]
 
 
 def test_models_of_the_days_are_listed_and_retired(settings: Settings, lake: Lake) -> None:

@@ -15,7 +15,7 @@ RECEIPTS: Final = "erasures"
 def retired_models(lake: Lake, today: date) -> dict[str, str]:
     """Return model id -> the day by which it had to be replaced, of the models whose day has passed."""
     retired: dict[str, str] = {}
-    for item in lake.store.list(RECEIPTS):
+    for item in (item for item in lake.store.list(RECEIPTS) if item.key.endswith(".json")):
         receipt = read_document(lake.store, item.key)
         retire_by = receipt.get("retire_by") if receipt else None
         if retire_by and date.fromisoformat(retire_by) < today:

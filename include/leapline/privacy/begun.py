@@ -1,12 +1,14 @@
-"""The days that an erasure has begun to write again, kept until its receipt is written.
+"""What an erasure has begun, kept until its receipt is written.
 
-An erasure that is interrupted leaves days behind from which the visitors are already gone. The next one does not find
-them there, and still has to list these days in the receipt, with the models that were trained on them.
+An erasure that is interrupted leaves days behind from which the visitors or their orders are already gone. The next one
+does not find them there. It still has to list these days in the receipt, with the models that were trained on them, and
+to remove the orders from other days, on which they can be recognised only by those of the first day.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from leapline.privacy.requests import FOLDER
 from leapline.storage import Lake, json_bytes, read_document
@@ -17,23 +19,50 @@ KEY: Final = f"{FOLDER}/.begun.json"
 """Beside the requests; a name with a dot is no request."""
 
 
-def note_begun(lake: Lake, days: Mapping[date, Numbers]) -> dict[date, Numbers]:
-    """Keep the numbers of days that are about to be written again.
+@dataclass(frozen=True)
+class Begun:
+    """What this attempt and earlier ones have begun.
+
+    Attributes:
+        days: numbers of rows before the first attempt.
+        orders: pseudonyms of the visitors' orders.
+    """
+
+    days: Mapping[date, Numbers]
+    orders: Sequence[str]
+
+
+def begun_orders(lake: Lake) -> list[str]:
+    """Return the orders that an interrupted erasure had to remove."""
+    return list(_read(lake)["orders"])
+
+
+def note_begun(lake: Lake, days: Mapping[date, Numbers], orders: Sequence[str]) -> Begun:
+    """Keep what is about to be written again.
 
     Args:
-        lake: keeps them.
+        lake: keeps it.
         days: numbers of rows before.
+        orders: pseudonyms of the orders to remove.
 
     Returns:
-        The days of this attempt and of earlier ones, with the numbers before the first of them.
+        The same, together with that of earlier attempts.
     """
-    earlier: dict[str, Numbers] = read_document(lake.store, KEY) or {}
-    begun = {day.isoformat(): numbers for day, numbers in days.items()} | earlier
-    if begun:
+    earlier = _read(lake)
+    begun = {
+        "days": {day.isoformat(): numbers for day, numbers in days.items()} | earlier["days"],
+        "orders": sorted({*orders, *earlier["orders"]}),
+    }
+    if begun["days"]:
         lake.store.put(KEY, json_bytes(begun))
-    return {date.fromisoformat(day): numbers for day, numbers in begun.items()}
+    return Begun({date.fromisoformat(day): numbers for day, numbers in begun["days"].items()}, begun["orders"])
 
 
 def forget_begun(lake: Lake) -> None:
     """Remove what was kept: the receipt has it now."""
     lake.store.delete(KEY)
+
+
+def _read(lake: Lake) -> dict[str, Any]:
+    content: dict[str, Any] = read_document(lake.store, KEY) or {}
+    return {"days": {}, "orders": []} | content

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from leapline.errors import ErasureError
-from leapline.privacy.begun import Numbers, note_begun
+from leapline.privacy.begun import Numbers, begun_orders, note_begun
 from leapline.privacy.rewriting import Rows, parts_of, rewrite
 from leapline.records import binding
 from leapline.storage import Folder, Lake, read_json, write_json
@@ -69,9 +69,9 @@ def erase(spark: "SparkSession", lake: Lake, visitors: Sequence[str]) -> list[Er
         ErasureError: rows of a visitor are still there.
     """
     days = days_of(spark, lake, visitors)
-    orders = _orders_of(spark, lake, days, visitors)
+    orders = sorted({*_orders_of(spark, lake, days, visitors), *begun_orders(lake)})
     with_orders = _days_with(spark, lake, "orders", "orders", "order", orders)
-    before = note_begun(lake, {day: _numbers(spark, lake, day) for day in sorted({*days, *with_orders})})
+    begun = note_begun(lake, {day: _numbers(spark, lake, day) for day in sorted({*days, *with_orders})}, orders)
     # Orders first: they can be recognised only while the events are there.
     for day in with_orders:
         rewrite(spark, lake, "orders", day, {"orders": _without(spark, "order", orders)}, _nothing)
@@ -85,7 +85,7 @@ def erase(spark: "SparkSession", lake: Lake, visitors: Sequence[str]) -> list[Er
             expected="none",
             fix="Wait until no run of these days is active, then erase again.",
         )
-    return [_erased(day, numbers, _numbers(spark, lake, day)) for day, numbers in sorted(before.items())]
+    return [_erased(day, numbers, _numbers(spark, lake, day)) for day, numbers in sorted(begun.days.items())]
 
 
 def days_of(spark: "SparkSession", lake: Lake, visitors: Sequence[str]) -> list[date]:
@@ -123,7 +123,7 @@ def _without(spark: "SparkSession", column: str, values: Sequence[str]) -> Rows:
     return lambda rows: rows.join(listed, column, "left_anti").select(*rows.columns)
 
 
-def _orders_of(spark: "SparkSession", lake: Lake, days: Sequence[date], visitors: Sequence[str]) -> list[str]:
+def _orders_of(spark: "SparkSession", lake: Lake, days: Sequence[date], visitors: Sequence[str]) -> set[str]:
     """Return the pseudonyms of the visitors' orders, which have the times of their purchases.
 
     An order of somebody else at the same instant, to the microsecond, is among them; if its confirmation page is loaded
@@ -135,7 +135,7 @@ def _orders_of(spark: "SparkSession", lake: Lake, days: Sequence[date], visitors
         bought = events.where("kind = 'purchase'").join(_listed(spark, "visitor", visitors), "visitor", "left_semi")
         rows = spark.read.parquet(lake.address(lake.current("orders", day), "orders"))
         orders |= {row["order"] for row in rows.join(bought.select("ts"), "ts", "left_semi").collect()}
-    return sorted(orders)
+    return orders
 
 
 def _erase_day(spark: "SparkSession", lake: Lake, day: date, visitors: Sequence[str]) -> None:
