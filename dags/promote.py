@@ -13,7 +13,8 @@ with DAG(
     dag_id="promote",
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
-    max_active_runs=1,
+    # A request that waits for its second approver must not hold up the next one; the tag moves under a lock.
+    max_active_runs=16,
     params={
         "model_id": Param(
             type="string", title="Model id", description="The published model that becomes the champion."

@@ -214,6 +214,10 @@ class ErasureError(LeaplineError):
     remedy."""
 
 
+class NotPermittedError(LeaplineError):
+    """Somebody who is no approver asked for what only approvers may do. Not retried; nothing was moved or started."""
+
+
 class SignatureError(LeaplineError):
     """A signature is missing, damaged, by an unknown key, or for other content. Not retried; nothing is promoted or
     scored. The operator finds out who changed the model, or signs it."""

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -47,6 +47,7 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
         hide_input_in_errors=True,
     )
+    _overridden: frozenset[str] = PrivateAttr(frozenset())
 
     home: Path = Field(
         Path(".leapline"),
@@ -268,6 +269,16 @@ class Settings(BaseSettings):
     promote_backfills: bool = Field(
         False, description="Let backfills move `champion`, even to a model of an older data day."
     )
+    approvers: str = Field(
+        "",
+        description="Airflow users who may promote, roll back, and start runs with a looser limit, comma-separated; "
+        "everybody who may trigger these DAGs if empty.",
+    )
+    second_approver: bool = Field(
+        False,
+        description="A promotion or rollback by hand waits until a second approver confirms it, and a model that "
+        "passed a looser limit is promoted only by hand.",
+    )
     bundle_format: Literal["protobuf", "json"] = Field(
         "protobuf", description="Encoding of the Bundle.ML files in the archive."
     )
@@ -379,10 +390,18 @@ class Settings(BaseSettings):
             SettingsError: a value is out of range, or a `LEAPLINE_` variable is unknown.
         """
         _refuse_unknown(cls)
+        given = _current_names({k: v for k, v in overrides.items() if v is not None})
         try:
-            return cls(**_current_names({k: v for k, v in overrides.items() if v is not None}))
+            settings = cls(**given)
         except ValidationError as exc:
             raise _as_settings_error(cls, exc) from exc
+        settings._overridden = frozenset(given)
+        return settings
+
+    @property
+    def overridden(self) -> frozenset[str]:
+        """The names of the settings that were given for this run, instead of the installation's."""
+        return self._overridden
 
     @classmethod
     def settings_customise_sources(

@@ -33,11 +33,12 @@ async function execute(move, reason, { dialog, submit, cancel, progress, onSucce
   try {
     progress.replaceChildren("Triggering the DAG run…");
     const run = await api.trigger(move.dag, { model_id: move.row.model_id, reason: reason || null });
-    const state = await follow(move.dag, run, (current) => progress.replaceChildren(`The task is ${current}…`));
+    const link = airflowLink(`dags/${move.dag}/runs/${encodeURIComponent(run)}`, "open it in Airflow");
+    const state = await follow(move.dag, run, (current) => progress.replaceChildren(...(current === "awaiting_input"
+      ? ["A second approver has to confirm this run under Required actions: ", link, "."] : [`The task is ${current}…`])));
     if (state !== "success") {
       progress.classList.add("bad");
-      progress.replaceChildren("The DAG run failed. See its log: ",
-        airflowLink(`dags/${move.dag}/runs/${encodeURIComponent(run)}`, "open it in Airflow"), ".");
+      progress.replaceChildren("The DAG run failed. See its log: ", link, ".");
       return;
     }
     dialog.close();

@@ -63,7 +63,7 @@ export function rules(run) {
   const head = [{ hiddenLabel: "Result", class: "mark" }, { label: "Rule" }, { label: "Value", number: true }, { label: "Limit" }];
   const rows = run.rules.map((rule) => ({
     class: rule.passed ? null : "failed",
-    cells: [mark(rule.passed), [ruleName(rule), rule.passed ? null : el("small", {}, rule.why)],
+    cells: [mark(rule.passed), [ruleName(rule), rule.passed ? null : el("small", {}, rule.why), rule.note ? el("small", { class: "bad" }, rule.note) : null],
       number(rule.value), rule.limit],
   }));
   if (run.probe && !run.rules.some((rule) => rule.name.startsWith("probe"))) {

@@ -73,6 +73,23 @@ def test_retried_task_does_not_move_tags_again(champion: ChampionTags, registry:
     assert len(champion.ledger.entries()) == 3
 
 
+def test_run_that_somebody_clears_later_does_not_move_the_champion_again(
+    champion: ChampionTags, registry: Registry, published: Publish
+) -> None:
+    one, two = published("2026-03-01"), published("2026-03-02")
+    for number, digest, current in ((1, one, None), (2, two, one)):
+        champion.promote(digest, run(number), expected_current=current)
+    champion.rollback(run(3), to="2026-03-01-0123456789ab")
+    champion.promote(two, run(4), expected_current=one, allow_older=True)
+    cleared = champion.rollback(run(3), to="2026-03-01-0123456789ab")
+    again = champion.promote(one, run(1), expected_current=two, allow_older=True)
+    assert not cleared.moved
+    assert not again.moved
+    assert "already moved" in cleared.why
+    assert tags(registry) == (two, one)
+    assert len(champion.ledger.entries()) == 4
+
+
 def test_champion_changed_since_verdict_is_not_replaced(
     champion: ChampionTags, registry: Registry, published: Publish
 ) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from leapline.deployment.factory import registry
 from leapline.errors import DataCheckError
+from leapline.installation import ENV_FILE_VARIABLE
 from leapline.local import airflow
 from leapline.local.airflow_api import AirflowApi
 from leapline.local.airflow_env import AirflowInstance
@@ -50,6 +51,7 @@ class Site:
         api: a client of that Airflow, logged in as `admin`.
         stubs: the folder of the stub steps.
         models: model ids of the champion and of the previous champion.
+        env_file: read by every task and request; empty.
     """
 
     settings: Settings
@@ -57,6 +59,7 @@ class Site:
     api: AirflowApi
     stubs: Path
     models: tuple[str, str]
+    env_file: Path
 
 
 @contextmanager
@@ -72,23 +75,32 @@ def site(folder: Path) -> Iterator[Site]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in install_stub_steps(folder / "stubs").items():
             patch.setenv(name, value)
+        env_file = folder / "env"
+        env_file.write_text("")
+        patch.setenv(ENV_FILE_VARIABLE, str(env_file))
         # The scheduled run of last night would interfere.
         patch.setenv("AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE", "False")
         try:
             models = _past(settings, folder)
-            yield Site(settings, instance, airflow.up(settings, instance, lambda _: None), folder / "stubs", models)
+            api = airflow.up(settings, instance, lambda _: None)
+            yield Site(settings, instance, api, folder / "stubs", models, env_file)
         finally:
             airflow.down(instance, lambda _: None)
             local.stop()
 
 
 def viewer(site: Site) -> AirflowApi:
-    """Return a client for a viewer (may read, may not trigger), with a token signed by this Airflow's key."""
+    """Return a client for a viewer (may read, may not trigger)."""
+    return logged_in(site, "vera", "viewer")
+
+
+def logged_in(site: Site, user: str, role: str) -> AirflowApi:
+    """Return a client for a user with a role of the simple auth manager, by a token signed with this Airflow's key."""
     claims = jwt.decode(site.api.token(), options={"verify_signature": False})
     header = jwt.get_unverified_header(site.api.token())
     secret = json.loads((site.instance.folder / "secrets.json").read_text())["jwt"]
-    token = jwt.encode({**claims, "sub": "vera", "role": "viewer"}, secret, header["alg"], header)
-    return AirflowApi(site.instance.url, "vera", "", token)
+    token = jwt.encode({**claims, "sub": user, "role": role}, secret, header["alg"], header)
+    return AirflowApi(site.instance.url, user, "", token)
 
 
 def _past(settings: Settings, folder: Path) -> tuple[str, str]:

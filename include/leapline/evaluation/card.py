@@ -220,7 +220,7 @@ def _verdict(verdict: Verdict) -> Table:
             _rule_value(rule),
             rule.limit,
             "yes" if rule.passed else "**no**",
-            plain(rule.why),
+            plain(rule.why + (f"; {rule.note}" if rule.note else "")),
         )
         for rule in verdict.rules
     ]

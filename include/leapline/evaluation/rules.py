@@ -20,6 +20,7 @@ class Rule:
         limit: the requirement as text ("at least 0.88").
         passed: whether the value meets the requirement.
         why: one sentence with value and requirement, for a reader who sees nothing else.
+        note: who loosened the requirement for this run; empty if nobody did.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Rule:
     limit: str
     passed: bool
     why: str
+    note: str = ""
 
 
 def at_least(

@@ -5,7 +5,7 @@ The evidence determines which rules apply: without a champion, the other rules d
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from leapline.evaluation.bootstrap import Comparison
@@ -127,7 +127,8 @@ def conclude(rules: Sequence[Rule], stage: Stage = "final") -> Verdict:
 
 def without_champion(verdict: Verdict) -> Verdict:
     """Return the part of a verdict that is reproducible from days, settings and code: without the champion's rule."""
-    return conclude([rule for rule in verdict.rules if rule.name != CHAMPION_RULE], "model")
+    rules = [replace(rule, note="") for rule in verdict.rules if rule.name != CHAMPION_RULE]
+    return conclude(rules, "model")
 
 
 def _quality(metrics: Metrics, limits: Limits) -> list[Rule]:

@@ -4,6 +4,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from typing import Any
 
 from leapline.errors import LocalServiceError
@@ -68,11 +69,16 @@ class AirflowApi:
 
     def wait_for_run(self, dag_id: str, run_id: str, seconds: float) -> str:
         """Return the run's final state, or its current state after `seconds`."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}"
+        return str(self.wait_until(path, lambda run: run["state"] in {"success", "failed"}, seconds)["state"])
+
+    def wait_until(self, path: str, condition: Callable[[Any], bool], seconds: float) -> Any:
+        """Return the JSON answer to GET `/api/v2/<path>` when a condition is true, or the last one after `seconds`."""
         deadline = time.monotonic() + seconds
         while True:
-            state = str(self.get(f"dags/{dag_id}/dagRuns/{run_id}")["state"])
-            if state in {"success", "failed"} or time.monotonic() > deadline:
-                return state
+            answer = self.get(path)
+            if condition(answer) or time.monotonic() > deadline:
+                return answer
             time.sleep(1)
 
     def _send(

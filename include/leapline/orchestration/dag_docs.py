@@ -123,8 +123,9 @@ Logs one line per day: how its labels changed, and the verdict that the gate wou
     "judge_again": """\
 Starts `retrain` for each changed day if the form asks for it; otherwise this task is skipped.""",
     "roll_back": """\
-Moves the tag `champion` back. Fails if the registry has no such model; the tag then stays where it was.""",
+Moves the tag `champion` back. Fails if the registry has no such model, or if the user who triggered the run is none of
+`LEAPLINE_APPROVERS`; the tag then stays where it was. With `LEAPLINE_SECOND_APPROVER` it first waits in *Required
+actions*, without occupying a worker, until a second approver confirms.""",
     "promote_model": """\
-Moves the tag `champion` to the named model. Fails if the registry has no such model; the tag then stays where it
-was.""",
+Moves the tag `champion` to the named model, under the same conditions as `roll_back` in the DAG `rollback`.""",
 }

@@ -17,6 +17,7 @@ from airflow.sdk.exceptions import AirflowException
 
 import leapline.steps
 from leapline.deployment.manual_promotion import promote_model, roll_back
+from leapline.orchestration.approval import ConfirmedMove, loosening, require_approver, triggering_user
 from leapline.orchestration.client_submit import ClientSubmitHook
 from leapline.orchestration.dag_docs import TASK_DOCS
 from leapline.orchestration.failures import airflow_failures, as_failure
@@ -27,6 +28,7 @@ from leapline.orchestration.shared_lake import leave_report, require_same_lake
 from leapline.orchestration.signing_login import with_signing_key
 from leapline.orchestration.spark_connection import require_client_mode
 from leapline.orchestration.task_log import quiet_libraries, summary_line
+from leapline.records.loosened import loosened
 from leapline.rollout.target import parse_targets
 from leapline.runtime.context import RunContext
 from leapline.runtime.day_owner import take_day
@@ -59,7 +61,10 @@ class ResolveDay(BaseOperator):
         """Return the resolved run, from the params and the data interval."""
         with airflow_failures():
             resolved = resolve(dict(context["params"]), context["dag_run"], param_names=self._param_names)
-            settings = Settings.load()
+            settings, resolved["who"] = Settings.load(), triggering_user(context)
+            limits = loosened(Settings.load(**resolved["overrides"]), settings)
+            if act := loosening(limits, resolved["overrides"]):
+                require_approver(settings, resolved["who"], act)
             restrict_new_files(settings)
             parse_targets(settings.deploy)  # A mistake is found now, not after the promotion.
             with logins(settings, self.task_id):
@@ -176,7 +181,8 @@ class Step(WithLineage, BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the step and return its summary."""
         resolved = _resolved(context)
-        run = RunContext(date.fromisoformat(resolved["day"]), context["run_id"], resolved["backfill"])
+        day, who = date.fromisoformat(resolved["day"]), resolved.get("who", "")
+        run = RunContext(day, context["run_id"], resolved["backfill"], who)
         quiet_libraries()
         step_function = self.step_function()
         with airflow_failures():
@@ -241,46 +247,26 @@ class ChangedDays(BaseOperator):
         return [{"date": day, "promote": False} for day in changed] if reopen else []
 
 
-class RollBack(BaseOperator):
+class RollBack(ConfirmedMove):
     """Moves the tag `champion` back to the param `model_id`, or to the previous champion."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(task_id="roll_back", doc_md=TASK_DOCS["roll_back"], **kwargs)
+        super().__init__(task_id="roll_back", act="roll back", **kwargs)
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def move(self, settings: Settings, request: dict[str, Any]) -> dict[str, Any]:
         """Move the tag; the ledger records the user and the reason."""
-        request = _promotion_request(context, "rolled back by")
-        with airflow_failures():
-            settings = Settings.load()
-            with logins(settings, self.task_id):
-                moved = roll_back(with_signing_key(settings, self.task_id), to=context["params"]["model_id"], **request)
-        self.log.info("champion is now %s (%s)", moved["champion"], moved["why"])
-        return moved
+        return roll_back(settings, to=request.pop("model_id"), **request)
 
 
-class PromoteModel(BaseOperator):
+class PromoteModel(ConfirmedMove):
     """Moves the tag `champion` to the published model in the param `model_id`."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(task_id="promote_model", doc_md=TASK_DOCS["promote_model"], **kwargs)
+        super().__init__(task_id="promote_model", act="promote a model", **kwargs)
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def move(self, settings: Settings, request: dict[str, Any]) -> dict[str, Any]:
         """Move the tag; the ledger records the user and the reason."""
-        request = _promotion_request(context, "promoted by")
-        with airflow_failures():
-            settings = Settings.load()
-            with logins(settings, self.task_id):
-                moved = promote_model(
-                    with_signing_key(settings, self.task_id), model_id=context["params"]["model_id"], **request
-                )
-        self.log.info("champion is now %s (%s)", moved["champion"], moved["why"])
-        return moved
-
-
-def _promotion_request(context: Context, verb: str) -> dict[str, str]:
-    """Return who moves the champion, why, and in which run."""
-    user = context["dag_run"].triggering_user_name or "Airflow"
-    return {"who": user, "why": context["params"]["reason"] or f"{verb} {user}", "run_id": context["run_id"]}
+        return promote_model(settings, **request)
 
 
 def _resolved(context: Context) -> ResolvedRun:

@@ -27,6 +27,7 @@ class ResolvedRun(TypedDict):
         ready_at: when the last events of the day's sessions have arrived, ISO 8601 with time zone; None if the run
             does not wait.
         overrides: settings that apply to this run only.
+        who: the user who triggered the run; empty if the schedule did.
         host: name of the host on which the run began; see `shared_lake`.
     """
 
@@ -34,6 +35,7 @@ class ResolvedRun(TypedDict):
     backfill: bool
     ready_at: str | None
     overrides: dict[str, Any]
+    who: NotRequired[str]
     host: NotRequired[str]
 
 

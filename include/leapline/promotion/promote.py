@@ -33,6 +33,7 @@ from leapline.serving.registry import Registry
 from leapline.storage import Lake
 
 LOCK = "promotion.lock"
+MOVED_BEFORE = "this run has already moved the tag; a new run moves it again"
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,10 @@ class ChampionTags:
         with self._locked():
             current = self.registry.digest(CHAMPION_TAG)
             entries = require_agreement(self.registry, self.ledger, current)
-            if current == digest and _has_moved(entries, request.run_id):  # a retried task
-                return Promotion(True, current, self.registry.digest(PREVIOUS_TAG))
+            if _has_moved(entries, request.run_id, digest):  # a retried task, or one that somebody cleared later
+                if current == digest:
+                    return Promotion(True, current, self.registry.digest(PREVIOUS_TAG))
+                return self._unmoved(MOVED_BEFORE, is_champion=False)
             blocker = (
                 "" if current == digest else self._promotion_blocker(digest, current, expected_current, allow_older)
             )
@@ -148,9 +151,9 @@ class ChampionTags:
             require_repository(self.registry, self.ledger)
             if to is None and finished and finished.action == "rollback":
                 return Promotion(True, finished.after, finished.before)
-            if to is None and _has_moved(entries, request.run_id):
-                return self._unmoved("this run has already moved the tag", is_champion=True)
             digest, current = self.registry.digest(to or PREVIOUS_TAG), self.registry.digest(CHAMPION_TAG)
+            if _has_moved(entries, request.run_id, None if to is None else digest):
+                return self._unmoved(MOVED_BEFORE, is_champion=to is None or current == digest)
             if digest is None:
                 raise RegistryError(
                     f"tag {self.registry.ref(to or PREVIOUS_TAG)}",
@@ -295,5 +298,7 @@ class ChampionTags:
             yield self._finish_interrupted()
 
 
-def _has_moved(entries: Sequence[Entry], run_id: str) -> bool:
-    return any(entry.run_id == run_id and entry.tag == CHAMPION_TAG for entry in entries)
+def _has_moved(entries: Sequence[Entry], run_id: str, digest: str | None) -> bool:
+    """Return whether a run has moved the champion to an image, or to any if None."""
+    moves = (entry.after for entry in entries if entry.run_id == run_id and entry.tag == CHAMPION_TAG)
+    return any(digest in (None, after) for after in moves)

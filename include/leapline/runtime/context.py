@@ -1,5 +1,6 @@
 """The identity of a run: its data day, its id and its steps."""
 
+import getpass
 import uuid
 from dataclasses import dataclass
 from datetime import date
@@ -30,11 +31,18 @@ class RunContext:
         day: the data day, UTC.
         run_id: Airflow's run id, or a generated one for a command.
         backfill: whether the run rebuilds the past; such a run never moves the champion to an older day.
+        who: the person who started it; empty if the schedule did, or if the process's user did.
     """
 
     day: date
     run_id: str
     backfill: bool = False
+    who: str = ""
+
+    @property
+    def person(self) -> str:
+        """The person who started the run, or the user of this process."""
+        return self.who or getpass.getuser()
 
 
 def new_run_id() -> str:

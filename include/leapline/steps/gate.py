@@ -1,9 +1,11 @@
 """Decide whether the candidate may be published, and why. A refusal is a result, not an error."""
 
+from dataclasses import replace
 from typing import Any
 
 from leapline.evaluation.verdict import Verdict, decide
 from leapline.records import binding, history, model_record, verdicts
+from leapline.records.loosened import with_notes
 from leapline.runtime.context import RunContext
 from leapline.runtime.step import main
 from leapline.settings import Settings
@@ -20,7 +22,8 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     lake = lake_of(settings)
     inputs = binding.checked_inputs(lake, "evaluations", context.day)
     record = model_record.read(lake, context.day)
-    verdict = decide(record.evidence, verdicts.gate_limits(settings))
+    decided = decide(record.evidence, verdicts.gate_limits(settings))
+    verdict = replace(decided, rules=with_notes(decided.rules, settings, context.person))
     result = verdicts.TO_BE_PROBED if verdict.passed else verdicts.result_of(passed=False, backfill=context.backfill)
     document = verdicts.verdict_document(verdict, context, record.champion, result)
     with lake.attempt("verdicts", context.day) as out:

@@ -13,6 +13,7 @@ from leapline.evaluation.verdict import Verdict, conclude
 from leapline.features import spec as specs
 from leapline.modelling import probe_sample
 from leapline.records import binding, history, model_record, verdicts
+from leapline.records.loosened import with_notes
 from leapline.runtime.context import RunContext
 from leapline.runtime.step import main
 from leapline.serving.probe import ProbeReport, ProbeSample, probe
@@ -40,7 +41,8 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         keys = public_keys(settings) if packed.get("signed_by") else {}
         report = probe(package / "image", sample, digest=digest, workdir=Path(folder), env=keys)
     gate = lake.current("verdicts", context.day)
-    verdict = conclude([*Verdict.from_dict(read_json(gate / verdicts.FILE)).rules, *_rules(settings, report)])
+    own_rules = with_notes(_rules(settings, report), settings, context.person)
+    verdict = conclude([*Verdict.from_dict(read_json(gate / verdicts.FILE)).rules, *own_rules])
     record = model_record.read(lake, context.day)
     result = verdicts.result_of(verdict.passed, context.backfill)
     summary = report.to_dict() | {

@@ -6,7 +6,7 @@ from typing import Any
 from leapline.deployment.factory import champion_tags, promotion_request
 from leapline.deployment.ledger_report import head_of
 from leapline.promotion.tag_moves import CHAMPION_TAG
-from leapline.records import binding, data_seals, verdicts
+from leapline.records import binding, data_seals, loosened, verdicts
 from leapline.runtime.context import RunContext
 from leapline.runtime.step import main
 from leapline.settings import Settings
@@ -43,7 +43,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     record = binding.checked_inputs(lake, "models", context.day, model_id)["models"]
     promotion = tags.promote(
         digest,
-        replace(promotion_request(context.run_id, verdict["summary"]), record=record),
+        replace(promotion_request(context.run_id, _reason(verdict)), record=record),
         expected_current=verdict["champion"]["digest"],
         allow_older=context.backfill and settings.promote_backfills,
     )
@@ -52,9 +52,15 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         "champion": promotion.champion,
         "previous": promotion.previous,
         "is_champion": promotion.is_champion,
-        "why": promotion.why or verdict["summary"],
+        "why": promotion.why or _reason(verdict),
         "ledger": head_of(tags.ledger),
     }
+
+
+def _reason(verdict: dict[str, Any]) -> str:
+    """Return the ledger's reason: the verdict, and who loosened a limit."""
+    notes = loosened.notes_of(verdict)
+    return f"{verdict['summary']} Limits: {notes}." if notes else str(verdict["summary"])
 
 
 def _blocker(settings: Settings, context: RunContext, verdict: dict[str, Any]) -> str:
@@ -65,6 +71,8 @@ def _blocker(settings: Settings, context: RunContext, verdict: dict[str, Any]) -
         return "the verdict in force has not been probed"
     if not settings.promote:
         return "this run was started without promotion"
+    if settings.second_approver and (notes := loosened.notes_of(verdict)):
+        return f"a limit was {notes}; a person promotes the model with the DAG `promote`, and a second one confirms it"
     if context.backfill and not settings.promote_backfills:
         return f"a backfill does not replace the champion; it would have been published: {verdict['summary']}"
     if verdict["champion"]["state"] == "off" and verdict["champion"]["digest"] is None:

@@ -16,6 +16,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
 
 from leapline.errors import LeaplineError
+from leapline.orchestration.approval import is_approver
 from leapline.orchestration.page import documents, models, runs
 from leapline.settings import Settings
 
@@ -93,7 +94,7 @@ def _add_data(web_app: FastAPI) -> None:
             "rollbacks": models.rollbacks(settings),
             "candidates": models.candidates(settings, most=FIRST),
             "ledger": models.ledger(settings, FIRST),
-            "may_promote": _may_trigger(user),
+            "may_promote": is_approver(settings, user.get_name()) and _may_trigger(user),
         }
 
     @web_app.get("/api/candidates")
