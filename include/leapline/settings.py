@@ -244,7 +244,9 @@ class Settings(BaseSettings):
         description="Gate: minimum ROC AUC in each slice (device, new or returning visitor, time of day).",
     )
     slice_min_positives: int = Field(
-        20, ge=1, description="Gate: slices with fewer positives or negatives are skipped."
+        20,
+        ge=1,
+        description="Gate: slices with fewer buying or other sessions are judged together, or named as not judged.",
     )
     compare_champion: bool = Field(
         True, description="Gate: score the champion on the same holdout; if that fails, the model is refused."
@@ -260,6 +262,31 @@ class Settings(BaseSettings):
         ge=-1,
         le=1,
         description="Gate: the lower bound of the ROC AUC difference to the Markov baseline must exceed this.",
+    )
+    roc_auc_confidence: float = Field(
+        0.9,
+        ge=0.5,
+        le=0.999,
+        description="Gate: the ROC AUC threshold is required of the one-sided lower bound with this confidence; 0.5: "
+        "of the value itself.",
+    )
+    min_effective_buyers: float = Field(
+        20.0,
+        ge=2,
+        description="Gate: minimum of the effective number of buyers, and of other visitors, in the holdout: one "
+        "visitor's purchases count less the more they are.",
+    )
+    best_champion_days: int = Field(
+        28,
+        ge=0,
+        le=365,
+        description="Gate: the best champion of that many days is compared too, if it is another one; 0 turns it off.",
+    )
+    best_champion_margin: float = Field(
+        0.02,
+        ge=0,
+        le=0.5,
+        description="Gate: as champion_margin, for the best champion of the last days.",
     )
     bootstrap_resamples: int = Field(
         1000, ge=100, le=100_000, description="Bootstrap resamples per confidence interval."

@@ -63,7 +63,7 @@ export function rules(run) {
   const head = [{ hiddenLabel: "Result", class: "mark" }, { label: "Rule" }, { label: "Value", number: true }, { label: "Limit" }];
   const rows = run.rules.map((rule) => ({
     class: rule.passed ? null : "failed",
-    cells: [mark(rule.passed), [ruleName(rule), rule.passed ? null : el("small", {}, rule.why), rule.note ? el("small", { class: "bad" }, rule.note) : null],
+    cells: [mark(rule.passed), [ruleName(rule), note(rule), rule.note ? el("small", { class: "bad" }, rule.note) : null],
       number(rule.value), rule.limit],
   }));
   if (run.probe && !run.rules.some((rule) => rule.name.startsWith("probe"))) {
@@ -75,6 +75,12 @@ export function rules(run) {
 
 const mark = (passed) => el("span", { class: passed ? "good" : "bad" },
   el("span", { "aria-hidden": "true" }, passed ? "✓" : "✕"), el("span", { class: "visually-hidden" }, passed ? "passed" : "failed"));
+
+// A failed rule with its reason, a passed one with what it does not cover: slices that are too small, champions that are gone.
+function note(rule) {
+  const text = rule.passed ? rule.why.match(/not (judged|compared)[,:] .*/)?.[0] : rule.why;
+  return text ? el("small", {}, text) : null;
+}
 
 // The text before the colon names the rule: "buying sessions in the holdout: 184 (required at least 30)". Fallback: the rule's identifier.
 function ruleName(rule) {
@@ -116,7 +122,8 @@ function slices(metrics) {
   if (!evaluated.length) return null;
   const head = [{ label: "Slice" }, { label: "ROC AUC", number: true }, { label: "95 % CI" },
     { label: "Buyers", number: true }, { label: "Sessions", number: true }];
-  const rows = evaluated.map((slice) => ({ cells: [`${words(slice.by)}: ${slice.value}`,
+  const pooled = (slice) => slice.members?.length ? ` (${slice.members.join(", ")})` : "";
+  const rows = evaluated.map((slice) => ({ cells: [`${words(slice.by)}: ${slice.value}${pooled(slice)}`,
     number(slice.roc_auc), span(slice.interval), number(slice.positives), number(slice.examples)] }));
   return el("details", {}, el("summary", {}, "Slices"), table("Metrics by slice", head, rows));
 }

@@ -69,6 +69,7 @@ def _settings(home: Path, landing: Path, key: str, port: int) -> Settings:
         home=home, landing=landing, registry=f"127.0.0.1:{port}", tools=ROOT / ".local", pseudonym_key=key,
         training_days=TRAINING_DAYS, spark_driver_memory="2g", spark_driver_options=FEW_EVENTS, roc_auc_threshold=0.6,
         max_calibration_error=0.2, min_slice_roc_auc=0, champion_margin=0.3, min_baseline_gain=-1,
+        best_champion_margin=0.3,
     )  # fmt: skip
 
 

@@ -8,7 +8,14 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from benchmarks.interval_coverage import Shop, draw_holdout
 from leapline.evaluation import bootstrap
-from leapline.evaluation.bootstrap import Ranking, bootstrap_areas, compare, logit_interval, normal_interval
+from leapline.evaluation.bootstrap import (
+    Ranking,
+    bootstrap_areas,
+    compare,
+    logit_interval,
+    lower_bound,
+    normal_interval,
+)
 from leapline.evaluation.slices import delong
 
 ROWS = st.lists(st.tuples(st.booleans(), st.integers(0, 6), st.integers(0, 3)), min_size=2, max_size=50)
@@ -87,6 +94,33 @@ def test_no_interval_from_too_few_values() -> None:
     assert normal_interval(0.1, np.array([np.nan, 0.1])) is None
     assert logit_interval(1.0, np.array([0.9, 0.95])) is None
     assert logit_interval(0.9, np.array([1.0, 1.0, np.nan])) is None
+
+
+def test_no_interval_if_many_resamples_have_no_value() -> None:
+    """The spread of the other resamples alone would be too small."""
+    values = np.linspace(0.8, 0.9, 100)
+    for share, absent in ((0.94, True), (0.96, False)):
+        some = np.where(np.arange(100) < share * 100, values, np.nan)
+        assert (normal_interval(0.85, some) is None) is absent
+        assert (logit_interval(0.85, some) is None) is absent
+
+
+def test_interval_is_wider_for_fewer_visitors_in_effect() -> None:
+    values = np.random.default_rng(1).normal(0.85, 0.02, size=400)
+    widths = [np.ptp(logit_interval(0.85, values, effective) or (0, 0)) for effective in (4, 20, 400, np.inf)]
+    assert widths == sorted(widths, reverse=True)
+    assert widths[0] > 1.5 * widths[3] > 1.4 * widths[2]
+    assert logit_interval(0.85, values, 1.9) is normal_interval(0.85, values, 1.9) is None
+
+
+def test_lower_bound_belongs_to_the_interval() -> None:
+    values = np.random.default_rng(1).normal(0.85, 0.02, size=400)
+    interval = logit_interval(0.85, values, 30)
+    assert interval is not None
+    bounds = [lower_bound(0.85, interval, 30, confidence) for confidence in (0.5, 0.9, 0.975)]
+    assert bounds == [pytest.approx(0.85), pytest.approx(bounds[1]), pytest.approx(interval[0])]
+    assert interval[0] < (bounds[1] or 0) < 0.85
+    assert lower_bound(1.0, (0.9, 1.0), 30, 0.9) is None
 
 
 def test_resample_of_one_class_has_no_areas() -> None:

@@ -50,6 +50,21 @@ def test_slice_ranked_at_random_has_low_area() -> None:
     assert s.Slice.from_dict(json.loads(json.dumps(tablet.as_dict()))) == tablet
 
 
+def test_values_with_few_sessions_are_measured_together() -> None:
+    labels = np.array([1.0, 1.0, 0.0, 0.0] * 3 + [1.0, 0.0, 1.0, 0.0])
+    scores = np.random.default_rng(1).random(16)
+    device = ["Mobile"] * 12 + ["TV"] * 2 + ["Tablet"] * 2
+    *alone, pooled = s.measure_slices(labels, scores, {"device": device}, min_positives=2)
+    assert [part.name for part in alone] == ["device Mobile", "device TV", "device Tablet"]
+    assert pooled.name == "device pooled (TV, Tablet)"
+    assert (pooled.examples, pooled.positives) == (4, 2)
+    assert pooled.roc_auc == roc_auc_score(labels[12:], scores[12:])
+    assert s.Slice.from_dict(json.loads(json.dumps(pooled.as_dict()))) == pooled
+    assert len(s.measure_slices(labels[:14], scores[:14], {"device": device[:14]}, min_positives=2)) == 2, (
+        "one is alone"
+    )
+
+
 def test_no_area_for_one_class_or_missing_scores() -> None:
     labels, scores = np.array([0.0, 0.0, 1.0, 0.0]), np.array([0.1, 0.2, np.nan, 0.4])
     slices = s.measure_slices(labels, scores, {"visitor": ["new", "new", "old", "old"]})

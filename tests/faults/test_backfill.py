@@ -59,7 +59,7 @@ def installation(folder: Path) -> tuple[Settings, LocalRegistry]:
         home=folder_of(lake), tools=ROOT / ".local", registry=local.start().address, training_days=1, probe_rows=1000,
         forest_trees=6, forest_depth=5, roc_auc_threshold=0.6, bootstrap_resamples=200, max_calibration_error=0.2,
         min_slice_roc_auc=0, spark_master="local[1]", spark_driver_memory="1g",
-        spark_driver_options=FEW_EVENTS, spark_shuffle_partitions=2, champion_margin=0.2,
+        spark_driver_options=FEW_EVENTS, spark_shuffle_partitions=2, champion_margin=0.2, best_champion_margin=0.2,
         min_baseline_gain=-1,
     )  # fmt: skip
     return few_features(settings), local

@@ -1,13 +1,15 @@
 """The files of an evaluation, written from given scores without Spark."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from leapline.evaluation.best_champion import BestChampion
 from leapline.evaluation.champion import ChampionComparison, comparison_from
-from leapline.modelling.comparison import compare_with_champion
+from leapline.modelling.comparison import compare_with_best, compare_with_champion, slices_of
 from leapline.settings import Settings
 from leapline.steps import evaluate
 from leapline.storage import read_json
@@ -70,10 +72,34 @@ def test_files_of_evaluation(settings: Settings, tmp_path: Path) -> None:
 
 def test_digest_depends_on_rows_and_not_on_champion(settings: Settings, tmp_path: Path) -> None:
     digests = []
-    for scored in (holdout(), holdout().assign(champion=0.5), holdout().assign(x=1.0)):
+    for scored in (holdout(), holdout().assign(champion=0.5, best_champion=0.5), holdout().assign(x=1.0)):
         evaluate.write_evaluation(settings, tmp_path, scored, TRAINING, "a day", {})
         digests.append(read_json(tmp_path / "metrics.json")["digest"])
+        assert set(read_json(tmp_path / "probe_rows.json")["rows"][0]) == {"x", "y"}
     assert digests[0] == digests[1] != digests[2]
+
+
+def test_compares_best_champion_on_same_rows(settings: Settings) -> None:
+    champion = ChampionComparison("compared", "scored", "sha256:aa", "m")
+    best, scored = BestChampion("compared", "scored", 28, "sha256:bb", "b"), holdout()
+    another = compare_with_best(settings, scored.assign(best_champion=scored["score"]), best, champion)
+    assert another.comparison is not None
+    assert (another.comparison.difference, another.model_id) == (0, "b")
+    same = compare_with_best(settings, scored, replace(best, digest="sha256:aa"), champion)
+    assert same.comparison == compare_with_champion(settings, scored, champion).comparison, "the champion is the best"
+    alone = scored.drop(columns="champion").assign(best_champion=scored["champion"])
+    same = compare_with_best(settings, alone, replace(best, digest="sha256:aa"), replace(champion, state="unknown"))
+    assert same.comparison == compare_with_champion(settings, scored, champion).comparison
+    assert compare_with_best(settings, scored, best, champion).state == "unknown", "without scores nothing is compared"
+    off = BestChampion("off", "it is off", 0)
+    assert compare_with_best(settings, scored, off, champion) is off
+
+
+def test_slices_of_few_buyers_are_pooled(settings: Settings) -> None:
+    scored = holdout().assign(device=["TV"] * 40 + ["Tablet"] * 40 + ["Mobile"] * 1120)
+    alone = settings.model_copy(update={"min_visitors_per_value": 1})
+    names = [part.name for part in slices_of(alone, scored, scored["score"].to_numpy()) if part.by == "device"]
+    assert names == ["device Mobile", "device TV", "device Tablet", "device pooled (TV, Tablet)"]
 
 
 def test_compares_champion_on_same_rows(settings: Settings) -> None:

@@ -4,21 +4,30 @@ A resample takes as many visitors as there are, with replacement (Field and Wels
 one's sessions by how often the visitor was taken. No rows are copied: a resample is a vector of row weights, and areas
 are weighted sums over scores that are sorted once. Two scores of the same rows are compared on the same resamples, so
 that what is difficult for both cancels out.
+
+The fewer visitors the rows stand for in effect, the less certain is the spread of the resamples itself: intervals use
+Student's t with the effective number of visitors minus 1 as degrees of freedom, and there is none below 2.
+docs/decisions/0033-luck.md has the coverage with and without it.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from leapline.evaluation.effective_size import effective_size
+
 Array = NDArray[np.float64]
 LEVEL = 0.95
 CELLS_IN_MEMORY = 4_000_000
 """Rows times resamples held in memory at a time: 32 MB of weights."""
+MIN_EFFECTIVE = 2.0
+"""With fewer visitors in effect there is no interval."""
+_MIN_USABLE = 0.95
+"""Minimum share of resamples with a value: without the others, the spread of the rest would be too small."""
 
 
 @dataclass(frozen=True)
@@ -136,35 +145,76 @@ def compare(
     first_resampled, second_resampled = bootstrap_areas(
         labels, [candidate, other], visitors, resamples=resamples, seed=seed
     )
+    effective = effective_size(labels, visitors).smaller
     area = float(first.roc_auc[0] - second.roc_auc[0])
     precision = float(first.average_precision[0] - second.average_precision[0])
     return Comparison(
         difference=area,
-        interval=normal_interval(area, first_resampled.roc_auc - second_resampled.roc_auc),
+        interval=normal_interval(area, first_resampled.roc_auc - second_resampled.roc_auc, effective),
         other=float(second.roc_auc[0]),
         average_precision_difference=precision,
         average_precision_interval=normal_interval(
-            precision, first_resampled.average_precision - second_resampled.average_precision
+            precision, first_resampled.average_precision - second_resampled.average_precision, effective
         ),
     )
 
 
-def normal_interval(value: float, resampled: Array, level: float = LEVEL) -> tuple[float, float] | None:
-    """Return the normal interval around a value, with the standard deviation of its resampled values."""
+def normal_interval(
+    value: float, resampled: Array, effective: float = math.inf, level: float = LEVEL
+) -> tuple[float, float] | None:
+    """Return the interval around a value, with the standard deviation of its resampled values.
+
+    Args:
+        value: the centre.
+        resampled: one value per resample; NaN where there is none.
+        effective: effective number of visitors in the smaller class, for the quantile.
+        level: of the interval.
+
+    Returns:
+        None with fewer than `MIN_EFFECTIVE` visitors, or if too many resamples have no value.
+    """
     finite = resampled[np.isfinite(resampled)]
-    if len(finite) < 2:
+    if not _is_usable(finite, resampled, effective):
         return None
-    half = _quantile(level) * float(finite.std(ddof=1))
+    half = quantile(0.5 + level / 2, effective) * float(finite.std(ddof=1))
     return value - half, value + half
 
 
-def logit_interval(value: float, resampled: Array, level: float = LEVEL) -> tuple[float, float] | None:
-    """Return the normal interval on the logit scale, which stays within (0, 1); None at 0 and 1."""
+def logit_interval(
+    value: float, resampled: Array, effective: float = math.inf, level: float = LEVEL
+) -> tuple[float, float] | None:
+    """Return the interval on the logit scale, which stays within (0, 1); None at 0 and 1. See `normal_interval`."""
     inside = resampled[(resampled > 0) & (resampled < 1)]
-    if not 0 < value < 1 or len(inside) < 2:
+    if not 0 < value < 1 or not _is_usable(inside, resampled, effective):
         return None
-    centre, half = logit(value), _quantile(level) * float(np.log(inside / (1 - inside)).std(ddof=1))
+    centre, half = logit(value), quantile(0.5 + level / 2, effective) * float(np.log(inside / (1 - inside)).std(ddof=1))
     return expit(centre - half), expit(centre + half)
+
+
+def lower_bound(value: float, interval: tuple[float, float], effective: float, confidence: float) -> float | None:
+    """Return the one-sided lower confidence bound that belongs to an interval of `logit_interval`.
+
+    Args:
+        value: the centre of the interval.
+        interval: with the level `LEVEL`.
+        effective: effective number of visitors, as for the interval.
+        confidence: of the bound, at least 0.5.
+
+    Returns:
+        None where the logit scale has no such number.
+    """
+    low, _ = interval
+    if not 0 < low <= value < 1 or effective < MIN_EFFECTIVE:
+        return None
+    share = quantile(confidence, effective) / quantile(0.5 + LEVEL / 2, effective)
+    return expit(logit(value) - share * (logit(value) - logit(low)))
+
+
+def quantile(probability: float, effective: float) -> float:
+    """Return the quantile of Student's t with `effective` - 1 degrees of freedom; of the normal one if infinite."""
+    from scipy.special import ndtri, stdtrit
+
+    return float(stdtrit(effective - 1, probability) if math.isfinite(effective) else ndtri(probability))
 
 
 def logit(share: float) -> float:
@@ -175,6 +225,10 @@ def logit(share: float) -> float:
 def expit(value: float) -> float:
     """Return the share whose odds have that logarithm."""
     return 1 / (1 + math.exp(-value))
+
+
+def _is_usable(kept: Array, resampled: Array, effective: float) -> bool:
+    return len(kept) >= max(2, _MIN_USABLE * len(resampled)) and effective >= MIN_EFFECTIVE
 
 
 def _visitor_counts(rng: np.random.Generator, visitors: int, resamples: int) -> Array:
@@ -191,7 +245,3 @@ def _cumulative(weights: Array) -> Array:
 
 def _concatenate(parts: Sequence[Areas]) -> Areas:
     return Areas(np.concatenate([p.roc_auc for p in parts]), np.concatenate([p.average_precision for p in parts]))
-
-
-def _quantile(level: float) -> float:
-    return NormalDist().inv_cdf(0.5 + level / 2)

@@ -14,7 +14,7 @@ from leapline.evaluation.metrics import Metrics
 from leapline.evaluation.rules import Rule
 from leapline.evaluation.slices import Slice
 from leapline.evaluation.verdict import Verdict
-from leapline.formatting import MISSING, change, interval, number, number_beside, percent, score
+from leapline.formatting import MISSING, change, count, interval, number, number_beside, percent, score
 
 _CAPTIONS = {
     "roc": "ROC curve",
@@ -191,6 +191,11 @@ def _metrics(metrics: Metrics, threshold: float | None) -> list[Block]:
             score(metrics.average_precision),
             "; ".join(filter(None, (_interval(metrics.average_precision_interval), prevalence))),
         ),
+        (
+            "effective number of buyers",
+            MISSING if metrics.effective_positives is None else number(metrics.effective_positives, 1),
+            f"of {count(metrics.visitors)} visitors; purchases of one visitor count less the more they are",
+        ),
         ("log loss", score(metrics.log_loss), f"constant forecast of the prevalence: {score(metrics.base_log_loss)}"),
         ("Brier score", score(metrics.brier), "mean squared error of the probability"),
         (
@@ -208,7 +213,7 @@ def _slices(slices: Sequence[Slice]) -> list[Block]:
     if not slices:
         return [Text("The holdout was not divided into slices.")]
     rows = [
-        (plain(s.by), plain(s.value), s.examples, s.positives, score(s.roc_auc), _interval(s.interval)) for s in slices
+        (plain(s.by), plain(s.label), s.examples, s.positives, score(s.roc_auc), _interval(s.interval)) for s in slices
     ]
     return [Table(("by", "value", "sessions", "buying sessions", "ROC AUC", "note"), rows)]
 

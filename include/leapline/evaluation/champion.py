@@ -1,7 +1,7 @@
 """The champion at the time of the verdict, and its comparison with the candidate on the same sessions."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from leapline.evaluation.bootstrap import Comparison
@@ -34,8 +34,9 @@ class ChampionComparison:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "ChampionComparison":
-        """Return the object from the content of its JSON file."""
-        return cls(**{**content, "comparison": comparison_from(content["comparison"])})
+        """Return the object from the content of its JSON file, which may have further keys."""
+        values = {entry.name: content[entry.name] for entry in fields(cls)}
+        return cls(**values | {"comparison": comparison_from(content["comparison"])})
 
 
 def comparison_from(content: Mapping[str, Any] | None) -> Comparison | None:

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from leapline.evaluation.bootstrap import Array, bootstrap_areas, logit_interval
+from leapline.evaluation.bootstrap import MIN_EFFECTIVE, Array, bootstrap_areas, logit_interval
+from leapline.evaluation.effective_size import EffectiveSize, effective_size
 
 CURVE_POINTS = 400
 # Smallest probability in a logarithm: log loss stays finite, and a certain but wrong forecast is still penalised.
@@ -42,7 +43,7 @@ class Metrics:
         positives: rows with label 1: buying sessions, or bought pairs.
         prevalence: positives / examples.
         roc_auc: area under the ROC curve: the probability that a positive scores above a negative.
-        roc_auc_interval: 95 % confidence interval (bootstrap of visitors, normal on the logit scale).
+        roc_auc_interval: 95 % confidence interval (bootstrap of visitors, Student's t on the logit scale).
         average_precision: area under the precision-recall curve, as a step function.
         average_precision_interval: 95 % confidence interval, from the same resamples.
         log_loss: mean negative log-likelihood of the calibrated probabilities, natural logarithm.
@@ -53,6 +54,9 @@ class Metrics:
         distinct_scores: number of distinct scores.
         invalid_scores: number of scores that are not in [0, 1].
         missing: metric -> why it could not be computed.
+        visitors: visitors with a row.
+        effective_positives: number of visitors that the positives stand for in effect (Kish's effective sample size).
+        effective_negatives: the same of the negatives.
     """
 
     examples: int
@@ -69,6 +73,9 @@ class Metrics:
     distinct_scores: int
     invalid_scores: int
     missing: dict[str, str] = field(default_factory=dict)
+    visitors: int = 0
+    effective_positives: float | None = None
+    effective_negatives: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the content of the JSON file."""
@@ -143,9 +150,11 @@ def measure(
     reason = _missing_reason(count, positives, invalid)
     values: dict[str, Any] = dict.fromkeys(_COMPUTED)
     missing = {} if reason is None else dict.fromkeys(values, reason)
+    bootstrap = bootstrap or Bootstrap(np.arange(count))
+    size = effective_size(labels, bootstrap.visitors)
     if reason is None:
-        probabilities = calibrate(scores, calibration)
-        values = _areas(labels, scores, bootstrap or Bootstrap(np.arange(count))) | _losses(labels, probabilities)
+        values = _areas(labels, scores, bootstrap, size) | _losses(labels, calibrate(scores, calibration))
+        missing = {name: _why_no_interval(size) for name in values if values[name] is None}
     return Metrics(
         examples=count,
         positives=positives,
@@ -153,6 +162,9 @@ def measure(
         distinct_scores=len(np.unique(scores)),
         invalid_scores=invalid,
         missing=missing,
+        visitors=size.visitors,
+        effective_positives=size.positives,
+        effective_negatives=size.negatives,
         **values,
     )
 
@@ -193,7 +205,14 @@ def _missing_reason(count: int, positives: int, invalid: int) -> str | None:
     return None
 
 
-def _areas(labels: Array, scores: Array, bootstrap: Bootstrap) -> dict[str, Any]:
+def _why_no_interval(size: EffectiveSize) -> str:
+    if size.smaller >= MIN_EFFECTIVE:
+        return "too many resamples of the visitors have no value that an interval could be computed from"
+    whose = "purchases" if size.positives <= size.negatives else "sessions without a purchase"
+    return f"the {whose} are in effect those of {size.smaller:.1f} visitors, too few to resample"
+
+
+def _areas(labels: Array, scores: Array, bootstrap: Bootstrap, size: EffectiveSize) -> dict[str, Any]:
     from sklearn.metrics import average_precision_score, roc_auc_score
 
     points = {"roc_auc": roc_auc_score(labels, scores), "average_precision": average_precision_score(labels, scores)}
@@ -201,7 +220,7 @@ def _areas(labels: Array, scores: Array, bootstrap: Bootstrap) -> dict[str, Any]
     values: dict[str, Any] = {}
     for name, value in points.items():
         values[name] = float(value)
-        interval = logit_interval(float(value), getattr(areas, name))
+        interval = logit_interval(float(value), getattr(areas, name), size.smaller)
         # Rounded, since the archive contains them and must not depend on the last bit of another processor.
         values[f"{name}_interval"] = interval and (round(interval[0], 6), round(interval[1], 6))
     return values

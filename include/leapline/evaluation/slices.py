@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import NormalDist
 from typing import Any
 
@@ -10,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leapline.evaluation.bootstrap import Array, expit, logit
+
+POOLED = "pooled"
+"""The value of a slice of several values of an attribute, each of which has too few sessions."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Slice:
         positives: buying sessions.
         roc_auc: within the slice; None if only one class is present.
         interval: 95 % interval (DeLong, on the logit scale).
+        members: the values that were pooled in this slice, because each has too few sessions; empty for one value.
     """
 
     by: str
@@ -31,11 +35,21 @@ class Slice:
     positives: int
     roc_auc: float | None
     interval: tuple[float, float] | None
+    members: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        """ "device Mobile"."""
-        return f"{self.by} {self.value}"
+        """ "device Mobile", or "device pooled (Tablet, TV)"."""
+        return f"{self.by} {self.label}"
+
+    @property
+    def label(self) -> str:
+        """The value, with those that it pools."""
+        return f"{self.value} ({', '.join(self.members)})" if self.members else self.value
+
+    def is_large(self, minimum: int) -> bool:
+        """Return whether there are at least `minimum` buying sessions, and other sessions."""
+        return min(self.positives, self.examples - self.positives) >= minimum
 
     def as_dict(self) -> dict[str, Any]:
         """Return the content of the JSON file."""
@@ -45,21 +59,32 @@ class Slice:
     def from_dict(cls, content: Mapping[str, Any]) -> "Slice":
         """Return the slice from the content of its JSON file."""
         interval = content["interval"]
-        return cls(**{**content, "interval": tuple(interval) if interval else None})
+        members = tuple(content["members"])
+        return cls(**{**content, "interval": tuple(interval) if interval else None, "members": members})
 
 
-def measure_slices(labels: Array, scores: Array, groups: Mapping[str, Sequence[str]]) -> list[Slice]:
+def measure_slices(
+    labels: Array, scores: Array, groups: Mapping[str, Sequence[str]], min_positives: int = 0
+) -> list[Slice]:
     """Measure each slice, in the order of `groups` and of their values.
+
+    Values with too few sessions are measured together as well: a slice `POOLED` follows if an attribute has several.
 
     Args:
         labels: 0 or 1, shape (n,).
         scores: shape (n,).
         groups: attribute -> value of each row, n of them.
+        min_positives: slices with fewer buying sessions, or fewer other sessions, are too small.
     """
     slices = []
     for by, column in groups.items():
         values = np.asarray(column, dtype=str)
-        slices += [_slice(by, str(v), labels[values == v], scores[values == v]) for v in np.unique(values)]
+        parts = [_slice(by, str(v), labels[values == v], scores[values == v]) for v in np.unique(values)]
+        small = tuple(part.value for part in parts if not part.is_large(min_positives))
+        slices += parts
+        if len(small) > 1:
+            rows = np.isin(values, small)
+            slices.append(replace(_slice(by, POOLED, labels[rows], scores[rows]), members=small))
     return slices
 
 

@@ -1,22 +1,26 @@
 """The verdict: whether a model may be published, and why, as data.
 
 A rule passes or fails; a missing value, or one that is not a finite number, fails. The model passes if all rules pass.
-The evidence determines which rules apply: without a champion, the other rules decide.
+The evidence determines which rules apply: without a champion, the other rules decide. A rule about slices that are all
+too small has no value and passes, which it states.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from leapline.evaluation.best_champion import BestChampion
 from leapline.evaluation.bootstrap import Comparison
 from leapline.evaluation.champion import ChampionComparison
+from leapline.evaluation.champion_rules import COMPARED_RULES, champion_rules
+from leapline.evaluation.luck_rules import effective_size_rules, roc_auc_rule
 from leapline.evaluation.metrics import Metrics
-from leapline.evaluation.rules import Rule, above, at_least, below, refuse
+from leapline.evaluation.rules import Rule, above, at_least, below
+from leapline.evaluation.slice_rules import slice_rules
 from leapline.evaluation.slices import Slice
-from leapline.formatting import change, count, number, number_beside
+from leapline.formatting import number
 
 MIN_DISTINCT_SCORES = 10
-CHAMPION_RULE = "champion"
 Stage = Literal["final", "gate", "model"]
 
 
@@ -44,27 +48,33 @@ class Limits:
 
     Attributes:
         roc_auc: minimum ROC AUC on the holdout.
+        roc_auc_confidence: level of the lower confidence bound that the minimum is required of; 0.5: of the value.
         max_roc_auc: a ROC AUC at or above this is treated as label leakage.
         min_positives: minimum number of buying sessions, and of other sessions, in the holdout.
+        min_effective: minimum of Kish's effective number of visitors in each class.
         precision_lift: minimum average precision, as a multiple of the prevalence.
         calibration_error: the calibration error must be below this.
         importance: the importance of each single feature must be below this share.
         slice_roc_auc: minimum ROC AUC within a slice.
-        slice_positives: slices with fewer buying sessions, or fewer other sessions, are skipped.
+        slice_positives: slices with fewer buying sessions, or fewer other sessions, are judged together.
         champion_margin: non-inferiority margin: the lower end of the interval of the difference from the champion must
             exceed minus this.
+        best_champion_margin: the same for the best champion of the last days.
         baseline_gain: the lower end of the interval of the difference from the baseline must exceed this.
     """
 
     roc_auc: float = 0.88
+    roc_auc_confidence: float = 0.9
     max_roc_auc: float = 0.999
     min_positives: int = 30
+    min_effective: float = 20.0
     precision_lift: float = 2.0
     calibration_error: float = 0.03
     importance: float = 0.9
     slice_roc_auc: float = 0.7
     slice_positives: int = 20
     champion_margin: float = 0.01
+    best_champion_margin: float = 0.02
     baseline_gain: float = 0.0
 
 
@@ -80,6 +90,7 @@ class Evidence:
         slices: metrics of the holdout's slices.
         champion: the champion on the same holdout; None to decide without one.
         baseline: candidate minus baseline on the same holdout; None if there is no baseline.
+        best_champion: the best champion of the last days on the same holdout; None to decide without one.
     """
 
     metrics: Metrics
@@ -89,6 +100,7 @@ class Evidence:
     slices: Sequence[Slice] = ()
     champion: ChampionComparison | None = None
     baseline: Comparison | None = None
+    best_champion: BestChampion | None = None
 
 
 def decide(evidence: Evidence, limits: Limits) -> Verdict:
@@ -98,7 +110,7 @@ def decide(evidence: Evidence, limits: Limits) -> Verdict:
         *_comparisons(evidence, limits),
         *_data_sizes(evidence, limits),
         *_plausibility(evidence, limits),
-        *_slices(evidence.slices, limits),
+        *slice_rules(evidence.slices, limits.slice_roc_auc, limits.slice_positives),
     ]
     return conclude(rules, "gate")
 
@@ -126,8 +138,8 @@ def conclude(rules: Sequence[Rule], stage: Stage = "final") -> Verdict:
 
 
 def without_champion(verdict: Verdict) -> Verdict:
-    """Return the part of a verdict that is reproducible from days, settings and code: without the champion's rule."""
-    rules = [replace(rule, note="") for rule in verdict.rules if rule.name != CHAMPION_RULE]
+    """Return the part of a verdict that is reproducible from days, settings and code: without rules about champions."""
+    rules = [replace(rule, note="") for rule in verdict.rules if rule.name not in COMPARED_RULES]
     return conclude(rules, "model")
 
 
@@ -136,7 +148,7 @@ def _quality(metrics: Metrics, limits: Limits) -> list[Rule]:
     lift = limits.precision_lift
     min_precision = metrics.prevalence * lift if metrics.prevalence is not None else None
     return [
-        at_least("roc_auc", metrics.roc_auc, limits.roc_auc, "ROC AUC", missing.get("roc_auc")),
+        roc_auc_rule(metrics, limits.roc_auc, limits.roc_auc_confidence),
         at_least(
             "average_precision",
             metrics.average_precision,
@@ -165,37 +177,13 @@ def _quality(metrics: Metrics, limits: Limits) -> list[Rule]:
 
 
 def _comparisons(evidence: Evidence, limits: Limits) -> list[Rule]:
-    rules = []
-    if evidence.champion is not None and evidence.champion.state in ("compared", "unknown"):
-        rules.append(_champion(evidence.champion, limits.champion_margin))
+    margins = limits.champion_margin, limits.best_champion_margin
+    rules = champion_rules(evidence.champion, evidence.best_champion, *margins)
     if evidence.baseline is not None:
         low = evidence.baseline.interval[0] if evidence.baseline.interval else None
         noun = "ROC AUC minus the Markov baseline's, lower end of the 95 % interval"
         rules.append(above("baseline", low, limits.baseline_gain, noun))
     return rules
-
-
-def _champion(champion: ChampionComparison, margin: float) -> Rule:
-    """Require non-inferiority: the whole interval of the difference lies above minus the margin."""
-    limit = f"above {number(-margin)}"
-    comparison = champion.comparison
-    if champion.state == "unknown":
-        return refuse(CHAMPION_RULE, limit, f"comparison with the champion failed: {champion.why}")
-    if comparison is None or comparison.interval is None:
-        return refuse(CHAMPION_RULE, limit, "the difference from the champion has no confidence interval")
-    low, high = comparison.interval
-    interval = f"95 % interval {_lower_end(low, -margin)} to {change(high)}"
-    difference = f"ROC AUC minus that of champion {champion.model_id}: {change(comparison.difference)} ({interval})"
-    if low > -margin:
-        outcome = "significantly better" if low > 0 else "not worse"
-        return Rule(CHAMPION_RULE, low, limit, True, f"{difference}, {outcome} (lower end required {limit})")
-    outcome = "significantly worse" if high < 0 else "may be worse"
-    return Rule(CHAMPION_RULE, low, limit, False, f"{difference}, {outcome}; lower end required {limit}")
-
-
-def _lower_end(value: float, limit: float) -> str:
-    """Return the lower end with three decimals, or with more if three do not distinguish it from the limit."""
-    return change(value) if abs(value - limit) > 0.0005 else number_beside(value, limit)
 
 
 def _data_sizes(evidence: Evidence, limits: Limits) -> list[Rule]:
@@ -204,6 +192,7 @@ def _data_sizes(evidence: Evidence, limits: Limits) -> list[Rule]:
     return [
         at_least("positives", metrics.positives, minimum, "buying sessions in the holdout"),
         at_least("negatives", negatives, minimum, "sessions without a purchase in the holdout"),
+        *effective_size_rules(metrics, limits.min_effective),
         at_least("training_days", len(evidence.training_days), 1, "training days"),
     ]
 
@@ -228,17 +217,4 @@ def _plausibility(evidence: Evidence, limits: Limits) -> list[Rule]:
         top = max(evidence.importances, key=lambda name: evidence.importances[name])
         share, noun = evidence.importances[top], f"importance of the top feature, {top}"
         rules.append(below("top_importance", share, limits.importance, noun, "one feature decides almost alone"))
-    return rules
-
-
-def _slices(slices: Sequence[Slice], limits: Limits) -> list[Rule]:
-    """Return one rule per attribute, about its worst slice; slices that are too small are skipped."""
-    minimum = limits.slice_positives
-    large = [s for s in slices if s.positives >= minimum and s.examples - s.positives >= minimum]
-    rules = []
-    for by in dict.fromkeys(s.by for s in large):
-        worst = min((s for s in large if s.by == by), key=lambda s: -1.0 if s.roc_auc is None else s.roc_auc)
-        size = f"{count(worst.positives)} buying of {count(worst.examples)} sessions"
-        noun = f"ROC AUC within {worst.name} ({size})"
-        rules.append(at_least(f"slice {by}", worst.roc_auc, limits.slice_roc_auc, noun))
     return rules

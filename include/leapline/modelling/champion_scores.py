@@ -24,6 +24,7 @@ from leapline.modelling.examples import with_fitted_features
 from leapline.serving.image import LABEL
 from leapline.serving.layout import extract_file
 from leapline.serving.probe import probabilities
+from leapline.serving.registry import Registry
 from leapline.serving.scorer_process import host_architecture, serve_archive
 from leapline.settings import Settings
 
@@ -93,11 +94,22 @@ def _score(
         why = f"champion {champion.model_id} was trained on {data.day}, the day of the holdout"
         return champion.compared("unfair", why), None
     try:
-        rows = holdout if champion.spec == spec else _champion_features(data, holdout, champion.spec)
-        scores = score_archive(data.settings, champion, rows)
+        scores = scores_of(data, holdout, spec, champion)
     except (LeaplineError, OSError) as exc:
         return champion.compared("unknown", f"champion {champion.model_id} could not be scored: {exc}"), None
     return champion.compared("compared", "scored on the same sessions"), scores
+
+
+def scores_of(
+    data: DayData, holdout: "pd.DataFrame", spec: specs.FeatureSpec, champion: PulledChampion
+) -> "pd.Series[float]":
+    """Return a champion's scores of the holdout, in the order of its rows; arguments as of `score_champion`.
+
+    Raises:
+        LeaplineError: its features cannot be computed, or the scorer does not serve it.
+    """
+    rows = holdout if champion.spec == spec else _champion_features(data, holdout, champion.spec)
+    return score_archive(data.settings, champion, rows)
 
 
 @contextmanager
@@ -116,6 +128,24 @@ def pulled_champion(settings: Settings) -> Iterator[PulledChampion | None]:
     if digest is None:
         yield None
         return
+    with pulled_model(settings, target, digest) as champion:
+        yield champion
+
+
+@contextmanager
+def pulled_model(settings: Settings, target: Registry, digest: str) -> Iterator[PulledChampion]:
+    """Pull a published model and extract its archive into a private folder.
+
+    Args:
+        settings: keys of the installation.
+        target: the repository.
+        digest: of the model's image.
+
+    Raises:
+        SignatureError: there are keys, and the image is not signed by one of them.
+        RegistryError: the registry does not answer clearly, or has no such image.
+        BundleError: the image or its archive is damaged, hostile or not a Leapline model.
+    """
     trust_of(settings).require(target, digest)
     with tempfile.TemporaryDirectory(prefix="leapline-champion-") as folder:
         archive = Path(folder) / "model.zip"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from leapline.evaluation.rules import Rule
 from leapline.evaluation.verdict import conclude, decide
 from leapline.formatting import count
-from leapline.modelling.comparison import compare_scores, compare_with_champion, slices_of
+from leapline.modelling.comparison import compare_scores, compare_with_best, compare_with_champion, slices_of
 from leapline.modelling.examples import BASELINE, SCORE
 from leapline.modelling.order_history import orders_before
 from leapline.privacy.exclusions import excluded_visitors
@@ -133,8 +133,9 @@ def _judge_again(
     evidence = replace(
         record.evidence,
         metrics=metrics.measure(labels, scores, training["calibration"], bootstrap),
-        slices=slices_of(relabelled, scores, settings.min_visitors_per_value),
+        slices=slices_of(settings, relabelled, scores),
         champion=compare_with_champion(settings, relabelled, record.champion),
+        best_champion=compare_with_best(settings, relabelled, record.best_champion, record.champion),
         baseline=compare_scores(settings, relabelled, BASELINE),
     )
     verdict = decide(evidence, verdicts.gate_limits(settings))

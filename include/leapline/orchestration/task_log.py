@@ -56,11 +56,9 @@ def _featurize(day: Summary) -> str:
 def _evaluate(summary: Summary) -> str:
     if summary["roc_auc"] is None:
         return "no ROC AUC: " + "; ".join(summary["missing"].values())
-    low, high = summary["roc_auc_interval"]
-    return (
-        f"ROC AUC {summary['roc_auc']:.3f} (95 % CI {low:.3f} to {high:.3f}), "
-        f"average precision {summary['average_precision']:.3f}"
-    )
+    bounds = summary["roc_auc_interval"]
+    ci = f"95 % CI {bounds[0]:.3f} to {bounds[1]:.3f}" if bounds else "no confidence interval"
+    return f"ROC AUC {summary['roc_auc']:.3f} ({ci}), average precision {summary['average_precision']:.3f}"
 
 
 def _package(summary: Summary) -> str:

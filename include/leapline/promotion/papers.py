@@ -37,6 +37,19 @@ def missing_papers(lake: Lake, entries: Iterable[Entry], registry: Registry, dig
     model_id = registry.annotations(digest).get(LABEL + "version", "")
     if not _MODEL_ID.fullmatch(model_id) or not lake.has("models", model_id):
         return NO_PAPERS
+    return record_problem(lake, model_id, digest)
+
+
+def record_problem(lake: Lake, model_id: str, digest: str) -> str:
+    """Return why the record of a published model in the lake is not to be relied on; empty if it is.
+
+    Args:
+        lake: has the records.
+        model_id: of the model.
+        digest: of its image.
+    """
+    if not lake.has("models", model_id):
+        return f"the record of {model_id} is not in the lake"
     folder = lake.current("models", model_id)
     if read_json(folder / "publication.json").get("digest") != digest:
         return f"the record of {model_id} in the lake names another image"

@@ -8,6 +8,7 @@ from typing import Any
 
 from leapline.errors import NotInLakeError
 from leapline.evaluation import card
+from leapline.evaluation.best_champion import BestChampion
 from leapline.evaluation.card_sections import CardSections
 from leapline.evaluation.champion import ChampionComparison, comparison_from
 from leapline.evaluation.metrics import Metrics
@@ -40,6 +41,11 @@ class CandidateRecord:
         """The champion that the candidate was compared with."""
         return self.evidence.champion or ChampionComparison("none", "there is no champion yet")
 
+    @property
+    def best_champion(self) -> BestChampion:
+        """The best champion of the last days that the candidate was compared with."""
+        return self.evidence.best_champion or BestChampion("off", "it was not looked for", 0)
+
 
 def read(lake: Lake, day: date) -> CandidateRecord:
     """Return the record of a day's candidate.
@@ -61,14 +67,15 @@ def read(lake: Lake, day: date) -> CandidateRecord:
 
 def _read(day: date, candidate: Folder, evaluation: Folder) -> CandidateRecord:
     training, metrics = read_json(candidate / "training.json"), read_json(evaluation / "metrics.json")
-    slices = [Slice.from_dict(part) for part in metrics["slices"]]
+    slices, champion = [Slice.from_dict(part) for part in metrics["slices"]], read_json(evaluation / "champion.json")
     evidence = Evidence(
         metrics=Metrics.from_dict(metrics),
         training_days=training["days"],
         largest_tree=metrics["largest_tree"],
         importances=training["importances"],
         slices=slices,
-        champion=ChampionComparison.from_dict(read_json(evaluation / "champion.json")),
+        champion=ChampionComparison.from_dict(champion),
+        best_champion=BestChampion.from_dict(champion["best"]),
         baseline=comparison_from(metrics["baseline"]),
     )
     return CandidateRecord(evidence, _subject(day, candidate, training, metrics, slices), evaluation / "plots")
@@ -134,6 +141,7 @@ def write_cards(
         verdict: to show.
         images: name -> digest of the images that were built, if they were.
     """
-    lineage = {"parent": record.champion.model_id or "none", **(images or {})}
+    best = record.best_champion
+    lineage = {"parent": record.champion.model_id or "none", "best recent champion": best.text, **(images or {})}
     for name, content in cards(record, verdict, links=True, lineage=lineage).items():
         write_bytes(folder / name, content)

@@ -26,14 +26,17 @@ def gate_limits(settings: Settings) -> Limits:
     """Return the gate's limits from the settings."""
     return Limits(
         roc_auc=settings.roc_auc_threshold,
+        roc_auc_confidence=settings.roc_auc_confidence,
         max_roc_auc=settings.max_roc_auc,
         min_positives=settings.min_positives,
+        min_effective=settings.min_effective_buyers,
         precision_lift=settings.min_precision_lift,
         calibration_error=settings.max_calibration_error,
         importance=settings.max_importance,
         slice_roc_auc=settings.min_slice_roc_auc,
         slice_positives=settings.slice_min_positives,
         champion_margin=settings.champion_margin,
+        best_champion_margin=settings.best_champion_margin,
         baseline_gain=settings.min_baseline_gain,
     )
 

@@ -6,8 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leapline.features import spec as specs
-from leapline.modelling import champion_scores, item_model, probe_sample
-from leapline.modelling.comparison import CHAMPION_SCORE, compare_scores, compare_with_champion, slices_of
+from leapline.modelling import best_champion, champion_scores, item_model, probe_sample
+from leapline.modelling.comparison import (
+    BEST_CHAMPION_SCORE,
+    CHAMPION_SCORE,
+    compare_scores,
+    compare_with_best,
+    compare_with_champion,
+    slices_of,
+)
 from leapline.modelling.day_data import DayData
 from leapline.modelling.examples import BASELINE, SCORE, score, with_baseline, with_fitted_features
 from leapline.records import binding, data_seals
@@ -26,13 +33,16 @@ if TYPE_CHECKING:
 
 CONTEXT = ("session", "visitor", "start_ts", "device", "new_visitor", "label")
 """Columns of `scores.parquet` besides the scores: whose session it is, and what slices it belongs to."""
+SCORES = (SCORE, CHAMPION_SCORE, BEST_CHAMPION_SCORE, BASELINE)
+"""Columns with scores."""
 
 
 def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     """Evaluate the day's candidate on sessions that it was not trained on.
 
     Returns:
-        The metrics on whole sessions (`evaluation.metrics.Metrics`), and the comparison with the `champion`.
+        The metrics on whole sessions (`evaluation.metrics.Metrics`), and the comparisons with the `champion`
+        and the `best_champion` of the last days.
 
     Raises:
         NotInLakeError: no candidate of that day.
@@ -56,8 +66,10 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         # A model is evaluated on whole sessions, each once; its quality while sessions are in progress is separate.
         scored = examples[examples["whole"]].drop(columns=["cut", "whole"]).reset_index(drop=True)
         champion, scores = champion_scores.score_champion(data, scored, spec)
-        if scores is not None:
-            scored[CHAMPION_SCORE] = scores
+        best, best_scores = best_champion.score_best_champion(data, scored, spec, champion)
+        for column, values in ((CHAMPION_SCORE, scores), (BEST_CHAMPION_SCORE, best_scores)):
+            if values is not None:
+                scored[column] = values
         progress = (examples[name].to_numpy(float) for name in ("label", SCORE, "cut"))
         facts = {
             "largest_tree": _largest_tree(model),
@@ -68,9 +80,10 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         summary = write_evaluation(settings, out, scored, training, f"data day {context.day}", facts)
         probe_sample.write_events(data, out)
         champion = compare_with_champion(settings, scored, champion)
-        write_json(out / "champion.json", champion.as_dict())
+        best = compare_with_best(settings, scored, best, champion)
+        write_json(out / "champion.json", champion.as_dict() | {"best": best.as_dict()})
         binding.seal(lake, out, inputs)
-    return summary | {"champion": champion.as_dict()}
+    return summary | {"champion": champion.as_dict(), "best_champion": best.as_dict()}
 
 
 def write_evaluation(
@@ -98,15 +111,15 @@ def write_evaluation(
     plots.draw(out / "plots", title, measured, curves, training["importances"])
     if curves:
         write_json(out / "curves.json", curves.as_dict())
-    columns = [name for name in (*CONTEXT, SCORE, CHAMPION_SCORE, BASELINE) if name in scored]
+    columns = [name for name in (*CONTEXT, *SCORES) if name in scored]
     scored[columns].to_parquet(out / "scores.parquet", index=False)
     baseline = compare_scores(settings, scored, BASELINE)
     baseline_metrics = metrics.measure(labels, scored[BASELINE].to_numpy(float)) if BASELINE in scored else None
     facts |= {
-        "digest": _digest(scored.drop(columns=[CHAMPION_SCORE], errors="ignore")),
+        "digest": _digest(scored.drop(columns=[CHAMPION_SCORE, BEST_CHAMPION_SCORE], errors="ignore")),
         "baseline_roc_auc": baseline_metrics.roc_auc if baseline_metrics else None,
         "baseline_average_precision": baseline_metrics.average_precision if baseline_metrics else None,
-        "slices": [part.as_dict() for part in slices_of(scored, scores, settings.min_visitors_per_value)],
+        "slices": [part.as_dict() for part in slices_of(settings, scored, scores)],
         "baseline": baseline.as_dict() if baseline else None,
     }
     write_json(out / "metrics.json", measured.as_dict() | facts)
@@ -150,7 +163,7 @@ def _permutation_importance(
 
 def _probe_rows(settings: Settings, scored: "pd.DataFrame") -> dict[str, Any]:
     """Return a random sample of holdout sessions with their features and Spark's scores."""
-    features = [column for column in scored.columns if column not in {*CONTEXT, SCORE, CHAMPION_SCORE, BASELINE}]
+    features = [column for column in scored.columns if column not in {*CONTEXT, *SCORES}]
     sample = scored.sample(min(settings.probe_rows, len(scored)), random_state=settings.seed).sort_index()
     rows = {"rows": sample[features].to_dict("records"), "expected": sample[SCORE].tolist()}
     return rows | {"sessions": sample["session"].tolist(), "holdout": len(scored)}

@@ -47,6 +47,7 @@ def _summary(verdict: Verdict, record: model_record.CandidateRecord, document: d
         "result": document["result"],
         "champion": record.champion.model_id,
         "champion_state": f"{record.champion.state}: {record.champion.why}",
+        "best_champion": record.best_champion.text,
         "rules": document["rules"],
         "roc_auc": metrics.roc_auc,
         "average_precision": metrics.average_precision,
