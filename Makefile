@@ -13,7 +13,7 @@ SEPARATE := airflow_scale or bucket_night or cluster or same_events or lake_tabl
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down check test bench bench-go bench-scale bench-capacity bench-executors bench-sources release test-airflow-scale test-bucket test-sources test-cluster test-compose test-deployment test-kubernetes test-durations
+.PHONY: help setup lock demo up down check test bench bench-go bench-scale bench-capacity bench-executors bench-gate bench-sources release test-airflow-scale test-bucket test-sources test-cluster test-compose test-deployment test-kubernetes test-durations
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -109,6 +109,9 @@ bench-capacity: setup ## measure every step with lines of 1.7 and 6 kB, and extr
 bench-executors: setup ## measure memory and disk of each executor of a cluster at two sizes of the day (15 minutes)
 	@$(UV) pip install -q --python .venv/bin/python -r requirements-bench.txt
 	@.venv/bin/python -m benchmarks.executors $(BENCH_ARGS)
+
+bench-gate: setup ## simulate how often lucky and declining models pass the gate (eight minutes; BENCH_ARGS="--runs 20")
+	@OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks.gate_luck $(BENCH_ARGS)
 
 bench-sources: setup ## read a day from a PostgreSQL table and from files of the same lines (BENCH_ARGS="--events 1000000")
 	@scripts/setup.sh postgres

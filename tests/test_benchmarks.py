@@ -6,9 +6,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
-from benchmarks import capacity, metrics, report, scale
+from benchmarks import capacity, gate_luck, metrics, report, scale
 from benchmarks.interval_coverage import Shop, simulate
 from tests.conftest import ROOT
 
@@ -16,8 +17,12 @@ FOLDER = ROOT / "docs/benchmarks"
 
 
 @pytest.mark.parametrize(
-    ("name", "write"), [("scoring", report.markdown), ("scale", scale.markdown), ("capacity", capacity.markdown)]
-)
+    ("name", "write"),
+    [
+        ("scoring", report.markdown), ("scale", scale.markdown), ("capacity", capacity.markdown),
+        ("gate", gate_luck.markdown),
+    ],
+)  # fmt: skip
 def test_published_table_agrees_with_its_json(name: str, write: Callable[[dict[str, Any]], str]) -> None:
     figures = json.loads((FOLDER / f"{name}.json").read_text())
     assert (FOLDER / f"{name}.md").read_text() == write(figures)
@@ -73,3 +78,21 @@ def test_weighted_areas_agree_with_scikit_learn() -> None:
     result = metrics.measure(sessions=600, resamples=20)
     assert result["roc_auc_difference"] < 1e-12
     assert result["average_precision_difference"] < 1e-12
+
+
+def test_gate_refuses_lucky_models_and_passes_good_ones() -> None:
+    """Twenty holdouts of each kind: a wrong model seldom passes now, and a good one seldom fails."""
+    passed = {case.what: np.sum([case(seed) for seed in range(20)], axis=0) for case in gate_luck.CASES}
+    wrong = {case.what for case in gate_luck.CASES if case.wrong}
+    assert sum(passed[what][0] for what in wrong) > 20, "many of them passed before"
+    assert all(after <= 3 for what, (_, after) in passed.items() if what in wrong)
+    before, after = passed["demo's size, as good as the demo's forest"]
+    assert before >= after >= 17
+
+
+def test_declining_champions_stop_near_the_best_one() -> None:
+    lines = [gate_luck.days_in_a_row(seed, gate_luck.LARGE, 0.003, 0.95) for seed in range(6)]
+    lost = [[max(line.champions) - line.champions[-1] for line in pair] for pair in lines]
+    before, after = np.mean(lost, axis=0)
+    assert after < before
+    assert after < 0.02

@@ -102,7 +102,7 @@ DATASETS: Final[tuple[Dataset, ...]] = (
         "evaluate",
         {
             "metrics.json": "metrics of the holdout with intervals, slices, baseline",
-            "champion.json": "the comparison with the champion",
+            "champion.json": "the comparison with the champion and with the best one of the last days",
             "scores.parquet": "one row per session of the holdout with its label and scores",
             "item_scores.parquet": "one row per session-item pair; absent without an item model",
             "curves.json": "points of the ROC, precision-recall and calibration curves",

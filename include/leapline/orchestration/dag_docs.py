@@ -85,11 +85,13 @@ Fits the Spark ML pipeline on the days before the data day. Retried only if clus
 the result would be the same.""",
     "evaluate": """\
 Scores the data day, which was not used in training: ROC AUC and average precision with confidence intervals, log loss,
-slices, plots. The champion is pulled from the registry and scored on the same sessions.""",
+slices, plots. The champion and the best champion of the last weeks are pulled from the registry and scored on the same
+sessions.""",
     "gate": """\
-Decides the verdict, rule by rule: quality thresholds, comparison with the champion, enough data, no degenerate model,
-no weak slice. A missing metric fails its rule, and so does a champion that cannot be scored. **A refused model is a
-normal outcome**: the tasks after this one are skipped, and this task's log explains why.""",
+Decides the verdict, rule by rule: quality with confidence, comparison with the champion and the best recent one, enough
+independent buyers, no degenerate model, no weak slice. A missing metric fails its rule, and so does a champion that
+cannot be scored. **A refused model is a normal outcome**: the tasks after this one are skipped, and this task's
+log explains why.""",
     "package": """\
 Builds one image from model and scorer, on disk, and those in Docker's format that the settings name. Nothing is
 published yet.""",
