@@ -6,7 +6,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
-import pytest
 
 from leapline.deployment.factory import registry
 from leapline.evaluation.best_champion import BestChampion
@@ -19,6 +18,7 @@ from leapline.serving import image as images
 from leapline.serving.layout import index_digest
 from leapline.settings import Settings
 from leapline.storage import Lake, write_json
+from tests.fakes.registry_proxy import Fault, RegistryProxy
 from tests.lakes import make_champion
 from tests.modelling.test_champion_scores import archive, settings
 from tests.serving.conftest import registry_address, registry_binary, repository
@@ -27,13 +27,15 @@ __all__ = ["registry_address", "registry_binary", "repository", "settings"]
 DAY = date(2026, 3, 9)
 
 
-def champion_of(settings: Settings, folder: Path, model_id: str, roc_auc: float) -> str:
+def champion_of(settings: Settings, folder: Path, model_id: str, roc_auc: float, *, damaged: bool = False) -> str:
     """Publish a model, record its ROC AUC, and make it the champion; return its digest."""
     work, created = folder / model_id, datetime(2026, 3, 2, tzinfo=UTC)
     work.mkdir()
     scorer = work / "scorer"
     scorer.write_text("x")
     model = archive(work)
+    if damaged:
+        model.write_text("not a model")
     images.build(
         model, dict.fromkeys(("amd64", "arm64"), scorer), work / "image", model_id=model_id, labels={}, created=created
     )
@@ -89,16 +91,17 @@ def test_champion_that_is_the_best_is_not_scored_again(settings: Settings, tmp_p
 
 
 def test_image_that_is_gone_or_damaged_leaves_its_place(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, tmp_path: Path, registry_address: str
 ) -> None:
-    from leapline.serving.registry import Registry
-
     best = champion_of(settings, tmp_path, "2026-03-01-aaaaaaaaaaaa", 0.93)
-    last = champion_of(settings, tmp_path, "2026-03-02-bbbbbbbbbbbb", 0.91)
-    digest = Registry.digest
-    monkeypatch.setattr(Registry, "digest", lambda self, tag: None if tag == best else digest(self, tag))
-    result, _ = best_of(settings, last)
-    assert (result.digest, result.skipped) == (last, ("2026-03-01-aaaaaaaaaaaa (not in the registry any more)",))
+    champion_of(settings, tmp_path, "2026-03-02-bbbbbbbbbbbb", 0.92, damaged=True)
+    last = champion_of(settings, tmp_path, "2026-03-03-cccccccccccc", 0.91)
+    with RegistryProxy(registry_address) as proxy:
+        proxy.faults += [Fault(method, f"/manifests/{best}", status=404, times=100) for method in ("HEAD", "GET")]
+        result, _ = best_of(settings.model_copy(update={"registry": proxy.address}), last)
+    gone, damaged = result.skipped
+    assert (result.digest, gone) == (last, "2026-03-01-aaaaaaaaaaaa (not in the registry any more)")
+    assert damaged.startswith("2026-03-02-bbbbbbbbbbbb (cannot be scored: ")
 
 
 def test_failure_of_the_registry_is_no_reason_to_take_another(settings: Settings, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ result states. A registry or ledger that does not answer clearly is no reason to
 from typing import TYPE_CHECKING
 
 from leapline.deployment.factory import ledger_of, registry
-from leapline.errors import BundleError, LeaplineError, SignatureError
+from leapline.errors import BundleError, LeaplineError, ScorerError, SignatureError, SpecError
 from leapline.evaluation.best_champion import BestChampion
 from leapline.evaluation.champion import ChampionComparison
 from leapline.features import spec as specs
@@ -64,7 +64,7 @@ def _score(
         try:
             with pulled_model(data.settings, target, digest) as model:
                 return best, scores_of(data, holdout, spec, model)
-        except (BundleError, SignatureError) as exc:
+        except (BundleError, ScorerError, SignatureError, SpecError) as exc:
             skipped.append(f"{model_id} (cannot be scored: {exc})")
     why = f"no champion of the last {quantity(days, 'day')} before {data.day} can be compared"
     return BestChampion("none", why, days, skipped=tuple(skipped)), None
