@@ -39,8 +39,8 @@ def effective_size_rules(metrics: Metrics, minimum: float) -> list[Rule]:
         metrics: on the holdout.
         minimum: of Kish's effective sample size of each class.
     """
-    buyers = "effective number of buyers (one visitor's purchases count less the more they are)"
-    others = "effective number of visitors with sessions without a purchase"
+    buyers = "effective number of buyers in the holdout"
+    others = "effective number of visitors without a purchase in the holdout"
     return [
         at_least("effective_positives", metrics.effective_positives, minimum, buyers),
         at_least("effective_negatives", metrics.effective_negatives, minimum, others),
