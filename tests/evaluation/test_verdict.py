@@ -128,7 +128,7 @@ def test_limits_are_configurable() -> None:
     strict = v.Limits(precision_lift=9, importance=0.5, slice_roc_auc=0.95, slice_positives=60)
     assert failed(strict) == ["average_precision", "top_importance", "slice device"]
     assert failed(v.Limits(slice_roc_auc=0.95, slice_positives=61)) == []
-    assert failed(v.Limits(best_champion_margin=0.003), best_champion=best((-0.003, 0.01))) == ["best_champion"]
+    assert failed(v.Limits(best_champion_margin=0.003), best_champion=best((-0.003, 0.01))) == ["champion_best"]
     assert failed(v.Limits(best_champion_margin=0.0031), best_champion=best((-0.003, 0.01))) == []
 
 
@@ -212,7 +212,7 @@ def test_without_champion_other_rules_decide(state: Any) -> None:
 def test_best_champion_rule(best_champion: BestChampion, passed: bool, words: str) -> None:
     """Each new champion may be a little worse than the one before; this rule is about the sum."""
     verdict = v.decide(replace(EVIDENCE, champion=champion(0.0, (-0.004, 0.004)), best_champion=best_champion), LIMITS)
-    [rule] = [rule for rule in verdict.rules if rule.name == "best_champion"]
+    [rule] = [rule for rule in verdict.rules if rule.name == "champion_best"]
     assert (rule.passed, verdict.passed) == (passed, passed)
     assert words in rule.why
     assert not [rule for rule in v.without_champion(verdict).rules if "champion" in rule.name]

@@ -6,9 +6,9 @@ from leapline.evaluation.champion import ChampionComparison
 from leapline.evaluation.rules import Rule, refuse
 from leapline.formatting import change, number, number_beside, quantity
 
-CHAMPION_RULE, BEST_RULE = "champion", "best_champion"
-COMPARED_RULES = (CHAMPION_RULE, BEST_RULE)
-"""Rules that depend on what was promoted before, so that they are not reproducible from days, settings and code."""
+CHAMPION_RULE = "champion"
+"""Begins the names of rules that depend on promotions, so that days, settings and code do not determine them."""
+BEST_RULE = "champion_best"
 
 
 def champion_rules(

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from leapline.evaluation.best_champion import BestChampion
 from leapline.evaluation.bootstrap import Comparison
 from leapline.evaluation.champion import ChampionComparison
-from leapline.evaluation.champion_rules import COMPARED_RULES, champion_rules
+from leapline.evaluation.champion_rules import CHAMPION_RULE, champion_rules
 from leapline.evaluation.luck_rules import effective_size_rules, roc_auc_rule
 from leapline.evaluation.metrics import Metrics
 from leapline.evaluation.rules import Rule, above, at_least, below
@@ -138,8 +138,8 @@ def conclude(rules: Sequence[Rule], stage: Stage = "final") -> Verdict:
 
 
 def without_champion(verdict: Verdict) -> Verdict:
-    """Return the part of a verdict that is reproducible from days, settings and code: without rules about champions."""
-    rules = [replace(rule, note="") for rule in verdict.rules if rule.name not in COMPARED_RULES]
+    """Return the part of a verdict that is reproducible from days, settings and code: without the champion's rules."""
+    rules = [replace(rule, note="") for rule in verdict.rules if not rule.name.startswith(CHAMPION_RULE)]
     return conclude(rules, "model")
 
 
