@@ -23,6 +23,10 @@ LOOSER: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "compare_champion": (OFF, ("roc_auc",)),
     "champion_margin": (HIGHER, ("champion",)),
     "min_baseline_gain": (LOWER, ("baseline",)),
+    "roc_auc_confidence": (LOWER, ("roc_auc",)),
+    "min_effective_buyers": (LOWER, ("effective_positives", "effective_negatives")),
+    "best_champion_days": (LOWER, ("roc_auc",)),
+    "best_champion_margin": (HIGHER, ("champion_best",)),
     "max_latency_ms": (HIGHER, ("probe_latency",)),
     "probe_tolerance": (HIGHER, ("probe_parity",)),
 }
