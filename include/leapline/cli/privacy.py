@@ -1,5 +1,6 @@
 """Commands for the rights of visitors."""
 
+import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +36,31 @@ def erase(
         add_request(lake_of(settings), _read(ids), ids)
     context = RunContext(datetime.now(UTC).date(), new_run_id())
     print_summary(run_step("erase", context, None), as_json)
+
+
+@app.command(rich_help_panel="Privacy")
+def access(
+    ids: Annotated[str, typer.Option(help="File with one visitor id per line, or - for standard input.")],
+    out: Annotated[Path, typer.Option(help="JSON file for the report; it contains personal data.")],
+) -> None:
+    """Write all that the lake has about visitors into a file that only you can read."""
+    from leapline.privacy.access import access_report
+    from leapline.privacy.requests import parse_request, pseudonyms
+    from leapline.runtime.private_files import restrict_new_files
+    from leapline.runtime.spark import spark_session
+    from leapline.storage import lake_of
+
+    settings = Settings.load()
+    restrict_new_files(settings)
+    if out.exists():
+        raise typer.BadParameter(f"{out} exists; name a new file", param_hint="--out")
+    names = list(dict.fromkeys(parse_request(_read(ids), ids)))
+    visitors = dict(zip(names, pseudonyms(settings.key_bytes(), names), strict=True))
+    with spark_session(settings, "access") as spark:
+        report = access_report(spark, lake_of(settings), visitors)
+    out.write_text(json.dumps(report, indent=1, default=str) + "\n", encoding="utf-8")
+    days = sum(len(visitor["days"]) for visitor in report["visitors"])
+    print_summary({"visitors": len(names), "days with data": days, "report": str(out)}, as_json=False)
 
 
 @app.command(rich_help_panel="Privacy")

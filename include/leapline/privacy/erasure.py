@@ -69,7 +69,7 @@ def erase(spark: "SparkSession", lake: Lake, visitors: Sequence[str]) -> list[Er
         ErasureError: rows of a visitor are still there.
     """
     days = days_of(spark, lake, visitors)
-    orders = sorted({*_orders_of(spark, lake, days, visitors), *begun_orders(lake)})
+    orders = sorted({*orders_of(spark, lake, days, visitors), *begun_orders(lake)})
     with_orders = _days_with(spark, lake, "orders", "orders", "order", orders)
     begun = note_begun(lake, {day: _numbers(spark, lake, day) for day in sorted({*days, *with_orders})}, orders)
     # Orders first: they can be recognised only while the events are there.
@@ -99,18 +99,18 @@ def _days_with(
 ) -> list[date]:
     from pyspark.sql.functions import lit
 
-    listed = _listed(spark, column, values)
+    selected = listed(spark, column, values)
 
     def contains(day: date) -> bool:
         # With a schema of one column: Spark does not know the times of the scores, which are in nanoseconds.
         rows = spark.read.schema(f"`{column}` string").parquet(lake.address(lake.current(dataset, day), table))
-        return rows.join(listed, column, "left_semi").select(lit(1)).head() is not None
+        return rows.join(selected, column, "left_semi").select(lit(1)).head() is not None
 
     # Retention has removed the scores of old evaluations.
     return [day for day in lake.days(dataset) if table in parts_of(lake, dataset, day) and contains(day)]
 
 
-def _listed(spark: "SparkSession", column: str, values: Sequence[str]) -> "DataFrame":
+def listed(spark: "SparkSession", column: str, values: Sequence[str]) -> "DataFrame":
     """Return values as a small table, so that no query plan contains them."""
     import pyarrow as pa
     from pyspark.sql.functions import broadcast
@@ -119,11 +119,11 @@ def _listed(spark: "SparkSession", column: str, values: Sequence[str]) -> "DataF
 
 
 def _without(spark: "SparkSession", column: str, values: Sequence[str]) -> Rows:
-    listed = _listed(spark, column, values)
-    return lambda rows: rows.join(listed, column, "left_anti").select(*rows.columns)
+    selected = listed(spark, column, values)
+    return lambda rows: rows.join(selected, column, "left_anti").select(*rows.columns)
 
 
-def _orders_of(spark: "SparkSession", lake: Lake, days: Sequence[date], visitors: Sequence[str]) -> set[str]:
+def orders_of(spark: "SparkSession", lake: Lake, days: Sequence[date], visitors: Sequence[str]) -> set[str]:
     """Return the pseudonyms of the visitors' orders, which have the times of their purchases.
 
     An order of somebody else at the same instant, to the microsecond, is among them; if its confirmation page is loaded
@@ -132,7 +132,7 @@ def _orders_of(spark: "SparkSession", lake: Lake, days: Sequence[date], visitors
     orders: set[str] = set()
     for day in (day for day in days if lake.has("events", day) and lake.has("orders", day)):
         events = spark.read.parquet(lake.address(lake.current("events", day), "events"))
-        bought = events.where("kind = 'purchase'").join(_listed(spark, "visitor", visitors), "visitor", "left_semi")
+        bought = events.where("kind = 'purchase'").join(listed(spark, "visitor", visitors), "visitor", "left_semi")
         rows = spark.read.parquet(lake.address(lake.current("orders", day), "orders"))
         orders |= {row["order"] for row in rows.join(bought.select("ts"), "ts", "left_semi").collect()}
     return orders
