@@ -416,12 +416,13 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: a value is out of range, or a `LEAPLINE_` variable is unknown.
         """
-        _refuse_unknown(cls)
+        if unknown := _unknown_variables(cls):
+            raise unknown[0]
         given = _current_names({k: v for k, v in overrides.items() if v is not None})
         try:
             settings = cls(**given)
         except ValidationError as exc:
-            raise _as_settings_error(cls, exc) from exc
+            raise _as_settings_errors(cls, exc)[0] from exc
         settings._overridden = frozenset(given)
         return settings
 
@@ -440,7 +441,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Accept former names; read only our own keys of the installation's `.env`, which compose uses too."""
-        env_file = DotEnvSettingsSource(settings_cls, env_file=find_installation().env_file)
+        env_file = _env_file_source(settings_cls)
         for source in (env_settings, env_file):
             if isinstance(source, EnvSettingsSource):
                 variables = {k: v for k, v in source.env_vars.items() if k.upper().startswith(PREFIX)}
@@ -629,24 +630,55 @@ def _current_names(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any
     return renamed
 
 
-def _refuse_unknown(cls: type[Settings]) -> None:
+def _env_file_source(cls: type[BaseSettings]) -> DotEnvSettingsSource:
+    """Return the content of the installation's `.env`.
+
+    Raises:
+        SettingsError: it cannot be read.
+    """
+    path = find_installation().env_file
+    try:
+        return DotEnvSettingsSource(cls, env_file=path, env_file_encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        problem = (exc.strerror or str(exc)).lower() if isinstance(exc, OSError) else "bytes that are not UTF-8"
+        raise SettingsError(
+            f"file of settings {path}", found=problem, expected="a text file that this user can read",
+            fix="Correct its permissions or content.",
+        ) from exc  # fmt: skip
+
+
+def setting_problems() -> list[SettingsError]:
+    """Return everything that is wrong with the environment and `.env`, of which `Settings.load` raises the first."""
+    unknown = _unknown_variables(Settings)
+    try:
+        Settings()
+    except SettingsError as exc:
+        return [*unknown, exc]
+    except ValidationError as exc:
+        return [*unknown, *_as_settings_errors(Settings, exc)]
+    return unknown
+
+
+def _unknown_variables(cls: type[Settings]) -> list[SettingsError]:
     names = {f"{PREFIX}{name.upper()}" for name in (*cls.model_fields, *DEPRECATED)}
     accepted = {*names, ENV_FILE_VARIABLE}
     unknown = sorted(k for k in os.environ if k.upper().startswith(PREFIX) and k.upper() not in accepted)
-    if unknown:
-        raise _no_such(f"environment variable {unknown[0]}", unknown[0].upper(), names)
+    return [_no_such(f"environment variable {name}", name.upper(), names) for name in unknown]
 
 
-def _as_settings_error(cls: type[Settings], exc: ValidationError) -> SettingsError:
-    first = exc.errors(include_url=False)[0]
-    name = str(first["loc"][0]) if first["loc"] else "settings"
-    if first["type"] == "extra_forbidden":
+def _as_settings_errors(cls: type[Settings], exc: ValidationError) -> list[SettingsError]:
+    return [_as_settings_error(cls, error) for error in exc.errors(include_url=False)]
+
+
+def _as_settings_error(cls: type[Settings], error: Mapping[str, Any]) -> SettingsError:
+    name = str(error["loc"][0]) if error["loc"] else "settings"
+    if error["type"] == "extra_forbidden":
         return _no_such(f"setting {name}", name.lower().removeprefix(PREFIX.lower()), cls.model_fields)
     about = cls.model_fields[name].description if name in cls.model_fields else "no such setting"
     return SettingsError(
         f"setting {name} ({PREFIX}{name.upper()})",
-        found=_shown(name, first.get("input")),
-        expected=first["msg"].removeprefix("Input should be ").removeprefix("Value error, "),
+        found=_shown(name, error.get("input")),
+        expected=error["msg"].removeprefix("Input should be ").removeprefix("Value error, "),
         fix=f"Set a valid value ({about})",
     )
 
