@@ -12,8 +12,9 @@ from leapline.deployment.factory import ledger_of, registry
 from leapline.errors import SettingsError
 from leapline.local.airflow_env import AirflowInstance
 from leapline.local.airflow_run import RunOutcome, run_dag
-from leapline.orchestration.alerts import Message, channel_for, messages, send_mail, stale_champion
+from leapline.orchestration.alerts import Message, channel_for, messages, send_mail
 from leapline.promotion.ledger import Entry
+from leapline.records.champion_age import stale_champion
 from leapline.records.serving_state import serving_state
 from leapline.runtime.reports import write_report
 from leapline.settings import Settings

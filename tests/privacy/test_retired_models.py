@@ -8,7 +8,7 @@ import pytest
 from leapline.deployment.factory import registry
 from leapline.deployment.manual_promotion import promote_model, roll_back
 from leapline.errors import ErasureError
-from leapline.orchestration.alerts import retired_champion
+from leapline.records.champion_age import retired_champion
 from leapline.records.serving_state import ServingState
 from leapline.settings import Settings
 from leapline.storage import Lake, write_json

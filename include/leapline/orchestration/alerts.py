@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.sdk import BaseHook, BaseNotifier, Context
 
@@ -17,10 +17,6 @@ from leapline.orchestration.links import page_url
 from leapline.orchestration.logins import usable_logins
 from leapline.records.runs import run_outcome
 from leapline.settings import Settings
-from leapline.storage import lake_of
-
-if TYPE_CHECKING:
-    from leapline.records.serving_state import ServingState
 
 
 @dataclass(frozen=True)
@@ -77,6 +73,7 @@ def messages(settings: Settings, context: Any) -> list[Message]:
         return []
     if facts:
         # Imports numpy; every task process parses the DAG file, and with it this module.
+        from leapline.records.champion_age import retired_champion, stale_champion
         from leapline.records.serving_state import serving_state
 
         serving = serving_state(settings)
@@ -87,25 +84,6 @@ def messages(settings: Settings, context: Any) -> list[Message]:
         if not facts["backfill"] and (sentence := stale_champion(settings, serving, date.fromisoformat(day))):
             alerts.append(Message(f"Champion is stale, data of {day}", sentence, link))
     return alerts
-
-
-def retired_champion(settings: Settings, serving: "ServingState", today: date) -> str:
-    """Return a sentence if the champion had to be replaced by now, because visitors in its data were erased."""
-    from leapline.deployment.retired_models import retired_models
-
-    retire_by = retired_models(lake_of(settings), today).get(serving.model_id or "")
-    return f"Champion {serving.model_id} had to be replaced by {retire_by}: visitors were erased." if retire_by else ""
-
-
-def stale_champion(settings: Settings, serving: "ServingState", day: date) -> str:
-    """Return a sentence on the champion's age if it is stale on a data day; empty if it is not, or if there is none."""
-    if serving.data_day is None:
-        return ""
-    age = (day - serving.data_day).days
-    if age < settings.stale_champion_days:
-        return ""
-    limit = settings.stale_champion_days
-    return f"Champion {serving.model_id} is {age} data days old (limit: {limit}); no newer model was promoted."
 
 
 def channel_for(name: str, kind: str) -> Callable[[Settings, str, Message], None]:
