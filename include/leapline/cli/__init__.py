@@ -8,7 +8,21 @@ import sys
 import typer
 
 from leapline.bundle.cli import app as bundle_app
-from leapline.cli import data, export, features, image, keys, ledger, models, privacy, run, scoring, settings, steps
+from leapline.cli import (
+    data,
+    doctor,
+    export,
+    features,
+    image,
+    keys,
+    ledger,
+    models,
+    privacy,
+    run,
+    scoring,
+    settings,
+    steps,
+)
 from leapline.console import stderr
 from leapline.errors import LeaplineError
 from leapline.local.cli import app as local_app
@@ -18,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Turn a shop's click stream into a measured, deployable scoring container every night, or report why not.",
 )
-for _commands in (steps, run, models, scoring, data, privacy, settings):
+for _commands in (steps, run, models, scoring, data, privacy, settings, doctor):
     app.add_typer(_commands.app)
 app.add_typer(data.import_app, name="import")
 app.add_typer(features.app, name="features")

@@ -8,37 +8,42 @@ from leapline.promotion.agreement import agreed_champion
 from leapline.promotion.ledger import Ledger
 from leapline.promotion.promote import ChampionTags, PromotionRequest
 from leapline.promotion.trust import Trust, TrustAll, TrustKeys
-from leapline.serving.registry import Registry, require_address
+from leapline.serving.registry import BUDGET_S, Registry, require_address
 from leapline.settings import Settings
 from leapline.signing.key_ring import key_ring
 from leapline.storage import lake_of
 
 
-def registry(settings: Settings) -> Registry:
+def registry(settings: Settings, budget_s: float = BUDGET_S) -> Registry:
     """Return the repository of the scoring image.
+
+    Args:
+        settings: name it.
+        budget_s: maximum seconds for one operation, including its retries.
 
     Raises:
         SettingsError: the address has a scheme, a path or capitals.
         RegistryError: the registry does not answer.
     """
-    return _registry(settings, settings.image)
+    require_address(settings.registry, settings.repository)
+    return _registry(settings, settings.image, budget_s=budget_s)
 
 
-def more_registries(settings: Settings) -> list[Registry]:
-    """Return the further repositories of the scoring image.
+def more_registries(settings: Settings, budget_s: float = BUDGET_S) -> list[Registry]:
+    """Return the further repositories of the scoring image, as `registry` the first.
 
     Raises:
         SettingsError: an address has a scheme, no repository, or capitals.
         RegistryError: one of them does not answer.
     """
-    return [_registry(settings, image, "more_registries") for image in settings.more_images]
+    return [_registry(settings, image, "more_registries", budget_s) for image in settings.more_images]
 
 
-def _registry(settings: Settings, image: str, setting: str = "") -> Registry:
+def _registry(settings: Settings, image: str, setting: str = "", budget_s: float = BUDGET_S) -> Registry:
     host, _, repository = image.partition("/")
     require_address(host, repository, setting)
     plain_http = settings.registry_plain_http and host == settings.registry
-    target = Registry(image, settings.tools / "bin" / "crane", plain_http=plain_http)
+    target = Registry(image, settings.tools / "bin" / "crane", budget_s=budget_s, plain_http=plain_http)
     try:
         target.ping()
     except RegistryError as exc:

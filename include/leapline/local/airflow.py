@@ -105,7 +105,7 @@ def check_port(instance: AirflowInstance) -> None:
         fix = f"choose another port: `make up PORT={instance.port + 1}`."
         require_free("127.0.0.1", instance.port, purpose="Airflow's web UI", fix=fix)
         return
-    port = int(_port_file(instance).read_text()) if _port_file(instance).exists() else instance.port
+    port = recorded_port(instance)
     if port != instance.port:
         raise PortTakenError(
             f"the Airflow in {instance.folder}",
@@ -113,6 +113,11 @@ def check_port(instance: AirflowInstance) -> None:
             expected=f"Airflow stopped, or port {port} instead of {instance.port}",
             fix=f"Use http://127.0.0.1:{port}, or stop it first: `make down`.",
         )
+
+
+def recorded_port(instance: AirflowInstance) -> int:
+    """Return the port on which this Airflow was started last; the instance's own if it never was."""
+    return int(_port_file(instance).read_text()) if _port_file(instance).exists() else instance.port
 
 
 def down(instance: AirflowInstance, report: Reporter = print) -> bool:

@@ -36,13 +36,7 @@ def go_modules(binary: Path) -> list[GoModule]:
     Raises:
         ToolMissingError: there is no such file, or it is no program that Go has compiled.
     """
-    try:
-        version, listing = _build_info(binary.read_bytes())
-    except (OSError, ValueError, IndexError) as exc:
-        raise ToolMissingError(
-            f"scorer {binary}", found=str(exc), expected="a program compiled by Go 1.18 or later",
-            fix="Run `make setup`.",
-        ) from exc  # fmt: skip
+    version, listing = _read(binary)
     modules = [GoModule("stdlib", version.removeprefix("go").split()[0])]
     for line in listing.splitlines():
         kind, _, rest = line.partition("\t")
@@ -51,6 +45,27 @@ def go_modules(binary: Path) -> list[GoModule]:
         elif kind == "=>":
             modules[-1] = _module(rest)
     return sorted(modules, key=lambda module: module.path)
+
+
+def main_module(binary: Path) -> GoModule:
+    """Return the module that contains a program's main package; its version is `(devel)` outside of a release.
+
+    Raises:
+        ToolMissingError: as `go_modules`.
+    """
+    _, listing = _read(binary)
+    return _module(next(line for line in listing.splitlines() if line.startswith("mod\t")).removeprefix("mod\t"))
+
+
+def _read(binary: Path) -> tuple[str, str]:
+    """Return Go's version and the list of modules of a program."""
+    try:
+        return _build_info(binary.read_bytes())
+    except (OSError, ValueError, IndexError) as exc:
+        raise ToolMissingError(
+            f"{binary.name} {binary}", found=str(exc), expected="a program compiled by Go 1.18 or later",
+            fix="Run `make setup`.",
+        ) from exc  # fmt: skip
 
 
 def _module(text: str) -> GoModule:

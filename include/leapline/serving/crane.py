@@ -169,7 +169,7 @@ class _Failure:
         if self.cause:
             return self.cause.fix.format(config=user_config())
         if self.kind is AccessDeniedError:
-            return self._login_fix()
+            return login_advice(self.host, self.status, is_aws=self.is_aws)
         if self.kind is AbsentError:
             return "`leapline models` lists the published models."
         if self.status in (400, 415) and _FORMAT.search(self.message):
@@ -179,20 +179,26 @@ class _Failure:
             )
         return "Run it again later; blobs that were already sent are not sent again."
 
-    def _login_fix(self) -> str:
-        if self.is_aws:
-            return (
-                "Ask for permission: docs/platforms.md lists the AWS actions that the role of these credentials needs."
-            )
-        if not has_login(self.host):
-            return (
-                f"Log in: {user_config()} has no login for {self.host} (`crane auth login {self.host}`, a Docker "
-                "credential helper, or LEAPLINE_REGISTRY_CONNECTIONS in Airflow)."
-            )
-        origin = login_origin(self.host)
-        if self.status == 401:
-            return f"The registry rejects the login for {self.host} in {origin}: check user name and password."
-        return f"Ask for permission: the login for {self.host} in {origin} is not allowed to do this."
+
+def login_advice(host: str, status: int | None, *, is_aws: bool) -> str:
+    """Return what to do about a registry that denies access.
+
+    Args:
+        host: the registry.
+        status: 401 or 403.
+        is_aws: whether the login is made from AWS credentials.
+    """
+    if is_aws:
+        return "Ask for permission: docs/platforms.md lists the AWS actions that the role of these credentials needs."
+    if not has_login(host):
+        return (
+            f"Log in: {user_config()} has no login for {host} (`crane auth login {host}`, a Docker "
+            "credential helper, or LEAPLINE_REGISTRY_CONNECTIONS in Airflow)."
+        )
+    origin = login_origin(host)
+    if status == 401:
+        return f"The registry rejects the login for {host} in {origin}: check user name and password."
+    return f"Ask for permission: the login for {host} in {origin} is not allowed to do this."
 
 
 def _error_message(log: str) -> str:

@@ -7,6 +7,7 @@ import re
 import shutil
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,12 @@ from leapline.errors import (
 )
 from leapline.serving import layout as layouts
 from leapline.serving.crane import AbsentError, Crane
-from leapline.serving.docker_config import docker_config
+from leapline.serving.docker_config import docker_config, has_login
 from leapline.serving.ecr import EcrHost, EcrLogin
 from leapline.serving.image import blob_path
 from leapline.serving.registry_causes import cause_of
 
+BUDGET_S = 120.0
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
@@ -42,10 +44,10 @@ class Registry:
         plain_http: allow plain HTTP for this host. If False, only the hosts of `allows_plain_http` may use it.
     """
 
-    def __init__(self, image: str, crane: Path, *, budget_s: float = 120.0, plain_http: bool = False) -> None:
+    def __init__(self, image: str, crane: Path, *, budget_s: float = BUDGET_S, plain_http: bool = False) -> None:
         self.image = image
         self.host, _, self.repository = image.partition("/")
-        self._plain_http = plain_http or allows_plain_http(self.host)
+        self.plain_http = plain_http or allows_plain_http(self.host)
         ecr = EcrHost.parse(self.host)
         self._ecr = EcrLogin(ecr, docker_config().parent) if ecr else None
         self._crane = Crane(crane, self.host, budget_s, plain_http, self._ecr)
@@ -61,7 +63,7 @@ class Registry:
             RegistryUnusableError: its certificate is not accepted, or it has no TLS; the fix names the remedy.
             RegistryError: nothing answers; the fix describes how to start the local registry.
         """
-        schemes = ("http", "https") if self._plain_http else ("https",)
+        schemes = ("http", "https") if self.plain_http else ("https",)
         problems = [problem for scheme in schemes if (problem := _ping(scheme, self.host)) is not None]
         if len(problems) < len(schemes):
             return
@@ -240,6 +242,23 @@ class Registry:
             RegistryError: it was not pushed.
         """
         self._crane.run("push", str(layout), self.ref(tag))
+
+    def upload_headers(self, challenge: str) -> dict[str, str]:
+        """Return the header with the login that a push would use; empty without a login.
+
+        Args:
+            challenge: the kind of login that the registry asks for: `basic`, `bearer` or empty.
+
+        Raises:
+            RegistryError: the registry issues no token, or a credential helper fails.
+        """
+        if challenge == "bearer":
+            token = json.loads(self._crane.run("auth", "token", "--push", self.image))
+            return {"Authorization": f"Bearer {token.get('token') or token.get('access_token')}"}
+        if challenge == "basic" and (self._ecr or has_login(self.host)):
+            login = json.loads(self._crane.run("auth", "get", self.host))
+            return {"Authorization": "Basic " + b64encode(f"{login['Username']}:{login['Secret']}".encode()).decode()}
+        return {}
 
     def _require_bounded(self, tag_or_digest: str, docker: bool) -> None:
         """Reject an image before the download if its declared size or number of platforms exceeds the limits."""

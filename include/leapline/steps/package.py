@@ -90,9 +90,9 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
             },
         }
         write_json(out / "manifest.json", document)
-        write_json(out / "sbom.json", bill_of_materials(model_id, sha256, _scorers(settings)))
+        write_json(out / "sbom.json", bill_of_materials(model_id, sha256, scorers(settings)))
         events = read_json(candidate / "training.json").get("events", {})
-        write_json(out / "provenance.json", provenance(settings, document, events, _scorers(settings)))
+        write_json(out / "provenance.json", provenance(settings, document, events, scorers(settings)))
         write_json(out / "package.json", summary)
         binding.seal(lake, out, inputs)
     return summary
@@ -130,7 +130,7 @@ def item_entries(folder: Path) -> dict[str, bytes]:
     return {f"{FOLDER}items/{name}": content for name, content in entries.items()}
 
 
-def _scorers(settings: Settings) -> dict[str, Path]:
+def scorers(settings: Settings) -> dict[str, Path]:
     """Return the scorer of each architecture."""
     return {a: settings.tools / "scorer" / f"linux-{a}" / "scorer" for a in ("amd64", "arm64")}
 
@@ -140,7 +140,7 @@ def _build_image(settings: Settings, out: Path, model_id: str, day: date) -> ima
     end_of_day = datetime.combine(day + timedelta(days=1), time(), UTC)
     signature = out / SIGNATURE
     return image.build(
-        out / "model.zip", _scorers(settings), out / "image", model_id=model_id, labels=labels, created=end_of_day,
+        out / "model.zip", scorers(settings), out / "image", model_id=model_id, labels=labels, created=end_of_day,
         signature=signature if signature.exists() else None,
     )  # fmt: skip
 
