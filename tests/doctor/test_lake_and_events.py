@@ -86,6 +86,17 @@ def test_files_that_others_can_read_are_named(home: Path, monkeypatch: pytest.Mo
     assert only("Lake permissions", Status.OK)
 
 
+def test_result_of_a_later_version_is_named(home: Path) -> None:
+    assert only("Lake formats", Status.OK).found == "no results yet"
+    lake = lake_of(Settings.load())
+    with lake.attempt("checks", YESTERDAY):
+        pass
+    assert "1 dataset" in only("Lake formats", Status.OK).found
+    pointer = next((home / "checks").rglob("CURRENT"))
+    pointer.write_text(pointer.read_text().replace('"version": 1', '"version": 99'))
+    assert "99" in only("Lake formats", Status.PROBLEM).found
+
+
 def test_damaged_document_of_the_lake_is_named(home: Path) -> None:
     assert only("Lake documents", Status.OK)
     (home / "excluded-visitors.json").write_text('["someone"]')
@@ -94,7 +105,7 @@ def test_damaged_document_of_the_lake_is_named(home: Path) -> None:
 
 def test_events_of_yesterday_are_listed_and_their_absence_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEAPLINE_LOOKAHEAD_HOURS", "0")
-    assert f"landing, {YESTERDAY}: 1 files" in only("Events source", Status.OK).found
+    assert f"landing, {YESTERDAY}: 1 slice" in only("Events source", Status.OK).found
     monkeypatch.setattr("leapline.doctor.subject.Subject.yesterday", YESTERDAY + timedelta(days=20))
     finding = only("Events source", Status.PROBLEM)
     assert str(YESTERDAY) in finding.found

@@ -119,6 +119,14 @@ def test_changed_ledger_is_a_problem(healthy: Settings) -> None:
     assert "leapline ledger" in findings[0].fix
 
 
+def test_malformed_deployment_target_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert only("Champion deployment", Status.NOT_APPLICABLE)
+    monkeypatch.setenv("LEAPLINE_DEPLOY", "kubernetes://shop")
+    assert "docs/deployment.md" in only("Champion deployment", Status.PROBLEM).fix
+    monkeypatch.setenv("LEAPLINE_DEPLOY", "kubernetes://shop/scorer")
+    assert only("Champion deployment", Status.OK).found == "kubernetes://shop/scorer"
+
+
 def test_stale_champion_is_a_warning(healthy: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(YESTERDAY) in only("Champion age", Status.OK).found
     monkeypatch.setattr("leapline.doctor.subject.Subject.yesterday", YESTERDAY + timedelta(days=7))

@@ -18,6 +18,7 @@ from leapline.settings import Settings
 from tests.conftest import ROOT
 from tests.doctor.conftest import examine, only
 from tests.fakes.servers import up
+from tests.ports import free_port
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -79,6 +80,20 @@ def test_other_spark_is_named(home: Path, tmp_path: Path, monkeypatch: pytest.Mo
     assert "with Spark 3.5.1" in only("Software Spark", Status.PROBLEM).found
     monkeypatch.setenv("SPARK_HOME", str(next((ROOT / ".venv" / "lib").glob("python*/site-packages/pyspark"))))
     assert only("Software Spark", Status.OK)
+
+
+def test_wrong_and_stopped_spark_master_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert only("Software Spark master", Status.OK).found == "local[*]"
+    monkeypatch.setenv("LEAPLINE_SPARK_MASTER", "spark://127.0.0.1")
+    assert "7077" in only("Software Spark master", Status.PROBLEM).fix
+    monkeypatch.setenv("LEAPLINE_SPARK_MASTER", f"spark://127.0.0.1:{free_port()}")
+    assert "Connection refused" in only("Software Spark master", Status.PROBLEM).found
+
+
+def test_missing_jars_for_buckets_are_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert only("Software Spark jars", Status.NOT_APPLICABLE)
+    monkeypatch.setenv("LEAPLINE_LAKE", "s3://shop/lake")
+    assert "make setup" in only("Software Spark jars", Status.PROBLEM).fix
 
 
 def test_packages_that_are_not_as_pinned_are_named(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

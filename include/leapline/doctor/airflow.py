@@ -59,6 +59,9 @@ def airflow(subject: Subject) -> list[Finding]:
                 command, env=env, cwd=subject.installation.folder, pass_fds=[write], stdin=subprocess.DEVNULL,
                 capture_output=True, text=True, errors="replace", timeout=LIMIT_S - 5, check=False,
             )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            fix = "Check that Airflow's database and the services of its connections can be reached."
+            return [problem("no result in time", expected=f"a result within {LIMIT_S:.0f} s", fix=fix)]
         finally:
             os.close(write)
         text = answer.read()

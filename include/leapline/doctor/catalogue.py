@@ -15,6 +15,8 @@ CHECKS: Final = (
     Check("Software", "packages", software.packages),
     Check("Software", "Java", software.java),
     Check("Software", "Spark", software.spark),
+    Check("Software", "Spark master", software.spark_master, limit_s=35.0, late_fix=_NETWORK),
+    Check("Software", "Spark jars", software.spark_jars),
     Check("Software", "scorer", software.scorer),
     *(Check("Software", name, partial(software.program, name)) for name in software.PROGRAMS),
     Check("Settings", "installation", configuration.installation),
@@ -32,6 +34,7 @@ CHECKS: Final = (
     Check("Lake", "writes", lake.writable, limit_s=20.0, late_fix=_NETWORK),
     Check("Lake", "permissions", lake.permissions),
     Check("Lake", "documents", lake.documents, limit_s=20.0, late_fix=_NETWORK),
+    Check("Lake", "formats", lake.formats, limit_s=20.0, late_fix=_NETWORK),
     Check("Lake", "last run", events.last_runs, limit_s=20.0, late_fix=_NETWORK),
     Check("Registry", "answer", registry.answers, limit_s=15.0, late_fix=_NETWORK),
     Check("Registry", "read", registry.reads, limit_s=15.0, late_fix=_NETWORK),
@@ -40,6 +43,7 @@ CHECKS: Final = (
     Check("Champion", "ledger", registry.ledger, limit_s=20.0, late_fix=_NETWORK),
     Check("Champion", "tag", registry.champion, limit_s=40.0, late_fix=_NETWORK),
     Check("Champion", "age", registry.age, limit_s=20.0, late_fix=_NETWORK),
+    Check("Champion", "deployment", registry.deployment),
     Check("Airflow", "", airflow.airflow, limit_s=airflow.LIMIT_S, early=True),
 )
 """A limit covers the time-outs of the code that the check calls, so that its own error is shown."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from leapline.doctor.finding import Finding, NotApplicableError, Status, from_error, ok, problem, warning
 from leapline.doctor.subject import Subject
 from leapline.errors import IncompleteDayError, NoEventsError, SettingsError
+from leapline.formatting import quantity
 
 if TYPE_CHECKING:
     from leapline.sources.source import Listing
@@ -42,7 +43,7 @@ def examine(subject: Subject) -> Finding:
 
 def _of_listing(listing: "Listing", name: str) -> Finding:
     size = sum(part.size or 0 for part in listing.slices)
-    found = f"{name}: {len(listing.slices)} files or slices" + (f", {size / 2**20:.1f} MB" if size else "")
+    found = f"{name}: {quantity(len(listing.slices), 'slice')}" + (f", {size / 2**20:.1f} MB" if size else "")
     remarks = [*listing.warnings, *filter(None, [listing.ignored_text()])]
     if remarks:
         expected = "a source in which everything is understood"

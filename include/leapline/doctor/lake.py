@@ -5,12 +5,15 @@ import stat
 import tempfile
 import uuid
 from collections.abc import Iterator
+from datetime import date
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from leapline.datasets import DATASETS
 from leapline.doctor.finding import Finding, NotApplicableError, ok, problem, warning
 from leapline.doctor.subject import Subject
+from leapline.formatting import quantity
 from leapline.storage import Store, lake_of
 
 MOST_FILES: Final = 50_000
@@ -105,6 +108,18 @@ def _readable_files(root: Path, forbidden: int) -> Iterator[Path]:
         names[:] = [name for name in names if Path(folder, name).stat().st_mode & forbidden & 0o011]
 
 
+def formats(subject: Subject) -> Finding:
+    """Check that this version can read the newest result of each dataset."""
+    lake, read = lake_of(subject.settings), 0
+    for dataset in DATASETS:
+        names = sorted(lake.store.scan(dataset.name).folders)[-1:]
+        for key in (date.fromisoformat(name.removeprefix("date=")) if dataset.by_day else name for name in names):
+            if lake.has(dataset.name, key):
+                lake.current(dataset.name, key)
+                read += 1
+    return ok(f"the newest result of {quantity(read, 'dataset')}" if read else "no results yet")
+
+
 def documents(subject: Subject) -> Finding:
     """Read the documents that every run depends on: the lake's id, and the list of erased visitors."""
     from leapline.privacy.exclusions import excluded_visitors
@@ -112,4 +127,4 @@ def documents(subject: Subject) -> Finding:
 
     lake = lake_of(subject.settings)
     number = len(excluded_visitors(lake))
-    return ok(f"lake {lake_id(lake.store) or 'without an id yet'}, {number} erased visitors")
+    return ok(f"lake {lake_id(lake.store) or 'without an id yet'}, {quantity(number, 'erased visitor')}")

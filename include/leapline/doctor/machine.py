@@ -43,9 +43,10 @@ def _free(path: Path) -> Finding:
 
 def clock(subject: Subject) -> list[Finding]:
     """Compare this machine's clock with those of the registry and of the S3 service."""
-    settings = subject.settings
-    schemes = ("http", "https") if settings.registry_plain_http or _is_loopback(settings.registry) else ("https",)
-    servers = {"registry": [f"{scheme}://{settings.registry}/v2/" for scheme in schemes]}
+    settings, servers = subject.settings, {}
+    if not isinstance(subject.registry_answer, Exception):
+        schemes = ("http", "https") if subject.registry.plain_http else ("https",)
+        servers["registry"] = [f"{scheme}://{settings.registry}/v2/" for scheme in schemes]
     if settings.uses_buckets:
         region = f".{settings.s3_region}" if settings.s3_region else ""
         servers["S3"] = [settings.s3_endpoint or f"https://s3{region}.amazonaws.com"]

@@ -1,8 +1,9 @@
 """Checks of the registry: that it answers, that this login may read and push, and what the champion is."""
 
-from leapline.doctor.finding import Finding, NotApplicableError, from_error, ok, problem, warning
+from leapline.doctor.finding import Finding, NotApplicableError, Status, from_error, ok, problem, warning
 from leapline.doctor.subject import Subject
-from leapline.errors import AccessDeniedError, LeaplineError
+from leapline.errors import AccessDeniedError, LeaplineError, RegistryError, RegistryUnusableError
+from leapline.formatting import quantity
 
 
 def answers(subject: Subject) -> Finding:
@@ -24,7 +25,11 @@ def reads(subject: Subject) -> Finding:
                 "The login is in an Airflow connection; the checks of Airflow examine it."
             ) from exc
         raise
-    return ok(f"{registry.image}, {len(tags)} tags" if tags else f"{registry.image} is empty or does not exist yet")
+    return ok(
+        f"{registry.image}, {quantity(len(tags), 'tag')}"
+        if tags
+        else f"{registry.image} is empty or does not exist yet"
+    )
 
 
 def push(subject: Subject) -> Finding:
@@ -37,7 +42,12 @@ def push(subject: Subject) -> Finding:
     tags = registry.tags()
     if not tags:
         raise NotApplicableError("The repository is empty; the first publication shows whether it may be written.")
-    return ok(require_push_permission(registry, tags[0]))
+    try:
+        return ok(require_push_permission(registry, tags[0]))
+    except (AccessDeniedError, RegistryUnusableError):
+        raise
+    except RegistryError as exc:
+        return from_error(exc, Status.WARNING)
 
 
 def more_registries(subject: Subject) -> list[Finding]:
@@ -73,6 +83,16 @@ def champion(subject: Subject) -> Finding:
     return ok(f"{digest}, as the ledger records")
 
 
+def deployment(subject: Subject) -> Finding:
+    """Check the form of the targets to which a new champion is deployed; the platforms are not asked."""
+    from leapline.rollout.target import parse_targets
+
+    targets = parse_targets(subject.settings.deploy)
+    if not targets:
+        raise NotApplicableError("LEAPLINE_DEPLOY names no target.")
+    return ok(", ".join(target.name for target in targets))
+
+
 def ledger(subject: Subject) -> list[Finding]:
     """Verify the ledger as `leapline ledger verify` does."""
     from leapline.deployment.ledger_report import verify_ledger
@@ -84,7 +104,7 @@ def ledger(subject: Subject) -> list[Finding]:
             problem(f"{fault['kind']}: {fault['where']}: {fault['text']}", expected="a ledger without faults", fix=fix)
             for fault in report["problems"]
         ]
-    return [ok(f"{report['entries']} entries, {report['linked']} of them linked")]
+    return [ok(f"{report['entries']:,} in the ledger, {report['linked']:,} of them linked")]
 
 
 def age(subject: Subject) -> Finding:

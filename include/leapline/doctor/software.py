@@ -108,6 +108,26 @@ def spark(_: Subject) -> Finding:
     return ok(f"Spark {installed} in {home}")
 
 
+def spark_master(subject: Subject) -> Finding:
+    """Check that the Spark master of the command line has a form that Spark understands, and answers."""
+    from leapline.runtime.spark_master import require_answer, require_form
+
+    master = subject.settings.spark_master
+    require_form(master, "LEAPLINE_SPARK_MASTER")
+    require_answer(master)
+    return ok(master)
+
+
+def spark_jars(subject: Subject) -> Finding:
+    """Check that the jars for buckets and for tables in a lake are there, if they are needed."""
+    from leapline.runtime.spark_jars import jars_option
+
+    options = jars_option(subject.settings)
+    if not options:
+        raise NotApplicableError("No bucket and no table in a lake is used.")
+    return ok(f"{options['spark.jars'].count(',') + 1} jars")
+
+
 def scorer(subject: Subject) -> list[Finding]:
     """Check the scorer of this machine, and those that go into images."""
     from leapline.steps.package import scorers

@@ -24,6 +24,7 @@ from leapline.doctor.finding import Finding, NotApplicableError, from_error, ok,
 from leapline.doctor.runner import Check, run_checks
 from leapline.doctor.subject import Subject
 from leapline.errors import LeaplineError, SettingsError
+from leapline.formatting import quantity
 from leapline.orchestration.alerts import channel_for
 from leapline.orchestration.aws_login import aws_login, aws_variables
 from leapline.orchestration.registry_login import docker_logins, registry_login
@@ -227,7 +228,7 @@ def stored_secrets() -> Finding:
             expected="connections that were stored with the present AIRFLOW__CORE__FERNET_KEY",
             fix="Restore the former key, or enter these connections again.",
         )
-    return ok(f"{number} connections can be decrypted")
+    return ok(f"{quantity(number, 'connection')} decrypted")
 
 
 def connections(subject: Subject) -> list[Finding]:

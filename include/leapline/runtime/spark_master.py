@@ -81,6 +81,15 @@ def _choose_address(master: str) -> None:
         os.environ.setdefault("SPARK_LOCAL_HOSTNAME", chosen)
 
 
+def require_answer(master: str) -> None:
+    """Check that the master of a standalone cluster, or Kubernetes' API server, answers; others are not asked.
+
+    Raises:
+        ClusterError: it does not.
+    """
+    _own_address(master)
+
+
 def _require_own_name() -> None:
     name = socket.gethostname()
     try:

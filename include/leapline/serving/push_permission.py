@@ -70,12 +70,14 @@ def _some_blob(registry: Registry, tag: str) -> str:
 
 
 def _base(registry: Registry) -> str:
+    """Return the address of the registry's API; Docker Hub's has another name."""
+    host = "index.docker.io" if registry.host == "docker.io" else registry.host
     for scheme in ("https", "http") if registry.plain_http else ("https",):
         try:
-            _send(registry, "GET", f"{scheme}://{registry.host}/v2/", {})
+            _send(registry, "GET", f"{scheme}://{host}/v2/", {})
         except RegistryError:
             continue
-        return f"{scheme}://{registry.host}"
+        return f"{scheme}://{host}"
     raise _unclear(registry, "no answer")
 
 
