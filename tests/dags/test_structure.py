@@ -44,7 +44,7 @@ def dag(bag: Any) -> Any:
 
 def test_every_dag_imports(bag: Any) -> None:
     assert bag.import_errors == {}
-    assert set(bag.dags) == {"retrain", "rollback", "promote", "late", "erasure", "retention"}
+    assert set(bag.dags) == {"retrain", "rollback", "promote", "late", "erasure", "retention", "drill"}
 
 
 def test_only_retrain_supersedes_runs_of_the_same_day(bag: Any) -> None:

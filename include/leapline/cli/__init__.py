@@ -11,6 +11,7 @@ from leapline.bundle.cli import app as bundle_app
 from leapline.cli import (
     data,
     doctor,
+    drill,
     export,
     features,
     image,
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Turn a shop's click stream into a measured, deployable scoring container every night, or report why not.",
 )
-for _commands in (steps, run, models, scoring, data, privacy, settings, doctor):
+for _commands in (steps, run, models, scoring, data, privacy, settings, doctor, drill):
     app.add_typer(_commands.app)
 app.add_typer(data.import_app, name="import")
 app.add_typer(features.app, name="features")

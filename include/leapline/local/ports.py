@@ -40,3 +40,10 @@ def _listener(port: int) -> str:
             if connection.status == psutil.CONN_LISTEN and connection.laddr[1:] == (port,) and connection.pid:
                 return f"process {connection.pid} ({psutil.Process(connection.pid).name()})"
     return "another process"
+
+
+def free_port() -> int:
+    """Return a loopback port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

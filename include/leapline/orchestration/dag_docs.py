@@ -46,6 +46,15 @@ evaluated days whose labels have changed since, and the verdict that the gate wo
 the DAG also starts `retrain` for each of these days, without promoting.
 """
 
+DRILL_DOC = """\
+### Drill
+
+**Trigger** generates a small shop, trains and promotes a model of it on a scratch lake and registry, then breaks each
+stage of a run in turn: a damaged file, a killed process, a registry that is down, a forged verdict, and others. Every
+fault must be noticed, and nothing may be published or promoted. Lake, registry, ledger and keys of this installation
+are not touched. The task's log has one line per fault; the task fails if a fault was not stopped.
+"""
+
 ERASURE_DOC = """\
 ### Erasure of visitors
 
@@ -124,6 +133,9 @@ two steps end with an error, because their inputs have changed, and can be start
 Logs one line per day: how its labels changed, and the verdict that the gate would return today.""",
     "judge_again": """\
 Starts `retrain` for each changed day if the form asks for it; otherwise this task is skipped.""",
+    "drill": """\
+Breaks each stage of a run on a scratch installation, in a process of its own with a Spark driver. Fails if a fault was
+not stopped; the log has one line per fault.""",
     "roll_back": """\
 Moves the tag `champion` back. Fails if the registry has no such model, or if the user who triggered the run is none of
 `LEAPLINE_APPROVERS`; the tag then stays where it was. With `LEAPLINE_SECOND_APPROVER` it first waits in *Required

@@ -90,6 +90,18 @@ LATE_PARAMS: dict[str, Param] = {
 }
 """Params of the DAG `late` (delayed labels)."""
 
+DRILL_PARAMS: dict[str, Param] = {
+    "sessions_per_day": Param(
+        1500,
+        type="integer",
+        minimum=500,
+        maximum=100_000,
+        title="Sessions per day",
+        description="Sessions per day of the generated shop on which the stages are broken.",
+    ),
+}
+"""Params of the DAG `drill`."""
+
 REASON = Param(
     None,
     type=["null", "string"],
