@@ -108,7 +108,8 @@ def test_unusable_or_exposed_signing_key_is_a_problem(home: Path, tmp_path: Path
     file.write_text("no key")
     assert "no private key in PEM form" in only("Keys signing key", Status.PROBLEM).found
     file.unlink()
-    assert "Correct the path" in only("Keys signing key", Status.PROBLEM).fix
+    finding = only("Keys signing key", Status.PROBLEM)
+    assert (str(file) in finding.found, finding.fix) == (True, "Correct the path.")
 
 
 def test_key_that_has_not_signed_this_lake_is_a_problem(healthy: Settings, tmp_path: Path) -> None:

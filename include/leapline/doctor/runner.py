@@ -21,6 +21,7 @@ from leapline.errors import LeaplineError
 from leapline.settings import Settings
 
 _SECRET_NAME: Final = re.compile(r"KEY|SECRET|PASSW|TOKEN", re.IGNORECASE)
+_NAMES_A_FILE: Final = re.compile(r"_(FILE|PATH|DIR)$|PUBLIC", re.IGNORECASE)
 _CONNECTION_NAME: Final = re.compile(r"AIRFLOW_CONN_|SQL_ALCHEMY_CONN|RESULT_BACKEND|BROKER_URL", re.IGNORECASE)
 _SHORTEST_SECRET: Final = 8
 """Shorter values, such as `true`, are words of ordinary texts."""
@@ -88,8 +89,7 @@ def _secrets_of(name: str, value: str) -> list[str]:
     """Return what is secret in a variable: all of a key, the password of a connection, nothing of a file's name."""
     if _CONNECTION_NAME.search(name):
         return _passwords(value)
-    # SSH_KEY_FILE and its like name a file, which messages need. `Path.exists` raises for names it may not look up.
-    return [value] if _SECRET_NAME.search(name) and not os.path.exists(value) else []  # noqa: PTH110
+    return [value] if _SECRET_NAME.search(name) and not _NAMES_A_FILE.search(name) else []
 
 
 def _passwords(connection: str) -> list[str]:
