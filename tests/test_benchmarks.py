@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import capacity, gate_luck, metrics, report, scale
+from benchmarks import capacity, gate_luck, metrics, report, scale, served_rules
 from benchmarks.interval_coverage import Shop, simulate, simulate_owned
 from tests.conftest import ROOT
 
@@ -104,3 +104,15 @@ def test_declining_champions_stop_near_the_best_one() -> None:
     before, after = np.mean(lost, axis=0)
     assert after < before
     assert after < 0.02
+
+
+def test_rules_about_what_is_served_refuse_planted_models_and_not_good_ones() -> None:
+    refused = served_rules.refused_ratios(183, (1.0, 1.125, 1.48), holdouts=60)
+    assert refused[1.0] <= refused[1.125] <= 0.05
+    assert refused[1.48] > 0.7
+    assert max(served_rules.refused_ratios(40, (1.0, 1.125), holdouts=60).values()) <= 0.05, (
+        "few buyers, no luck needed"
+    )
+    early = {model: served_rules.refused_early(250, 2000, model, holdouts=25) for model in ("good", "equal", "random")}
+    assert early["good"] <= early["equal"] <= 0.1
+    assert early["random"] > 0.9

@@ -288,6 +288,48 @@ class Settings(BaseSettings):
         le=0.5,
         description="Gate: as champion_margin, for the best champion of the last days.",
     )
+    champion_precision_margin: float = Field(
+        0.15,
+        ge=0,
+        le=1,
+        description="Gate: non-inferiority margin of average precision, as a share of the champion's.",
+    )
+    max_calibration_ratio: float = Field(
+        1.2,
+        gt=1,
+        le=100,
+        description="Gate: the 95 % interval of mean forecast / prevalence must overlap 1 / this to this, for the "
+        "session model (whole sessions and beginnings of sessions) and the item model.",
+    )
+    progress_min_positives: int = Field(
+        20,
+        ge=1,
+        description="Gate: groups by events so far with fewer examples of buying sessions, or of others, are skipped.",
+    )
+    max_progress_loss: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="Gate: in each group by events so far, the upper bound of the ROC AUC difference to the Markov "
+        "baseline must be at least minus this.",
+    )
+    min_progress_roc_auc: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Gate: in the worst group by events so far, the lower bound of ROC AUC must exceed this.",
+    )
+    progress_floor_positives: int = Field(
+        100, ge=1, description="Gate: groups with fewer positives or negatives are skipped by `min_progress_roc_auc`."
+    )
+    min_item_positives: int = Field(
+        20,
+        ge=1,
+        description="Gate: with fewer bought pairs in the holdout, the item model is neither judged nor served.",
+    )
+    min_item_roc_auc: float = Field(
+        0.6, ge=0, le=1, description="Gate: the lower bound of the item model's ROC AUC must exceed this."
+    )
     bootstrap_resamples: int = Field(
         1000, ge=100, le=100_000, description="Bootstrap resamples per confidence interval."
     )

@@ -47,10 +47,18 @@ function figures(metrics) {
     ["ROC AUC", number(metrics.roc_auc), metrics.roc_auc_interval ? `95 % CI: ${span(metrics.roc_auc_interval)}` : null],
     ["Average precision", number(metrics.average_precision), averagePrecisionNote(metrics)],
     ["Log loss", number(metrics.log_loss), metrics.base_log_loss ? `predicting the prevalence: ${number(metrics.base_log_loss)}` : null],
+    ["Calibration error", number(metrics.calibration_error), calibrationNote(metrics.calibration_ratio)],
     ["Buying sessions in the holdout", number(metrics.positives), `of ${number(metrics.examples)} sessions`],
   ];
   return el("dl", { class: "figures" }, entries.map(([name, value, note]) =>
     el("div", {}, el("dt", {}, name), el("dd", {}, value, note ? el("small", {}, note) : null))));
+}
+
+// Calibration in the large; evaluations of earlier versions do not have it.
+function calibrationNote(measured) {
+  if (!measured) return null;
+  const interval = measured.interval ? ` (95 % CI: ${span(measured.interval, 2)})` : "";
+  return `forecast / prevalence: ${number(measured.ratio, 2)}${interval}`;
 }
 
 function averagePrecisionNote(metrics) {
@@ -94,7 +102,7 @@ export function model(run) {
   if (!curves) {
     const why = Object.values(metrics.missing ?? {})[0];
     const text = why ? `No curves: ${why}.` : "A later run of the same day has replaced the curves of this run.";
-    return section("Model", el("p", { class: "quiet" }, text), slices(metrics));
+    return section("Model", el("p", { class: "quiet" }, text), slices(metrics), progress(metrics));
   }
   const plots = [
     curves.roc && charts.roc(curves.roc, metrics),
@@ -102,15 +110,20 @@ export function model(run) {
     curves.reliability && charts.reliability(curves.reliability),
     curves.histogram && charts.scores(curves.histogram),
   ];
-  return section("Model", comparison(run.model.champion), el("div", { class: "charts" }, plots), slices(metrics), featureImportance(importances));
+  return section("Model", comparison(run.model.champion), el("div", { class: "charts" }, plots),
+    slices(metrics), progress(metrics), featureImportance(importances));
 }
+
+const signed = (value) =>
+  value === null || value === undefined ? "–" : `${value < 0 ? "−" : "+"}${number(Math.abs(value))}`;
+
+const signedSpan = (interval) => interval ? `${signed(interval[0])} to ${signed(interval[1])}` : "";
 
 // Comparison with the champion on the same sessions, if the evaluation scored it.
 function comparison(champion) {
   if (!champion || champion.state === "none") return null;
   const result = champion.comparison;
   if (!result) return el("p", { class: "quiet" }, `Not compared with the champion: ${champion.why}.`);
-  const signed = (value) => `${value < 0 ? "−" : "+"}${number(Math.abs(value))}`;
   const interval = result.interval ? ` (95 % CI: ${signed(result.interval[0])} to ${signed(result.interval[1])})` : "";
   return el("p", {}, "Compared with the champion ", el("code", {}, champion.model_id ?? ""),
     ` on the same sessions: ROC AUC ${signed(result.difference)}${interval}.`);
@@ -126,6 +139,19 @@ function slices(metrics) {
   const rows = evaluated.map((slice) => ({ cells: [`${words(slice.by)}: ${slice.value}${pooled(slice)}`,
     number(slice.roc_auc), span(slice.interval), number(slice.positives), number(slice.examples)] }));
   return el("details", {}, el("summary", {}, "Slices"), table("Metrics by slice", head, rows));
+}
+
+// Ranking quality by number of events so far, beside the Markov baseline's on the same examples.
+function progress(metrics) {
+  const groups = Array.isArray(metrics.moments) ? metrics.moments : [];
+  if (!groups.length) return null;
+  const head = [{ label: "Events so far" }, { label: "ROC AUC", number: true }, { label: "95 % CI" },
+    { label: "Baseline", number: true }, { label: "Difference", number: true }, { label: "95 % CI of the difference" },
+    { label: "Examples of buyers", number: true }, { label: "Examples", number: true }];
+  const rows = groups.map((group) => ({ cells: [group.events, number(group.roc_auc), span(group.interval),
+    number(group.baseline_roc_auc), signed(group.difference), signedSpan(group.difference_interval),
+    number(group.positives), number(group.examples)] }));
+  return el("details", {}, el("summary", {}, "Sessions in progress"), table("Metrics by number of events so far", head, rows));
 }
 
 function featureImportance(importances) {

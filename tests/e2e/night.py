@@ -75,8 +75,9 @@ def settings_of(folder: Path, **values: Any) -> Settings:
     return Settings(
         home=folder / "home", pseudonym_key="a key for tests, of at least 32 bytes", tools=ROOT / ".local",
         training_days=1, forest_trees=12, forest_depth=6, roc_auc_threshold=0.6, min_slice_roc_auc=0,
-        max_calibration_error=0.2, bootstrap_resamples=200, probe_rows=1000, spark_master="local[2]",
-        spark_driver_memory="2g", spark_driver_options=FEW_EVENTS, spark_shuffle_partitions=2, **values,
+        max_calibration_error=0.2, max_calibration_ratio=2, max_progress_loss=1, bootstrap_resamples=200,
+        probe_rows=1000, spark_master="local[2]", spark_driver_memory="2g", spark_driver_options=FEW_EVENTS,
+        spark_shuffle_partitions=2, **values,
     )  # fmt: skip
 
 

@@ -70,6 +70,7 @@ def _settings(home: Path, landing: Path, key: str, port: int) -> Settings:
         training_days=TRAINING_DAYS, spark_driver_memory="2g", spark_driver_options=FEW_EVENTS, roc_auc_threshold=0.6,
         max_calibration_error=0.2, min_slice_roc_auc=0, champion_margin=0.3, min_baseline_gain=-1,
         best_champion_margin=0.3,
+        champion_precision_margin=1, max_calibration_ratio=2, max_progress_loss=1, min_progress_roc_auc=0,
     )  # fmt: skip
 
 

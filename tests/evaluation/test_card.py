@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from leapline.evaluation import card, plots
+from leapline.evaluation.calibration_ratio import CalibrationRatio
 from leapline.evaluation.card_sections import CardSections
 from leapline.evaluation.metrics import curves, measure
 from leapline.evaluation.rules import Rule
+from leapline.evaluation.session_progress import Progress
 from leapline.evaluation.slices import Slice
 from leapline.evaluation.verdict import Evidence, Limits, conclude, decide
 
@@ -187,14 +189,28 @@ def test_further_sections_are_shown_if_there_is_content() -> None:
     sections = CardSections(
         transitions={"start": {"home": -250_000, "item": 1_500_000}, "home": {"home": 0, "item": 40_000}},
         baseline={"roc_auc": 0.78149, "average_precision": None},
-        progress=[{"events": "1 to 4", "examples": 1200, "positives": 40, "roc_auc": 0.7}],
-        items={"roc_auc": 0.9561, "examples": 5000, "positives": 90, "first_is_bought": 0.957},
+        progress=[
+            Progress("1 to 4", 1200, 40, 0.7, (0.62, 0.77), 0.65, 0.05, (-0.02, 0.12)),
+            Progress("5 to 9", 3, 0),
+        ],
+        calibration=CalibrationRatio(0.0555, 0.05, 1.11, (0.98, 1.255)),
+        items={
+            "roc_auc": 0.9561,
+            "examples": 5000,
+            "positives": 90,
+            "first_is_bought": 0.957,
+            "choices": {"sessions": 61, "first": 0.91, "random": 0.35, "recent": 0.6},
+        },
     )
     metrics = measure(LABELS, SCORES)
     verdict = decide(Evidence(metrics, SUBJECT.training_days, 41), Limits(calibration_error=1))
     text = card.render(replace(SUBJECT, sections=sections), metrics, verdict)
     for line in (
-        "| 1 to 4 | 1,200 | 40 | 0.700 |",
+        "| 1 to 4 | 1,200 | 40 | 0.700 | 0.620 to 0.770 | 0.650 | +0.050 | -0.020 to +0.120 |",
+        "| 5 to 9 | 3 | 0 | - |  | - | - |  |",
+        "| forecast / prevalence | 1.11 | 95 % interval 0.980 to 1.255; mean forecast 0.056, prevalence 0.050; over",
+        "Among the 61 sessions that choose one of several items, the first-ranked item is bought in 91.0 %, an item "
+        "drawn at random in 35.0 %, the item viewed last in 60.0 %.",
         "Its ROC AUC is 0.781, its average precision -.",
         "| `start` | -0.25 | +1.50 |",
         "ROC AUC 0.956 on 5,000 session-item pairs of the holdout, of which 90 were bought. In 95.7 % of the sessions",

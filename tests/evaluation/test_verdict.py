@@ -46,7 +46,7 @@ EVIDENCE = v.Evidence(
 
 
 def champion(difference: float, interval: tuple[float, float] | None) -> ChampionComparison:
-    compared = Comparison(difference, interval, 0.9, 0.0, (-0.1, 0.1))
+    compared = Comparison(difference, interval, 0.9, 0.0, (-0.01, 0.01))
     return ChampionComparison("compared", "scored", "sha256:aa", "2026-03-01-aa", compared)
 
 
@@ -182,6 +182,15 @@ def test_champion_rule(champion_comparison: ChampionComparison, passed: bool, wo
     assert words in rule.why
     assert v.without_champion(verdict).passed
     assert ChampionComparison.from_dict(json.loads(json.dumps(champion_comparison.as_dict()))) == champion_comparison
+
+
+def test_average_precision_is_compared_with_the_champions_too() -> None:
+    less_precise = Comparison(0.0, (-0.004, 0.004), 0.9, -0.1, (-0.15, -0.05))
+    worse = replace(champion(0.0, None), comparison=less_precise)
+    verdict = v.decide(replace(EVIDENCE, champion=worse), LIMITS)
+    assert [rule.name for rule in verdict.rules if not rule.passed] == ["champion_average_precision"]
+    assert v.without_champion(verdict).passed, "the archive does not depend on the champion"
+    assert failed(v.Limits(champion_precision_margin=0.5), champion=worse) == []
 
 
 def test_champion_margin_is_configurable() -> None:

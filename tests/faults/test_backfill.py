@@ -60,7 +60,8 @@ def installation(folder: Path) -> tuple[Settings, LocalRegistry]:
         forest_trees=6, forest_depth=5, roc_auc_threshold=0.6, bootstrap_resamples=200, max_calibration_error=0.2,
         min_slice_roc_auc=0, spark_master="local[1]", spark_driver_memory="1g",
         spark_driver_options=FEW_EVENTS, spark_shuffle_partitions=2, champion_margin=0.2, best_champion_margin=0.2,
-        min_baseline_gain=-1,
+        min_baseline_gain=-1, champion_precision_margin=1, max_calibration_ratio=2, max_progress_loss=1,
+        min_progress_roc_auc=0,
     )  # fmt: skip
     return few_features(settings), local
 

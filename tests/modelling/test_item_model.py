@@ -11,12 +11,13 @@ import pytest
 
 from leapline.bundle.archive import read_entries, write_entries
 from leapline.bundle.reader import read
+from leapline.evaluation.item_rules import ItemLimits
 from leapline.evaluation.metrics import Bootstrap, measure
 from leapline.features import spec as specs
 from leapline.records import data_seals
 from leapline.runtime.context import RunContext
 from leapline.settings import Settings
-from leapline.steps.package import item_entries, items_manifest
+from leapline.steps.package import METRICS, item_entries, items_manifest
 from leapline.storage import Lake, read_json, write_json
 from tests.lakes import current_of, folder_of
 from tests.steps import shop
@@ -55,7 +56,7 @@ def run_steps(folder: Path) -> tuple[Settings, dict[str, Any]]:
         compare_champion=False,
         features=folder / "features.json",
     )  # fmt: skip
-    steps = ("featurize", "train", "evaluate")
+    steps = ("featurize", "train", "evaluate", "gate")
     context = RunContext(SECOND, "t")
     return settings, {step: import_module(f"leapline.steps.{step}").run(settings, context) for step in steps}
 
@@ -83,7 +84,15 @@ def test_item_model_is_trained_evaluated_and_packaged(tmp_path: Path) -> None:
     together = Bootstrap(pairs["visitor"].to_numpy(str), settings.bootstrap_resamples, settings.seed)
     expected = measure(pairs["label"].to_numpy(float), pairs["score"].to_numpy(float), bootstrap=together)
     assert metrics["items"]["roc_auc_interval"] == pytest.approx(expected.roc_auc_interval)
-    assert items_manifest(candidate / "items", metrics["items"])["metrics"]["roc_auc"] == metrics["items"]["roc_auc"]
+    assert (
+        items_manifest(candidate / "items", metrics["items"], ItemLimits())["metrics"]["roc_auc"]
+        == metrics["items"]["roc_auc"]
+    )
+
+    rules = {rule["name"]: rule for rule in summary["gate"]["rules"]}
+    for name in ("item_roc_auc", "item_choice", "item_choice_recent", "calibration_ratio", "progress 1 to 4"):
+        assert rules[name]["passed"] and rules[name]["value"] is not None, rules[name]
+    assert metrics["items"]["choices"]["first"] > metrics["items"]["choices"]["random"] + 0.2
 
     entries = read_entries(candidate / "model.zip") | item_entries(candidate / "items")
     inner = {k.removeprefix("leapline/items/"): v for k, v in entries.items() if k.startswith("leapline/items/")}
@@ -110,8 +119,10 @@ def test_item_model_is_trained_evaluated_and_packaged(tmp_path: Path) -> None:
     assert again == metrics, "metrics depend on the order in which Spark wrote the examples"
 
 
-def test_item_model_no_better_than_chance_is_not_packaged(tmp_path: Path) -> None:
+def test_item_model_without_enough_bought_pairs_is_not_packaged(tmp_path: Path) -> None:
     write_json(tmp_path / "training.json", {"threshold": 0.5, "calibration": None})
-    assert items_manifest(tmp_path, None) is None
-    assert items_manifest(tmp_path, {"roc_auc": None}) is None
-    assert items_manifest(tmp_path, {"roc_auc": 0.5}) is None
+    metrics = dict.fromkeys((*METRICS, "first_is_bought"), 0.5)
+    assert items_manifest(tmp_path, None, ItemLimits()) is None
+    assert items_manifest(tmp_path, metrics | {"positives": 19}, ItemLimits()) is None
+    assert items_manifest(tmp_path, metrics | {"positives": 20}, ItemLimits()) is not None
+    assert items_manifest(tmp_path, metrics | {"positives": 20}, ItemLimits(positives=21)) is None

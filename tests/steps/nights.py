@@ -46,6 +46,7 @@ def _settings(folder: Path, address: str, days: Sequence[date]) -> Settings:
         home=folder / "lake", tools=ROOT / ".local", registry=address, training_days=1, probe_rows=1000,
         forest_trees=8, forest_depth=5, roc_auc_threshold=0.6, min_precision_lift=1, bootstrap_resamples=300,
         champion_margin=0.06, min_baseline_gain=-1, max_importance=1, max_calibration_error=0.2, min_slice_roc_auc=0,
+        champion_precision_margin=0.3, max_calibration_ratio=2, max_progress_loss=1, min_progress_roc_auc=0,
         best_champion_margin=0.06, spark_shuffle_partitions=2,
     )  # fmt: skip
     for day in days:

@@ -1,5 +1,6 @@
 """Every count in summaries, metrics, verdict and card equals the count computed from the lake's events with pandas."""
 
+import json
 from datetime import date
 from importlib import import_module
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from leapline.errors import NotInLakeError
+from leapline.records import model_record
 from leapline.runtime.context import RunContext
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json
@@ -117,6 +120,25 @@ def test_metrics_count_each_session_of_the_holdout_once(
     assert sum(row["examples"] for row in metrics["moments"]) == holdout.examples
     assert sum(row["positives"] for row in metrics["moments"]) == holdout.buying_examples
     assert read_json(lake.current("evaluations", SECOND) / "probe_rows.json")["holdout"] == holdout.sessions
+
+
+@pytest.mark.parametrize("key", ["calibration_ratio", "difference_interval"])
+def test_evaluation_of_an_earlier_version_has_to_be_repeated(
+    finished_run: tuple[Lake, dict[str, Any]], key: str
+) -> None:
+    path = current_of(finished_run[0], "evaluations", SECOND) / "metrics.json"
+    before = path.read_bytes()
+    content = read_json(path)
+    for part in (content, *content["moments"]):
+        part.pop(key, None)
+    path.write_text(json.dumps(content))
+    try:
+        with pytest.raises(
+            NotInLakeError, match=f"earlier version, without '{key}'.*leapline evaluate --date 2026-03-02"
+        ):
+            model_record.read(finished_run[0], SECOND)
+    finally:
+        path.write_bytes(before)
 
 
 def test_verdict_counts_sessions(finished_run: tuple[Lake, dict[str, Any]], holdout: Counted) -> None:

@@ -13,7 +13,10 @@ import numpy as np
 from leapline.deployment.factory import ledger_of
 from leapline.evaluation import metrics, plots
 from leapline.evaluation.bootstrap import Comparison
+from leapline.evaluation.calibration_ratio import CalibrationRatio
 from leapline.evaluation.champion import ChampionComparison
+from leapline.evaluation.served_rules import ServedEvidence
+from leapline.evaluation.session_progress import Progress
 from leapline.evaluation.slices import Slice
 from leapline.evaluation.verdict import Evidence, Limits, Verdict, conclude, decide
 from leapline.promotion.ledger import HEAD, KEY, Entry
@@ -37,6 +40,13 @@ SLICES = (
 )
 VERSUS_CHAMPION = Comparison(0.0041, (-0.0032, 0.0117), 0.9188, 0.0067, (-0.0103, 0.0241))
 VERSUS_MARKOV = Comparison(0.0815, (0.0602, 0.1049), 0.8402, 0.1934, (0.1375, 0.2522))
+PROGRESS = (
+    Progress("1 to 4", 3260, 42, 0.642, (0.553, 0.722), 0.623, 0.019, (-0.104, 0.142)),
+    Progress("5 to 9", 1230, 51, 0.677, (0.597, 0.748), 0.614, 0.063, (-0.032, 0.158)),
+    Progress("10 to 19", 1040, 80, 0.797, (0.745, 0.841), 0.735, 0.062, (0.018, 0.106)),
+    Progress("20 and more", 931, 15),
+)
+RATIO = CalibrationRatio(0.0575, 0.055, 1.045, (0.921, 1.186))
 CALIBRATION = {"kind": "odds", "factor": BUYERS / (1 - BUYERS)}
 IMPORTANCES = {
     "n_cart_adds": 0.176, "cart_value": 0.130, "n_item_views": 0.118, "length_s": 0.094, "n_clicks": 0.081,
@@ -109,7 +119,8 @@ class PastRuns:
         with self.lake.attempt("candidates", day) as out:
             write_json(out / "training.json", {"importances": IMPORTANCES, "calibration": CALIBRATION})
         with self.lake.attempt("evaluations", day) as out:
-            write_json(out / "metrics.json", measured.as_dict() | {"slices": [asdict(s) for s in SLICES]})
+            parts = {"slices": [asdict(s) for s in SLICES], "moments": [asdict(group) for group in PROGRESS]}
+            write_json(out / "metrics.json", measured.as_dict() | parts | {"calibration_ratio": asdict(RATIO)})
             if curves:
                 write_json(out / "curves.json", curves.as_dict())
             if with_plots:
@@ -129,7 +140,8 @@ class PastRuns:
             write_json(out / "result.json", result | {"docs": "data_docs/index.html", "source": "attempt-1"})
 
     def _decide(self, day: date, measured: metrics.Metrics, champion: ChampionComparison) -> Verdict:
-        evidence = Evidence(measured, _training_days(day), 853, IMPORTANCES, SLICES, champion, VERSUS_MARKOV)
+        served = ServedEvidence(PROGRESS, RATIO)
+        evidence = Evidence(measured, _training_days(day), 853, IMPORTANCES, SLICES, champion, VERSUS_MARKOV, served)
         verdict = conclude(decide(evidence, Limits()).rules)
         with self.lake.attempt("verdicts", day) as out:
             result = TO_BE_PROBED if verdict.passed else "refused"

@@ -95,7 +95,7 @@ def test_viewer_may_read_but_not_promote(up: Site) -> None:
 )
 def test_overview_shows_the_last_run(models: Open, up: Site, name: str, viewport: dict[str, int], scheme: str) -> None:
     window, frame = models(viewport=viewport, scheme=scheme) if name != "phone" else models("/leapline/", viewport)
-    assert frame.locator("#headline").inner_text().startswith("Passed all 18 rules: ROC AUC: 0.9")
+    assert frame.locator("#headline").inner_text().startswith("Passed all 25 rules: ROC AUC: 0.9")
     assert frame.get_by_text("not judged, with fewer than 20 buying or other sessions: ").is_visible()
     assert frame.locator(".badge").inner_text() == "✓ Promoted"
     frame.get_by_text(f"Champion: {up.models[0]}").wait_for()
@@ -103,7 +103,12 @@ def test_overview_shows_the_last_run(models: Open, up: Site, name: str, viewport
     rows = frame.locator("#candidates tbody tr")
     assert [rows.nth(i).get_by_role("button", name="Roll back").count() for i in (0, 1)] == [0, 1]
     assert frame.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing overflows the page"
+    frame.get_by_text("forecast / prevalence: 1.04 (95 % CI: 0.92 to 1.19)").wait_for()
+    frame.get_by_text("Sessions in progress", exact=True).click()
+    cells = frame.get_by_role("row", name="1 to 4").first.get_by_role("cell").all_inner_texts()
+    assert cells == ["1 to 4", "0.642", "0.553 to 0.722", "0.623", "+0.019", "−0.104 to +0.142", "42", "3,260"]
     assert violations(frame) == []
+    frame.get_by_text("Sessions in progress", exact=True).click()
     if update_screenshots():
         window.wait_for_timeout(500)
         window.screenshot(path=str(ROOT / "docs" / f"models-{name}.png"))

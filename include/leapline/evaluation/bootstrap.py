@@ -127,7 +127,7 @@ def bootstrap_areas(
     batch = max(1, CELLS_IN_MEMORY // max(len(labels), 1))
     parts: list[list[Areas]] = [[] for _ in rankings]
     for start in range(0, resamples, batch):
-        counts = _visitor_counts(rng, len(names), min(batch, resamples - start))
+        counts = visitor_counts(rng, len(names), min(batch, resamples - start))
         weights = counts[:, cluster]
         for ranking, part in zip(rankings, parts, strict=True):
             part.append(ranking.areas(weights))
@@ -174,7 +174,7 @@ def normal_interval(
         None with fewer than `MIN_EFFECTIVE` visitors, or if too many resamples have no value.
     """
     finite = resampled[np.isfinite(resampled)]
-    if not _is_usable(finite, resampled, effective):
+    if not is_usable(finite, resampled, effective):
         return None
     half = quantile(0.5 + level / 2, effective) * float(finite.std(ddof=1))
     return value - half, value + half
@@ -185,7 +185,7 @@ def logit_interval(
 ) -> tuple[float, float] | None:
     """Return the interval on the logit scale, which stays within (0, 1); None at 0 and 1. See `normal_interval`."""
     inside = resampled[(resampled > 0) & (resampled < 1)]
-    if not 0 < value < 1 or not _is_usable(inside, resampled, effective):
+    if not 0 < value < 1 or not is_usable(inside, resampled, effective):
         return None
     centre, half = logit(value), quantile(0.5 + level / 2, effective) * float(np.log(inside / (1 - inside)).std(ddof=1))
     return expit(centre - half), expit(centre + half)
@@ -227,11 +227,18 @@ def expit(value: float) -> float:
     return 1 / (1 + math.exp(-value))
 
 
-def _is_usable(kept: Array, resampled: Array, effective: float) -> bool:
+def is_usable(kept: Array, resampled: Array, effective: float) -> bool:
+    """Return whether an interval can be computed from the resamples that have a value.
+
+    Args:
+        kept: the values.
+        resampled: all resamples.
+        effective: effective number of visitors.
+    """
     return len(kept) >= max(2, _MIN_USABLE * len(resampled)) and effective >= MIN_EFFECTIVE
 
 
-def _visitor_counts(rng: np.random.Generator, visitors: int, resamples: int) -> Array:
+def visitor_counts(rng: np.random.Generator, visitors: int, resamples: int) -> Array:
     """Return how often each resample contains each visitor, shape (resamples, visitors)."""
     picked = rng.integers(visitors, size=(resamples, visitors))
     picked += np.arange(resamples)[:, None] * visitors

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from leapline.evaluation.card_sections import CardSections
+from leapline.evaluation.calibration_ratio import CalibrationRatio
+from leapline.evaluation.card_sections import CardSections, calibration_rows
 from leapline.evaluation.card_sections import blocks as section_blocks
 from leapline.evaluation.document import Block, Heading, Picture, Table, Text, code, plain, to_markdown, to_page
 from leapline.evaluation.metrics import Metrics
@@ -119,7 +120,7 @@ def _blocks(subject: Subject, metrics: Metrics, verdict: Verdict, plots: Mapping
         Heading("Data"),
         *_data(subject, metrics),
         Heading("Metrics on the holdout"),
-        *_metrics(metrics, subject.threshold),
+        *_metrics(metrics, subject.threshold, subject.sections.calibration),
         *(Picture(_CAPTIONS[name], link) for name, link in plots.items()),
         Heading("Slices"),
         *_slices(subject.slices),
@@ -182,7 +183,7 @@ def _calibration(calibration: Mapping[str, Any] | None) -> str:
     return f"Calibration: {plain(str(calibration['kind']))}."
 
 
-def _metrics(metrics: Metrics, threshold: float | None) -> list[Block]:
+def _metrics(metrics: Metrics, threshold: float | None, calibration: CalibrationRatio | None) -> list[Block]:
     prevalence = f"prevalence: {score(metrics.prevalence)}"
     rows = [
         ("ROC AUC", score(metrics.roc_auc), _interval(metrics.roc_auc_interval)),
@@ -203,6 +204,7 @@ def _metrics(metrics: Metrics, threshold: float | None) -> list[Block]:
             score(metrics.calibration_error),
             "mean difference between forecast and share of buying sessions, in 10 bins of equal size",
         ),
+        *calibration_rows(calibration),
         ("threshold", score(threshold), "a session at or above it is classified as a buyer"),
     ]
     reasons = sorted(set(metrics.missing.values()))

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from leapline.evaluation.calibration_ratio import CalibrationRatio
 from leapline.evaluation.document import Block, Heading, Table, Text, code
-from leapline.formatting import change, count, percent, score
+from leapline.evaluation.session_progress import Progress
+from leapline.formatting import change, count, interval, percent, score
 
 Numbers = Mapping[str, Any]
 
@@ -17,13 +19,15 @@ class CardSections:
     Attributes:
         transitions: state -> next state -> log-odds of the transition in whole millionths, buyers against non-buyers.
         baseline: `roc_auc` and `average_precision` of the Markov baseline on the holdout.
-        progress: rows of `events`, `examples`, `positives`, `roc_auc`; see `leapline.evaluation.session_progress`.
-        items: metrics of the item model, and `first_is_bought`.
+        progress: ranking quality by number of events so far.
+        calibration: mean forecast and prevalence over whole sessions and beginnings of sessions; None if not measured.
+        items: metrics of the item model, `first_is_bought`, `calibration_ratio` and `choices`.
     """
 
     transitions: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     baseline: Numbers = field(default_factory=dict)
-    progress: Sequence[Numbers] = ()
+    progress: Sequence[Progress] = ()
+    calibration: CalibrationRatio | None = None
     items: Numbers = field(default_factory=dict)
 
 
@@ -32,17 +36,43 @@ def blocks(sections: CardSections) -> list[Block]:
     return [*_progress(sections.progress), *_baseline(sections), *_items(sections.items)]
 
 
-def _progress(rows: Sequence[Numbers]) -> list[Block]:
+def calibration_rows(calibration: CalibrationRatio | None) -> list[tuple[str, str, str]]:
+    """Return the row of the table of metrics about calibration in the large: metric, value, note."""
+    if calibration is None:
+        return []
+    means = f"mean forecast {score(calibration.forecast)}, prevalence {score(calibration.prevalence)}"
+    note = f"{_interval(calibration.interval)}; {means}; over whole sessions and beginnings of sessions"
+    return [("forecast / prevalence", score(calibration.ratio, 2), note.removeprefix("; "))]
+
+
+def _interval(bounds: tuple[float, float] | None) -> str:
+    return f"95 % interval {interval(bounds)}" if bounds else ""
+
+
+def _progress(rows: Sequence[Progress]) -> list[Block]:
     if not rows:
         return []
-    table = [(row["events"], row["examples"], row["positives"], score(row["roc_auc"])) for row in rows]
+    table = [
+        (
+            row.events,
+            row.examples,
+            row.positives,
+            score(row.roc_auc),
+            interval(row.interval),
+            score(row.baseline_roc_auc),
+            change(row.difference),
+            interval(row.difference_interval, change),
+        )
+        for row in rows
+    ]
+    head = ("events so far", "examples", "examples of buying sessions", "ROC AUC", "95 % interval")
     return [
         Heading("Sessions in progress"),
         Text(
             "The same model on the holdout's examples, whole sessions and prefixes of them, grouped by the number of "
-            "events so far. A session may appear in several groups."
+            "events so far, and the Markov baseline on the same examples. A session may appear in several groups."
         ),
-        Table(("events so far", "examples", "examples of buying sessions", "ROC AUC"), table),
+        Table((*head, "baseline's ROC AUC", "difference", "95 % interval of the difference"), table),
     ]
 
 
@@ -73,6 +103,18 @@ def _items(items: Numbers) -> list[Block]:
         Text(
             f"A second forest predicts which viewed item is bought: ROC AUC {score(items.get('roc_auc'))} on "
             f"{count(items.get('examples', 0))} session-item pairs of the holdout, of which "
-            f"{count(items.get('positives', 0))} were bought.{top}"
+            f"{count(items.get('positives', 0))} were bought.{top}{_choices(items.get('choices') or {})}"
         ),
     ]
+
+
+def _choices(choices: Numbers) -> str:
+    """Return the sentence that compares the first-ranked item with choices that need no model."""
+    if choices.get("first") is None:
+        return ""
+    recent = choices.get("recent")
+    last = f", the item viewed last in {percent(recent)}" if recent is not None else ""
+    return (
+        f" Among the {count(choices['sessions'])} sessions that choose one of several items, the first-ranked item is "
+        f"bought in {percent(choices['first'])}, an item drawn at random in {percent(choices['random'])}{last}."
+    )

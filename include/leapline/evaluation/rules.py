@@ -77,6 +77,11 @@ def refuse(name: str, limit: str, why: str) -> Rule:
     return Rule(name, None, limit, False, why)
 
 
+def skip(name: str, limit: str, why: str) -> Rule:
+    """Return a rule that was not checked, since the holdout has too little data for it: it has no value, and passes."""
+    return Rule(name, None, limit, True, f"{why}; not checked")
+
+
 def is_number(value: float | None) -> TypeGuard[float]:
     """Return whether there is a finite value."""
     return value is not None and math.isfinite(value)

@@ -12,10 +12,12 @@ from typing import Any, Literal
 from leapline.evaluation.best_champion import BestChampion
 from leapline.evaluation.bootstrap import Comparison
 from leapline.evaluation.champion import ChampionComparison
+from leapline.evaluation.champion_precision import champion_precision_rules
 from leapline.evaluation.champion_rules import CHAMPION_RULE, champion_rules
 from leapline.evaluation.luck_rules import effective_size_rules, roc_auc_rule
 from leapline.evaluation.metrics import Metrics
 from leapline.evaluation.rules import Rule, above, at_least, below
+from leapline.evaluation.served_rules import ServedEvidence, ServedLimits, served_rules
 from leapline.evaluation.slice_rules import slice_rules
 from leapline.evaluation.slices import Slice
 from leapline.formatting import number
@@ -61,6 +63,8 @@ class Limits:
             exceed minus this.
         best_champion_margin: the same for the best champion of the last days.
         baseline_gain: the lower end of the interval of the difference from the baseline must exceed this.
+        champion_precision_margin: the same margin for average precision, as a share of the champion's.
+        served: limits of the rules about what the scorer answers.
     """
 
     roc_auc: float = 0.88
@@ -76,6 +80,8 @@ class Limits:
     champion_margin: float = 0.01
     best_champion_margin: float = 0.02
     baseline_gain: float = 0.0
+    champion_precision_margin: float = 0.15
+    served: ServedLimits = field(default_factory=ServedLimits)
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,7 @@ class Evidence:
         champion: the champion on the same holdout; None to decide without one.
         baseline: candidate minus baseline on the same holdout; None if there is no baseline.
         best_champion: the best champion of the last days on the same holdout; None to decide without one.
+        served: quality during sessions, calibration in the large, and the item model; None to decide without them.
     """
 
     metrics: Metrics
@@ -101,6 +108,7 @@ class Evidence:
     champion: ChampionComparison | None = None
     baseline: Comparison | None = None
     best_champion: BestChampion | None = None
+    served: ServedEvidence | None = None
 
 
 def decide(evidence: Evidence, limits: Limits) -> Verdict:
@@ -111,6 +119,7 @@ def decide(evidence: Evidence, limits: Limits) -> Verdict:
         *_data_sizes(evidence, limits),
         *_plausibility(evidence, limits),
         *slice_rules(evidence.slices, limits.slice_roc_auc, limits.slice_positives),
+        *(served_rules(evidence.served, limits.served) if evidence.served else []),
     ]
     return conclude(rules, "gate")
 
@@ -179,6 +188,8 @@ def _quality(metrics: Metrics, limits: Limits) -> list[Rule]:
 def _comparisons(evidence: Evidence, limits: Limits) -> list[Rule]:
     margins = limits.champion_margin, limits.best_champion_margin
     rules = champion_rules(evidence.champion, evidence.best_champion, *margins)
+    candidate, margin = evidence.metrics.average_precision, limits.champion_precision_margin
+    rules += champion_precision_rules(evidence.champion, candidate, margin)
     if evidence.baseline is not None:
         low = evidence.baseline.interval[0] if evidence.baseline.interval else None
         noun = "ROC AUC minus the Markov baseline's, lower end of the 95 % interval"

@@ -9,10 +9,15 @@ from typing import Any
 from leapline.errors import NotInLakeError
 from leapline.evaluation import card
 from leapline.evaluation.best_champion import BestChampion
+from leapline.evaluation.calibration_ratio import CalibrationRatio
 from leapline.evaluation.card_sections import CardSections
 from leapline.evaluation.champion import ChampionComparison, comparison_from
+from leapline.evaluation.item_choices import ItemChoices
+from leapline.evaluation.item_rules import ItemEvidence
 from leapline.evaluation.metrics import Metrics
 from leapline.evaluation.plots import NAMES
+from leapline.evaluation.served_rules import ServedEvidence
+from leapline.evaluation.session_progress import Progress
 from leapline.evaluation.slices import Slice
 from leapline.evaluation.verdict import Evidence, Verdict
 from leapline.features import spec as specs
@@ -77,14 +82,30 @@ def _read(day: date, candidate: Folder, evaluation: Folder) -> CandidateRecord:
         champion=ChampionComparison.from_dict(champion),
         best_champion=BestChampion.from_dict(champion["best"]),
         baseline=comparison_from(metrics["baseline"]),
+        served=_served(metrics),
     )
     return CandidateRecord(evidence, _subject(day, candidate, training, metrics, slices), evaluation / "plots")
+
+
+def _served(metrics: dict[str, Any]) -> ServedEvidence:
+    """Return the evidence about what the scorer answers from the content of `metrics.json`."""
+    items = metrics["items"]
+    return ServedEvidence(
+        progress=[Progress.from_dict(row) for row in metrics["moments"]],
+        calibration=CalibrationRatio.from_dict(metrics["calibration_ratio"]),
+        items=items
+        and ItemEvidence(
+            Metrics.from_dict(items),
+            CalibrationRatio.from_dict(items["calibration_ratio"]),
+            ItemChoices.from_dict(items["choices"]),
+        ),
+    )
 
 
 def _subject(
     day: date, candidate: Folder, training: dict[str, Any], metrics: dict[str, Any], slices: list[Slice]
 ) -> card.Subject:
-    spec = specs.load(candidate / "features.json")
+    spec, served = specs.load(candidate / "features.json"), _served(metrics)
     return card.Subject(
         data_day=day.isoformat(),
         training_days=training["days"],
@@ -103,7 +124,8 @@ def _subject(
         sections=CardSections(
             transitions=read_json(candidate / "markov.json")["millionths"],
             baseline={name: metrics[f"baseline_{name}"] for name in ("roc_auc", "average_precision")},
-            progress=metrics["moments"],
+            progress=served.progress,
+            calibration=served.calibration,
             items=metrics["items"] or {},
         ),
     )

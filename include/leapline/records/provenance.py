@@ -26,7 +26,7 @@ _ELSEWHERE: Final = frozenset({
     "signing_key", "signing_key_file", "signing_connection", "public_keys", "alert_connections", "alert_mail_to",
     "stale_champion_days", "tools", "spark_master", "spark_driver_memory", "spark_driver_options",
     "spark_shuffle_partitions", "best_champion_days", "best_champion_margin", "retention_days",
-    "retire_models_days", "umask",
+    "retire_models_days", "umask", "champion_precision_margin",
 })  # fmt: skip
 """Settings that do not determine the bytes of a model: places, logins, and what happens after it is packaged."""
 

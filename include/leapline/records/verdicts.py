@@ -12,6 +12,8 @@ from datetime import date
 from typing import Any
 
 from leapline.evaluation.champion import ChampionComparison
+from leapline.evaluation.item_rules import ItemLimits
+from leapline.evaluation.served_rules import ServedLimits
 from leapline.evaluation.verdict import Limits, Verdict
 from leapline.runtime.context import RunContext
 from leapline.settings import Settings
@@ -38,7 +40,21 @@ def gate_limits(settings: Settings) -> Limits:
         champion_margin=settings.champion_margin,
         best_champion_margin=settings.best_champion_margin,
         baseline_gain=settings.min_baseline_gain,
+        champion_precision_margin=settings.champion_precision_margin,
+        served=ServedLimits(
+            progress_positives=settings.progress_min_positives,
+            progress_loss=settings.max_progress_loss,
+            progress_roc_auc=settings.min_progress_roc_auc,
+            progress_floor_positives=settings.progress_floor_positives,
+            calibration_ratio=settings.max_calibration_ratio,
+            items=item_limits(settings),
+        ),
     )
+
+
+def item_limits(settings: Settings) -> ItemLimits:
+    """Return the limits of the item model's rules from the settings."""
+    return ItemLimits(positives=settings.min_item_positives, roc_auc=settings.min_item_roc_auc)
 
 
 def verdict_document(

@@ -17,6 +17,7 @@ from leapline.modelling.comparison import (
 )
 from leapline.modelling.day_data import DayData
 from leapline.modelling.examples import BASELINE, SCORE, score, with_baseline, with_fitted_features
+from leapline.modelling.served_quality import measure_served
 from leapline.records import binding, data_seals
 from leapline.runtime.context import RunContext
 from leapline.runtime.spark import spark_session
@@ -50,7 +51,6 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     """
     from pyspark.ml import PipelineModel
 
-    from leapline.evaluation import session_progress
     from leapline.training.markov import TransitionModel
 
     lake = lake_of(settings)
@@ -70,11 +70,10 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         for column, values in ((CHAMPION_SCORE, scores), (BEST_CHAMPION_SCORE, best_scores)):
             if values is not None:
                 scored[column] = values
-        progress = (examples[name].to_numpy(float) for name in ("label", SCORE, "cut"))
         facts = {
             "largest_tree": _largest_tree(model),
             "permutation": _permutation_importance(data, model, scored, spec),
-            "moments": session_progress.measure(*progress),
+            **measure_served(settings, examples, training["calibration"]),
             "items": item_model.evaluate_items(data, candidate, out),
         }
         summary = write_evaluation(settings, out, scored, training, f"data day {context.day}", facts)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from leapline.bundle.archive import read_entries, write_entries
+from leapline.evaluation.item_rules import ItemLimits, is_measurable
 from leapline.evaluation.verdict import Verdict, without_champion
 from leapline.records import binding, model_record, verdicts
 from leapline.records.provenance import provenance
@@ -58,7 +59,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     verdict = without_champion(Verdict.from_dict(verdicts.gate_verdict(lake, context.day)))
     metrics = read_json(evaluation / "metrics.json")
     document = manifest(context.day, read_json(candidate / "training.json"), metrics, verdict.as_dict())
-    document |= {"items": items_manifest(candidate / "items", metrics["items"])}
+    document |= {"items": items_manifest(candidate / "items", metrics["items"], verdicts.item_limits(settings))}
     cards = model_record.cards(model_record.read(lake, context.day), verdict, links=False)
     with lake.attempt("packages", context.day) as out:
         entries = read_entries(candidate / "model.zip") | {
@@ -115,9 +116,9 @@ def manifest(day: date, training: dict[str, Any], metrics: dict[str, Any], verdi
     }
 
 
-def items_manifest(folder: Path, metrics: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return the manifest of the item model; None without an item model, or if it ranks no better than chance."""
-    if not metrics or (metrics["roc_auc"] or 0) <= 0.5:
+def items_manifest(folder: Path, metrics: dict[str, Any] | None, limits: ItemLimits) -> dict[str, Any] | None:
+    """Return the manifest of the item model; None without one, or if too few pairs were bought to judge it."""
+    if not metrics or not is_measurable(metrics["positives"], limits):
         return None
     training = read_json(folder / "training.json")
     numbers = {name: metrics[name] for name in (*METRICS, "first_is_bought")}
