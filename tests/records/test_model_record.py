@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from leapline.errors import LeaplineError
+from leapline.evaluation import calibration_ratio
 from leapline.evaluation.best_champion import BestChampion
 from leapline.evaluation.champion import ChampionComparison
 from leapline.evaluation.metrics import measure
@@ -22,6 +23,9 @@ def documents() -> dict[str, dict[str, Any]]:
     """Return what the evaluation of this version contains, as far as the evidence reads it."""
     metrics = measure(np.array([0.0, 1.0, 0.0, 1.0]), np.array([0.1, 0.9, 0.3, 0.4])).as_dict()
     metrics |= {"slices": [Slice("device", "TV", 4, 2, 1.0, None).as_dict()], "largest_tree": 3, "baseline": None}
+    labels = np.array([0.0, 1.0, 0.0, 1.0])
+    ratio = calibration_ratio.measure(labels, labels, np.array(list("abcd")), resamples=100, seed=1)
+    metrics |= {"items": None, "moments": [], "calibration_ratio": ratio.as_dict()}
     champion = ChampionComparison("none", "there is none").as_dict() | {
         "best": BestChampion("none", "none", 28).as_dict()
     }
@@ -41,7 +45,9 @@ def read(folder: Path, changed: dict[str, dict[str, Any]]) -> str:
     return str(error.value)
 
 
-@pytest.mark.parametrize("key", ["visitors", "effective_positives", "effective_negatives", "members", "best"])
+@pytest.mark.parametrize(
+    "key", ["visitors", "effective_positives", "effective_negatives", "members", "best", "moments", "calibration_ratio"]
+)
 def test_evaluation_of_an_earlier_version_is_named(tmp_path: Path, key: str) -> None:
     complete = documents()
     assert "features.json" in read(tmp_path, complete), "the evidence is complete; the candidate's files are not"
