@@ -32,7 +32,7 @@ SHARED = 0.95
 """Correlation of the scores of two models on the same session, within a class."""
 JITTER = 0.002
 """Standard deviation of a model's true ROC AUC from one training to the next."""
-RUNS, NIGHTS = 200, 10
+RUNS, DAYS = 200, 10
 
 
 @dataclass(frozen=True)
@@ -119,13 +119,13 @@ class Line:
 
 
 def days_in_a_row(seed: int, shop: Shop, decline: float, start: float) -> tuple[Line, Line]:
-    """Judge a candidate on each of `NIGHTS` days, each worse than the candidate before by `decline`.
+    """Judge a candidate on each of `DAYS` days, each worse than the candidate before by `decline`.
 
     Returns:
         The line of champions with the rules before and after.
     """
     lines = Line([], []), Line([], [])
-    for number in range(NIGHTS + 1):
+    for number in range(DAYS + 1):
         rng = np.random.default_rng([seed, number])
         day, quality = shop.draw(rng), start - decline * number + JITTER * float(rng.normal())
         candidate = Candidate(day, quality, day.scores(quality, rng), (seed, number))
@@ -246,7 +246,7 @@ def study(runs: int, workers: int = 2) -> dict[str, Any]:
             results = pool.map(days_in_a_row, range(runs), *([value] * runs for value in line), chunksize=5)
             lines.append(_line(name, list(results)))
     return {
-        "runs": runs, "resamples": RESAMPLES, "nights": NIGHTS, "shared": SHARED, "jitter": JITTER, "cases": cases,
+        "runs": runs, "resamples": RESAMPLES, "days": DAYS, "shared": SHARED, "jitter": JITTER, "cases": cases,
         "lines": lines, "seconds": round(_processor_seconds()),
     }  # fmt: skip
 
@@ -282,7 +282,7 @@ def markdown(figures: dict[str, Any]) -> str:
 
 
 def _page(figures: dict[str, Any]) -> Iterator[str]:
-    runs, nights = figures["runs"], figures["nights"]
+    runs, days = figures["runs"], figures["days"]
     yield from _introduction(figures)
     yield from (
         "",
@@ -302,13 +302,13 @@ def _page(figures: dict[str, Any]) -> Iterator[str]:
         "A day that is trained again has the same holdout and the same resamples, so its luck is not drawn again. A",
         "holdout with the purchases of one visitor is refused whatever the model.",
         "",
-        f"## {nights} days in a row",
+        f"## {days} days in a row",
         "",
         "Each day a new candidate is judged: before, against the current champion; now, against the best champion of",
         "the last 28 days as well. *Lost* is the true ROC AUC of the first champion minus that of the last one. With",
         "1,000 buyers, a holdout has 2,000 other sessions, a sample that saves time.",
         "",
-        f"| candidates | rules | promoted, of {runs * nights:,} | lost, mean | lost, worst run | lost over 0.02 |",
+        f"| candidates | rules | promoted, of {runs * days:,} | lost, mean | lost, worst run | lost over 0.02 |",
         "|---|---|---|---|---|---|",
     )
     for line in figures["lines"]:
