@@ -188,7 +188,7 @@ def _name(number: int) -> str:
 
 @dataclass(frozen=True)
 class Case:
-    """First models of one kind, or lines of days of one kind.
+    """First models of one kind.
 
     Attributes:
         what: for the table.
