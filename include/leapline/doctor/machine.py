@@ -19,6 +19,8 @@ GIB: Final = 2**30
 LEAST_FREE: Final = 1 * GIB
 """Below this even a small day does not fit: Spark's intermediate files, its results, and the image."""
 FEW_FREE: Final = 5 * GIB
+_RESOLUTION_S: Final = 2.0
+"""Answers have whole seconds, and take some time."""
 SKEW_WARNING_S: Final = 30.0
 SKEW_PROBLEM_S: Final = 300.0
 """Tokens of registries are valid for about five minutes; S3 refuses requests from 15 minutes on."""
@@ -73,7 +75,7 @@ def _compare(name: str, addresses: list[str]) -> Finding | None:
             return problem(found, expected="clocks that agree: logins and signatures have times", fix=fix).of(name)
         if abs(skew) > SKEW_WARNING_S:
             return warning(found, expected=f"at most {SKEW_WARNING_S:.0f} s", fix=fix).of(name)
-        return ok(found).of(name)
+        return ok(found if abs(skew) > _RESOLUTION_S else f"agrees with {address}").of(name)
     return None
 
 

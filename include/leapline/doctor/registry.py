@@ -104,7 +104,7 @@ def ledger(subject: Subject) -> list[Finding]:
             problem(f"{fault['kind']}: {fault['where']}: {fault['text']}", expected="a ledger without faults", fix=fix)
             for fault in report["problems"]
         ]
-    return [ok(f"{report['entries']:,} in the ledger, {report['linked']:,} of them linked")]
+    return [ok(f"{quantity(report['entries'], 'move')} recorded, {report['linked']:,} linked")]
 
 
 def age(subject: Subject) -> Finding:
