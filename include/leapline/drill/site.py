@@ -26,6 +26,9 @@ SMALL_SHOP: Final[dict[str, Any]] = {
     "training_days": 1, "probe_rows": 1000, "forest_trees": 8, "forest_depth": 5, "roc_auc_threshold": 0.6,
     "min_precision_lift": 1.0, "bootstrap_resamples": 300, "champion_margin": 0.5, "min_baseline_gain": -1.0,
     "max_importance": 1.0, "max_calibration_error": 0.2, "min_slice_roc_auc": 0.0, "min_positives": 10,
+    "roc_auc_confidence": 0.5, "min_effective_buyers": 2.0, "best_champion_margin": 0.5,
+    "champion_precision_margin": 1.0, "max_calibration_ratio": 10.0, "max_progress_loss": 1.0,
+    "min_progress_roc_auc": 0.0, "min_item_roc_auc": 0.0,
     "max_latency_ms": 200.0, "spark_shuffle_partitions": 2, "spark_driver_memory": "2g", "spark_master": "local[2]",
 }  # fmt: skip
 """Settings with which a small forest of a small shop passes: the subject of a drill is not the model's quality."""
