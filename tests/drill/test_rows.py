@@ -6,6 +6,7 @@ import pytest
 
 from leapline.drill.run import Row
 from leapline.drill.site import State, create_site
+from leapline.errors import SettingsError
 from leapline.settings import Settings
 from tests.conftest import ROOT
 
@@ -24,6 +25,13 @@ def test_changes_name_each_tag_and_the_ledger() -> None:
     after = State({"champion": "sha256:2", "m2": "sha256:2", "previous": "sha256:0"}, b"one\ntwo\n")
     assert before.changes_to(after) == ["tag champion", "tag m2", "the ledger"]
     assert after.changes_to(before) == ["tag champion", "tag m2", "the ledger"]
+
+
+def test_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "lake").mkdir()
+    with pytest.raises(SettingsError, match="found other files"):
+        create_site(tmp_path, Settings(), 500)
+    assert [path.name for path in tmp_path.rglob("*")] == ["lake"]
 
 
 def test_scratch_installation_has_nothing_of_the_users_but_tools(

@@ -61,6 +61,7 @@ def run_drill(
         sessions_per_day: of the generated shop.
 
     Raises:
+        SettingsError: the folder is not empty.
         LocalServiceError: the healthy run did not end well, so there is nothing to break.
         RegistryError: the scratch registry does not start.
         ToolMissingError: a tool is missing.

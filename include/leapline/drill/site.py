@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
+from leapline.errors import SettingsError
 from leapline.local.ports import free_port
 from leapline.local.registry_service import LocalRegistry
 from leapline.serving.registry import Registry
@@ -119,9 +120,15 @@ def create_site(folder: Path, installed: Settings, sessions_per_day: int) -> Sit
         sessions_per_day: of the generated shop.
 
     Raises:
+        SettingsError: the folder is not empty.
         RegistryError: the registry does not start.
         ToolMissingError: a tool is missing.
     """
+    if folder.exists() and any(folder.iterdir()):
+        raise SettingsError(
+            f"folder of the drill {folder}", found="other files", expected="an empty folder",
+            fix="Name a new one, or let the drill use a temporary folder.",
+        )  # fmt: skip
     address = f"127.0.0.1:{free_port()}"
     service = ScratchRegistry(folder / "registry", installed.tools / "bin" / "registry", address)
     settings = _settings(folder, installed, address)
