@@ -141,7 +141,9 @@ class PastRuns:
 
     def _decide(self, day: date, measured: metrics.Metrics, champion: ChampionComparison) -> Verdict:
         served = ServedEvidence(PROGRESS, RATIO)
-        evidence = Evidence(measured, _training_days(day), 853, IMPORTANCES, SLICES, champion, VERSUS_MARKOV, served)
+        evidence = Evidence(
+            measured, _training_days(day), 853, IMPORTANCES, SLICES, champion, VERSUS_MARKOV, served=served
+        )
         verdict = conclude(decide(evidence, Limits()).rules)
         with self.lake.attempt("verdicts", day) as out:
             result = TO_BE_PROBED if verdict.passed else "refused"
