@@ -287,6 +287,26 @@ class Settings(BaseSettings):
         ge=0,
         le=0.5,
         description="Gate: as champion_margin, for the best champion of the last days.",
+    max_feature_roc_auc: float = Field(
+        0.94,
+        gt=0.5,
+        le=1.01,
+        description="Gate: a single feature that ranks sessions with this ROC AUC or more (lower end of its interval) "
+        "is treated as label leakage; 1.01 for no limit.",
+    )
+    max_feature_certainty: float = Field(
+        0.8,
+        gt=0,
+        le=1,
+        description="Gate: a value of a feature with which at least this share of sessions buys (lower end of the 95 % "
+        "interval) is treated as label leakage, a larger one where over 12 % of all sessions buy; 1 for no limit.",
+    )
+    min_feature_persistence: float = Field(
+        0.3,
+        ge=0,
+        le=1,
+        description="Gate: share of its ROC AUC above 0.5 that a strong feature must keep on prefixes of sessions; a "
+        "page after the purchase keeps none. 0 for no limit.",
     )
     champion_precision_margin: float = Field(
         0.15,

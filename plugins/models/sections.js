@@ -183,7 +183,7 @@ export function data(run) {
   if (!present.length && !check) return null;
   const list = present.length ? el("dl", { class: "counts" }, present.map(([name, n, kind]) =>
     el("div", { class: kind }, el("dt", {}, kind === "part" ? `of these: ${name}` : name), el("dd", {}, `${SIGNS[kind]}${number(n)}`)))) : null;
-  return section("Data", check ? checkLine(check) : null, list, check ? expectations(check) : null);
+  return section("Data", check ? checkLine(check) : null, run.data.warning ? el("p", {}, run.data.warning) : null, list, check ? expectations(check) : null);
 }
 
 function checkLine(check) {

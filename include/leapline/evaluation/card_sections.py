@@ -6,6 +6,8 @@ from typing import Any
 
 from leapline.evaluation.calibration_ratio import CalibrationRatio
 from leapline.evaluation.document import Block, Heading, Table, Text, code
+from leapline.evaluation.leakage import Leakage
+from leapline.evaluation.leakage_rules import leakage_blocks
 from leapline.evaluation.session_progress import Progress
 from leapline.formatting import change, count, interval, percent, score
 
@@ -22,6 +24,7 @@ class CardSections:
         progress: ranking quality by number of events so far.
         calibration: mean forecast and prevalence over whole sessions and beginnings of sessions; None if not measured.
         items: metrics of the item model, `first_is_bought`, `calibration_ratio` and `choices`.
+        leakage: measurements of single features; None if there are none.
     """
 
     transitions: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -29,11 +32,17 @@ class CardSections:
     progress: Sequence[Progress] = ()
     calibration: CalibrationRatio | None = None
     items: Numbers = field(default_factory=dict)
+    leakage: Leakage | None = None
 
 
 def blocks(sections: CardSections) -> list[Block]:
     """Return the sections as blocks of the card."""
-    return [*_progress(sections.progress), *_baseline(sections), *_items(sections.items)]
+    return [
+        *_progress(sections.progress),
+        *_baseline(sections),
+        *_items(sections.items),
+        *leakage_blocks(sections.leakage),
+    ]
 
 
 def calibration_rows(calibration: CalibrationRatio | None) -> list[tuple[str, str, str]]:

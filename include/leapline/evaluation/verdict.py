@@ -14,6 +14,8 @@ from leapline.evaluation.bootstrap import Comparison
 from leapline.evaluation.champion import ChampionComparison
 from leapline.evaluation.champion_precision import champion_precision_rules
 from leapline.evaluation.champion_rules import CHAMPION_RULE, champion_rules
+from leapline.evaluation.leakage import Leakage
+from leapline.evaluation.leakage_rules import LeakageLimits, leakage_rules
 from leapline.evaluation.luck_rules import effective_size_rules, roc_auc_rule
 from leapline.evaluation.metrics import Metrics
 from leapline.evaluation.rules import Rule, above, at_least, below
@@ -65,6 +67,7 @@ class Limits:
         baseline_gain: the lower end of the interval of the difference from the baseline must exceed this.
         champion_precision_margin: the same margin for average precision, as a share of the champion's.
         served: limits of the rules about what the scorer answers.
+        leakage: the limits of single features.
     """
 
     roc_auc: float = 0.88
@@ -82,6 +85,7 @@ class Limits:
     baseline_gain: float = 0.0
     champion_precision_margin: float = 0.15
     served: ServedLimits = field(default_factory=ServedLimits)
+    leakage: LeakageLimits = field(default_factory=LeakageLimits)
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,7 @@ class Evidence:
         baseline: candidate minus baseline on the same holdout; None if there is no baseline.
         best_champion: the best champion of the last days on the same holdout; None to decide without one.
         served: quality during sessions, calibration in the large, and the item model; None to decide without them.
+        leakage: measurements of single features; None to decide without them.
     """
 
     metrics: Metrics
@@ -109,6 +114,7 @@ class Evidence:
     baseline: Comparison | None = None
     best_champion: BestChampion | None = None
     served: ServedEvidence | None = None
+    leakage: Leakage | None = None
 
 
 def decide(evidence: Evidence, limits: Limits) -> Verdict:
@@ -120,6 +126,7 @@ def decide(evidence: Evidence, limits: Limits) -> Verdict:
         *_plausibility(evidence, limits),
         *slice_rules(evidence.slices, limits.slice_roc_auc, limits.slice_positives),
         *(served_rules(evidence.served, limits.served) if evidence.served else []),
+        *leakage_rules(evidence.leakage, limits.leakage),
     ]
     return conclude(rules, "gate")
 

@@ -45,6 +45,8 @@ from leapline.events.reconciliation import (
     source_counters,
 )
 from leapline.events.schema import SCHEMA
+from leapline.events.unmapped import COLUMN as UNMAPPED
+from leapline.events.unmapped import candidates_warning, mapping_candidates, unmapped_sql
 from leapline.settings import Settings
 from leapline.sources.source import DayWindow, EventReads, EventSource, Listing, Slice
 
@@ -82,6 +84,7 @@ class CleanOptions:
     max_quantity: int = 100_000
     widths: range = lines.USUAL_WIDTHS
     min_usable_ratio: float = 0.5
+    min_visitors_per_value: int = 20
     partitions: int = 8
 
     @classmethod
@@ -104,6 +107,7 @@ class CleanOptions:
             max_quantity=settings.max_quantity,
             widths=settings.accepted_widths_range,
             min_usable_ratio=settings.min_usable_ratio,
+            min_visitors_per_value=settings.min_visitors_per_value,
             partitions=settings.spark_shuffle_partitions,
         )
 
@@ -135,8 +139,8 @@ class CleanDay:
             `quarantined_share` (of the lines of this day), `bytes` and `quarantined_bytes` (of lines, not compressed),
             `widths` (lines per unusual number of columns), `currencies` (events with a price per currency),
             those of `orders.Orders`, `unusable_files` and `unusable` (their descriptions), `ignored_entries` and
-            `ignored` (entries of the source that were not understood), and as text the `warning` of the source, if it
-            has one.
+            `ignored` (entries of the source that were not understood), `mapping_candidates` (see
+            `unmapped.mapping_candidates`), and as text the `warning` about source and candidates, if there is one.
         files: `file_counts.counts_by_file`.
         orders: columns of `orders.SCHEMA`, one row per order of the day.
         kept: the persisted rows from which both frames are read.
@@ -212,7 +216,10 @@ def cleaned_day(
             require_events(counts, listing.ignored_text())
             counts |= listing.facts
             counts |= {"ignored_entries": len(listing.ignored), "ignored": recorded_text(listing.ignored_text())}
-            counts |= {"warning": " ".join(listing.warnings)} if listing.warnings else {}
+            candidates = mapping_candidates(orders.events, options.min_visitors_per_value)
+            warnings = [*listing.warnings, *filter(None, [candidates_warning(candidates)])]
+            counts |= {"mapping_candidates": candidates}
+            counts |= {"warning": " ".join(warnings)} if warnings else {}
             unusable = unusable_files(files, options.min_usable_ratio)
             counts |= {"unusable_files": len(unusable), "unusable": unusable}
             events = sessions.with_event_numbers(orders.events).select(*_clean_columns())
@@ -269,6 +276,7 @@ def _with_kinds(used: DataFrame, form: EventForm, options: CleanOptions) -> Data
         pseudonym.pseudonym(F.col("order")).alias("order"),
         "ts", "collector_ts", "part", "after_tail",
         "kind", "page", "item", "category", "price", "quantity", "currency", "more",
+        F.expr(unmapped_sql(mapped.columns)).alias(UNMAPPED),
         F.col("dvce_type").alias("device"),
         F.col("refr_medium").alias("referrer"),
         F.col("domain_sessionidx").try_cast("int").alias("session_index"),

@@ -23,7 +23,7 @@ from leapline.json_errors import found_and_expected, line_of
 DEFAULT, DEFAULT_ITEMS = "default_features.json", "default_item_features.json"
 # Columns of the tables of examples and scores that are not features.
 RESERVED = frozenset(
-    {"session", "item", "visitor", "start_ts", "device", "new_visitor", "label", "weight", "cut", "whole"}
+    {"session", "item", "visitor", "start_ts", "device", "new_visitor", "label", "weight", "cut", "whole", "states"}
     | {"score", "baseline", "champion"}
 )
 MARKOV: Final = "markov"

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from leapline.training.markov import TransitionModel
 
 SCORE, BASELINE = "score", "baseline"
+STATES_SO_FAR = "states"
+"""Column of an example's states, see `features.fitted.STATES`; not a feature, so that scores do not depend on it."""
 
 
 def fit_spec(
@@ -59,6 +61,13 @@ def with_baseline(examples: "DataFrame", transitions: "TransitionModel") -> "Dat
 
     odds = f"{transitions.prior!r}D + {log_odds(flatten_table(transitions.table))}"
     return examples.withColumn(BASELINE, expr(f"1D / (1D + exp(-({odds})))"))
+
+
+def with_states(examples: "DataFrame") -> "DataFrame":
+    """Return the examples of sessions with `STATES_SO_FAR`, which stays when the raw inputs of features are removed."""
+    from leapline.features.fitted import STATES
+
+    return examples.withColumn(STATES_SO_FAR, examples[STATES])
 
 
 def score(model: "PipelineModel", examples: "DataFrame") -> "DataFrame":

@@ -14,6 +14,7 @@ from leapline.evaluation.card_sections import CardSections
 from leapline.evaluation.champion import ChampionComparison, comparison_from
 from leapline.evaluation.item_choices import ItemChoices
 from leapline.evaluation.item_rules import ItemEvidence
+from leapline.evaluation.leakage import Leakage
 from leapline.evaluation.metrics import Metrics
 from leapline.evaluation.plots import NAMES
 from leapline.evaluation.served_rules import ServedEvidence
@@ -83,6 +84,7 @@ def _read(day: date, candidate: Folder, evaluation: Folder) -> CandidateRecord:
         best_champion=BestChampion.from_dict(champion["best"]),
         baseline=comparison_from(metrics["baseline"]),
         served=_served(metrics),
+        leakage=Leakage.from_dict(metrics["leakage"]),
     )
     return CandidateRecord(evidence, _subject(day, candidate, training, metrics, slices), evaluation / "plots")
 
@@ -127,6 +129,7 @@ def _subject(
             progress=served.progress,
             calibration=served.calibration,
             items=metrics["items"] or {},
+            leakage=Leakage.from_dict(metrics["leakage"]),
         ),
     )
 

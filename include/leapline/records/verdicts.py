@@ -13,6 +13,7 @@ from typing import Any
 
 from leapline.evaluation.champion import ChampionComparison
 from leapline.evaluation.item_rules import ItemLimits
+from leapline.evaluation.leakage_rules import LeakageLimits
 from leapline.evaluation.served_rules import ServedLimits
 from leapline.evaluation.verdict import Limits, Verdict
 from leapline.runtime.context import RunContext
@@ -48,6 +49,12 @@ def gate_limits(settings: Settings) -> Limits:
             progress_floor_positives=settings.progress_floor_positives,
             calibration_ratio=settings.max_calibration_ratio,
             items=item_limits(settings),
+        ),
+        leakage=LeakageLimits(
+            roc_auc=settings.max_feature_roc_auc,
+            certainty=settings.max_feature_certainty,
+            persistence=settings.min_feature_persistence,
+            min_buyers=settings.slice_min_positives,
         ),
     )
 

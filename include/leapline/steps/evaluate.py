@@ -16,7 +16,16 @@ from leapline.modelling.comparison import (
     slices_of,
 )
 from leapline.modelling.day_data import DayData
-from leapline.modelling.examples import BASELINE, SCORE, score, with_baseline, with_fitted_features
+from leapline.modelling.examples import (
+    BASELINE,
+    SCORE,
+    STATES_SO_FAR,
+    score,
+    with_baseline,
+    with_fitted_features,
+    with_states,
+)
+from leapline.modelling.leakage import measure_leakage
 from leapline.modelling.served_quality import measure_served
 from leapline.records import binding, data_seals
 from leapline.runtime.context import RunContext
@@ -64,7 +73,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         model = PipelineModel.load(lake.address(candidate, "pipeline"))
         examples = _score_holdout(data, model, spec, transitions)
         # A model is evaluated on whole sessions, each once; its quality while sessions are in progress is separate.
-        scored = examples[examples["whole"]].drop(columns=["cut", "whole"]).reset_index(drop=True)
+        scored = examples[examples["whole"]].drop(columns=["cut", "whole", STATES_SO_FAR]).reset_index(drop=True)
         champion, scores = champion_scores.score_champion(data, scored, spec)
         best, best_scores = best_champion.score_best_champion(data, scored, spec, champion)
         for column, values in ((CHAMPION_SCORE, scores), (BEST_CHAMPION_SCORE, best_scores)):
@@ -74,6 +83,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
             "largest_tree": _largest_tree(model),
             "permutation": _permutation_importance(data, model, scored, spec),
             **measure_served(settings, examples, training["calibration"]),
+            "leakage": measure_leakage(settings, examples, spec).as_dict(),
             "items": item_model.evaluate_items(data, candidate, out),
         }
         summary = write_evaluation(settings, out, scored, training, f"data day {context.day}", facts)
@@ -131,7 +141,7 @@ def _score_holdout(
 ) -> "pd.DataFrame":
     """Return the holdout's examples, whole sessions and prefixes, with the candidate's and the baseline's scores."""
     _, holdout = data.split()
-    examples = score(model, with_fitted_features(with_baseline(holdout, transitions), spec)).toPandas()
+    examples = score(model, with_fitted_features(with_states(with_baseline(holdout, transitions)), spec)).toPandas()
     return examples.sort_values(["session", "cut"], ignore_index=True)
 
 

@@ -85,7 +85,8 @@ def _data(settings: Settings, reports: Reports) -> Json:
     lake = lake_of(settings)
     counts = summary_of(reports, "extract").get(day, {})
     built = summary_of(reports, "featurize").get(day, {})
-    keys = ("lines", "other_days", "added", "events", "excluded", "quarantined", "quarantined_share", "late_taken")
+    sizes = ("lines", "other_days", "added", "events", "excluded", "quarantined", "quarantined_share", "late_taken")
+    keys = (*sizes, "warning")
     return {key: counts[key] for key in keys if key in counts} | {
         # Sessions, not examples: a session yields several examples.
         **{key: built.get(key) for key in ("clean_sessions", "starting_at_checkout", "sessions")},
