@@ -13,7 +13,7 @@ SEPARATE := airflow_scale or bucket_night or cluster or drill or same_events or 
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down check test bench bench-go bench-scale bench-capacity bench-executors bench-gate bench-sources release test-airflow-scale test-bucket test-drill test-sources test-cluster test-compose test-deployment test-kubernetes test-durations
+.PHONY: help setup lock demo up down check test bench bench-go bench-scale bench-capacity bench-executors bench-gate bench-gate-leakage bench-sources release test-airflow-scale test-bucket test-drill test-sources test-cluster test-compose test-deployment test-kubernetes test-durations
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -119,6 +119,9 @@ bench-gate: setup ## simulate how often lucky and declining models pass the gate
 bench-sources: setup ## read a day from a PostgreSQL table and from files of the same lines (BENCH_ARGS="--events 1000000")
 	@scripts/setup.sh postgres
 	@.venv/bin/python -m benchmarks.sources $(BENCH_ARGS)
+
+bench-gate-leakage: setup ## simulate how often the gate lets models with planted label leakage pass (15 minutes; BENCH_ARGS="--runs 20")
+	@.venv/bin/python -m benchmarks.gate_leakage $(BENCH_ARGS)
 
 release: setup ## set the version, close the changelog section, commit and tag (VERSION=0.2.0 DRY_RUN=1)
 	@.venv/bin/python -m scripts.release "$(VERSION)" $(if $(DRY_RUN),--dry-run)

@@ -11,6 +11,8 @@ import pytest
 
 from benchmarks import capacity, gate_luck, metrics, report, scale, served_rules
 from benchmarks.interval_coverage import Shop, simulate, simulate_owned
+from benchmarks import capacity, gate_leakage, metrics, report, scale
+from benchmarks.interval_coverage import Shop, simulate
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "docs/benchmarks"
@@ -23,9 +25,22 @@ FOLDER = ROOT / "docs/benchmarks"
         ("gate", gate_luck.markdown),
     ],
 )  # fmt: skip
+        ("scoring", report.markdown),
+        ("scale", scale.markdown),
+        ("capacity", capacity.markdown),
+        ("gate-leakage", gate_leakage.markdown),
+    ],
+)
 def test_published_table_agrees_with_its_json(name: str, write: Callable[[dict[str, Any]], str]) -> None:
     figures = json.loads((FOLDER / f"{name}.json").read_text())
     assert (FOLDER / f"{name}.md").read_text() == write(figures)
+
+
+def test_planted_leaks_are_refused_and_named_and_the_control_passes() -> None:
+    control, *leaks = gate_leakage.summary(gate_leakage.simulate(range(1), 4000))
+    assert (control["passed_before"], control["passed_after"]) == (1, 1)
+    assert [(row["passed_after"], row["named"]) for row in leaks] == [(0, 1)] * 5
+    assert max(row["passed_before"] for row in leaks) == 1
 
 
 def test_processor_time_of_a_process_that_nobody_waits_for_is_counted() -> None:

@@ -287,6 +287,7 @@ class Settings(BaseSettings):
         ge=0,
         le=0.5,
         description="Gate: as champion_margin, for the best champion of the last days.",
+    )
     max_feature_roc_auc: float = Field(
         0.94,
         gt=0.5,
