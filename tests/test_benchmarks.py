@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import capacity, gate_luck, metrics, report, scale, served_rules
+from benchmarks import capacity, gate_leakage, gate_luck, metrics, report, scale, served_rules
 from benchmarks.interval_coverage import Shop, simulate, simulate_owned
-from benchmarks import capacity, gate_leakage, metrics, report, scale
-from benchmarks.interval_coverage import Shop, simulate
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "docs/benchmarks"
@@ -22,15 +20,9 @@ FOLDER = ROOT / "docs/benchmarks"
     ("name", "write"),
     [
         ("scoring", report.markdown), ("scale", scale.markdown), ("capacity", capacity.markdown),
-        ("gate", gate_luck.markdown),
+        ("gate", gate_luck.markdown), ("gate-leakage", gate_leakage.markdown),
     ],
 )  # fmt: skip
-        ("scoring", report.markdown),
-        ("scale", scale.markdown),
-        ("capacity", capacity.markdown),
-        ("gate-leakage", gate_leakage.markdown),
-    ],
-)
 def test_published_table_agrees_with_its_json(name: str, write: Callable[[dict[str, Any]], str]) -> None:
     figures = json.loads((FOLDER / f"{name}.json").read_text())
     assert (FOLDER / f"{name}.md").read_text() == write(figures)

@@ -299,11 +299,11 @@ class Settings(BaseSettings):
         0.8,
         gt=0,
         le=1,
-        description="Gate: a value of a feature with which at least this share of sessions buys (lower end of the 95 % "
-        "interval) is treated as label leakage, a larger one where over 12 % of all sessions buy; 1 for no limit.",
+        description="Gate: a value of a feature with which at least this share of sessions buys (lower end of its "
+        "interval) is treated as label leakage, a larger one where over 9 % of all sessions buy; 1 for no limit.",
     )
     min_feature_persistence: float = Field(
-        0.3,
+        0.4,
         ge=0,
         le=1,
         description="Gate: share of its ROC AUC above 0.5 that a strong feature must keep on prefixes of sessions; a "

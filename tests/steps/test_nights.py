@@ -125,8 +125,9 @@ def test_label_leak_is_refused(settings: Settings, lake: Lake, first_night: dict
     whole = settings.model_copy(update={"examples_per_session": 1})
     do(with_features(whole, leaky), day, "featurize")
     summary = do(settings.model_copy(update={"max_importance": 0.9, "forest_features": "all"}), day, *JUDGE)
-    assert {"suspicious_roc_auc", "top_importance"} <= set(rules(summary))
-    assert "n_others" in rules(summary)["top_importance"]
+    suspected = ("top_importance", "feature_roc_auc", "feature_certainty")
+    assert {"suspicious_roc_auc", *suspected} <= set(rules(summary))
+    assert all("n_others" in rules(summary)[name] for name in suspected)
 
 
 def test_constant_model_is_refused(settings: Settings, first_night: dict[str, Any], tmp_path: Path) -> None:

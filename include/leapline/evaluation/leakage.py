@@ -17,25 +17,22 @@ docs/decisions/0031-label-leakage.md has the measurements.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from leapline.evaluation.bootstrap import Array
+from leapline.evaluation.leakage_signs import Holdout, category_sign, has_both, number_sign
 from leapline.evaluation.slices import delong
-from leapline.formatting import number
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MAX_SESSIONS: Final = 100_000
 """Larger holdouts are sampled: more sessions would not change a figure that a rule depends on."""
-MIN_SHARE: Final = 0.05
-"""Values that fewer of the buyers share are no sign: a leak of so few buyers hardly changes a model."""
 MIN_RANKED: Final = 20
 """Values of categories with fewer sessions are ranked as one value, since their shares of buyers are noise."""
-_Z, _Z_ONE_SIDED = 1.959964, 1.644854
+_Z_ONE_SIDED: Final = 1.644854
 
 
 @dataclass(frozen=True)
@@ -112,16 +109,16 @@ def measure(
     whole, prefixes = _sampled(examples, seed)
     labels, prefix_labels = (part["label"].to_numpy(float) for part in (whole, prefixes))
     paired = whole["session"].isin(set(prefixes["session"])).to_numpy()
-    context = _Context(labels, prefix_labels, paired, whole, prefixes, min_visitors)
-    rows = [_measure(context, name) for name in features] if _has_both(labels) else []
-    model = _persistence(context, *_numbers(context, score)) if score in whole else (None, None, None)
+    holdout = Holdout(labels, prefix_labels, paired, whole, prefixes, min_visitors)
+    rows = [_measure(holdout, name) for name in features] if has_both(labels) else []
+    model = _persistence(holdout, *_numbers(holdout, score)) if score in whole else (None, None, None)
     return Leakage(
         sessions=len(whole),
         buyers=int(labels.sum()),
         prefixes=len(prefixes),
         buying_prefixes=int(prefix_labels.sum()),
-        roc_auc=model[0],
-        prefix_roc_auc=model[1],
+        roc_auc=_round(model[0]),
+        prefix_roc_auc=_round(model[1]),
         features=tuple(sorted(rows, key=lambda row: (-row.roc_auc, row.name))),
     )
 
@@ -139,26 +136,6 @@ def with_state_counts(examples: "pd.DataFrame", column: str, states: Sequence[st
     return examples.drop(columns=column).assign(**counts), list(counts)
 
 
-@dataclass(frozen=True)
-class _Context:
-    labels: Array
-    prefix_labels: Array
-    paired: NDArray[np.bool_]
-    whole: "pd.DataFrame"
-    prefixes: "pd.DataFrame"
-    min_visitors: int
-
-
-@dataclass(frozen=True)
-class _Sign:
-    text: str
-    sessions: int
-    buyers: int
-    certainty: float
-    in_whole: NDArray[np.bool_]
-    in_prefixes: NDArray[np.bool_]
-
-
 def _sampled(examples: "pd.DataFrame", seed: int) -> "tuple[pd.DataFrame, pd.DataFrame]":
     """Return whole sessions, at most `MAX_SESSIONS` of them, and their prefixes."""
     whole, prefixes = examples[examples["whole"]], examples[~examples["whole"].astype(bool)]
@@ -169,47 +146,50 @@ def _sampled(examples: "pd.DataFrame", seed: int) -> "tuple[pd.DataFrame, pd.Dat
     return whole, prefixes
 
 
-def _measure(context: _Context, name: str) -> FeatureLeakage:
-    numbers, prefix_numbers = _numbers(context, name)
-    sign = _category_sign(context, name) if _is_category(context, name) else _sign(context, numbers, prefix_numbers)
-    roc_auc, variance = delong(context.labels, numbers)
-    error = _Z_ONE_SIDED * float(np.sqrt(variance))
-    _, prefix_roc_auc, persistence = _persistence(context, numbers, prefix_numbers, downwards=roc_auc < 0.5)
-    buying = set(context.whole["session"].to_numpy()[sign.in_whole & (context.labels == 1)])
-    of_buying = context.prefixes["session"].isin(buying).to_numpy()
+def _measure(holdout: Holdout, name: str) -> FeatureLeakage:
+    numbers, prefix_numbers = _numbers(holdout, name)
+    sign = (
+        category_sign(holdout, name) if _is_category(holdout, name) else number_sign(holdout, numbers, prefix_numbers)
+    )
+    roc_auc, variance = delong(holdout.labels, numbers)
+    # One buyer has no variance, and proves nothing.
+    error = _Z_ONE_SIDED * float(np.sqrt(variance)) if np.isfinite(variance) else 1.0
+    _, prefix_roc_auc, persistence = _persistence(holdout, numbers, prefix_numbers, downwards=roc_auc < 0.5)
+    buying = set(holdout.whole["session"].to_numpy()[sign.in_whole & (holdout.labels == 1)])
+    of_buying = holdout.prefixes["session"].isin(buying).to_numpy()
     return FeatureLeakage(
         name=name,
-        roc_auc=max(roc_auc, 1 - roc_auc),
-        roc_auc_low=max(roc_auc, 1 - roc_auc) - error,
-        prefix_roc_auc=prefix_roc_auc,
-        persistence=persistence,
+        roc_auc=_round(max(roc_auc, 1 - roc_auc)),
+        roc_auc_low=_round(max(roc_auc, 1 - roc_auc) - error),
+        prefix_roc_auc=_round(prefix_roc_auc),
+        persistence=_round(persistence),
         sign=sign.text,
         sign_sessions=sign.sessions,
         sign_buyers=sign.buyers,
-        certainty=sign.certainty,
-        sign_in_prefixes=float(sign.in_prefixes[of_buying].mean()) if of_buying.any() else None,
+        certainty=_round(sign.certainty),
+        sign_in_prefixes=_round(float(sign.in_prefixes[of_buying].mean())) if of_buying.any() else None,
     )
 
 
-def _is_category(context: _Context, name: str) -> bool:
+def _is_category(holdout: Holdout, name: str) -> bool:
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-    column = context.whole[name]
+    column = holdout.whole[name]
     return not (is_numeric_dtype(column) or is_bool_dtype(column))
 
 
-def _numbers(context: _Context, name: str) -> tuple[Array, Array]:
+def _numbers(holdout: Holdout, name: str) -> tuple[Array, Array]:
     """Return a feature as numbers that can be ranked, of sessions and of prefixes; missing ones come first."""
-    columns = context.whole[name], context.prefixes[name]
-    if not _is_category(context, name):
+    columns = holdout.whole[name], holdout.prefixes[name]
+    if not _is_category(holdout, name):
         first, second = (column.to_numpy(float, na_value=np.nan) for column in columns)
         return np.nan_to_num(first, nan=-np.inf, posinf=np.inf), np.nan_to_num(second, nan=-np.inf, posinf=np.inf)
     texts, prefix_texts = (column.fillna("").astype(str) for column in columns)
     sizes = texts.value_counts()
     common = set(sizes[sizes >= MIN_RANKED].index)
     pooled = texts.where(texts.isin(common), "\0")
-    shares = context.whole["label"].groupby(pooled.to_numpy()).mean()
-    default = float(context.labels.mean())
+    shares = holdout.whole["label"].groupby(pooled.to_numpy()).mean()
+    default = float(holdout.labels.mean())
 
     def ranked(values: "pd.Series[str]") -> Array:
         return values.where(values.isin(common), "\0").map(shares).fillna(default).to_numpy(float)
@@ -218,79 +198,29 @@ def _numbers(context: _Context, name: str) -> tuple[Array, Array]:
 
 
 def _persistence(
-    context: _Context, numbers: Array, prefix_numbers: Array, *, downwards: bool = False
+    holdout: Holdout, numbers: Array, prefix_numbers: Array, *, downwards: bool = False
 ) -> tuple[float | None, float | None, float | None]:
     """Return ROC AUC on the sessions that have prefixes, and on prefixes, and the upper end of the share that is left.
 
     Args:
-        context: the holdout.
+        holdout: the holdout.
         numbers, prefix_numbers: of sessions and prefixes.
         downwards: whether buyers have the lower numbers.
     """
-    labels = context.labels[context.paired]
-    if not _has_both(labels) or not _has_both(context.prefix_labels):
+    labels = holdout.labels[holdout.paired]
+    if not has_both(labels) or not has_both(holdout.prefix_labels):
         return None, None, None
     direction = -1.0 if downwards else 1.0
-    whole, _ = delong(labels, direction * numbers[context.paired])
-    prefix, variance = delong(context.prefix_labels, direction * prefix_numbers)
+    whole, _ = delong(labels, direction * numbers[holdout.paired])
+    prefix, variance = delong(holdout.prefix_labels, direction * prefix_numbers)
     upper = prefix + _Z_ONE_SIDED * float(np.sqrt(np.nan_to_num(variance)))
     return whole, prefix, max(0.0, (upper - 0.5) / (whole - 0.5)) if whole > 0.5 else None
 
 
-def _sign(context: _Context, numbers: Array, prefix_numbers: Array) -> _Sign:
-    """Return the range of a number, open at one end or a single value, whose sessions buy most certainly."""
-    values, group = np.unique(numbers, return_inverse=True)
-    sessions, buyers = np.bincount(group), np.bincount(group, context.labels)
-    up, down = np.cumsum(sessions), np.cumsum(buyers)
-    ranges = {
-        "at most": (up, down),
-        "at least": (up[-1] - up + sessions, down[-1] - down + buyers),
-        "exactly": (sessions, buyers),
-    }
-    bounds = {words: _certainties(context, *counts) for words, counts in ranges.items()}
-    words = max(bounds, key=lambda name: float(bounds[name].max()))
-    place = int(bounds[words].argmax())
-    limit = values[place]
-    test = {"at most": np.less_equal, "at least": np.greater_equal, "exactly": np.equal}[words]
-    in_whole, in_prefixes = test(numbers, limit), test(prefix_numbers, limit)
-    text = "missing" if limit == -np.inf else f"{words} {_rounded(float(limit))}"
-    return _described(context, text, float(bounds[words][place]), in_whole, in_prefixes)
-
-
-def _category_sign(context: _Context, name: str) -> _Sign:
-    """Return the category whose sessions buy most certainly; it is named if enough visitors have it."""
-    texts, prefix_texts = (part[name].fillna("").astype(str) for part in (context.whole, context.prefixes))
-    values, group = np.unique(texts.to_numpy(str), return_inverse=True)
-    bounds = _certainties(context, np.bincount(group), np.bincount(group, context.labels))
-    value = str(values[int(bounds.argmax())])
-    in_whole, in_prefixes = ((part == value).to_numpy() for part in (texts, prefix_texts))
-    return _described(context, f"exactly {value!r}", float(bounds.max()), in_whole, in_prefixes)
-
-
-def _described(
-    context: _Context, text: str, certainty: float, in_whole: NDArray[np.bool_], in_prefixes: NDArray[np.bool_]
-) -> _Sign:
-    """Return a sign; a single value that few visitors have is not named, since reports contain it."""
-    visitors = context.whole["visitor"].to_numpy()[in_whole]
-    if text.startswith("exactly") and len(np.unique(visitors)) < context.min_visitors:
-        text = "a value of few visitors"
-    buyers = int(context.labels[in_whole].sum())
-    return _Sign(text, int(in_whole.sum()), buyers, certainty, in_whole, in_prefixes)
-
-
-def _rounded(value: float) -> str:
-    """Return a number with three significant digits: a limit describes a range, not a session's value."""
-    return number(float(f"{value:.3g}"))
-
-
-def _certainties(context: _Context, sessions: NDArray[Any], buyers: NDArray[Any]) -> Array:
-    """Return the lower ends of the 95 % intervals of shares of buyers; 0 for those with too few buyers."""
-    share = buyers / sessions
-    square = _Z**2
-    half = _Z * np.sqrt(share * (1 - share) / sessions + square / (4 * sessions**2))
-    lower = (share + square / (2 * sessions) - half) / (1 + square / sessions)
-    return np.asarray(np.where(buyers >= MIN_SHARE * context.labels.sum(), lower, 0.0))
-
-
-def _has_both(labels: Array) -> bool:
-    return bool(len(labels)) and 0 < labels.sum() < len(labels)
+@overload
+def _round(value: float) -> float: ...
+@overload
+def _round(value: float | None) -> float | None: ...
+def _round(value: float | None) -> float | None:
+    """Return a value with six decimals, as archives contain it: it must not depend on a processor's last bit."""
+    return None if value is None else round(value, 6)

@@ -11,7 +11,7 @@ from leapline.formatting import count, number, percent, score
 
 STRONG: Final = 0.8
 """ROC AUC from which on a feature has to keep some of its power on prefixes; what weaker ones lose is noise."""
-ODDS: Final = 30.0
+ODDS: Final = 40.0
 """Where purchases are frequent, honest signs are certain too; a leak raises the odds of a purchase at least as much."""
 _NAMED, _LISTED = 3, 10
 _OTHER_PAGES: Final = "events: other_page"
@@ -30,7 +30,7 @@ class LeakageLimits:
 
     roc_auc: float = 0.94
     certainty: float = 0.8
-    persistence: float = 0.3
+    persistence: float = 0.4
     min_buyers: int = 20
 
 
@@ -69,8 +69,9 @@ def leakage_blocks(leakage: Leakage | None) -> list[Block]:
         Text(
             f"The {len(rows)} features that rank best alone, on whole sessions and on prefixes of the same sessions; "
             f"the model's ROC AUC on these is {model[0]} and {model[1]}. The sign is the value whose sessions buy most "
-            "certainly, among those of at least 5 % of the buyers; certainty is the lower end of the 95 % interval of "
-            "their share of buyers. A leak ranks almost without error, is almost certain, or is in no prefix."
+            "certainly, among those of at least 5 % of the buyers; certainty is the lower end of the 95 % "
+            "interval of their share of buyers. A leak ranks almost without error, is almost certain, or is in no "
+            "prefix."
         ),
         Table(
             ("feature", "ROC AUC", "on prefixes", "sign", "sessions with it", "of them buying", "certainty",
