@@ -35,6 +35,9 @@ LOOSER: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "progress_floor_positives": (HIGHER, ("progress_roc_auc",)),
     "min_item_positives": (HIGHER, ("item_positives", "item_choice", "item_choice_recent")),
     "min_item_roc_auc": (LOWER, ("item_roc_auc",)),
+    "max_feature_roc_auc": (HIGHER, ("feature_roc_auc",)),
+    "max_feature_certainty": (HIGHER, ("feature_certainty",)),
+    "min_feature_persistence": (LOWER, ("feature_persistence",)),
     "max_latency_ms": (HIGHER, ("probe_latency",)),
     "probe_tolerance": (HIGHER, ("probe_parity",)),
 }
