@@ -153,7 +153,8 @@ class Candidate:
         """Compare with a champion, by its number in the line; both lines often have the same one."""
         key = number, roc_auc
         if key not in self._compared:
-            other = self.day.scores(roc_auc, np.random.default_rng([*self.seed, number]))
+            # Numbers from 1: NumPy takes a last 0 of a seed for absent, which would repeat the holdout's own draws.
+            other = self.day.scores(roc_auc, np.random.default_rng([*self.seed, number + 1]))
             rows = self.day.labels, self.scores, other, self.day.visitors
             self._compared[key] = compare(*rows, resamples=RESAMPLES, seed=self.seed[0])
         return self._compared[key]
