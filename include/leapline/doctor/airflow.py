@@ -67,9 +67,9 @@ def airflow(subject: Subject) -> list[Finding]:
         text = answer.read()
     if done.returncode or not text:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
-        found = f"the checks of Airflow ended with exit status {done.returncode}: {lines[-1][:300] if lines else ''}"
+        state = f"the checks of Airflow ended with exit status {done.returncode}: {lines[-1][:300] if lines else ''}"
         fix = "Correct Airflow's environment; `leapline airflow info` shows it."
-        return [problem(found, expected="an Airflow whose configuration can be read", fix=fix)]
+        return [problem(state, expected="an Airflow whose configuration can be read", fix=fix)]
     return [_finding(entry) for entry in json.loads(text)]
 
 
@@ -83,8 +83,8 @@ def files(subject: Subject) -> Finding:
     is_closed = not stat.S_IMODE(folder.stat().st_mode) & 0o011
     exposed = [str(path) for path in present if stat.S_IMODE(path.stat().st_mode) & forbidden]
     if exposed and not is_closed:
-        found = f"other users can read {', '.join(exposed)}"
-        return problem(found, expected="files for this user only", fix=f"Run `chmod -R go-rwx {folder}`.")
+        state = f"other users can read {', '.join(exposed)}"
+        return problem(state, expected="files for this user only", fix=f"Run `chmod -R go-rwx {folder}`.")
     return ok(f"{len(present)} files in {folder}")
 
 

@@ -30,8 +30,8 @@ def env_file(subject: Subject) -> Finding:
         return problem(f"{path}: {cause}", expected="a text file that this user can read", fix="Correct the file.")
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077 and _has_secrets(text):
-        found = f"{path} has secrets, and other users may use it (mode {mode:04o})"
-        return problem(found, expected="mode 0600", fix=f"Run `chmod 600 {path}`.")
+        state = f"{path} has secrets, and other users may use it (mode {mode:04o})"
+        return problem(state, expected="mode 0600", fix=f"Run `chmod 600 {path}`.")
     return ok(f"{path}, mode {mode:04o}")
 
 

@@ -43,12 +43,12 @@ def examine(subject: Subject) -> Finding:
 
 def _of_listing(listing: "Listing", name: str) -> Finding:
     size = sum(part.size or 0 for part in listing.slices)
-    found = f"{name}: {quantity(len(listing.slices), 'slice')}" + (f", {size / 2**20:.1f} MB" if size else "")
+    state = f"{name}: {quantity(len(listing.slices), 'slice')}" + (f", {size / 2**20:.1f} MB" if size else "")
     remarks = [*listing.warnings, *filter(None, [listing.ignored_text()])]
     if remarks:
         expected = "a source in which everything is understood"
-        return warning(f"{found}. {' '.join(remarks)}", expected=expected, fix="See docs/sources.md.")
-    return ok(found)
+        return warning(f"{state}. {' '.join(remarks)}", expected=expected, fix="See docs/sources.md.")
+    return ok(state)
 
 
 def last_runs(subject: Subject) -> Finding:
@@ -59,8 +59,8 @@ def last_runs(subject: Subject) -> Finding:
     run = next((run for run in outcomes if run.state != "unfinished"), None)
     if run is None:
         raise NotApplicableError("No run has finished yet.")
-    found = f"{run.run_id}, data of {run.day}, {run.ended}: {run.state}. {run.sentence}"
+    state = f"{run.run_id}, data of {run.day}, {run.ended}: {run.state}. {run.sentence}"
     if run.state == "failed":
         fix = "Do what the message advises, then clear the task in Airflow or run the day again (docs/operations.md)."
-        return problem(found, expected="a run that ends", fix=fix)
-    return ok(found)
+        return problem(state, expected="a run that ends", fix=fix)
+    return ok(state)

@@ -43,9 +43,9 @@ def _exposed(path: Path) -> Finding | None:
     mode = stat.S_IMODE(path.stat().st_mode)
     if not mode & 0o077:
         return None
-    found = f"other users may use {path} (mode {mode:04o})"
+    state = f"other users may use {path} (mode {mode:04o})"
     fix = f"Run `chmod 600 {path}`. If somebody may have read it, replace the key (docs/signing.md)."
-    return problem(found, expected="mode 0600", fix=fix)
+    return problem(state, expected="mode 0600", fix=fix)
 
 
 def accepted_keys(subject: Subject) -> Finding:

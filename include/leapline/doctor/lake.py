@@ -89,8 +89,8 @@ def permissions(subject: Subject) -> Finding:
     if exposed:
         number = f"{len(exposed)}" if len(exposed) <= 1000 else "more than 1,000"
         return problem(f"other users can read {number} files, such as {exposed[0]}", expected=expected, fix=fix)
-    found = f"other users can list {settings.home} (mode {mode:04o}), but read no file"
-    return warning(found, expected=expected, fix=fix)
+    state = f"other users can list {settings.home} (mode {mode:04o}), but read no file"
+    return warning(state, expected=expected, fix=fix)
 
 
 def _readable_files(root: Path, forbidden: int) -> Iterator[Path]:

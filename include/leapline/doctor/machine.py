@@ -35,12 +35,12 @@ def disk_space(subject: Subject) -> list[Finding]:
 def _free(path: Path) -> Finding:
     present = next(folder for folder in (path, *path.parents) if folder.exists())
     free = shutil.disk_usage(present).free
-    found, fix = f"{free / GIB:.1f} GiB free in {present}", "Free space (docs/operations.md, The disk is full)."
+    state, fix = f"{free / GIB:.1f} GiB free in {present}", "Free space (docs/operations.md, The disk is full)."
     if free < LEAST_FREE:
-        return problem(found, expected=f"at least {LEAST_FREE / GIB:.0f} GiB", fix=fix)
+        return problem(state, expected=f"at least {LEAST_FREE / GIB:.0f} GiB", fix=fix)
     if free < FEW_FREE:
-        return warning(found, expected=f"at least {FEW_FREE / GIB:.0f} GiB", fix=fix)
-    return ok(found)
+        return warning(state, expected=f"at least {FEW_FREE / GIB:.0f} GiB", fix=fix)
+    return ok(state)
 
 
 def clock(subject: Subject) -> list[Finding]:
@@ -69,13 +69,13 @@ def _compare(name: str, addresses: list[str]) -> Finding | None:
         if server is None:
             continue
         skew = (datetime.now(UTC) - server).total_seconds()
-        found = f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} {address}"
+        state = f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} {address}"
         fix = "Set this machine's clock (NTP: `timedatectl set-ntp true`)."
         if abs(skew) > SKEW_PROBLEM_S:
-            return problem(found, expected="clocks that agree: logins and signatures have times", fix=fix).of(name)
+            return problem(state, expected="clocks that agree: logins and signatures have times", fix=fix).of(name)
         if abs(skew) > SKEW_WARNING_S:
-            return warning(found, expected=f"at most {SKEW_WARNING_S:.0f} s", fix=fix).of(name)
-        return ok(found if abs(skew) > _RESOLUTION_S else f"agrees with {address}").of(name)
+            return warning(state, expected=f"at most {SKEW_WARNING_S:.0f} s", fix=fix).of(name)
+        return ok(state if abs(skew) > _RESOLUTION_S else f"agrees with {address}").of(name)
     return None
 
 
@@ -105,9 +105,9 @@ def ports(subject: Subject) -> list[Finding]:
     if host in LOOPBACK and port.isdigit():
         status = local_registry(settings).status()
         if status.running and status.address != settings.registry:
-            found = f"the local registry runs at {status.address}"
+            state = f"the local registry runs at {status.address}"
             fix = f"Set LEAPLINE_REGISTRY={status.address}, or stop it (`leapline registry stop`) and start it again."
-            findings.append(problem(found, expected=f"at {settings.registry}", fix=fix).of(port))
+            findings.append(problem(state, expected=f"at {settings.registry}", fix=fix).of(port))
         elif status.running:
             findings.append(ok(f"the local registry (process {status.pid})").of(port))
         else:

@@ -27,11 +27,11 @@ _SHOWN: Final = 5
 
 def python(_: Subject) -> Finding:
     """Check the version of Python."""
-    found = f"Python {'.'.join(map(str, sys.version_info[:3]))} in {sys.prefix}"
+    state = f"Python {'.'.join(map(str, sys.version_info[:3]))} in {sys.prefix}"
     if sys.version_info < OLDEST_PYTHON:
         expected = f"Python {'.'.join(map(str, OLDEST_PYTHON))} or later"
-        return problem(found, expected=expected, fix="Install it, then run `make setup`.")
-    return ok(found)
+        return problem(state, expected=expected, fix="Install it, then run `make setup`.")
+    return ok(state)
 
 
 def packages(_: Subject) -> Finding:
@@ -86,8 +86,8 @@ def java(_: Subject) -> Finding:
     except OSError as exc:
         return problem(f"{command}: {exc.strerror or exc}", expected=expected, fix=fix)
     match = re.search(r'version "(\d+)[^"]*"', done.stderr + done.stdout)
-    found = f"{match[0] if match else 'no version'} of {command}"
-    return ok(found) if match and int(match[1]) >= OLDEST_JAVA else problem(found, expected=expected, fix=fix)
+    state = f"{match[0] if match else 'no version'} of {command}"
+    return ok(state) if match and int(match[1]) >= OLDEST_JAVA else problem(state, expected=expected, fix=fix)
 
 
 def spark(_: Subject) -> Finding:

@@ -146,8 +146,8 @@ def _run_finding(subject: Subject, run: Any) -> Finding:
     outcome = run_outcome(subject.settings, run.run_id)
     reason = f": {outcome.sentence}" if outcome and outcome.state == "failed" else ""
     fix = "Do what the message advises, then clear the failed task; its log has all of it (docs/operations.md)."
-    found = f"{run.run_id} failed in {', '.join(failed) or 'no task'} at {str(run.end_date)[:16]}{reason}"
-    return problem(found, expected="a run that ends well", fix=fix)
+    state = f"{run.run_id} failed in {', '.join(failed) or 'no task'} at {str(run.end_date)[:16]}{reason}"
+    return problem(state, expected="a run that ends well", fix=fix)
 
 
 if __name__ == "__main__":

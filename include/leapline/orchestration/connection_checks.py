@@ -60,12 +60,12 @@ def _usable(name: str, read: Callable[[], str]) -> Finding:
         present = [variable for variable in variables if variable in os.environ]
         if exc.found == "no such connection" and present:
             # Airflow ignores a variable that it cannot read.
-            found, fix = f"{', '.join(present)}: its text cannot be read", "Correct the variable, or leave it out."
-            return problem(found, expected="a connection as JSON or URI", fix=fix).of(name)
+            state, fix = f"{', '.join(present)}: its text cannot be read", "Correct the variable, or leave it out."
+            return problem(state, expected="a connection as JSON or URI", fix=fix).of(name)
         return from_error(exc).of(name)
     except Exception as exc:  # a connection in a variable may have any content
-        found = f"{type(exc).__name__}: its text cannot be read"
-        return problem(found, expected="a connection as JSON or URI", fix=_FIX_CONNECTION).of(name)
+        state = f"{type(exc).__name__}: its text cannot be read"
+        return problem(state, expected="a connection as JSON or URI", fix=_FIX_CONNECTION).of(name)
 
 
 def _alert_channel(settings: Settings, name: str) -> str:
