@@ -30,6 +30,7 @@ SMALL_SHOP: Final[dict[str, Any]] = {
     "roc_auc_confidence": 0.5, "min_effective_buyers": 2.0, "best_champion_margin": 0.5,
     "champion_precision_margin": 1.0, "max_calibration_ratio": 10.0, "max_progress_loss": 1.0,
     "min_progress_roc_auc": 0.0, "min_item_roc_auc": 0.0,
+    "max_feature_roc_auc": 1.01, "max_feature_certainty": 1.0, "min_feature_persistence": 0.0,
     "max_latency_ms": 200.0, "spark_shuffle_partitions": 2, "spark_driver_memory": "2g", "spark_master": "local[2]",
 }  # fmt: skip
 """Settings with which a small forest of a small shop passes: the subject of a drill is not the model's quality."""
