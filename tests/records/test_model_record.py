@@ -11,6 +11,7 @@ from leapline.errors import LeaplineError
 from leapline.evaluation import calibration_ratio
 from leapline.evaluation.best_champion import BestChampion
 from leapline.evaluation.champion import ChampionComparison
+from leapline.evaluation.leakage import Leakage
 from leapline.evaluation.metrics import measure
 from leapline.evaluation.slices import Slice
 from leapline.records import model_record
@@ -26,6 +27,7 @@ def documents() -> dict[str, dict[str, Any]]:
     labels = np.array([0.0, 1.0, 0.0, 1.0])
     ratio = calibration_ratio.measure(labels, labels, np.array(list("abcd")), resamples=100, seed=1)
     metrics |= {"items": None, "moments": [], "calibration_ratio": ratio.as_dict()}
+    metrics |= {"leakage": Leakage(4, 2, 0, 0, None, None, ()).as_dict()}
     champion = ChampionComparison("none", "there is none").as_dict() | {
         "best": BestChampion("none", "none", 28).as_dict()
     }

@@ -19,7 +19,7 @@ LOOSER: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "max_calibration_error": (HIGHER, ("calibration_error",)),
     "max_importance": (HIGHER, ("top_importance",)),
     "min_slice_roc_auc": (LOWER, ("slice ",)),
-    "slice_min_positives": (HIGHER, ("slice ",)),
+    "slice_min_positives": (HIGHER, ("slice ", "feature_persistence")),
     "compare_champion": (OFF, ("roc_auc",)),
     "champion_margin": (HIGHER, ("champion",)),
     "min_baseline_gain": (LOWER, ("baseline",)),
