@@ -13,7 +13,7 @@ SEPARATE := airflow_scale or bucket_night or cluster or drill or same_events or 
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down check test bench bench-go bench-scale bench-capacity bench-executors bench-gate bench-gate-leakage bench-sources release test-airflow-scale test-bucket test-drill test-sources test-cluster test-compose test-deployment test-kubernetes test-durations
+.PHONY: help setup lock demo up down check audit test bench bench-go bench-scale bench-capacity bench-executors bench-gate bench-gate-leakage bench-sources release test-airflow-scale test-bucket test-drill test-sources test-cluster test-compose test-deployment test-kubernetes test-durations
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,12 +38,16 @@ up: setup ## start Airflow's web UI with the nightly schedule, on loopback (PORT
 down: ## stop what `make up` started
 	@.venv/bin/leapline down --port $(PORT)
 
-check: setup ## check format, lint, types, layers, Go vet
+check: setup ## check format, lint (with Bandit's rules), types, layers, Go vet, staticcheck
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@PYTHONPATH=include .venv/bin/lint-imports
-	@PATH="$$PWD/.venv/bin:$$PATH" && cd include/scorer && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && go -C benchmarks vet ./...
+	@PATH="$$PWD/.venv/bin:$$PATH" && cd include/scorer && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && go tool -modfile=../tools/audit/go.mod staticcheck ./... && go -C benchmarks vet ./...
+
+audit: setup ## ask the databases of Go and PyPI for known vulnerabilities of the dependencies (needs the internet)
+	@cd include/scorer && go tool -modfile=../tools/audit/go.mod govulncheck ./...
+	@$(UV) tool run pip-audit==2.10.1 --no-deps --disable-pip -r requirements.txt
 
 test: check ## run everything that continuous integration runs
 	@scripts/setup.sh browser
