@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from leapline import errors, settings
+from leapline import errors, settings_page
 from leapline.cli import app
 from leapline.datasets import DATASETS
 from leapline.installation import ENV_FILE_VARIABLE
@@ -68,14 +68,14 @@ def test_documented_settings_exist(path: Path) -> None:
 
 def test_settings_page_is_up_to_date() -> None:
     page = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
-    assert page == settings.markdown_page(), "run `leapline settings --markdown > docs/settings.md`"
+    assert page == settings_page.markdown_page(), "run `leapline settings --markdown > docs/settings.md`"
 
 
 def test_readme_lists_ten_settings_with_their_defaults() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     rows = [line for line in readme.splitlines() if line.startswith(f"| `{PREFIX}")]
     assert len(rows) == 10
-    assert set(rows) <= set(settings.markdown_table().splitlines())
+    assert set(rows) <= set(settings_page.markdown_table().splitlines())
 
 
 def test_architecture_page_lists_the_layers_of_the_contract() -> None:

@@ -7,7 +7,8 @@ import typer
 from leapline import __version__
 from leapline.cli.options import AsJson
 from leapline.console import print_json, print_table, unshortened
-from leapline.settings import PREFIX, Settings, markdown_page
+from leapline.settings import PREFIX, Settings
+from leapline.settings_page import markdown_page
 
 app = typer.Typer()
 

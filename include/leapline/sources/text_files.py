@@ -9,7 +9,7 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from leapline.settings import is_url
+from leapline.addresses import is_url
 from leapline.sources.source import LINE_SCHEMA, Slice
 
 _CODEC_EXTENSIONS: Final = frozenset({".gz", ".bz2", ".zst", ".deflate", ".snappy", ".lz4"})
