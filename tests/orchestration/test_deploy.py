@@ -84,7 +84,7 @@ def test_mistake_in_the_setting_fails_the_first_task(monkeypatch: pytest.MonkeyP
     from leapline.orchestration.operators import ResolveDay
 
     none = dict.fromkeys(("logical_date", "data_interval_start", "data_interval_end"))
-    run = SimpleNamespace(conf={}, run_type="manual", **none)
+    run = SimpleNamespace(conf={}, run_type="manual", triggering_user_name="anna", **none)
     monkeypatch.setenv("LEAPLINE_DEPLOY", "k8s://shop/scorer")
     with pytest.raises(Exception, match="LEAPLINE_DEPLOY.*found k8s://shop/scorer"):
         ResolveDay().execute({"params": {"date": "2026-03-01"}, "dag_run": run})  # type: ignore[typeddict-item]

@@ -32,7 +32,7 @@ def resolve(run_id: str) -> dict[str, Any]:
     """Run the task `resolve` of a manual run; return the context of the run's later tasks."""
     from leapline.orchestration.operators import ResolveDay
 
-    dag_run = SimpleNamespace(run_type="manual", conf={})
+    dag_run = SimpleNamespace(run_type="manual", conf={}, triggering_user_name="anna")
     context: Any = {"params": {"date": DAY.isoformat()}, "dag_run": dag_run, "run_id": run_id}
     return {"ti": Task(ResolveDay().execute(context)), "run_id": run_id}
 
@@ -51,7 +51,7 @@ def test_dag_that_writes_no_results_of_the_day_supersedes_no_run(settings: Setti
     from leapline.orchestration.operators import ResolveDay
 
     resolve("manual__1")
-    dag_run = SimpleNamespace(run_type="manual", conf={})
+    dag_run = SimpleNamespace(run_type="manual", conf={}, triggering_user_name="anna")
     context: Any = {"params": {"date": DAY.isoformat()}, "dag_run": dag_run, "run_id": "erasure__1"}
     ResolveDay(takes_day=False).execute(context)
     assert owner_of(settings, DAY) == "manual__1"
