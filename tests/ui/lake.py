@@ -46,7 +46,7 @@ PROGRESS = (
     Progress("10 to 19", 1040, 80, 0.797, (0.745, 0.841), 0.735, 0.062, (0.018, 0.106)),
     Progress("20 and more", 931, 15),
 )
-RATIO = CalibrationRatio(0.0575, 0.055, 1.045, (0.921, 1.186))
+RATIO = CalibrationRatio(0.0572, 0.055, 1.04, (0.921, 1.186))
 CALIBRATION = {"kind": "odds", "factor": BUYERS / (1 - BUYERS)}
 IMPORTANCES = {
     "n_cart_adds": 0.176, "cart_value": 0.130, "n_item_views": 0.118, "length_s": 0.094, "n_clicks": 0.081,
