@@ -111,6 +111,7 @@ def test_overview_shows_the_last_run(models: Open, up: Site, name: str, viewport
     assert violations(frame) == []
     frame.get_by_text("Sessions in progress", exact=True).click()
     if update_screenshots():
+        frame.evaluate("scrollTo(0, 0)")
         window.wait_for_timeout(500)
         window.screenshot(path=str(ROOT / "docs" / f"models-{name}.png"))
 
