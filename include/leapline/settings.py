@@ -70,6 +70,14 @@ class Settings(PublishingSettings, GateSettings, DataSettings):
         settings._overridden = frozenset(given)
         return settings
 
+    def __eq__(self, other: object) -> bool:
+        """Return whether all values are equal, however they were given."""
+        return isinstance(other, Settings) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        """Return a hash of all values."""
+        return hash(tuple(self.__dict__.items()))
+
     @property
     def overridden(self) -> frozenset[str]:
         """The names of the settings that were given for this run, instead of the installation's."""

@@ -71,7 +71,7 @@ export function rules(run) {
   const head = [{ hiddenLabel: "Result", class: "mark" }, { label: "Rule" }, { label: "Value", number: true }, { label: "Limit" }];
   const rows = run.rules.map((rule) => ({
     class: rule.passed ? null : "failed",
-    cells: [mark(rule.passed), [ruleName(rule), note(rule), rule.note ? el("small", { class: "bad" }, rule.note) : null],
+    cells: [rule.passed && rule.value === null ? notChecked() : mark(rule.passed), [ruleName(rule), note(rule), rule.note ? el("small", { class: "bad" }, rule.note) : null],
       number(rule.value), rule.limit],
   }));
   if (run.probe && !run.rules.some((rule) => rule.name.startsWith("probe"))) {
@@ -84,9 +84,12 @@ export function rules(run) {
 const mark = (passed) => el("span", { class: passed ? "good" : "bad" },
   el("span", { "aria-hidden": "true" }, passed ? "✓" : "✕"), el("span", { class: "visually-hidden" }, passed ? "passed" : "failed"));
 
-// A failed rule with its reason, a passed one with what it does not cover: slices that are too small, champions that are gone.
+const notChecked = () => el("span", { class: "quiet" }, el("span", { "aria-hidden": "true" }, "–"), el("span", { class: "visually-hidden" }, "not checked"));
+
+// A failed rule with its reason, one that was not checked with the reason for that, a passed one with what it does not cover: slices that are too small, champions that are gone.
 function note(rule) {
-  const text = rule.passed ? rule.why.match(/not (judged|compared)[,:] .*/)?.[0] : rule.why;
+  if (!rule.passed) return el("small", {}, rule.why);
+  const text = rule.value === null ? rule.why.split(": ").slice(1).join(": ") : rule.why.match(/not (judged|compared)[,:] .*/)?.[0];
   return text ? el("small", {}, text) : null;
 }
 

@@ -14,7 +14,7 @@ from leapline.evaluation.best_champion import BestChampion
 from leapline.evaluation.bootstrap import Comparison
 from leapline.evaluation.champion import ChampionComparison
 from leapline.evaluation.metrics import Metrics, measure
-from leapline.evaluation.rules import Rule
+from leapline.evaluation.rules import Rule, skip
 from leapline.evaluation.slices import Slice
 
 GOOD = Metrics(
@@ -270,6 +270,8 @@ def test_only_final_summary_counts_rules() -> None:
     gate = v.decide(replace(EVIDENCE, champion=champion(0.02, (0.01, 0.03))), LIMITS)
     final = v.conclude([*gate.rules, Rule("probe_parity", 0.0, "at most 1e-09", True, "equal")])
     assert final.summary.startswith(f"Passed all {len(final.rules)} rules: ")
+    lacking = v.conclude([*final.rules, skip("progress 20 and more", "above 0", "fewer than 20 of a kind")])
+    assert lacking.summary.startswith(f"Passed all {len(final.rules)} rules (1 not checked for lack of data): ")
     for other in (gate, v.without_champion(gate)):
         assert other.passed
         assert not re.search(r"\d+ rules", other.summary)

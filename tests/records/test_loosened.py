@@ -34,6 +34,12 @@ def test_the_installation_may_be_loose(tmp_path: Path, monkeypatch: pytest.Monke
     assert [one.usual for one in loosened(Settings.load(roc_auc_threshold="0.6"))] == [0.7]
 
 
+def test_settings_are_equal_however_they_were_given() -> None:
+    assert Settings.load(seed=20150) == Settings.load()
+    assert hash(Settings.load(seed=20150)) == hash(Settings.load())
+    assert Settings.load(seed=1) != Settings.load()
+
+
 def test_the_rule_names_who_loosened_it() -> None:
     rules = [
         at_least("roc_auc", 0.85, 0.8, "ROC AUC"),

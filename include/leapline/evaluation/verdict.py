@@ -146,11 +146,18 @@ def conclude(rules: Sequence[Rule], stage: Stage = "final") -> Verdict:
         more = f" ({len(failed) - 1} more rule{'s' * (len(failed) > 2)} failed)" if len(failed) > 1 else ""
         return Verdict(False, f"Refused: {failed[0].why}{more}.", tuple(rules))
     passed = {
-        "final": f"Passed all {len(rules)} rules",
+        "final": _count(rules),
         "gate": "Passed the gate, to be probed",
         "model": "Passed every rule about the model itself",
     }
     return Verdict(True, f"{passed[stage]}: {rules[0].why}.", tuple(rules))
+
+
+def _count(rules: Sequence[Rule]) -> str:
+    """Count the rules that were checked, and apart from them those for which the holdout has too little data."""
+    unchecked = sum(rule.value is None for rule in rules)
+    apart = f" ({unchecked} not checked for lack of data)" if unchecked else ""
+    return f"Passed all {len(rules) - unchecked} rules{apart}"
 
 
 def without_champion(verdict: Verdict) -> Verdict:
