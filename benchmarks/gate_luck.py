@@ -52,8 +52,8 @@ class Day:
     def scores(self, roc_auc: float, rng: np.random.Generator) -> Array:
         """Return calibrated probabilities of a model with this true ROC AUC; models differ in a part of their noise."""
         distance = float(np.sqrt(2) * norm.ppf(roc_auc))
-        own = rng.normal(size=len(self.labels))
-        observed = distance * self.labels + np.sqrt(SHARED) * self.noise + np.sqrt(1 - SHARED) * own
+        model_noise = rng.normal(size=len(self.labels))
+        observed = distance * self.labels + np.sqrt(SHARED) * self.noise + np.sqrt(1 - SHARED) * model_noise
         odds = distance * observed - distance**2 / 2 + np.log(self.labels.mean() / (1 - self.labels.mean()))
         return np.asarray(1 / (1 + np.exp(-odds)), dtype=np.float64)
 

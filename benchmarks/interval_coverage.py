@@ -127,8 +127,8 @@ def simulate_owned(buyers: int, owned: int, holdouts: int, *, others: int = 400,
     hits, truth = np.zeros(4), float(norm.cdf(2 / np.sqrt(2)))
     for seed in range(holdouts):
         rng = np.random.default_rng(seed)
-        common, own = rng.normal(size=buyers + 1 + others)[visitors], rng.normal(size=len(labels))
-        scores = 2 * labels + np.sqrt(0.5) * (common + own)
+        per_visitor, per_session = rng.normal(size=buyers + 1 + others)[visitors], rng.normal(size=len(labels))
+        scores = 2 * labels + np.sqrt(0.5) * (per_visitor + per_session)
         [areas] = bootstrap_areas(labels, [scores], visitors, resamples=resamples, seed=seed)
         value = float(Ranking(labels, scores).areas(np.ones((1, len(labels)))).roc_auc[0])
         for column, size in ((0, math.inf), (2, effective)):

@@ -134,8 +134,8 @@ def test_everything_that_is_wrong_is_named_at_once(
     }
     problems = {part: finding for part, finding in results.items() if finding.status is Status.PROBLEM}
     assert set(problems) == set(expected)
-    for part, (found, fix) in expected.items():
-        assert found in problems[part].found, part
+    for part, (cause, fix) in expected.items():
+        assert cause in problems[part].found, part
         assert fix in problems[part].fix, part
     assert "3 of 9 expectations broken" in problems["last DAG runs retrain"].found
     assert results["DAGs"].status is Status.WARNING

@@ -42,21 +42,21 @@ def test_rollback_waits_for_a_second_approver(up: Site) -> None:
     before = ledger_of(up.settings).entries()
     assert bob.send("GET", "/leapline/api/page")["may_promote"] is False
     assert vera.send("GET", "/leapline/api/page")["may_promote"] is True
-    own, by_bob, real = started(up, bob), started(up, up.api), started(up, up.api)
-    assert ends_as(up, own, "failed")
-    assert ends_as(up, by_bob, "awaiting_input")
-    answer(bob, by_bob, "Approve")
-    assert ends_as(up, by_bob, "failed")
+    asked_by_bob, answered_by_bob, confirmed = started(up, bob), started(up, up.api), started(up, up.api)
+    assert ends_as(up, asked_by_bob, "failed")
+    assert ends_as(up, answered_by_bob, "awaiting_input")
+    answer(bob, answered_by_bob, "Approve")
+    assert ends_as(up, answered_by_bob, "failed")
     assert ledger_of(up.settings).entries() == before
-    assert ends_as(up, real, "awaiting_input")
-    answer(vera, real, "Approve")
-    assert ends_as(up, real, "success")
+    assert ends_as(up, confirmed, "awaiting_input")
+    answer(vera, confirmed, "Approve")
+    assert ends_as(up, confirmed, "success")
     entry = ledger_of(up.settings).entries()[-1]
     assert (entry.who, entry.model_id, entry.why) == ("admin", up.models[1], f"{REASON} (confirmed by vera)")
     up.env_file.write_text("LEAPLINE_APPROVERS=admin,vera\n")
     back = up.api.trigger("promote", {"model_id": up.models[0]})
     assert ends_as(up, back, "success", "promote", "promote_model")
-    assert [name for name in log_of(up, own) if "one of the approvers admin, vera" in name]
+    assert [name for name in log_of(up, asked_by_bob) if "one of the approvers admin, vera" in name]
 
 
 def log_of(up: Site, run: str) -> list[str]:
