@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import tempfile
-import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -68,7 +67,7 @@ def measure_size(work: Path, local: Path, cluster: Cluster, events: int) -> dict
     return {**scale.size_of(home), "steps": steps}
 
 
-class ExecutorUsage:
+class ExecutorUsage(scale.Sampler):
     """Samples the executors of a cluster of this machine.
 
     Attributes:
@@ -78,25 +77,15 @@ class ExecutorUsage:
     """
 
     def __init__(self, cluster: Cluster, local: Path) -> None:
+        super().__init__(0.5)
         self.executors = self.memory = self.disk = 0
         self._workers, self._local = [psutil.Process(pid) for pid in cluster.workers.values()], local
-        self._stopped = threading.Event()
 
-    def __enter__(self) -> "ExecutorUsage":
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._stopped.wait(0.5):
-            running = [process for worker in self._workers for process in worker.children()]
-            self.executors = max(self.executors, len(running))
-            self.memory = max([self.memory, *map(_memory, running)])
-            self.disk = max([self.disk, *map(_size, self._local.glob("spark-*/executor-*"))])
+    def _sample(self) -> None:
+        running = [process for worker in self._workers for process in worker.children()]
+        self.executors = max(self.executors, len(running))
+        self.memory = max([self.memory, *map(_memory, running)])
+        self.disk = max([self.disk, *map(_size, self._local.glob("spark-*/executor-*"))])
 
 
 def _memory(process: psutil.Process) -> int:

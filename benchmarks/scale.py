@@ -18,7 +18,7 @@ import threading
 import time
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psutil
 
@@ -162,7 +162,34 @@ def measure_step(env: dict[str, str], logs: Path, step: str) -> dict[str, Any]:
     }
 
 
-class Usage:
+class Sampler:
+    """Calls `_sample` again and again in a thread, from `with` to its end.
+
+    Args:
+        seconds: between two samples.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._pause, self._stopped = seconds, threading.Event()
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(self._pause):
+            self._sample()
+
+    def _sample(self) -> None:
+        raise NotImplementedError
+
+
+class Usage(Sampler):
     """Samples the memory and the processor time of all descendants of a process four times per second.
 
     The operating system adds up the time of children that were waited for only, and nobody waits for Spark's JVM.
@@ -173,8 +200,9 @@ class Usage:
     """
 
     def __init__(self, pid: int) -> None:
+        super().__init__(0.25)
         self.peak_bytes = 0
-        self._process, self._stopped = psutil.Process(pid), threading.Event()
+        self._process = psutil.Process(pid)
         self._seconds: dict[tuple[int, float], float] = {}
         self._before: dict[tuple[int, float], float] = {}
 
@@ -183,21 +211,11 @@ class Usage:
         """Processor time so far."""
         return sum(seconds - self._before.get(process, 0) for process, seconds in self._seconds.items())
 
-    def __enter__(self) -> "Usage":
+    def __enter__(self) -> Self:
         self._sample()
         self._before = self._seconds.copy()
         self.peak_bytes = 0
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._stopped.wait(0.25):
-            self._sample()
+        return super().__enter__()
 
     def _sample(self) -> None:
         total = 0

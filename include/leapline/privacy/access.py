@@ -58,8 +58,7 @@ def access_report(spark: "SparkSession", lake: Lake, visitors: Mapping[str, str]
     return {
         "tables": {name: text for name, (_, _, text) in TABLES.items()} | {"orders": "pseudonyms of the orders"},
         "visitors": [
-            _visitor(lake, rows, name, pseudonym, _orders(spark, lake, days, pseudonym))
-            | {"excluded_since": excluded.get(pseudonym)}
+            {"id": name, **_visitor(spark, lake, rows, pseudonym), "excluded_since": excluded.get(pseudonym)}
             for name, pseudonym in visitors.items()
         ],
     }
@@ -86,17 +85,18 @@ def _read(spark: "SparkSession", address: str, pseudonyms: Sequence[str]) -> lis
     return [row.asDict(recursive=True) for row in selected.collect()]
 
 
-def _orders(spark: "SparkSession", lake: Lake, days: Sequence[date], pseudonym: str) -> list[str]:
-    return sorted(orders_of(spark, lake, days, [pseudonym]))
-
-
 def _visitor(
-    lake: Lake, rows: Mapping[date, Mapping[str, list[dict[str, Any]]]], name: str, pseudonym: str, orders: list[str]
+    spark: "SparkSession", lake: Lake, rows: Mapping[date, Mapping[str, list[dict[str, Any]]]], pseudonym: str
 ) -> dict[str, Any]:
     days = {}
     for day, tables in rows.items():
-        own = {table: [row for row in all_ if row["visitor"] == pseudonym] for table, all_ in tables.items()}
-        if any(own.values()):
-            days[day.isoformat()] = {table: part for table, part in own.items() if part}
-    models = affected_models(lake, list(days)) if days else []
-    return {"id": name, "pseudonym": pseudonym, "days": days, "orders": orders, "models": models}
+        parts = {table: [row for row in part if row["visitor"] == pseudonym] for table, part in tables.items()}
+        if any(parts.values()):
+            days[day] = {table: part for table, part in parts.items() if part}
+    names = [day.isoformat() for day in days]
+    return {
+        "pseudonym": pseudonym,
+        "days": dict(zip(names, days.values(), strict=True)),
+        "orders": sorted(orders_of(spark, lake, list(days), [pseudonym])),
+        "models": affected_models(lake, names) if days else [],
+    }
