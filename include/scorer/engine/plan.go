@@ -91,6 +91,15 @@ func columnsOf(list []*column) []Column {
 
 // NewRow returns the working memory of one goroutine.
 func (pl *Plan) NewRow() *Row {
+	scratch := make([]any, len(pl.program.scratch))
+	for i, make := range pl.program.scratch {
+		scratch[i] = make()
+	}
+	return pl.newRow(scratch)
+}
+
+// newRow returns a row with the given scratch memory of the stages.
+func (pl *Plan) newRow(scratch []any) *Row {
 	size := &pl.program.sizes
 	r := &Row{
 		plan:        pl,
@@ -101,14 +110,11 @@ func (pl *Plan) NewRow() *Row {
 		inputStates: make([]byte, size.states),
 		sparseFlags: make([]bool, size.sparseFlags),
 		sparse:      make([]SparseVector, len(size.sparseBounds)),
-		scratch:     make([]any, len(pl.program.scratch)),
+		scratch:     scratch,
 	}
 	for i, bound := range size.sparseBounds {
 		bound = min(bound, maxSparseReserve)
 		r.sparse[i] = SparseVector{Index: make([]int32, 0, bound), Value: make([]float64, 0, bound)}
-	}
-	for i, make := range pl.program.scratch {
-		r.scratch[i] = make()
 	}
 	r.Reset()
 	return r

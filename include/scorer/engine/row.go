@@ -35,7 +35,7 @@ func (r *Row) Reset() {
 	r.textBuffer = r.textBuffer[:0]
 }
 
-// Scratch returns the memory that a stage has requested by Stage.Scratch.
+// Scratch returns the memory that a stage has requested by Stage.Scratch. Rows of a Block share it.
 func (r *Row) Scratch(id int) any { return r.scratch[id] }
 
 func (r *Row) missingError(c *column) error {
@@ -197,11 +197,12 @@ func (r *Row) SetSparse(i, size int, index []int32, values []float64) error {
 }
 
 // Run computes the plan's outputs from its inputs. Errors name the stage and the column.
-func (r *Row) Run() error {
-	steps := r.plan.steps
+func (r *Row) Run() error { return r.run(r.plan.steps) }
+
+func (r *Row) run(steps []step) error {
 	for i := range steps {
 		if err := steps[i].Run(r); err != nil {
-			return fmt.Errorf("stage %s (%s): %w", steps[i].name, steps[i].op, err)
+			return steps[i].wrap(err)
 		}
 	}
 	return nil

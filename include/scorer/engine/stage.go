@@ -63,7 +63,8 @@ func (s *Stage) SetSelection(positions []int) { s.info.Selection = positions }
 // Node returns the stage's node, for models with files besides the model file.
 func (s *Stage) Node() *bundle.Node { return s.node }
 
-// Scratch requests memory per row for this stage. Each row calls make once, and Row.Scratch(id) returns the result.
+// Scratch requests working memory for this stage, for use within one call of Run. Each row, or each block of rows, calls make
+// once, and Row.Scratch(id) returns the result.
 func (s *Stage) Scratch(make func() any) (id int) {
 	s.program.scratch = append(s.program.scratch, make)
 	return len(s.program.scratch) - 1

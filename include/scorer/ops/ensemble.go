@@ -161,8 +161,16 @@ func (l *loader) finish() ensemble {
 	}
 	s.SetSplitCounts(compiled.SplitCounts())
 	e := ensemble{in: s.Vector("features", l.features), forest: compiled}
-	e.scratch = s.Scratch(func() any { return compiled.NewScratch() })
+	e.scratch = s.Scratch(func() any { return &ensembleScratch{Scratch: compiled.NewScratch()} })
 	return e
+}
+
+// ensembleScratch is the working memory for one row, and for a block of rows when there is one.
+type ensembleScratch struct {
+	*forest.Scratch
+	block *forest.Block
+	in    [][]float64 // inputs of a block
+	out   []float64   // sums of a block
 }
 
 // evaluate evaluates the split conditions for a row, and returns the memory for walking the trees.
@@ -171,7 +179,38 @@ func (e *ensemble) evaluate(r *engine.Row) (*forest.Scratch, error) {
 	if err != nil {
 		return nil, err
 	}
-	scratch := r.Scratch(e.scratch).(*forest.Scratch)
+	scratch := r.Scratch(e.scratch).(*ensembleScratch).Scratch
 	e.forest.EvaluateConditions(x, scratch)
 	return scratch, nil
+}
+
+// MinRows implements engine.BlockStep.
+func (e ensemble) MinRows() int { return e.forest.MinRows() }
+
+// block returns the memory for evaluating a block of rows, and sets its inputs. If a row's input is an error, the inputs are
+// those of the rows before it.
+func (e *ensemble) block(rows []*engine.Row) (s *ensembleScratch, err error) {
+	s = rows[0].Scratch(e.scratch).(*ensembleScratch)
+	if s.block == nil {
+		s.block, s.in = e.forest.NewBlock(), make([][]float64, 0, forest.BlockRows)
+	}
+	s.in = s.in[:0]
+	for _, r := range rows {
+		x, err := e.in.Get(r)
+		if err != nil {
+			return s, err
+		}
+		s.in = append(s.in, x)
+	}
+	return s, nil
+}
+
+// sumBlock returns the sums of the leaves of each row, as many as a leaf has values, for the rows before the first error.
+func (e *ensemble) sumBlock(rows []*engine.Row) (sums []float64, done int, err error) {
+	s, err := e.block(rows)
+	if s.out == nil {
+		s.out = make([]float64, forest.BlockRows*e.forest.Width)
+	}
+	s.block.Sum(s.in, s.out)
+	return s.out, len(s.in), err
 }

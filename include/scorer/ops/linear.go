@@ -29,6 +29,56 @@ func dot(a, b []float64) float64 {
 	return sum
 }
 
+// dotSums is the number of sums of dot, of products whose positions differ by a multiple of it.
+const dotSums = 4
+
+// dots computes dot(a, weights) for several vectors a of which it is given one element after the other, with the same result.
+type dots struct {
+	sums    []float64 // dotSums for each vector, those of the same position together
+	rows    int
+	weights []float64
+}
+
+// newDots returns the dots of a number of vectors, in memory for dotSums numbers for each.
+func newDots(memory []float64, rows int, weights []float64) *dots {
+	sums := memory[:dotSums*rows]
+	clear(sums)
+	return &dots{sums, rows, weights}
+}
+
+// add adds the products of element k of each vector. It is called for all elements in order.
+func (d *dots) add(k int, elements []float64) {
+	last := len(d.weights) &^ (dotSums - 1) // elements from here on are added to the total
+	if k < last {
+		sums := d.sums[k%dotSums*d.rows:][:len(elements)]
+		for i, x := range elements {
+			sums[i] = math.FMA(x, d.weights[k], sums[i])
+		}
+		return
+	}
+	if k == last {
+		d.total()
+	}
+	for i, x := range elements {
+		d.sums[i] += float64(x * d.weights[k])
+	}
+}
+
+// total adds up the sums of each vector.
+func (d *dots) total() {
+	for i := range d.rows {
+		d.sums[i] = d.sums[i] + d.sums[d.rows+i] + d.sums[2*d.rows+i] + d.sums[3*d.rows+i]
+	}
+}
+
+// finish returns the results after the last element.
+func (d *dots) finish() []float64 {
+	if len(d.weights)%dotSums == 0 {
+		d.total()
+	}
+	return d.sums[:d.rows]
+}
+
 // sequentialDot adds the products from first to last, as Spark does if one vector is sparse; zeros do not change the sum.
 func sequentialDot(a, b []float64) float64 {
 	b = b[:len(a)]

@@ -27,6 +27,8 @@ func init() {
 	engine.Register("gbt_regression", newBoostedRegressor)
 }
 
+var _, _, _, _ engine.BlockStep = forestClassifier{}, boostedClassifier{}, boostedRegressor{}, forestRegressor{}
+
 type treeClassifier struct {
 	ensemble
 	classes
@@ -92,6 +94,18 @@ func (t forestClassifier) Run(r *engine.Row) error {
 	return nil
 }
 
+// RunBlock implements engine.BlockStep.
+func (t forestClassifier) RunBlock(rows []*engine.Row) (done int, err error) {
+	sums, done, err := t.sumBlock(rows)
+	for i, r := range rows[:done] {
+		raw, probability := t.raw.Buffer(r), t.probability.Buffer(r)
+		copy(raw, sums[i*len(raw):])
+		normalise(probability, raw)
+		t.predict(r, raw, probability)
+	}
+	return done, err
+}
+
 // sumBinary sums the normalised leaves of two classes in registers, so that the processor can overlap the next trees.
 func (t *forestClassifier) sumBinary(scratch *forest.Scratch) (no, yes float64) {
 	for g := range t.forest.Groups() {
@@ -142,6 +156,20 @@ func (b *boosted) margin(r *engine.Row) (float64, error) {
 	return dot(predictions, b.weights), nil
 }
 
+// eachMargin calls use with the margin of each row of a block.
+func (b *boosted) eachMargin(rows []*engine.Row, use func(r *engine.Row, margin float64)) (done int, err error) {
+	s, err := b.block(rows)
+	if s.out == nil {
+		s.out = make([]float64, dotSums*forest.BlockRows)
+	}
+	margins := newDots(s.out, len(s.in), b.weights)
+	s.block.Leaves(s.in, margins.add)
+	for i, margin := range margins.finish() {
+		use(rows[i], margin)
+	}
+	return len(s.in), err
+}
+
 type boostedClassifier struct {
 	boosted
 	classes
@@ -164,12 +192,22 @@ func (t boostedClassifier) Run(r *engine.Row) error {
 	if err != nil {
 		return err
 	}
+	t.set(r, m)
+	return nil
+}
+
+// RunBlock implements engine.BlockStep.
+func (t boostedClassifier) RunBlock(rows []*engine.Row) (done int, err error) {
+	return t.eachMargin(rows, t.set)
+}
+
+// set stores the outputs for a margin.
+func (t boostedClassifier) set(r *engine.Row, m float64) {
 	raw, probability := t.raw.Buffer(r), t.probability.Buffer(r)
 	raw[0], raw[1] = -m, m
 	probability[0] = 1 / (1 + math.Exp(2*m))
 	probability[1] = 1 - probability[0]
 	t.predict(r, raw, probability)
-	return nil
 }
 
 type boostedRegressor struct {
@@ -191,6 +229,11 @@ func (t boostedRegressor) Run(r *engine.Row) error {
 	}
 	t.out.Set(r, m)
 	return nil
+}
+
+// RunBlock implements engine.BlockStep.
+func (t boostedRegressor) RunBlock(rows []*engine.Row) (done int, err error) {
+	return t.eachMargin(rows, t.out.Set)
 }
 
 // forestRegressor returns the mean of the trees, which for a single tree is the value of its leaf.
@@ -229,4 +272,13 @@ func (t forestRegressor) Run(r *engine.Row) error {
 	}
 	t.out.Set(r, total/float64(t.forest.Trees()))
 	return nil
+}
+
+// RunBlock implements engine.BlockStep.
+func (t forestRegressor) RunBlock(rows []*engine.Row) (done int, err error) {
+	sums, done, err := t.sumBlock(rows)
+	for i, r := range rows[:done] {
+		t.out.Set(r, sums[i]/float64(t.forest.Trees()))
+	}
+	return done, err
 }

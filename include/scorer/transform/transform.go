@@ -22,14 +22,17 @@ import (
 
 // Transformer scores one frame at a time. It keeps the binding of the last schema, because callers repeat their schema.
 type Transformer struct {
-	// BeforeRow, if set, is called before each row with its number and the response's size so far. An error aborts the frame.
+	// BeforeRow, if set, is called before each row is read and again before it is appended to the response, with its number
+	// and the response's size so far. An error aborts the frame.
 	BeforeRow func(row, size int) error
 
-	afterRow func()          // called after each row
-	program  *engine.Program // nil if the plan is fixed
-	full     *engine.Plan    // computes all columns
-	plan     *engine.Plan    // plan for the bound schema
-	row      *engine.Row
+	afterRow func(*engine.Row) // called after each row
+	program  *engine.Program   // nil if the plan is fixed
+	full     *engine.Plan      // computes all columns
+	plan     *engine.Plan      // plan for the bound schema
+	block    *engine.Block
+	cells    [][2]int    // for each row of the block, the positions of its values in the body
+	row      *engine.Row // the row that is being read
 	scan     jsonscan.Scanner
 	tensor   frame.TensorValue
 	texts    []string
@@ -55,12 +58,12 @@ func New(p *engine.Program) (*Transformer, error) {
 
 // ForPlan returns a transformer that computes the columns of a plan.
 func ForPlan(plan *engine.Plan) *Transformer {
-	return &Transformer{full: plan, plan: plan, row: plan.NewRow(), outputs: len(plan.Outputs())}
+	return &Transformer{full: plan, plan: plan, block: plan.NewBlock(), outputs: len(plan.Outputs())}
 }
 
 // SaveInputs scores a frame and returns the inputs of its rows, which rows of the same plan can load.
 func (t *Transformer) SaveInputs(body []byte) (saved []*engine.SavedInputs, err error) {
-	t.afterRow = func() { saved = append(saved, t.row.Save()) }
+	t.afterRow = func(row *engine.Row) { saved = append(saved, row.Save()) }
 	defer func() { t.afterRow = nil }()
 	_, _, err = t.Append(nil, body)
 	return saved, err
@@ -208,7 +211,7 @@ func (t *Transformer) choosePlan(schema frame.Schema) {
 		}
 	}
 	if plan != t.plan {
-		t.plan, t.row, t.outputs = plan, plan.NewRow(), len(plan.Outputs())
+		t.plan, t.block, t.outputs = plan, plan.NewBlock(), len(plan.Outputs())
 	}
 }
 
@@ -243,75 +246,4 @@ func checkCast(have frame.Field, want engine.Column) error {
 		return nil
 	}
 	return fmt.Errorf("column %q is a %s, expected a %s", have.Name, have.Type, want.Type)
-}
-
-// appendRows appends the response up to the end of its rows.
-func (t *Transformer) appendRows(resp *response) error {
-	s := &t.scan
-	if err := s.Array(); err != nil {
-		return err
-	}
-	resp.dst = append(append(resp.dst, t.head...), '[')
-	for ; ; resp.rows++ {
-		more, err := s.Elem(resp.rows == 0)
-		if err != nil {
-			return err
-		}
-		if !more {
-			resp.dst, resp.complete = append(resp.dst, ']'), true
-			return nil
-		}
-		if t.BeforeRow != nil {
-			if err := t.BeforeRow(resp.rows, len(resp.dst)); err != nil {
-				return err
-			}
-		}
-		if resp.rows > 0 {
-			resp.dst = append(resp.dst, ',')
-		}
-		if resp.dst, err = t.appendRow(resp.dst); err != nil {
-			return fmt.Errorf("row %d: %w", resp.rows, err)
-		}
-	}
-}
-
-// appendRow scores one row and appends its values verbatim, followed by the model's outputs.
-func (t *Transformer) appendRow(dst []byte) ([]byte, error) {
-	s := &t.scan
-	if err := s.Array(); err != nil {
-		return nil, err
-	}
-	t.row.Reset()
-	s.Peek()
-	start, end := s.Pos(), s.Pos()
-	for i := range t.fields {
-		more, err := s.Elem(i == 0)
-		if err != nil {
-			return nil, err
-		}
-		if !more {
-			return nil, s.Errorf("%d values, expected %d", i, len(t.fields))
-		}
-		if err := t.readCell(&t.fields[i], t.inputOf[i]); err != nil {
-			return nil, fmt.Errorf("column %q: %w", t.fields[i].Name, err)
-		}
-		end = s.Pos()
-	}
-	if more, err := s.Elem(len(t.fields) == 0); more || err != nil {
-		return nil, s.Errorf("more than %d values", len(t.fields))
-	}
-	if err := t.row.Run(); err != nil {
-		return nil, err
-	}
-	if t.afterRow != nil {
-		t.afterRow()
-	}
-	dst = append(append(dst, '['), s.Between(start, end)...)
-	for k := range t.outputs {
-		if k > 0 || end > start {
-			dst = append(dst, ',')
-		}
-		dst = t.row.AppendJSON(dst, k)
-	}
-	return append(dst, ']'), nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"leapline/scorer/bundle"
 	"leapline/scorer/engine"
+	"leapline/scorer/internal/bitslice"
 	"leapline/scorer/internal/server"
 	_ "leapline/scorer/ops"
 )
@@ -49,6 +50,9 @@ func dispatch(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	if len(args) == 0 {
 		return &usageError{usage}
 	}
+	if err := selectInstructions(os.Getenv(instructionsVariable)); err != nil {
+		return err
+	}
 	switch args[0] {
 	case "serve":
 		return serve(args[1:], stderr)
@@ -70,6 +74,19 @@ func dispatch(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 		return err
 	}
 	return &usageError{fmt.Sprintf("unknown command %q\n%s", args[0], usage)}
+}
+
+// instructionsVariable names the vector instructions for many rows: none, avx2 or avx512. By default they are the best ones of
+// this machine.
+const instructionsVariable = "SCORER_SIMD"
+
+func selectInstructions(name string) error {
+	level, err := bitslice.ParseLevel(name)
+	if err != nil {
+		return &usageError{fmt.Sprintf("environment variable %s: %v\n", instructionsVariable, err)}
+	}
+	bitslice.Select(level)
+	return nil
 }
 
 // parse parses flags, which may precede or follow the arguments, and returns exactly want arguments.

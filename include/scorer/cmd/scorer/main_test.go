@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"leapline/scorer/internal/bitslice"
 )
 
 const exampleBundle = "../../testdata/buy"
@@ -136,5 +138,23 @@ func TestVersionAndHelp(t *testing.T) {
 	}
 	if code, out, _ := command(t, "", "--help"); code != 0 || out != usage {
 		t.Errorf("%d %q", code, out)
+	}
+}
+
+func TestInstructionsAreSelected(t *testing.T) {
+	selected := bitslice.Selected()
+	defer bitslice.Select(selected)
+	t.Setenv(instructionsVariable, "none")
+	if code, _, stderr := command(t, "", "version"); code != 0 || bitslice.Selected() != bitslice.None {
+		t.Errorf("none: %d %s, selected %s", code, stderr, bitslice.Selected())
+	}
+	t.Setenv(instructionsVariable, "")
+	if code, _, stderr := command(t, "", "version"); code != 0 || bitslice.Selected() != bitslice.Best() {
+		t.Errorf("default: %d %s, selected %s", code, stderr, bitslice.Selected())
+	}
+	t.Setenv(instructionsVariable, "mmx")
+	code, _, stderr := command(t, "", "version")
+	if want := `environment variable SCORER_SIMD: found "mmx", expected one of none, avx2, avx512`; code != 2 || !strings.HasPrefix(stderr, want) {
+		t.Errorf("unknown: %d %s", code, stderr)
 	}
 }

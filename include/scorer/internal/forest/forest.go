@@ -29,6 +29,7 @@ type Forest struct {
 	sets       []categoricalRun
 	parts      []nodes
 	groups     []group
+	sliced     sliced
 }
 
 // thresholdRun is the sorted thresholds of one feature, whose conditions have consecutive numbers.
@@ -231,17 +232,22 @@ func (s *set) goesRight(x float64) byte {
 }
 
 func (r *categoricalRun) fill(table []byte, x float64) {
-	out := table[r.first : r.first+len(r.sets)]
+	copy(table[r.first:], r.outcomes(table[r.first:r.first:r.first+len(r.sets)], x))
+}
+
+// outcomes returns the conditions for a value. It uses the memory of buffer or returns a part of the tabulated ones.
+func (r *categoricalRun) outcomes(buffer []byte, x float64) []byte {
 	if r.bytes == nil {
-		for i := range out {
-			out[i] = r.sets[i].goesRight(x)
+		buffer = buffer[:0]
+		for i := range r.sets {
+			buffer = append(buffer, r.sets[i].goesRight(x))
 		}
-		return
+		return buffer
 	}
 	other := len(r.bytes)/len(r.sets) - 1
 	category := other
 	if x >= 0 && x < float64(other) && x == math.Trunc(x) {
 		category = int(x)
 	}
-	copy(out, r.bytes[category*len(r.sets):])
+	return r.bytes[category*len(r.sets):][:len(r.sets)]
 }

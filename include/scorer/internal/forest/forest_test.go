@@ -18,6 +18,7 @@ type treeGenerator struct {
 	thresholds     []float64
 	width          int
 	distinctLeaves int // number of distinct leaves, 0 for all different
+	balanced       bool
 	nextValue      float64
 }
 
@@ -49,8 +50,11 @@ func (m *treeGenerator) grow(t *bundle.Tree, leaves, depth int, chain bool) {
 	}
 	t.Nodes = append(t.Nodes, n)
 	left := 1 + m.IntN(leaves-1)
-	if chain {
+	switch {
+	case chain:
 		left = 1
+	case m.balanced:
+		left = max(1, leaves*3/8+m.IntN(leaves/4+1))
 	}
 	m.grow(t, left, depth+1, chain)
 	t.Nodes[at].Right = int32(len(t.Nodes))

@@ -104,6 +104,14 @@ type nodes struct {
 // count returns the number of nodes.
 func (n *nodes) count() int { return (len(n.narrow) + len(n.wide)) / 2 }
 
+// at returns a node's number and the distance to its left child.
+func (n *nodes) at(i uint32) (number, distance uint32) {
+	if n.wide == nil {
+		return uint32(n.narrow[2*i]), uint32(n.narrow[2*i+1])
+	}
+	return n.wide[2*i], n.wide[2*i+1]
+}
+
 // grow reserves memory for more nodes.
 func (n *nodes) grow(more int) {
 	if n.wide == nil {

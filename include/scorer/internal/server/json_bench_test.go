@@ -91,14 +91,13 @@ func BenchmarkDecodeRows(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Run("jsonscan", func(b *testing.B) {
-		s := New(Settings{Limits: DefaultLimits()}, nil)
 		req, row := &request{body: body}, m.standard.rows.Get().(*engine.Row)
 		b.SetBytes(int64(len(body)))
 		b.ReportAllocs()
 		for b.Loop() {
 			q, err := req.readPredictQuery()
 			if err == nil {
-				_, err = s.forEach(req, q.payload, func(int) error {
+				_, err = forEach(req, q.payload, func(int) error {
 					_, err := req.readRow(m.standard, row)
 					return err
 				})
@@ -106,7 +105,7 @@ func BenchmarkDecodeRows(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			req.out = req.out[:0]
+			req.text = req.text[:0]
 		}
 	})
 	benchmarkDecoders[predictBody](b, body)

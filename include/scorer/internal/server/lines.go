@@ -61,8 +61,8 @@ func (req *request) endList(n int) {
 	}
 }
 
-// forEachLine calls score for each line of the body, like forEach.
-func (s *Server) forEachLine(req *request, score func(n int) error) (int, error) {
+// forEachLine calls read for each line of the body, like forEach.
+func forEachLine(req *request, read func(n int) error) (int, error) {
 	scan := &req.scan
 	scan.Reset(req.body)
 	for n := 0; ; n++ {
@@ -73,14 +73,8 @@ func (s *Server) forEachLine(req *request, score func(n int) error) (int, error)
 		if len(bytes.TrimSpace(line)) == 0 {
 			return n, newProblem(http.StatusBadRequest, "blank line").withRow(n)
 		}
-		if err := s.startElement(req, n); err != nil {
-			return n, err
-		}
-		if n > 0 {
-			req.separate()
-		}
 		end := scan.Pos() + len(line)
-		if err := score(n); err != nil {
+		if err := read(n); err != nil {
 			return n, err
 		}
 		if pos := scan.Pos(); pos > end || len(bytes.TrimSpace(scan.Between(pos, end))) > 0 {

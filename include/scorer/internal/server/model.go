@@ -142,6 +142,7 @@ func (m *Model) dataDay() string {
 // compiledPlan computes one choice of output columns.
 type compiledPlan struct {
 	rows        sync.Pool // of *engine.Row
+	blocks      sync.Pool // of *engine.Block
 	inputs      []engine.Column
 	index       map[string]int // index in inputs by name; -1 for the model's inputs that the plan does not need
 	outputs     []output       // the requested columns
@@ -188,6 +189,7 @@ func (m *Model) compile(columns []string) (*compiledPlan, error) {
 	}
 	plan := &compiledPlan{inputs: program.Inputs(), index: map[string]int{}, probability: slices.Index(needed, probability)}
 	plan.rows.New = func() any { return program.NewRow() }
+	plan.blocks.New = func() any { return program.NewBlock() }
 	for _, in := range m.inputs {
 		plan.index[in.Name] = -1
 	}

@@ -31,26 +31,30 @@ func (s *Server) predict(m *Model, req *request) error {
 		}
 	}
 	req.startList(m, "rows")
-	row := plan.rows.Get().(*engine.Row)
-	n, err := s.forEach(req, q.payload, func(n int) error { return m.predictRow(plan, req, row, n) })
-	if err != nil {
+	block := s.newRowBlock(m, plan, req)
+	n, err := forEach(req, q.payload, func(n int) error {
+		row, err := block.next(n)
+		if err != nil {
+			return err
+		}
+		return block.add(n, m.readPredictRow(plan, req, row, n))
+	})
+	if err := block.finish(n, err); err != nil {
 		return err
 	}
-	plan.rows.Put(row)
-	s.metrics.rows.Add(uint64(n))
 	req.endList(n)
 	return nil
 }
 
-// forEach calls score for each element of the payload. Score reads the element that is next in the body and appends its
-// result to the response; forEach writes the commas. It returns the number of elements.
-func (s *Server) forEach(req *request, p payload, score func(n int) error) (int, error) {
+// forEach calls read for each element of the payload. Read consumes the element that is next in the body. It returns the
+// number of elements.
+func forEach(req *request, p payload, read func(n int) error) (int, error) {
 	if p.lines {
-		return s.forEachLine(req, score)
+		return forEachLine(req, read)
 	}
 	req.scan.Seek(p.start)
 	if p.single {
-		return 1, score(0)
+		return 1, read(0)
 	}
 	if err := req.scan.Array(); err != nil {
 		return 0, malformedJSON(err)
@@ -63,13 +67,7 @@ func (s *Server) forEach(req *request, p payload, score func(n int) error) (int,
 		if !more {
 			return n, nil
 		}
-		if err := s.startElement(req, n); err != nil {
-			return n, err
-		}
-		if n > 0 {
-			req.separate()
-		}
-		if err := score(n); err != nil {
+		if err := read(n); err != nil {
 			return n, err
 		}
 	}
@@ -101,31 +99,33 @@ func (s *Server) checkLimits(req *request, n, size int) error {
 	return nil
 }
 
-// predictRow scores the row that is next in the body.
-func (m *Model) predictRow(plan *compiledPlan, req *request, row *engine.Row, n int) error {
+// readPredictRow reads the row that is next in the body.
+func (m *Model) readPredictRow(plan *compiledPlan, req *request, row *engine.Row, n int) error {
 	row.Reset()
-	if p, err := req.readRow(plan, row); p != nil || err != nil {
-		if p != nil {
-			return p.withRow(n)
-		}
+	p, err := req.readRow(plan, row)
+	switch {
+	case p != nil:
+		return p.withRow(n)
+	case err != nil:
 		return malformedJSON(err)
 	}
-	if err := row.Run(); err != nil {
-		return newProblem(http.StatusUnprocessableEntity, "%v", err).withRow(n)
-	}
-	req.out = append(req.out, '{')
+	return nil
+}
+
+// appendRow appends the outputs of a row as an object.
+func (m *Model) appendRow(b []byte, plan *compiledPlan, row *engine.Row) []byte {
+	b = append(b, '{')
 	for k := range plan.outputs {
 		if k > 0 {
-			req.out = append(req.out, ',')
+			b = append(b, ',')
 		}
-		req.out = append(req.out, plan.outputs[k].key...)
-		req.out = appendOutput(req.out, row, k, plan.outputs[k].Column)
+		b = append(b, plan.outputs[k].key...)
+		b = appendOutput(b, row, k, plan.outputs[k].Column)
 	}
 	if plan.probability >= 0 {
-		req.out = m.appendBuy(req.out, row.Vector(plan.probability)[1])
+		b = m.appendBuy(b, row.Vector(plan.probability)[1])
 	}
-	req.out = append(req.out, '}')
-	return nil
+	return append(b, '}')
 }
 
 // appendBuy appends the calibrated probability and the segment.

@@ -30,11 +30,11 @@ type request struct {
 	scan        jsonscan.Scanner
 	seen        []uint64 // per input column: the row that last set it
 	row         uint64   // number of rows read, over all requests
-	text        []byte   // strings of the current row
+	text        []byte   // strings of the current rows
 	texts       []string // elements of the current list
 	vector      []float64
 	usage       usage
-	state       int64 // bytes of the largest decoded session
+	state       int64 // bytes of the largest decoded session or block of rows
 }
 
 var requestPool = sync.Pool{New: func() any { return new(request) }}

@@ -58,7 +58,6 @@ func (req *request) startRow(inputs int) {
 		req.seen = make([]uint64, inputs)
 	}
 	req.row++
-	req.text = req.text[:0]
 }
 
 // inputIndex returns the index of a column, -1 if the plan does not need it. Most rows have the same order of columns, so
@@ -191,7 +190,7 @@ func (req *request) readTextList(row *engine.Row, i int, c *engine.Column) (*Pro
 	}
 }
 
-// copyText copies a string until the row has run: the scanner's result is valid only until the next string. Growing the
+// copyText copies a string until the block of the row has run: the scanner's result is valid only until the next string. Growing the
 // buffer moves it, but earlier strings stay valid.
 func (req *request) copyText(text []byte) string {
 	if len(text) == 0 {

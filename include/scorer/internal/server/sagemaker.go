@@ -27,20 +27,15 @@ func (s *Server) invoke(m *Model, req *request) error {
 		return s.predict(m, req)
 	}
 	req.contentType = csvType
-	row := m.standard.rows.Get().(*engine.Row)
-	n, err := s.scoreCSV(m, req, row)
-	if err != nil {
-		return err
-	}
-	m.standard.rows.Put(row)
-	s.metrics.rows.Add(uint64(n))
-	return nil
+	block := s.newRowBlock(m, m.standard, req)
+	block.csv = true
+	n, err := readCSV(req, &block)
+	return block.finish(n, err)
 }
 
-// scoreCSV scores CSV rows (RFC 4180) without a header. A row contains the inputs of the final outputs, in order; an empty
+// readCSV scores CSV rows (RFC 4180) without a header. A row contains the inputs of the final outputs, in order; an empty
 // field is null. A row of the response contains the final outputs, one field per vector element, then buy and segment.
-func (s *Server) scoreCSV(m *Model, req *request, row *engine.Row) (int, error) {
-	plan := m.standard
+func readCSV(req *request, block *rowBlock) (int, error) {
 	if err := checkCSVText(req.body); err != nil {
 		return 0, err
 	}
@@ -58,16 +53,16 @@ func (s *Server) scoreCSV(m *Model, req *request, row *engine.Row) (int, error) 
 		if err != nil {
 			return n, newProblem(http.StatusBadRequest, "malformed CSV body: %v", err).withRow(n)
 		}
-		if err := s.startElement(req, n); err != nil {
+		row, err := block.next(n)
+		if err != nil {
 			return n, err
 		}
-		if p := setCSVRow(plan, row, fields); p != nil {
-			return n, p.withRow(n)
+		if p := setCSVRow(block.plan, row, fields); p != nil {
+			err = p.withRow(n)
 		}
-		if err := row.Run(); err != nil {
-			return n, newProblem(http.StatusUnprocessableEntity, "%v", err).withRow(n)
+		if err := block.add(n, err); err != nil {
+			return n, err
 		}
-		req.out = m.appendCSVRow(req.out, row)
 	}
 }
 

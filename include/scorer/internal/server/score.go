@@ -47,7 +47,13 @@ func (s *Server) score(m *Model, req *request) error {
 	if q.items {
 		d.eventBytes += m.items.program.EventBytes()
 	}
-	n, err := s.forEach(req, q.payload, func(n int) error {
+	n, err := forEach(req, q.payload, func(n int) error {
+		if err := s.startElement(req, n); err != nil {
+			return err
+		}
+		if n > 0 {
+			req.separate()
+		}
 		d.session = n
 		return m.scoreSession(d)
 	})

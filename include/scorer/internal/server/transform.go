@@ -33,7 +33,7 @@ func (s *Server) transformFrame(m *Model, req *request, out, body []byte, extra 
 		if row%rowsBetweenYields == rowsBetweenYields-1 {
 			runtime.Gosched()
 		}
-		return req.usage.chargeWork(extra + int64(size)*growthFactor)
+		return req.usage.chargeWork(extra + int64(size)*growthFactor + t.BlockBytes())
 	}
 	out, rows, err := t.Append(out, body)
 	t.BeforeRow = nil
