@@ -78,6 +78,7 @@ def _write_formats(spark: "SparkSession", model: "PipelineModel", folder: Path) 
     from onnxmltools.convert.common.data_types import FloatTensorType
     from pyspark2pmml import PMMLBuilder
 
+    from benchmarks import compiled
     from leapline.bundle import write
 
     frame = spark.createDataFrame(table(10, 3))
@@ -87,6 +88,7 @@ def _write_formats(spark: "SparkSession", model: "PipelineModel", folder: Path) 
     inputs = [(name, FloatTensorType([None, 1])) for name in COLUMNS]
     onnx = convert_sparkml(model, "bench", inputs, spark_session=spark)
     (folder / "model.onnx").write_bytes(onnx.SerializeToString())
+    compiled.make(folder)
 
 
 def _fit_sklearn(path: Path) -> None:

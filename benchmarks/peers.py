@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import psutil
 
+from benchmarks import compiled
 from benchmarks.forest import COLUMNS, session
 
 # Score one row, given by column name, or a table; both return the probability of class 1.
@@ -84,10 +85,22 @@ def sklearn(folder: Path) -> tuple[One, Many]:
     )
 
 
+def tl2cgen(folder: Path) -> tuple[One, Many]:
+    """Return the scoring functions of the forest as C code, compiled by GCC."""
+    probabilities = compiled.scorer(folder)
+    return (
+        lambda row: float(probabilities(np.array([[row[name] for name in COLUMNS]]))[0]),
+        lambda rows: probabilities(rows[COLUMNS].to_numpy()),
+    )
+
+
 PEERS: dict[str, Callable[[Path], tuple[One, Many]]] = {
-    "spark": spark, "onnx": onnx, "jpmml": jpmml, "sklearn": sklearn,
+    "spark": spark, "onnx": onnx, "jpmml": jpmml, "sklearn": sklearn, "tl2cgen": tl2cgen,
 }  # fmt: skip
-FILES = {"spark": "spark", "onnx": "model.onnx", "jpmml": "model.pmml", "sklearn": "sklearn.pickle"}
+FILES = {
+    "spark": "spark", "onnx": "model.onnx", "jpmml": "model.pmml", "sklearn": "sklearn.pickle",
+    "tl2cgen": compiled.LIBRARY,
+}  # fmt: skip
 
 
 def measure(name: str, folder: Path, seconds: float) -> dict[str, Any]:

@@ -8,9 +8,11 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"syscall"
 	"time"
 
 	"leapline/scorer/engine"
+	"leapline/scorer/internal/bitslice"
 	"leapline/scorer/transform"
 )
 
@@ -24,6 +26,9 @@ type benchResult struct {
 	Allocs       uint64   `json:"allocs_per_row"`
 	BatchRate    float64  `json:"batch_rows_per_s"` // median over batches of batchRows rows, on one core
 	Measurements int      `json:"measurements"`
+	// BatchCPURates has the rows per second of processor time with each set of vector instructions of this machine, the
+	// fastest of batchTimes batches. The sets take turns.
+	BatchCPURates map[string]float64 `json:"batch_rows_per_cpu_s"`
 }
 
 const (
@@ -102,8 +107,45 @@ func bench(plan *engine.Plan, rows []*engine.SavedInputs) (result *benchResult, 
 	}
 	slices.Sort(took)
 	result.P50, result.P99 = took[benchRows/2], took[benchRows*99/100]
-	result.BatchRate, err = batchRate(plan.NewBlock(), rows)
+	if result.BatchRate, err = batchRate(plan.NewBlock(), rows); err != nil {
+		return nil, err
+	}
+	result.BatchCPURates, err = batchCPURates(plan, rows)
 	return result, err
+}
+
+// batchCPURates returns the rows per second of processor time, by set of vector instructions.
+func batchCPURates(plan *engine.Plan, rows []*engine.SavedInputs) (map[string]float64, error) {
+	defer bitslice.Select(bitslice.Selected())
+	rates := map[string]float64{}
+	blocks := make([]*engine.Block, bitslice.Best()+1)
+	for range batchTimes {
+		for level := range blocks {
+			bitslice.Select(bitslice.Level(level))
+			if blocks[level] == nil {
+				blocks[level] = plan.NewBlock()
+				if err := scoreBatch(blocks[level], rows); err != nil {
+					return nil, err
+				}
+			}
+			start := processorTime()
+			if err := scoreBatch(blocks[level], rows); err != nil {
+				return nil, err
+			}
+			name := bitslice.Level(level).String()
+			rates[name] = max(rates[name], batchRows/(processorTime()-start).Seconds())
+		}
+	}
+	return rates, nil
+}
+
+// processorTime returns the processor time of this process.
+func processorTime() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return 0
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // batchRate returns the median rows per second of several batches.

@@ -39,7 +39,7 @@ func measure(nodes []Node) (t subtree, ok bool) {
 		}
 		t.heights[i] = 1 + max(t.heights[n.Left], t.heights[n.Right])
 	}
-	return t, t.heights[0] <= maxHeight
+	return t, t.heights[0] <= MaxHeight
 }
 
 // code appends the selections of a subtree and returns the bits of its code, lowest first.

@@ -6,7 +6,7 @@
 // selection, and a bit that only one child uses costs nothing: the code of the other child's leaves does not depend on it.
 // A table for each tree maps codes to leaves.
 //
-// Why, and what else was measured, is in docs/decisions/0013-batches-of-rows.md.
+// Why, and what else was measured, is in docs/decisions/0013-blocks-of-rows.md.
 package bitslice
 
 import "math"
@@ -18,11 +18,13 @@ const Rows = 512
 // have so many conditions or so deep trees that evaluating row by row is faster, or nearly so.
 const (
 	maxSlots      = 1 << 13 // so that 8 times the number of a slot has 16 bits
-	maxHeight     = 14
 	maxLeaf       = math.MaxUint16
 	maxTable      = 2 << 20
 	maxSelections = 512 << 10
 )
+
+// MaxHeight is the height above which trees are not evaluated in blocks: a table of the leaves has an entry for each code.
+const MaxHeight = 14
 
 // GroupTrees is the number of trees that are evaluated together.
 const GroupTrees = 4

@@ -53,6 +53,9 @@ func (f *Forest) slice() {
 	}
 	for i := range f.groups {
 		g := &f.groups[i]
+		if g.depth > bitslice.MaxHeight {
+			return
+		}
 		for roots := range slices.Chunk(g.roots[:g.trees], bitslice.GroupTrees) {
 			var trees [][]bitslice.Node
 			for _, root := range roots {
@@ -86,12 +89,12 @@ func (f *Forest) breakEven(p *bitslice.Program) int {
 	for i := range f.groups {
 		steps += Lanes * f.groups[i].depth
 	}
-	block := p.Selections() + 35*conditions + 300*sets + 60*f.trees
-	row := 7*steps/10 - 3*f.trees/10
-	if row <= 0 || block/row >= BlockRows {
+	block := p.Selections() + 20*conditions + 60*f.trees                       // however many rows it has
+	saved := 7*steps/10 + conditions/4 + 7*len(f.runs) - 3*f.trees/10 - sets/2 // by each row
+	if saved <= 0 || block/saved >= BlockRows {
 		return math.MaxInt
 	}
-	return block/row + 1
+	return block/saved + 1
 }
 
 // signedKey maps orderedBits to signed integers in the same order: vectors are compared as signed.
