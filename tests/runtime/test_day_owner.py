@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from leapline.errors import NotInLakeError, SupersededError
+from leapline.errors import NotInLakeError, StorageError, SupersededError
 from leapline.records.runs import run_outcome
 from leapline.runtime.context import RunContext
 from leapline.runtime.day_owner import owner_key, owner_of, take_day
@@ -105,12 +105,18 @@ def test_owner_in_a_bucket(s3_bucket: str) -> None:
         work(settings, "first")
 
 
-def test_damaged_owner_is_written_again(settings: Settings) -> None:
-    path = settings.home / owner_key(DAY)
-    path.parent.mkdir(parents=True)
-    path.write_text("[")
+@pytest.mark.parametrize("content", ["", "[", "[]", "null", "\0" * 40])
+def test_damaged_owner_stops_the_day_until_a_new_run_begins(settings: Settings, content: str) -> None:
+    """It may have named a later run, so nobody goes on as if there were none."""
     work(settings, "first")
-    assert owner_of(settings, DAY) == "first"
+    path = settings.home / owner_key(DAY)
+    path.write_text(content)
+    for run in ("first", "second"):
+        with pytest.raises(StorageError, match=r"day-owners/2026-03-05.json.*from its task `resolve`"):
+            work(settings, run)
+    take_day(settings, DAY, "second")
+    work(settings, "second")
+    assert owner_of(settings, DAY) == "second"
 
 
 def test_command_takes_the_day_from_a_run(settings: Settings) -> None:

@@ -190,11 +190,16 @@ def test_pointer_without_a_version_is_read_as_version_1(lake: Lake) -> None:
     assert lake.current("events", DAY).name == name
 
 
-def test_damaged_pointer_is_named(lake: Lake) -> None:
+@pytest.mark.parametrize("content", [b"", b"{", bytes(60), b"null", b"[]", b'{"attempt": 1}'])
+def test_damaged_pointer_is_named_and_replaced_by_the_next_commit(lake: Lake, content: bytes) -> None:
+    """It is neither a missing result nor one that can never be written again."""
     put(lake, "good")
-    lake.store.put(f"{lake.folder('events', DAY)}/{POINTER}", b"{")
-    with pytest.raises(StorageError, match="date=2026-03-01/CURRENT"):
-        lake.current("events", DAY)
+    lake.store.put(f"{lake.folder('events', DAY)}/{POINTER}", content)
+    for read_it in (lake.current, lake.has):
+        with pytest.raises(StorageError, match="date=2026-03-01/CURRENT.*again: `leapline extract --date 2026-03-01`"):
+            read_it("events", DAY)
+    put(lake, "better")
+    assert read(lake) == "better"
 
 
 def change_pointer(lake: Lake, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
@@ -205,7 +210,10 @@ def change_pointer(lake: Lake, change: Callable[[dict[str, Any]], dict[str, Any]
 
 
 def test_full_disk_is_reported_with_the_free_space(tmp_path: Path) -> None:
-    with pytest.raises(DiskFullError, match="ENOSPC, [0-9,]+ bytes free"), Lake(tmp_path).attempt("events", DAY):
+    with (
+        pytest.raises(DiskFullError, match="ENOSPC, [0-9,]+ of [0-9,]+ bytes free"),
+        Lake(tmp_path).attempt("events", DAY),
+    ):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert not Lake(tmp_path).has("events", DAY)
 

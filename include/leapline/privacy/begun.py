@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
+from leapline.errors import StorageError
 from leapline.privacy.requests import FOLDER
 from leapline.storage import Lake, json_bytes, read_document
 
@@ -17,6 +18,7 @@ Numbers = dict[str, int]
 """Numbers of rows of a day, by the names in `erasure.Erased`."""
 KEY: Final = f"{FOLDER}/.begun.json"
 """Beside the requests; a name with a dot is no request."""
+_FIX: Final = "Restore the file from a copy. Without it, the receipt lacks the days of an erasure that was interrupted."
 
 
 @dataclass(frozen=True)
@@ -64,5 +66,10 @@ def forget_begun(lake: Lake) -> None:
 
 
 def _read(lake: Lake) -> dict[str, Any]:
-    content: dict[str, Any] = read_document(lake.store, KEY) or {}
+    content = read_document(lake.store, KEY, _FIX)
+    if content is None:
+        return {"days": {}, "orders": []}
+    if not isinstance(content, dict) or not set(content) <= {"days", "orders"}:
+        thing = f"{lake.store.address}/{KEY}"
+        raise StorageError(thing, found="another document", expected="days and orders", fix=_FIX)
     return {"days": {}, "orders": []} | content

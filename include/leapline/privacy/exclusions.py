@@ -2,14 +2,15 @@
 
 from collections.abc import Collection
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from leapline.errors import StorageError
-from leapline.storage import Lake, json_bytes, parse_json, read_document
-from leapline.storage.store import update
+from leapline.storage import Lake, read_document
+from leapline.storage.store import update_document
 
 KEY: Final = "excluded-visitors.json"
 """A document of the lake: pseudonym -> the day of the request, ISO 8601."""
+_RESTORE: Final = "Restore the file from a copy; without it, erased visitors would return."
 
 
 def excluded_visitors(lake: Lake) -> dict[str, str]:
@@ -18,7 +19,10 @@ def excluded_visitors(lake: Lake) -> dict[str, str]:
     Raises:
         StorageError: the list is damaged; without it no run may read events.
     """
-    content = read_document(lake.store, KEY)
+    return _checked(lake, read_document(lake.store, KEY, _RESTORE))
+
+
+def _checked(lake: Lake, content: Any) -> dict[str, str]:
     if content is None:
         return {}
     if not isinstance(content, dict) or not all(_is_pseudonym(name) for name in content):
@@ -26,20 +30,24 @@ def excluded_visitors(lake: Lake) -> dict[str, str]:
             f"{lake.store.address}/{KEY}",
             found="something else than pseudonyms with days",
             expected="the visitors whose events must not be read",
-            fix="Restore the file from a copy; without it, erased visitors would return.",
+            fix=_RESTORE,
         )
     return content
 
 
 def exclude(lake: Lake, visitors: Collection[str], day: date) -> None:
-    """Add visitors to the list; a visitor who is on it keeps the first day."""
+    """Add visitors to the list; a visitor who is on it keeps the first day.
 
-    def extended(present: bytes | None) -> bytes | None:
-        content: dict[str, str] = parse_json(present, KEY) if present else {}
+    Raises:
+        StorageError: the list is damaged, and stays as it is.
+    """
+
+    def extended(present: Any) -> dict[str, str] | None:
+        content = _checked(lake, present)
         missing = {name: day.isoformat() for name in visitors if name not in content}
-        return json_bytes(content | missing) if missing else None
+        return content | missing if missing else None
 
-    update(lake.store, KEY, extended)
+    update_document(lake.store, KEY, extended, _RESTORE)
 
 
 def _is_pseudonym(name: str) -> bool:

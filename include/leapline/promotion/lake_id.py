@@ -7,12 +7,13 @@ never moves, so registries with immutable tags allow it.
 import uuid
 from typing import Final
 
-from leapline.errors import AccessDeniedError
+from leapline.errors import AccessDeniedError, StorageError
 from leapline.serving.registry import Registry
 from leapline.storage import json_bytes, read_document
 from leapline.storage.store import Store
 
 KEY: Final = "lake.json"
+_FIX: Final = "Restore the file from a copy; the registry's tag `lake-<id>` has the id too."
 _PREFIX: Final = "lake-"
 
 
@@ -22,8 +23,12 @@ def lake_id(store: Store) -> str | None:
     Raises:
         StorageError: `lake.json` is damaged.
     """
-    document = read_document(store, KEY)
-    return str(document["id"]) if isinstance(document, dict) and "id" in document else None
+    document = read_document(store, KEY, _FIX)
+    if document is None:
+        return None
+    if not isinstance(document, dict) or not isinstance(document.get("id"), str):
+        raise StorageError(f"{store.address}/{KEY}", found="no id", expected="the id of the lake", fix=_FIX)
+    return str(document["id"])
 
 
 def create_lake_id(store: Store) -> str:

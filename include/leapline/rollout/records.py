@@ -1,13 +1,14 @@
 """What was deployed where: `deployments.json` in the lake, one entry per target, written when it has succeeded."""
 
-import json
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from leapline.storage import json_bytes, read_document
-from leapline.storage.store import Store, update
+from leapline.errors import StorageError
+from leapline.storage import read_document
+from leapline.storage.store import Store, update_document
 
 KEY: Final = "deployments.json"
+_FIX: Final = "Restore the file from a copy, or remove it: then every target is deployed to once more."
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,27 @@ def read_records(store: Store) -> dict[str, Record]:
     Raises:
         StorageError: the document is damaged.
     """
-    content: dict[str, Any] = read_document(store, KEY) or {}
-    return {key: Record(**record) for key, record in content.items()}
+    return {key: Record(**record) for key, record in _checked(store, read_document(store, KEY, _FIX)).items()}
 
 
 def write_record(store: Store, key: str, record: Record) -> None:
-    """Replace the record of a target; concurrent changes of other records are not lost."""
+    """Replace the record of a target; concurrent changes of other records are not lost.
 
-    def changed(present: bytes | None) -> bytes:
-        return json_bytes(json.loads(present or b"{}") | {key: asdict(record)})
+    Raises:
+        StorageError: the document is damaged, and stays as it is.
+    """
+    update_document(store, KEY, lambda present: _checked(store, present) | {key: asdict(record)}, _FIX)
 
-    update(store, KEY, changed)
+
+def _checked(store: Store, content: Any) -> dict[str, Any]:
+    fields = set(Record.__dataclass_fields__)
+    if content is None:
+        return {}
+    if isinstance(content, dict) and all(isinstance(one, dict) and set(one) == fields for one in content.values()):
+        return content
+    raise StorageError(
+        f"{store.address}/{KEY}",
+        found="something else than records of deployments",
+        expected="what each target runs",
+        fix=_FIX,
+    )

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import date
 from typing import Any, Final
 
-from leapline.errors import SupersededError
+from leapline.errors import StorageError, SupersededError
 from leapline.runtime.context import STEPS, RunContext
 from leapline.settings import Settings
 from leapline.storage import json_bytes, lake_of, read_document
@@ -34,7 +34,7 @@ def take_day(settings: Settings, day: date, run_id: str) -> None:
 
 def _take(store: Store, day: date, run_id: str, *, again: bool) -> None:
     def taken(present: bytes | None) -> bytes | None:
-        owner = _parse(present)
+        owner = _replaceable(present) if again else _parse(present, f"{store.address}/{owner_key(day)}")
         if owner["run_id"] == run_id:
             return None
         if not again:
@@ -51,6 +51,7 @@ def owned_day(settings: Settings, step: str, context: RunContext) -> Iterator[No
 
     Raises:
         SupersededError: a later run works on the day, before the step or when it commits a result.
+        StorageError: the document that names the owner is damaged.
     """
     if step not in _OWNING:
         yield
@@ -66,9 +67,11 @@ def require_owner(store: Store, day: date, run_id: str) -> None:
 
     Raises:
         SupersededError: one has.
+        StorageError: the document that names the owner is damaged.
     """
     present = store.get(owner_key(day))
-    _require_not_superseded(_parse(present.content if present else None), day, run_id)
+    owner = _parse(present.content if present else None, f"{store.address}/{owner_key(day)}")
+    _require_not_superseded(owner, day, run_id)
 
 
 def _require_not_superseded(owner: dict[str, Any], day: date, run_id: str) -> None:
@@ -97,10 +100,24 @@ def owner_of(settings: Settings, day: date) -> str | None:
     return str(document["run_id"]) if document else None
 
 
-def _parse(content: bytes | None) -> dict[str, Any]:
-    """A damaged document counts as none, because the next step writes it again."""
-    try:
-        document = json.loads(content or b"{}")
-        return {"run_id": str(document.get("run_id", "")), "superseded": list(document.get("superseded", []))}
-    except (ValueError, AttributeError, TypeError):
+def _parse(content: bytes | None, thing: str) -> dict[str, Any]:
+    if content is None:
         return {"run_id": "", "superseded": []}
+    try:
+        document = json.loads(content)
+        return {"run_id": str(document["run_id"]), "superseded": list(document.get("superseded", []))}
+    except (ValueError, AttributeError, TypeError, KeyError) as exc:
+        raise StorageError(
+            thing,
+            found=str(exc),
+            expected="the run that works on the day",
+            fix="Start the run again from its task `resolve`; or remove the file if no run of the day is active.",
+        ) from exc
+
+
+def _replaceable(content: bytes | None) -> dict[str, Any]:
+    """Return the owner; none if the document is damaged, because a new run replaces it whoever it named."""
+    try:
+        return _parse(content, "")
+    except StorageError:
+        return _parse(None, "")

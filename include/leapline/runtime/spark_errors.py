@@ -1,13 +1,17 @@
 """Spark's failures to read or write a bucket, as errors of the storage package, and those of a cluster or driver."""
 
+import os
 import re
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
-from leapline.errors import ClusterError, LeaplineError, StorageError
+from leapline.errors import ClusterError, DiskFullError, LeaplineError, StorageError
 from leapline.settings import Settings
+from leapline.storage.disk import disk_full
 from leapline.storage.factory import store_at
 from leapline.storage.s3_errors import s3_error
 
@@ -17,6 +21,7 @@ _REQUEST_IDS: Final = re.compile(r"(?:Extended )?Request ID: [^,)]*")
 _WITHOUT_CAUSE: Final = re.compile(r"Status Code: 40[03][^\n]*\):null")
 """The answer to a HEAD request has a status, but no body that contains the cause."""
 _LOST: Final = re.compile(r"ExecutorLostFailure \(executor \d+ exited[^)]*\)(?: Reason: (?P<reason>[^\n]*))?")
+_FULL: Final = re.compile("No space left on device|Disk quota exceeded")
 _ENDED: Final = re.compile(r"SparkContext was shut ?down|Cannot call methods on a stopped SparkContext")
 
 
@@ -27,6 +32,7 @@ def named_spark_errors(settings: Settings) -> Iterator[None]:
     Raises:
         ClusterError: the cluster has ended the application, or has lost its executors too often, or the driver's JVM
             has ended.
+        DiskFullError: no space was left for tables, or for what Spark puts aside in its local folders.
         StorageUnusableError: another attempt would fail too.
         StorageError: the service does not answer, or cannot answer now.
     """
@@ -36,7 +42,7 @@ def named_spark_errors(settings: Settings) -> Iterator[None]:
         raise
     except Exception as exc:
         error = _bucket_error(str(exc), settings) if settings.uses_buckets else None
-        error = error or _cluster_error(str(exc)) or _driver_error(exc)
+        error = error or _disk_error(str(exc), settings) or _cluster_error(str(exc)) or _driver_error(exc)
         if error is None:
             raise
         raise error from exc
@@ -53,6 +59,35 @@ def _bucket_error(text: str, settings: Settings) -> LeaplineError | None:
         if error is not None:
             return error
     return s3_error(f"s3{address[0].removeprefix('s3a')}", address["bucket"], settings.s3_endpoint, message)
+
+
+def _disk_error(text: str, settings: Settings) -> DiskFullError | None:
+    """Return the error for a message of Spark about a full disk; None if it is about something else.
+
+    Java's message has no path, so the fullest of the file systems that Spark writes to is named. On a cluster it may be
+    one of another host.
+    """
+    if not _FULL.search(text):
+        return None
+    lost = re.search(r"TID \d+\) \((?P<host>\S+) executor (?P<id>\d+)\)", text)
+    if lost:
+        return DiskFullError(
+            f"disk of Spark's executor {lost['id']} on {lost['host']}",
+            found="ENOSPC in its local folders or where it writes tables",
+            expected="room for what it sorts and writes",
+            fix="Free space there, or give the executors larger disks; nothing was published.",
+        )
+    return disk_full("what Spark puts aside or writes", [settings.home, *_local_folders()])
+
+
+def _local_folders() -> list[Path]:
+    """Return the folders in which Spark puts aside what does not fit into memory."""
+    from pyspark import SparkContext
+
+    context = SparkContext._active_spark_context
+    configured = context.getConf().get("spark.local.dir") if context else None
+    text = os.environ.get("SPARK_LOCAL_DIRS") or configured or tempfile.gettempdir()
+    return [Path(folder) for folder in text.split(",")]
 
 
 def _cluster_error(text: str) -> ClusterError | None:

@@ -10,12 +10,13 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import date
 from functools import partial
 from typing import Any
 
-from leapline.errors import LeaplineError, SettingsError
+from leapline.errors import LeaplineError, SettingsError, StorageError
 from leapline.runtime.context import RunContext, new_run_id
 from leapline.runtime.day_owner import owned_day
 from leapline.runtime.output_sizes import measure_outputs
@@ -23,6 +24,7 @@ from leapline.runtime.private_files import restrict_new_files
 from leapline.runtime.reports import describe, remove_report, write_report
 from leapline.settings import Settings
 from leapline.storage import lake_of
+from leapline.storage.disk import named_full_disk
 from leapline.storage.usage import recorded_usage
 
 Step = Callable[[Settings, RunContext], dict[str, Any]]
@@ -54,11 +56,17 @@ def perform(
     started = time.monotonic()
     base: dict[str, Any] = {"step": step, "day": context.day.isoformat(), "run_id": context.run_id}
     try:
-        with owned_day(settings, step, context), recorded_usage() as usage:
+        with (
+            owned_day(settings, step, context),
+            recorded_usage() as usage,
+            named_full_disk(f"output of step {step}", settings.home),
+        ):
             summary = step_function(settings, context)
     except LeaplineError as exc:
         if report_failure:
-            report(base | {"ok": False, "error": describe(exc)})
+            # On a full disk there may be no room for the report either.
+            with suppress(StorageError):
+                report(base | {"ok": False, "error": describe(exc)})
         raise
     seconds = round(time.monotonic() - started, 3)
     outputs = measure_outputs(lake_of(settings), step, context.day)

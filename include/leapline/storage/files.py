@@ -1,7 +1,6 @@
 """Local files that are written as a whole or not at all, and errors that name them."""
 
 import atexit
-import errno
 import json
 import os
 import shutil
@@ -10,12 +9,15 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from leapline.errors import DiskFullError, StorageError
+from leapline.errors import StorageError
+from leapline.storage.disk import code_of, disk_full, is_full, size_of
+
+RUN_AGAIN: Final = "Run the step that writes it again."
 
 
-def read_json(path: Path, fix: str = "Run the step that writes it again.") -> Any:
+def read_json(path: Path, fix: str = RUN_AGAIN) -> Any:
     """Return the content of a JSON file.
 
     Args:
@@ -31,7 +33,7 @@ def read_json(path: Path, fix: str = "Run the step that writes it again.") -> An
         raise StorageError(str(path), found=str(exc), expected="a JSON file", fix=fix) from exc
 
 
-def parse_json(content: bytes, thing: str, fix: str = "Run the step that writes it again.") -> Any:
+def parse_json(content: bytes, thing: str, fix: str = RUN_AGAIN) -> Any:
     """Return the content of a JSON document that was read from a store.
 
     Args:
@@ -66,7 +68,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         StorageError: the file cannot be written.
     """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    with named_os_errors(str(path), path.parent):
+    with named_os_errors(str(path), path.parent, needed=len(content)):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("wb") as out:
@@ -86,19 +88,26 @@ def temporary_folder(prefix: str) -> Path:
 
 
 @contextmanager
-def named_os_errors(thing: str, folder: Path) -> Iterator[None]:
-    """Turn errors of the operating system into errors that name `thing` and `folder`."""
+def named_os_errors(thing: str, folder: Path, needed: int = 0, begun: Path | None = None) -> Iterator[None]:
+    """Turn errors of the operating system into errors that name `thing` and `folder`.
+
+    Args:
+        thing: what is read or written.
+        folder: where.
+        needed: bytes that are written; 0 if they are not known before.
+        begun: folder with what is written already, if `needed` is not known.
+
+    Raises:
+        DiskFullError: no space was left.
+        StorageError: another error of the operating system.
+    """
     try:
         yield
     except OSError as exc:
-        if exc.errno == errno.ENOSPC:
-            free = shutil.disk_usage(folder if folder.exists() else Path.cwd()).free
-            raise DiskFullError(
-                thing,
-                found=f"ENOSPC, {free:,} bytes free under {folder}",
-                expected="space for the output of the step",
-                fix="Free some space and run it again.",
-            ) from exc
+        if is_full(exc):
+            size = size_of(begun) if begun else 0
+            text = f"{needed:,}" if needed else f"more than {size:,}" if size else ""
+            raise disk_full(thing, [folder], text, code_of(exc)) from exc
         raise StorageError(
             thing,
             found=str(exc),

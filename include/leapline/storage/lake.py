@@ -11,12 +11,14 @@ the new one, never a mixture, and no writer loses another's result:
         attempt-77cd.../     a result being written, or left by a dead writer
 
 A writer refreshes the file `.heartbeat` of its attempt. The next commit removes an attempt whose heartbeat is older
-than `ABANDONED`, by the clock of the store, so that the clocks of several machines do not matter.
+than `ABANDONED`, by the clock of the store, so that the clocks of several machines do not matter; but not if its
+process runs on this machine, whose clock may have jumped.
 
 In a local folder, attempts are written in place. In a bucket, Spark writes tables in place, and other files are written
 to a temporary folder of this process first and uploaded before the commit.
 """
 
+import json
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -124,9 +126,9 @@ class Lake:
         attempt = f"{self.folder(dataset, key)}/attempt-{uuid.uuid4().hex[:12]}"
         path = self._copies / attempt
         thing = f"{dataset} of {key}"
-        self.store.put(f"{attempt}/{HEARTBEAT}", b"")
+        self.store.put(f"{attempt}/{HEARTBEAT}", heartbeat.this_writer())
         try:
-            with beating(self.store, f"{attempt}/{HEARTBEAT}"), named_os_errors(thing, path.parent):
+            with beating(self.store, f"{attempt}/{HEARTBEAT}"), named_os_errors(thing, path.parent, begun=path):
                 path.mkdir(parents=True, exist_ok=True)
                 yield path
                 self._upload(attempt, path)
@@ -171,10 +173,11 @@ class Lake:
         pointer = f"{folder}/{POINTER}"
 
         def swapped(present: bytes | None) -> bytes | None:
-            old = parse_json(present, pointer) if present else {}
-            if old.get("attempt") == attempt:
+            # A damaged pointer is replaced: to run the step again is what its readers are advised to do.
+            old = _attempt_of(present)
+            if old == attempt:
                 return None  # The answer to the write was lost, and the client repeated it.
-            return json_bytes({"attempt": attempt, "previous": old.get("attempt")} | version)
+            return json_bytes({"attempt": attempt, "previous": old} | version)
 
         check_commit()
         update(self.store, pointer, swapped)
@@ -187,16 +190,18 @@ class Lake:
         The listing comes before the pointer: what was committed after the listing has a heartbeat in it or is named.
         """
         newest: dict[str, datetime] = {}
-        beating: dict[str, datetime] = {}
+        beating: set[str] = set()
         for item in self.store.list(folder):
             name = item.key.removeprefix(f"{folder}/").split("/")[0]
             newest[name] = max(item.modified, newest.get(name, item.modified))
             if item.key.endswith(f"/{HEARTBEAT}"):
-                beating[name] = item.modified
+                beating.add(name)
         pointer, now = read_document(self.store, f"{folder}/{POINTER}"), newest[POINTER]
         for name in newest:
-            alive = name in beating and newest[name] > now - heartbeat.ABANDONED
-            if name.startswith("attempt-") and name not in (pointer["attempt"], pointer["previous"]) and not alive:
+            if not name.startswith("attempt-") or name in (pointer["attempt"], pointer["previous"]):
+                continue
+            beat = f"{folder}/{name}/{HEARTBEAT}"
+            if name not in beating or heartbeat.is_abandoned(self.store, beat, newest[name], now):
                 self.store.delete_folder(f"{folder}/{name}")
 
     def _upload(self, attempt: str, path: Path) -> None:
@@ -219,8 +224,24 @@ class Lake:
         return self.store.folder if self.store.folder is not None else copies_of(self.store.address).folder
 
     def _pointer(self, dataset: str, key: date | str) -> dict[str, Any] | None:
-        pointer: dict[str, Any] | None = read_document(self.store, f"{self.folder(dataset, key)}/{POINTER}")
+        place = f"{self.folder(dataset, key)}/{POINTER}"
+        stored = self.store.get(place)
+        if stored is None:
+            return None
+        thing, fix = f"{self.store.address}/{place}", _run_again(dataset, key)
+        pointer: Any = parse_json(stored.content, thing, fix)
+        if not isinstance(pointer, dict) or not isinstance(pointer.get("attempt"), str):
+            raise StorageError(thing, found="a document of another form", expected="the name of an attempt", fix=fix)
         return pointer
+
+
+def _attempt_of(pointer: bytes | None) -> str | None:
+    """Return the attempt that a pointer names; None without one, or if the pointer is damaged."""
+    try:
+        name = json.loads(pointer or b"null")["attempt"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return name if isinstance(name, str) else None
 
 
 def _require_readable(dataset: str, key: date | str, pointer: dict[str, Any]) -> None:
@@ -237,7 +258,19 @@ def _require_readable(dataset: str, key: date | str, pointer: dict[str, Any]) ->
 
 
 def _run_first(dataset: str, key: date | str) -> str:
+    command = _command(dataset, key)
+    if not command:
+        return f"Run the step that writes {dataset} for {key} first; `leapline models` lists the existing models."
+    return f"Run the step that writes it first: {command}."
+
+
+def _run_again(dataset: str, key: date | str) -> str:
+    return f"Run the step that writes it again: {_command(dataset, key) or dataset}."
+
+
+def _command(dataset: str, key: date | str) -> str:
+    """Return the command that writes a dataset; empty for a key that is no day."""
     description = dataset_of(dataset)
     if description is None or not isinstance(key, date):
-        return f"Run the step that writes {dataset} for {key} first; `leapline models` lists the existing models."
-    return f"Run the step that writes it first: `leapline {description.writer.replace('_', '-')} --date {key}`."
+        return ""
+    return f"`leapline {description.writer.replace('_', '-')} --date {key}`"

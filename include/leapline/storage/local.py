@@ -113,7 +113,7 @@ class LocalStore:
         source = self.folder / key
         if not source.is_file():
             return False
-        with named_os_errors(str(path), path.parent):
+        with named_os_errors(str(path), path.parent, needed=source.stat().st_size):
             shutil.copyfile(source, path)
         return True
 

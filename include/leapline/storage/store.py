@@ -16,7 +16,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from leapline.storage.files import parse_json
+from leapline.errors import StorageError
+from leapline.storage.files import RUN_AGAIN, json_bytes, parse_json
 
 
 @dataclass(frozen=True)
@@ -160,14 +161,24 @@ def open_stored(store: Store, item: Item) -> io.BufferedReader:
     return io.BufferedReader(_StoredFile(store, item), 64 * 1024)
 
 
-def read_document(store: Store, key: str) -> Any:
+def read_document(store: Store, key: str, fix: str = RUN_AGAIN) -> Any:
     """Return the content of a JSON document; None if there is none.
 
+    Args:
+        store: has the document.
+        key: of the document.
+        fix: what to do about a damaged document, for the error.
+
     Raises:
-        StorageError: it is not JSON.
+        StorageError: it is not JSON, or `null`, which would be taken for none.
     """
     present = store.get(key)
-    return parse_json(present.content, f"{store.address}/{key}") if present else None
+    if present is None:
+        return None
+    content = parse_json(present.content, f"{store.address}/{key}", fix)
+    if content is None:
+        raise StorageError(f"{store.address}/{key}", found="null", expected="a document", fix=fix)
+    return content
 
 
 def update(store: Store, key: str, change: Callable[[bytes | None], bytes | None]) -> bool:
@@ -192,3 +203,26 @@ def update(store: Store, key: str, change: Callable[[bytes | None], bytes | None
             written = store.put_if_match(key, content, present.version)
         if written:
             return True
+
+
+def update_document(store: Store, key: str, change: Callable[[Any], Any], fix: str = RUN_AGAIN) -> bool:
+    """Change a JSON document as `update` does a content.
+
+    Args:
+        store: has the document.
+        key: of the document.
+        change: the present document (None if absent) -> the new one, or None to leave it. May be called several times.
+        fix: what to do about a damaged document, for the error.
+
+    Returns:
+        Whether the document was written.
+
+    Raises:
+        StorageError: it is not JSON; it is left as it is.
+    """
+
+    def changed(present: bytes | None) -> bytes | None:
+        document = change(None if present is None else parse_json(present, f"{store.address}/{key}", fix))
+        return None if document is None else json_bytes(document)
+
+    return update(store, key, changed)
