@@ -214,6 +214,13 @@ class ErasureError(LeaplineError):
     remedy."""
 
 
+class ErasedMeanwhileError(ErasureError):
+    """Visitors were erased while a step worked with data that may contain them; it has committed nothing. Retried: the
+    next attempt reads the data without them."""
+
+    retriable = True
+
+
 class NotPermittedError(LeaplineError):
     """Somebody who is no approver asked for what only approvers may do. Not retried; nothing was moved or started."""
 

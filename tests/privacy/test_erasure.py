@@ -1,15 +1,19 @@
 """Erasure: nothing of a visitor is left in the lake, the others stay, and later runs leave the visitor out."""
 
 import json
+import shutil
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from leapline.deployment.retired_models import retired_models
+from leapline.errors import ErasedMeanwhileError
 from leapline.privacy import erasure, rewriting
+from leapline.privacy.exclusions import exclude
 from leapline.privacy.receipt import affected_models, write_receipt
 from leapline.privacy.requests import add_request, pseudonyms
 from leapline.settings import Settings
@@ -81,15 +85,19 @@ def erase(settings: Settings, *ids: str) -> dict[str, Any]:
     return do(settings, SECOND, "erase")["erase"]
 
 
-def rows(lake: Lake, dataset: str, table: str) -> list[dict[str, Any]]:
+def rows(lake: Lake, dataset: str, name: str) -> list[dict[str, Any]]:
+    return [row for day in (FIRST, SECOND) for row in table(lake, day, dataset, name)]
+
+
+def table(lake: Lake, day: date, dataset: str, name: str) -> list[dict[str, Any]]:
     import pyarrow.parquet as pq
 
-    return [row for day in (FIRST, SECOND) for row in pq.read_table(current_of(lake, dataset, day) / table).to_pylist()]
+    return pq.read_table(current_of(lake, dataset, day) / name).to_pylist()
 
 
-def in_order(table: list[dict[str, Any]]) -> list[str]:
+def in_order(several: list[dict[str, Any]]) -> list[str]:
     """Return rows as texts, whatever files they are in."""
-    return sorted(json.dumps(row, default=str, sort_keys=True) for row in table)
+    return sorted(json.dumps(row, default=str, sort_keys=True) for row in several)
 
 
 def files_with(settings: Settings, *texts: str) -> list[Path]:
@@ -140,6 +148,31 @@ def test_later_runs_leave_the_visitor_out_and_need_no_new_examples(settings: Set
     assert {row["visitor"] for row in rows(lake, "events", "events")} == set(
         pseudonyms(KEY, ["user of ben", "user of charles"])
     )
+
+
+@pytest.mark.parametrize(("step", "last"), [("extract", "profile"), ("featurize", "_counts")])
+def test_step_that_an_erasure_meets_commits_nothing(
+    settings: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch, step: str, last: str
+) -> None:
+    """The visitors are excluded after it has read them, and before it commits."""
+    module = "leapline.quality.profile" if step == "extract" else f"leapline.steps.{step}"
+    original = getattr(import_module(module), last)
+
+    def meets_an_erasure(*args: Any) -> Any:
+        exclude(lake, [ANNA], DAY.date())
+        return original(*args)
+
+    if step == "featurize":
+        shutil.rmtree(settings.home / "examples")
+    before = {name: attempts_of(lake, name, SECOND) for name in ("events", "orders", "quarantine", "examples")}
+    monkeypatch.setattr(f"{module}.{last}", meets_an_erasure)
+    with pytest.raises(ErasedMeanwhileError, match="erased while the step was at work"):
+        do(settings, SECOND, step)
+    assert {name: attempts_of(lake, name, SECOND) for name in before} == before
+    monkeypatch.undo()
+    do(settings, SECOND, step)
+    assert step == "featurize" or ANNA not in {row["visitor"] for row in table(lake, SECOND, "events", "events")}
+    assert ErasedMeanwhileError.retriable, "so that the scheduler does the same"
 
 
 def test_visitor_who_never_came_is_excluded_and_changes_nothing(settings: Settings, lake: Lake) -> None:

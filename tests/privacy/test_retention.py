@@ -1,11 +1,12 @@
 """Retention: rows of old days are deleted, their metrics stay, and what is left is looked at again."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from leapline import clock
 from leapline.errors import ErasureError
 from leapline.privacy import retention
 from leapline.privacy.retention import IN_EVALUATIONS, OF_VISITORS, delete_before
@@ -15,8 +16,8 @@ from leapline.storage import Lake, write_json
 from tests.lakes import attempts_of, current_of
 from tests.steps.nights import do
 
-TODAY = datetime.now(UTC).date()
-OLD, NEW = TODAY - timedelta(days=100), TODAY - timedelta(days=10)
+TODAY = clock.today()
+OLD, NEW = TODAY - timedelta(days=100), TODAY - timedelta(days=5)
 OTHERS = ("candidates", "verdicts", "checks")
 
 

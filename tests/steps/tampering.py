@@ -1,4 +1,4 @@
-"""Changes of one file of a lake at a time, each undone before the next."""
+"""Changes and torn writes of one file of a lake at a time, each undone before the next."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -38,6 +38,35 @@ def each_change(
         content = pointer.read_bytes()
         other = content.replace(folder.name.encode(), b"attempt-000000000000", 1)
         yield from _changed(pointer, other, content, f"{dataset}: CURRENT")
+
+
+def each_torn(lake: Lake, datasets: tuple[str, ...], key: date | str) -> Iterator[str]:
+    """Leave each file of the current attempts, and their pointers, as an interrupted write may leave them.
+
+    Yields a description of each; the file is restored when the next is asked for.
+
+    Args:
+        lake: a local lake.
+        datasets: those with a current attempt are changed.
+        key: their key.
+    """
+    for dataset in datasets:
+        if lake.has(dataset, key):
+            folder = current_of(lake, dataset, key)
+            files = [f for f in sorted(folder.rglob("*")) if f.is_file() and f.stat().st_size and f.name != ".lock"]
+            for file in (*files, folder.parent / "CURRENT"):
+                content = file.read_bytes()
+                for name, torn in torn_versions(content).items():
+                    yield from _changed(file, torn, content, f"{dataset}: {file.name} {name}")
+
+
+def torn_versions(content: bytes) -> dict[str, bytes]:
+    """Return what may be left of a content: nothing, parts from the beginning, and zeros at the end or everywhere."""
+    size = len(content)
+    lengths = {0, 1, size // 2, size - 2} - {-1, size}
+    cut = {f"cut to {length} bytes": content[:length] for length in sorted(lengths)}
+    zeros = {f"with {n} zeros at its end": content[: size - n] + bytes(n) for n in {size // 4, size} - {0}}
+    return cut | zeros
 
 
 def _changed(file: Path, content: bytes, before: bytes | None, description: str) -> Iterator[str]:

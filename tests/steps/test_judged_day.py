@@ -13,6 +13,7 @@ from leapline.deployment.factory import registry
 from leapline.errors import InputChangedError, NotInLakeError, ProbeError, StorageError
 from leapline.modelling import delayed_labels
 from leapline.privacy.erasure import erase
+from leapline.privacy.exclusions import exclude
 from leapline.records import binding, data_seals, verdicts
 from leapline.records.candidates import candidates
 from leapline.serving.image import build
@@ -22,7 +23,7 @@ from tests.lakes import current_of
 from tests.ports import free_address
 from tests.steps import shop
 from tests.steps.nights import FIFTH, FIRST, FOURTH, JUDGE, SECOND, SHIP, copy_of, do, first_night, installation, rules
-from tests.steps.tampering import each_change
+from tests.steps.tampering import each_change, each_torn
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -209,6 +210,24 @@ def test_file_changed_before_a_step_is_rejected(settings: Settings, lake: Lake, 
         do(settings, FIFTH, step)
 
 
+@pytest.mark.parametrize("step", TAMPERED)
+def test_file_torn_before_a_step_is_rejected(settings: Settings, lake: Lake, step: str) -> None:
+    """As a power failure leaves it: cut short, empty, or with zeros at its end. It is not taken for a missing one."""
+    if step == "promote":
+        do(settings, FIFTH, "publish")
+    before, torn = registry(settings).digest("champion"), 0
+    # What the step before has verified too is torn for that one alone, because a promotion asks the registry first.
+    datasets = TAMPERED[step] if step != "promote" else ("verdicts", "probes")
+    for change in each_torn(lake, datasets, FIFTH):
+        with pytest.raises((InputChangedError, StorageError)) as caught:
+            do(settings, FIFTH, step)
+            pytest.fail(f"not noticed: {change}")
+        assert "\n" not in str(caught.value), change
+        torn += 1
+    assert torn > 20
+    assert registry(settings).digest("champion") == before
+
+
 def test_file_of_a_training_day_changed_before_a_step_is_rejected(settings: Settings, lake: Lake) -> None:
     for dataset, step in (("checks", "featurize"), ("checks", "train"), ("examples", "train")):
         for change in each_change(lake, (dataset,), FOURTH, spared=("seal.json",)):
@@ -257,6 +276,15 @@ def test_image_does_not_depend_on_order_and_number_of_files(
         spark.conf.set("spark.sql.shuffle.partitions", str(partitions))
     assert again["gate"]["champion_state"].startswith("off: LEAPLINE_COMPARE_CHAMPION is off")
     assert again["package"]["image_digest"] == judged["package"]["image_digest"]
+
+
+def test_candidate_that_was_trained_before_an_erasure_is_not_published(settings: Settings, lake: Lake) -> None:
+    """Though nothing of the data day has changed: the visitor may have been among those of the training days."""
+    before = registry(settings).tags()
+    exclude(lake, ["0" * 64], FIFTH)
+    with pytest.raises(InputChangedError, match="candidates of 2026-03-05: found visitors who were erased since"):
+        do(settings, FIFTH, "publish")
+    assert registry(settings).tags() == before
 
 
 def test_erased_visitors_leave_the_evaluation(settings: Settings, lake: Lake, spark: "SparkSession") -> None:

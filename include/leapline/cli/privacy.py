@@ -2,12 +2,12 @@
 
 import json
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from leapline import clock
 from leapline.cli.options import AsJson
 from leapline.cli.steps import run_step
 from leapline.console import print_summary
@@ -34,7 +34,7 @@ def erase(
     restrict_new_files(settings)
     if ids is not None:
         add_request(lake_of(settings), _read(ids), ids)
-    context = RunContext(datetime.now(UTC).date(), new_run_id())
+    context = RunContext(clock.today(), new_run_id())
     print_summary(run_step("erase", context, None), as_json)
 
 
@@ -64,9 +64,15 @@ def access(
 
 
 @app.command(rich_help_panel="Privacy")
-def retain(as_json: AsJson = False) -> None:
+def retain(
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="This machine's clock is right, although the lake has no recent day.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Delete what is about single visitors from days older than LEAPLINE_RETENTION_DAYS."""
-    print_summary(run_step("retain", RunContext(datetime.now(UTC).date(), new_run_id()), None), as_json)
+    overrides = ["retention_max_gap_days=0"] if confirm else None
+    print_summary(run_step("retain", RunContext(clock.today(), new_run_id()), overrides), as_json)
 
 
 def _read(ids: str) -> bytes:

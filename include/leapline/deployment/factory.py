@@ -1,8 +1,8 @@
 """The registry and the champion's tags of an installation, made from its settings."""
 
 import getpass
-from datetime import UTC, datetime
 
+from leapline import clock
 from leapline.errors import AccessDeniedError, RegistryError, RegistryUnusableError
 from leapline.promotion.agreement import agreed_champion
 from leapline.promotion.ledger import Ledger
@@ -107,4 +107,4 @@ def promotion_request(run_id: str, why: str, who: str = "") -> PromotionRequest:
         why: one sentence.
         who: the person who asked for it; the user of this process if empty.
     """
-    return PromotionRequest(who or getpass.getuser(), why, run_id, datetime.now(UTC))
+    return PromotionRequest(who or getpass.getuser(), why, run_id, clock.now())

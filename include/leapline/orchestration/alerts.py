@@ -6,12 +6,13 @@ connections in the setting `alert_connections`. An alert that cannot be sent is 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from html import escape
 from typing import Any
 
 from airflow.sdk import BaseHook, BaseNotifier, Context
 
+from leapline import clock
 from leapline.errors import SettingsError
 from leapline.orchestration.links import page_url
 from leapline.orchestration.logins import usable_logins
@@ -79,7 +80,7 @@ def messages(settings: Settings, context: Any) -> list[Message]:
         serving = serving_state(settings)
         if serving.contradiction:
             alerts.append(Message("Registry and ledger contradict each other", serving.contradiction, link))
-        if sentence := retired_champion(settings, serving, datetime.now(UTC).date()):
+        if sentence := retired_champion(settings, serving, clock.today()):
             alerts.append(Message("Champion has to be replaced", sentence, link))
         if not facts["backfill"] and (sentence := stale_champion(settings, serving, date.fromisoformat(day))):
             alerts.append(Message(f"Champion is stale, data of {day}", sentence, link))

@@ -69,6 +69,9 @@ RETENTION_DOC = """\
 
 Deletes the events, orders, examples and scores of single visitors from days that are older than
 `LEAPLINE_RETENTION_DAYS`, every day once the DAG is switched on. Metrics, verdicts, model cards and models stay.
+
+Nothing is deleted if the newest day is old, because the machine's clock may be wrong: if it is right, trigger the DAG
+with 0 in *Maximum age of the newest day*.
 """
 
 TASK_DOCS = {

@@ -5,7 +5,7 @@ one step of `leapline.steps` and returns its summary. Summary or error are also 
 """
 
 from collections.abc import Collection
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from airflow.sdk import BaseOperator, Context, SkipMixin, conf
 from airflow.sdk.exceptions import AirflowException
 
 import leapline.steps
+from leapline import clock
 from leapline.deployment.manual_promotion import promote_model, roll_back
 from leapline.orchestration.approval import ConfirmedMove, loosening, require_approver, triggering_user
 from leapline.orchestration.client_submit import ClientSubmitHook
@@ -86,7 +87,7 @@ class WaitForTail(BaseOperator):
         """Defer until the resolved run's `ready_at`, if that is in the future."""
         timestamp = _resolved(context)["ready_at"]
         ready_at = datetime.fromisoformat(timestamp) if timestamp else None
-        if ready_at and ready_at > datetime.now(UTC):
+        if ready_at and ready_at > clock.now():
             self.log.info("Waiting until %s for the last events of the day's sessions", ready_at)
             self.defer(trigger=DateTimeTrigger(moment=ready_at), method_name="resume")
         self.log.info("No need to wait")

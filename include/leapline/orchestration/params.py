@@ -76,6 +76,11 @@ PARAMS: dict[str, Param] = {
 }
 """Params of the DAG `retrain`."""
 
+RETENTION_PARAMS: dict[str, Param] = {
+    "retention_max_gap_days": _optional("retention_max_gap_days", "Maximum age of the newest day"),
+}
+"""Params of the DAG `retention`."""
+
 LATE_PARAMS: dict[str, Param] = {
     "date": _day(
         "Last landed day",

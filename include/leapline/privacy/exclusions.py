@@ -1,11 +1,20 @@
-"""The visitors whose events no run may read again, as pseudonyms under the installation's key."""
+"""The visitors whose events no run may read again, as pseudonyms under the installation's key.
 
-from collections.abc import Collection
+An erasure can begin while a run is at work. The step that it meets commits nothing, because it may have read the
+visitors before they were on the list; a candidate remembers the list with which it was trained, and is published only
+while that is the present one. So the receipt of the erasure names every published model that predates it.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import Any, Final
 
-from leapline.errors import StorageError
+from leapline.errors import ErasedMeanwhileError, InputChangedError, StorageError
 from leapline.storage import Lake, read_document
+from leapline.storage.commit_guard import guarded_commits
+from leapline.storage.seal import recorded_sources
 from leapline.storage.store import update_document
 
 KEY: Final = "excluded-visitors.json"
@@ -48,6 +57,52 @@ def exclude(lake: Lake, visitors: Collection[str], day: date) -> None:
         return content | missing if missing else None
 
     update_document(lake.store, KEY, extended, _RESTORE)
+
+
+@contextmanager
+def unchanged_exclusions(lake: Lake) -> Iterator[dict[str, str]]:
+    """Let the block commit nothing once the list is another one than at its beginning.
+
+    Yields:
+        The list's digest by its name, for the seal of what the block writes.
+
+    Raises:
+        ErasedMeanwhileError: at a commit, if visitors were erased since.
+    """
+    before = _digest(lake)
+
+    def check() -> None:
+        if _digest(lake) != before:
+            raise ErasedMeanwhileError(
+                f"{lake.store.address}/{KEY}",
+                found="visitors who were erased while the step was at work",
+                expected="data without them",
+                fix="Run the step again.",
+            )
+
+    with guarded_commits(check):
+        yield {KEY: before}
+
+
+def require_no_erasure_since(lake: Lake, day: date) -> None:
+    """Check that no visitor was erased since the day's candidate was trained.
+
+    Raises:
+        InputChangedError: one was, perhaps of the training days; a candidate of an earlier version passes.
+    """
+    recorded = recorded_sources(lake.current("candidates", day)).get(KEY)
+    if recorded not in (None, _digest(lake)):
+        raise InputChangedError(
+            f"candidates of {day}",
+            found="visitors who were erased since it was trained",
+            expected="a model without their data",
+            fix=f"Run `leapline train --date {day}` and the steps after it again.",
+        )
+
+
+def _digest(lake: Lake) -> str:
+    stored = lake.store.get(KEY)
+    return f"sha256:{hashlib.sha256(stored.content).hexdigest()}" if stored else "none"
 
 
 def _is_pseudonym(name: str) -> bool:

@@ -6,9 +6,10 @@ not: a person has taken it back, perhaps because it was worse than it looked.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
+from leapline import clock
 from leapline.deployment.retired_models import retired_models
 from leapline.errors import StorageError
 from leapline.evaluation.best_champion import Judged, ranked
@@ -42,7 +43,7 @@ def recent_champions(lake: Lake, entries: Sequence[Entry], day: date, days: int)
     """
     judged: list[Judged] = []
     digests, skipped = _serving_since(entries, day, day - timedelta(days=days)), []
-    retired = retired_models(lake, datetime.now(UTC).date())
+    retired = retired_models(lake, clock.today())
     for model_id, digest in digests.items():
         if model_id in retired:
             reason = f"had to be replaced by {retired[model_id]}, because visitors were erased"

@@ -16,10 +16,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from threading import Lock
 from typing import Any, Final
 
+from leapline import clock
 from leapline.rollout.champion import Champion, TargetImages
 from leapline.rollout.cloud_run import CloudRunTarget
 from leapline.rollout.ecs import EcsTarget
@@ -151,7 +151,7 @@ class _Deployment:
         present = read_records(self.store).get(target.key)
         if present and present.image == image and not is_new:
             return
-        now = datetime.now(UTC).isoformat(timespec="seconds")
+        now = clock.now().isoformat(timespec="seconds")
         record = Record(target.name, self.champion.model_id, image, self.run_id, now, seconds)
         write_record(self.store, target.key, record)
 

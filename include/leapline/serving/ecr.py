@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Self
 
+from leapline import clock
 from leapline.errors import AccessDeniedError, RegistryError, RegistryUnusableError
 from leapline.serving.docker_config import DockerLogin, write_logins
 from leapline.storage.files import temporary_folder
@@ -84,7 +85,7 @@ class EcrLogin:
             AccessDeniedError: the role may not request a token.
             RegistryError: AWS does not answer.
         """
-        if datetime.now(UTC) > self._expires - _MARGIN:
+        if clock.now() > self._expires - _MARGIN:
             self.renew()
         return {"DOCKER_CONFIG": str(self._folder)}
 

@@ -93,6 +93,12 @@ class DataSettings(BaseSettings):
         description="Days after which the DAG `retention` and `leapline retain` delete events, orders, examples and "
         "scores of visitors; 0 keeps them.",
     )
+    retention_max_gap_days: int = Field(
+        7,
+        ge=0,
+        description="Retention deletes nothing if the lake's newest day of events is more days old than this, because "
+        "the clock may be wrong; 0 for no limit.",
+    )
     retire_models_days: int = Field(
         30, ge=0, description="Days after an erasure in which models that were trained before it have to be replaced."
     )

@@ -1,8 +1,8 @@
 """Erase the visitors that the requests in the lake name, for the DAG `erasure` and `leapline erase`."""
 
-from datetime import UTC, datetime
 from typing import Any
 
+from leapline import clock
 from leapline.formatting import quantity
 from leapline.privacy.begun import forget_begun
 from leapline.privacy.erasure import erase
@@ -30,7 +30,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     requests, key = read_requests(lake), settings.key_bytes()
     if not requests.ids:
         return {"visitors": 0, "sentence": "There is no request for erasure."}
-    visitors, today = pseudonyms(key, requests.ids), datetime.now(UTC).date()
+    visitors, today = pseudonyms(key, requests.ids), clock.today()
     exclude(lake, visitors, today)
     with spark_session(settings, "erase") as spark:
         erased = erase(spark, lake, visitors)

@@ -27,6 +27,7 @@ from leapline.modelling.examples import (
 )
 from leapline.modelling.leakage import measure_leakage
 from leapline.modelling.served_quality import measure_served
+from leapline.privacy.exclusions import unchanged_exclusions
 from leapline.records import binding, data_seals
 from leapline.runtime.context import RunContext
 from leapline.runtime.spark import spark_session
@@ -57,6 +58,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     Raises:
         NotInLakeError: no candidate of that day.
         InputChangedError: events, examples or candidate were changed since they were written.
+        ErasedMeanwhileError: visitors were erased while it was evaluated.
     """
     from pyspark.ml import PipelineModel
 
@@ -67,7 +69,11 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     candidate, inputs = lake.current("candidates", context.day), binding.candidate_digest(lake, context.day)
     training = read_json(candidate / "training.json")
     spec = specs.load(candidate / "features.json")
-    with spark_session(settings, "evaluate") as spark, lake.attempt("evaluations", context.day) as out:
+    with (
+        unchanged_exclusions(lake),
+        spark_session(settings, "evaluate") as spark,
+        lake.attempt("evaluations", context.day) as out,
+    ):
         data = DayData(spark, settings, lake, context.day)
         transitions = TransitionModel.from_dict(read_json(candidate / "markov.json"))
         model = PipelineModel.load(lake.address(candidate, "pipeline"))

@@ -12,7 +12,7 @@ from leapline.modelling.days import training_window
 from leapline.modelling.example_config import ExampleConfig
 from leapline.modelling.order_history import FOLDER as ORDERS
 from leapline.modelling.order_history import days_to_extract_again, orders_before
-from leapline.privacy.exclusions import excluded_visitors
+from leapline.privacy.exclusions import excluded_visitors, unchanged_exclusions
 from leapline.runtime.context import RunContext
 from leapline.runtime.spark import spark_session
 from leapline.runtime.step import main
@@ -161,6 +161,7 @@ def extract_day(
     options = CleanOptions.of(settings)
     earlier = orders_before(lake, day, settings.repeated_order_days, wait_for_earlier_days)
     with (
+        unchanged_exclusions(lake),
         closing(source_from(settings, options.reads, spark)) as source,
         cleaned_day(
             spark, source, day, options, listing=listing, earlier_orders=earlier, erased=excluded_visitors(lake)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from leapline.modelling.day_data import DayData
 from leapline.modelling.days import checked_days
 from leapline.modelling.example_config import EXAMPLES_FORMAT_VERSION, FACTS, FEATURES, ITEM_FEATURES, ExampleConfig
+from leapline.privacy.exclusions import unchanged_exclusions
 from leapline.records import data_seals
 from leapline.runtime.context import RunContext
 from leapline.runtime.spark import spark_session
@@ -53,8 +54,8 @@ def build_day(data: DayData, config: ExampleConfig) -> dict[str, Any]:
     """
     from leapline.training.examples import pair_examples, persisted_example_events, session_examples
 
-    source, events = data_seals.unchanged(data.lake, "events", data.day), data.events()
-    with data.lake.attempt("examples", data.day) as out:
+    with unchanged_exclusions(data.lake), data.lake.attempt("examples", data.day) as out:
+        source, events = data_seals.unchanged(data.lake, "events", data.day), data.events()
         with persisted_example_events(events, config.per_session) as numbered:
             session_examples(numbered, config.sessions).write.parquet(data.lake.address(out, "examples"))
             pair_examples(numbered, config.items).write.parquet(data.lake.address(out, "items"))

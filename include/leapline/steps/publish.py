@@ -12,6 +12,7 @@ from typing import Any
 from leapline.deployment.factory import more_registries, registry
 from leapline.deployment.signatures import PREDICATES, sign_image
 from leapline.errors import ProbeError
+from leapline.privacy.exclusions import require_no_erasure_since, unchanged_exclusions
 from leapline.records import binding, verdicts
 from leapline.runtime.context import RunContext
 from leapline.runtime.step import main
@@ -29,11 +30,20 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
 
     Raises:
         ProbeError: the image was not probed, or was refused.
-        InputChangedError: candidate, evaluation, verdict or package have changed since the probe.
+        InputChangedError: candidate, evaluation, verdict or package have changed since the probe; or visitors were
+            erased since the training.
+        ErasedMeanwhileError: visitors were erased meanwhile.
         SettingsError: signatures are required and there is no key, or the key is damaged.
         RegistryError: the image was not pushed, or the registry returns another image; no tag was moved.
     """
-    lake, key = lake_of(settings), key_ring(settings).signing_key()
+    lake = lake_of(settings)
+    with unchanged_exclusions(lake):
+        require_no_erasure_since(lake, context.day)
+        return _publish(settings, context, lake)
+
+
+def _publish(settings: Settings, context: RunContext, lake: Lake) -> dict[str, Any]:
+    key = key_ring(settings).signing_key()
     inputs = _require_passed_probe(lake, context.day)
     package = lake.current("packages", context.day)
     packed = read_json(package / "package.json")

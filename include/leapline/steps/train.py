@@ -12,12 +12,13 @@ from leapline.modelling.example_config import FACTS
 from leapline.modelling.examples import content_digest, fit_spec, training_examples
 from leapline.modelling.hyperparameters import select_hyperparameters
 from leapline.modelling.item_model import ITEMS
+from leapline.privacy.exclusions import unchanged_exclusions
 from leapline.records import binding, data_seals
 from leapline.runtime.context import RunContext
 from leapline.runtime.spark import spark_session
 from leapline.runtime.step import main
 from leapline.settings import Settings
-from leapline.storage import lake_of, read_json, write_bytes, write_json
+from leapline.storage import Lake, lake_of, read_json, write_bytes, write_json
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -40,14 +41,20 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     Raises:
         TrainingError: no examples in the window, or one class only.
         InputChangedError: checks or examples were changed since they were written.
+        ErasedMeanwhileError: visitors were erased while it was trained.
         UnsupportedStageError: a stage of the pipeline has no Bundle.ML form.
     """
+    lake = lake_of(settings)
+    with unchanged_exclusions(lake) as exclusions:
+        return _train(settings, context, lake, exclusions)
+
+
+def _train(settings: Settings, context: RunContext, lake: Lake, exclusions: dict[str, str]) -> dict[str, Any]:
     from leapline.features.fitted import STATES as STATES_COLUMN
     from leapline.training.examples import KEYS
     from leapline.training.forest import fit
     from leapline.training.markov import fit_transitions
 
-    lake = lake_of(settings)
     examples = lake.current("examples", context.day)
     window = training_days(settings, lake, context.day)
     sources = data_seals.source_seals(lake, "examples", {*window, context.day})
@@ -75,7 +82,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         digests = {day: content.get("events_digest") for day, content in facts.items()}
         write_json(out / "training.json", summary | {"events": digests})
         items = _train_item_model(data, out, transitions)
-        binding.seal(lake, out, {}, sources)
+        binding.seal(lake, out, {}, sources | exclusions)
     return {key: value for key, value in summary.items() if key != "importances"} | {"items": items}
 
 
