@@ -99,7 +99,14 @@ PLANTED: dict[str, list[str | bytes]] = {
     "too_long": [line("huge", at(9), page_title="x" * 2_000_000)],
     "event_id": [line("", at(9), event_id=""), line("", at(9), event_id="anna@planted.example")],
     "timestamp": [line("when", at(9), derived_tstamp="yesterday"), line("received", at(9), collector_tstamp="")],
-    "clock_skew": [line("ahead", at(33), collected=at(9)), line("1970", at(9, -20_000), collected=at(9))],
+    "clock_skew": [
+        line("a day ahead", at(33), collected=at(9)),
+        line("half an hour ahead", at(9.5), collected=at(9)),
+        line("1970", at(9, -20_000), collected=at(9)),
+        line("2038", at(9, 4_400), collected=at(9)),
+        line("9999", at(9), derived_tstamp="9999-12-31 23:59:59.999"),
+        line("0001", at(9), derived_tstamp="0001-01-01 00:00:00.000"),
+    ],
     "late": [line("five days", at(9, -5), collected=at(9))],
     "personal_data": [
         line("mail", at(9), event="transaction_item", ti_sku="anna@planted.example"),

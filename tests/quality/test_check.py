@@ -101,6 +101,22 @@ def test_good_day_passes_and_broken_day_names_each_failure(good: dict[str, Any],
     assert "data is missing" in broken.sentence()
 
 
+def test_volume_is_compared_with_the_same_weekday_once_there_are_three() -> None:
+    """Half of a busy Monday is more than a usual day, and a quiet Sunday is less than half of one."""
+    days = [{"events": 100}] * 14
+
+    def floor(*same_weekday: int) -> float | None:
+        volume = expectations(days, Limits(), [{"events": n} for n in same_weekday])[0]
+        assert volume.column == "events"
+        return volume.minimum
+
+    assert floor() == floor(300, 310) == 50
+    assert floor(300, 310, 290) == 150
+    assert floor(30, 31, 29, 5, 32) == 15
+    meaning = expectations(days, Limits(), [{"events": 300}] * 3)[0].meaning
+    assert "median of 3 same weekdays before (300): data is missing, independently of the model" in meaning
+
+
 def test_data_docs_load_nothing_from_the_network(good: dict[str, Any], tmp_path: Path) -> None:
     result = check(good, [], Limits(max_duplicate_share=0.5), DAY, tmp_path)
     pages = list(tmp_path.rglob("*.html"))

@@ -165,6 +165,25 @@ def test_delayed_labels_are_judged_by_the_same_gate(installed: Settings, judged:
     assert changes["verdict_now"].startswith("Refused: ROC AUC")
 
 
+@pytest.mark.parametrize("buyers", [0, 2])
+def test_day_with_no_or_few_buyers_is_refused_with_the_reason(settings: Settings, lake: Lake, buyers: int) -> None:
+    """Nothing that cannot be computed is an exception, and nothing of it passes."""
+    champion, path = registry(settings).digest("champion"), current_of(lake, "events", FIFTH) / "events/part-0.parquet"
+    events = pd.read_parquet(path)
+    bought = events.loc[events["kind"] == "purchase", "session"].unique()[:buyers]
+    events = events[(events["kind"] != "purchase") | events["session"].isin(bought)]
+    events.to_parquet(path, index=False, coerce_timestamps="us")
+    shop.seal_day(lake, FIFTH)
+    summary = do(settings, FIFTH, "featurize", "evaluate", "gate")
+    assert (summary["evaluate"]["positives"], summary["gate"]["passed"]) == (buyers, False)
+    failed = rules(summary)
+    assert {"roc_auc", "positives"} <= set(failed)
+    assert "unknown" in failed["roc_auc"] or "cannot" in failed["roc_auc"] or "too few" in failed["roc_auc"], failed
+    with pytest.raises((InputChangedError, ProbeError, NotInLakeError)):
+        do(settings, FIFTH, "publish")
+    assert registry(settings).digest("champion") == champion
+
+
 DATA = ("events", "quarantine", "orders", "checks")
 TAMPERED = {
     "featurize": DATA,

@@ -13,10 +13,12 @@ from typing import Any
 from airflow.sdk import BaseHook, BaseNotifier, Context
 
 from leapline import clock
-from leapline.errors import SettingsError
+from leapline.errors import IncompleteDayError, NoEventsError, SettingsError
 from leapline.orchestration.links import page_url
 from leapline.orchestration.logins import usable_logins
+from leapline.quality.expectations import MISSING
 from leapline.records.runs import run_outcome
+from leapline.runtime.reports import past_report
 from leapline.settings import Settings
 
 
@@ -66,8 +68,8 @@ def messages(settings: Settings, context: Any) -> list[Message]:
     alerts = []
     outcome = run_outcome(settings, run_id)
     if context.get("exception"):
-        what = "Data check failed" if task == "check_events" else f"Step {task} failed"
-        alerts.append(Message(f"{what}, data of {day}", str(context["exception"]), link))
+        text = str(context["exception"])
+        alerts.append(Message(f"{_failure(settings, run_id, task, text)}, data of {day}", text, link))
     elif outcome and outcome.state == "refused":
         alerts.append(Message(f"Model refused, data of {day}", outcome.sentence, link))
     elif outcome is None or outcome.state not in ("published", "reproduced"):
@@ -85,6 +87,15 @@ def messages(settings: Settings, context: Any) -> list[Message]:
         if not facts["backfill"] and (sentence := stale_champion(settings, serving, date.fromisoformat(day))):
             alerts.append(Message(f"Champion is stale, data of {day}", sentence, link))
     return alerts
+
+
+def _failure(settings: Settings, run_id: str, task: str, text: str) -> str:
+    """Return what has failed in a few words: missing data is nobody's fault in training or gate."""
+    report = past_report(settings, run_id, task) or {}
+    kind = report.get("error", {}).get("kind") if not report.get("ok") else None
+    if kind in (NoEventsError.__name__, IncompleteDayError.__name__) or MISSING in text:
+        return "Data missing"
+    return "Data check failed" if task == "check_events" else f"Step {task} failed"
 
 
 def channel_for(name: str, kind: str) -> Callable[[Settings, str, Message], None]:

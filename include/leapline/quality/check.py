@@ -61,7 +61,12 @@ class CheckResult:
 
 
 def check(
-    profile: Mapping[str, Any], history: Sequence[Mapping[str, Any]], limits: Limits, day: str, out: Path
+    profile: Mapping[str, Any],
+    history: Sequence[Mapping[str, Any]],
+    limits: Limits,
+    day: str,
+    out: Path,
+    same_weekday: Sequence[Mapping[str, Any]] = (),
 ) -> CheckResult:
     """Check one day.
 
@@ -71,8 +76,9 @@ def check(
         limits: the limits that an installation can set.
         day: ISO date, for the titles of the Data Docs.
         out: folder; the Data Docs are written to `data_docs/` in it.
+        same_weekday: the profiles of the same weekday in the weeks before.
     """
-    expected, row = expectations(history, limits), table(profile)
+    expected, row = expectations(history, limits, same_weekday), table(profile)
     passed = _validate(expected, row, day, out / DOCS)
     outcomes = tuple(
         Outcome(e.column, row[e.column], _limits_text(e), ok, "" if ok else e.meaning)

@@ -14,13 +14,18 @@ _REPEATED_ORDERS: Final = (
     "few days, and extract the day again"
 )
 
+MISSING: Final = "data is missing, independently of the model"
+"""Ends the meaning of a failure that is about the amount of data."""
+MIN_WEEKDAYS: Final = 3
+"""Number of same weekdays from which on their median is the measure of a day's volume."""
+
 
 @dataclass(frozen=True)
 class Limits:
     """The limits that an installation can set.
 
     Attributes:
-        min_volume_ratio: the day's minimum number of events, as a share of the median of the days before.
+        min_volume_ratio: the day's minimum number of events, as a share of the usual number.
         max_quarantine_share: maximum share of quarantined lines.
         max_duplicate_share: maximum share of lines that repeat an event.
         max_repeated_order_share: maximum share of orders that repeat one of another session or an earlier day.
@@ -59,14 +64,19 @@ class Expectation:
     meaning: str
 
 
-def expectations(history: Sequence[Mapping[str, Any]], limits: Limits) -> list[Expectation]:
+def expectations(
+    history: Sequence[Mapping[str, Any]], limits: Limits, same_weekday: Sequence[Mapping[str, Any]] = ()
+) -> list[Expectation]:
     """Return all expectations of a day.
 
     Args:
         history: the profiles of the days before; without any, one event is enough.
         limits: the limits that an installation can set.
+        same_weekday: the profiles of the same weekday in the weeks before, which replace `history` if there are at
+            least `MIN_WEEKDAYS`: a shop's Sunday is no measure of its Monday.
     """
-    before = [float(past["events"]) for past in history]
+    kind = "days before" if len(same_weekday) < MIN_WEEKDAYS else "same weekdays before"
+    before = [float(past["events"]) for past in (history if len(same_weekday) < MIN_WEEKDAYS else same_weekday)]
     floor = max(1.0, median(before) * limits.min_volume_ratio) if before else 1.0
     never = [
         *((f"null_{name}", f"events without {name}") for name in REQUIRED),
@@ -83,8 +93,8 @@ def expectations(history: Sequence[Mapping[str, Any]], limits: Limits) -> list[E
         ("missing_columns", "columns missing from clean events"),
     ]
     return [
-        Expectation("events", floor, None, _volume(before, limits)),
-        Expectation("sessions", 1, None, "no session: the data is missing, independently of the model"),
+        Expectation("events", floor, None, _volume(before, kind, limits)),
+        Expectation("sessions", 1, None, f"no session: {MISSING}"),
         Expectation("kind_item_view", 1, None, "no item view: the tracking of item views is broken"),
         Expectation("quarantined_share", 0, limits.max_quarantine_share, "too many quarantined lines"),
         Expectation("duplicate_share", 0, limits.max_duplicate_share, "too many events sent twice"),
@@ -111,10 +121,10 @@ def table(profile: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def _volume(before: Sequence[float], limits: Limits) -> str:
+def _volume(before: Sequence[float], kind: str, limits: Limits) -> str:
     if not before:
-        return "no events: the data is missing, independently of the model"
+        return f"no events: {MISSING}"
     return (
-        f"less than {limits.min_volume_ratio:.0%} of the median of {len(before)} days before ({median(before):.0f}):"
-        " data is missing, independently of the model"
+        f"less than {limits.min_volume_ratio:.0%} of the median of {len(before)} {kind} ({median(before):.0f}):"
+        f" {MISSING}"
     )

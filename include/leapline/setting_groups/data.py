@@ -150,7 +150,11 @@ class DataSettings(BaseSettings):
         0.05, ge=0, le=1, description="Maximum share of sessions that belong to such visitors."
     )
     min_volume_ratio: float = Field(
-        0.5, ge=0, le=1, description="Minimum number of a day's events, as a share of the median of the previous days."
+        0.5,
+        ge=0,
+        le=1,
+        description="Minimum number of a day's events, as a share of the median: of the same weekday in the five weeks "
+        "before, or of the 14 days before if the lake has fewer than three of them.",
     )
 
     training_days: int = Field(

@@ -1,5 +1,6 @@
 """Check the statistics of the day's events with Great Expectations; an unmet expectation fails the run."""
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from leapline.storage import Lake, lake_of, read_json, write_json
 from leapline.storage.seal import seal_digest, write_data_seal
 
 HISTORY_DAYS = 14
+HISTORY_WEEKS = 5
 
 
 def run(settings: Settings, context: RunContext) -> dict[str, Any]:
@@ -45,8 +47,8 @@ def _check(settings: Settings, lake: Lake, day: date) -> dict[str, Any]:
     from leapline.quality.expectations import Limits
 
     events = data_seals.unchanged(lake, "events", day)
-    before = [day - timedelta(days=n) for n in range(1, HISTORY_DAYS + 1)]
-    history = [read_json(lake.current("events", d) / "profile.json") for d in before if lake.has("events", d)]
+    history = _profiles(lake, (day - timedelta(days=n) for n in range(1, HISTORY_DAYS + 1)))
+    same_weekday = _profiles(lake, (day - timedelta(weeks=n) for n in range(1, HISTORY_WEEKS + 1)))
     limits = Limits(
         min_volume_ratio=settings.min_volume_ratio,
         max_quarantine_share=settings.max_quarantine_share,
@@ -59,10 +61,14 @@ def _check(settings: Settings, lake: Lake, day: date) -> dict[str, Any]:
         unusable_files=settings.unusable_files == "warn",
     )
     with lake.attempt("checks", day) as out:
-        result = check(read_json(events / "profile.json"), history, limits, day.isoformat(), out)
+        result = check(read_json(events / "profile.json"), history, limits, day.isoformat(), out, same_weekday)
         write_json(out / "result.json", result.as_dict() | {"source": events.name})
         write_data_seal(lake, out, [], {f"events/{day}": seal_digest(events)})
     return {"passed": result.passed, "sentence": result.sentence(), "docs": lake.address(out, result.docs)}
+
+
+def _profiles(lake: Lake, days: Iterable[date]) -> list[dict[str, Any]]:
+    return [read_json(lake.current("events", day) / "profile.json") for day in days if lake.has("events", day)]
 
 
 def _is_checked(lake: Lake, day: date) -> bool:
