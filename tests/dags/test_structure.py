@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,42 @@ def test_retrain_is_scheduled_nightly_without_catchup(dag: Any) -> None:
     interval = timetable.infer_manual_data_interval(run_after=datetime(2026, 3, 2, 5, tzinfo=UTC))
     assert (interval.start, interval.end) == (datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC))
     assert not dag.catchup
+
+
+def test_scheduler_that_was_down_over_midnights_runs_the_last_interval_once(
+    dag: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the real schedule answers to the scheduler; models of the days before would be outdated at once."""
+    from airflow.serialization.encoders import coerce_to_core_timetable
+    from airflow.timetables import interval
+    from airflow.timetables.base import DataInterval, TimeRestriction
+    from pendulum import DateTime, instance
+
+    timetable = coerce_to_core_timetable(dag.timetable)
+    first = instance(dag.start_date)
+
+    def due(last_day: int, now: datetime) -> list[DateTime]:
+        """The data days of the runs that the scheduler creates at a moment, after that of a day in March."""
+        monkeypatch.setattr(interval, "utcnow", lambda: instance(now))
+        last = DataInterval(instance(midnight(last_day)), instance(midnight(last_day + 1)))
+        days: list[DateTime] = []
+        while True:
+            rule = TimeRestriction(earliest=first, latest=None, catchup=dag.catchup)
+            info = timetable.next_dagrun_info(last_automated_data_interval=last, restriction=rule)
+            if info.run_after > now:
+                return days
+            days.append(info.data_interval.start)
+            last = info.data_interval
+
+    assert due(1, midnight(2) + timedelta(hours=23)) == []
+    assert due(1, midnight(3)) == [midnight(2)]
+    assert due(1, midnight(5) + timedelta(hours=7)) == [midnight(4)], "down over three midnights"
+    assert due(4, midnight(5) + timedelta(hours=8)) == [], "once"
+    assert due(4, midnight(2)) == [], "nor again after the clock was put back"
+
+
+def midnight(day: int) -> datetime:
+    return datetime(2026, 3, day, tzinfo=UTC)
 
 
 def test_every_dag_task_and_param_is_documented(bag: Any) -> None:

@@ -2,7 +2,7 @@
 
 `write(path, mode)` writes it as an executable file. It has no model: a row's `probability` is `x / 1000`.
 Modes: good, skew (row 700 is off), nan, missing (one row short), no_probability, crash (dies at row 700), silent (never
-ready), dead (ends at once), stranger (names another model), slow_to_start (takes 0.3 s).
+ready), dead (ends at once), strict (rejects nulls), stranger (names another model), slow_to_start (takes 0.3 s).
 """
 
 import sys
@@ -41,6 +41,8 @@ class Handler(BaseHTTPRequestHandler):
         self.answer({{"model": name, "inputs": [{{"name": "x", "type": "double"}}]}}, 503 if MODE == "silent" else 200)
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if MODE == "strict" and any(None in r.values() for r in body["rows"]):
+            return self.answer({{"error": "x is null"}}, 400)
         rows = [row(r) for r in body["rows"]]
         self.answer({{"model": {model!r}, "rows": rows[1:] if MODE == "missing" else rows}})
     def log_message(self, *args):

@@ -96,6 +96,18 @@ def test_data_written_again_with_fewer_rows_is_sealed_again(lake: Lake) -> None:
         data_seals.require_day_unchanged(lake, DAY)
 
 
+def test_table_without_a_seal_that_is_cut_short_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    with lake.attempt("events", DAY) as out:
+        (out / "events").mkdir()
+        (out / "events" / "part-0.parquet").write_bytes(b"PAR1" + bytes(8))
+    data_seals.unchanged(lake, "events", DAY)
+    for content in (b"", b"PAR1"):
+        (out / "events" / "part-0.parquet").write_bytes(content)
+        with pytest.raises(InputChangedError, match="table, of which a file is cut short"):
+            data_seals.unchanged(lake, "events", DAY)
+
+
 def test_day_of_an_earlier_version_has_no_seals_and_passes(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     with pytest.raises(NotInLakeError):

@@ -132,6 +132,18 @@ def test_broken_scorer_is_refused_with_its_reason(run: Probe, mode: str, reason:
     assert reason in report.reason
 
 
+def test_row_that_the_image_rejects_is_reported(run: Probe) -> None:
+    """Spark scores rows with nulls; an image that raises for one would fail for such a visitor."""
+    rows = [*ROWS[:700], {"x": None}, *ROWS[701:]]
+    report = run("strict", rows=rows)
+    assert not report.passed
+    assert "x is null" in report.reason
+    assert "the first row that it rejects alone is row 700" in report.reason
+    assert report.first_difference is not None
+    assert (report.first_difference["row"], report.first_difference["features"]) == (700, {"x": None})
+    assert run("strict").passed
+
+
 def test_scorer_without_readiness_is_refused(run: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scorer_process, "START_TIMEOUT_S", 1.0)
     assert "503" in run("silent").reason

@@ -297,6 +297,7 @@ def test_row_security_that_would_hide_events_is_an_error(reader: Connection, tmp
         ({"PGSSLMODE": "verify-full"}, {}, "found no file of certificate authorities; .*PGSSLROOTCERT", False),
         ({}, {"source_table": "atomic.clicks"}, "found no such table; .* one of atomic.events, atomic.narrow", False),
         ({}, {"source_table": "warehouse.events"}, "found no schema warehouse; .* one of atomic.events", False),
+        ({}, {"source_table": "atomic.retyped"}, "found collector_tstamp of type text; expected", False),
         ({}, {"source_table": "atomic.narrow"}, "found no column app_id, platform.* and 121 more", False),
     ],
 )
@@ -306,6 +307,7 @@ def test_obstacle_is_named_before_spark_starts(
 ) -> None:  # fmt: skip
     create_table(database)
     create_table(database, "atomic.narrow", columns=["event_id", "collector_tstamp"])
+    create_table(database, "atomic.retyped", types={"collector_tstamp": "text"})
     for name, value in ({"HOME": str(tmp_path)} | environment).items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SourceError, match=message) as error:

@@ -127,7 +127,14 @@ def _compare_image(image: Unpacked, process: ScorerProcess, sample: ProbeSample)
         if model != label:
             return ProbeReport(False, f"the scorer serves {model or 'no model'}, the image is labelled {label}")
         rows = model_inputs(client, sample.rows)
-        worst, first = _compare_rows(sample, _answers(client, rows))
+        try:
+            answers = _answers(client, rows)
+        except ScorerError as exc:
+            if process.process.poll() is not None or not (rejected := _rejected_row(client, sample, rows)):
+                raise
+            reason = f"the image does not answer: {exc}; the first row that it rejects alone is row {rejected['row']}"
+            return ProbeReport(False, reason, first_difference=rejected)
+        worst, first = _compare_rows(sample, answers)
         reason = _describe(first, sample.tolerance) if first else ""
         if sample.sessions and not reason:
             session_difference, reason = compare(client, sample.sessions, sample.tolerance)
@@ -168,6 +175,19 @@ def model_inputs(client: ScorerClient, rows: Sequence[Mapping[str, Any]]) -> lis
 def _answers(client: ScorerClient, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     starts = range(0, len(rows), BATCH_ROWS)
     return [answer for start in starts for answer in client.predict(rows[start : start + BATCH_ROWS], COLUMNS)]
+
+
+def _rejected_row(
+    client: ScorerClient, sample: ProbeSample, rows: Sequence[Mapping[str, Any]]
+) -> dict[str, Any] | None:
+    """Return the first row that the scorer rejects alone, such as one with a null; None if it answers all of them."""
+    for number, row in enumerate(rows):
+        try:
+            client.predict([row], COLUMNS)
+        except ScorerError as exc:
+            expected = {"row": number, "features": dict(sample.rows[number]), "expected": sample.expected[number]}
+            return expected | {"got": None, "answer": str(exc)[:500], "rows_that_differ": 1}
+    return None
 
 
 def _score(answer: Mapping[str, Any]) -> float:

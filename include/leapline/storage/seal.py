@@ -19,6 +19,8 @@ from leapline.storage.lake import Lake
 
 SEAL: Final = "seal.json"
 _CHUNK: Final = 1 << 20
+_LEAST_PARQUET: Final = 12
+"""Bytes of the smallest Parquet file. Spark reads an empty file as a table without rows."""
 _SELF: Final = "seal"
 _KEYS: Final = frozenset({"digest", "inputs", "sources", "tables"})
 _BY_CONTENT, _BY_ETAG = "sha256", "etags"
@@ -76,13 +78,15 @@ def _digest_of_seal(content: Any) -> str:
 def changed_part(lake: Lake, folder: Folder) -> str:
     """Return which part of a committed attempt with tables has changed since it was sealed; empty if none has.
 
-    An attempt without a seal, which an earlier version has written, counts as unchanged. So does a table that was
-    sealed in a bucket and is now in a folder, or the other way around, because its digest cannot be computed there.
+    An attempt without a seal, which an earlier version has written, counts as unchanged, unless a file is cut short. So
+    does a table that was sealed in a bucket and is now in a folder, or the other way around, because its digest cannot
+    be computed there.
     """
     if next(iter(lake.files(folder)), None) is None:
         return "files, which are missing"
     if not (folder / SEAL).exists():
-        return ""
+        short = any(item.key.endswith(".parquet") and item.size < _LEAST_PARQUET for item in lake.files(folder))
+        return "table, of which a file is cut short" if short else ""
     try:
         seal = read_seal(folder)
         tables: dict[str, str] = seal.get("tables", {})

@@ -173,12 +173,14 @@ def read_document(store: Store, key: str, fix: str = RUN_AGAIN) -> Any:
         StorageError: it is not JSON, or `null`, which would be taken for none.
     """
     present = store.get(key)
-    if present is None:
-        return None
-    content = parse_json(present.content, f"{store.address}/{key}", fix)
-    if content is None:
-        raise StorageError(f"{store.address}/{key}", found="null", expected="a document", fix=fix)
-    return content
+    return None if present is None else _parsed(present.content, f"{store.address}/{key}", fix)
+
+
+def _parsed(content: bytes, thing: str, fix: str) -> Any:
+    document = parse_json(content, thing, fix)
+    if document is None:
+        raise StorageError(thing, found="null", expected="a document", fix=fix)
+    return document
 
 
 def update(store: Store, key: str, change: Callable[[bytes | None], bytes | None]) -> bool:
@@ -222,7 +224,7 @@ def update_document(store: Store, key: str, change: Callable[[Any], Any], fix: s
     """
 
     def changed(present: bytes | None) -> bytes | None:
-        document = change(None if present is None else parse_json(present, f"{store.address}/{key}", fix))
+        document = change(None if present is None else _parsed(present, f"{store.address}/{key}", fix))
         return None if document is None else json_bytes(document)
 
     return update(store, key, changed)
