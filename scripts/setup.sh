@@ -3,8 +3,9 @@
 # (scorer binaries for images), .local/spark-jars (Spark's access to S3), .local/spark.jsa (Spark's class-data-sharing
 # archive), and a JRE from the system's packages if there is none. A step that is up to date is skipped: its stamp is
 # written last and contains a hash of the step's inputs, so an interrupted step runs again. After that,
-# `setup.sh browser` installs Chromium for the browser tests, `setup.sh postgres` and `setup.sh redis` servers for the
-# tests, and `setup.sh executors` two more executors of Airflow; `setup.sh s3` compiles versitygw, the S3 server of the
+# `setup.sh browser` installs Chromium for the browser tests, `setup.sh emulator` QEMU, which executes the images of other
+# platforms, `setup.sh postgres` and `setup.sh redis` servers for the tests, and `setup.sh executors` two more executors of
+# Airflow; `setup.sh s3` compiles versitygw, the S3 server of the
 # tests and the demo, `setup.sh helm` Helm, for the tests of the chart, and `setup.sh kubernetes` Kubernetes' API server
 # and controllers with etcd; `setup.sh delta` and `setup.sh iceberg` download the jars for such tables.
 set -euo pipefail
@@ -13,9 +14,9 @@ cd "$(dirname "$0")/.."
 readonly WHAT=${1:-all}
 case $WHAT in
     all) readonly STEPS=7 ;;
-    browser | postgres | redis | s3 | helm | kubernetes | executors | delta | iceberg) readonly STEPS=1 ;;
+    browser | emulator | postgres | redis | s3 | helm | kubernetes | executors | delta | iceberg) readonly STEPS=1 ;;
     *)
-        echo "usage: setup.sh [browser | postgres | redis | s3 | helm | kubernetes | executors | delta | iceberg]" >&2
+        echo "usage: setup.sh [browser | emulator | postgres | redis | s3 | helm | kubernetes | executors | delta | iceberg]" >&2
         exit 2
         ;;
 esac
@@ -221,6 +222,22 @@ set_up_browser() {
     fi
 }
 
+has_emulator() {
+    local other=aarch64
+    [ "$HOSTTYPE" != aarch64 ] || other=x86_64
+    command -v "qemu-$other-static" || command -v "qemu-$other"
+} >/dev/null
+
+set_up_emulator() {
+    step "QEMU's user-mode emulators, for images of other platforms"
+    ! has_emulator || return 0
+    if as_root_on_debian; then
+        run "install QEMU (60 MB)" apt_install qemu-user-static qemu-user
+    else
+        note "no QEMU found, so images are published and tested for this platform only (Debian, Ubuntu: sudo apt-get install qemu-user-static)"
+    fi
+}
+
 has_postgres() { command -v initdb || compgen -G "${POSTGRES_ROOT:-/usr/lib/postgresql}/*/bin/initdb"; } >/dev/null
 
 set_up_postgres() {
@@ -356,6 +373,10 @@ check_path
 mkdir -p .local/bin "$STAMPS"
 if [ "$WHAT" = browser ]; then
     set_up_browser
+    exit
+fi
+if [ "$WHAT" = emulator ]; then
+    set_up_emulator
     exit
 fi
 if [ "$WHAT" = postgres ]; then

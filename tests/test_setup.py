@@ -135,6 +135,19 @@ def test_postgresql_is_installed_only_if_missing(machine: Path) -> None:
     assert not (machine / "calls").exists()
 
 
+def test_emulator_is_installed_only_if_missing(machine: Path) -> None:
+    assert "published and tested for this platform only" in setup(machine, "emulator").stdout
+    command(machine, "id", "echo 0")
+    command(machine, "apt-get", 'echo "$@" >>calls')
+    assert setup(machine, "emulator").returncode == 0
+    assert (machine / "calls").read_text().splitlines()[-1].endswith("qemu-user-static")
+    (machine / "calls").unlink()
+    for name in ("qemu-aarch64", "qemu-x86_64"):
+        command(machine, name, "")
+    assert setup(machine, "emulator").returncode == 0
+    assert not (machine / "calls").exists()
+
+
 def test_missing_redis_is_reported_without_root(machine: Path) -> None:
     assert "no Redis found, so its tests are skipped" in setup(machine, "redis").stdout
 
@@ -176,7 +189,8 @@ def test_unknown_argument_prints_usage(machine: Path) -> None:
     done = setup(machine, "browsers")
     assert (done.returncode, done.stderr) == (
         2,
-        "usage: setup.sh [browser | postgres | redis | s3 | helm | kubernetes | executors | delta | iceberg]\n",
+        "usage: setup.sh [browser | emulator | postgres | redis | s3 | helm | kubernetes | executors | delta"
+        " | iceberg]\n",
     )
 
 

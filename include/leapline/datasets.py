@@ -161,7 +161,7 @@ DATASETS: Final[tuple[Dataset, ...]] = (
             "champion.json": "as in evaluations",
             "verdict.json": "as in probes",
             "probe.json": "as in probes",
-            "publication.json": "image, tag, digest, images in Docker's format, and parent",
+            "publication.json": "image, tag, digest, how each platform was tested, images in Docker's format, parent",
             "card.md": "the model card",
             "card.html": "the same as one self-contained page",
             "plots/": "the plots of the model card",

@@ -200,6 +200,11 @@ class Settings(PublishingSettings, GateSettings, DataSettings):
         return sorted(set(filter(None, self.docker_images.split(","))))
 
     @property
+    def platform_architectures(self) -> list[str]:
+        """The architectures of `platforms`, each once."""
+        return sorted(set(self.platforms.split(",")))
+
+    @property
     def more_images(self) -> list[str]:
         """The images of `more_registries`, without tags, each once."""
         images = [image.strip() for image in self.more_registries.split(",") if image.strip()]

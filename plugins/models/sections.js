@@ -219,8 +219,16 @@ export function images(published, serving) {
   const replaced = serving.replaced;
   const docker = Object.entries(published.docker_images ?? {});
   return [line(replaced ? "Image of this run, not serving" : "Image of this run", published.digest, !replaced),
+    platforms(published),
     ...docker.map(([arch, digest]) => line(`In Docker's format, ${arch}`, digest, !replaced)),
     replaced ? line("Image of the champion", serving.champion, true) : null];
+}
+
+// How each platform of the image was executed before it was published; empty for models of earlier versions.
+function platforms({ platforms, left_out }) {
+  const states = Object.entries(platforms ?? {}).map(([arch, state]) => `linux/${arch} ${state}`);
+  const missing = Object.entries(left_out ?? {}).map(([arch, why]) => `linux/${arch} left out: ${why}`);
+  return states.length ? el("p", { class: "reference" }, el("span", { class: "quiet" }, "Platforms "), `${[...states, ...missing].join("; ")}.`) : null;
 }
 
 // A promoted run whose image was replaced or rolled back since shows it: badge, colour and sentence.

@@ -2,7 +2,6 @@
 
 import json
 import os
-import platform
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,11 +13,12 @@ from leapline import confinement
 from leapline.errors import BundleError, ProbeError
 from leapline.serving import layout, probe, scorer_process
 from leapline.serving.image import build
+from leapline.serving.platforms import host_architecture
 from leapline.serving.probe import ProbeReport, ProbeSample
 from tests.fakes import scorer as fake
 from tests.serving.test_scorer_process import processes_in
 
-ARCH = scorer_process.ARCHITECTURES[platform.machine()]
+ARCH = host_architecture()
 ROWS = [{"x": float(i)} for i in range(1000)]
 EXPECTED = [i / 1000 for i in range(1000)]
 Probe = Callable[..., ProbeReport]

@@ -18,13 +18,13 @@ from leapline.serving.client import ScorerClient, encode
 from leapline.serving.docker_image import convert
 from leapline.serving.image import build
 from leapline.serving.layout import index_digest, unpack
+from leapline.serving.platform_probe import PlatformReport, probe_platforms
 from leapline.serving.probe import ProbeSample
 from leapline.serving.registry import Registry
-from tests.conftest import ROOT
+from leapline.signing.keys import SigningKey
 from tests.ports import free_address
+from tests.serving.emulators import FOREIGN, SCORERS, needs_emulator
 from tests.serving.test_probe import ARCH
-
-SCORERS = {arch: ROOT / ".local" / "scorer" / f"linux-{arch}" / "scorer" for arch in ("amd64", "arm64")}
 
 
 @pytest.fixture
@@ -74,6 +74,53 @@ def test_truncated_model_is_refused_with_the_error_of_the_scorer(
     report = probe.probe(image, ProbeSample(*golden, 1e-9), digest=index_digest(image), workdir=tmp_path)
     assert not report.passed
     assert "model.zip" in report.reason
+
+
+def probe_all(
+    image: Path, sample: ProbeSample, work: Path, env: dict[str, str] | None = None
+) -> dict[str, PlatformReport]:
+    return probe_platforms(image, sample, digest=index_digest(image), workdir=work, env=env or {})
+
+
+@needs_emulator
+def test_every_platform_gives_the_same_answers(
+    image: Path, golden: tuple[list[dict[str, Any]], list[float]], tmp_path: Path
+) -> None:
+    reports = probe_all(image, ProbeSample(*golden, 1e-9), tmp_path)
+    assert sorted(reports) == ["amd64", "arm64"]
+    host, other = reports[ARCH].report, reports[FOREIGN].report
+    assert host and other
+    assert (host.passed, other.passed, other.reason) == (True, True, "")
+    assert (other.rows, other.max_difference) == (host.rows, host.max_difference)
+    assert host.p99_us
+    assert other.p99_us is None, "the latency of an emulator is not that of the platform"
+    assert reports[ARCH].state == "tested natively"
+    assert reports[FOREIGN].state.startswith("tested by emulation (qemu-")
+
+
+@needs_emulator
+def test_skew_and_missing_signature_are_noticed_on_every_platform(
+    image: Path, golden: tuple[list[dict[str, Any]], list[float]], tmp_path: Path
+) -> None:
+    rows, expected = golden
+    skewed = probe_all(image, ProbeSample(rows, [expected[0] + 1e-6, *expected[1:]], 1e-9), tmp_path / "skewed")
+    keys = {"SCORER_PUBLIC_KEYS": SigningKey.generate().public.pem}
+    unsigned = probe_all(image, ProbeSample(rows, expected, 1e-9), tmp_path / "unsigned", keys)
+    for arch in ("amd64", "arm64"):
+        assert "1 rows differ from Spark" in skewed[arch].to_dict()["reason"]
+        assert "signature" in unsigned[arch].to_dict()["reason"]
+
+
+@needs_emulator
+def test_platform_with_the_scorer_of_another_is_untested(
+    image: Path, golden: tuple[list[dict[str, Any]], list[float]], tmp_path: Path, shared: Path
+) -> None:
+    archive, created = shared / "bundle-ml/golden/rf_plain/bundle.pb.zip", datetime(2026, 3, 2, tzinfo=UTC)
+    mixed = SCORERS | {FOREIGN: SCORERS[ARCH]}
+    build(archive, mixed, tmp_path / "mixed", model_id="mixed", labels={}, created=created)
+    report = probe_all(tmp_path / "mixed", ProbeSample(*golden, 1e-9), tmp_path)[FOREIGN]
+    assert (report.state, report.report) == ("untested", None)
+    assert "fails: exit status" in report.to_dict()["reason"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("chroot"), reason="needs root and chroot")

@@ -11,7 +11,8 @@ from leapline import confinement
 from leapline.confinement import NOBODY, Limits
 from leapline.errors import ScorerError
 from leapline.serving import scorer_process
-from leapline.serving.scorer_process import host_architecture, serve_archive, start
+from leapline.serving.platforms import host_architecture
+from leapline.serving.scorer_process import serve_archive, start
 from tests.conftest import ROOT
 
 BUNDLE = ROOT / "include/scorer/testdata/buy"

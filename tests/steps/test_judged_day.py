@@ -17,6 +17,7 @@ from leapline.privacy.exclusions import exclude
 from leapline.records import binding, data_seals, verdicts
 from leapline.records.candidates import candidates
 from leapline.serving.image import build
+from leapline.serving.platforms import host_architecture
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json, write_json
 from tests.lakes import current_of
@@ -82,7 +83,8 @@ def test_skew_between_spark_and_image_is_refused(settings: Settings, lake: Lake)
     assert not probed["passed"]
     assert "1 rows differ from Spark" in probed["sentence"]
     verdict = verdicts.effective_verdict(lake, FIFTH)
-    assert [rule["name"] for rule in verdict["rules"] if not rule["passed"]] == ["probe_parity"]
+    platforms = [f"probe_platform linux/{arch}" for arch in probed["platforms"] if arch != host_architecture()]
+    assert [rule["name"] for rule in verdict["rules"] if not rule["passed"]] == ["probe_parity", *platforms]
     assert {row.result for row in candidates(lake) if row.data_day == "2026-03-05"} == {"refused"}
 
 

@@ -35,6 +35,10 @@ DAY = date(2026, 3, 1)
 MODEL = "2026-03-01-0123456789ab"
 METRICS = {"roc_auc": 0.9, "roc_auc_interval": [0.88, 0.92], "average_precision": 0.5}
 PROVENANCE = {"buildDefinition": {"buildType": "test"}}
+PLATFORMS = {
+    "amd64": {"state": "tested natively", "passed": True},
+    "arm64": {"state": "untested", "passed": None},
+}
 KEY, FORMER = SigningKey.generate(), SigningKey.generate()
 CHAIN = ("candidates", "evaluations", "verdicts")
 
@@ -74,8 +78,9 @@ def lake(settings: Settings, tmp_path: Path) -> Lake:
         verdict = {"passed": True, "summary": "Passed.", "result": "published", "rules": [], "champion": champion}
         gate = lake.current("verdicts", DAY).name
         write_json(out / "verdict.json", verdict | {"gate": gate, "image": packed["image_digest"]})
-        for file in ("card.md", "card.html", "probe.json"):
+        for file in ("card.md", "card.html"):
             write_json(out / file, {})
+        write_json(out / "probe.json", {"platforms": PLATFORMS})
         binding.seal(lake, out, inputs)
     return lake
 
@@ -120,6 +125,27 @@ def test_images_are_published_under_their_own_tags(settings: Settings, lake: Lak
     assert read_json(lake.current("models", MODEL) / "publication.json")["docker_images"] == summary["docker_images"]
     assert [row.docker_images for row in candidates(lake)] == [tags]
     assert leapline(settings, "models")[0]["docker_images"] == tags
+
+
+def test_record_names_how_each_platform_was_tested(settings: Settings, lake: Lake) -> None:
+    """Whether an untested one may be published is decided by the verdict of the probe."""
+    states = {"amd64": "tested natively", "arm64": "untested"}
+    assert run(settings)["platforms"] == states
+    assert read_json(lake.current("models", MODEL) / "publication.json")["platforms"] == states
+    assert leapline(settings, "models")[0]["platforms"] == states
+
+
+@pytest.mark.parametrize("probed", [{}, {"state": "tested natively", "passed": False}], ids=["none", "failed"])
+def test_platform_without_a_passed_probe_is_not_published(
+    settings: Settings, lake: Lake, probed: dict[str, Any]
+) -> None:
+    folder = lake.current("probes", DAY)
+    others = {"amd64": PLATFORMS["amd64"]} | ({"arm64": probed} if probed else {})
+    write_json(folder / "probe.json", {"platforms": others})
+    reseal(lake)
+    with pytest.raises(ProbeError, match="no passed probe of linux/arm64.*leapline probe"):
+        run(settings)
+    assert registry(settings).tags() == []
 
 
 def test_repeated_publication_sends_nothing(settings: Settings, lake: Lake) -> None:

@@ -166,6 +166,7 @@ class PastRuns:
             "digest": digest,
             "image": self.settings.image,
             "docker_images": {"arm64": {"digest": f"sha256:{'d' * 64}", "tag": f"{model_id}-docker-arm64"}},
+            "platforms": {"amd64": "tested natively", "arm64": "tested by emulation (qemu-aarch64 7.2.22)"},
         }
         with self.lake.attempt("models", model_id) as out:
             write_json(out / "publication.json", publication | {"metrics": numbers})

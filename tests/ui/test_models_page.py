@@ -238,9 +238,11 @@ def test_rollback_needs_confirmation_and_is_recorded_in_the_ledger(models: Open,
     assert f"by admin: the champion became {before} (it recommends umbrellas)." in frame.inner_text("#replaced")
     images = frame.locator("#images p")
     assert images.nth(0).inner_text().startswith("Image of this run, not serving")
-    assert images.nth(1).inner_text().startswith("In Docker's format, arm64")
+    tested = "linux/amd64 tested natively; linux/arm64 tested by emulation (qemu-aarch64 7.2.22)."
+    assert images.nth(1).inner_text() == f"Platforms {tested}"
+    assert images.nth(2).inner_text().startswith("In Docker's format, arm64")
     buttons = [images.nth(i).get_by_role("button").count() for i in range(images.count())]
-    assert buttons == [0, 0, 1], "only the champion's can be copied"
+    assert buttons == [0, 0, 0, 1], "only the champion's can be copied"
     if update_screenshots():
         window.screenshot(path=str(ROOT / "docs" / "models-rolled-back.png"))
     entry = ledger_of(up.settings).entries()[-1]

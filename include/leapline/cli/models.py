@@ -32,7 +32,7 @@ def models(as_json: AsJson = False) -> None:
         stderr().print(serving.contradiction, markup=False, highlight=False, soft_wrap=True)
     if as_json:
         keys = ("model_id", "data_day", "roc_auc", "average_precision", "summary", "result", "tags", "digest",
-                "docker_images")  # fmt: skip
+                "docker_images", "platforms")  # fmt: skip
         print_json([{"verdict" if key == "summary" else key: row[key] for key in keys} for row in rows])
         return
     print_table(

@@ -13,6 +13,7 @@ from leapline import __version__
 from leapline.doctor.finding import Finding, NotApplicableError, ok, problem, warning
 from leapline.doctor.subject import Subject
 from leapline.local.airflow_env import ROOT
+from leapline.settings import PREFIX
 
 OLDEST_PYTHON: Final = (3, 11)
 OLDEST_JAVA: Final = 17
@@ -130,7 +131,7 @@ def spark_jars(subject: Subject) -> Finding:
 
 def scorer(subject: Subject) -> list[Finding]:
     """Check the scorer of this machine, and those that go into images."""
-    from leapline.steps.package import scorers
+    from leapline.serving.image_platforms import scorers
 
     binary = subject.settings.tools / "bin" / "scorer"
     return [_scorer(binary), _scorers_of_images(scorers(subject.settings))]
@@ -154,6 +155,22 @@ def _scorers_of_images(scorers: Mapping[str, Path]) -> Finding:
         expected = "a scorer for each architecture"
         return problem(f"no {', '.join(missing)}", expected=expected, fix=_SETUP).of("for images")
     return ok(", ".join(scorers)).of("for images")
+
+
+def platforms(subject: Subject) -> list[Finding]:
+    """Check that the scorer of each platform of the image can be executed here, because others are not published."""
+    from leapline.serving.execution import PACKAGE
+    from leapline.serving.image_platforms import executions
+
+    findings = []
+    for arch, how in executions(subject.settings).items():
+        finding = ok(how.how)
+        if how.problem:
+            consequence = "published untested" if subject.settings.publish_untested else "not published"
+            fix = f"Install {PACKAGE} (Debian, Ubuntu), or take {arch} out of {PREFIX}PLATFORMS."
+            finding = warning(f"{how.problem}; it is {consequence}", expected="an emulator that works", fix=fix)
+        findings.append(finding.of(f"linux/{arch}"))
+    return findings
 
 
 def program(name: str, subject: Subject) -> Finding:

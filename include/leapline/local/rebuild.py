@@ -76,6 +76,13 @@ class ModelRecord:
         days = [part for part in parts if part["name"].startswith("events/date=")]
         return {part["name"].partition("=")[2]: part.get("digest", {}).get("leaplineContent") for part in days}
 
+    @property
+    def platforms(self) -> list[str]:
+        """The architectures of its image; empty without provenance."""
+        parts = _definition(self.provenance).get("resolvedDependencies", ())
+        prefix = "scorer/linux-"
+        return [part["name"].removeprefix(prefix) for part in parts if part["name"].startswith(prefix)]
+
 
 def rebuild(
     settings: Settings, model_id: str, *, since: date | None = None, home: Path | None = None,
@@ -182,6 +189,10 @@ def scratch_settings(settings: Settings, record: ModelRecord, home: Path) -> Set
         "compare_champion": False,
         "signing": "off",
         "retention_days": 0,
+        # The image gets the same platforms, whatever this machine can execute; nothing is published.
+        "platforms": ",".join(record.platforms) or settings.platforms,
+        "publish_untested": True,
+        "docker_images": "",
     }
     return settings.model_copy(update={name: value for name, value in recorded.items() if name not in files} | alone)
 

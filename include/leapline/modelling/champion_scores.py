@@ -23,9 +23,10 @@ from leapline.modelling.day_data import DayData
 from leapline.modelling.examples import with_fitted_features
 from leapline.serving.image import LABEL
 from leapline.serving.layout import extract_file
+from leapline.serving.platforms import host_architecture
 from leapline.serving.probe import probabilities
 from leapline.serving.registry import Registry
-from leapline.serving.scorer_process import host_architecture, serve_archive
+from leapline.serving.scorer_process import serve_archive
 from leapline.settings import Settings
 
 if TYPE_CHECKING:

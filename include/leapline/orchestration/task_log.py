@@ -63,7 +63,8 @@ def _evaluate(summary: Summary) -> str:
 
 def _package(summary: Summary) -> str:
     size = max(summary["image_bytes"].values()) / 1e6
-    return f"model {summary['model_id']}, image {summary['image_digest']}, {size:.1f} MB{_docker_images(summary)}"
+    notes = _docker_images(summary) + _left_out(summary)
+    return f"model {summary['model_id']}, image {summary['image_digest']}, {size:.1f} MB{notes}"
 
 
 def _publish(summary: Summary) -> str:
@@ -77,6 +78,11 @@ def _docker_images(summary: Summary) -> str:
     """Return the images in Docker's format, each with tag and digest."""
     built = summary.get("docker_images", {}).values()
     return "".join(f"; in Docker's format {image['tag']}@{image['digest']}" for image in built)
+
+
+def _left_out(summary: Summary) -> str:
+    """Return the platforms that the image is not built for."""
+    return "".join(f"; without linux/{arch}: {why}" for arch, why in summary.get("left_out", {}).items())
 
 
 def _promote(summary: Summary) -> str:

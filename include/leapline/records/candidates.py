@@ -34,6 +34,7 @@ class Candidate:
         parent: model id of the champion that it was compared with; None if there was none.
         has_card: whether there is a model card.
         docker_images: tag -> digest of the published images in Docker's format.
+        platforms: architecture -> how the image was tested on it before it was published; empty for earlier versions.
     """
 
     key: str
@@ -50,6 +51,7 @@ class Candidate:
     parent: str | None = None
     has_card: bool = False
     docker_images: Mapping[str, str] = field(default_factory=dict)
+    platforms: Mapping[str, str] = field(default_factory=dict)
 
 
 def candidates(lake: Lake, before: str | None = None) -> Iterator[Candidate]:
@@ -106,6 +108,7 @@ def _published(lake: Lake, model_id: str) -> Candidate:
         parent=publication.get("parent"),
         has_card=(folder / "card.md").exists(),
         docker_images={built["tag"]: built["digest"] for built in publication.get("docker_images", {}).values()},
+        platforms=publication.get("platforms", {}),
         **_metrics(publication["metrics"]),
     )
 

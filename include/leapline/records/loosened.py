@@ -10,7 +10,7 @@ from typing import Any, Final
 from leapline.evaluation.rules import Rule
 from leapline.settings import Settings
 
-LOWER, HIGHER, OFF = "lower", "higher", "off"
+LOWER, HIGHER, OFF, ON = "lower", "higher", "off", "on"
 LOOSER: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "roc_auc_threshold": (LOWER, ("roc_auc",)),
     "min_positives": (LOWER, ("positives", "negatives")),
@@ -39,7 +39,8 @@ LOOSER: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "max_feature_certainty": (HIGHER, ("feature_certainty",)),
     "min_feature_persistence": (LOWER, ("feature_persistence",)),
     "max_latency_ms": (HIGHER, ("probe_latency",)),
-    "probe_tolerance": (HIGHER, ("probe_parity",)),
+    "probe_tolerance": (HIGHER, ("probe_parity", "probe_platform ")),
+    "publish_untested": (ON, ("probe_platform ",)),
 }
 """Setting -> what makes it looser, and the rules with the note; a name that ends with a space begins several."""
 
@@ -104,8 +105,8 @@ def notes_of(verdict: Mapping[str, Any]) -> str:
 
 
 def _is_looser(direction: str, limit: Loosened) -> bool:
-    if direction == OFF:
-        return bool(limit.usual and not limit.value)
+    if direction in (OFF, ON):
+        return bool(limit.value == (direction == ON) and limit.value != limit.usual)
     return bool(limit.value < limit.usual if direction == LOWER else limit.value > limit.usual)
 
 

@@ -26,7 +26,7 @@ _ELSEWHERE: Final = frozenset({
     "signing_key", "signing_key_file", "signing_connection", "public_keys", "alert_connections", "alert_mail_to",
     "stale_champion_days", "tools", "spark_master", "spark_driver_memory", "spark_driver_options",
     "spark_shuffle_partitions", "best_champion_days", "best_champion_margin", "retention_days",
-    "retire_models_days", "umask", "champion_precision_margin",
+    "retire_models_days", "umask", "champion_precision_margin", "platforms", "publish_untested",
 })  # fmt: skip
 """Settings that do not determine the bytes of a model: places, logins, and what happens after it is packaged."""
 
@@ -47,7 +47,7 @@ def provenance(
         settings: with which it was made.
         manifest: the archive's manifest.
         events: data day -> digest of the clean events' content; None for days that were extracted before it existed.
-        scorers: the binary of each architecture.
+        scorers: the binary of each platform of the image.
     """
     values = model_settings(settings)
     return {

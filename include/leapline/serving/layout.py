@@ -161,6 +161,15 @@ def manifest_digest(layout: Path, arch: str) -> str:
     return digests[arch]
 
 
+def architectures(layout: Path) -> list[str]:
+    """Return the architectures of an image, in the order of its index.
+
+    Raises:
+        BundleError: the folder is not a layout.
+    """
+    return [_field(entry, "platform", "architecture") for entry in index(layout)["manifests"]]
+
+
 def read_blob(layout: Path, digest: str, limit: int = MAX_IMAGE_BYTES) -> bytes:
     """Return a blob after checking its digest.
 

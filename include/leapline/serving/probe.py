@@ -4,6 +4,9 @@ No container engine is needed: the layers are unpacked, and the scorer is starte
 image's config (and `PORT`, as on Cloud Run). The host must be Linux. Running as the image's user in an empty root
 requires root privileges and is not part of the probe; a test does both with `chroot`.
 
+An image for another platform than this machine's is started by an emulator (`leapline.serving.execution`) and has to
+give the same answers; its latency is not measured, because it would be the emulator's.
+
 A model that fails the probe is refused with the reason in the report, without an exception.
 """
 
@@ -16,9 +19,10 @@ from typing import Any
 
 from leapline.errors import ScorerError
 from leapline.serving.client import ScorerClient, encode
+from leapline.serving.execution import Execution, native
 from leapline.serving.image import LABEL
 from leapline.serving.layout import Unpacked
-from leapline.serving.scorer_process import ScorerProcess, start_image, unpack_built
+from leapline.serving.scorer_process import EMULATED_START_TIMEOUT_S, ScorerProcess, start_image, unpack_built
 from leapline.serving.session_probe import Sample, compare
 
 COLUMNS = ["probability"]
@@ -42,7 +46,7 @@ class ProbeReport:
             if it is not a finite number), the scorer's `answer`, and the number of `rows_that_differ`.
         start_ms: milliseconds from the start of the process to the first ready answer.
         p50_us, p99_us: latency quantiles in microseconds of single-row requests on one connection, measured by this
-            client, in its fastest round.
+            client, in its fastest round; not measured under emulation.
         rss_bytes: peak resident memory of the process (Linux only).
     """
 
@@ -90,7 +94,13 @@ class ProbeSample:
 
 
 def probe(
-    layout: Path, sample: ProbeSample, *, digest: str, workdir: Path, env: Mapping[str, str] | None = None
+    layout: Path,
+    sample: ProbeSample,
+    *,
+    digest: str,
+    workdir: Path,
+    env: Mapping[str, str] | None = None,
+    execution: Execution | None = None,
 ) -> ProbeReport:
     """Start an image's scorer and compare its results with Spark's.
 
@@ -100,28 +110,31 @@ def probe(
         digest: digest of the built image; an image with another digest is not started.
         workdir: a private folder for the unpacked image and the process's log.
         env: variables of the process besides those of the image, such as the accepted public keys.
+        execution: the platform, and how its programs are executed here; this machine's if None.
 
     Returns:
         The report, also for an image that is refused.
 
     Raises:
         ProbeError: the layout contains another image.
-        BundleError: the layout is damaged or has no image for this machine.
+        BundleError: the layout is damaged or has no image for this platform.
     """
+    execution = execution or native()
     if sample.problem:
         return ProbeReport(False, sample.problem)
-    image = unpack_built(layout, digest, workdir / "root")
+    image = unpack_built(layout, digest, workdir / "root", execution.arch)
     log = workdir / "scorer.log"
     try:
-        with start_image(image, log, env) as process:
-            return _compare_image(image, process, sample)
+        with start_image(image, log, env, execution) as process:
+            return _compare_image(image, process, sample, execution)
     except (ScorerError, OSError) as exc:
         return ProbeReport(False, f"the image does not answer: {exc}{_tail(log)}")
 
 
-def _compare_image(image: Unpacked, process: ScorerProcess, sample: ProbeSample) -> ProbeReport:
-    with ScorerClient(f"http://127.0.0.1:{process.port}") as client:
-        model = process.await_ready(client)
+def _compare_image(image: Unpacked, process: ScorerProcess, sample: ProbeSample, execution: Execution) -> ProbeReport:
+    limits = {} if execution.is_native else {"timeout_s": EMULATED_START_TIMEOUT_S}
+    with ScorerClient(f"http://127.0.0.1:{process.port}", **limits) as client:
+        model = process.await_ready(client, **limits)
         start_ms = (time.perf_counter() - process.started) * 1e3
         label = image.labels.get(LABEL + "version", "")
         if model != label:
@@ -139,7 +152,7 @@ def _compare_image(image: Unpacked, process: ScorerProcess, sample: ProbeSample)
         if sample.sessions and not reason:
             session_difference, reason = compare(client, sample.sessions, sample.tolerance)
             worst = max(session_difference, worst or 0.0)
-        p50, p99 = _latencies(client, rows)
+        p50, p99 = _latencies(client, rows) if execution.is_native else (None, None)
     sessions, items = _counts(sample.sessions)
     memory = _peak_memory(process.process.pid)
     return ProbeReport(not reason, reason, len(rows), sessions, items, worst, first, start_ms, p50, p99, memory)

@@ -5,7 +5,6 @@ no settings, keys or cloud credentials. It listens on loopback, in a private fol
 with limits where the platform allows it (`leapline.confinement`).
 """
 
-import platform
 import shutil
 import socket
 import subprocess
@@ -18,13 +17,15 @@ from pathlib import Path
 from leapline.confinement import Limits, limited, popen_options
 from leapline.errors import ProbeError, ScorerError, ToolMissingError
 from leapline.serving.client import ScorerClient
+from leapline.serving.execution import Execution, native
 from leapline.serving.image import ENTRYPOINT
 from leapline.serving.layout import Unpacked, blobs, index_digest, unpack
+from leapline.serving.platforms import host_architecture
 from leapline.settings import Settings
 from leapline.signing.key_ring import key_ring
 
 START_TIMEOUT_S = 10.0
-ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+EMULATED_START_TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,12 @@ class ScorerProcess:
     port: int
     started: float
 
-    def await_ready(self, client: ScorerClient) -> str:
+    def await_ready(self, client: ScorerClient, timeout_s: float | None = None) -> str:
         """Wait until the scorer is ready.
+
+        Args:
+            client: of this process.
+            timeout_s: how long; the time of a scorer of this machine's platform if None.
 
         Returns:
             The id of the served model.
@@ -50,7 +55,7 @@ class ScorerProcess:
         Raises:
             ScorerError: the process exited, or is not ready in time.
         """
-        deadline = time.monotonic() + START_TIMEOUT_S
+        deadline = time.monotonic() + (timeout_s or START_TIMEOUT_S)
         while True:
             try:
                 return str(client.ready().get("model", ""))
@@ -139,28 +144,42 @@ def run_image(layout: Path, digest: str, workdir: Path) -> Iterator[ScorerClient
         yield client
 
 
-def unpack_built(layout: Path, digest: str, into: Path) -> Unpacked:
-    """Unpack an image for this machine after comparing its digest and command with those of the build.
+def unpack_built(layout: Path, digest: str, into: Path, arch: str = "") -> Unpacked:
+    """Unpack an image after comparing its digest and command with those of the build.
+
+    Args:
+        layout: the image layout.
+        digest: digest of the image when it was built.
+        into: folder for the files, which is replaced.
+        arch: the platform; this machine's if empty.
 
     Raises:
         ProbeError: the layout contains another image, or another command than the scorer's.
-        BundleError: the layout is damaged or has no image for this machine.
+        BundleError: the layout is damaged or has no image for this platform.
     """
     actual_digest = index_digest(layout)
     if actual_digest != digest:
         raise _not_built(layout, f"image {actual_digest}", f"image {digest}, as it was built")
     blobs(layout)
-    image = unpack(layout, host_architecture(), into)
+    image = unpack(layout, arch or host_architecture(), into)
     if image.argv != ENTRYPOINT:
         raise _not_built(layout, f"the command {image.argv}", f"{ENTRYPOINT}")
     return image
 
 
 def start_image(
-    image: Unpacked, log: Path, env: Mapping[str, str] | None = None
+    image: Unpacked, log: Path, env: Mapping[str, str] | None = None, execution: Execution | None = None
 ) -> AbstractContextManager[ScorerProcess]:
-    """Start an unpacked image with only the environment of its config, and `env`."""
-    return start([_on_host(image.root, part) for part in image.argv], image.env | dict(env or {}), image.root, log)
+    """Start an unpacked image with only the environment of its config, and `env`.
+
+    Args:
+        image: for the platform of `execution`.
+        log: file for standard output and standard error.
+        env: further variables.
+        execution: how that platform's programs are executed here; natively if None.
+    """
+    argv = [*(execution or native()).command, *(_on_host(image.root, part) for part in image.argv)]
+    return start(argv, image.env | dict(env or {}), image.root, log)
 
 
 def public_keys(settings: Settings) -> dict[str, str]:
@@ -172,11 +191,6 @@ def public_keys(settings: Settings) -> dict[str, str]:
     """
     pem = "".join(key.pem for key in key_ring(settings).accepted)
     return {"SCORER_PUBLIC_KEYS": pem} if pem else {}
-
-
-def host_architecture() -> str:
-    """Return this machine's architecture in the notation of OCI images, e.g. `amd64`."""
-    return ARCHITECTURES.get(platform.machine(), platform.machine())
 
 
 def _client(process: ScorerProcess) -> ScorerClient:

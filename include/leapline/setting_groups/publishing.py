@@ -40,6 +40,18 @@ class PublishingSettings(BaseSettings):
         10.0, gt=0, description="Probe: maximum p99 latency of one-row requests, in milliseconds."
     )
 
+    platforms: str = Field(
+        "amd64,arm64",
+        pattern=r"^(amd64|arm64)(,(amd64|arm64))*$",
+        description="Architectures of the image (`amd64`, `arm64`, comma-separated); this machine's is always one of "
+        "them. Each is executed before it is published (docs/platforms.md).",
+    )
+    publish_untested: bool = Field(
+        False,
+        description="Probe: also publish an architecture that cannot be executed here, because this machine has no "
+        "emulator for it; it is marked as untested.",
+    )
+
     registry: str = Field("127.0.0.1:5055", description="OCI registry, host[:port].")
     registry_plain_http: bool = Field(
         False,

@@ -2,9 +2,12 @@
 
 With a signing key, the archive's signature is a file next to it, in the lake and in the image.
 
+A platform whose scorer cannot be executed here is left out of the image, unless the setting `publish_untested` is on.
+
 The architectures of the setting `docker_images` get an image in Docker's format too, with the same layers.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,7 @@ from leapline.runtime.context import RunContext
 from leapline.runtime.lineage import code_version, libraries
 from leapline.runtime.software import bill_of_materials
 from leapline.runtime.step import main
-from leapline.serving import image
+from leapline.serving import image, image_platforms
 from leapline.serving.docker_image import FOLDER as DOCKER_FOLDER
 from leapline.serving.docker_image import convert
 from leapline.settings import Settings
@@ -50,7 +53,8 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     Raises:
         NotInLakeError: the day has no candidate, evaluation or verdict.
         InputChangedError: candidate or evaluation have changed since the verdict.
-        SettingsError: signatures are required and there is no key, or the key is damaged.
+        SettingsError: signatures are required and there is no key, the key is damaged, or an image in Docker's format
+            is asked for, for a platform that is left out.
         ToolMissingError: a scorer binary is missing.
     """
     lake, key = lake_of(settings), key_ring(settings).signing_key()
@@ -61,6 +65,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     document = manifest(context.day, read_json(candidate / "training.json"), metrics, verdict.as_dict())
     document |= {"items": items_manifest(candidate / "items", metrics["items"], verdicts.item_limits(settings))}
     cards = model_record.cards(model_record.read(lake, context.day), verdict, links=False)
+    platforms = image_platforms.choose(settings)
     with lake.attempt("packages", context.day) as out:
         entries = read_entries(candidate / "model.zip") | {
             MANIFEST: json_bytes(document),
@@ -72,7 +77,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         model_id = f"{context.day.isoformat()}-{sha256[:12]}"
         if key:
             write_bytes(out / SIGNATURE, sign_archive(sha256, key))
-        info = _build_image(settings, out, model_id, context.day)
+        info = _build_image(platforms.scorers, out, model_id, context.day)
         docker = {
             arch: convert(out / "image", arch, out / DOCKER_FOLDER / arch) for arch in settings.docker_architectures
         }
@@ -85,15 +90,16 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
             "image_layout": lake.address(out, "image"),
             "image_digest": info.index_digest,
             "image_bytes": info.size_bytes,
+            "left_out": dict(platforms.left_out),
             "docker_images": {
                 arch: {"tag": built.tag, "digest": built.digest, "bytes": built.size_bytes}
                 for arch, built in docker.items()
             },
         }
         write_json(out / "manifest.json", document)
-        write_json(out / "sbom.json", bill_of_materials(model_id, sha256, scorers(settings)))
+        write_json(out / "sbom.json", bill_of_materials(model_id, sha256, platforms.scorers))
         events = read_json(candidate / "training.json").get("events", {})
-        write_json(out / "provenance.json", provenance(settings, document, events, scorers(settings)))
+        write_json(out / "provenance.json", provenance(settings, document, events, platforms.scorers))
         write_json(out / "package.json", summary)
         binding.seal(lake, out, inputs)
     return summary
@@ -131,17 +137,12 @@ def item_entries(folder: Path) -> dict[str, bytes]:
     return {f"{FOLDER}items/{name}": content for name, content in entries.items()}
 
 
-def scorers(settings: Settings) -> dict[str, Path]:
-    """Return the scorer of each architecture."""
-    return {a: settings.tools / "scorer" / f"linux-{a}" / "scorer" for a in ("amd64", "arm64")}
-
-
-def _build_image(settings: Settings, out: Path, model_id: str, day: date) -> image.ImageInfo:
+def _build_image(scorers: Mapping[str, Path], out: Path, model_id: str, day: date) -> image.ImageInfo:
     labels = {image.LABEL + "revision": code_version(), image.LABEL + "licenses": "Apache-2.0"}
     end_of_day = datetime.combine(day + timedelta(days=1), time(), UTC)
     signature = out / SIGNATURE
     return image.build(
-        out / "model.zip", scorers(settings), out / "image", model_id=model_id, labels=labels, created=end_of_day,
+        out / "model.zip", scorers, out / "image", model_id=model_id, labels=labels, created=end_of_day,
         signature=signature if signature.exists() else None,
     )  # fmt: skip
 

@@ -58,9 +58,16 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
 
 
 def _reason(verdict: dict[str, Any]) -> str:
-    """Return the ledger's reason: the verdict, and who loosened a limit."""
+    """Return the ledger's reason: the verdict, the platforms that were not executed, and who loosened a limit."""
     notes = loosened.notes_of(verdict)
-    return f"{verdict['summary']} Limits: {notes}." if notes else str(verdict["summary"])
+    untested = [rule["name"].split()[-1] for rule in verdict["rules"] if _is_untested(rule)]
+    parts = [f"Untested: {', '.join(untested)}." if untested else "", f"Limits: {notes}." if notes else ""]
+    return " ".join(filter(None, [str(verdict["summary"]), *parts]))
+
+
+def _is_untested(rule: dict[str, Any]) -> bool:
+    """Return whether a platform was published without being executed."""
+    return bool(rule["name"].startswith("probe_platform ") and rule["value"] is None)
 
 
 def _blocker(settings: Settings, context: RunContext, verdict: dict[str, Any]) -> str:

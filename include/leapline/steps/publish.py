@@ -17,7 +17,7 @@ from leapline.records import binding, verdicts
 from leapline.runtime.context import RunContext
 from leapline.runtime.step import main
 from leapline.serving.docker_image import FOLDER, converted_digest
-from leapline.serving.layout import index_digest
+from leapline.serving.layout import architectures, index_digest
 from leapline.serving.registry import Registry
 from leapline.settings import Settings
 from leapline.signing.key_ring import key_ring
@@ -67,6 +67,8 @@ def _publish(settings: Settings, context: RunContext, lake: Lake) -> dict[str, A
         "archive_sha256": packed["archive_sha256"],
         "pushed": any(pushed),
         "docker_images": docker,
+        "platforms": {arch: platform["state"] for arch, platform in _platforms(lake, context.day).items()},
+        "left_out": packed.get("left_out", {}),
         "signed_by": key.public.key_id if key else None,
         "metrics": metrics,
         "inputs": inputs,
@@ -100,6 +102,7 @@ def _require_passed_probe(lake: Lake, day: date) -> dict[str, str]:
         )
     inputs = binding.checked_inputs(lake, "probes", day)
     image = index_digest(lake.current("packages", day) / "image")
+    _require_executed(day, architectures(lake.current("packages", day) / "image"), _platforms(lake, day))
     if image != verdict["image"]:
         raise ProbeError(
             f"image {image}",
@@ -108,6 +111,27 @@ def _require_passed_probe(lake: Lake, day: date) -> dict[str, str]:
             fix=f"Run `leapline probe --date {day}` again.",
         )
     return inputs
+
+
+def _platforms(lake: Lake, day: date) -> dict[str, Any]:
+    """Return what the probe has recorded about each platform, by architecture."""
+    platforms: dict[str, Any] = read_json(lake.current("probes", day) / "probe.json").get("platforms", {})
+    return platforms
+
+
+def _require_executed(day: date, built: list[str], probed: dict[str, Any]) -> None:
+    """Raise an error unless the probe has a result for every platform of the image.
+
+    The result of a platform without an emulator is "untested"; the probe's verdict decides whether that is allowed.
+    """
+    missing = [f"linux/{arch}" for arch in built if probed.get(arch, {"passed": False})["passed"] is False]
+    if missing:
+        raise ProbeError(
+            f"candidate of {day}",
+            found=f"no passed probe of {', '.join(missing)}",
+            expected="every platform of the image executed before it is published",
+            fix=f"Run `leapline probe --date {day}` again.",
+        )
 
 
 def _predicates(package: Folder) -> dict[str, Any]:

@@ -72,11 +72,15 @@ def _rules(settings: Settings, reports: Reports) -> list[Json]:
 
 
 def _published(summary: Json) -> Json | None:
-    """Return what was published; `docker_images` maps architecture to digest."""
+    """Return what was published; `docker_images` maps architecture to digest, `platforms` to how it was tested."""
     if not summary:
         return None
     docker = {arch: image["digest"] for arch, image in summary.get("docker_images", {}).items()}
-    return {key: summary[key] for key in ("model_id", "digest", "image")} | {"docker_images": docker}
+    return {key: summary[key] for key in ("model_id", "digest", "image")} | {
+        "docker_images": docker,
+        "platforms": summary.get("platforms", {}),
+        "left_out": summary.get("left_out", {}),
+    }
 
 
 def _data(settings: Settings, reports: Reports) -> Json:
