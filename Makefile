@@ -38,19 +38,22 @@ up: setup ## start Airflow's web UI with the nightly schedule, on loopback (PORT
 down: ## stop what `make up` started
 	@.venv/bin/leapline down --port $(PORT)
 
-check: setup ## check format, lint (with Bandit's rules), types, layers, Go vet, staticcheck
+check: setup ## check format, lint (with Bandit's rules), types, layers, Go vet, staticcheck, secrets in files
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@PYTHONPATH=include .venv/bin/lint-imports
 	@PATH="$$PWD/.venv/bin:$$PATH" && cd include/scorer && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && go tool -modfile=../tools/audit/go.mod staticcheck ./... && go -C benchmarks vet ./...
+	@PATH="$$PWD/.venv/bin:$$PATH" scripts/secrets.sh
 
-audit: setup ## ask the databases of Go and PyPI for known vulnerabilities of the dependencies (needs the internet)
+audit: setup ## search all commits for secrets, and ask the databases of Go and PyPI for vulnerabilities (needs the internet)
+	@PATH="$$PWD/.venv/bin:$$PATH" scripts/secrets.sh history
 	@cd include/scorer && go tool -modfile=../tools/audit/go.mod govulncheck ./...
 	@$(UV) tool run pip-audit==2.10.1 --no-deps --disable-pip -r requirements.txt
 
 test: check ## run everything that continuous integration runs
 	@scripts/setup.sh browser
+	@scripts/setup.sh emulator
 	@scripts/setup.sh postgres
 	@scripts/setup.sh s3
 	@PATH="$$PWD/.venv/bin:$$PATH" && cd include/scorer && go test ./...
