@@ -100,6 +100,23 @@ def test_failed_attempt_leaves_the_previous_result_and_no_files(lake: Lake) -> N
     assert not path.exists()
 
 
+def test_interrupt_after_the_swap_leaves_the_new_result_whole(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as SIGTERM, which Airflow sends to a task; the pointer names the attempt already."""
+    put(lake, "old")
+
+    def interrupted(store: object, key: str) -> None:
+        assert key.endswith(heartbeat.HEARTBEAT)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(lake.store), "delete", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            put(lake, "new")
+    assert read(lake) == "new"
+    put(lake, "newest")
+    assert read(lake) == "newest"
+
+
 def test_replaced_attempt_is_kept_until_the_next_commit(lake: Lake) -> None:
     first, second = put(lake, "1"), put(lake, "2")
     assert attempts(lake) == {first, second}

@@ -10,7 +10,7 @@ What stays: counts and metrics, models (which contain no value of fewer than `mi
 lines at the source, which Leapline does not own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -77,6 +77,7 @@ def erase(spark: "SparkSession", lake: Lake, visitors: Sequence[str]) -> list[Er
         rewrite(spark, lake, "orders", day, {"orders": _without(spark, "order", orders)}, _nothing)
     for day in days:
         _erase_day(spark, lake, day, visitors)
+    _remove_earlier_attempts(lake, begun.days)
     left = days_of(spark, lake, visitors)
     if left:
         raise ErasureError(
@@ -86,6 +87,13 @@ def erase(spark: "SparkSession", lake: Lake, visitors: Sequence[str]) -> list[Er
             fix="Wait until no run of these days is active, then erase again.",
         )
     return [_erased(day, numbers, _numbers(spark, lake, day)) for day, numbers in sorted(begun.days.items())]
+
+
+def _remove_earlier_attempts(lake: Lake, days: Iterable[date]) -> None:
+    """An erasure that was interrupted has left days without the visitors whose attempt before still has them."""
+    for day in days:
+        for dataset in ("events", "orders", "checks", "examples", "evaluations"):
+            lake.remove_others(dataset, day)
 
 
 def days_of(spark: "SparkSession", lake: Lake, visitors: Sequence[str]) -> list[date]:

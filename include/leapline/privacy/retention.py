@@ -47,21 +47,30 @@ def delete_before(lake: Lake, first: date) -> dict[str, list[str]]:
 
 
 def old_rows(lake: Lake, first: date) -> dict[str, list[date]]:
-    """Return dataset -> the days before `first` that have rows of single visitors."""
-    old = {dataset: [day for day in lake.days(dataset) if day < first] for dataset in OF_VISITORS}
-    judged = [
-        day
-        for day in lake.days("evaluations")
-        if day < first and parts_of(lake, "evaluations", day) & set(IN_EVALUATIONS)
-    ]
+    """Return dataset -> the days before `first` that have rows of single visitors, in whatever attempt: an attempt that
+    nobody reads may be left of a run or a removal that was interrupted."""
+    old = {dataset: [day for day in lake.touched_days(dataset) if day < first] for dataset in OF_VISITORS}
+    judged = [day for day in lake.touched_days("evaluations") if day < first and _has_rows(lake, day)]
     return old | {"evaluations": judged}
 
 
+def _has_rows(lake: Lake, day: date) -> bool:
+    """Return whether any attempt of an evaluation has rows of single visitors."""
+    folder = f"{lake.folder('evaluations', day)}/"
+    parts = (item.key.removeprefix(folder).split("/") for item in lake.store.list(folder.rstrip("/")))
+    return any(path[1] in IN_EVALUATIONS for path in parts if path[1:])
+
+
 def _keep_metrics_only(lake: Lake, day: date) -> None:
+    if lake.has("evaluations", day) and parts_of(lake, "evaluations", day) & set(IN_EVALUATIONS):
+        _write_without_rows(lake, day)
+    lake.remove_others("evaluations", day)
+
+
+def _write_without_rows(lake: Lake, day: date) -> None:
     current = lake.current("evaluations", day)
     with lake.attempt("evaluations", day) as out:
         for name in parts_of(lake, "evaluations", day) - set(IN_EVALUATIONS):
             copy_part(current, name, out)
         if (out / binding.SEAL).exists():
             binding.seal(lake, out, read_json(out / binding.SEAL)["inputs"])
-    lake.remove_others("evaluations", day)

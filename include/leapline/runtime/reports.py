@@ -20,9 +20,10 @@ def run_folder(run_id: str) -> str:
     return f"{RUNS}/" + re.sub(r"[^A-Za-z0-9._-]", "_", run_id)
 
 
-def write_report(settings: Settings, run_id: str, step: str, content: dict[str, Any]) -> None:
-    """Write the report of a step."""
-    lake_of(settings).store.put(report_key(run_id, step), json_bytes(content))
+def write_report(settings: Settings, run_id: str, step: str, content: dict[str, Any], *, replace: bool = True) -> None:
+    """Write the report of a step; without `replace` only if it has none."""
+    store, key = lake_of(settings).store, report_key(run_id, step)
+    (store.put if replace else store.put_if_absent)(key, json_bytes(content))
 
 
 def remove_report(settings: Settings, run_id: str, step: str) -> None:

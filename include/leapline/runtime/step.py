@@ -18,7 +18,7 @@ from typing import Any
 
 from leapline.errors import LeaplineError, SettingsError, StorageError
 from leapline.runtime.context import RunContext, new_run_id
-from leapline.runtime.day_owner import owned_day
+from leapline.runtime.day_owner import StepAttempt, is_latest, owned_day
 from leapline.runtime.output_sizes import measure_outputs
 from leapline.runtime.private_files import restrict_new_files
 from leapline.runtime.reports import describe, remove_report, write_report
@@ -47,17 +47,17 @@ def perform(
         The step's summary.
 
     Raises:
-        SupersededError: a later run works on the day.
+        SupersededError: a later run works on the day, or a later attempt of this run on the step.
         LeaplineError: as the step raised it.
     """
     restrict_new_files(settings)
     remove_report(settings, context.run_id, step)
-    report = partial(write_report, settings, context.run_id, step)
+    report, attempt = partial(write_report, settings, context.run_id, step), StepAttempt(step, context)
     started = time.monotonic()
     base: dict[str, Any] = {"step": step, "day": context.day.isoformat(), "run_id": context.run_id}
     try:
         with (
-            owned_day(settings, step, context),
+            owned_day(settings, attempt),
             recorded_usage() as usage,
             named_full_disk(f"output of step {step}", settings.home),
         ):
@@ -66,7 +66,8 @@ def perform(
         if report_failure:
             # On a full disk there may be no room for the report either.
             with suppress(StorageError):
-                report(base | {"ok": False, "error": describe(exc)})
+                # The report of a later attempt is not replaced.
+                report(base | {"ok": False, "error": describe(exc)}, replace=is_latest(settings, attempt))
         raise
     seconds = round(time.monotonic() - started, 3)
     outputs = measure_outputs(lake_of(settings), step, context.day)

@@ -14,6 +14,7 @@ from leapline.runtime.spark import spark_session
 from leapline.runtime.step import main
 from leapline.settings import Settings
 from leapline.storage import lake_of
+from leapline.storage.sweeping import sweep
 
 
 def run(settings: Settings, context: RunContext) -> dict[str, Any]:
@@ -32,6 +33,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         return {"visitors": 0, "sentence": "There is no request for erasure."}
     visitors, today = pseudonyms(key, requests.ids), clock.today()
     exclude(lake, visitors, today)
+    sweep(lake.store)
     with spark_session(settings, "erase") as spark:
         erased = erase(spark, lake, visitors)
     receipt = write_receipt(settings, lake, context.run_id, today, len(visitors), erased)

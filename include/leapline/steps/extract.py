@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from leapline.errors import NoEventsError, QuarantineError
@@ -20,6 +20,7 @@ from leapline.settings import Settings
 from leapline.sources.factory import source_from
 from leapline.storage import Lake, lake_of, write_json
 from leapline.storage.seal import write_data_seal
+from leapline.storage.sweeping import sweep
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 DAYS_AT_ONCE: Final = 2
 """One day's planning and last tasks overlap with the reading of another."""
+
+SWEPT_DAYS: Final = 8
+"""Days from which is removed what interrupted runs have left; the step `retain` looks at all."""
 
 DaySummary = dict[str, Any]
 
@@ -65,6 +69,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+        sweep(lake.store, [context.day - timedelta(days=days) for days in range(SWEPT_DAYS)])
         return {
             day.isoformat(): _with_warnings(counts, _later_days(spark, settings, lake, day))
             for day, counts in summaries.items()

@@ -11,26 +11,32 @@ from leapline.runtime.context import RunContext
 from leapline.runtime.step import main
 from leapline.settings import Settings
 from leapline.storage import Lake, lake_of
+from leapline.storage.sweeping import sweep
 
 
 def run(settings: Settings, context: RunContext) -> dict[str, Any]:
-    """Delete the rows of days that are older than the setting `retention_days`.
+    """Delete the rows of days that are older than the setting `retention_days`, and what interrupted runs have left.
 
     Returns:
-        Under `deleted` dataset -> days, and a `sentence`.
+        Under `deleted` dataset -> days, under `swept` what interrupted runs had left, and a `sentence`.
 
     Raises:
         ErasureError: something can still be read; or the newest day is so old that the clock may be wrong, and nothing
             was deleted.
     """
+    lake = lake_of(settings)
+    swept = sweep(lake.store)
+    left = f" Removed {quantity(len(swept), 'leftover')} of interrupted runs." if swept else ""
     if settings.retention_days == 0:
-        return {"deleted": {}, "sentence": "LEAPLINE_RETENTION_DAYS is 0: everything is kept."}
-    lake, today = lake_of(settings), clock.today()
+        sentence = f"LEAPLINE_RETENTION_DAYS is 0: everything is kept.{left}"
+        return {"deleted": {}, "swept": swept, "sentence": sentence}
+    today = clock.today()
     _require_plausible(settings, lake, today)
     first = today - timedelta(days=settings.retention_days)
     deleted = delete_before(lake, first)
     days = quantity(len({day for days in deleted.values() for day in days}), "day")
-    return {"deleted": deleted, "sentence": f"Deleted the rows of visitors of {days} before {first}."}
+    sentence = f"Deleted the rows of visitors of {days} before {first}.{left}"
+    return {"deleted": deleted, "swept": swept, "sentence": sentence}
 
 
 def _require_plausible(settings: Settings, lake: Lake, today: date) -> None:

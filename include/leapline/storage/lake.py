@@ -21,12 +21,12 @@ to a temporary folder of this process first and uploaded before the commit.
 import json
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from leapline.datasets import dataset as dataset_of
 from leapline.errors import FormatVersionError, NotInLakeError, StorageError
@@ -36,10 +36,11 @@ from leapline.storage.commit_guard import check_commit
 from leapline.storage.files import json_bytes, named_os_errors, parse_json
 from leapline.storage.heartbeat import HEARTBEAT, beating
 from leapline.storage.local import LocalStore
-from leapline.storage.store import Item, Store, read_document, update
+from leapline.storage.store import Item, Store, update
+from leapline.storage.sweeping import POINTER, remove_abandoned
 from leapline.storage.usage import note_committed, note_read
 
-POINTER: Final = "CURRENT"
+__all__ = ["POINTER", "Lake"]
 
 
 class Lake:
@@ -85,8 +86,11 @@ class Lake:
 
     def days(self, dataset: str) -> list[date]:
         """Return the days with a committed attempt, in order."""
-        names = (name.removeprefix("date=") for name in self.keys(dataset) if name.startswith("date="))
-        return [date.fromisoformat(name) for name in names]
+        return _days_in(self.keys(dataset))
+
+    def touched_days(self, dataset: str) -> list[date]:
+        """Return the days with any files, committed or not, in order: also those of a removal that was interrupted."""
+        return _days_in(sorted(self.store.scan(dataset).folders))
 
     def keys(self, dataset: str) -> list[str]:
         """Return the text keys with a committed attempt, in order."""
@@ -135,9 +139,11 @@ class Lake:
                 self._commit(dataset, key, path.name)
                 note_committed(dataset, key, path.name)
         except BaseException:
-            shutil.rmtree(path, ignore_errors=True)
+            # Not if it was committed, and what follows the swap was interrupted; if that is unknown, a sweep removes it.
             with suppress(StorageError):
-                self.store.delete_folder(attempt)
+                if not self._is_current(dataset, key, path.name):
+                    shutil.rmtree(path, ignore_errors=True)
+                    self.store.delete_folder(attempt)
             raise
 
     def remove(self, dataset: str, key: date | str) -> None:
@@ -177,32 +183,19 @@ class Lake:
             old = _attempt_of(present)
             if old == attempt:
                 return None  # The answer to the write was lost, and the client repeated it.
+            # After the read: whoever begins after this check swaps later than the read, and then this write fails.
+            check_commit()
             return json_bytes({"attempt": attempt, "previous": old} | version)
 
-        check_commit()
         update(self.store, pointer, swapped)
         self.store.delete(beat)
-        self._sweep(folder)
+        written = next((item.modified for item in self.store.scan(folder).items if item.key == pointer), None)
+        if written is not None:
+            remove_abandoned(self.store, folder, written)
 
-    def _sweep(self, folder: str) -> None:
-        """Remove the attempts that are neither named by the pointer nor being written.
-
-        The listing comes before the pointer: what was committed after the listing has a heartbeat in it or is named.
-        """
-        newest: dict[str, datetime] = {}
-        beating: set[str] = set()
-        for item in self.store.list(folder):
-            name = item.key.removeprefix(f"{folder}/").split("/")[0]
-            newest[name] = max(item.modified, newest.get(name, item.modified))
-            if item.key.endswith(f"/{HEARTBEAT}"):
-                beating.add(name)
-        pointer, now = read_document(self.store, f"{folder}/{POINTER}"), newest[POINTER]
-        for name in newest:
-            if not name.startswith("attempt-") or name in (pointer["attempt"], pointer["previous"]):
-                continue
-            beat = f"{folder}/{name}/{HEARTBEAT}"
-            if name not in beating or heartbeat.is_abandoned(self.store, beat, newest[name], now):
-                self.store.delete_folder(f"{folder}/{name}")
+    def _is_current(self, dataset: str, key: date | str, attempt: str) -> bool:
+        present = self.store.get(f"{self.folder(dataset, key)}/{POINTER}")
+        return _attempt_of(present.content if present else None) == attempt
 
     def _upload(self, attempt: str, path: Path) -> None:
         """Copy an attempt's local files into the store, except those that Spark has written there."""
@@ -242,6 +235,10 @@ def _attempt_of(pointer: bytes | None) -> str | None:
     except (ValueError, TypeError, KeyError):
         return None
     return name if isinstance(name, str) else None
+
+
+def _days_in(names: Iterable[str]) -> list[date]:
+    return [date.fromisoformat(name.removeprefix("date=")) for name in names if name.startswith("date=")]
 
 
 def _require_readable(dataset: str, key: date | str, pointer: dict[str, Any]) -> None:
