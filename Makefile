@@ -6,14 +6,14 @@ PORT ?= 8080
 # Each worker has Spark sessions of 2 GB.
 TEST_WORKERS ?= 2
 # Tests that are not part of `make test`, so that it stays below 40 minutes; each has a target of its own.
-SEPARATE := airflow_scale or bucket_night or cluster or drill or faults or same_events or lake_tables or compose or deployment_files or kubernetes
+SEPARATE := every_kill or airflow_scale or bucket_night or cluster or drill or faults or same_events or lake_tables or compose or deployment_files or kubernetes
 
 # Python caches compiled modules, also where the environment forbids it, as images of containers do: each of the many
 # processes of Airflow would otherwise compile two thousand modules.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down check audit test bench bench-go bench-scale bench-capacity bench-executors bench-gate bench-gate-leakage bench-sources release test-airflow-scale test-bucket test-drill test-faults test-sources test-cluster test-compose test-deployment test-kubernetes test-durations
+.PHONY: help setup lock demo up down check audit test bench bench-go bench-scale bench-capacity bench-executors bench-gate bench-gate-leakage bench-sources release test-airflow-scale test-bucket test-drill test-faults test-kills test-sources test-cluster test-compose test-deployment test-kubernetes test-durations
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,10 @@ test-drill: setup ## break each stage of a run on a scratch lake and registry, a
 
 test-faults: setup ## clean a day with a session of a million events (minutes)
 	@.venv/bin/pytest -q -m faults
+
+test-kills: setup ## kill each step before every single one of its side effects, and run it again (minutes)
+	@scripts/setup.sh s3
+	@.venv/bin/pytest -q -m every_kill
 
 test-sources: setup ## clean a day from each source of events and compare the results (ten minutes)
 	@scripts/setup.sh postgres

@@ -1,7 +1,7 @@
 """The step `publish` on a package written by hand: images in Docker's format, bound to the probed image."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from leapline.deployment.signatures import sign_published
 from leapline.errors import InputChangedError, LedgerError, ProbeError, SettingsError, SignatureError, TagConflictError
 from leapline.local.registry_service import LocalRegistry
 from leapline.modelling.champion_scores import pulled_champion
-from leapline.records import binding
 from leapline.records.candidates import candidates
 from leapline.rollout.champion import Champion
 from leapline.runtime.context import RunContext
@@ -28,19 +27,10 @@ from leapline.steps import publish
 from leapline.storage import Lake, read_json, write_json
 from tests.command import leapline
 from tests.conftest import ROOT
-from tests.lakes import current_of
 from tests.ports import free_address
+from tests.steps.packaged import DAY, MODEL, PLATFORMS, PROVENANCE, reseal, write_packaged_day
 
-DAY = date(2026, 3, 1)
-MODEL = "2026-03-01-0123456789ab"
-METRICS = {"roc_auc": 0.9, "roc_auc_interval": [0.88, 0.92], "average_precision": 0.5}
-PROVENANCE = {"buildDefinition": {"buildType": "test"}}
-PLATFORMS = {
-    "amd64": {"state": "tested natively", "passed": True},
-    "arm64": {"state": "untested", "passed": None},
-}
 KEY, FORMER = SigningKey.generate(), SigningKey.generate()
-CHAIN = ("candidates", "evaluations", "verdicts")
 
 
 @pytest.fixture(scope="module")
@@ -61,57 +51,13 @@ def settings(tmp_path: Path, address: str) -> Settings:
 @pytest.fixture
 def lake(settings: Settings, tmp_path: Path) -> Lake:
     """A day whose package, with images in Docker's format, has passed its probe."""
-    lake, inputs = Lake(settings.home), dict[str, str]()
-    for name in CHAIN:
-        with lake.attempt(name, DAY) as out:
-            (out / "plots").mkdir()
-            for file in ("metrics.json", "champion.json", "verdict.json"):
-                write_json(out / file, METRICS)
-            binding.seal(lake, out, inputs)
-        inputs = binding.checked_inputs(lake, name, DAY)
-    with lake.attempt("packages", DAY) as out:
-        packed = package(out, tmp_path)
-        binding.seal(lake, out, inputs)
-    inputs = binding.checked_inputs(lake, "packages", DAY)
-    with lake.attempt("probes", DAY) as out:
-        champion = {"state": "none", "model_id": None, "digest": None}
-        verdict = {"passed": True, "summary": "Passed.", "result": "published", "rules": [], "champion": champion}
-        gate = lake.current("verdicts", DAY).name
-        write_json(out / "verdict.json", verdict | {"gate": gate, "image": packed["image_digest"]})
-        for file in ("card.md", "card.html"):
-            write_json(out / file, {})
-        write_json(out / "probe.json", {"platforms": PLATFORMS})
-        binding.seal(lake, out, inputs)
+    lake = Lake(settings.home)
+    write_packaged_day(lake, tmp_path)
     return lake
-
-
-def package(out: Path, work: Path) -> dict[str, Any]:
-    """Write what the step `package` writes."""
-    write_json(out / "provenance.json", PROVENANCE)
-    (out / "model.zip").write_text("a model")
-    (work / "scorer").write_text("#!/bin/sh\n")
-    scorers = dict.fromkeys(("amd64", "arm64"), work / "scorer")
-    created = datetime(2026, 3, 2, tzinfo=UTC)
-    info = build(out / "model.zip", scorers, out / "image", model_id=MODEL, labels={}, created=created)
-    docker = {arch: convert(out / "image", arch, out / "docker" / arch) for arch in scorers}
-    images = {arch: {"tag": one.tag, "digest": one.digest, "bytes": one.size_bytes} for arch, one in docker.items()}
-    packed = {
-        "model_id": MODEL, "archive_sha256": "0", "image_digest": info.index_digest, "docker_images": images,
-    }  # fmt: skip
-    write_json(out / "package.json", packed)
-    write_json(out / "manifest.json", {"metrics": METRICS})
-    return packed
 
 
 def run(settings: Settings) -> dict[str, Any]:
     return publish.run(settings, RunContext(DAY, "run"))
-
-
-def reseal(lake: Lake) -> None:
-    """Seal the changed package, and the probe of it, as if both had been written like this."""
-    for name, before in (("packages", CHAIN), ("probes", (*CHAIN, "packages"))):
-        inputs = {dataset: binding.digest_of(lake, lake.current(dataset, DAY)) for dataset in before}
-        binding.seal(lake, current_of(lake, name, DAY), inputs)
 
 
 def test_images_are_published_under_their_own_tags(settings: Settings, lake: Lake) -> None:

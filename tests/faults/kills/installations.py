@@ -1,0 +1,103 @@
+"""Installations with a lake in a folder and a repository in a real registry: copies, invariants and contents."""
+
+import hashlib
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Final
+
+from leapline.deployment.factory import ledger_of
+from leapline.deployment.ledger_report import verify_ledger
+from leapline.doctor.lake import documents, formats
+from leapline.doctor.subject import Subject
+from leapline.records import history
+from leapline.records.candidates import candidates
+from leapline.settings import Settings
+from leapline.storage import POINTER, Lake
+from leapline.storage.seal import changed_part
+from tests.lakes import folder_of
+
+REPOSITORIES: Final = Path("data/docker/registry/v2/repositories")
+_VARYING: Final = re.compile(
+    rb"attempt-[0-9a-f]{12}|\d{4}-\d\d-\d\dT[\d:.]+(\+00:00|Z)?|(sha256:)?[0-9a-f]{64}|\"seconds\": [\d.]+"
+    rb"|\"[0-9a-f]{12}\"|\"pushed\": \w+|shop/[a-z0-9-]+|\"value\": \"[^\"]*\""
+)
+"""What differs between two runs of the same step: names of attempts, times, repositories, whether something had to be
+sent, digests and signatures of texts with any of these."""
+_LEFT: Final = re.compile(r"\..+\.[0-9a-f]{8}")
+"""Files that were to replace another one."""
+
+
+def copy_of(settings: Settings, registry_folder: Path, name: str, folder: Path) -> Settings:
+    """Copy a lake into a folder, and its repository to another one of the same registry.
+
+    Files are linked: neither Leapline nor the registry changes a file in place.
+    """
+    shutil.copytree(settings.home, folder / "lake", copy_function=os.link)
+    source = registry_folder / REPOSITORIES / settings.repository
+    if source.exists():
+        shutil.copytree(source, registry_folder / REPOSITORIES / name)
+    return settings.model_copy(update={"home": folder / "lake", "repository": name})
+
+
+def require_readable(settings: Settings) -> None:
+    """Fail if a reader of the lake would see half a result, or an error that is none of the lake's."""
+    lake = Lake(settings.home)
+    for pointer in folder_of(lake).glob(f"*/*/{POINTER}"):
+        dataset, key = pointer.parent.parent.name, pointer.parent.name
+        assert changed_part(lake, lake.current(dataset, key)) == "", f"{dataset} of {key} is incomplete"
+    subject = Subject(settings)
+    for check in (formats, documents):
+        check(subject)
+    candidates(lake)
+    history.rows(lake)
+    assert verify_ledger(settings, offline=True)["problems"] == []
+
+
+def tags_of(settings: Settings, registry_folder: Path, *names: str) -> dict[str, str | None]:
+    """Return the digests of some tags, as the registry has them on disk: asking it takes a process per tag."""
+    tags = registry_folder / REPOSITORIES / settings.repository / "_manifests" / "tags"
+    links = {name: tags / name / "current" / "link" for name in names}
+    return {name: link.read_text() if link.exists() else None for name, link in links.items()}
+
+
+def contents(lake: Lake) -> dict[str, str]:
+    """Return the digest of each file that readers see, without what differs between two runs of the same step."""
+    root, files = folder_of(lake), dict[str, str]()
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root).as_posix()
+        if path.is_file() and not path.name.startswith(".") and path.name not in (POINTER, "seal.json"):
+            current = _current(root, path)
+            if current != "former":
+                files[name.replace(current, "current")] = _digest(path)
+    return files
+
+
+def left_over(lake: Lake) -> list[str]:
+    """Return files and folders that no reader sees and no writer will finish.
+
+    The heartbeat of a committed attempt, which may be left, is removed with the attempt.
+    """
+    root = folder_of(lake)
+    temporary = [path for path in root.rglob(".*") if _LEFT.fullmatch(path.name)]
+    dead = [path for path in root.glob("*/*/attempt-*") if _current(root, path / "file") == "former"]
+    return [path.relative_to(root).as_posix() for path in (*temporary, *dead)]
+
+
+def moves(settings: Settings) -> list[tuple[str, str, str | None, str | None]]:
+    """Return the ledger's entries: what was moved by which run, from where and to where."""
+    return [(e.action, e.run_id, e.before, e.after) for e in ledger_of(settings).checked_entries()]
+
+
+def _current(root: Path, path: Path) -> str:
+    """Return the attempt that a file is in if the pointer names it, "former" if it does not, otherwise its name."""
+    parts = path.relative_to(root).parts
+    if len(parts) < 4 or not parts[2].startswith("attempt-"):
+        return path.name
+    pointer = root / parts[0] / parts[1] / POINTER
+    return parts[2] if pointer.exists() and parts[2] in pointer.read_text() else "former"
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(_VARYING.sub(b"...", path.read_bytes())).hexdigest()
