@@ -40,6 +40,7 @@ def write_packaged_day(
     for name in CHAIN:
         with lake.attempt(name, DAY) as out:
             (out / "plots").mkdir()
+            (out / "plots" / "roc_auc.svg").write_text("<svg/>")
             for file in ("metrics.json", "champion.json", "verdict.json"):
                 write_json(out / file, METRICS)
             binding.seal(lake, out, inputs)

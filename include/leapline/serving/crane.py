@@ -37,6 +37,9 @@ _INVALID = re.compile(r"could not parse reference", re.IGNORECASE)
 _FORMAT = re.compile(r"MANIFEST_INVALID|UNSUPPORTED|media.?type", re.IGNORECASE)
 _TEMPORARY = frozenset({408, 425, 429})
 _MAX_WAIT_S = 10.0
+_TRANSFERS = frozenset({"push", "pull"})
+_ANSWER_S = 20.0
+"""How long an attempt that transfers no image may take: a connection that stalls is given up while a retry can help."""
 
 
 class Login(Protocol):
@@ -87,7 +90,8 @@ class Crane:
         deadline, tries = time.monotonic() + self.budget_s, 0
         while True:
             tries += 1
-            code, out, log = self._once(args, deadline - time.monotonic())
+            left = deadline - time.monotonic()
+            code, out, log = self._once(args, left if args[0] in _TRANSFERS else min(left, _ANSWER_S))
             if code == 0:
                 return out
             failure = _Failure(log, self.host, is_aws=self.login is not None)

@@ -3,8 +3,10 @@
 import http.client
 import ipaddress
 import json
+import random
 import re
 import shutil
+import time
 import urllib.error
 import urllib.request
 from base64 import b64encode
@@ -27,6 +29,7 @@ from leapline.serving.image import blob_path
 from leapline.serving.registry_causes import cause_of
 
 BUDGET_S = 120.0
+_PINGS = 3
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?")
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
@@ -350,6 +353,17 @@ def allows_plain_http(host: str) -> bool:
 
 
 def _ping(scheme: str, host: str) -> Exception | None:
+    """Return why a registry does not answer; a connection that breaks or stalls is tried again."""
+    problem = _ping_once(scheme, host)
+    for _ in range(_PINGS - 1):
+        if not isinstance(problem, ConnectionResetError | TimeoutError | http.client.HTTPException):
+            break
+        time.sleep(random.uniform(0.2, 1))
+        problem = _ping_once(scheme, host)
+    return problem
+
+
+def _ping_once(scheme: str, host: str) -> Exception | None:
     """Return why a registry does not answer. As for `crane`, the environment may name a proxy, except for loopback."""
     is_loopback = host.rsplit(":", 1)[0] in LOOPBACK
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({} if is_loopback else None))

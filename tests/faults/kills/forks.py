@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from multiprocessing import get_context
-from multiprocessing.context import ForkServerContext
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import Any, Final
 
@@ -64,8 +64,7 @@ class Deed:
     def _run(self, kill_at: int | None, torn: bool) -> tuple[int | None, list[str]]:
         temporary, log = self.work / "tmp", self.work / "effects.log"
         temporary.mkdir(parents=True, exist_ok=True)
-        process = _forks().Process(target=_process, args=(self, temporary, log, kill_at, torn))
-        process.start()
+        process = start(_recorded, (self, temporary, log, kill_at, torn), self.environment)
         process.join()
         return process.exitcode, log.read_text().splitlines()
 
@@ -81,10 +80,23 @@ def without_effect(descriptor: int) -> None:
     """Stands for `os.fsync`: a kill does not lose what the system has not written to the disk yet."""
 
 
-def _process(deed: Deed, temporary: Path, log: Path, kill_at: int | None, torn: bool) -> None:
-    os.environ.update(deed.environment)
-    tempfile.tempdir = str(temporary)
+def start(
+    function: Callable[..., object], arguments: tuple[Any, ...], environment: Mapping[str, str]
+) -> ForkServerProcess:
+    """Start a function in a process of its own, with additional variables in its environment."""
+    process = _forks().Process(target=_process, args=(function, arguments, dict(environment)))
+    process.start()
+    return process
+
+
+def _process(function: Callable[..., object], arguments: tuple[Any, ...], environment: dict[str, str]) -> None:
+    os.environ.update(environment)
     os.fsync = without_effect
+    function(*arguments)
+
+
+def _recorded(deed: Deed, temporary: Path, log: Path, kill_at: int | None, torn: bool) -> None:
+    tempfile.tempdir = str(temporary)
     recorder = Recorder([*deed.folders, temporary], log, kill_at, torn)
     recorder.start()
     try:

@@ -1,11 +1,12 @@
 """Installations with a lake in a folder and a repository in a real registry: copies, invariants and contents."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from leapline.deployment.factory import ledger_of
 from leapline.deployment.ledger_report import verify_ledger
@@ -65,12 +66,13 @@ def tags_of(settings: Settings, registry_folder: Path, *names: str) -> dict[str,
 def contents(lake: Lake) -> dict[str, str]:
     """Return the digest of each file that readers see, without what differs between two runs of the same step."""
     root, files = folder_of(lake), dict[str, str]()
+    pointers = _pointers(root)
     for path in sorted(root.rglob("*")):
-        name = path.relative_to(root).as_posix()
         if path.is_file() and not path.name.startswith(".") and path.name not in (POINTER, "seal.json"):
-            current = _current(root, path)
-            if current != "former":
-                files[name.replace(current, "current")] = _digest(path)
+            attempt = _attempt(root, path)
+            if attempt is None or pointers.get(attempt.parent, {}).get("attempt") == attempt.name:
+                name = path.relative_to(root).as_posix()
+                files[name.replace(attempt.name, "current") if attempt else name] = _digest(root, path)
     return files
 
 
@@ -80,24 +82,33 @@ def left_over(lake: Lake) -> list[str]:
     The heartbeat of a committed attempt, which may be left, is removed with the attempt.
     """
     root = folder_of(lake)
+    pointers = _pointers(root)
     temporary = [path for path in root.rglob(".*") if _LEFT.fullmatch(path.name)]
-    dead = [path for path in root.glob("*/*/attempt-*") if _current(root, path / "file") == "former"]
+    dead = [path for path in root.glob("*/*/attempt-*") if path.name not in pointers.get(path.parent, {}).values()]
     return [path.relative_to(root).as_posix() for path in (*temporary, *dead)]
+
+
+def _pointers(root: Path) -> dict[Path, dict[str, Any]]:
+    return {path.parent: json.loads(path.read_text()) for path in root.glob(f"*/*/{POINTER}")}
+
+
+def _attempt(root: Path, path: Path) -> Path | None:
+    """Return the folder of the attempt that a file belongs to; None if it belongs to none."""
+    parts = path.relative_to(root).parts
+    return root.joinpath(*parts[:3]) if len(parts) > 3 and parts[2].startswith("attempt-") else None
+
+
+def _digest(root: Path, path: Path) -> str:
+    return without_varying(path.read_bytes(), str(root))
+
+
+def without_varying(content: bytes, address: str) -> str:
+    """Return the digest of a content without what differs between two runs of the same step: besides `_VARYING`, the
+    lake's address, and that a later run has finished a move."""
+    content = content.replace(address.encode(), b"lake").replace(b" (finished by a later run)", b"")
+    return hashlib.sha256(_VARYING.sub(b"...", content)).hexdigest()
 
 
 def moves(settings: Settings) -> list[tuple[str, str, str | None, str | None]]:
     """Return the ledger's entries: what was moved by which run, from where and to where."""
     return [(e.action, e.run_id, e.before, e.after) for e in ledger_of(settings).checked_entries()]
-
-
-def _current(root: Path, path: Path) -> str:
-    """Return the attempt that a file is in if the pointer names it, "former" if it does not, otherwise its name."""
-    parts = path.relative_to(root).parts
-    if len(parts) < 4 or not parts[2].startswith("attempt-"):
-        return path.name
-    pointer = root / parts[0] / parts[1] / POINTER
-    return parts[2] if pointer.exists() and parts[2] in pointer.read_text() else "former"
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(_VARYING.sub(b"...", path.read_bytes())).hexdigest()

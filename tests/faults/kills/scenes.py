@@ -7,15 +7,24 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
 from leapline.settings import Settings
 from leapline.storage import heartbeat, lake_of
 from leapline.storage.sweeping import sweep
-from tests.faults.kills.forks import Deed
 from tests.faults.kills.installations import left_over
+
+
+class Killed(Protocol):
+    """An action in a process of its own, such as `Deed`."""
+
+    def effects(self) -> list[str]:
+        """Do it, and return its side effects in order."""
+
+    def killed(self, before: int, *, torn: bool = False) -> str:
+        """Do it until a side effect, by number, and kill the process; return the last effect that happened."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,7 @@ class Scene:
     """
 
     prepare: Callable[[str], Settings]
-    deed: Callable[[Settings], Deed]
+    deed: Callable[[Settings], Killed]
     again: Callable[[Settings], object]
     require_whole: Callable[[Settings], object]
     result: Callable[[Settings], Mapping[str, Any]]
@@ -72,7 +81,7 @@ def _survive(scene: Scene, number: int, expected: Mapping[str, Any], torn: bool)
     scene.again(settings)
     result = scene.result(settings)
     differing = sorted(name for name in {*result, *expected} if result.get(name) != expected.get(name))
-    assert not differing, {name: (result.get(name), expected.get(name)) for name in differing}
+    assert not differing, {name: (result.get(name), "instead of", expected.get(name)) for name in differing}
     lake = lake_of(settings)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(heartbeat, "ABANDONED", timedelta(seconds=-5))

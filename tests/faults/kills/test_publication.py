@@ -12,8 +12,8 @@ from leapline.promotion.intent import INTENT
 from leapline.promotion.tag_moves import CHAMPION_TAG, PREVIOUS_TAG
 from leapline.settings import Settings
 from leapline.storage import Lake
+from tests.faults.conftest import Copy
 from tests.faults.kills.actions import promote, promote_by_hand, publish, roll_back_by_hand
-from tests.faults.kills.conftest import Copy
 from tests.faults.kills.forks import Deed
 from tests.faults.kills.installations import contents, moves, require_readable, tags_of
 from tests.faults.kills.scenes import Scene, kill_everywhere

@@ -11,8 +11,8 @@ from leapline.privacy.retention import IN_EVALUATIONS, OF_VISITORS
 from leapline.records import binding
 from leapline.settings import Settings
 from leapline.storage import Lake, write_json
+from tests.faults.conftest import Copy
 from tests.faults.kills.actions import retain
-from tests.faults.kills.conftest import Copy
 from tests.faults.kills.forks import Deed
 from tests.faults.kills.installations import contents, require_readable
 from tests.faults.kills.scenes import Scene, kill_everywhere
