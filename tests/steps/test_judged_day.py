@@ -1,6 +1,8 @@
 """A day that was judged against a champion, packaged and probed: what stops it on its way to the champion's tag."""
 
+import os
 import re
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,10 +18,15 @@ from leapline.privacy.erasure import erase
 from leapline.privacy.exclusions import exclude
 from leapline.records import binding, data_seals, verdicts
 from leapline.records.candidates import candidates
+from leapline.runtime.context import RunContext
 from leapline.serving.image import build
 from leapline.serving.platforms import host_architecture
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json, write_json
+from tests.faults.kills.actions import perform_step
+from tests.faults.kills.forks import Deed
+from tests.faults.kills.installations import contents, require_readable
+from tests.faults.kills.scenes import Scene, kill_everywhere
 from tests.lakes import current_of
 from tests.ports import free_address
 from tests.steps import shop
@@ -326,3 +333,38 @@ def test_erased_visitors_leave_the_evaluation(settings: Settings, lake: Lake, sp
     data_seals.require_day_unchanged(lake, FIFTH)
     with pytest.raises(InputChangedError, match="evaluations of 2026-03-05"):
         do(settings, FIFTH, "publish")
+
+
+EVERY = [
+    pytest.param("gate", 4, id="gate, a quarter"),
+    pytest.param("package", 12, id="package, a twelfth"),
+    pytest.param("probe", 6, id="probe, a sixth"),
+    *(pytest.param(step, 1, id=step, marks=pytest.mark.every_kill) for step in ("gate", "package", "probe")),
+]
+
+
+@pytest.mark.parametrize(("step", "every"), EVERY)
+def test_step_killed_between_any_two_side_effects_is_completed_by_the_retry(
+    installed: Settings, judged: dict[str, Any], tmp_path: Path, step: str, every: int
+) -> None:
+    run = RunContext(FIFTH, f"run-{FIFTH}")
+
+    def prepare(name: str) -> Settings:
+        shutil.copytree(installed.home, tmp_path / name / "lake", copy_function=os.link)
+        return installed.model_copy(update={"home": tmp_path / name / "lake"})
+
+    def result(settings: Settings) -> dict[str, Any]:
+        """Without what is measured anew: how long the step took, and how fast the image answers."""
+        lake = Lake(settings.home)
+        measured = ("probes/", "runs/") if step == "probe" else ("runs/",)
+        files = {name: "" if name.startswith(measured) else digest for name, digest in contents(lake).items()}
+        return files | {"passed": verdicts.effective_verdict(lake, FIFTH)["passed"]}
+
+    scene = Scene(
+        prepare=prepare,
+        deed=lambda settings: Deed(perform_step, (step, settings, run), [settings.home], tmp_path),
+        again=lambda settings: perform_step(step, settings, run),
+        require_whole=require_readable,
+        result=result,
+    )
+    kill_everywhere(scene, every)

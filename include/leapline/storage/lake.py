@@ -139,7 +139,7 @@ class Lake:
                 self._commit(dataset, key, path.name)
                 note_committed(dataset, key, path.name)
         except BaseException:
-            # Not if it was committed, and what follows the swap was interrupted; if that is unknown, a sweep removes it.
+            # Not if it was committed, and only what follows the swap failed; if that is unknown, it is swept later.
             with suppress(StorageError):
                 if not self._is_current(dataset, key, path.name):
                     shutil.rmtree(path, ignore_errors=True)
