@@ -48,7 +48,7 @@ def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
 
 @jumps
 def test_ledger_stays_ordered_and_sound(tmp_path: Path, set_clock: Callable[[datetime], None], time: datetime) -> None:
-    """Its order is that of its links. Times are only shown."""
+    """Its order is that of its links."""
     ledger = Ledger(LocalStore(tmp_path))
     for number, moment in enumerate((NOW, time, NOW + timedelta(minutes=1))):
         set_clock(moment)
