@@ -13,9 +13,9 @@ from leapline.privacy.access import MAX_VISITORS, access_report
 from leapline.settings import Settings
 from leapline.storage import Lake, write_json
 from tests.events.lines import KEY
-from tests.privacy.test_erasure import ANNA, BEN, CHARLES, FIRST, erase, lake, prepared, settings
+from tests.privacy.shop import ANNA, BEN, CHARLES, FIRST
+from tests.privacy.test_erasure import erase
 
-__all__ = ["lake", "prepared", "settings"]
 pytestmark = [pytest.mark.spark, pytest.mark.usefixtures("spark")]
 
 
@@ -33,9 +33,9 @@ def test_report_has_the_rows_of_the_visitors_and_of_nobody_else(spark: Any, sett
     score(lake)
     with lake.attempt("models", "2026-03-03-aaa") as out:
         write_json(out / "manifest.json", {"training_days": ["2026-03-02"]})
-    asked = {"user of anna": ANNA, "user of ben": BEN, "nobody": "0" * 64}
+    asked = {"user of anna": [ANNA], "user of ben": [BEN], "nobody": ["0" * 64]}
     anna, ben, nobody = access_report(spark, lake, asked)["visitors"]
-    assert (anna["id"], anna["pseudonym"], anna["excluded_since"]) == ("user of anna", ANNA, None)
+    assert (anna["id"], anna["pseudonyms"], anna["excluded_since"]) == ("user of anna", [ANNA], None)
     assert {day: len(tables["events"]) for day, tables in anna["days"].items()} == {"2026-03-02": 8, "2026-03-03": 8}
     first = anna["days"]["2026-03-02"]
     assert set(first) == {"events", "examples", "items", "scores"}
@@ -50,14 +50,14 @@ def test_report_has_the_rows_of_the_visitors_and_of_nobody_else(spark: Any, sett
 
 def test_after_an_erasure_only_the_exclusion_is_left(spark: Any, settings: Settings, lake: Lake) -> None:
     erase(settings, "user of anna")
-    [anna] = access_report(spark, lake, {"user of anna": ANNA})["visitors"]
+    [anna] = access_report(spark, lake, {"user of anna": [ANNA]})["visitors"]
     assert (anna["days"], anna["orders"]) == ({}, [])
     assert anna["excluded_since"] is not None
 
 
 def test_too_many_visitors_are_rejected_before_reading(spark: Any, lake: Lake) -> None:
     with pytest.raises(ErasureError, match="101 ids; expected at most 100"):
-        access_report(spark, lake, {str(n): str(n) for n in range(MAX_VISITORS + 1)})
+        access_report(spark, lake, {str(n): [str(n)] for n in range(MAX_VISITORS + 1)})
 
 
 def test_command_writes_a_private_file_once(

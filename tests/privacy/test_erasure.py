@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from datetime import date, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -13,70 +12,20 @@ import pytest
 from leapline.deployment.retired_models import retired_models
 from leapline.errors import ErasedMeanwhileError
 from leapline.privacy.exclusions import exclude
+from leapline.privacy.pseudonym_keys import pseudonyms
 from leapline.privacy.receipt import affected_models, write_receipt
-from leapline.privacy.requests import add_request, pseudonyms
+from leapline.privacy.requests import add_request
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json, write_json
-from tests.events.lines import CONSENT, DAY, KEY, at, contexts, land, line, product, self_describing
+from tests.events.lines import DAY, KEY
 from tests.lakes import attempts_of, current_of
-from tests.steps.nights import copy_of, do
+from tests.privacy.shop import ANNA, BEN, CHARLES, FIRST, SECOND
+from tests.steps.nights import do
 
 if TYPE_CHECKING:
     pass
 
 pytestmark = [pytest.mark.spark, pytest.mark.usefixtures("spark")]
-FIRST, SECOND = DAY.date(), DAY.date() + timedelta(days=1)
-ANNAS = {"domain_userid": "user of anna", "tr_total": "9"}
-STEPS = ("extract", "check_events", "featurize")
-ANNA, BEN, CHARLES = pseudonyms(KEY, ["user of anna", "user of ben", "user of charles"])
-
-
-def visit(visitor: str, hour: float, day: int) -> list[str]:
-    """Return the lines of a session that looks at an item and buys it."""
-    shop = "com.snowplowanalytics.snowplow.ecommerce"
-    view = self_describing(f"{shop}/snowplow_ecommerce_action", {"type": "product_view", "name": None})
-    view |= {
-        "contexts": contexts(CONSENT, product(f"{shop}/product", id="i1", category="Hats", price=9, currency="EUR"))
-    }
-    name, session = f"{visitor} {day} {hour}", f"{visitor} {day} {hour}"
-    when = [at(hour + (minute + len(visitor)) / 60, day) for minute in range(4)]
-    usual = {"domain_userid": f"user of {visitor}"}
-    return [
-        line(f"{name} home", when[0], session, **usual),
-        line(f"{name} item", when[1], session, **usual, **view),
-        line(f"{name} order", when[2], session, event="transaction", tr_orderid=name, tr_total="9", **usual),
-        line(f"{name} bought", when[2], session, event="transaction_item", ti_orderid=name, ti_sku="i1", **usual),
-    ]
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """Two days of three visitors, cleaned and checked, with examples."""
-    folder = tmp_path_factory.mktemp("prepared")
-    for day in (0, 1):
-        lines = [
-            text for visitor in ("anna", "ben", "charles") for hour in (9, 12) for text in visit(visitor, hour, day)
-        ]
-        if day:  # Anna loads the confirmation page of yesterday's order again.
-            lines += [line("again", at(15, 1), "anna again", event="transaction", tr_orderid="anna 0 9", **ANNAS)]
-        land(folder / "landing", lines, run=f"2026-03-0{2 + day}-13-00-00", part=0)
-    settings = Settings(
-        home=folder / "lake", landing=folder / "landing", pseudonym_key=KEY.decode(), training_days=1,
-        spark_shuffle_partitions=2,
-    )  # fmt: skip
-    for day in (FIRST, SECOND):
-        do(settings, day, *STEPS)
-    return settings
-
-
-@pytest.fixture
-def settings(prepared: Settings, tmp_path: Path) -> Settings:
-    return copy_of(prepared, tmp_path)
-
-
-@pytest.fixture
-def lake(settings: Settings) -> Lake:
-    return Lake(settings.home)
 
 
 def erase(settings: Settings, *ids: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import pytest
 
 from leapline.errors import ErasureError, StorageError
 from leapline.privacy import exclusions, requests
+from leapline.privacy.pseudonym_keys import pseudonyms
 from leapline.storage import Lake
 from tests.events.lines import DAY, KEY
 from tests.lakes import folder_of
@@ -49,7 +50,7 @@ def test_unreadable_request_is_an_error_and_stays(lake: Lake, content: bytes, pr
 
 
 def test_excluded_visitors_keep_their_first_day(lake: Lake) -> None:
-    first, second = requests.pseudonyms(KEY, ["anna", "ben"])
+    first, second = pseudonyms(KEY, ["anna", "ben"])
     exclusions.exclude(lake, [first], DAY.date())
     exclusions.exclude(lake, [first, second], DAY.date().replace(day=9))
     assert exclusions.excluded_visitors(lake) == {first: "2026-03-02", second: "2026-03-09"}

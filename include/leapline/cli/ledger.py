@@ -76,6 +76,14 @@ def _print_report(report: dict[str, Any]) -> None:
 
 
 @app.command()
+def sign(as_json: AsJson = False) -> None:
+    """Sign the ledger's head with the present key, after the signing key was changed; no entry is added."""
+    from leapline.deployment.factory import ledger_of
+
+    print_summary({"signed": ledger_of(Settings.load()).sign_again()}, as_json)
+
+
+@app.command()
 def accept(
     why: Annotated[str, typer.Option(help="What was found and why it is right to go on; for the ledger.")],
     who: Annotated[str, typer.Option(help="Who decides. Default: the user of this process.")] = "",

@@ -45,7 +45,8 @@ def access(
 ) -> None:
     """Write all that the lake has about visitors into a file that only you can read."""
     from leapline.privacy.access import access_report
-    from leapline.privacy.requests import parse_request, pseudonyms
+    from leapline.privacy.pseudonym_keys import accepted_keys, pseudonyms, require_reachable
+    from leapline.privacy.requests import parse_request
     from leapline.runtime.private_files import restrict_new_files
     from leapline.runtime.spark import spark_session
     from leapline.storage import lake_of
@@ -55,7 +56,9 @@ def access(
     if out.exists():
         raise typer.BadParameter(f"{out} exists; name a new file", param_hint="--out")
     names = list(dict.fromkeys(parse_request(_read(ids), ids)))
-    visitors = dict(zip(names, pseudonyms(settings.key_bytes(), names), strict=True))
+    require_reachable(settings, lake_of(settings))
+    keys = accepted_keys(settings)
+    visitors = {name: pseudonyms(keys, [name]) for name in names}
     with spark_session(settings, "access") as spark:
         report = access_report(spark, lake_of(settings), visitors)
     out.write_text(json.dumps(report, indent=1, default=str) + "\n", encoding="utf-8")

@@ -6,7 +6,7 @@ from typing import Final
 
 from leapline.doctor.finding import Finding, NotApplicableError, from_error, ok, problem, warning
 from leapline.doctor.subject import Subject
-from leapline.settings import Settings
+from leapline.settings import PREFIX, Settings
 
 _SECRET_ENDINGS: Final = ("_KEY", "_SECRET", "_PASSWORD")
 _WEAK_VARIETY: Final = 8
@@ -80,6 +80,8 @@ def specs(subject: Subject) -> Finding:
 
 def pseudonym_key(subject: Subject) -> Finding:
     """Check that there is a pseudonym key, that it is long enough, and that it looks random."""
+    from leapline.privacy.pseudonym_keys import key_id
+
     key = subject.settings.key_bytes()
     if len(set(key)) < _WEAK_VARIETY:
         return problem(
@@ -87,4 +89,26 @@ def pseudonym_key(subject: Subject) -> Finding:
             expected="a random key",
             fix="Set LEAPLINE_PSEUDONYM_KEY to the output of `openssl rand -hex 32`, before the first real run.",
         )
-    return ok(f"{len(key)} bytes")
+    return _former_pseudonym_key(subject) or ok(f"{len(key)} bytes, id {key_id(key)}")
+
+
+def _former_pseudonym_key(subject: Subject) -> Finding | None:
+    """Return what to do about rows under another key than the present one, if there are any."""
+    from leapline.privacy.pseudonym_keys import former_key, unreachable_days
+    from leapline.storage import lake_of
+
+    former, days = former_key(subject.settings), unreachable_days(subject.settings, lake_of(subject.settings))
+    if days:
+        places = "; ".join(f"{name} of {min(dates)} to {max(dates)}" for name, dates in days.items())
+        return problem(
+            f"rows under another key, which erasures and access reports do not reach: {places}",
+            expected=f"rows under the key in {PREFIX}PSEUDONYM_KEY or {PREFIX}FORMER_PSEUDONYM_KEY",
+            fix="Set the former key and its last day, or delete these days (docs/privacy.md#changing-the-key).",
+        )
+    if subject.settings.former_pseudonym_key and not former:
+        return warning(
+            f"the former key ended on {subject.settings.former_pseudonym_key_until}",
+            expected="no former key after its last day",
+            fix=f"Remove {PREFIX}FORMER_PSEUDONYM_KEY and {PREFIX}FORMER_PSEUDONYM_KEY_UNTIL.",
+        )
+    return None

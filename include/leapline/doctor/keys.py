@@ -66,4 +66,10 @@ def accepted_keys(subject: Subject) -> Finding:
             expected="an accepted key that has signed what this lake published",
             fix=f"Use the key of this lake, or add the former public key to {PREFIX}PUBLIC_KEYS (docs/signing.md).",
         )
+    if signer and ring.signing and signer != ring.signing.public.key_id:
+        return warning(
+            f"the ledger's head is signed by the former key {str(signer)[:12]}",
+            expected="the present signing key, before the former one ends",
+            fix="Run `leapline ledger sign`, `leapline sign champion` and `leapline sign previous` (docs/signing.md).",
+        )
     return ok(", ".join(names))

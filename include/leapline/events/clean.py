@@ -31,7 +31,7 @@ from leapline.events.file_counts import (
 )
 from leapline.events.forms import form_of, reads_of
 from leapline.events.mapping import Mapping, load
-from leapline.events.orders import EarlierOrdersReader, no_earlier_orders, place_orders
+from leapline.events.orders import FORMER_ORDER, EarlierOrdersReader, no_earlier_orders, place_orders
 from leapline.events.personal import personal_data_sql
 from leapline.events.plain_text import plain_sql
 from leapline.events.reasons import QUARANTINED, WITHOUT_SESSION, is_kept
@@ -65,6 +65,7 @@ class CleanOptions:
 
     Args:
         key: the pseudonym key, bytes.
+        former_key: the key before it, under which erased visitors and earlier orders are recognised too; empty if none.
         mapping: the site's event mapping.
         skew: how far an event may lie after its own arrival.
         max_session_events: events of one session that are kept.
@@ -86,6 +87,7 @@ class CleanOptions:
     min_usable_ratio: float = 0.5
     min_visitors_per_value: int = 20
     partitions: int = 8
+    former_key: bytes = field(default=b"", repr=False)
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -185,6 +187,8 @@ def cleaned_day(
     listing = listing or source.list_day(window)
     slices = listing.slices
     constants = {**lines.window_constants(window), **pseudonym.padded(options.key)}
+    if options.former_key:
+        constants |= pseudonym.padded(options.former_key, pseudonym.FORMER)
     raw = source.read(spark, slices)
     form = form_of(raw.columns, options.mapping, options.widths)
     timed = with_constants(form.with_times(raw), constants)
@@ -268,7 +272,10 @@ def _with_kinds(used: DataFrame, form: EventForm, options: CleanOptions) -> Data
     texts = F.concat_ws(" ", "item", "category", F.to_json("more"), "dvce_type", "refr_medium")
     mapped = mapped.withColumns({"texts": texts, "more": _plausible_amounts(options)})
     mapped = mapped.withColumn("plain", F.expr(plain_sql("texts")))
+    former = {"former_visitor": mapping_sql.identity_sql(mapping.visitor), FORMER_ORDER: "`order`"}
     return mapped.select(
+        *(pseudonym.pseudonym(F.expr(sql), pseudonym.FORMER).alias(name) for name, sql in former.items()
+          if options.former_key),
         _content_reason(options).alias("reason"),
         "slice", "line_hash", "line_bytes", "width", "event_id", "event_fingerprint",
         pseudonym.pseudonym(F.expr(mapping_sql.identity_sql(mapping.session))).alias("session"),
@@ -285,13 +292,16 @@ def _with_kinds(used: DataFrame, form: EventForm, options: CleanOptions) -> Data
 
 def _without_erased(mapped: DataFrame, erased: Collection[str]) -> DataFrame:
     """Give the events of erased visitors a reason; their pseudonyms are data, so that no query plan contains them."""
+    columns = [name for name in mapped.columns if name != "former_visitor"]
     if not erased:
-        return mapped
-    listed = pa.table({"visitor": pa.array([bytes.fromhex(name) for name in sorted(erased)], pa.binary())})
-    marks = F.broadcast(mapped.sparkSession.createDataFrame(listed).withColumn("is_erased", F.lit(True)))
-    is_event = F.col("is_erased") & _may_be_event()
-    reason = F.when(is_event, lines.on_the_day(F.lit("erased"))).otherwise(F.col("reason"))
-    return mapped.join(marks, "visitor", "left").withColumn("reason", reason).select(*mapped.columns)
+        return mapped.select(*columns)
+    for name in ("visitor", *({"former_visitor"} & set(mapped.columns))):
+        listed = pa.table({name: pa.array([bytes.fromhex(text) for text in sorted(erased)], pa.binary())})
+        marks = F.broadcast(mapped.sparkSession.createDataFrame(listed).withColumn("is_erased", F.lit(True)))
+        is_event = F.col("is_erased") & _may_be_event()
+        reason = F.when(is_event, lines.on_the_day(F.lit("erased"))).otherwise(F.col("reason"))
+        mapped = mapped.join(marks, name, "left").withColumn("reason", reason).drop("is_erased")
+    return mapped.select(*columns)
 
 
 def _content_reason(options: CleanOptions) -> Column:

@@ -29,6 +29,10 @@ SCHEMA: Final = "`order` string, ts timestamp, day date, counted_on date"
 """
 
 
+FORMER_ORDER: Final = "former_order"
+"""The order's pseudonym under the former key, 32 bytes; only while one counts."""
+
+
 @dataclass(frozen=True)
 class EarlierOrders:
     """The orders that earlier days have counted.
@@ -141,8 +145,9 @@ def _order_lines(events: DataFrame, earlier: EarlierOrders) -> DataFrame:
     """
     rank = F.when(F.col("kind") == "purchase", 0).otherwise(1)
     of_order = Window.partitionBy("order").orderBy(rank, "ts", "event_id")
+    former = [F.lower(F.hex(FORMER_ORDER)).alias(FORMER_ORDER)] if FORMER_ORDER in events.columns else []
     lines = events.where("nth = 0 AND `order` IS NOT NULL AND kind IN ('purchase', 'purchase_item')").select(
-        "event_id", F.lower(F.hex("order")).alias("order"), "kind", "session", "ts",
+        *former, "event_id", F.lower(F.hex("order")).alias("order"), "kind", "session", "ts",
         F.row_number().over(of_order).alias("place"),
         F.first("kind").over(of_order).alias("first_kind"),
         F.first("session").over(of_order).alias("first_session"),
@@ -152,6 +157,10 @@ def _order_lines(events: DataFrame, earlier: EarlierOrders) -> DataFrame:
     else:
         counted = earlier.orders.where("day = counted_on").groupBy("order").agg(F.min("day").alias("counted_on"))
         lines = lines.join(counted, "order", "left")
+        if former:  # Earlier days may still be under the former key.
+            before = counted.toDF(FORMER_ORDER, "counted_before")
+            lines = lines.join(before, FORMER_ORDER, "left")
+            lines = lines.withColumn("counted_on", F.least("counted_on", "counted_before")).drop("counted_before")
     again = F.expr("kind = 'purchase' AND place > 1")
     elsewhere = F.expr("kind = 'purchase_item' AND first_kind = 'purchase' AND session <> first_session")
     repeated = F.col("counted_on").isNotNull() | again | elsewhere

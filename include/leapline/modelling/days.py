@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 from leapline.errors import TrainingError
+from leapline.privacy.pseudonym_keys import is_current
 from leapline.records import data_seals
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json
@@ -19,8 +20,12 @@ def days_with(lake: Lake, dataset: str, settings: Settings, day: date) -> list[d
 
 
 def checked_days(lake: Lake, settings: Settings, day: date) -> list[date]:
-    """Return the days of the training window whose events passed their check; only these may be used in training."""
-    checked = days_with(lake, "checks", settings, day)
+    """Return the days of the training window whose events passed their check; only these may be used in training.
+
+    Days whose events are under another pseudonym key than the present one are left out: each of their visitors would
+    count as two.
+    """
+    checked = [d for d in days_with(lake, "checks", settings, day) if is_current(settings, lake, d)]
     return [d for d in checked if read_json(data_seals.unchanged(lake, "checks", d) / "result.json")["passed"]]
 
 

@@ -19,6 +19,7 @@ from leapline.modelling.comparison import compare_scores, compare_with_best, com
 from leapline.modelling.examples import BASELINE, SCORE
 from leapline.modelling.order_history import orders_before
 from leapline.privacy.exclusions import excluded_visitors
+from leapline.privacy.pseudonym_keys import settings_of
 from leapline.records import model_record, verdicts
 from leapline.runtime.spark import spark_session
 from leapline.settings import Settings
@@ -61,12 +62,14 @@ def list_label_changes(settings: Settings, day: date) -> list[dict[str, Any]]:
 def current_labels(spark: "SparkSession", settings: Settings, day: date) -> "pd.Series[int]":
     """Return session -> label of a day, from all events that have landed so far.
 
-    Orders that the lake's earlier days have counted do not count again, as in the step extract.
+    Orders that the lake's earlier days have counted do not count again, as in the step extract. Sessions have the
+    pseudonyms of the day's evaluation.
     """
     from leapline.events.clean import CleanOptions, cleaned_day
     from leapline.training.examples import cut_and_label
 
     lake = lake_of(settings)
+    settings = settings_of(settings, lake, "evaluations", day)
     earlier, erased = orders_before(lake, day, settings.repeated_order_days), excluded_visitors(lake)
     options = CleanOptions.of(settings)
     with (

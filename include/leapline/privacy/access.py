@@ -29,17 +29,18 @@ MAX_VISITORS: Final = 100
 """A report is read by a person; more visitors are more reports."""
 
 
-def access_report(spark: "SparkSession", lake: Lake, visitors: Mapping[str, str]) -> dict[str, Any]:
+def access_report(spark: "SparkSession", lake: Lake, visitors: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """Return all rows about visitors.
 
     Args:
         spark: a session.
         lake: to read.
-        visitors: id -> pseudonym; at most `MAX_VISITORS`.
+        visitors: id -> pseudonyms, the first under the present key; at most `MAX_VISITORS`.
 
     Returns:
-        `tables` (name -> what it is), and `visitors`: one entry per id with `id`, `pseudonym`, `excluded_since` (day or
-        None), `days` (day -> table -> rows), and `models` (published models that were trained or judged on these days).
+        `tables` (name -> what it is), and `visitors`: one entry per id with `id`, `pseudonyms`, `excluded_since` (a day
+        or None), `days` (day -> table -> rows), and `models` (published models that were trained or judged on these
+        days).
 
     Raises:
         ErasureError: too many visitors.
@@ -52,16 +53,24 @@ def access_report(spark: "SparkSession", lake: Lake, visitors: Mapping[str, str]
             fix="Split the file; nothing was read.",
         )
     excluded = excluded_visitors(lake)
-    pseudonyms = list(visitors.values())
+    pseudonyms = [pseudonym for names in visitors.values() for pseudonym in names]
     days = days_of(spark, lake, pseudonyms)
     rows = {day: _rows(spark, lake, day, pseudonyms) for day in days}
     return {
         "tables": {name: text for name, (_, _, text) in TABLES.items()} | {"orders": "pseudonyms of the orders"},
         "visitors": [
-            {"id": name, **_visitor(spark, lake, rows, pseudonym), "excluded_since": excluded.get(pseudonym)}
-            for name, pseudonym in visitors.items()
+            {
+                "id": name,
+                **_visitor(spark, lake, rows, names),
+                "excluded_since": _first_day(excluded, names),
+            }
+            for name, names in visitors.items()
         ],
     }
+
+
+def _first_day(excluded: Mapping[str, str], pseudonyms: Sequence[str]) -> str | None:
+    return min((excluded[pseudonym] for pseudonym in pseudonyms if pseudonym in excluded), default=None)
 
 
 def _rows(spark: "SparkSession", lake: Lake, day: date, pseudonyms: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
@@ -86,17 +95,20 @@ def _read(spark: "SparkSession", address: str, pseudonyms: Sequence[str]) -> lis
 
 
 def _visitor(
-    spark: "SparkSession", lake: Lake, rows: Mapping[date, Mapping[str, list[dict[str, Any]]]], pseudonym: str
+    spark: "SparkSession",
+    lake: Lake,
+    rows: Mapping[date, Mapping[str, list[dict[str, Any]]]],
+    pseudonyms: Sequence[str],
 ) -> dict[str, Any]:
     days = {}
     for day, tables in rows.items():
-        parts = {table: [row for row in part if row["visitor"] == pseudonym] for table, part in tables.items()}
+        parts = {table: [row for row in part if row["visitor"] in pseudonyms] for table, part in tables.items()}
         if any(parts.values()):
             days[day] = {table: part for table, part in parts.items() if part}
     names = [day.isoformat() for day in days]
     return {
-        "pseudonym": pseudonym,
+        "pseudonyms": list(pseudonyms),
         "days": dict(zip(names, days.values(), strict=True)),
-        "orders": sorted(orders_of(spark, lake, list(days), [pseudonym])),
+        "orders": sorted(orders_of(spark, lake, list(days), pseudonyms)),
         "models": affected_models(lake, names) if days else [],
     }

@@ -4,10 +4,7 @@ The ids come in files and not as arguments or params, which would be kept in the
 and in Airflow's database.
 """
 
-import hashlib
-import hmac
 import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -60,11 +57,6 @@ def remove_requests(lake: Lake, requests: ErasureRequests) -> None:
     """Remove the files of requests."""
     for key in requests.keys:
         lake.store.delete(key)
-
-
-def pseudonyms(key: bytes, ids: Iterable[str]) -> list[str]:
-    """Return the pseudonyms of ids, as `leapline.events.pseudonym` computes them in Spark."""
-    return [hmac.new(key, name.encode(), hashlib.sha256).hexdigest() for name in ids]
 
 
 def parse_request(content: bytes, name: str) -> list[str]:

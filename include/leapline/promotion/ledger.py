@@ -94,6 +94,26 @@ class Ledger:
         """Append an entry that covers the ledger as it is, with its faults: from then on it is sound again."""
         self._append(entry, accept=True)
 
+    def sign_again(self) -> bool:
+        """Sign the head with the installation's key, if another key or none has signed it; no entry is added.
+
+        Returns:
+            False if there is no head, or this key has signed it.
+
+        Raises:
+            SettingsError: there is no signing key, although signatures are required.
+            LedgerError: something is wrong with the ledger or its head, or there is no signing key.
+        """
+        while True:
+            state, head_file = self._read()
+            self._require_sound(state)
+            require_signer(self.address, _signature(state), self.keys)
+            key, signature = self.keys.signing_key(), _signature(state)
+            if key is None or state.head is None or (signature or {}).get("key") == key.public.key_id:
+                return False
+            if self._write_head(state.head.content["document"], head_file):
+                return True
+
     def _append(self, entry: Entry, *, accept: bool) -> bool:
         while True:
             state, head_file = self._read()

@@ -1,5 +1,6 @@
 """Settings about places, sources, events, features and training."""
 
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
@@ -75,6 +76,12 @@ class DataSettings(BaseSettings):
     pseudonym_key: SecretStr | None = Field(
         None,
         description="Secret key (32 bytes or more) for pseudonyms of sessions, visitors and orders; never in the lake.",
+    )
+    former_pseudonym_key: SecretStr | None = Field(
+        None, description="The key before the present one, while both count (docs/privacy.md#changing-the-key)."
+    )
+    former_pseudonym_key_until: date | None = Field(
+        None, description="Last day (UTC) on which the former pseudonym key counts, ISO 8601."
     )
 
     detect_numbers: bool = Field(

@@ -1,5 +1,6 @@
 """Settings about promotion, image, registry, signatures, deployment, privacy and Spark."""
 
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
@@ -112,6 +113,10 @@ class PublishingSettings(BaseSettings):
         "",
         description="Further public keys whose signatures are accepted, in PEM form or as a file of it: former keys, "
         "or the signing key's where only verification takes place.",
+    )
+    public_keys_until: date | None = Field(
+        None,
+        description="Last day (UTC) on which these keys count, ISO 8601; always if empty.",
     )
 
     alert_connections: str = Field(

@@ -1,8 +1,10 @@
 """The keys of an installation: the one it signs with, and those whose signatures it accepts."""
 
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
+from leapline import clock
 from leapline.errors import SettingsError
 from leapline.settings import PREFIX, Settings
 from leapline.signing.keys import PublicKey, SigningKey, public_keys_from_pem
@@ -16,16 +18,18 @@ class KeyRing:
         signing: the private key; None if nothing is signed here.
         accepted: the public keys whose signatures count, the signing key's first.
         required: whether models must be signed (`LEAPLINE_SIGNING=required`).
+        ended: whether further keys were accepted up to a day that is over, which does not turn verification off.
     """
 
     signing: SigningKey | None = None
     accepted: tuple[PublicKey, ...] = ()
     required: bool = False
+    ended: bool = False
 
     @property
     def verifies(self) -> bool:
-        """Whether signatures are verified: with a key, or if they are required."""
-        return self.required or bool(self.accepted)
+        """Whether signatures are verified: with a key, also one that has ended, or if they are required."""
+        return self.required or self.ended or bool(self.accepted)
 
     def signing_key(self) -> SigningKey | None:
         """Return the key to sign with; None if nothing is signed.
@@ -43,8 +47,10 @@ class KeyRing:
         return self.signing
 
 
-def key_ring(settings: Settings) -> KeyRing:
+def key_ring(settings: Settings, today: date | None = None) -> KeyRing:
     """Return the installation's keys; no keys if `signing` is `off`.
+
+    The keys in `public_keys` count up to the day in `public_keys_until`; `today` is the current day (UTC) if None.
 
     A key in an Airflow connection is in the setting `signing_key` by the time a task runs (`signing_login`).
 
@@ -55,7 +61,9 @@ def key_ring(settings: Settings) -> KeyRing:
     if settings.signing == "off":
         return KeyRing()
     signing = _signing_key(settings)
-    more = _public_keys(settings.public_keys) if settings.public_keys else []
+    last = settings.public_keys_until
+    counts = last is None or (today or clock.today()) <= last
+    more = _public_keys(settings.public_keys) if settings.public_keys and counts else []
     if settings.signing_connection and not signing and not more:
         raise SettingsError(
             f"{PREFIX}SIGNING_CONNECTION",
@@ -64,7 +72,7 @@ def key_ring(settings: Settings) -> KeyRing:
             fix="Add it: `leapline keys show` prints it where the private key is, otherwise `openssl pkey -pubout`.",
         )
     accepted = ([signing.public] if signing else []) + more
-    return KeyRing(signing, tuple(dict.fromkeys(accepted)), settings.signing == "required")
+    return KeyRing(signing, tuple(dict.fromkeys(accepted)), settings.signing == "required", ended=not counts)
 
 
 def _signing_key(settings: Settings) -> SigningKey | None:

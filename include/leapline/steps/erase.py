@@ -7,8 +7,9 @@ from leapline.formatting import quantity
 from leapline.privacy.begun import forget_begun
 from leapline.privacy.erasure import erase
 from leapline.privacy.exclusions import exclude
+from leapline.privacy.pseudonym_keys import accepted_keys, pseudonyms, require_reachable
 from leapline.privacy.receipt import write_receipt
-from leapline.privacy.requests import pseudonyms, read_requests, remove_requests
+from leapline.privacy.requests import read_requests, remove_requests
 from leapline.runtime.context import RunContext
 from leapline.runtime.spark import spark_session
 from leapline.runtime.step import main
@@ -24,19 +25,21 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         The receipt (`leapline.privacy.receipt`) and a `sentence`; only `visitors` and `sentence` without requests.
 
     Raises:
-        ErasureError: a request cannot be read, or rows of a visitor are still there.
+        ErasureError: a request cannot be read, the lake has rows under a pseudonym key that does not count, or rows of
+            a visitor are still there.
         SettingsError: no pseudonym key.
     """
     lake = lake_of(settings)
-    requests, key = read_requests(lake), settings.key_bytes()
+    requests, keys = read_requests(lake), accepted_keys(settings)
     if not requests.ids:
         return {"visitors": 0, "sentence": "There is no request for erasure."}
-    visitors, today = pseudonyms(key, requests.ids), clock.today()
+    require_reachable(settings, lake)
+    visitors, today = pseudonyms(keys, requests.ids), clock.today()
     exclude(lake, visitors, today)
     sweep(lake.store)
     with spark_session(settings, "erase") as spark:
         erased = erase(spark, lake, visitors)
-    receipt = write_receipt(settings, lake, context.run_id, today, len(visitors), erased)
+    receipt = write_receipt(settings, lake, context.run_id, today, len(requests.ids), erased)
     # In this order, so that an interruption here leads to a second receipt with the same days, and not to one without.
     remove_requests(lake, requests)
     forget_begun(lake)

@@ -28,6 +28,7 @@ from leapline.modelling.examples import (
 from leapline.modelling.leakage import measure_leakage
 from leapline.modelling.served_quality import measure_served
 from leapline.privacy.exclusions import unchanged_exclusions
+from leapline.privacy.pseudonym_keys import copy_note
 from leapline.records import binding, data_seals
 from leapline.runtime.context import RunContext
 from leapline.runtime.spark import spark_session
@@ -94,6 +95,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         }
         summary = write_evaluation(settings, out, scored, training, f"data day {context.day}", facts)
         probe_sample.write_events(data, out)
+        copy_note(lake.current("examples", context.day), out)
         champion = compare_with_champion(settings, scored, champion)
         best = compare_with_best(settings, scored, best, champion)
         write_json(out / "champion.json", champion.as_dict() | {"best": best.as_dict()})

@@ -13,6 +13,7 @@ from leapline.modelling.example_config import ExampleConfig
 from leapline.modelling.order_history import FOLDER as ORDERS
 from leapline.modelling.order_history import days_to_extract_again, orders_before
 from leapline.privacy.exclusions import excluded_visitors, unchanged_exclusions
+from leapline.privacy.pseudonym_keys import former_key, is_current, note_key
 from leapline.runtime.context import RunContext
 from leapline.runtime.spark import spark_session
 from leapline.runtime.step import main
@@ -37,7 +38,8 @@ DaySummary = dict[str, Any]
 
 
 def run(settings: Settings, context: RunContext) -> dict[str, Any]:
-    """Clean the data day, and each earlier day of the training window that was never extracted.
+    """Clean the data day, and each earlier day of the training window that was never extracted, or was extracted under
+    another pseudonym key.
 
     Returns:
         Day -> the counts of its lines. If later days in the lake count orders of that day too, also `later_days` and,
@@ -52,7 +54,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     """
     listing = list_valid_input(settings, context.day)
     lake = lake_of(settings)
-    missing = [day for day in training_window(settings, context.day) if not lake.has("events", day)]
+    missing = [day for day in training_window(settings, context.day) if _is_missing(settings, lake, day)]
     with spark_session(settings, "extract") as spark, ThreadPoolExecutor(DAYS_AT_ONCE) as pool:
         listing = listing or list_valid_input(settings, context.day, spark)
 
@@ -66,6 +68,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
             futures[day] = pool.submit(extract, day, list(futures.values()))
         try:
             summaries = {day: _result(future, optional=day != context.day) for day, future in futures.items()}
+            summaries |= {day: _former(counts) for day, counts in summaries.items() if _is_former(lake, day, counts)}
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -74,6 +77,21 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
             day.isoformat(): _with_warnings(counts, _later_days(spark, settings, lake, day))
             for day, counts in summaries.items()
         }
+
+
+def _is_missing(settings: Settings, lake: Lake, day: date) -> bool:
+    """Return whether a day has to be extracted: days under several keys would split their visitors."""
+    return not (lake.has("events", day) and is_current(settings, lake, day))
+
+
+def _is_former(lake: Lake, day: date, counts: DaySummary) -> bool:
+    """Return whether a day was not extracted again, because the source no longer has it, but is in the lake."""
+    return "note" in counts and lake.has("events", day)
+
+
+def _former(counts: DaySummary) -> DaySummary:
+    text = "Its events in the lake are under another pseudonym key, so it is not trained on."
+    return counts | {"note": f"{counts['note']} {text}"}
 
 
 def _with_warnings(counts: DaySummary, later: dict[str, Any]) -> DaySummary:
@@ -163,7 +181,7 @@ def extract_day(
     from leapline.events.file_counts import require_usable_files
     from leapline.quality.profile import profile
 
-    options = CleanOptions.of(settings)
+    options = replace(CleanOptions.of(settings), former_key=former_key(settings))
     earlier = orders_before(lake, day, settings.repeated_order_days, wait_for_earlier_days)
     with (
         unchanged_exclusions(lake),
@@ -184,6 +202,7 @@ def extract_day(
         events_frame = spark.read.parquet(lake.address(events, "events"))
         numbers = profile(events_frame, clean.counts, settings.max_sessions_per_visitor, settings.detect_numbers)
         write_json(events / "profile.json", numbers)
+        note_key(settings, events)
         for folder, name in addresses:
             write_data_seal(lake, folder, [name], {})
     _require_few_quarantined(settings, clean.counts)

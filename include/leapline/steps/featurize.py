@@ -7,6 +7,7 @@ from leapline.modelling.day_data import DayData
 from leapline.modelling.days import checked_days
 from leapline.modelling.example_config import EXAMPLES_FORMAT_VERSION, FACTS, FEATURES, ITEM_FEATURES, ExampleConfig
 from leapline.privacy.exclusions import unchanged_exclusions
+from leapline.privacy.pseudonym_keys import copy_note
 from leapline.records import data_seals
 from leapline.runtime.context import RunContext
 from leapline.runtime.spark import spark_session
@@ -60,6 +61,7 @@ def build_day(data: DayData, config: ExampleConfig) -> dict[str, Any]:
             session_examples(numbered, config.sessions).write.parquet(data.lake.address(out, "examples"))
             pair_examples(numbered, config.items).write.parquet(data.lake.address(out, "items"))
         summary = _counts(data, out) | {"features": len(config.sessions.columns)}
+        copy_note(source, out)
         write_bytes(out / FEATURES, config.sessions.dumps().encode())
         write_bytes(out / ITEM_FEATURES, config.items.dumps().encode())
         facts = {
