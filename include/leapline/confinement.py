@@ -7,7 +7,8 @@ The process therefore gets an empty environment and a private folder (`scorer_pr
 * everywhere: limits on memory, processor time, the size of files it writes, and open files; no core dump, a process
   group of its own, and new files that only it can read.
 
-Its network is not closed: it listens on loopback only, but may open connections.
+On Linux as root it also has a network of its own (`leapline.serving.private_network`); elsewhere it listens on loopback
+only, but may open connections.
 """
 
 import os

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -10,12 +11,25 @@ import pytest
 from leapline import confinement
 from leapline.confinement import NOBODY, Limits
 from leapline.errors import ScorerError
+from leapline.serving import private_network as private_network_module
 from leapline.serving import scorer_process
 from leapline.serving.platforms import host_architecture
 from leapline.serving.scorer_process import serve_archive, start
 from tests.conftest import ROOT
 
 BUNDLE = ROOT / "include/scorer/testdata/buy"
+_ADMIN = 1 << 21  # CAP_SYS_ADMIN
+
+
+def _capabilities() -> int:
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1], 16) for line in lines if line.startswith("CapEff:")), 0)
+
+
+WITH_NETWORK = pytest.mark.skipif(
+    not _capabilities() & _ADMIN, reason="NO RIGHT TO A PRIVATE NETWORK (CAP_SYS_ADMIN), so it was not tested"
+)
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="ONLY ROOT CHANGES THE USER, so this was not tested")
 
 
@@ -81,6 +95,40 @@ def run_script(folder: Path, script: str, limits: Limits | None = None) -> str:
     with start(["./scorer"], {"PATH": os.defpath}, private, folder / "log", limits) as running:
         running.process.wait(20)
     return (folder / "log").read_text()
+
+
+@WITH_NETWORK
+def test_process_reaches_nothing_on_the_network(scorer: Path, archive: Path, tmp_path: Path) -> None:
+    """Neither another host nor a service of this one; the clients of the process reach it all the same."""
+    work = tmp_path / "work"
+    work.mkdir()
+    with serve_archive(scorer, archive, work) as client:
+        [process] = processes_in(work)
+        assert (process / "ns/net").readlink() != Path("/proc/self/ns/net").readlink()
+        assert len((process / "net/route").read_text().splitlines()) == 1, "the head of the table, no route"
+        assert [line.split(":")[0].strip() for line in (process / "net/dev").read_text().splitlines()[2:]] == ["lo"]
+        assert client.ready()
+
+
+@WITH_NETWORK
+def test_service_of_this_host_is_not_reached(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as service:
+        port = service.getsockname()[1]
+        attempt = f"exec 3<>/dev/tcp/127.0.0.1/{port} && echo reached"
+        assert subprocess.run(["bash", "-c", attempt], capture_output=True, text=True).stdout == "reached\n"
+        assert "Connection refused" in run_script(tmp_path, f"bash -c '{attempt}'")
+
+
+def test_without_rights_the_network_stays(
+    scorer: Path, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(private_network_module, "_CLONE_NEWNET", -1)  # the kernel rejects it
+    work = tmp_path / "work"
+    work.mkdir()
+    with serve_archive(scorer, archive, work) as client:
+        [process] = processes_in(work)
+        assert (process / "ns/net").readlink() == Path("/proc/self/ns/net").readlink()
+        assert client.ready()
 
 
 @AS_ROOT

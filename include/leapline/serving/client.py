@@ -3,7 +3,8 @@
 import http.client
 import json
 import math
-from collections.abc import Mapping, Sequence
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -14,18 +15,37 @@ _EVENT = ("event_id", "kind", "page", "item", "category", "price", "quantity")
 _DROPPED = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 
 
+Connect = Callable[[tuple[str, int], float | None], socket.socket]
+"""Opens a connection to host and port, with a time limit in seconds."""
+
+
+class _Connection(http.client.HTTPConnection):
+    """A connection that is opened by a function."""
+
+    def __init__(self, host: str, port: int, timeout_s: float, connect: Connect) -> None:
+        super().__init__(host, port, timeout=timeout_s)
+        self._limit_s, self._connect = timeout_s, connect
+
+    def connect(self) -> None:
+        """Open the connection."""
+        self.sock = self._connect((self.host, self.port), self._limit_s)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
 class ScorerClient:
     """The client of one scorer.
 
     Args:
         url: the scorer's address, `http://host:port`, optionally with a path prefix.
         timeout_s: seconds to wait for a connection or a response.
+        connect: opens the connections to an address of a network that this thread is not in; None for an ordinary
+            connection. For http addresses only.
 
     Raises:
         SettingsError: the address is not an http or https URL.
     """
 
-    def __init__(self, url: str, *, timeout_s: float = 5.0) -> None:
+    def __init__(self, url: str, *, timeout_s: float = 5.0, connect: Connect | None = None) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise SettingsError(
@@ -35,6 +55,8 @@ class ScorerClient:
         self.url = url.rstrip("/")
         self._prefix = parts.path.rstrip("/")
         self._connection = kind(parts.netloc.rsplit("@", 1)[-1], timeout=timeout_s)
+        if connect and parts.port:
+            self._connection = _Connection(parts.hostname, parts.port, timeout_s, connect)
 
     def __enter__(self) -> Self:
         return self

@@ -133,7 +133,7 @@ def probe(
 
 def _compare_image(image: Unpacked, process: ScorerProcess, sample: ProbeSample, execution: Execution) -> ProbeReport:
     limits = {} if execution.is_native else {"timeout_s": EMULATED_START_TIMEOUT_S}
-    with ScorerClient(f"http://127.0.0.1:{process.port}", **limits) as client:
+    with process.client(**limits) as client:
         model = process.await_ready(client, **limits)
         start_ms = (time.perf_counter() - process.started) * 1e3
         label = image.labels.get(LABEL + "version", "")

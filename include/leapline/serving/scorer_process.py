@@ -1,8 +1,8 @@
 """Start a scorer process: this installation's scorer on an archive, or an image built by this installation.
 
 Content of a registry is never executed. The process receives only the environment variables passed here, and therefore
-no settings, keys or cloud credentials. It listens on loopback, in a private folder of the caller, as another user and
-with limits where the platform allows it (`leapline.confinement`).
+no settings, keys or cloud credentials. It listens on loopback, in a private folder of the caller; as another user, with
+limits and in a network of its own where the platform allows it (`leapline.confinement`, `private_network`).
 """
 
 import shutil
@@ -21,6 +21,7 @@ from leapline.serving.execution import Execution, native
 from leapline.serving.image import ENTRYPOINT
 from leapline.serving.layout import Unpacked, blobs, index_digest, unpack
 from leapline.serving.platforms import host_architecture
+from leapline.serving.private_network import PrivateNetwork, private_network
 from leapline.settings import Settings
 from leapline.signing.key_ring import key_ring
 
@@ -34,13 +35,20 @@ class ScorerProcess:
 
     Attributes:
         process: the operating system's process.
-        port: its port on 127.0.0.1.
+        port: its port on 127.0.0.1 of its network.
         started: `time.perf_counter()` at its start.
+        network: that it is in.
     """
 
     process: "subprocess.Popen[bytes]"
     port: int
     started: float
+    network: PrivateNetwork
+
+    def client(self, timeout_s: float = 5.0) -> ScorerClient:
+        """Return a client of the scorer; one after another, or several at the same time."""
+        url = f"http://127.0.0.1:{self.port}"
+        return ScorerClient(url, timeout_s=timeout_s, connect=self.network.connect)
 
     def await_ready(self, client: ScorerClient, timeout_s: float | None = None) -> str:
         """Wait until the scorer is ready.
@@ -79,24 +87,32 @@ def start(
         log: file for standard output and standard error.
         limits: of the process; the usual ones if None.
     """
-    port = _free_port()
-    with log.open("wb") as output:
-        # `PORT` alone would mean all interfaces.
-        command = limited([*argv, "--addr", f"127.0.0.1:{port}"], limits or Limits())
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            command, cwd=workdir, env={**env, "PORT": str(port)},
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output, **popen_options(workdir),
-        )  # fmt: skip
-    try:
-        yield ScorerProcess(process, port, started)
-    finally:
-        process.terminate()
+    with private_network() as network:
+        port = network.run(_free_port)
+        with log.open("wb") as output:
+            # `PORT` alone would mean all interfaces.
+            command = limited([*argv, "--addr", f"127.0.0.1:{port}"], limits or Limits())
+            options = popen_options(workdir)
+            started = time.perf_counter()
+            process = network.run(
+                lambda: subprocess.Popen(
+                    command, cwd=workdir, env={**env, "PORT": str(port)},
+                    stdin=subprocess.DEVNULL, stdout=output, stderr=output, **options,
+                )
+            )  # fmt: skip
         try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            yield ScorerProcess(process, port, started, network)
+        finally:
+            _end(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 @contextmanager
@@ -119,7 +135,7 @@ def serve_archive(scorer: Path, archive: Path, workdir: Path) -> Iterator[Scorer
     for source, name in ((scorer, "scorer"), (archive, "model.zip")):
         shutil.copy(source, private / name)
     argv = ["./scorer", "serve", "model.zip"]
-    with start(argv, {}, private, workdir / "scorer.log") as process, _client(process) as client:
+    with start(argv, {}, private, workdir / "scorer.log") as process, process.client() as client:
         process.await_ready(client)
         yield client
 
@@ -139,7 +155,7 @@ def run_image(layout: Path, digest: str, workdir: Path) -> Iterator[ScorerClient
         ScorerError: the scorer does not start.
     """
     image = unpack_built(layout, digest, workdir / "root")
-    with start_image(image, workdir / "scorer.log") as process, _client(process) as client:
+    with start_image(image, workdir / "scorer.log") as process, process.client() as client:
         process.await_ready(client)
         yield client
 
@@ -191,10 +207,6 @@ def public_keys(settings: Settings) -> dict[str, str]:
     """
     pem = "".join(key.pem for key in key_ring(settings).accepted)
     return {"SCORER_PUBLIC_KEYS": pem} if pem else {}
-
-
-def _client(process: ScorerProcess) -> ScorerClient:
-    return ScorerClient(f"http://127.0.0.1:{process.port}")
 
 
 def _on_host(root: Path, argument: str) -> str:
