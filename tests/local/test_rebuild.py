@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from leapline.errors import RebuildError
-from leapline.local.rebuild import MANIFEST, ModelRecord, describe, read_record, require_same_code, scratch_settings
+from leapline.local.rebuild import (
+    MANIFEST,
+    ModelRecord,
+    describe,
+    image_differences,
+    read_record,
+    require_same_code,
+    scratch_settings,
+)
 from leapline.records.provenance import provenance
 from leapline.runtime.lineage import code_version, libraries
 from leapline.settings import Settings
@@ -83,6 +91,33 @@ def test_each_cause_of_a_difference_is_named(tmp_path: Path) -> None:
         "The model has no provenance, so its settings and events are unknown.",
         "Files of the archive that differ: more.",
     ]
+
+
+def test_rebuilt_image_has_the_platforms_of_the_record(tmp_path: Path) -> None:
+    """Whatever this machine can execute: nothing is published."""
+    here = Settings(home=tmp_path, docker_images="arm64", platforms="arm64")
+    scratch = scratch_settings(here, record(Settings(), tmp_path), tmp_path / "scratch")
+    assert (scratch.platforms, scratch.publish_untested, scratch.docker_images) == ("amd64", True, "")
+    unknown = ModelRecord(archive([FIRST]), "0" * 64, {})
+    assert scratch_settings(here, unknown, tmp_path / "scratch").platforms == "arm64"
+
+
+def test_rebuilt_image_is_signed_where_the_key_is(tmp_path: Path) -> None:
+    model = record(Settings(), tmp_path)
+    signing = Settings(home=tmp_path, signing="required", signing_key_file=tmp_path / "key.pem")
+    assert scratch_settings(signing, model, tmp_path / "scratch").signing == "auto"
+
+
+def test_cause_of_another_image_is_named(tmp_path: Path) -> None:
+    model = record(Settings(), tmp_path)
+    assert image_differences(model, model.provenance) == [
+        "Image: it is signed by another key than here, or only one of both images is signed."
+    ]
+    (tmp_path / "scorer").write_text("another")
+    both = {"amd64": tmp_path / "scorer", "arm64": tmp_path / "scorer"}
+    other = provenance(Settings(), json.loads(model.entries[MANIFEST]), {}, both)
+    [text] = image_differences(model, other)
+    assert text.startswith("Image: another scorer for linux/amd64, linux/arm64")
 
 
 def test_model_in_the_lake_needs_no_registry(tmp_path: Path) -> None:

@@ -47,11 +47,13 @@ class ModelRecord:
         entries: the files of its archive.
         sha256: of its archive.
         provenance: the predicate of its provenance; empty for models from before it existed.
+        image: digest of its image; empty if it is not recorded.
     """
 
     entries: Mapping[str, bytes]
     sha256: str
     provenance: Mapping[str, Any]
+    image: str = ""
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -79,9 +81,7 @@ class ModelRecord:
     @property
     def platforms(self) -> list[str]:
         """The architectures of its image; empty without provenance."""
-        parts = _definition(self.provenance).get("resolvedDependencies", ())
-        prefix = "scorer/linux-"
-        return [part["name"].removeprefix(prefix) for part in parts if part["name"].startswith(prefix)]
+        return list(_scorers(self.provenance))
 
 
 def rebuild(
@@ -100,7 +100,8 @@ def rebuild(
         on_step: called before each step.
 
     Returns:
-        `{"model_id", "expected", "rebuilt", "same", "differences", "seconds"}`: the digests of both archives.
+        `{"model_id", "expected", "rebuilt", "same", "image", "differences", "seconds"}`: the digests of both archives,
+        and of both images, which are the same if also the scorers and the signing key are.
 
     Raises:
         RebuildError: code or libraries are others than those that made the model, or there is no record of it.
@@ -117,8 +118,12 @@ def rebuild(
         rebuilt = read_json(lake.current("packages", day) / "package.json")["archive_sha256"]
         events = read_json(lake.current("candidates", day) / "training.json").get("events", {})
         differences = [] if rebuilt == record.sha256 else describe(record, scratch, entries, events)
+        image = read_json(lake.current("packages", day) / "package.json")["image_digest"]
+        if not differences and image != record.image:
+            differences = image_differences(record, read_json(lake.current("packages", day) / "provenance.json"))
     return {
         "model_id": model_id, "expected": record.sha256, "rebuilt": rebuilt, "same": rebuilt == record.sha256,
+        "image": {"expected": record.image or None, "rebuilt": image, "same": image == record.image},
         "differences": differences, "seconds": round(time.monotonic() - started),
     }  # fmt: skip
 
@@ -133,8 +138,9 @@ def read_record(settings: Settings, model_id: str, work: Path) -> ModelRecord:
     lake = lake_of(settings)
     if lake.has("models", model_id):
         folder = lake.copy(lake.current("models", model_id))
-        provenance = folder / "provenance.json"
-        return _record(folder / "model.zip", read_json(provenance) if provenance.exists() else {})
+        provenance, publication = folder / "provenance.json", folder / "publication.json"
+        image = read_json(publication)["digest"] if publication.exists() else ""
+        return _record(folder / "model.zip", read_json(provenance) if provenance.exists() else {}, image)
     source = registry(settings)
     digest = source.digest(model_id)
     if digest is None:
@@ -146,11 +152,11 @@ def read_record(settings: Settings, model_id: str, work: Path) -> ModelRecord:
     extract_file(source.pull(digest, work / "image"), "model.zip", work / "model.zip")
     keys = key_ring(settings).accepted
     provenance_of = referrers.verify(source, Subject.read(source, digest), keys, "provenance") if keys else None
-    return _record(work / "model.zip", provenance_of.predicate if provenance_of else {})
+    return _record(work / "model.zip", provenance_of.predicate if provenance_of else {}, digest)
 
 
-def _record(archive: Path, provenance: Mapping[str, Any]) -> ModelRecord:
-    return ModelRecord(read_entries(archive), hashlib.sha256(archive.read_bytes()).hexdigest(), provenance)
+def _record(archive: Path, provenance: Mapping[str, Any], image: str) -> ModelRecord:
+    return ModelRecord(read_entries(archive), hashlib.sha256(archive.read_bytes()).hexdigest(), provenance, image)
 
 
 def require_same_code(model_id: str, record: ModelRecord) -> None:
@@ -187,7 +193,8 @@ def scratch_settings(settings: Settings, record: ModelRecord, home: Path) -> Set
         "lake": "",
         "landing": landing,
         "compare_champion": False,
-        "signing": "off",
+        # Signatures are deterministic, so the same key results in the same image.
+        "signing": "auto" if settings.signing_key or settings.signing_key_file else "off",
         "retention_days": 0,
         # The image gets the same platforms, whatever this machine can execute; nothing is published.
         "platforms": ",".join(record.platforms) or settings.platforms,
@@ -251,6 +258,27 @@ def describe(
         sentences.append("The model has no provenance, so its settings and events are unknown.")
     names = sorted(n for n in entries.keys() | record.entries.keys() if entries.get(n) != record.entries.get(n))
     return [*sentences, f"Files of the archive that differ: {', '.join(names[:20])}."]
+
+
+def image_differences(record: ModelRecord, provenance: Mapping[str, Any]) -> list[str]:
+    """Return why a rebuilt image differs although the archive does not.
+
+    Args:
+        record: of the published model.
+        provenance: of the rebuilt one.
+    """
+    before, here = _scorers(record.provenance), _scorers(provenance)
+    others = [f"linux/{arch}" for arch in sorted(before.keys() | here.keys()) if before.get(arch) != here.get(arch)]
+    if others:
+        return [f"Image: another scorer for {', '.join(others)}, compiled by another version of Go or not recorded."]
+    return ["Image: it is signed by another key than here, or only one of both images is signed."]
+
+
+def _scorers(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Return architecture -> digest of the scorer."""
+    parts, prefix = _definition(provenance).get("resolvedDependencies", ()), "scorer/linux-"
+    named = [part for part in parts if part["name"].startswith(prefix)]
+    return {part["name"].removeprefix(prefix): part.get("digest") for part in named}
 
 
 def _definition(provenance: Mapping[str, Any]) -> Mapping[str, Any]:
