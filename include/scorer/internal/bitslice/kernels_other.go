@@ -10,7 +10,7 @@ type kernels struct {
 	compare func(out *byte, keys *[Rows]int64, thresholds *int64, n int)
 }
 
-const best = None
+var best = None
 
 var kernelsOf [1]kernels
 
