@@ -38,6 +38,7 @@ def markdown(results: dict[str, Any]) -> str:
             Heading("Compared with alternatives"),
             _peers(results["peers"]),
             Text(f"Conversion of `mixed`, strings included: {conversions}."),
+            *(Text(note) for note in results.get("notes", ())),  # written by hand about results of several runs
         ]
     )
 

@@ -4,11 +4,11 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-	"syscall"
 	"testing"
 	"time"
 
 	"leapline/scorer/internal/bitslice"
+	"leapline/scorer/internal/cputime"
 	"leapline/scorer/internal/forest"
 )
 
@@ -47,8 +47,8 @@ func BenchmarkBlock(b *testing.B) {
 			block := compiled.NewBlock()
 			var scalarTime, blockTime time.Duration
 			for b.Loop() {
-				scalarTime += timed(scalar)
-				blockTime += timed(func() { block.Sum(rows, sums) })
+				scalarTime += cputime.Of(scalar)
+				blockTime += cputime.Of(func() { block.Sum(rows, sums) })
 			}
 			if !slices.EqualFunc(sums, want, func(x, y float64) bool { return math.Float64bits(x) == math.Float64bits(y) }) {
 				b.Fatal("the sums differ from those of single rows")
@@ -60,19 +60,4 @@ func BenchmarkBlock(b *testing.B) {
 			b.ReportMetric(float64(scalarTime)/float64(blockTime), "x-scalar")
 		})
 	}
-}
-
-// timed returns the processor time of the process during a call.
-func timed(call func()) time.Duration {
-	before := processorTime()
-	call()
-	return processorTime() - before
-}
-
-func processorTime() time.Duration {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		return 0
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

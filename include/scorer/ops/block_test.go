@@ -15,10 +15,10 @@ import (
 
 var ensembles = []string{"random_forest_classifier", "gbt_classifier", "random_forest_regression", "gbt_regression"}
 
-// forestPlan compiles a random ensemble with all columns that it computes.
-func forestPlan(t *testing.T, random *rand.Rand, op string, trees int) *engine.Plan {
+// planOf compiles stages, with all columns that they compute.
+func planOf(t *testing.T, stages []bt.Stage) *engine.Plan {
 	t.Helper()
-	archive, err := bundle.Read("model.zip", bt.Zip(t, "protobuf", nil, bt.Forest(random, op, 5, trees, 6)...), bundle.DefaultLimits())
+	archive, err := bundle.Read("model.zip", bt.Zip(t, "protobuf", nil, stages...), bundle.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,22 +69,12 @@ func outputs(plan *engine.Plan, r *engine.Row) string {
 	return fmt.Sprint(list...)
 }
 
-// eachLevel runs a test with each set of vector instructions of this machine, and without.
-func eachLevel(t *testing.T, test func(t *testing.T)) {
-	t.Helper()
-	defer bitslice.Select(bitslice.Selected())
-	for level := bitslice.None; level <= bitslice.Best(); level++ {
-		bitslice.Select(level)
-		t.Run(level.String(), test)
-	}
-}
-
 func TestBlocksEqualRows(t *testing.T) {
 	for _, op := range ensembles {
 		for _, trees := range []int{1, 21, 32} {
-			eachLevel(t, func(t *testing.T) {
+			bt.EachLevel(t, func(t *testing.T) {
 				random := rand.New(rand.NewPCG(7, uint64(trees)))
-				plan := forestPlan(t, random, op, trees)
+				plan := planOf(t, bt.Forest(random, op, 5, trees, 6))
 				block, row := plan.NewBlock(), plan.NewRow()
 				for _, n := range []int{engine.BlockRows, 15, 100, 3, 511} {
 					var saved []*engine.SavedInputs
@@ -115,9 +105,9 @@ func TestBlocksEqualRows(t *testing.T) {
 
 // TestBlocksStopAtTheFirstInvalidRow has rows that fail in the stage before the ensemble.
 func TestBlocksStopAtTheFirstInvalidRow(t *testing.T) {
-	eachLevel(t, func(t *testing.T) {
+	bt.EachLevel(t, func(t *testing.T) {
 		random := rand.New(rand.NewPCG(7, 8))
-		plan := forestPlan(t, random, "random_forest_classifier", 24)
+		plan := planOf(t, bt.Forest(random, "random_forest_classifier", 5, 24, 6))
 		x0 := slices.IndexFunc(plan.Inputs(), func(c engine.Column) bool { return c.Name == "x0" })
 		for _, invalid := range []int{0, 1, 17, 63, 64, 299} {
 			block, row := plan.NewBlock(), plan.NewRow()
@@ -147,20 +137,9 @@ func TestBlocksStopAtTheFirstInvalidRow(t *testing.T) {
 // TestBlocksStopAtTheFirstMissingVector has rows without the vector that the ensemble reads.
 func TestBlocksStopAtTheFirstMissingVector(t *testing.T) {
 	for _, op := range ensembles {
-		eachLevel(t, func(t *testing.T) {
+		bt.EachLevel(t, func(t *testing.T) {
 			stages := bt.Forest(rand.New(rand.NewPCG(9, 8)), op, 5, 24, 6)
-			archive, err := bundle.Read("model.zip", bt.Zip(t, "json", nil, stages[2]), bundle.DefaultLimits())
-			if err != nil {
-				t.Fatal(err)
-			}
-			program, err := engine.Compile(archive)
-			if err != nil {
-				t.Fatal(err)
-			}
-			plan, err := program.Plan()
-			if err != nil {
-				t.Fatal(err)
-			}
+			plan := planOf(t, stages[2:])
 			for _, missing := range []int{0, 1, 63, 199} {
 				block := plan.NewBlock()
 				for i := range 200 {

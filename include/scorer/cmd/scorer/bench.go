@@ -8,11 +8,11 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"syscall"
 	"time"
 
 	"leapline/scorer/engine"
 	"leapline/scorer/internal/bitslice"
+	"leapline/scorer/internal/cputime"
 	"leapline/scorer/transform"
 )
 
@@ -128,24 +128,16 @@ func batchCPURates(plan *engine.Plan, rows []*engine.SavedInputs) (map[string]fl
 					return nil, err
 				}
 			}
-			start := processorTime()
-			if err := scoreBatch(blocks[level], rows); err != nil {
+			var err error
+			spent := cputime.Of(func() { err = scoreBatch(blocks[level], rows) })
+			if err != nil {
 				return nil, err
 			}
 			name := bitslice.Level(level).String()
-			rates[name] = max(rates[name], batchRows/(processorTime()-start).Seconds())
+			rates[name] = max(rates[name], batchRows/spent.Seconds())
 		}
 	}
 	return rates, nil
-}
-
-// processorTime returns the processor time of this process.
-func processorTime() time.Duration {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		return 0
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
 // batchRate returns the median rows per second of several batches.

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"leapline/scorer/internal/bitslice"
 	bt "leapline/scorer/internal/bundletest"
 )
 
@@ -77,16 +76,6 @@ func (f *format) send(t *testing.T, url string, rows []string) (int, string) {
 	return r.status, content
 }
 
-// eachLevel runs a test with each set of vector instructions of this machine, and without.
-func eachLevel(t *testing.T, test func(t *testing.T)) {
-	t.Helper()
-	defer bitslice.Select(bitslice.Selected())
-	for level := bitslice.None; level <= bitslice.Best(); level++ {
-		bitslice.Select(level)
-		t.Run(level.String(), test)
-	}
-}
-
 func TestManyRowsEqualSingleRows(t *testing.T) {
 	for name, f := range formats {
 		rows := f.rows()
@@ -100,7 +89,7 @@ func TestManyRowsEqualSingleRows(t *testing.T) {
 			single[i] = content
 		}
 		want := strings.Join(single, f.outBetween)
-		eachLevel(t, func(t *testing.T) {
+		bt.EachLevel(t, func(t *testing.T) {
 			for range 2 { // the second request uses the memory of the first
 				status, content := f.send(t, url, rows)
 				if status != 200 || content != want {
@@ -131,7 +120,7 @@ func TestFirstErrorIsReported(t *testing.T) {
 			}
 			url := forestServer(t)
 			_, want := f.send(t, url, rows[first:first+1])
-			eachLevel(t, func(t *testing.T) {
+			bt.EachLevel(t, func(t *testing.T) {
 				status, content := f.send(t, url, rows)
 				expected := strings.NewReplacer(`/rows/0`, fmt.Sprintf("/rows/%d", first), `"row":0`, fmt.Sprintf(`"row":%d`, first),
 					"row 0:", fmt.Sprintf("row %d:", first)).Replace(want)
