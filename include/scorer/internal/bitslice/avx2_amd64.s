@@ -1,12 +1,10 @@
 #include "textflag.h"
+#include "choose_amd64.h"
 
 // One selection out = condition ? right : left at offset(SI), with the vectors at DI; see avx512_amd64.s. It is computed as
 // (right ^ left) & condition ^ left, in two halves. Both are loaded before one is stored, as out may be an operand.
 #define SELECT(offset) \
-	MOVWLZX offset+0(SI), AX \
-	MOVWLZX offset+2(SI), BX \
-	MOVWLZX offset+4(SI), CX \
-	MOVWLZX offset+6(SI), DX \
+	FIELDS(offset) \
 	VMOVDQU (DI)(DX*8), Y0 \
 	VMOVDQU 32(DI)(DX*8), Y1 \
 	VPXOR   (DI)(CX*8), Y0, Y2 \
@@ -20,18 +18,7 @@
 
 // func chooseAVX2(slots *byte, selections *selection, n int)
 TEXT ·chooseAVX2(SB), NOSPLIT, $0-24
-	MOVQ slots+0(FP), DI
-	MOVQ selections+8(FP), SI
-	MOVQ n+16(FP), R8
-
-selections:
-	SELECT(0)
-	SELECT(8)
-	ADDQ $16, SI
-	SUBQ $2, R8
-	JG   selections
-	VZEROUPPER
-	RET
+	CHOOSE
 
 // powers are the bits of 16 bits.
 DATA powers<>+0(SB)/8, $0x0008000400020001

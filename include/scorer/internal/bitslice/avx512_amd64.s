@@ -1,12 +1,9 @@
 #include "textflag.h"
+#include "choose_amd64.h"
 
-// One selection out = condition ? right : left at offset(SI), with the vectors at DI. The four fields are 8 times the numbers
-// of slots of 64 bytes. Immediate 0xCA is the truth table of the selection.
+// One selection out = condition ? right : left at offset(SI), with the vectors at DI. Immediate 0xCA is the truth table of the selection.
 #define SELECT(offset) \
-	MOVWLZX   offset+0(SI), AX \
-	MOVWLZX   offset+2(SI), BX \
-	MOVWLZX   offset+4(SI), CX \
-	MOVWLZX   offset+6(SI), DX \
+	FIELDS(offset) \
 	VMOVDQU64 (DI)(BX*8), Z0 \
 	VMOVDQU64 (DI)(CX*8), Z1 \
 	VPTERNLOGQ $0xCA, (DI)(DX*8), Z1, Z0 \
@@ -14,18 +11,7 @@
 
 // func chooseAVX512(slots *byte, selections *selection, n int)
 TEXT ·chooseAVX512(SB), NOSPLIT, $0-24
-	MOVQ slots+0(FP), DI
-	MOVQ selections+8(FP), SI
-	MOVQ n+16(FP), R8
-
-selections:
-	SELECT(0)
-	SELECT(8)
-	ADDQ $16, SI
-	SUBQ $2, R8
-	JG   selections
-	VZEROUPPER
-	RET
+	CHOOSE
 
 // func gatherAVX512(slots *byte, bits *uint16, n int, codes *[Rows]uint16)
 //
