@@ -43,7 +43,7 @@ def _forest(bundle: Path) -> Any:
     )  # fmt: skip
     for tree in trees:
         builder.start_tree()
-        for key, (record, right) in enumerate(zip(tree, _right_children(tree), strict=True)):
+        for key, (record, right) in enumerate(zip(tree, right_children(tree), strict=True)):
             builder.start_node(key)
             if right:
                 builder.numerical_test(record.feature, record.threshold, False, "<=", key + 1, right)  # type: ignore[union-attr]
@@ -54,7 +54,7 @@ def _forest(bundle: Path) -> Any:
     return builder.commit()
 
 
-def _right_children(tree: Any) -> list[int]:
+def right_children(tree: Any) -> list[int]:
     """Return the index of each split's right child in pre-order, and 0 for leaves."""
     from leapline.bundle.model import Leaf
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import capacity, gate_leakage, gate_luck, metrics, report, scale, served_rules
+from benchmarks import capacity, compiled, gate_leakage, gate_luck, metrics, report, scale, served_rules
 from benchmarks.interval_coverage import Shop, simulate, simulate_owned
+from leapline.bundle.model import Continuous, Leaf
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "docs/benchmarks"
@@ -26,6 +27,13 @@ FOLDER = ROOT / "docs/benchmarks"
 def test_published_table_agrees_with_its_json(name: str, write: Callable[[dict[str, Any]], str]) -> None:
     figures = json.loads((FOLDER / f"{name}.json").read_text())
     assert (FOLDER / f"{name}.md").read_text() == write(figures)
+
+
+def test_right_children_follow_the_left_subtrees() -> None:
+    split, leaf = Continuous(0, 0.5), Leaf((1.0, 2.0))
+    assert compiled.right_children([leaf]) == [0]
+    assert compiled.right_children([split, split, leaf, leaf, split, leaf, leaf]) == [4, 3, 0, 0, 6, 0, 0]
+    assert compiled.right_children([split, leaf, split, leaf, leaf]) == [2, 0, 4, 0, 0]
 
 
 def test_planted_leaks_are_refused_and_named_and_the_control_passes() -> None:
