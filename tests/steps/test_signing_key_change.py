@@ -17,7 +17,8 @@ from leapline.signing.key_ring import key_ring
 from leapline.signing.keys import SigningKey
 from leapline.storage import Lake
 from tests.command import leapline
-from tests.steps.test_publish import MODEL, address, lake, run, settings
+from tests.steps.packaged import MODEL
+from tests.steps.test_publish import address, lake, run, settings
 
 __all__ = ["address", "lake", "settings"]
 OLD, NEW = SigningKey.generate(), SigningKey.generate(True)
