@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 from tests.fakes.servers import up
 
@@ -31,6 +32,13 @@ class Changes:
                 return False
             self.seen.append(request)
             return True
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Report nothing: clients are killed in the middle of a request."""
 
 
 @contextmanager
@@ -72,7 +80,6 @@ def s3_proxy(upstream: str, changes: Changes) -> Iterator[str]:
         def log_message(self, *args: object) -> None:
             pass
 
-    with up(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
-        server.daemon_threads = True
+    with up(_Server(("127.0.0.1", 0), Handler)) as server:
         yield f"http://127.0.0.1:{server.server_address[1]}"
         changes.closing.set()

@@ -18,7 +18,7 @@ from tests.faults.kills.installations import contents, require_readable
 from tests.faults.kills.scenes import Scene, kill_everywhere
 
 TODAY = datetime.now(UTC).date()
-OLD, NEW = TODAY - timedelta(days=100), TODAY - timedelta(days=10)
+OLD, NEW = TODAY - timedelta(days=100), TODAY - timedelta(days=5)
 ROWS = "rows of visitors"
 
 
