@@ -114,6 +114,9 @@ def test_damaged_owner_stops_the_day_until_a_new_run_begins(settings: Settings, 
     for run in ("first", "second"):
         with pytest.raises(StorageError, match=r"day-owners/2026-03-05.json.*from its task `resolve`"):
             work(settings, run)
+        outcome = run_outcome(settings, run)
+        assert outcome
+        assert outcome.state == "failed"
     take_day(settings, DAY, "second")
     work(settings, "second")
     assert owner_of(settings, DAY) == "second"

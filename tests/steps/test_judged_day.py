@@ -336,9 +336,9 @@ def test_erased_visitors_leave_the_evaluation(settings: Settings, lake: Lake, sp
 
 
 EVERY = [
-    pytest.param("gate", 4, id="gate, a quarter"),
-    pytest.param("package", 12, id="package, a twelfth"),
-    pytest.param("probe", 6, id="probe, a sixth"),
+    pytest.param("gate", 8, id="gate, an eighth"),
+    pytest.param("package", 20, id="package, a twentieth"),
+    pytest.param("probe", 20, id="probe, a twentieth"),
     *(pytest.param(step, 1, id=step, marks=pytest.mark.every_kill) for step in ("gate", "package", "probe")),
 ]
 

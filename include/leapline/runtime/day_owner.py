@@ -94,9 +94,10 @@ def owned_day(settings: Settings, attempt: StepAttempt) -> Iterator[None]:
 
 
 def is_latest(settings: Settings, attempt: StepAttempt) -> bool:
-    """Return whether no later attempt of the same step and run has begun."""
-    store = lake_of(settings).store
-    return attempt.step not in _OWNING or _later_attempt(_read(store, attempt.context.day), attempt) is None
+    """Return whether no later attempt of the same step and run has begun; a damaged document names none."""
+    present = lake_of(settings).store.get(owner_key(attempt.context.day))
+    owner = _replaceable(present.content if present else None)
+    return attempt.step not in _OWNING or _later_attempt(owner, attempt) is None
 
 
 def _require_owner(store: Store, attempt: StepAttempt) -> None:
