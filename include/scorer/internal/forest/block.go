@@ -83,8 +83,13 @@ func (f *Forest) breakEven(p *bitslice.Program) int {
 	for i := range f.runs {
 		conditions += len(f.runs[i].thresholds)
 	}
+	few := 0 // pairs of sets and categories
 	for i := range f.sets {
-		sets += len(f.sets[i].sets)
+		if r := &f.sets[i]; r.bytes != nil && r.categories() <= fewCategories {
+			few += len(r.sets) * r.categories()
+		} else {
+			sets += len(r.sets)
+		}
 	}
 	for i := range f.groups {
 		steps += Lanes * f.groups[i].depth
@@ -128,8 +133,35 @@ func (b *Block) evaluateConditions(xs [][]float64) {
 	}
 }
 
+// fewCategories is the number of categories up to which conditions are computed from the rows of each category.
+const fewCategories = 64
+
 // fillBlock computes the conditions of a block of rows.
 func (r *categoricalRun) fillBlock(xs [][]float64, b *Block) {
+	if r.bytes == nil || r.categories() > fewCategories {
+		r.fillByRows(xs, b)
+		return
+	}
+	var rows [fewCategories][BlockRows / 64]uint64 // of each category, one bit per row
+	for n, x := range xs {
+		rows[r.category(x[r.feature])][n>>6] |= 1 << (n & 63)
+	}
+	for i := range r.sets {
+		var right [BlockRows / 64]uint64
+		for c := range r.categories() {
+			mask := -uint64(r.bytes[c*len(r.sets)+i])
+			for word := range right {
+				right[word] |= rows[c][word] & mask
+			}
+		}
+		for word, bits := range right {
+			b.SetCondition(r.first+i, word, bits)
+		}
+	}
+}
+
+// fillByRows is fillBlock for any number of categories.
+func (r *categoricalRun) fillByRows(xs [][]float64, b *Block) {
 	outcomes, bits := make([]byte, len(r.sets)), make([]uint64, len(r.sets))
 	for n, x := range xs {
 		for i, outcome := range r.outcomes(outcomes, x[r.feature]) {

@@ -169,6 +169,27 @@ func TestNotANumberThresholds(t *testing.T) {
 	}
 }
 
+// TestManyCategories has a set of more categories than are computed from the rows of each, and one that is not tabulated.
+func TestManyCategories(t *testing.T) {
+	for _, largest := range []float64{5, 70, 2 << 20} {
+		tree := bundle.Tree{
+			Nodes: []bundle.TreeNode{
+				{Feature: 0, Right: 2, Hi: 2, NumCategories: 3 << 20, IsLeft: true}, {Feature: -1, Hi: 1}, {Feature: -1, Lo: 1, Hi: 2},
+			},
+			Values: []float64{1, 2}, Categories: []float64{3, largest}, Depth: 1,
+		}
+		f := build(t, []bundle.Tree{tree}, 1, 1, 1)
+		f.MinRows()
+		var xs [][]float64
+		for i := range 200 {
+			xs = append(xs, []float64{[]float64{3, largest, 4, -1, math.NaN(), 3.5, math.Inf(1)}[i*i%7]})
+		}
+		for _, level := range levels(t) {
+			checkBlock(t, f, f.newBlock(level), xs)
+		}
+	}
+}
+
 // TestUnsuitableForestsHaveNoBlocks checks that forests beyond the limits, or slower in blocks, are evaluated row by row.
 func TestUnsuitableForestsHaveNoBlocks(t *testing.T) {
 	levels(t)

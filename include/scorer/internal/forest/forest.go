@@ -244,10 +244,17 @@ func (r *categoricalRun) outcomes(buffer []byte, x float64) []byte {
 		}
 		return buffer
 	}
-	other := len(r.bytes)/len(r.sets) - 1
-	category := other
+	return r.bytes[r.category(x)*len(r.sets):][:len(r.sets)]
+}
+
+// categories returns the number of tabulated categories, including the one for any other value.
+func (r *categoricalRun) categories() int { return len(r.bytes) / len(r.sets) }
+
+// category returns the tabulated category of a value.
+func (r *categoricalRun) category(x float64) int {
+	other := r.categories() - 1
 	if x >= 0 && x < float64(other) && x == math.Trunc(x) {
-		category = int(x)
+		return int(x)
 	}
-	return r.bytes[category*len(r.sets):][:len(r.sets)]
+	return other
 }
