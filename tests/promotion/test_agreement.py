@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from leapline.errors import ContradictionError, LedgerError
+from leapline.errors import ContradictionError, LedgerError, TagConflictError
 from leapline.promotion.acceptance import accept
 from leapline.promotion.agreement import agreed_champion
+from leapline.promotion.intent import INTENT, write_intent
+from leapline.promotion.lake_id import claim
 from leapline.promotion.ledger import HEAD, KEY, Ledger
 from leapline.promotion.promote import ChampionTags
 from leapline.promotion.tag_moves import CHAMPION_TAG, PREVIOUS_TAG
@@ -218,3 +221,53 @@ def test_copy_of_a_lake_in_one_repository_is_refused_after_the_first_move(
     three = published("2026-03-03")
     copy.promote(three, run(3), expected_current=promoted[1])
     blocked(champion, promoted[0], "without papers")
+
+
+def test_lakes_that_claim_a_repository_at_the_same_moment_do_not_promote(
+    champion: ChampionTags, registry: Registry, published: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = published("2026-03-01")
+
+    def claim_of_both(*arguments: str) -> bool:
+        registry.tag(one, "lake-0123456789abcdef")
+        return claim(*arguments)
+
+    monkeypatch.setattr("leapline.promotion.promote.claim", claim_of_both)
+    with pytest.raises(ContradictionError, match="models of lake 0123456789abcdef"):
+        champion.promote(one, run(1), expected_current=None)
+    assert tags(registry) == (None, None)
+    assert champion.ledger.store.get(INTENT) is None
+
+
+def test_champion_that_somebody_moves_during_a_promotion_is_left_alone(
+    champion: ChampionTags,
+    registry: Registry,
+    promoted: tuple[str, str],
+    stranger: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def moved_meanwhile(*arguments: Any) -> None:
+        write_intent(*arguments)
+        registry.tag(stranger, CHAMPION_TAG)
+
+    three = registry.digest("2026-03-09-0123456789ab")
+    monkeypatch.setattr("leapline.promotion.promote.write_intent", moved_meanwhile)
+    for action in (
+        lambda: champion.promote(promoted[0], run(3), expected_current=promoted[1], allow_older=True),
+        lambda: champion.rollback(run(4), to="2026-03-01-0123456789ab"),
+    ):
+        registry.tag(promoted[1], CHAMPION_TAG)
+        with pytest.raises(TagConflictError, match=f"{stranger}, moved there while this move was prepared"):
+            action()
+        assert registry.digest(CHAMPION_TAG) == three == stranger
+        assert champion.ledger.store.get(INTENT) is None
+    assert len(champion.ledger.entries()) == 2
+
+
+def test_decision_that_is_repeated_after_an_interruption_is_recorded_once(
+    champion: ChampionTags, registry: Registry, promoted: tuple[str, str], stranger: str
+) -> None:
+    registry.tag(stranger, CHAMPION_TAG)
+    for _ in range(2):
+        assert "leapline rollback" in accept(registry, champion.ledger, DECISION).left
+    assert [entry.action for entry in champion.ledger.checked_entries()] == ["promote", "promote", "accept"]

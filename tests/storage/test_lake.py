@@ -172,6 +172,20 @@ def test_writer_cannot_commit_an_attempt_that_was_removed(lake: Lake) -> None:
     assert read(lake) == "good"
 
 
+def test_key_that_is_removed_during_a_commit_is_no_error(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    touched = lake.store.delete
+
+    def removed_meanwhile(key: str) -> None:
+        touched(key)
+        monkeypatch.undo()
+        lake.remove("events", DAY)
+
+    monkeypatch.setattr(type(lake.store), "delete", lambda _, key: removed_meanwhile(key))
+    with lake.attempt("events", DAY) as out:
+        (out / "rows").write_text("rows")
+    assert not lake.has("events", DAY)
+
+
 def test_last_of_two_concurrent_writers_wins_and_the_other_is_its_predecessor(lake: Lake) -> None:
     with lake.attempt("events", DAY) as slow:
         (slow / "part.txt").write_text("slow")

@@ -77,12 +77,27 @@ def require_repository(registry: Registry, ledger: Ledger) -> None:
     """
     others = foreign_lakes(registry, ledger)
     if others:
-        raise ContradictionError(
-            f"repository {registry.image}",
-            found=f"models of lake {', '.join(others)}; this lake is {lake_id(ledger.store) or 'new'}",
-            expected="a repository for each lake",
-            fix=f"Set LEAPLINE_REPOSITORY to another one. If this lake replaces that one, {_ACCEPT} records it.",
-        )
+        raise _other_lakes(registry, others, lake_id(ledger.store) or "new")
+
+
+def require_no_other(registry: Registry, lake: str) -> None:
+    """Check that no other lake has claimed a repository at the same moment as this one, which has just done so.
+
+    Raises:
+        ContradictionError: another lake has.
+    """
+    others = [other for other in lakes_of(registry) if other != lake]
+    if others:
+        raise _other_lakes(registry, others, lake)
+
+
+def _other_lakes(registry: Registry, others: Sequence[str], lake: str) -> ContradictionError:
+    return ContradictionError(
+        f"repository {registry.image}",
+        found=f"models of lake {', '.join(others)}; this lake is {lake}",
+        expected="a repository for each lake",
+        fix=f"Set LEAPLINE_REPOSITORY to another one. If this lake replaces that one, {_ACCEPT} records it.",
+    )
 
 
 def foreign_lakes(registry: Registry, ledger: Ledger) -> list[str]:

@@ -50,8 +50,10 @@ def lakes_of(registry: Registry) -> list[str]:
         return []
 
 
-def claim(registry: Registry, lake: str, digest: str) -> None:
-    """Leave a lake's tag in a repository, on an image of it."""
+def claim(registry: Registry, lake: str, digest: str) -> bool:
+    """Leave a lake's tag in a repository, on an image of it; return whether it was not there yet."""
     tag = f"{_PREFIX}{lake}"
-    if registry.readable_digest(tag) is None:
-        registry.tag(digest, tag)
+    if registry.readable_digest(tag) is not None:
+        return False
+    registry.tag(digest, tag)
+    return True

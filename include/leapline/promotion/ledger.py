@@ -91,7 +91,10 @@ class Ledger:
         return self._append(entry, accept=False)
 
     def accept(self, entry: Entry) -> None:
-        """Append an entry that covers the ledger as it is, with its faults: from then on it is sound again."""
+        """Append an entry that covers the ledger as it is, with its faults: from then on it is sound again.
+
+        A sound ledger that has the entry already, because its writer was interrupted and begins again, stays as it is.
+        """
         self._append(entry, accept=True)
 
     def sign_again(self) -> bool:
@@ -119,11 +122,10 @@ class Ledger:
             state, head_file = self._read()
             if not accept:
                 self._require_sound(state)
-                if entry.key in {line.entry.key for line in state.lines if line.entry}:
-                    self._add_line_of(state)
-                    return False
             if not accept or not problems_of(state, self.keys, self.address):
                 self._add_line_of(state)
+                if entry.key in {line.entry.key for line in state.lines if line.entry}:
+                    return False
                 state = State(self._content(), state.head, state.head_present, state.lake)
             head = self._next_head(entry, state, accept)
             if self._write_head(head, head_file):

@@ -7,8 +7,9 @@ Registry and ledger have to agree before the move (`leapline.promotion.agreement
 with papers is the way back if they do not.
 
 OCI has no conditional tag update. A lock next to the ledger, released when the process ends, serialises the runs that
-share the lake, and `champion` is read again under the lock. The intent records the champion before the move:
-without it, repeating an incomplete rollback would point `previous` and `champion` to the same image and lose the other.
+share the lake, and `champion` is read again under the lock, and once more right before the move. The intent records
+the champion before the move: without it, repeating an incomplete rollback would point `previous` and `champion` to the
+same image and lose the other.
 
 A registry with immutable tags rejects the move. Both tags are then restored and the intent is removed, so that no
 incomplete move remains, and the error names the tags that have to be mutable. With several repositories every failure
@@ -21,7 +22,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from leapline.errors import BundleError, LedgerError, RegistryError, SignatureError, TagConflictError
-from leapline.promotion.agreement import last_move, require_agreement, require_repository
+from leapline.promotion.agreement import last_move, require_agreement, require_no_other, require_repository
 from leapline.promotion.intent import INTENT, read_intent, write_intent
 from leapline.promotion.lake_id import claim, create_lake_id
 from leapline.promotion.ledger import Entry, Ledger
@@ -120,12 +121,12 @@ class ChampionTags:
             if _has_moved(entries, request.run_id, digest):  # a retried task, or one that somebody cleared later
                 if current == digest:
                     return Promotion(True, current, self.registry.digest(PREVIOUS_TAG))
-                return self._unmoved(MOVED_BEFORE, is_champion=False)
+                return self._unmoved(current, MOVED_BEFORE, is_champion=False)
             blocker = (
                 "" if current == digest else self._promotion_blocker(digest, current, expected_current, allow_older)
             )
             if blocker:
-                return self._unmoved(blocker, is_champion=False)
+                return self._unmoved(current, blocker, is_champion=False)
             return self._move("promote", digest, current, entries, request)
 
     def rollback(self, request: PromotionRequest, *, to: str | None = None) -> Promotion:
@@ -153,7 +154,7 @@ class ChampionTags:
                 return Promotion(True, finished.after, finished.before)
             digest, current = self.registry.digest(to or PREVIOUS_TAG), self.registry.digest(CHAMPION_TAG)
             if _has_moved(entries, request.run_id, None if to is None else digest):
-                return self._unmoved(MOVED_BEFORE, is_champion=to is None or current == digest)
+                return self._unmoved(current, MOVED_BEFORE, is_champion=to is None or current == digest)
             if digest is None:
                 raise RegistryError(
                     f"tag {self.registry.ref(to or PREVIOUS_TAG)}",
@@ -185,7 +186,7 @@ class ChampionTags:
         recorded = last.after if last else None
         if current == digest == recorded:
             self._align_others(digest)
-            return self._unmoved("it is already the champion", is_champion=True)
+            return self._unmoved(current, "it is already the champion", is_champion=True)
         self._require_index(digest)
         self._trust.require(self.registry, digest)
         if action == "rollback":
@@ -199,15 +200,17 @@ class ChampionTags:
         self._copy_to_others(digest)
         lake = create_lake_id(self._store)
         for registry in (self.registry, *self.others):
-            claim(registry, lake, digest)
+            if claim(registry, lake, digest):
+                require_no_other(registry, lake)
         write_intent(self._store, entry, self.ledger.keys)
         self._carry_out(entry, entries)
         return Promotion(True, digest, entry.before)
 
     def _align_others(self, digest: str) -> None:
-        """Give the champion to repositories that were added since it was promoted."""
+        """Give the champion to repositories that were added since it was promoted; the first one is left as it is."""
         self._copy_to_others(digest)
-        TagMove([self.registry, *self.others], digest, None).carry_out()
+        if self.others:
+            TagMove(self.others, digest, None).carry_out()
 
     def _copy_to_others(self, digest: str) -> None:
         for other in self.others:
@@ -227,7 +230,8 @@ class ChampionTags:
     def _carry_out(self, entry: Entry, entries: Sequence[Entry]) -> None:
         """Move both tags and record it. Each part can be repeated; the ledger accepts an entry once."""
         assert entry.after  # noqa: S101  # a move has a target
-        move = TagMove([self.registry, *self.others], entry.after, self._rollback_target(entry, entries))
+        registries, target = [self.registry, *self.others], self._rollback_target(entry, entries)
+        move = TagMove(registries, entry.after, target, expected=[entry.before])
         try:
             move.carry_out()
         except RegistryError as exc:
@@ -280,9 +284,9 @@ class ChampionTags:
         is_last = entry.key not in {e.key for e in entries} or (last is not None and last.key == entry.key)
         return champion in (entry.before, entry.after) and is_last and bool(self.registry.digest(entry.after or ""))
 
-    def _unmoved(self, why: str, *, is_champion: bool) -> Promotion:
-        champion, previous = self.registry.digest(CHAMPION_TAG), self.registry.digest(PREVIOUS_TAG)
-        return Promotion(False, champion, previous, why, is_champion)
+    def _unmoved(self, champion: str | None, why: str, *, is_champion: bool) -> Promotion:
+        """Return the champion on which the decision was made, whatever it is by now."""
+        return Promotion(False, champion, self.registry.digest(PREVIOUS_TAG), why, is_champion)
 
     def _data_day(self, digest: str) -> date | None:
         """Return the data day of an image, which is the first part of its model id; None without such a label."""

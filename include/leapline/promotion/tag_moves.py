@@ -6,11 +6,11 @@ can be undone.
 """
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from leapline.errors import RegistryError
+from leapline.errors import RegistryError, TagConflictError
 from leapline.serving.image import LABEL
 from leapline.serving.registry import Registry
 
@@ -33,22 +33,29 @@ class TagMove:
         registries: the repositories; the first is the one that decides what the champion is, and is moved last.
         after: the digest that `champion` is to name.
         before: the digest that `previous` is to name; None to leave it.
+        expected: what `champion` of the first repository may name right before the move, besides `after`; anything if
+            it is not given.
     """
 
-    def __init__(self, registries: Sequence[Registry], after: str, before: str | None) -> None:
-        self._registries, self._after, self._before = registries, after, before
+    def __init__(
+        self,
+        registries: Sequence[Registry],
+        after: str,
+        before: str | None,
+        expected: Collection[str | None] | None = None,
+    ) -> None:
+        self._registries, self._after, self._before, self._expected = registries, after, before, expected
         self._moved: list[_State] = []
 
     def carry_out(self) -> None:
         """Move the tags. A part that is done already is not repeated, because some registries reject that.
 
         Raises:
-            TagConflictError: a registry does not allow a tag to move.
+            TagConflictError: a registry does not allow a tag to move, or somebody has moved `champion` meanwhile.
             RegistryError: a registry does not answer, or its answer is unclear.
         """
         for state in self._states():
-            self._moved.append(state)
-            _point(state.registry, CHAMPION_TAG, self._after)
+            self._move_champion(state)
             if self._before and state.registry.digest(self._before):
                 _point(state.registry, PREVIOUS_TAG, self._before)
 
@@ -72,6 +79,21 @@ class TagMove:
                 expected="the same champion in all of them",
                 fix="Run the step again; it completes the move.",
             )
+
+    def _move_champion(self, state: _State) -> None:
+        """Move the tag `champion`, unless somebody else has moved that of the first repository: that is not undone."""
+        present, expected = state.registry.digest(CHAMPION_TAG), self._expected
+        is_first = state.registry is self._registries[0]
+        if is_first and expected is not None and present not in (*expected, self._after):
+            raise TagConflictError(
+                f"tag {state.registry.ref(CHAMPION_TAG)}",
+                found=f"{present or 'no such tag'}, moved there while this move was prepared",
+                expected=" or ".join(str(digest or "no such tag") for digest in expected),
+                fix="Find out who moved it (`leapline ledger verify`), then run it again.",
+            )
+        self._moved.append(state)
+        if present != self._after:
+            state.registry.tag(self._after, CHAMPION_TAG)
 
     def _states(self) -> list[_State]:
         first, *others = self._registries
