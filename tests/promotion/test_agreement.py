@@ -10,7 +10,7 @@ import pytest
 from leapline.errors import ContradictionError, LedgerError, TagConflictError
 from leapline.promotion.acceptance import accept
 from leapline.promotion.agreement import agreed_champion
-from leapline.promotion.intent import INTENT, write_intent
+from leapline.promotion.intent import INTENT, read_intent, write_intent
 from leapline.promotion.lake_id import claim
 from leapline.promotion.ledger import HEAD, KEY, Ledger
 from leapline.promotion.promote import ChampionTags
@@ -271,3 +271,26 @@ def test_decision_that_is_repeated_after_an_interruption_is_recorded_once(
     for _ in range(2):
         assert "leapline rollback" in accept(registry, champion.ledger, DECISION).left
     assert [entry.action for entry in champion.ledger.checked_entries()] == ["promote", "promote", "accept"]
+
+
+def test_promotion_that_ends_between_the_looks_at_ledger_and_intent_is_no_contradiction(
+    champion: ChampionTags, promoted: tuple[str, str], published: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    three = published("2026-03-03")
+    with monkeypatch.context() as killed:
+        killed.setattr(Ledger, "append", _raise_killed)
+        with pytest.raises(KeyboardInterrupt):
+            champion.promote(three, run(3), expected_current=promoted[1])
+    assert champion.registry.digest(CHAMPION_TAG) == three
+
+    def ended_meanwhile(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        assert champion.promote(three, run(3), expected_current=promoted[1]).moved
+        return read_intent(*arguments)
+
+    monkeypatch.setattr("leapline.promotion.agreement.read_intent", ended_meanwhile)
+    assert agreed_champion(champion.registry, champion.ledger) == three
+
+
+def _raise_killed(*_: object) -> None:
+    raise KeyboardInterrupt

@@ -17,28 +17,32 @@ from leapline.serving.registry import Registry
 from leapline.storage import Lake
 
 _ACCEPT = "`leapline ledger accept --why ...`"
-_ATTEMPTS = 3
+_ATTEMPTS = 5
+_SURE = 2
+"""So many looks with the same champion and a contradiction are sure."""
 
 
 def agreed_champion(registry: Registry, ledger: Ledger) -> str | None:
     """Return the digest of the champion on which registry and ledger agree; None if both have none.
 
-    A promotion at the same moment is not a contradiction.
+    A promotion at the same moment is not a contradiction: it may have moved the tag, or have ended, between the looks
+    at tag, ledger and intent. A contradiction is therefore one that is still there at the next look.
 
     Raises:
         ContradictionError: they do not agree, or the repository is another lake's.
         LedgerError: something is wrong with the ledger.
         RegistryError: the registry does not answer clearly.
     """
-    champion = registry.digest(CHAMPION_TAG)
-    for attempt in range(_ATTEMPTS):
+    champion, looks_alike = registry.digest(CHAMPION_TAG), 1
+    for attempt in range(1, _ATTEMPTS + 1):
         try:
             require_agreement(registry, ledger, champion)
             break
         except ContradictionError:
-            before, champion = champion, registry.digest(CHAMPION_TAG)
-            if champion == before or attempt == _ATTEMPTS - 1:
+            if looks_alike == _SURE or attempt == _ATTEMPTS:
                 raise
+            before, champion = champion, registry.digest(CHAMPION_TAG)
+            looks_alike = looks_alike + 1 if champion == before else 1
     return champion
 
 
