@@ -5,6 +5,8 @@ UV := "$$(command -v uv || echo .venv/bin/uv)"
 PORT ?= 8080
 # Each worker has Spark sessions of 2 GB.
 TEST_WORKERS ?= 2
+# Worlds of `make simulate`.
+SEEDS ?= 10000
 # Tests that are not part of `make test`, so that it stays below 40 minutes; each has a target of its own.
 SEPARATE := every_kill or airflow_scale or bucket_night or cluster or drill or faults or same_events or lake_tables or compose or deployment_files or kubernetes
 
@@ -13,7 +15,7 @@ SEPARATE := every_kill or airflow_scale or bucket_night or cluster or drill or f
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down check audit test bench bench-go bench-scale bench-capacity bench-executors bench-gate bench-gate-leakage bench-sources release test-airflow-scale test-bucket test-drill test-faults test-kills test-sources test-cluster test-compose test-deployment test-kubernetes test-durations
+.PHONY: help setup lock demo up down check audit test bench bench-go bench-scale bench-capacity bench-executors bench-gate bench-gate-leakage bench-sources release test-airflow-scale test-bucket test-drill test-faults test-kills test-sources test-cluster test-compose test-deployment test-kubernetes simulate test-durations
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,7 +45,7 @@ check: setup ## check format, lint (with Bandit's rules), types, layers, Go vet,
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@PYTHONPATH=include .venv/bin/lint-imports
-	@PATH="$$PWD/.venv/bin:$$PATH" && cd include/scorer && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && go tool -modfile=../tools/audit/go.mod staticcheck ./... && go -C benchmarks vet ./...
+	@PATH="$$PWD/.venv/bin:$$PATH" && cd include/scorer && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && go tool -modfile=../tools/audit/go.mod staticcheck ./... && go -C benchmarks vet ./... && cd ../../tests/simulator/linearizability && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && go tool -modfile=../../../include/tools/audit/go.mod staticcheck ./...
 	@PATH="$$PWD/.venv/bin:$$PATH" scripts/secrets.sh
 
 audit: setup ## search all commits for secrets, and ask the databases of Go and PyPI for vulnerabilities (needs the internet)
@@ -104,6 +106,9 @@ test-kubernetes: setup ## install the chart, deploy, and run Spark's executors w
 	@scripts/setup.sh helm
 	@scripts/setup.sh kubernetes
 	@.venv/bin/pytest -q -m kubernetes
+
+simulate: setup ## simulate runs over lake, ledger and tags with faults, SEEDS=10000 times (minutes; SEED=17 shows one with its steps)
+	@.venv/bin/python -m tests.simulator $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 test-durations: setup ## run the Python tests and record how long each file takes, for the order of the next runs
 	@.venv/bin/pytest -q -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --record-durations -m "not ($(SEPARATE))"

@@ -1,0 +1,75 @@
+"""Seeds of the simulator hold every invariant, can be replayed, and notice faults that are put into the code."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.simulator.checker import go
+from tests.simulator.mutations import MUTATIONS, Mutation
+from tests.simulator.simulation import Outcome, simulate
+
+SEEDS = 160
+"""As many as fit into 20 seconds of CPU; `make simulate` runs 10,000."""
+NOTICED_BY = {
+    "a promotion does not compare the champion with the verdict's": 13,
+    "an older day becomes champion": 3,
+    "the ledger is appended to twice": 47,
+    "moves do not verify the signature": 51,
+    "a rollback needs no papers": 25,
+    "an emptied registry counts as a first start": 18,
+}
+"""Mutations that every run of the tests tries, and the first seed that notices each."""
+
+
+def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    environment = os.environ | {"PYTHONHASHSEED": "0"}
+    command = [sys.executable, "-m", "tests.simulator", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_every_invariant_holds_and_histories_are_linearizable() -> None:
+    if go() is None:
+        pytest.skip("GO MISSING: run `make setup`; no seed was simulated")
+    done = run("--seeds", str(SEEDS), "--workers", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{SEEDS} seeds, 0 failed" in done.stdout
+    assert f"{SEEDS} histories" in done.stdout
+
+
+def test_seed_has_the_same_steps_each_time() -> None:
+    first, second = (simulate(2, trace=True) for _ in range(2))
+    assert first.trace == second.trace
+    assert first.calls == second.calls
+    assert first.steps > 300
+
+
+def test_seeds_have_deaths_faults_and_concurrent_calls() -> None:
+    outcomes: list[Outcome] = [simulate(seed) for seed in range(12)]
+    assert sum(outcome.deaths for outcome in outcomes) > 5
+    assert sum(outcome.faults for outcome in outcomes) > 5
+    assert len({tuple(outcome.calls) for outcome in outcomes}) == 12
+
+
+@pytest.mark.parametrize(
+    "mutation", [mutation for mutation in MUTATIONS if mutation.name in NOTICED_BY], ids=lambda mutation: mutation.name
+)
+def test_fault_in_the_code_is_noticed(mutation: Mutation) -> None:
+    seed = NOTICED_BY[mutation.name]
+    assert not simulate(seed).problem
+    with mutation.applied():
+        assert simulate(seed).problem
+    assert not simulate(seed).problem
+
+
+def test_failed_seed_is_explained_and_replayed() -> None:
+    done = run("--first", "3", "--seeds", "1", "--workers", "1", "--mutation", "an older day becomes champion")
+    assert done.returncode == 1
+    assert "seed 3: ViolationError: the older day" in done.stdout
+    assert "make simulate SEED=3" in done.stdout
+    replayed = run("--seed", "3")
+    assert replayed.returncode == 0
+    assert "PUT manifests/champion" in replayed.stdout
+    assert "every invariant holds" in replayed.stdout
