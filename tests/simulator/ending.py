@@ -89,7 +89,7 @@ def _check_recovery(world: World, watch: Watch, jobs: Jobs, judging: Judging) ->
     settings = next(iter(watch.ledgers.values())).settings
     problem = _disagreement(world, settings)
     if problem:
-        outside = watch.hand_moves or watch.ledgers[str(settings.lake)].was_tampered
+        outside = watch.hand_moves or watch.has_stranger or watch.ledgers[str(settings.lake)].was_tampered
         _require(bool(outside), f"registry and ledger do not agree, although nobody touched them: {problem}")
         _perform(world, watch, jobs.acceptance(settings, "last acceptance"))
         watch.accepted(settings)

@@ -58,12 +58,14 @@ class Watch:
     Attributes:
         jobs: all jobs, for what they were allowed to do.
         hand_moves: step and digest of each move of the champion past Leapline.
+        has_stranger: whether a lake that nobody runs any more has claimed the repository.
     """
 
     def __init__(self, world: World, judging: Judging, installations: list[Settings]) -> None:
         self._world, self._judging = world, judging
         self.jobs: list[Job] = []
         self.hand_moves: list[tuple[int, str | None]] = []
+        self.has_stranger = False
         self._problems: list[str] = []
         self._superseded: dict[str, int] = {}
         tags = world.repository(installations[0]).tags
@@ -265,10 +267,9 @@ class Watch:
         if call.output["kind"] == "rejected":
             if "no record of it in the lake" in call.output["why"] or "is not in the lake" in call.output["why"]:
                 return
-            outside = (
-                self.hand_moves or any(seen.was_tampered for seen in self.ledgers.values()) or len(self.ledgers) > 1
-            )
-            self.require(bool(outside), f"{call.client} was rejected, although nobody touched anything: {call.output}")
+            outside = [*self.hand_moves, *(seen for seen in self.ledgers.values() if seen.was_tampered)]
+            is_alone = not outside and not self.has_stranger and len(self.ledgers) == 1
+            self.require(not is_alone, f"{call.client} was rejected, although nobody touched anything: {call.output}")
         if call.output["kind"] != "read":
             return
         recorded = self.ledgers[call.lake].recorded

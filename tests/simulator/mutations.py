@@ -90,8 +90,8 @@ MUTATIONS: Final = (
              "if self._before and state.registry.digest(self._before):", "if False:"),
     Mutation("the ledger gets its line before the tag moves", _PROMOTE, "ChampionTags._carry_out",
              "assert entry.after", "self.ledger.append(entry)"),
-    Mutation("another lake's repository is not recognised", "promotion.agreement", "require_repository",
-             "if others:", "if False:"),
+    Mutation("the claims of other lakes are not seen", "promotion.lake_id", "lakes_of",
+             "if tag.startswith(_PREFIX)", "if False"),
     Mutation("readers do not require agreement", "promotion.agreement", "agreed_champion",
              "require_agreement(registry, ledger, champion)", "pass"),
     Mutation(
@@ -110,7 +110,6 @@ MUTATIONS: Final = (
              "store.put_if_match(key, content, present.version)", "store.put(key, content) or True"),
     Mutation("a backfill moves the champion", "steps.promote", "_blocker",
              "if context.backfill and not settings.promote_backfills:", "if False:"),
-    Mutation("a refused model is promoted", "steps.promote", "_blocker", 'if not verdict["passed"]:', "if False:"),
     Mutation("a later run does not supersede", "runtime.day_owner", "_require_not_superseded",
              'if run_id in owner["superseded"]:', "if False:"),
     Mutation("retired models may come back", "deployment.retired_models", "require_not_retired",

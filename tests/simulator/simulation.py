@@ -81,9 +81,13 @@ class _Simulation:
         self.judging = Judging(quality(random.Random(f"{world.seed} quality")))
         lakes = ["home", "foreign"] if chance.random() < 0.1 else ["home"]
         self.installations = [world.settings(lake, REPOSITORY) for lake in lakes]
-        if chance.random() < 0.75:
+        beginning = chance.random()
+        if beginning < 0.75:
             self._begin_with(_past())
+        elif beginning < 0.8:
+            self._claimed(_past())
         self.watch = Watch(world, self.judging, self.installations)
+        self.watch.has_stranger = 0.75 <= beginning < 0.8
         self.jobs = Jobs(world, self.judging, self.watch)
         self._deaths: dict[Job, int] = {}
         world.scheduler.on_death = self._begin_again
@@ -136,6 +140,12 @@ class _Simulation:
         self.world.store(home).contents = dict(past.contents)
         self.world.memory.repositories[home.repository] = copy.deepcopy(past.repository)
         self.judging.models.update(past.models)
+
+    def _claimed(self, past: _Past) -> None:
+        """Begin with the repository of a lake that is gone, which has lost its champion."""
+        repository = copy.deepcopy(past.repository)
+        repository.tags = {tag: digest for tag, digest in repository.tags.items() if tag.startswith("lake-")}
+        self.world.memory.repositories[self.installations[0].repository] = repository
 
 
 def _is_to_repeat(job: Job) -> bool:
