@@ -147,7 +147,7 @@ def test_session_of_a_million_events_is_cut_and_holds_up_nothing(spark: "SparkSe
     counts = extract_day(spark, settings, lake, DAY.date())
     assert counts["events"] == most + others
     assert counts["quarantined"]["endless"] == events - most + tail
-    assert counts["quarantined_share"] > settings.model_fields["max_quarantine_share"].default
+    assert counts["quarantined_share"] > Settings.model_fields["max_quarantine_share"].default
     kept = spark.read.parquet(str(lake.current("events", DAY.date()) / "events"))
     assert kept.where(f"session = '{pseudonym('without end')}'").count() == most
     after = extract_day(spark, settings, lake, at(0, 1).date())
