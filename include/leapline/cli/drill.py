@@ -22,7 +22,7 @@ _LONGEST = 120
 
 @app.command()
 def drill(
-    sessions_per_day: Annotated[int, typer.Option(min=500, help="Sessions per day of the generated shop.")] = 1500,
+    sessions_per_day: Annotated[int, typer.Option(min=1500, help="Sessions per day of the generated shop.")] = 1500,
     keep: Annotated[
         Path | None, typer.Option(help="An empty folder for the scratch lake and registry, which stays.")
     ] = None,

@@ -99,7 +99,7 @@ DRILL_PARAMS: dict[str, Param] = {
     "sessions_per_day": Param(
         1500,
         type="integer",
-        minimum=500,
+        minimum=1500,
         maximum=100_000,
         title="Sessions per day",
         description="Sessions per day of the generated shop on which the stages are broken.",
