@@ -1,7 +1,7 @@
 """Logical time: it passes only when the simulator says so."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from typing import Final
 
 START: Final = datetime(2026, 3, 10, 3, tzinfo=UTC).timestamp()
@@ -39,14 +39,3 @@ class Clock:
     def stored(self) -> datetime:
         """Return the time by the clock of a store or a registry."""
         return datetime.fromtimestamp(self.now, UTC)
-
-    def datetimes(self) -> type[datetime]:
-        """Return a class `datetime` whose `now` is this clock's."""
-        clock = self
-
-        class Simulated(datetime):
-            @classmethod
-            def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # as compared values
-                return datetime.fromtimestamp(clock.time(), tz)
-
-        return Simulated

@@ -15,7 +15,7 @@ from typing import Final
 
 from tests.simulator import checker
 from tests.simulator.mutations import MUTATIONS, Mutation
-from tests.simulator.simulation import Outcome, simulate
+from tests.simulator.simulation import Outcome, prepare, simulate
 
 _PROGRESS: Final = 1000
 _TAIL: Final = 40
@@ -88,6 +88,7 @@ def _outcomes(seeds: Iterable[int], mutations: list[Mutation], workers: int) -> 
 
 
 def _simulate_chunk(mutations: list[Mutation], seeds: list[int]) -> list[Outcome]:
+    prepare()
     with ExitStack() as applied:
         for mutation in mutations:
             applied.enter_context(mutation.applied())
@@ -108,6 +109,7 @@ def _explain(seed: int, mutations: list[Mutation]) -> None:
 
 
 def _traced(seed: int, mutations: list[Mutation]) -> Outcome:
+    prepare()
     with ExitStack() as applied:
         for mutation in mutations:
             applied.enter_context(mutation.applied())

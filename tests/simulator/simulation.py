@@ -54,6 +54,11 @@ class _Past:
     models: dict[str, Any]
 
 
+def prepare() -> None:
+    """Make the past of all worlds, before a fault is put into the code."""
+    _past()
+
+
 def simulate(seed: int, *, trace: bool = False) -> Outcome:
     """Run the world of a seed until everything has ended, and check the invariants."""
     outcome = Outcome(seed)

@@ -10,7 +10,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Self
@@ -125,15 +125,14 @@ class World:
 
     def _patches(self) -> list[Any]:
         crane = InProcessCrane(self._send, self.clock.monotonic)
-        numbers, datetimes = random.Random(f"{self.seed} ids"), self.clock.datetimes()
+        numbers = random.Random(f"{self.seed} ids")
         clocks = [
             patch(f"leapline.{name}.time", self.clock) for name in ("serving.crane", "storage.lease", "runtime.step")
         ]
-        dated = ("deployment.factory", "records.recent_champions", "steps.retain", "steps.erase")
-        dates = [patch(f"leapline.{name}.datetime", datetimes) for name in dated]
         return [
             *clocks,
-            *dates,
+            patch("leapline.clock.now", lambda: datetime.fromtimestamp(self.clock.time(), UTC)),
+            patch("leapline.storage.heartbeat._process", lambda pid: {}),  # as if each actor had a machine of its own
             patch("leapline.serving.crane.subprocess", crane),
             patch("leapline.serving.crane.random", random.Random(f"{self.seed} waits")),
             patch("leapline.serving.registry._ping", lambda scheme, host: None),
