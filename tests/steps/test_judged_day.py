@@ -23,7 +23,7 @@ from leapline.serving.image import build
 from leapline.serving.platforms import host_architecture
 from leapline.settings import Settings
 from leapline.storage import Lake, read_json, write_json
-from tests.faults.kills.actions import perform_step
+from tests.faults.kills.actions import gateway_of, perform_spark_step, perform_step
 from tests.faults.kills.forks import Deed
 from tests.faults.kills.installations import contents, require_readable
 from tests.faults.kills.scenes import Scene, kill_everywhere
@@ -340,14 +340,20 @@ EVERY = [
     pytest.param("package", 20, id="package, a twentieth"),
     pytest.param("probe", 20, id="probe, a twentieth"),
     *(pytest.param(step, 1, id=step, marks=pytest.mark.every_kill) for step in ("gate", "package", "probe")),
+    *(pytest.param(step, 1, id=step, marks=pytest.mark.every_kill) for step in ("featurize", "train", "evaluate")),
 ]
 
 
 @pytest.mark.parametrize(("step", "every"), EVERY)
 def test_step_killed_between_any_two_side_effects_is_completed_by_the_retry(
-    installed: Settings, judged: dict[str, Any], tmp_path: Path, step: str, every: int
+    installed: Settings, judged: dict[str, Any], spark: "SparkSession", tmp_path: Path, step: str, every: int
 ) -> None:
     run = RunContext(FIFTH, f"run-{FIFTH}")
+
+    def deed(settings: Settings) -> Deed:
+        if step not in ("featurize", "train", "evaluate"):
+            return Deed(perform_step, (step, settings, run), [settings.home], tmp_path)
+        return Deed(perform_spark_step, (gateway_of(spark), step, settings, run), [settings.home], tmp_path)
 
     def prepare(name: str) -> Settings:
         shutil.copytree(installed.home, tmp_path / name / "lake", copy_function=os.link)
@@ -362,7 +368,7 @@ def test_step_killed_between_any_two_side_effects_is_completed_by_the_retry(
 
     scene = Scene(
         prepare=prepare,
-        deed=lambda settings: Deed(perform_step, (step, settings, run), [settings.home], tmp_path),
+        deed=deed,
         again=lambda settings: perform_step(step, settings, run),
         require_whole=require_readable,
         result=result,

@@ -1,8 +1,9 @@
 """Actions that are killed. They are in a module without pytest, which every process would have to import."""
 
+import os
 from datetime import UTC, datetime
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from leapline.deployment.manual_promotion import promote_model, roll_back
 from leapline.runtime.context import RunContext
@@ -10,12 +11,41 @@ from leapline.runtime.step import perform
 from leapline.settings import Settings
 from tests.steps.packaged import CHAMPION, DAY, MODEL
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
 RUN = RunContext(DAY, "run")
 
 
 def perform_step(step: str, settings: Settings, context: RunContext) -> dict[str, Any]:
     """Run a step with its report, as Airflow and `leapline` do."""
     return perform(step, import_module(f"leapline.steps.{step}").run, settings, context)
+
+
+def perform_spark_step(gateway: tuple[int, str], step: str, settings: Settings, context: RunContext) -> dict[str, Any]:
+    """Run a step with the Spark driver of another process, given the port and secret of the driver's gateway.
+
+    The driver goes on when this process is killed, like one that lost its worker and does not know it yet.
+    """
+    from pyspark import SparkConf, SparkContext
+    from pyspark.java_gateway import launch_gateway
+    from pyspark.sql import SparkSession
+
+    os.environ |= {"PYSPARK_GATEWAY_PORT": str(gateway[0]), "PYSPARK_GATEWAY_SECRET": gateway[1]}
+    connection = launch_gateway()
+    del os.environ["PYSPARK_GATEWAY_PORT"]  # the step would take it for spark-submit's
+    jvm = connection.jvm
+    context_of_driver = jvm.org.apache.spark.api.java.JavaSparkContext(jvm.org.apache.spark.SparkContext.getOrCreate())
+    conf = SparkConf(_jvm=jvm, _jconf=context_of_driver.getConf())
+    SparkSession(SparkContext(gateway=connection, jsc=context_of_driver, conf=conf))
+    assert SparkSession.getActiveSession() is not None
+    return perform_step(step, settings, context)
+
+
+def gateway_of(spark: "SparkSession") -> tuple[int, str]:
+    """Return port and secret of the gateway of a session's driver."""
+    parameters = spark.sparkContext._gateway.gateway_parameters  # type: ignore[union-attr]
+    return parameters.port, parameters.auth_token
 
 
 def publish(settings: Settings) -> object:

@@ -28,6 +28,8 @@ _VARYING: Final = re.compile(
 sent, digests and signatures of texts with any of these."""
 _LEFT: Final = re.compile(r"\..+\.[0-9a-f]{8}")
 """Files that were to replace another one."""
+_NAMED_BY_SPARK: Final = re.compile(r"(?<=part-\d{5}-)[0-9a-f-]{36}")
+"""What Spark makes up for the names of its files."""
 
 
 def copy_of(settings: Settings, registry_folder: Path, name: str, folder: Path) -> Settings:
@@ -72,7 +74,8 @@ def contents(lake: Lake) -> dict[str, str]:
             attempt = _attempt(root, path)
             if attempt is None or pointers.get(attempt.parent, {}).get("attempt") == attempt.name:
                 name = path.relative_to(root).as_posix()
-                files[name.replace(attempt.name, "current") if attempt else name] = _digest(root, path)
+                name = name.replace(attempt.name, "current") if attempt else name
+                files[_NAMED_BY_SPARK.sub("...", name)] = _digest(root, path)
     return files
 
 
