@@ -66,7 +66,8 @@ def _check_order(world: World, watch: Watch, seen: Ledgers) -> None:
             _require(entry.before == champion, f"{entry.run_id} replaced {entry.before}, the champion was {champion}")
         champion = entry.after
     tags = world.repository(seen.settings).tags
-    if entries and entries[-1].before and not watch.hand_moves and len(watch.ledgers) == 1:
+    is_moving = world.store(seen.settings).content(INTENT) is not None
+    if entries and entries[-1].before and not watch.hand_moves and len(watch.ledgers) == 1 and not is_moving:
         _require(
             tags.get(PREVIOUS_TAG) == entries[-1].before, f"previous names {tags.get(PREVIOUS_TAG)}: {entries[-1]}"
         )

@@ -66,6 +66,7 @@ class Watch:
         self.jobs: list[Job] = []
         self.hand_moves: list[tuple[int, str | None]] = []
         self.has_stranger = False
+        self._signatures_read: set[tuple[Actor | None, str]] = set()
         self._problems: list[str] = []
         self._superseded: dict[str, int] = {}
         tags = world.repository(installations[0]).tags
@@ -119,6 +120,10 @@ class Watch:
         if self._world.scheduler.running:
             self._looks[self._world.scheduler.running] = self._world.scheduler.steps, digest
 
+    def on_signature(self, model_id: str) -> None:
+        """The running actor has read the signature of a model."""
+        self._signatures_read.add((self._world.scheduler.running, model_id))
+
     def on_tag(self, repository: str, tag: str, before: str | None, after: str) -> None:
         """A tag was set by Leapline."""
         if tag.startswith("lake-") and before is None:
@@ -135,9 +140,13 @@ class Watch:
             self._on_champion(before, after, model)
 
     def _require_published(self, repository: str, tag: str, after: str, model: Model) -> None:
-        """A model is published and signed; `previous` is verified when somebody returns to it."""
+        """A model is published and signed; `previous` is verified when somebody returns to it.
+
+        A signature may disappear after the actor has read it, and before the move.
+        """
         tags = self._world.memory.repositories[repository].tags
         signed = tag == PREVIOUS_TAG or any(name.startswith(f"{model.model_id}-signature-") for name in tags)
+        signed = signed or (self._world.scheduler.running, model.model_id) in self._signatures_read
         self.require(signed, f"{tag} names {model.model_id}, which is not signed")
         self.require(tags.get(model.model_id) == after, f"{tag} names {model.model_id}, which is not published")
 
@@ -302,6 +311,8 @@ class _Watched:
             self._watch.on_tag(repository, tag, before, after)
         elif tag == CHAMPION_TAG:
             self._watch.on_look(after)
+        elif "-signature-" in tag and after is not None and request.method == "GET":
+            self._watch.on_signature(tag.partition("-signature-")[0])
         return response
 
     def _tag(self, repository: str, tag: str) -> str | None:
