@@ -1,4 +1,4 @@
-"""Extraction and data check are killed before each side effect of their process, beside what Spark's driver does.
+"""Extraction and data check are killed before each eighth side effect of their process, beside Spark's driver.
 
 The other steps in Spark (featurize, train, evaluate) are killed in `tests/steps/test_judged_day.py`, which has their
 input. A worker that is killed together with its driver, while Spark writes, is in `tests/faults/test_spark_worker.py`.
@@ -47,11 +47,16 @@ def visible(settings: Settings) -> dict[str, str]:
     return {name: "" if name.startswith("runs/") else digest for name, digest in files.items()}
 
 
-def test_extraction_killed_between_any_two_side_effects_is_completed_by_the_retry(
+def test_extraction_killed_at_each_eighth_side_effect_is_completed_by_the_retry(
     spark: "SparkSession", landed: Settings, copied: Copy, tmp_path: Path
 ) -> None:
+    def prepare(name: str) -> Settings:
+        for kept in spark.sparkContext._jsc.getPersistentRDDs().values():  # rows of a killed process
+            kept.unpersist(True)
+        return copied(landed, name)
+
     scene = Scene(
-        prepare=lambda name: copied(landed, name),
+        prepare=prepare,
         deed=lambda settings: Deed(
             perform_spark_step, (gateway_of(spark), "extract", settings, RUN), [settings.home], tmp_path
         ),
@@ -59,10 +64,10 @@ def test_extraction_killed_between_any_two_side_effects_is_completed_by_the_retr
         require_whole=require_readable,
         result=visible,
     )
-    kill_everywhere(scene)
+    kill_everywhere(scene, 8)
 
 
-def test_data_check_killed_between_any_two_side_effects_is_completed_by_the_retry(
+def test_data_check_killed_at_each_eighth_side_effect_is_completed_by_the_retry(
     landed: Settings, copied: Copy, tmp_path: Path
 ) -> None:
     extracted = copied(landed, "extracted")
@@ -74,4 +79,4 @@ def test_data_check_killed_between_any_two_side_effects_is_completed_by_the_retr
         require_whole=require_readable,
         result=visible,
     )
-    kill_everywhere(scene)
+    kill_everywhere(scene, 8)
