@@ -51,8 +51,8 @@ def counts(spark: "SparkSession", landing: Path, mapping: Mapping | None = None,
 
 
 def test_pages_around_orders_are_listed_without_ids(spark: "SparkSession", landing: Path) -> None:
-    found = counts(spark, landing)
-    assert found["mapping_candidates"] == [
+    day_counts = counts(spark, landing)
+    assert day_counts["mapping_candidates"] == [
         {
             "name": name,
             "sessions": size,
@@ -67,13 +67,13 @@ def test_pages_around_orders_are_listed_without_ids(spark: "SparkSession", landi
             ("page /fuer/*", BUYERS, BUYERS),
         )
     ]
-    assert "page /fertig/*/danke (8 of its 9 sessions have an order, 100.0 % of all orders)" in found["warning"]
+    assert "page /fertig/*/danke (8 of its 9 sessions have an order, 100.0 % of all orders)" in day_counts["warning"]
 
 
 def test_mapped_pages_and_names_of_few_visitors_are_not_listed(spark: "SparkSession", landing: Path) -> None:
     text = OPTIONS.mapping.model_dump(mode="json", by_alias=True, exclude_none=True)
     pages = [{"path": "^/(fertig|fuer)/", "page": "thanks"}, *text["pages"]]
     mapped = Mapping.model_validate(text | {"pages": pages})
-    found = counts(spark, landing, mapped, min_visitors_per_value=BUYERS + 1)
-    assert found["mapping_candidates"] == []
-    assert "warning" not in found
+    day_counts = counts(spark, landing, mapped, min_visitors_per_value=BUYERS + 1)
+    assert day_counts["mapping_candidates"] == []
+    assert "warning" not in day_counts

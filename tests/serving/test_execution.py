@@ -48,10 +48,10 @@ def test_program_of_this_platform_does_not_pass_for_one_of_the_other(
     scorer: Path, emulators: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without an emulator it would start; with one it is rejected."""
-    own = SCORERS[host_architecture()]
-    assert "there is no qemu-" in execution.execution(FOREIGN, own).problem
+    scorer_of_host = SCORERS[host_architecture()]
+    assert "there is no qemu-" in execution.execution(FOREIGN, scorer_of_host).problem
     monkeypatch.undo()
-    assert "fails: exit status" in execution.execution(FOREIGN, own).problem
+    assert "fails: exit status" in execution.execution(FOREIGN, scorer_of_host).problem
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ class StepAttempt:
     Attributes:
         step: its name.
         context: the run and its day.
-        token: tells this attempt from others of the same step and run.
+        token: differs for each attempt of the same step and run.
     """
 
     step: str

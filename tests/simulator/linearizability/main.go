@@ -98,7 +98,7 @@ func read(path string) (map[int][]call, []int, error) {
 		if err := json.Unmarshal(lines.Bytes(), &next); err != nil {
 			return nil, nil, fmt.Errorf("%s, line %d: %w", path, number, err)
 		}
-		if _, known := histories[next.Seed]; !known {
+		if _, ok := histories[next.Seed]; !ok {
 			order = append(order, next.Seed)
 		}
 		histories[next.Seed] = append(histories[next.Seed], next)

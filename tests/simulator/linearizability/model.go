@@ -52,7 +52,7 @@ func (o object) check() porcupine.CheckResult {
 			begin = state{name(next.Input.Champion), name(next.Input.Previous), strings.Join(next.Input.Entries, separator)}
 			continue
 		}
-		if _, known := clients[next.Client]; !known {
+		if _, ok := clients[next.Client]; !ok {
 			clients[next.Client] = len(clients)
 		}
 		operations = append(operations, porcupine.Operation{
