@@ -1,5 +1,7 @@
 """A healthy installation: a real registry with a signed champion, a lake with its ledger, events of yesterday."""
 
+import shutil
+from collections import namedtuple
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 from leapline.deployment.signatures import sign_image
 from leapline.doctor.catalogue import CHECKS
 from leapline.doctor.finding import Finding, Status
+from leapline.doctor.machine import GIB
 from leapline.doctor.runner import run_checks
 from leapline.doctor.subject import Subject
 from leapline.installation import ENV_FILE_VARIABLE
@@ -40,6 +43,7 @@ __all__ = [
     "repository",
     "start",
 ]
+Usage = namedtuple("Usage", "total used free")
 YESTERDAY = (datetime.now(UTC) - timedelta(days=1)).date()
 KEY = "0123456789abcdefghijklmnopqrstuv"
 Examine = Callable[[str], list[Finding]]
@@ -88,9 +92,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def healthy(home: Path, registry: Registry, make_image: MakeImage, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """The settings of a healthy installation, whose champion is of yesterday."""
+    """The settings of a healthy installation, whose champion is of yesterday, with space whatever this machine has."""
     monkeypatch.setenv("LEAPLINE_REGISTRY", registry.host)
     monkeypatch.setenv("LEAPLINE_REPOSITORY", registry.repository)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(100 * GIB, 50 * GIB, 50 * GIB))
     settings, model_id = Settings.load(), f"{YESTERDAY}-0123456789ab"
     image = make_image("a model", model_id=model_id, day=YESTERDAY.isoformat())
     registry.push(image, model_id)

@@ -3,7 +3,6 @@
 import os
 import shutil
 import socket
-from collections import namedtuple
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -16,11 +15,9 @@ from leapline import __version__
 from leapline.doctor.finding import Status
 from leapline.settings import Settings
 from tests.conftest import ROOT
-from tests.doctor.conftest import examine, only
+from tests.doctor.conftest import Usage, examine, only
 from tests.fakes.servers import up
 from tests.ports import free_port
-
-Usage = namedtuple("Usage", "total used free")
 
 
 def install(tools: Path, name: str, source: Path | str) -> None:

@@ -28,7 +28,10 @@ def ends_as(up: Site, run: str, state: str, dag: str = "rollback", task: str = "
     """Wait until the task that moves the champion is in a state; the stub of the task after it does not matter."""
     path = f"dags/{dag}/dagRuns/{run}/taskInstances/{task}"
     ends = {state, "success", "failed"}
-    return bool(up.api.wait_until(path, lambda task: task["state"] in ends, 120)["state"] == state)
+    reached = up.api.wait_until(path, lambda task: task["state"] in ends, 120)["state"]
+    if reached != state:
+        print(*log_of(up, run, dag, task)[-40:], sep="\n")  # shown by pytest when the assertion fails
+    return bool(reached == state)
 
 
 def answer(api: AirflowApi, run: str, option: str) -> None:
@@ -59,9 +62,9 @@ def test_rollback_waits_for_a_second_approver(up: Site) -> None:
     assert [name for name in log_of(up, asked_by_bob) if "one of the approvers admin, vera" in name]
 
 
-def log_of(up: Site, run: str) -> list[str]:
+def log_of(up: Site, run: str, dag: str = "rollback", task: str = "roll_back") -> list[str]:
     """Return the lines of a task's log."""
-    content = up.api.get(f"dags/rollback/dagRuns/{run}/taskInstances/roll_back/logs/1")["content"]
+    content = up.api.get(f"dags/{dag}/dagRuns/{run}/taskInstances/{task}/logs/1")["content"]
     return [str(line) for line in content]
 
 
