@@ -9,13 +9,7 @@ import pytest
 
 from leapline.errors import BalanceError, InputError, NoEventsError
 from leapline.events.clean import CleanOptions, cleaned_day
-from leapline.events.file_counts import (
-    per_slice,
-    require_balanced_files,
-    require_usable_files,
-    unpack,
-    unusable_files,
-)
+from leapline.events.file_counts import require_balanced_files, require_usable_files, unusable_files
 from leapline.sources.landed.landing import LandingFolder
 from tests.events.lines import DAY, KEY, at, land, line
 
@@ -57,11 +51,6 @@ def test_unusable_files_fail_with_a_fix() -> None:
     require_usable_files("2026-03-02", [])
     with pytest.raises(InputError, match="files of 2026-03-02: found a: none.*LEAPLINE_UNUSABLE_FILES=warn"):
         require_usable_files("2026-03-02", ["a: none of 3 lines is readable"])
-
-
-def test_rounding_errors_of_merged_bins_do_not_move_lines_to_another_file() -> None:
-    bins = [(10.0, 1565.0), (11.000000000000002, 7.0), (11.999999999999998, 19.0)]
-    assert unpack(bins) == {5: (1565, 7), 6: (19, 0)}
 
 
 def test_counts_per_file_have_to_add_up() -> None:
@@ -136,22 +125,6 @@ def test_day_without_events_fails_with_a_fix_for_the_most_frequent_reason(
         cleaned_day(spark, LandingFolder(tmp_path), DAY.date(), options),
     ):
         pass
-
-
-@pytest.mark.spark
-def test_lines_of_many_files_that_are_read_in_one_task_each_are_counted_exactly(spark: "SparkSession") -> None:
-    from pyspark.sql import functions as F
-
-    files, lines = 150, 2_000_000
-    numbered = spark.range(0, lines, 1, files).select(
-        F.floor(F.col("id") * files / lines).cast("int").alias("slice"),
-        (F.xxhash64("id") % 400 == 0).cast("int").alias("flag"),
-    )
-    expected: dict[int, list[int]] = {number: [0, 0] for number in range(files)}
-    for row in numbered.groupBy("slice", "flag").count().collect():
-        expected[row["slice"]][row["flag"]] = row["count"]
-    [row] = numbered.agg(per_slice(files, F.col("flag"))).collect()
-    assert unpack(row["per_slice"]) == {number: tuple(pair) for number, pair in expected.items()}
 
 
 @pytest.mark.spark

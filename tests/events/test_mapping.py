@@ -8,7 +8,7 @@ import pytest
 
 from leapline.errors import SpecError
 from leapline.events.mapping import DEFAULT, load
-from leapline.events.mapping_sql import columns_of
+from leapline.events.reads import columns_of
 from leapline.snowplow.enriched import FIELDS
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from leapline.events.clean import CleanOptions, cleaned_day
 from leapline.events.mapping import DEFAULT, load
-from leapline.events.sql_text import literal
 from leapline.sources.landed.landing import LandingFolder
 from tests.events.lines import CONSENT, DAY, KEY, at, contexts, land, line, product, self_describing
 
@@ -171,10 +170,3 @@ def test_site_mapping_replaces_the_shipped_one(spark: "SparkSession", tmp_path: 
         ("item_view", "item", None, None, None, None),
         ("purchase", None, "V7", None, 12.5, None),
     ]
-
-
-@pytest.mark.parametrize("text", ["it's", r"^\d+\.html$", "${spark.app.name}", "\\", "'", 'a "b"\n%_', "Ü \U0001f6d2"])
-def test_sql_literal_preserves_text(spark: "SparkSession", text: str) -> None:
-    row = spark.range(1).selectExpr(f"{literal(text)} AS text").first()
-    assert row is not None
-    assert row.text == text

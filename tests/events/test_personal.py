@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from leapline.events.personal import contains_personal_data, personal_data_sql
-from leapline.events.plain_text import plain_sql
+from leapline.events.clean import CleanOptions, cleaned_day
+from leapline.events.personal import contains_personal_data
+from leapline.sources.landed.landing import LandingFolder
+from tests.events.lines import DAY, KEY, at, land, line
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -33,11 +35,16 @@ def test_python_detection_has_required_precision_and_recall() -> None:
 
 
 @pytest.mark.spark
-def test_spark_detection_equals_python(spark: "SparkSession") -> None:
-    frame = spark.createDataFrame(list(enumerate(text for _, text in CASES)), "number int, text string")
-    plain = frame.selectExpr("number", f"{plain_sql('text')} AS plain")
-    rows = plain.selectExpr("number", f"{personal_data_sql('plain')} AS found").orderBy("number").collect()
-    assert [row["found"] for row in rows] == [contains_personal_data(text) for _, text in CASES]
+def test_cleaning_detects_what_python_detects(spark: "SparkSession", tmp_path: Path) -> None:
+    texts = [text for _, text in CASES if len(text) <= 200 and text.strip(" ") not in {"", "null", "undefined"}]
+    item = {"event": "transaction_item", "dvce_type": "", "refr_medium": ""}
+    lines = [line(f"{n}", at(10 + n / 3600), ti_sku=text, **item) for n, text in enumerate(texts)]
+    land(tmp_path, lines, run="2026-03-02-12-00-00")
+    with cleaned_day(spark, LandingFolder(tmp_path), DAY.date(), CleanOptions(KEY, partitions=1)) as day:
+        kept = {row["item"] for row in day.events.select("item").collect()}
+        assert day.counts["quarantined"]["personal_data"] + day.counts["events"] == len(texts)
+    expected = [contains_personal_data(text) for text in texts]
+    assert [text.strip(" ") not in kept for text in texts] == expected
 
 
 @pytest.mark.parametrize(

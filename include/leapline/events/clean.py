@@ -4,7 +4,8 @@
       |                                                                                                    |
       +-- other days, no consent, robots: counted and dropped            events | quarantine: persisted once
 
-The lines are read once and shuffled twice; no Python runs per row.
+The lines are read once and exchanged twice; no Python runs per row. The program `cleaner`
+decides what a row means.
 """
 
 from collections.abc import Collection, Iterator
@@ -15,13 +16,13 @@ from typing import Any, Final, Self
 
 import pyarrow as pa
 from pyspark import StorageLevel
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from leapline.events import lines, mapping_sql, pseudonym, sessions
-from leapline.events.constants import with_constants
-from leapline.events.counters import Counters, watched_tasks
-from leapline.events.event_form import EventForm
+from leapline.events.cleaner.options import cleaner_options
+from leapline.events.cleaner.program import program_for
+from leapline.events.cleaner.stages import BUCKETS_PER_PARTITION, Cleaner
+from leapline.events.counts import collect_counts
 from leapline.events.file_counts import (
     counts_by_file,
     recorded_names,
@@ -29,24 +30,12 @@ from leapline.events.file_counts import (
     require_balanced_files,
     unusable_files,
 )
-from leapline.events.forms import form_of, reads_of
 from leapline.events.mapping import Mapping, load
-from leapline.events.orders import FORMER_ORDER, EarlierOrdersReader, no_earlier_orders, place_orders
-from leapline.events.personal import personal_data_sql
-from leapline.events.plain_text import plain_sql
-from leapline.events.reasons import QUARANTINED, WITHOUT_SESSION, is_kept
-from leapline.events.reconciliation import (
-    balance,
-    group_kept,
-    kept_totals,
-    reason_counters,
-    require_balance,
-    require_events,
-    source_counters,
-)
-from leapline.events.schema import SCHEMA
-from leapline.events.unmapped import COLUMN as UNMAPPED
-from leapline.events.unmapped import candidates_warning, mapping_candidates, unmapped_sql
+from leapline.events.orders import EarlierOrdersReader, no_earlier_orders, place_orders
+from leapline.events.reads import USUAL_WIDTHS, reads_of
+from leapline.events.reconciliation import balance, kept_totals, require_balance, require_events
+from leapline.events.statistics import day_profile
+from leapline.events.unmapped import candidates_warning, mapping_candidates
 from leapline.settings import Settings
 from leapline.sources.source import DayWindow, EventReads, EventSource, Listing, Slice
 
@@ -83,9 +72,10 @@ class CleanOptions:
     max_session_events: int = 5000
     max_price: float = 1e8
     max_quantity: int = 100_000
-    widths: range = lines.USUAL_WIDTHS
+    widths: range = USUAL_WIDTHS
     min_usable_ratio: float = 0.5
     min_visitors_per_value: int = 20
+    max_sessions_per_visitor: int = 1000
     partitions: int = 8
     former_key: bytes = field(default=b"", repr=False)
 
@@ -110,6 +100,7 @@ class CleanOptions:
             widths=settings.accepted_widths_range,
             min_usable_ratio=settings.min_usable_ratio,
             min_visitors_per_value=settings.min_visitors_per_value,
+            max_sessions_per_visitor=settings.max_sessions_per_visitor,
             partitions=settings.spark_shuffle_partitions,
         )
 
@@ -145,7 +136,7 @@ class CleanDay:
             `unmapped.mapping_candidates`), and as text the `warning` about source and candidates, if there is one.
         files: `file_counts.counts_by_file`.
         orders: columns of `orders.SCHEMA`, one row per order of the day.
-        kept: the persisted rows from which both frames are read.
+        statistics: of the events, for the data check; see `leapline.events.statistics`.
     """
 
     events: DataFrame
@@ -153,7 +144,7 @@ class CleanDay:
     counts: dict[str, Any]
     files: list[dict[str, Any]]
     orders: DataFrame
-    kept: DataFrame = field(repr=False)
+    statistics: dict[str, Any]
 
 
 @contextmanager
@@ -170,7 +161,7 @@ def cleaned_day(
     """Clean one data day. The result is kept on the executors' disks until the block ends.
 
     Args:
-        spark: a session; the work is done in a new one with the same settings, because it changes and observes it.
+        spark: a session.
         source: where the day's lines are.
         day: the data day (UTC); the sessions that start on it are kept complete.
         options: how to clean.
@@ -183,51 +174,35 @@ def cleaned_day(
         NoEventsError: nothing landed for that day, or no event is left; the error contains the reasons.
         BalanceError: the counts do not add up.
     """
-    spark, window = _separate_session(spark), options.window(day)
+    window = options.window(day)
     listing = listing or source.list_day(window)
     slices = listing.slices
-    constants = {**lines.window_constants(window), **pseudonym.padded(options.key)}
-    if options.former_key:
-        constants |= pseudonym.padded(options.former_key, pseudonym.FORMER)
-    raw = source.read(spark, slices)
-    form = form_of(raw.columns, options.mapping, options.widths)
-    timed = with_constants(form.with_times(raw), constants)
-    is_other_day = lines.belongs_to_other_day()
-    at_source = Counters(timed, source_counters(len(slices), is_other_day, form.size()))
-    fields = form.split(at_source.observed().where(~is_other_day))
-    reasoned = lines.with_reason(fields, options.mapping, form, window, options.skew, options.consent_required)
-    scanned = Counters(reasoned, reason_counters(len(slices)))
-    mapped = _without_erased(_with_kinds(scanned.observed().where(is_kept()), form, options), erased)
-    unique = sessions.mark_duplicates(mapped, options.partitions)
-    ordered = sessions.mark_out_of_session(unique, options.max_session_events, options.partitions)
-    gathered = Counters(ordered, reason_counters(len(slices)))
-    kept = _one_row_per_product(gathered.observed().where(is_kept()))
+    buckets = options.partitions * BUCKETS_PER_PARTITION
+    cleaner = Cleaner(program_for(spark), cleaner_options(options, window, erased, buckets), options.partitions)
+    kept = cleaner.kept(source.read(spark, slices)).persist(StorageLevel.DISK_ONLY)
     counts: dict[str, Any] = {"day": day.isoformat(), "files": len(slices), "lookahead_hours": options.lookahead_hours}
     try:
-        with _fixed_plan(spark), watched_tasks(spark) as any_repeated:
-            kept.persist(StorageLevel.DISK_ONLY)
-            groups = group_kept(kept)
-            by_query = any_repeated()
-        at_start, before, after = (place.values(by_query=by_query) for place in (at_source, scanned, gathered))
-        with place_orders(kept, groups, options.partitions, day, earlier_orders(spark)) as orders:
-            groups = [*groups, *orders.corrections]
-            counts |= balance(kept_totals(groups), at_start, before, after)
+        counted = collect_counts(kept)
+        with place_orders(cleaner, kept, counted.groups, day, earlier_orders(spark)) as orders:
+            groups = [*counted.groups, *orders.corrections]
+            counts |= balance(kept_totals(groups), counted)
             require_balance(counts)
-            files = counts_by_file(slices, groups, at_start["per_slice"], [before["per_slice"], after["per_slice"]])
+            files = counts_by_file(slices, groups, counted)
             source.require_unchanged(slices, [file["lines"] for file in files])
             require_balanced_files(counts["day"], files, counts["lines"])
             counts |= orders.counts
             require_events(counts, listing.ignored_text())
             counts |= listing.facts
             counts |= {"ignored_entries": len(listing.ignored), "ignored": recorded_text(listing.ignored_text())}
-            candidates = mapping_candidates(orders.events, options.min_visitors_per_value)
+            numbers = day_profile(orders.cleaner, orders.kept, options.max_sessions_per_visitor)
+            candidates = mapping_candidates(orders.cleaner, orders.kept, numbers.names, options.min_visitors_per_value)
             warnings = [*listing.warnings, *filter(None, [candidates_warning(candidates)])]
             counts |= {"mapping_candidates": candidates}
             counts |= {"warning": " ".join(warnings)} if warnings else {}
             unusable = unusable_files(files, options.min_usable_ratio)
             counts |= {"unusable_files": len(unusable), "unusable": unusable}
-            events = sessions.with_event_numbers(orders.events).select(*_clean_columns())
-            yield CleanDay(events, _quarantine(kept, slices), counts, files, orders.table, kept)
+            events = orders.cleaner.events(orders.kept)
+            yield CleanDay(events, _quarantine(cleaner, kept, slices), counts, files, orders.table, numbers.statistics)
     finally:
         kept.unpersist()
 
@@ -244,125 +219,9 @@ def write_day(clean: CleanDay, events: str, quarantine: str, orders: str) -> Non
     clean.orders.write.mode("overwrite").parquet(orders)
 
 
-def _separate_session(spark: SparkSession) -> SparkSession:
-    """Return a new session on the same Spark context with the SQL settings of the given one."""
-    session = spark.newSession()
-    for name, value in spark.conf.getAll.items():
-        if session.conf.isModifiable(name):
-            session.conf.set(name, value)
-    return session
-
-
-@contextmanager
-def _fixed_plan(spark: SparkSession) -> Iterator[None]:
-    """Plan once: adaptive execution drops the counters of stages that turn out to be empty."""
-    name = "spark.sql.adaptive.enabled"
-    before = spark.conf.get(name)
-    spark.conf.set(name, "false")
-    try:
-        yield
-    finally:
-        spark.conf.set(name, str(before))
-
-
-def _with_kinds(used: DataFrame, form: EventForm, options: CleanOptions) -> DataFrame:
-    """Add kinds and pseudonyms to the remaining lines; select the columns that go through the shuffles."""
-    mapping = options.mapping
-    mapped = mapping_sql.with_kinds(used, mapping, form.event_data)
-    texts = F.concat_ws(" ", "item", "category", F.to_json("more"), "dvce_type", "refr_medium")
-    mapped = mapped.withColumns({"texts": texts, "more": _plausible_amounts(options)})
-    mapped = mapped.withColumn("plain", F.expr(plain_sql("texts")))
-    former = {"former_visitor": mapping_sql.identity_sql(mapping.visitor), FORMER_ORDER: "`order`"}
-    return mapped.select(
-        *(pseudonym.pseudonym(F.expr(sql), pseudonym.FORMER).alias(name) for name, sql in former.items()
-          if options.former_key),
-        _content_reason(options).alias("reason"),
-        "slice", "line_hash", "line_bytes", "width", "event_id", "event_fingerprint",
-        pseudonym.pseudonym(F.expr(mapping_sql.identity_sql(mapping.session))).alias("session"),
-        pseudonym.pseudonym(F.expr(mapping_sql.identity_sql(mapping.visitor))).alias("visitor"),
-        pseudonym.pseudonym(F.col("order")).alias("order"),
-        "ts", "collector_ts", "part", "after_tail",
-        "kind", "page", "item", "category", "price", "quantity", "currency", "more",
-        F.expr(unmapped_sql(mapped.columns)).alias(UNMAPPED),
-        F.col("dvce_type").alias("device"),
-        F.col("refr_medium").alias("referrer"),
-        F.col("domain_sessionidx").try_cast("int").alias("session_index"),
-    )  # fmt: skip
-
-
-def _without_erased(mapped: DataFrame, erased: Collection[str]) -> DataFrame:
-    """Give the events of erased visitors a reason; their pseudonyms are data, so that no query plan contains them."""
-    columns = [name for name in mapped.columns if name != "former_visitor"]
-    if not erased:
-        return mapped.select(*columns)
-    for name in ("visitor", *({"former_visitor"} & set(mapped.columns))):
-        listed = pa.table({name: pa.array([bytes.fromhex(text) for text in sorted(erased)], pa.binary())})
-        marks = F.broadcast(mapped.sparkSession.createDataFrame(listed).withColumn("is_erased", F.lit(True)))
-        is_event = F.col("is_erased") & _may_be_event()
-        reason = F.when(is_event, lines.on_the_day(F.lit("erased"))).otherwise(F.col("reason"))
-        mapped = mapped.join(marks, name, "left").withColumn("reason", reason).drop("is_erased")
-    return mapped.select(*columns)
-
-
-def _content_reason(options: CleanOptions) -> Column:
-    """Return the reason of a line after its content is known: personal data, refund, amount above the limits."""
-    reason, order = F.col("reason"), F.col("kind").isin("purchase", "purchase_item")
-    negative = F.coalesce((F.col("price") < 0) | (F.col("quantity") < 0), F.lit(False))
-    excessive = (F.col("price") > options.max_price) | (F.col("quantity") > options.max_quantity)
-    content = (
-        F.when(F.expr(personal_data_sql("plain", options.detect_numbers)), F.lit("personal_data"))
-        .when(order & negative, F.lit("refund"))
-        .when(negative | F.coalesce(excessive, F.lit(False)), F.lit("amount"))
-    )
-    sessionless = F.when(F.col("kind") == "purchase", F.coalesce(content, F.lit(WITHOUT_SESSION))).otherwise(
-        "no_session"
-    )
-    return (
-        F.when(reason.isNull() & content.isNotNull(), lines.on_the_day(content))
-        .when(reason == WITHOUT_SESSION, sessionless)
-        .otherwise(reason)
-    )
-
-
-def _plausible_amounts(options: CleanOptions) -> Column:
-    """Return `more` without negative and excessive amounts: a discount that is sent as a product keeps its order."""
-
-    def within(value: Column, limit: float) -> Column:
-        return F.when((value >= 0) & (value <= limit), value)
-
-    def plausible(row: Column) -> Column:
-        price, quantity = within(row["price"], options.max_price), within(row["quantity"], options.max_quantity)
-        return row.withField("price", price).withField("quantity", quantity)
-
-    return F.transform("more", plausible)
-
-
-def _one_row_per_product(events: DataFrame) -> DataFrame:
-    """Expand an event about several products to one row each, `<event id>:<n>` from the second on; order is kept."""
-    event = F.struct("kind", "item", "category", "price", "quantity")
-    rows = F.when(_may_be_event() & F.col("more").isNotNull(), F.concat(F.array(event), "more")).otherwise(
-        F.array(event)
-    )
-    columns = [
-        c for c in events.columns if c not in {"kind", "item", "category", "price", "quantity", "more", "event_id"}
-    ]
-    expanded = events.select("event_id", *columns, F.posexplode(rows).alias("nth", "row"))
-    numbered = F.when(F.col("nth") > 0, F.concat_ws(":", "event_id", "nth")).otherwise(F.col("event_id"))
-    return expanded.select(numbered.alias("event_id"), *columns, "nth", "row.*")
-
-
-def _may_be_event() -> Column:
-    return F.col("reason").isNull() | (F.col("reason") == WITHOUT_SESSION)
-
-
-def _clean_columns() -> list[Column]:
-    encoded = {"session": F.lower(F.hex("session")), "visitor": F.lower(F.hex("visitor"))}
-    return [encoded.get(name, F.col(name)).cast(type_).alias(name) for name, type_ in SCHEMA.items()]
-
-
-def _quarantine(kept: DataFrame, slices: tuple[Slice, ...]) -> DataFrame:
+def _quarantine(cleaner: Cleaner, kept: DataFrame, slices: tuple[Slice, ...]) -> DataFrame:
     names = pa.table({"slice": pa.array(range(len(slices)), pa.int32()), "file": recorded_names(slices)})
-    named = kept.where(F.col("reason").isin(*QUARANTINED)).join(
+    named = cleaner.rows(kept, "quarantine").join(
         F.broadcast(kept.sparkSession.createDataFrame(names)), "slice", "left"
     )
     return named.select(*(F.col(name).cast(type_).alias(name) for name, type_ in QUARANTINE_SCHEMA.items()))

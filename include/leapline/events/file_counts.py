@@ -1,19 +1,13 @@
-"""Counts per file, and the rule for files that have lost their lines.
-
-A counter that observes all lines cannot group them by file. A histogram with as many bins as there are files can: each
-line adds its file's number, and with enough bins the histogram is exact.
-"""
+"""Counts per file, and the rule for files that have lost their lines."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any, Final
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
-
 from leapline.errors import BalanceError, InputError
+from leapline.events.counts import Counts
 from leapline.events.personal import contains_email
-from leapline.events.reasons import EXCLUDED, UNREADABLE
+from leapline.events.reasons import EXCLUDED, OTHER_DAY, UNREADABLE
 from leapline.sources.source import Slice
 
 _MIN_LINES: Final = 20
@@ -34,37 +28,13 @@ def recorded_text(text: str) -> str:
     return "entries that were not understood, with an e-mail address in a name" if contains_email(text) else text
 
 
-def per_slice(slices: int, flag: Column) -> Column:
-    """Return a counter for `observe`: lines per slice and flag; lines whose flag is null are left out.
-
-    Args:
-        slices: the number of slices.
-        flag: 0 or 1.
-    """
-    # As a floating-point number: Spark converts the bins' means to the type of the values, and would cut off decimals.
-    code = (F.col("slice") * 2 + flag).cast("double")
-    return F.histogram_numeric(code, F.lit(2 * max(slices, 1))).alias("per_slice")
-
-
-def unpack(histogram: Iterable[Any] | None) -> dict[int, tuple[int, int]]:
-    """Return the slices of a `per_slice` counter with their numbers of lines with flag 0 and 1."""
-    counts: dict[int, list[int]] = {}
-    for code, lines in histogram or ():
-        # Where Spark merges bins of one number, it computes their mean, which is off by a rounding error.
-        counts.setdefault(round(code) // 2, [0, 0])[round(code) % 2] += round(lines)
-    return {number: (zero, one) for number, (zero, one) in counts.items()}
-
-
-def counts_by_file(
-    slices: Sequence[Slice], groups: Iterable[Any], source: Any, dropped: Sequence[Any]
-) -> list[dict[str, Any]]:
+def counts_by_file(slices: Sequence[Slice], groups: Iterable[Any], counted: Counts) -> list[dict[str, Any]]:
     """Return what became of each file's lines.
 
     Args:
         slices: the files.
-        groups: rows of `reconciliation.group_kept`.
-        source: the `per_slice` counter at the source, flag: whether the line belongs to another day.
-        dropped: the `per_slice` counters of dropped lines, flag: whether the line belongs to another day.
+        groups: `Counts.groups`, and corrections of them.
+        counted: where lines were read and dropped.
 
     Returns:
         One dict per file: `file, bytes, lines, other_days, events, excluded, quarantined, unreadable, undated`; `bytes`
@@ -72,17 +42,12 @@ def counts_by_file(
         are the unreadable lines without a readable time of arrival, which count for the day of the file's name.
     """
     files: list[dict[str, Any]] = [
-        {"file": name, "bytes": item.size, "lines": 0, "other_days": 0, "events": 0, "excluded": 0,
-         "quarantined": 0, "unreadable": 0, "undated": 0}
-        for name, item in zip(recorded_names(slices), slices, strict=True)
+        {"file": name, "bytes": item.size, "lines": counted.lines[number], "other_days": counted.other_days[number],
+         "events": 0, "excluded": 0, "quarantined": 0, "unreadable": 0, "undated": 0}
+        for number, (name, item) in enumerate(zip(recorded_names(slices), slices, strict=True))
     ]  # fmt: skip
-    for number, (near, other) in unpack(source).items():
-        files[number]["lines"] += near + other
-        files[number]["other_days"] += other
-    for histogram in dropped:
-        for number, (excluded, other) in unpack(histogram).items():
-            files[number]["excluded"] += excluded
-            files[number]["other_days"] += other
+    for (number, reason), lines in counted.dropped.items():
+        files[number]["other_days" if reason == OTHER_DAY else "excluded"] += lines
     for group in groups:
         file = files[group["slice"]]
         file[_fate(group["reason"])] += group["lines"]

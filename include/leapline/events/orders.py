@@ -5,15 +5,19 @@ second buyer. An order that the shop's server sends has a visitor but no session
 that time. Both are rare. Where a day has neither, its events are not touched.
 """
 
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
+from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
+from leapline.events.cleaner.options import placed_key
+from leapline.events.cleaner.stages import Cleaner
 from leapline.events.reasons import WITHOUT_SESSION
 
 AFTER_SESSION: Final = "INTERVAL 30 MINUTES"
@@ -60,15 +64,17 @@ class Orders:
     """A day's events with each order in its place.
 
     Args:
-        events: the rows of events.
+        kept: blocks of kept rows; the events among them are the day's, except those that `cleaner` drops.
+        cleaner: the stages, without the events of repeated orders.
         table: the day's orders, columns of `SCHEMA`, sorted by order.
         counts: `orders_placed` (orders without a session that were assigned to one), `orders` (each once per session in
             which it appears), `orders_repeated` (those of them that another session or an earlier day has counted), and
             `order_days` (the number of earlier days whose orders were known).
-        corrections: rows to add to those of `reconciliation.group_kept`, for the lines that changed their place.
+        corrections: rows to add to `Counts.groups`, for the lines that changed their place.
     """
 
-    events: DataFrame
+    kept: DataFrame
+    cleaner: Cleaner
     table: DataFrame
     counts: dict[str, int]
     corrections: list[dict[str, Any]]
@@ -76,63 +82,71 @@ class Orders:
 
 @contextmanager
 def place_orders(
-    kept: DataFrame, groups: Iterable[Any], partitions: int, day: date, earlier: EarlierOrders
+    cleaner: Cleaner, kept: DataFrame, groups: Iterable[Any], day: date, earlier: EarlierOrders
 ) -> Iterator[Orders]:
     """Assign orders without a session, and drop repeated orders. The result can be read until the block ends.
 
     Args:
-        kept: the day's kept rows, persisted.
-        groups: rows of `reconciliation.group_kept`.
-        partitions: partitions of the result.
+        cleaner: the stages.
+        kept: blocks of kept rows, persisted.
+        groups: `Counts.groups`.
         day: the data day.
         earlier: the orders of earlier days.
     """
     corrections: list[dict[str, Any]] = []
-    events, placed = kept.where("reason IS NULL"), 0
+    persisted, placed = kept, 0
     if any(group["reason"] == WITHOUT_SESSION for group in groups):
-        events, placed, corrections = _with_placed(kept, events, partitions)
+        kept, placed, corrections = _with_placed(cleaner, kept)
+    events = cleaner.rows(kept, "orders")
     lines = _order_lines(events, earlier).persist()
     try:
         counts = _order_counts(lines)
         if counts.pop("repeated_lines"):
-            repeated = F.broadcast(lines.where("repeated").select(F.col("event_id").alias("repeated_id")).distinct())
-            is_repeated = _tracker_id() == F.col("repeated_id")
-            for row in _counted(events.join(repeated, is_repeated, "left_semi")):
+            repeated = [row["event_id"] for row in lines.where("repeated").select("event_id").distinct().collect()]
+            for row in _counted(events.where(_tracker_id().isin(repeated))):
                 corrections += _moved(row, None, "repeated_order")
-            events = events.join(repeated, is_repeated, "left_anti")
+            cleaner = cleaner.without(repeated)
         counts |= {"orders_placed": placed, "order_days": earlier.days}
-        yield Orders(events, _table(lines, day), counts, corrections)
+        yield Orders(kept, cleaner, _table(lines, day), counts, corrections)
     finally:
         lines.unpersist()
+        if kept is not persisted:
+            kept.unpersist()
 
 
-def _with_placed(kept: DataFrame, events: DataFrame, partitions: int) -> tuple[DataFrame, int, list[dict[str, Any]]]:
-    """Return the events with the orders that were assigned to a session, their number, and the corrections."""
+def _with_placed(cleaner: Cleaner, kept: DataFrame) -> tuple[DataFrame, int, list[dict[str, Any]]]:
+    """Return the kept rows with the orders that were assigned to a session, their number, and the corrections."""
     corrections: list[dict[str, Any]] = []
-    assigned = _assigned(kept, events)
-    recovered = _counted(assigned, _tracker_id())
-    ids = {row["event_id"] for row in recovered}
-    for row in _counted(kept.where(F.col("reason") == WITHOUT_SESSION), _tracker_id()):
-        corrections += _moved(row, WITHOUT_SESSION, "duplicate" if row["event_id"] in ids else "no_session")
-    for row in recovered:
-        corrections += _moved(row, "duplicate", None)
-    if recovered:
-        union = events.unionByName(assigned)
-        events = union.repartition(partitions, "session").sortWithinPartitions("session", "ts", "event_id")
-    return events, len(recovered), corrections
+    orders = cleaner.rows(kept, "without_session").persist()
+    try:
+        places = {row["event_id"]: row for row in _places(orders, cleaner.spans(kept)).collect()}
+        for row in _counted(orders, _tracker_id()):
+            corrections += _moved(row, WITHOUT_SESSION, "duplicate" if row["event_id"] in places else "no_session")
+        if not places:
+            return kept, 0, corrections
+        is_placed = F.concat(_tracker_id(), F.lit(" "), F.col("line_hash")).isin([*map(_key, places.values())])
+        for row in _counted(orders.where(is_placed), _tracker_id()):
+            corrections += _moved(row, "duplicate", None)
+    finally:
+        orders.unpersist()
+    sessions = {_key(row): b64encode(row["placed"]).decode() for row in places.values()}
+    return cleaner.placed(kept, sessions).persist(StorageLevel.DISK_ONLY), len(places), corrections
 
 
-def _assigned(kept: DataFrame, events: DataFrame) -> DataFrame:
-    """Return the rows of orders without a session that fall into one of their visitor's sessions, as its events."""
-    spans = events.groupBy("visitor", "session").agg(F.min("ts").alias("first_ts"), F.max("ts").alias("last_ts"))
+def _key(row: Any) -> str:
+    return placed_key(row["event_id"], row["line_hash"])
+
+
+def _places(orders: DataFrame, spans: DataFrame) -> DataFrame:
+    """Return `event_id`, `line_hash` and `placed`, for orders that fall into a session of their visitor.
+
+    Of two copies of an order the earliest arrival counts.
+    """
     earliest = Window.partitionBy("event_id").orderBy("collector_ts", "line_hash")
-    orders = kept.where(F.col("reason") == WITHOUT_SESSION).withColumn("arrival", F.row_number().over(earliest))
-    orders = orders.where("arrival = 1").drop("arrival")
+    first = orders.where("nth = 0").withColumn("arrival", F.row_number().over(earliest)).where("arrival = 1")
     within = F.expr(f"ts BETWEEN first_ts AND last_ts + {AFTER_SESSION}")
-    candidates = orders.select("event_id", "visitor", "ts").join(spans, "visitor").where(within)
-    latest = candidates.groupBy("event_id").agg(F.max_by("session", "first_ts").alias("placed"))
-    columns = {"session": F.col("placed"), "reason": F.lit(None).cast("string")}
-    return orders.join(latest, "event_id").withColumns(columns).select(*kept.columns)
+    candidates = first.select("event_id", "line_hash", "visitor", "ts").join(spans, "visitor").where(within)
+    return candidates.groupBy("event_id", "line_hash").agg(F.max_by("session", "first_ts").alias("placed"))
 
 
 def _order_lines(events: DataFrame, earlier: EarlierOrders) -> DataFrame:
@@ -191,7 +205,7 @@ def _tracker_id() -> Column:
 
 
 def _counted(rows: DataFrame, *keys: Column) -> list[Any]:
-    """Count rows as `reconciliation.group_kept` counts them, and by further keys."""
+    """Count rows as `Counts.groups` counts them, and by further keys."""
     first = F.col("nth") == 0
     return (
         rows.groupBy(*(key.alias("event_id") for key in keys), "slice", "width", "currency")

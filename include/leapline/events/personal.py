@@ -6,15 +6,14 @@ by which they could be detected; rare values are kept out of models instead (`le
 
 Shops' texts are full of codes that look like addresses: article numbers (`2.608.577.123`), versions (`v10.0.19.41`),
 MAC addresses, image names (`logo@2x.png`). `tests/events/personal_texts.tsv` has several hundred cases of both kinds.
-The patterns work alike in Java, for Spark, and in Python.
+The patterns work alike in Python and in the program that cleans events.
 """
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from leapline.events import personal_numbers
-from leapline.events.plain_text import ENCODED, MAY_BE_BASE64, decoded, plain_text
-from leapline.events.sql_text import literal
+from leapline.events.plain_text import ENCODED, decoded, plain_text
 
 _OCTET: Final = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _FIRST_OCTET: Final = r"(?:22[0-3]|2[01]\d|1\d\d|[1-9]\d?)"
@@ -60,20 +59,6 @@ def contains_email(text: str) -> bool:
     return any(_HAS_EMAIL.search(part) for part in (plain, *map(decoded, ENCODED.findall(plain))))
 
 
-def personal_data_sql(plain: str, detect_numbers: bool = True) -> str:
-    """Return Spark SQL for `contains_personal_data`.
-
-    Args:
-        plain: a column with the plain form of a text (`plain_sql`); the result is null where it is null.
-        detect_numbers: whether to look for phone, card and account numbers.
-    """
-    # Regular expressions are the slowest part of the cleaning, so a search for a character comes first.
-    parts = f"regexp_extract_all({plain}, {literal(ENCODED.pattern)}, 0)"
-    conditions = (
-        f"contains({plain}, '@') AND {plain} RLIKE {literal(_EMAIL)}",
-        f"(contains({plain}, '.') OR contains({plain}, ':')) AND {plain} RLIKE {literal(_HAS_ADDRESS.pattern)}",
-        *([personal_numbers.number_sql(plain)] if detect_numbers else []),
-        f"{plain} RLIKE {literal(MAY_BE_BASE64)} AND {plain} RLIKE {literal(ENCODED.pattern)} "
-        f"AND exists({parts}, part -> decode(unbase64(part), 'ISO-8859-1') RLIKE {literal(_EMAIL)})",
-    )
-    return " OR ".join(f"({condition})" for condition in conditions).join("()")
+def patterns() -> dict[str, Any]:
+    """Return the patterns for `include/cleaner/internal/personal`, which detects the same addresses."""
+    return {"email": _EMAIL, "address": _HAS_ADDRESS.pattern}

@@ -6,12 +6,8 @@ which only phone numbers are written.
 """
 
 import re
-from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
-from leapline.events.sql_text import literal
-
-_MANY_DIGITS: Final = r"\d[\d .()/-]{5,}\d"
 _PHONES: Final = {
     # +49 30 1234567
     ("+",): r"(?<![\w+.])\+[1-9]\d(?:[ ()./-]{0,3}\d){6,13}(?![\w])",
@@ -27,7 +23,6 @@ _PHONES: Final = {
 }
 """Texts, one of which a form contains -> the form. Looking for a text is far cheaper than for a form."""
 _HAS_PHONE: Final = [re.compile(form, re.ASCII) for form in _PHONES.values()]
-_LONG: Final = r"\d(?:[ -]?\d){13}"
 _CARD: Final = re.compile(
     r"(?<![\w.-])(?:"
     r"(?:4\d{3}|5[1-5]\d\d|2[2-7]\d\d|6011|6[45]\d\d|35[2-8]\d)(?:[ -]?\d{4}){3}"  # Visa, Mastercard, Discover, JCB
@@ -52,7 +47,6 @@ def _iban_form(length: int, countries: str) -> str:
 _IBAN: Final = re.compile(
     rf"(?<![A-Za-z0-9])(?:{'|'.join(_iban_form(*entry) for entry in _IBAN_COUNTRIES.items())})(?![A-Za-z0-9])"
 )
-_IBAN_START: Final = r"[A-Z]{2}\d\d ?[A-Z0-9]{4}"
 
 
 def contains_number(text: str) -> bool:
@@ -64,23 +58,10 @@ def contains_number(text: str) -> bool:
     )
 
 
-def number_sql(text: str) -> str:
-    """Return Spark SQL for `contains_number`."""
-    cards = f"regexp_extract_all({text}, {literal(_CARD.pattern)}, 0)"
-    ibans = f"regexp_extract_all({text}, {literal(_IBAN.pattern)}, 0)"
-    moved = "split(concat(substr(replace(iban, ' ', ''), 5), left(iban, 4)), '')"
-    digits = "CASE WHEN c BETWEEN '0' AND '9' THEN r * 10 + int(c) ELSE r * 100 + ascii(c) - 55 END % 97"
-    remainder = f"aggregate({moved}, 0, (r, c) -> {digits})"
-    conditions = (
-        *(f"({_contains_any(text, parts)}) AND {text} RLIKE {literal(form)}" for parts, form in _PHONES.items()),
-        f"{text} RLIKE {literal(_LONG)} AND exists({cards}, card -> luhn_check(regexp_replace(card, '[^0-9]', '')))",
-        f"{text} RLIKE {literal(_IBAN_START)} AND exists({ibans}, iban -> {remainder} = 1)",
-    )
-    return f"({text} RLIKE {literal(_MANY_DIGITS)} AND ({' OR '.join(f'({condition})' for condition in conditions)}))"
-
-
-def _contains_any(text: str, parts: Iterable[str]) -> str:
-    return " OR ".join(f"contains({text}, {literal(part)})" for part in parts)
+def patterns() -> dict[str, Any]:
+    """Return the patterns for `include/cleaner/internal/personal`, which detects the same numbers."""
+    phones = [{"parts": parts, "form": form} for parts, form in _PHONES.items()]
+    return {"phones": phones, "card": _CARD.pattern, "iban": _IBAN.pattern}
 
 
 def _has_check_digit(digits: str) -> bool:

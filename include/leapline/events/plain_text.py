@@ -1,14 +1,13 @@
 """The plain form of a text, in which encodings are undone that hide an address or a number.
 
 Percent and HTML escapes, also repeated, escapes of JavaScript, `name (at) shop (dot) example`, full-width characters,
-and invisible characters between the others. The same substitutions in the same order for Spark and in Python.
+and invisible characters between the others. The same substitutions in the same order in Python and in the
+program that cleans events.
 """
 
 import base64
 import re
-from typing import Final
-
-from leapline.events.sql_text import literal
+from typing import Any, Final
 
 _INVISIBLE: Final = r"[\u00AD\u061C\u180E\u200B-\u200F\u202A-\u202E\u2060-\u2064\uFEFF]"
 _ESCAPED: Final = {
@@ -37,7 +36,6 @@ ENCODED: Final = re.compile(
     f"(?<![A-Za-z0-9])(?:{_FIRST}{_SECOND}{_THIRD}[A-Za-z0-9]){{3,}}(?:{_FIRST}{_SECOND}(?:{_THIRD}=?|==)?)?"
 )
 """A part that can be base64 of ASCII text: only some characters are possible in each place."""
-MAY_BE_BASE64: Final = "[A-Za-z0-9]{12}"
 
 
 def plain_text(text: str) -> str:
@@ -47,26 +45,16 @@ def plain_text(text: str) -> str:
     return text.translate(str.maketrans(_WIDE, _NARROW))
 
 
-def plain_sql(text: str) -> str:
-    """Return Spark SQL for `plain_text`, which looks for the substitutions only if one can apply."""
-    plain = text
-    for pattern, replacement in _SUBSTITUTIONS:
-        plain = f"regexp_replace({plain}, {literal(pattern)}, {literal(replacement)})"
-    plain = f"translate({plain}, {literal(_WIDE)}, {literal(_NARROW)})"
-    return f"CASE WHEN {_may_be_encoded(text)} THEN {plain} ELSE {text} END"
-
-
-def _may_be_encoded(text: str) -> str:
-    """Return SQL for whether a substitution can apply. Most texts contain nothing of it, and a search for one character
-    costs a fiftieth of a regular expression with alternatives."""
-    conditions = (
-        f"contains({text}, '%') AND {text} RLIKE '%[0-9]'",
-        f"contains({text}, '&') AND {text} RLIKE '&[#a-z]'",
-        f"contains({text}, {literal(chr(92))})",
-        f"octet_length({text}) <> char_length({text}) AND {text} RLIKE {literal(f'[{_WIDE}{_INVISIBLE[1:]}')}",
-        f"{text} RLIKE {literal(_BRACKETED)}",
-    )
-    return " OR ".join(f"({condition})" for condition in conditions)
+def patterns() -> dict[str, Any]:
+    """Return the patterns for `include/cleaner/internal/personal`, which undoes the same encodings."""
+    return {
+        "substitutions": _SUBSTITUTIONS,
+        "wide": _WIDE,
+        "narrow": _NARROW,
+        "special": f"[{_WIDE}{_INVISIBLE[1:]}",
+        "bracketed": _BRACKETED,
+        "encoded": ENCODED.pattern,
+    }
 
 
 def decoded(part: str) -> str:

@@ -2,9 +2,6 @@
 
 from typing import Final
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
-
 OTHER_DAY: Final = "other_day"
 """The run of another day counts the line."""
 
@@ -24,8 +21,3 @@ UNREADABLE: Final = ("event_id", "nul_byte", "not_utf8", "timestamp", "too_long"
 
 WITHOUT_SESSION: Final = "visitor_without_session"
 """A temporary reason: the event is `no_session`, unless it is an order that falls into a session of its visitor."""
-
-
-def is_kept() -> Column:
-    """Return whether a line is an event, goes into quarantine, or has a temporary reason."""
-    return F.col("reason").isNull() | ~F.col("reason").isin(OTHER_DAY, *EXCLUDED)

@@ -1,17 +1,12 @@
 """Reconciliation of a day's counts: every line that was read ends in exactly one place."""
 
 import json
-import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, Final
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
-
-from leapline.errors import BalanceError, InputError, NoEventsError
-from leapline.events.file_counts import per_slice
-from leapline.events.reasons import EXCLUDED, OTHER_DAY, QUARANTINED, is_kept
+from leapline.errors import BalanceError, NoEventsError
+from leapline.events.counts import Counts
+from leapline.events.reasons import EXCLUDED, OTHER_DAY, QUARANTINED
 from leapline.snowplow.enriched import FIELDS
 
 _DEFAULT_FIX: Final = "Check that the collector ran, or choose another date."
@@ -30,53 +25,8 @@ _FIXES: Final = {
 """The fix for a day without usable events, by the most frequent reason."""
 
 
-def source_counters(slices: int, other: Column, size: Column) -> list[Column]:
-    """Return counters for `observe` at the source: lines, bytes, and the lines of other days that are dropped there.
-
-    Args:
-        slices: the number of slices.
-        other: whether a line belongs to another day.
-        size: the bytes of a line.
-    """
-    return [
-        F.count(F.lit(1)).alias("lines"),
-        F.sum(size).alias("bytes"),
-        F.count(F.when(other, 1)).alias("other"),
-        per_slice(slices, other.cast("int")),
-    ]
-
-
-def reason_counters(slices: int) -> list[Column]:
-    """Return counters for `observe`: one per reason for which a line is dropped, and the dropped lines per slice."""
-    by_reason = [F.count(F.when(F.col("reason") == r, 1)).alias(r) for r in (OTHER_DAY, *EXCLUDED)]
-    return [*by_reason, per_slice(slices, F.when(~is_kept(), (F.col("reason") == OTHER_DAY).cast("int")))]
-
-
-def group_kept(kept: DataFrame) -> list[Any]:
-    """Count the kept rows by slice, reason, number of columns and currency, which makes Spark do all the work.
-
-    Returns:
-        Rows of `slice`, `reason` (null for events), `width` (null for lines of the usual width), `currency`,
-        `rows`, `lines`, `bytes` (of the lines), `late` (lines that arrived after the look-ahead), `priced` (lines
-        with a price) and `undated` (lines without a readable time of arrival).
-
-    Raises:
-        InputError: a source file is truncated.
-    """
-    first = F.col("nth") == 0
-    grouped = kept.groupBy("slice", "reason", "width", "currency").agg(
-        F.count("*").alias("rows"),
-        F.count(F.when(first, 1)).alias("lines"),
-        F.sum(F.when(first, F.col("line_bytes").cast("long"))).alias("bytes"),
-        F.count(F.when(first & F.col("after_tail"), 1)).alias("late"),
-        F.count(F.when(first & F.col("price").isNotNull(), 1)).alias("priced"),
-        F.count(F.when(first & F.col("collector_ts").isNull(), 1)).alias("undated"),
-    )
-    return _collect(grouped)
-
-
 def kept_totals(groups: Iterable[Any]) -> dict[str, Any]:
-    """Return the totals of `group_kept`: `events`, `added`, `late_taken`, `quarantined_bytes`, `widths` (number of
+    """Return the totals of `Counts.groups`: `events`, `added`, `late_taken`, `quarantined_bytes`, `widths` (number of
     columns to lines, for lines of another width), `currencies` (currency to events with a price), and the lines per
     quarantine reason."""
     totals: dict[str, Any] = {
@@ -99,40 +49,20 @@ def kept_totals(groups: Iterable[Any]) -> dict[str, Any]:
     return totals | {"widths": dict(sorted(totals["widths"].items(), key=lambda item: int(item[0])))}
 
 
-def _collect(frame: DataFrame) -> list[Any]:
-    try:
-        return frame.collect()
-    except Exception as exc:
-        text = str(exc)
-        if match := re.search(r"reading file (?:file:/*)?(/\S+?)\.? ", text):
-            truncated = "EOF" in text or "Unexpected end" in text
-            raise InputError(
-                str(Path(match[1]).resolve()),
-                found="a truncated file" if truncated else "a file that cannot be read to its end",
-                expected="complete gzip or plain text",
-                fix="Fetch the file again.",
-            ) from exc
-        raise
-
-
-def balance(
-    kept: Mapping[str, Any], source: Mapping[str, Any], scanned: Mapping[str, Any], gathered: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Combine the counters of four independent places.
+def balance(kept: Mapping[str, Any], counted: Counts) -> dict[str, Any]:
+    """Combine the counts of independent places: where lines are read, where they are dropped, and the result.
 
     Args:
         kept: `kept_totals` of the result.
-        source: `source_counters` where the lines are read.
-        scanned: `reason_counters` before the shuffles.
-        gathered: `reason_counters` after the shuffles.
+        counted: the counts of all tasks.
     """
-    dropped = {r: scanned[r] + gathered[r] + kept.get(r, 0) for r in (OTHER_DAY, *EXCLUDED)}
+    reasons, lines = counted.by_reason(), counted.lines.total()
+    dropped = {reason: reasons[reason] + kept.get(reason, 0) for reason in (OTHER_DAY, *EXCLUDED)}
     quarantined = {reason: kept.get(reason, 0) for reason in QUARANTINED}
-    dropped[OTHER_DAY] += source["other"]
-    of_the_day = source["lines"] - dropped[OTHER_DAY]
+    of_the_day = lines - dropped[OTHER_DAY]
     return {
-        "lines": source["lines"],
-        "bytes": source["bytes"] or 0,
+        "lines": lines,
+        "bytes": counted.bytes.total(),
         "events": kept["events"],
         "added": kept["added"],
         "late_taken": kept["late_taken"],

@@ -199,9 +199,7 @@ def extract_day(
         write_json(quarantine / "counts.json", clean.counts)
         write_json(events / "counts.json", clean.counts)
         write_json(events / "files.json", clean.files)
-        events_frame = spark.read.parquet(lake.address(events, "events"))
-        numbers = profile(events_frame, clean.counts, settings.max_sessions_per_visitor, settings.detect_numbers)
-        write_json(events / "profile.json", numbers)
+        write_json(events / "profile.json", profile(clean.statistics, clean.counts))
         note_key(settings, events)
         for folder, name in addresses:
             write_data_seal(lake, folder, [name], {})

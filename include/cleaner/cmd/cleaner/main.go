@@ -1,0 +1,21 @@
+// Command cleaner does the work of a task of `leapline extract`: it reads frames from standard input and writes frames to standard
+// output (see internal/frames). Its argument is the stage (see internal/stages).
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"leapline/cleaner/internal/stages"
+)
+
+func main() {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "cleaner: expected the name of a stage")
+		os.Exit(2)
+	}
+	if err := stages.Run(os.Args[1], os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "cleaner:", err)
+		os.Exit(1)
+	}
+}

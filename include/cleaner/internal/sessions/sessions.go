@@ -1,0 +1,116 @@
+package sessions
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"leapline/cleaner/internal/row"
+)
+
+// Limits are those of a session.
+type Limits struct {
+	Events int32 // that are kept
+	Micros int64 // maximum duration
+}
+
+// Mark marks events in sessions of other days, and events that exceed a session's limits.
+//
+// A session belongs to the day of its first event. Its tail is followed to the end of the look-ahead; events after that, or more
+// than the maximum duration after the session's start, or after its first events, are endless. The day's window also contains the
+// end of sessions that began on the day before: their tail beyond that day's look-ahead is endless here, because no other run would
+// count it.
+func Mark(rows []row.Row, limits Limits) {
+	events := freshRows(rows, func(a, b *row.Row) int {
+		return cmp.Or(bytes.Compare(a.Session.Value[:], b.Session.Value[:]), cmp.Compare(a.Time, b.Time), cmp.Compare(a.EventID, b.EventID))
+	})
+	var first *row.Row
+	nth := int32(0)
+	for _, r := range events {
+		if first == nil || r.Session != first.Session {
+			first, nth = r, 0
+		}
+		nth++
+		switch {
+		case first.Part == row.Before && r.Part == row.Rest:
+			r.Reason = row.Endless
+		case first.Part == row.Before || first.Part == row.After:
+			r.Reason = row.OtherDay
+		case nth > limits.Events || r.Time >= first.Time+limits.Micros:
+			r.Reason = row.Endless
+		}
+	}
+}
+
+// Expand returns one row per product of each event about several, `<event id>:<n>` from the second on, and all other rows.
+func Expand(rows []row.Row) []row.Row {
+	expanded := make([]row.Row, 0, len(rows))
+	for _, r := range rows {
+		more := r.More
+		r.More = nil
+		expanded = append(expanded, r)
+		if !r.Reason.MayBeEvent() {
+			continue
+		}
+		id := r.EventID
+		for i, product := range more {
+			r.EventID, r.Nth, r.Product = id+":"+strconv.Itoa(i+1), int32(i+1), product
+			expanded = append(expanded, r)
+		}
+	}
+	return expanded
+}
+
+// Sort sorts rows by session, time and event id; rows that are no events come first.
+func Sort(rows []row.Row) []*row.Row {
+	sorted := make([]*row.Row, len(rows))
+	for i := range rows {
+		sorted[i] = &rows[i]
+	}
+	slices.SortFunc(sorted, func(a, b *row.Row) int {
+		isEvent := func(r *row.Row) int {
+			if r.Reason == row.Event {
+				return 1
+			}
+			return 0
+		}
+		return cmp.Or(cmp.Compare(isEvent(a), isEvent(b)), bytes.Compare(a.Session.Value[:], b.Session.Value[:]),
+			cmp.Compare(a.Time, b.Time), cmp.Compare(a.EventID, b.EventID), cmp.Compare(a.Hash, b.Hash), cmp.Compare(a.Nth, b.Nth))
+	})
+	return sorted
+}
+
+// TrackerID returns the tracker's event id, which all rows of one event share.
+func TrackerID(r *row.Row) string {
+	id, _, _ := strings.Cut(r.EventID, ":")
+	return id
+}
+
+// Number returns the number of an event in its session as a text; as texts, numbers sort like the numbers.
+func Number(n int) string {
+	digits := strconv.Itoa(n)
+	if len(digits) >= idDigits {
+		return digits[:idDigits]
+	}
+	return "0000000"[len(digits):] + digits
+}
+
+const idDigits = 7 // far more than a session may have events
+
+// Place assigns orders without a session to sessions.
+//
+// Args: placed maps the key of a line to the pseudonym of the session; the key is the event's id, a space and the line's hash.
+func Place(rows []row.Row, placed map[string][]byte) {
+	for i := range rows {
+		r := &rows[i]
+		if r.Reason != row.WithoutSession {
+			continue
+		}
+		if session, ok := placed[fmt.Sprintf("%s %016x", TrackerID(r), r.Hash)]; ok {
+			r.Reason, r.Session = row.Event, row.ID{Value: [32]byte(session), OK: true}
+		}
+	}
+}

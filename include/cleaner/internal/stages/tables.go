@@ -1,0 +1,217 @@
+package stages
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+
+	"leapline/cleaner/internal/config"
+	"leapline/cleaner/internal/frames"
+	"leapline/cleaner/internal/personal"
+	"leapline/cleaner/internal/profile"
+	"leapline/cleaner/internal/row"
+	"leapline/cleaner/internal/sessions"
+)
+
+var selections = map[string]func(*row.Row) bool{
+	"orders":          func(r *row.Row) bool { return r.Reason == row.Event && r.Order.OK },
+	"quarantine":      func(r *row.Row) bool { return r.Reason.IsQuarantined() },
+	"without_session": func(r *row.Row) bool { return r.Reason == row.WithoutSession },
+	"all":             func(*row.Row) bool { return true },
+}
+
+// writeRows writes kept rows: reason, event_id, slice, line_hash, line_bytes, width, session, visitor, order, ts, collector_ts, kind,
+// price, currency, nth, after_tail.
+func writeRows(c *config.Config, in *frames.Reader, out *frames.Writer) error {
+	isSelected := selections[c.Select]
+	if isSelected == nil {
+		return fmt.Errorf("no selection is named %q", c.Select)
+	}
+	output := frames.NewOutput(out, "ssisiissslls"+"dsii")
+	err := eachBucket(in, func(_ uint32, rows []row.Row) error {
+		for i := range rows {
+			if isSelected(&rows[i]) {
+				addRow(output.Columns, &rows[i])
+				output.End()
+			}
+		}
+		return nil
+	})
+	return errors.Join(err, output.Flush())
+}
+
+func addRow(c []*frames.Column, r *row.Row) {
+	c[0].Text(r.Reason.String(), r.Reason != row.Event)
+	c[1].Text(r.EventID, true)
+	c[2].Int(r.Slice, true)
+	c[3].Text(fmt.Sprintf("%016x", r.Hash), true)
+	c[4].Int(r.Bytes, true)
+	c[5].Int(r.Width, r.Width != 0)
+	for i, id := range [...]*row.ID{&r.Session, &r.Visitor, &r.Order} {
+		c[6+i].Text(string(id.Value[:]), id.OK)
+	}
+	c[9].Long(r.Time, true)
+	c[10].Long(r.Collector, r.Dated)
+	c[11].Text(r.Kind, r.Kind != "")
+	c[12].Double(r.Price, r.HasPrice)
+	c[13].Text(r.Currency.Value, r.Currency.OK)
+	c[14].Int(r.Nth, true)
+	afterTail := int32(0)
+	if r.AfterTail {
+		afterTail = 1
+	}
+	c[15].Int(afterTail, true)
+}
+
+// writeSpans writes visitor, session, first_ts and last_ts.
+func writeSpans(c *config.Config, in *frames.Reader, out *frames.Writer) error {
+	output := frames.NewOutput(out, "ssll")
+	err := eachSession(c, in, func(events []profile.Event) {
+		first, last := map[row.ID]int64{}, map[row.ID]int64{}
+		for _, e := range events {
+			if _, ok := first[e.Row.Visitor]; !ok {
+				first[e.Row.Visitor] = e.Time
+			}
+			last[e.Row.Visitor] = e.Time
+		}
+		for visitor, at := range first {
+			output.Columns[0].Text(string(visitor.Value[:]), true)
+			output.Columns[1].Text(string(events[0].Row.Session.Value[:]), true)
+			output.Columns[2].Long(at, true)
+			output.Columns[3].Long(last[visitor], true)
+			output.End()
+		}
+	})
+	return errors.Join(err, output.Flush())
+}
+
+// writeEvents writes clean events: event_id, session, visitor, ts, collector_ts, kind, page, item, category, price, quantity, device,
+// referrer, session_index.
+func writeEvents(c *config.Config, in *frames.Reader, out *frames.Writer) error {
+	output := frames.NewOutput(out, "sssllssssdissi")
+	err := eachSession(c, in, func(events []profile.Event) {
+		for i := range events {
+			addEvent(output.Columns, &events[i])
+			output.End()
+		}
+	})
+	return errors.Join(err, output.Flush())
+}
+
+func addEvent(c []*frames.Column, e *profile.Event) {
+	r := e.Row
+	c[0].Text(e.Number, true)
+	c[1].Text(e.Session, true)
+	c[2].Text(e.Visitor, true)
+	c[3].Long(r.Time, true)
+	c[4].Long(r.Collector, r.Dated)
+	c[5].Text(r.Kind, true)
+	c[6].Text(r.Page, r.Page != "")
+	c[7].Text(r.Item.Value, r.Item.OK)
+	c[8].Text(r.Category.Value, r.Category.OK)
+	c[9].Double(r.Price, r.HasPrice)
+	c[10].Int(r.Quantity, r.HasQuantity)
+	c[11].Text(r.Device.Value, r.Device.OK)
+	c[12].Text(r.Referrer.Value, r.Referrer.OK)
+	c[13].Int(r.SessionIndex, r.HasIndex)
+}
+
+// What an entry of a profile is about.
+const (
+	ofVisitor int32 = iota // key: visitor; its sessions
+	ofName                 // key: an unmapped page or event; its sessions, those with an order, and of these those near it
+	ofEvents               // key: a statistic; its sum
+	ofHash                 // the hashes of all events, to combine by exclusive or
+	ofPrice                // the bits of the largest price, which is not negative
+)
+
+// profileEvents writes statistics, which the entries of all tasks make together: entry, key, and three numbers.
+func profileEvents(c *config.Config, in *frames.Reader, out *frames.Writer) error {
+	detector, err := personal.New(&c.Patterns, c.DetectNumbers)
+	if err != nil {
+		return err
+	}
+	p, output := profile.New(c.Start, detector, c.Kinds), frames.NewOutput(out, "islll")
+	err = eachSession(c, in, p.Session)
+	for visitor, n := range p.Visitors {
+		addEntry(output, ofVisitor, string(visitor[:]), n, 0, 0)
+	}
+	for name, n := range p.Names {
+		addEntry(output, ofName, name, n.Sessions, n.OrderSessions, n.NearOrder)
+	}
+	for name, n := range p.Counts {
+		addEntry(output, ofEvents, name, n, 0, 0)
+	}
+	addEntry(output, ofEvents, "hash_sum", p.HashSum, 0, 0)
+	addEntry(output, ofHash, "hash_xor", p.HashXor, 0, 0)
+	addEntry(output, ofPrice, "largest_price", int64(math.Float64bits(p.LargestPrice)), 0, 0)
+	return errors.Join(err, output.Flush())
+}
+
+func addEntry(output *frames.Output, entry int32, key string, numbers ...int64) {
+	output.Columns[0].Int(entry, true)
+	output.Columns[1].Text(key, true)
+	for i, n := range numbers {
+		output.Columns[2+i].Long(n, true)
+	}
+	output.End()
+}
+
+// writeVisitors writes name and visitor of the sessions with one of the listed names.
+func writeVisitors(c *config.Config, in *frames.Reader, out *frames.Writer) error {
+	output, names := frames.NewOutput(out, "ss"), map[string]bool{}
+	for _, name := range c.Names {
+		names[name] = true
+	}
+	err := eachSession(c, in, func(events []profile.Event) {
+		for _, e := range events {
+			if names[e.Unmapped] {
+				output.Columns[0].Text(e.Unmapped, true)
+				output.Columns[1].Text(e.Visitor, true)
+				output.End()
+			}
+		}
+	})
+	return errors.Join(err, output.Flush())
+}
+
+// eachSession calls f for the events of each session, without those of repeated orders.
+func eachSession(c *config.Config, in *frames.Reader, f func([]profile.Event)) error {
+	repeated := map[string]bool{}
+	for _, id := range c.Repeated {
+		repeated[id] = true
+	}
+	var events []profile.Event
+	visitors := map[row.ID]string{}
+	return eachBucket(in, func(_ uint32, rows []row.Row) error {
+		clear(visitors)
+		for i := range rows {
+			r := &rows[i]
+			if r.Reason != row.Event || repeated[sessions.TrackerID(r)] {
+				continue
+			}
+			if len(events) > 0 && events[0].Row.Session != r.Session {
+				f(events)
+				events = events[:0]
+			}
+			visitor, ok := visitors[r.Visitor]
+			if !ok {
+				visitor = hex.EncodeToString(r.Visitor.Value[:])
+				visitors[r.Visitor] = visitor
+			}
+			session := ""
+			if len(events) > 0 {
+				session = events[0].Session
+			} else {
+				session = hex.EncodeToString(r.Session.Value[:])
+			}
+			events = append(events, profile.Event{Row: r, Number: sessions.Number(len(events) + 1), Session: session, Visitor: visitor})
+		}
+		if len(events) > 0 { // a session is in one bucket
+			f(events)
+			events = events[:0]
+		}
+		return nil
+	})
+}

@@ -1,0 +1,1 @@
+"""The native program that cleans events inside Spark's tasks: its options, and how tasks run it."""

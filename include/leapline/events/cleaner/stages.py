@@ -1,0 +1,128 @@
+"""The stages of cleaning as frames of Spark: Spark reads, exchanges and writes, the program `cleaner` looks into rows.
+
+    lines -> scan -> (by event id) duplicates -> (by session) sessions -> kept rows
+
+Between two stages Spark moves blocks of rows and counts; see `tasks.BLOCKS`. Counts travel with the rows of their task,
+so a task that Spark repeats, because its executor was lost or because another attempt was faster, counts once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from pyspark import cloudpickle
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from leapline.events.cleaner import tasks
+from leapline.events.cleaner.options import encoded
+from leapline.events.cleaner.typed import typed_frame, typed_names
+from leapline.events.schema import SCHEMA
+
+cloudpickle.register_pickle_by_value(tasks)
+
+ROWS: Final[dict[str, str]] = {
+    "reason": "string", "event_id": "string", "slice": "int", "line_hash": "string", "line_bytes": "int",
+    "width": "int", "session": "binary", "visitor": "binary", "order": "binary", "ts": "timestamp",
+    "collector_ts": "timestamp", "kind": "string", "price": "double", "currency": "string", "nth": "int",
+    "after_tail": "boolean",
+}  # fmt: skip
+"""The columns of kept rows."""
+SPANS: Final[dict[str, str]] = {
+    "visitor": "binary",
+    "session": "binary",
+    "first_ts": "timestamp",
+    "last_ts": "timestamp",
+}
+PROFILE: Final[dict[str, str]] = {"entry": "int", "key": "binary", "a": "bigint", "b": "bigint", "c": "bigint"}
+VISITORS: Final[dict[str, str]] = {"name": "string", "visitor": "string"}
+BUCKETS_PER_PARTITION: Final = 8
+"""A task has the rows of one bucket in memory."""
+_SENT: Final = {"timestamp": "bigint", "string": "binary", "boolean": "int"}
+"""Types that the program sends in another form."""
+
+
+@dataclass(frozen=True)
+class Cleaner:
+    """The stages for one day.
+
+    Args:
+        program: from `program.program_for`.
+        options: from `options.cleaner_options`.
+        partitions: of all results.
+    """
+
+    program: str
+    options: Mapping[str, Any] = field(repr=False)
+    partitions: int
+
+    def kept(self, raw: DataFrame) -> DataFrame:
+        """Return the blocks of kept rows, sorted by session, and the counts; columns of `tasks.BLOCKS`.
+
+        Args:
+            raw: lines, or events of typed columns, as a source returns them (`EventSource.read`).
+        """
+        frame = raw.select("line", "slice", "landed_on") if "line" in raw.columns else typed_frame(raw)
+        typed = [] if "line" in raw.columns else typed_names(raw)
+        scanned = self._with(typed=typed)._blocks("scan", frame)
+        return self._exchanged(self._exchanged(scanned, "duplicates"), "sessions")
+
+    def placed(self, kept: DataFrame, placed: Mapping[str, str]) -> DataFrame:
+        """Return kept rows after some orders without a session were assigned to one.
+
+        Args:
+            kept: blocks.
+            placed: `placed_key` of an order's line -> pseudonym of the session, base64.
+        """
+        return self._exchanged(self._with(placed=placed)._blocks("place", kept), "sort")
+
+    def rows(self, kept: DataFrame, which: str) -> DataFrame:
+        """Return some of the kept rows, columns of `ROWS`.
+
+        Args:
+            kept: blocks.
+            which: `orders` (rows of events with an order), `quarantine` or `without_session`.
+        """
+        return self._with(select=which)._table("rows", kept, ROWS)
+
+    def spans(self, kept: DataFrame) -> DataFrame:
+        """Return the first and last time of each visitor's sessions, columns of `SPANS`."""
+        return self._table("spans", kept, SPANS)
+
+    def profile(self, kept: DataFrame) -> DataFrame:
+        """Return the entries of the profile of each task, columns of `PROFILE`; see `stages/tables.go`."""
+        return self._table("profile", kept, PROFILE)
+
+    def visitors(self, kept: DataFrame, names: list[str]) -> DataFrame:
+        """Return the visitors of unmapped pages and events, columns of `VISITORS`."""
+        return self._with(names=names)._table("visitors", kept, VISITORS)
+
+    def events(self, kept: DataFrame) -> DataFrame:
+        """Return clean events, columns of `schema.SCHEMA`, a session in one partition, sorted by ts and event_id."""
+        return self._table("events", kept, SCHEMA)
+
+    def without(self, repeated: list[str]) -> "Cleaner":
+        """Return the stages without the events of repeated orders, given their tracker ids."""
+        return self._with(repeated=repeated)
+
+    def _with(self, **options: Any) -> "Cleaner":
+        return replace(self, options={**self.options, **options})
+
+    def _exchanged(self, blocks: DataFrame, stage: str) -> DataFrame:
+        """Run a stage on all rows of a bucket. A task has its buckets one after another, sorted."""
+        partition = F.expr(f"bucket div {BUCKETS_PER_PARTITION}").cast("int")
+        exchanged = blocks.repartitionById(self.partitions, partition).sortWithinPartitions("bucket")
+        return self._blocks(stage, exchanged)
+
+    def _blocks(self, stage: str, frame: DataFrame) -> DataFrame:
+        return frame.mapInArrow(tasks.stage_task(stage, encoded(self.options), self.program), tasks.BLOCKS)
+
+    def _table(self, stage: str, blocks: DataFrame, schema: Mapping[str, str]) -> DataFrame:
+        sent = ", ".join(f"`{name}` {_SENT.get(type_, type_)}" for name, type_ in schema.items())
+        task = tasks.stage_task(stage, encoded(self.options), self.program, tuple(schema))
+        return blocks.mapInArrow(task, sent).select(*(_received(name, type_) for name, type_ in schema.items()))
+
+
+def _received(name: str, type_: str) -> Any:
+    column = F.col(name)
+    return (F.timestamp_micros(column) if type_ == "timestamp" else column.cast(type_)).alias(name)

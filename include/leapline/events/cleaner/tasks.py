@@ -1,0 +1,202 @@
+"""What runs inside Spark's tasks: the program `cleaner`, fed and read through pipes.
+
+Executors need Python with PyArrow, but not Leapline: Spark sends these functions to them by value, and the program as a
+file. The form of what goes through the pipes is described in `include/cleaner/internal/frames`.
+"""
+
+import platform
+import struct
+import subprocess
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+BLOCKS: Final = "bucket int, block binary, counts string"
+"""The columns between two stages: rows of a bucket in binary form, or the counts of a task as JSON."""
+
+ArrowTask = Callable[[Iterable[Any]], Iterator[Any]]
+
+_TYPES: Final = {b"i": "int32", b"l": "int64", b"d": "float64", b"s": "binary"}
+
+
+def stage_task(stage: str, options: bytes, program: str, names: tuple[str, ...] = ()) -> ArrowTask:
+    """Return the function of a stage for `DataFrame.mapInArrow`.
+
+    Args:
+        stage: its name.
+        options: of the program, JSON.
+        program: the path of the program, or the name under which Spark has sent it, with `{machine}` in it.
+        names: of the columns of the stage's table; none if it returns `BLOCKS`.
+
+    The first stage reads the columns `line`, `slice` and `landed_on`, or those of `typed.TYPED`, all others `BLOCKS`.
+    Counts of earlier stages are passed on.
+    """
+
+    def task(batches: Iterable[Any]) -> Iterator[Any]:
+        passed: list[str] = []
+        command = [_path(program), stage]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            messages: list[bytes] = []
+            errors: list[BaseException] = []
+            feeder = threading.Thread(target=_feed, args=(process.stdin, options, batches, passed, errors), daemon=True)
+            listener = threading.Thread(target=_listen, args=(process.stderr, messages), daemon=True)
+            feeder.start()
+            listener.start()
+            try:
+                yield from _results(process.stdout, names)
+            except BaseException:  # Spark may stop reading early
+                process.kill()
+                raise
+            feeder.join()
+            listener.join()
+            status = process.wait()
+        if errors and not isinstance(errors[0], BrokenPipeError):
+            raise errors[0]
+        if status:
+            raise RuntimeError(
+                f"leapline cleaner, stage {stage}: {b''.join(messages).decode(errors='replace')[-2000:]}"
+            )
+        if passed and not names:
+            yield from (_counts(text) for text in passed)
+
+    return task
+
+
+def _path(program: str) -> str:
+    from pathlib import Path
+
+    from pyspark import SparkFiles
+
+    if program.startswith("/"):
+        return program
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    path = Path(SparkFiles.get(program.format(machine=machine)))
+    if not path.exists():
+        raise RuntimeError(f"leapline cleaner: there is no program for executors with {platform.machine()} processors")
+    return str(path)
+
+
+def _feed(pipe: Any, options: bytes, batches: Iterable[Any], passed: list[str], errors: list[BaseException]) -> None:
+    """Write options and frames; the counts of earlier stages go into `passed`."""
+    try:
+        with pipe:
+            pipe.write(struct.pack("<I", len(options)) + options)
+            for batch in batches:
+                if "line" in batch.schema.names:
+                    _write_lines(pipe, batch)
+                elif "fields" in batch.schema.names:
+                    _write_events(pipe, batch)
+                else:
+                    _write_blocks(pipe, batch, passed)
+    except BaseException as exc:  # raised again by the task
+        errors.append(exc)
+
+
+def _write_lines(pipe: Any, batch: Any) -> None:
+    """Write a batch of lines. The buffers of Arrow are written as they are."""
+    import numpy as np
+
+    if not batch.num_rows:
+        return
+    line = batch.column("line")
+    _, offsets, data = line.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int32, offset=4 * line.offset, count=len(line) + 1)
+    first, last = int(ends[0]), int(ends[-1])
+    pipe.write(b"L" + struct.pack("<I", len(line)))
+    pipe.write(_numbers(batch.column("slice")))
+    pipe.write(_numbers(batch.column("landed_on")))
+    pipe.write((ends[1:] - first).astype(np.uint32).tobytes())
+    if last > first:
+        pipe.write(memoryview(data)[first:last])
+
+
+def _write_events(pipe: Any, batch: Any) -> None:
+    """Write a batch of events of typed columns; each has the same number of fields."""
+    import numpy as np
+    import pyarrow as pa
+
+    if not batch.num_rows:
+        return
+    pipe.write(b"K" + struct.pack("<I", batch.num_rows))
+    for name in ("slice", "landed_on"):
+        pipe.write(_numbers(batch.column(name)))
+    for name in ("hash", "collector", "derived"):
+        pipe.write(batch.column(name).fill_null(-(2**63)).to_numpy().tobytes())
+    # A copy starts at its buffers' beginning, whatever part of other buffers Spark has sent.
+    fields = pa.concat_arrays([batch.column("fields").flatten()])
+    valid = fields.is_valid().to_numpy(zero_copy_only=False)
+    _, offsets, data = fields.cast(pa.binary()).buffers()
+    ends = np.frombuffer(offsets, dtype=np.int32, count=len(fields) + 1)
+    pipe.write(struct.pack("<I", len(fields) // batch.num_rows))
+    pipe.write((ends[1:] - ends[0]).astype(np.uint32).tobytes())
+    pipe.write(np.packbits(valid, bitorder="little").tobytes())
+    if ends[-1] > ends[0]:
+        pipe.write(memoryview(data)[int(ends[0]) : int(ends[-1])])
+
+
+def _numbers(column: Any) -> bytes:
+    import numpy as np
+
+    values = np.frombuffer(column.buffers()[1], dtype=np.int32, offset=4 * column.offset, count=len(column))
+    return values.tobytes()
+
+
+def _write_blocks(pipe: Any, batch: Any, passed: list[str]) -> None:
+    for bucket, block, counts in zip(*(batch.column(name) for name in ("bucket", "block", "counts")), strict=True):
+        if counts.is_valid:
+            passed.append(counts.as_py())
+            continue
+        content = block.as_buffer()
+        pipe.write(b"B" + struct.pack("<II", bucket.as_py(), content.size))
+        pipe.write(content)
+
+
+def _listen(pipe: Any, messages: list[bytes]) -> None:
+    messages.extend(iter(lambda: pipe.read(4096), b""))
+
+
+def _results(pipe: Any, names: tuple[str, ...]) -> Iterator[Any]:
+    while kind := pipe.read(1):
+        if kind == b"B":
+            bucket, size = struct.unpack("<II", _exactly(pipe, 8))
+            yield _row([bucket], [_exactly(pipe, size)], [None])
+        elif kind == b"C":
+            yield _counts(_sized(pipe).decode())
+        else:
+            yield _table(pipe, names)
+
+
+def _counts(text: str) -> Any:
+    return _row([0], [None], [text])
+
+
+def _row(bucket: list[int], block: list[bytes | None], counts: list[str | None]) -> Any:
+    import pyarrow as pa
+
+    columns = [pa.array(bucket, pa.int32()), pa.array(block, pa.binary()), pa.array(counts, pa.string())]
+    return pa.RecordBatch.from_arrays(columns, ["bucket", "block", "counts"])
+
+
+def _table(pipe: Any, names: tuple[str, ...]) -> Any:
+    import pyarrow as pa
+
+    rows, columns = struct.unpack("<II", _exactly(pipe, 8))
+    arrays = []
+    for _ in range(columns):
+        kind = _exactly(pipe, 1)
+        buffers = [pa.py_buffer(_sized(pipe)) for _ in range(3 if kind == b"s" else 2)]
+        arrays.append(pa.Array.from_buffers(getattr(pa, _TYPES[kind])(), rows, buffers))
+    return pa.RecordBatch.from_arrays(arrays, names)
+
+
+def _sized(pipe: Any) -> bytes:
+    return _exactly(pipe, struct.unpack("<I", _exactly(pipe, 4))[0])
+
+
+def _exactly(pipe: Any, size: int) -> bytes:
+    content: bytes = pipe.read(size)
+    if len(content) != size:
+        raise RuntimeError("leapline cleaner: its output ends within a frame")
+    return content
