@@ -46,6 +46,7 @@ check: setup ## check format, lint (with Bandit's rules), types, layers, Go vet,
 	@.venv/bin/mypy
 	@PYTHONPATH=include .venv/bin/lint-imports
 	@PATH="$$PWD/.venv/bin:$$PATH" && cd include/scorer && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && go tool -modfile=../tools/audit/go.mod staticcheck ./... && go -C benchmarks vet ./... && cd ../../tests/simulator/linearizability && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && go tool -modfile=../../../include/tools/audit/go.mod staticcheck ./...
+	@PATH="$$PWD/.venv/bin:$$PATH" && cd include/cleaner && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && go tool -modfile=../tools/audit/go.mod staticcheck ./...
 	@PATH="$$PWD/.venv/bin:$$PATH" scripts/secrets.sh
 
 audit: setup ## search all commits for secrets, and ask the databases of Go and PyPI for vulnerabilities (needs the internet)
@@ -58,7 +59,7 @@ test: check ## run everything that continuous integration runs
 	@scripts/setup.sh emulator
 	@scripts/setup.sh postgres
 	@scripts/setup.sh s3
-	@PATH="$$PWD/.venv/bin:$$PATH" && cd include/scorer && go test ./...
+	@PATH="$$PWD/.venv/bin:$$PATH" && go -C include/scorer test ./... && go -C include/cleaner test ./...
 	@.venv/bin/pytest -q -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder -m "not ($(SEPARATE))"
 
 test-bucket: setup ## run a whole night on a local S3 server and compare it with one in folders, byte for byte (five minutes)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs Leapline's dependencies into this folder: .venv (Python), .local/bin (scorer, crane, registry), .local/scorer
-# (scorer binaries for images), .local/spark-jars (Spark's access to S3), .local/spark.jsa (Spark's class-data-sharing
-# archive), and a JRE from the system's packages if there is none. A step that is up to date is skipped: its stamp is
+# (scorer binaries for images), .local/cleaner (the program that cleans events), .local/spark-jars (Spark's access to S3),
+# .local/spark.jsa (Spark's class-data-sharing archive), and a JRE from the system's packages if there is none. A step that is up to date is skipped: its stamp is
 # written last and contains a hash of the step's inputs, so an interrupted step runs again. After that,
 # `setup.sh browser` installs Chromium for the browser tests, `setup.sh emulator` QEMU, which executes the images of other
 # platforms, `setup.sh postgres` and `setup.sh redis` servers for the tests, and `setup.sh executors` two more executors of
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 
 readonly WHAT=${1:-all}
 case $WHAT in
-    all) readonly STEPS=7 ;;
+    all) readonly STEPS=8 ;;
     browser | emulator | postgres | redis | s3 | helm | kubernetes | executors | delta | iceberg) readonly STEPS=1 ;;
     *)
         echo "usage: setup.sh [browser | emulator | postgres | redis | s3 | helm | kubernetes | executors | delta | iceberg]" >&2
@@ -358,6 +358,23 @@ set_up_scorer() {
     done_with "$stamp" "$hash"
 }
 
+build_cleaner() { # OS ARCH
+    CGO_ENABLED=0 GOOS=$1 GOARCH=$2 go -C include/cleaner build -trimpath -ldflags "-s -w" \
+        -o "$PWD/.local/cleaner/$1-$2/cleaner" ./cmd/cleaner
+}
+
+set_up_cleaner() {
+    local stamp=$STAMPS/cleaner hash platform
+    step "The program that cleans events, in .local/cleaner"
+    hash=$(hash_of "$(go env GOVERSION GOOS GOARCH)" include/cleaner)
+    ! is_done "$stamp" "$hash" || [ ! -x .local/cleaner/linux-arm64/cleaner ] || return 0
+    for platform in "linux amd64" "linux arm64" "$(go env GOOS) $(go env GOARCH)"; do
+        # shellcheck disable=SC2086 # two words
+        run "compile for ${platform/ //}" build_cleaner $platform
+    done
+    done_with "$stamp" "$hash"
+}
+
 # Spaces, quotes and parentheses are fine. A colon separates the entries of PATH, and Spark reads brackets, braces and
 # wildcards in the lake's path as a pattern.
 check_path() {
@@ -415,6 +432,7 @@ set_up_venv
 set_up_go
 set_up_tools
 set_up_scorer
+set_up_cleaner
 set_up_jars
 set_up_classes
 if [ "$changed" = 1 ]; then

@@ -4,4 +4,4 @@ module leapline/cleaner
 
 go 1.26
 
-require github.com/dlclark/regexp2/v2 v2.13.0 // indirect
+require github.com/dlclark/regexp2/v2 v2.13.0

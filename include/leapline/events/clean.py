@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any, Final, Self
 
 import pyarrow as pa
@@ -20,7 +21,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from leapline.events.cleaner.options import cleaner_options
-from leapline.events.cleaner.program import program_for
+from leapline.events.cleaner.program import PROGRAMS, program_for
 from leapline.events.cleaner.stages import BUCKETS_PER_PARTITION, Cleaner
 from leapline.events.counts import collect_counts
 from leapline.events.file_counts import (
@@ -60,6 +61,7 @@ class CleanOptions:
         max_session_events: events of one session that are kept.
         widths: accepted numbers of columns per line.
         partitions: partitions of the result, and so the maximum number of files.
+        programs: the folder with the program `cleaner` for each kind of machine.
     """
 
     key: bytes = field(repr=False)
@@ -77,6 +79,7 @@ class CleanOptions:
     min_visitors_per_value: int = 20
     max_sessions_per_visitor: int = 1000
     partitions: int = 8
+    programs: Path = PROGRAMS
     former_key: bytes = field(default=b"", repr=False)
 
     @classmethod
@@ -102,6 +105,7 @@ class CleanOptions:
             min_visitors_per_value=settings.min_visitors_per_value,
             max_sessions_per_visitor=settings.max_sessions_per_visitor,
             partitions=settings.spark_shuffle_partitions,
+            programs=settings.tools / PROGRAMS.name,
         )
 
     @property
@@ -178,7 +182,9 @@ def cleaned_day(
     listing = listing or source.list_day(window)
     slices = listing.slices
     buckets = options.partitions * BUCKETS_PER_PARTITION
-    cleaner = Cleaner(program_for(spark), cleaner_options(options, window, erased, buckets), options.partitions)
+    cleaner = Cleaner(
+        program_for(spark, options.programs), cleaner_options(options, window, erased, buckets), options.partitions
+    )
     kept = cleaner.kept(source.read(spark, slices)).persist(StorageLevel.DISK_ONLY)
     counts: dict[str, Any] = {"day": day.isoformat(), "files": len(slices), "lookahead_hours": options.lookahead_hours}
     try:

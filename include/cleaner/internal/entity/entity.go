@@ -19,23 +19,25 @@ func (r *Reader) Reset() {
 	r.entities, r.values = r.entities[:0], r.values[:0]
 }
 
-// Entities returns the entities of a document {"data": [{"schema": ..., "data": {...}}]}; nil unless it is one.
+// Entities returns the entities of a document {"data": [{"schema": ..., "data": {...}}]}; nil unless it is one, and for text that
+// is not valid JSON.
 //
-// An entry that is no object, and data that are no object, are entities without values. Of members with one name the last
-// counts.
+// An entry null, and data that are no object, have no values. Of members with one name the last counts.
 func (r *Reader) Entities(text []byte, fields map[string]int) []Entity {
-	first := len(r.entities)
+	first, onlyObjects := len(r.entities), true
 	if !r.data(text, func() bool {
-		r.entities = r.entities[:first]
+		r.entities, onlyObjects = r.entities[:first], true
 		if r.reader.peek() != '[' {
 			return r.reader.skip(0)
 		}
 		return r.reader.elements(func() bool {
+			c := r.reader.peek()
+			onlyObjects = onlyObjects && (c == '{' || c == 'n')
 			entry, ok := r.entity(fields)
 			r.entities = append(r.entities, entry)
 			return ok
 		})
-	}) {
+	}) || !onlyObjects {
 		r.entities = r.entities[:first]
 		return nil
 	}

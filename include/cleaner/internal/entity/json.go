@@ -3,7 +3,11 @@ package entity
 
 import (
 	"bytes"
+	"encoding/json"
+	"strconv"
 	"unicode/utf8"
+
+	"leapline/cleaner/internal/java"
 )
 
 const maxDepth = 500
@@ -101,24 +105,53 @@ func (r *reader) elements(f func() bool) bool {
 	}
 }
 
-// value reads any value. Texts are returned without quotes and escapes, null as nil, everything else as it is written.
+// value reads any value. Texts are returned without quotes and escapes, null as nil, numbers with decimals or an exponent as Java
+// writes them, everything else as it is written, without white space.
 func (r *reader) value() ([]byte, bool) {
+	c := r.peek()
 	start := r.at
-	switch c := r.peek(); c {
+	switch c {
 	case '"':
 		return r.quoted()
 	case '{', '[':
 		if !r.skip(0) {
 			return nil, false
 		}
+		return r.compact(r.text[start:r.at]), true
 	case 'n':
 		return nil, r.word("null")
-	default:
+	case 't', 'f':
 		if !r.scalar(c) {
 			return nil, false
 		}
+		return r.text[start:r.at], true
 	}
-	return r.text[start:r.at], true
+	if !r.number() {
+		return nil, false
+	}
+	return r.numberText(r.text[start:r.at]), true
+}
+
+func (r *reader) numberText(text []byte) []byte {
+	if bytes.ContainsAny(text, ".eE") {
+		x, _ := strconv.ParseFloat(string(text), 64) // out of range is infinite, as in Java
+		first := len(r.space)
+		r.space = java.AppendDouble(r.space, x)
+		return r.space[first:len(r.space):len(r.space)]
+	}
+	if string(text) == "-0" {
+		return text[1:]
+	}
+	return text
+}
+
+// compact returns valid JSON without white space between its values.
+func (r *reader) compact(text []byte) []byte {
+	var out bytes.Buffer
+	if json.Compact(&out, text) != nil {
+		return text
+	}
+	return out.Bytes()
 }
 
 // skip reads any value.

@@ -9,14 +9,18 @@ from leapline.errors import ToolMissingError
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-FOLDERS: Final = Path(__file__).resolve().parents[4] / ".local" / "cleaner"
+PROGRAMS: Final = Path(__file__).resolve().parents[4] / ".local" / "cleaner"
 """Folders `linux-<architecture>` with a static program each."""
 _NAME: Final = "leapline-cleaner-{machine}"
 _MACHINES: Final = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
-def program_for(spark: "SparkSession", folders: Path = FOLDERS) -> str:
+def program_for(spark: "SparkSession", folders: Path = PROGRAMS) -> str:
     """Return the program for `stage_task`, and send it to the executors unless they run on this machine.
+
+    Args:
+        spark: a session.
+        folders: has `linux-amd64` and `linux-arm64`, or those of this machine.
 
     Raises:
         ToolMissingError: it was not compiled.
