@@ -5,3 +5,5 @@ module leapline/cleaner
 go 1.26
 
 require github.com/dlclark/regexp2/v2 v2.13.0
+
+require github.com/klauspost/compress v1.20.4

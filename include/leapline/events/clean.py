@@ -20,6 +20,7 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from leapline.events.cleaner.landed import file_frame
 from leapline.events.cleaner.options import cleaner_options
 from leapline.events.cleaner.program import PROGRAMS, program_for
 from leapline.events.cleaner.stages import BUCKETS_PER_PARTITION, Cleaner
@@ -185,7 +186,9 @@ def cleaned_day(
     cleaner = Cleaner(
         program_for(spark, options.programs), cleaner_options(options, window, erased, buckets), options.partitions
     )
-    kept = cleaner.kept(source.read(spark, slices)).persist(StorageLevel.DISK_ONLY)
+    paths = source.paths(slices)
+    raw = source.read(spark, slices) if paths is None else file_frame(spark, slices, paths)
+    kept = cleaner.kept(raw).persist(StorageLevel.DISK_ONLY)
     counts: dict[str, Any] = {"day": day.isoformat(), "files": len(slices), "lookahead_hours": options.lookahead_hours}
     try:
         counted = collect_counts(kept)

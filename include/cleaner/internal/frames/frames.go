@@ -5,6 +5,7 @@
 //	        'L'  lines: n uint32, slices [n]int32, days [n]int32, ends [n]uint32, text [ends[n-1]]byte
 //	        'K'  events: n uint32, slices [n]int32, days [n]int32, hashes, arrivals, times [n]int64 each (the least number is none),
 //	             columns k uint32, ends [n*k]uint32, valid [(n*k+7)/8]byte, text
+//	        'F'  file: slice int32, day int32, first int64, last int64, path and extension, each with size uint32
 //	        'B'  block: bucket uint32, size uint32, [size]byte
 //	out:  'B'  block, as above
 //	      'C'  counts: size uint32, JSON
@@ -18,6 +19,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+
+	"leapline/cleaner/internal/files"
 )
 
 const (
@@ -25,6 +28,8 @@ const (
 	Lines byte = 'L'
 	// Columns is the kind of a frame with events of typed columns.
 	Columns byte = 'K'
+	// File is the kind of a frame that names a file of lines.
+	File byte = 'F'
 	// Block is the kind of a frame with rows in their binary form.
 	Block byte = 'B'
 	// Counts is the kind of a frame with counts.
@@ -86,6 +91,24 @@ func (r *Reader) EachLine(f func(text []byte, slice int32, day int32)) error {
 		start = end
 	}
 	return nil
+}
+
+// File reads the name of a file after its kind.
+func (r *Reader) File() (part files.Part, slice, day int32, err error) {
+	numbers, err := r.part(24)
+	if err != nil {
+		return part, 0, 0, err
+	}
+	slice, day = int32(binary.LittleEndian.Uint32(numbers)), int32(binary.LittleEndian.Uint32(numbers[4:]))
+	part.First, part.Last = int64(binary.LittleEndian.Uint64(numbers[8:])), int64(binary.LittleEndian.Uint64(numbers[16:]))
+	for _, text := range []*string{&part.Path, &part.Extension} {
+		content, err := r.Bytes()
+		if err != nil {
+			return part, 0, 0, err
+		}
+		*text = string(content)
+	}
+	return part, slice, day, nil
 }
 
 // Typed is an event of typed columns.

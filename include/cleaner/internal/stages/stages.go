@@ -73,6 +73,13 @@ func scanLines(c *config.Config, in *frames.Reader, out *frames.Writer) error {
 		frames.Lines: func() error {
 			return in.EachLine(func(text []byte, slice, landed int32) { add(scanner.Line(text, slice, int64(landed)*day)) })
 		},
+		frames.File: func() error {
+			part, slice, landed, err := in.File()
+			if err != nil {
+				return err
+			}
+			return part.EachLine(func(text []byte) { add(scanner.Line(text, slice, int64(landed)*day)) })
+		},
 		frames.Columns: func() error {
 			return in.EachEvent(func(e *frames.Typed) {
 				collector, derived := line.Time{Micros: e.Collector, OK: e.HasCollector}, line.Time{Micros: e.Derived, OK: e.HasDerived}

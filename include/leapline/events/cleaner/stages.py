@@ -60,11 +60,15 @@ class Cleaner:
         """Return the blocks of kept rows, sorted by session, and the counts; columns of `tasks.BLOCKS`.
 
         Args:
-            raw: lines, or events of typed columns, as a source returns them (`EventSource.read`).
+            raw: lines, or events of typed columns, as a source returns them (`EventSource.read`), or files
+                (`landed.file_frame`).
         """
-        frame = raw.select("line", "slice", "landed_on") if "line" in raw.columns else typed_frame(raw)
-        typed = [] if "line" in raw.columns else typed_names(raw)
-        scanned = self._with(typed=typed)._blocks("scan", frame)
+        typed: list[str] = []
+        if "line" in raw.columns:
+            raw = raw.select("line", "slice", "landed_on")
+        elif "path" not in raw.columns:
+            raw, typed = typed_frame(raw), typed_names(raw)
+        scanned = self._with(typed=typed)._blocks("scan", raw)
         return self._exchanged(self._exchanged(scanned, "duplicates"), "sessions")
 
     def placed(self, kept: DataFrame, placed: Mapping[str, str]) -> DataFrame:

@@ -28,7 +28,8 @@ def stage_task(stage: str, options: bytes, program: str, names: tuple[str, ...] 
         program: the path of the program, or the name under which Spark has sent it, with `{machine}` in it.
         names: of the columns of the stage's table; none if it returns `BLOCKS`.
 
-    The first stage reads the columns `line`, `slice` and `landed_on`, or those of `typed.TYPED`, all others `BLOCKS`.
+    The first stage reads the columns `line`, `slice` and `landed_on`, those of `landed.COLUMNS`, or those of
+    `typed.TYPED`; all others read `BLOCKS`.
     Counts of earlier stages are passed on.
     """
 
@@ -88,6 +89,8 @@ def _feed(pipe: Any, options: bytes, batches: Iterable[Any], passed: list[str], 
                     _write_lines(pipe, batch)
                 elif "fields" in batch.schema.names:
                     _write_events(pipe, batch)
+                elif "path" in batch.schema.names:
+                    _write_files(pipe, batch)
                 else:
                     _write_blocks(pipe, batch, passed)
     except BaseException as exc:  # raised again by the task
@@ -110,6 +113,16 @@ def _write_lines(pipe: Any, batch: Any) -> None:
     pipe.write((ends[1:] - first).astype(np.uint32).tobytes())
     if last > first:
         pipe.write(memoryview(data)[first:last])
+
+
+def _write_files(pipe: Any, batch: Any) -> None:
+    from datetime import date
+
+    for row in batch.to_pylist():
+        day = (row["landed_on"] - date(1970, 1, 1)).days
+        pipe.write(b"F" + struct.pack("<iiqq", row["slice"], day, row["first"], row["last"]))
+        for text in (row["path"].encode(), row["extension"].encode()):
+            pipe.write(struct.pack("<I", len(text)) + text)
 
 
 def _write_events(pipe: Any, batch: Any) -> None:

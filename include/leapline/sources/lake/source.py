@@ -106,6 +106,9 @@ class LakeTable:
     def require_unchanged(self, slices: Sequence[Slice], lines: Sequence[int]) -> None:
         """Do nothing: a version of a table does not change."""
 
+    def paths(self, slices: Sequence[Slice]) -> None:
+        """Return None: Spark reads the events, as `EventSource.paths`."""
+
     def close(self) -> None:
         """Do nothing: nothing is exported."""
 

@@ -30,7 +30,7 @@ from leapline.sources.landed.layout import (
 )
 from leapline.sources.landed.selection import nearest, outer_limits, select_slices
 from leapline.sources.readable_names import ReadableNames
-from leapline.sources.source import DayWindow, Ignored, Listing, Slice
+from leapline.sources.source import OPENED, DayWindow, Ignored, Listing, Slice
 from leapline.sources.text_files import read_text_files
 from leapline.storage import LocalStore, Store
 from leapline.storage.store import Item, open_stored
@@ -82,6 +82,13 @@ class Landing:
         names = ReadableNames(self.scratch)
         files = [(names.address(item, *self._stored(item)), item) for item in slices]
         return read_text_files(spark, files)
+
+    def paths(self, slices: Sequence[Slice]) -> list[Path] | None:
+        """Return the files of local folders, as `EventSource.paths`."""
+        stored = [self._stored(item) for item in slices]
+        if not all(item.extension in OPENED for item in slices) or not all(store.folder for store, _ in stored):
+            return None
+        return [Path(item.location).absolute() for item in slices]
 
     def close(self) -> None:
         """Do nothing: names for Spark are removed when the process ends."""

@@ -104,6 +104,9 @@ class PostgresqlSource:
         """Compare the lines that Spark has read with those that were exported, as `EventSource.require_unchanged`."""
         require_lines(self.name, slices, self._rows, lines)
 
+    def paths(self, slices: Sequence[Slice]) -> None:
+        """Return None: Spark reads the events, as `EventSource.paths`."""
+
     def close(self) -> None:
         """Remove the exported files."""
         self._opened.close()
