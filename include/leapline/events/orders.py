@@ -98,6 +98,8 @@ def place_orders(
     if any(group["reason"] == WITHOUT_SESSION for group in groups):
         kept, placed, corrections = _with_placed(cleaner, kept)
     events = cleaner.rows(kept, "orders")
+    if not cleaner.options["former_key"]:
+        events = events.drop(FORMER_ORDER)
     lines = _order_lines(events, earlier).persist()
     try:
         counts = _order_counts(lines)

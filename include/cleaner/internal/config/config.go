@@ -26,11 +26,12 @@ type Config struct {
 	DetectNumbers    bool              `json:"detect_numbers"`
 	MaxPrice         float64           `json:"max_price"`
 	MaxQuantity      int32             `json:"max_quantity"`
-	Key              []byte            `json:"key"`     // of the pseudonyms
-	Erased           [][]byte          `json:"erased"`  // pseudonyms of visitors whose events must not be kept
-	Buckets          int               `json:"buckets"` // between two stages
-	Columns          []string          `json:"columns"` // of an enriched event
-	Typed            []string          `json:"typed"`   // columns that a source of typed columns sends
+	Key              []byte            `json:"key"`        // of the pseudonyms
+	FormerKey        []byte            `json:"former_key"` // under which erased visitors and earlier orders are recognised too
+	Erased           [][]byte          `json:"erased"`     // pseudonyms of visitors whose events must not be kept
+	Buckets          int               `json:"buckets"`    // between two stages
+	Columns          []string          `json:"columns"`    // of an enriched event
+	Typed            []string          `json:"typed"`      // columns that a source of typed columns sends
 	Mapping          mapping.Spec      `json:"mapping"`
 	Patterns         personal.Patterns `json:"patterns"`
 	Kinds            []string          `json:"kinds"`    // of clean events

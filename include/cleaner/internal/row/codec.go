@@ -13,12 +13,14 @@ const (
 	afterTail
 	dated
 	hasIndex
+	hasFormerOrder
 )
 
 // Append appends the binary form of a row.
 func (r *Row) Append(b []byte) []byte {
 	flags := flag(r.Session.OK, hasSession) | flag(r.Visitor.OK, hasVisitor) | flag(r.Order.OK, hasOrder) |
-		flag(r.AfterTail, afterTail) | flag(r.Dated, dated) | flag(r.HasIndex, hasIndex)
+		flag(r.AfterTail, afterTail) | flag(r.Dated, dated) | flag(r.HasIndex, hasIndex) |
+		flag(r.FormerOrder.OK, hasFormerOrder)
 	b = append(b, byte(r.Reason), byte(r.Part), flags)
 	b = binary.LittleEndian.AppendUint64(b, r.Hash)
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.Time))
@@ -26,7 +28,7 @@ func (r *Row) Append(b []byte) []byte {
 	for _, n := range [...]int32{r.Slice, r.Width, r.Bytes, r.SessionIndex, r.Nth} {
 		b = binary.AppendVarint(b, int64(n))
 	}
-	for _, id := range [...]*ID{&r.Session, &r.Visitor, &r.Order} {
+	for _, id := range [...]*ID{&r.Session, &r.Visitor, &r.Order, &r.FormerOrder} {
 		if id.OK {
 			b = append(b, id.Value[:]...)
 		}
@@ -105,10 +107,13 @@ func (d *decoder) row(r *Row) {
 	for _, n := range [...]*int32{&r.Slice, &r.Width, &r.Bytes, &r.SessionIndex, &r.Nth} {
 		*n = int32(d.varint())
 	}
-	for i, id := range [...]*ID{&r.Session, &r.Visitor, &r.Order} {
-		if flags>>i&1 != 0 {
-			id.OK = true
-			d.at += copy(id.Value[:], d.text[d.at:d.at+32])
+	for _, present := range [...]struct {
+		bit byte
+		id  *ID
+	}{{hasSession, &r.Session}, {hasVisitor, &r.Visitor}, {hasOrder, &r.Order}, {hasFormerOrder, &r.FormerOrder}} {
+		if flags&present.bit != 0 {
+			present.id.OK = true
+			d.at += copy(present.id.Value[:], d.text[d.at:d.at+32])
 		}
 	}
 	for _, text := range [...]*string{&r.EventID, &r.Fingerprint, &r.Page, &r.Unmapped} {

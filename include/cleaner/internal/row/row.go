@@ -112,6 +112,7 @@ type Row struct {
 	Fingerprint     string
 	Session         ID
 	Visitor, Order  ID
+	FormerOrder     ID // under the former key
 	Page            string
 	Currency        Text
 	Unmapped        string

@@ -25,6 +25,7 @@ type Scanner struct {
 	personal  *personal.Detector
 	entities  entity.Reader
 	pseudonym *pseudonyms
+	former    *pseudonyms // nil without a former key
 	erased    map[[32]byte]bool
 	columns   columns
 	row       row.Row
@@ -54,6 +55,9 @@ func New(c *config.Config) (*Scanner, error) {
 			places["event_id"], places["event_fingerprint"], places["domain_sessionidx"], places["dvce_type"],
 			places["refr_medium"], places["contexts"], places["derived_contexts"], places["unstruct_event"],
 		},
+	}
+	if len(c.FormerKey) > 0 {
+		s.former = newPseudonyms(c.FormerKey)
 	}
 	for _, visitor := range c.Erased {
 		s.erased[[32]byte(visitor)] = true
@@ -146,6 +150,9 @@ func (s *Scanner) scan(arrived bool) {
 	}
 	r.Session, r.Visitor = s.pseudonym.of(session), s.pseudonym.of(visitor)
 	s.fill(event)
+	if r.Reason.MayBeEvent() && (s.erased[r.Visitor.Value] || s.former != nil && s.erased[s.former.of(visitor).Value]) {
+		r.Reason = s.onTheDay(row.Erased)
+	}
 }
 
 // untimely returns why a line cannot be read, or why its time cannot be right or is too long ago; Event otherwise.
@@ -214,6 +221,9 @@ func (s *Scanner) fill(event *mapping.Event) {
 		r.SessionIndex, r.HasIndex = java.Int(string(index))
 	}
 	r.Order = s.pseudonym.of(mapped.Order)
+	if s.former != nil {
+		r.FormerOrder = s.former.of(mapped.Order)
+	}
 	r.Page, r.Currency = mapped.Page, row.Of(mapped.Currency)
 	r.Unmapped = s.mapping.Unmapped(event, &mapped)
 	r.Product = product(&mapped.Product)
@@ -224,9 +234,6 @@ func (s *Scanner) fill(event *mapping.Event) {
 	s.judge()
 	for i := range r.More {
 		s.removeImplausible(&r.More[i])
-	}
-	if r.Reason.MayBeEvent() && s.erased[r.Visitor.Value] {
-		r.Reason = s.onTheDay(row.Erased)
 	}
 }
 

@@ -21,14 +21,15 @@ var selections = map[string]func(*row.Row) bool{
 	"all":             func(*row.Row) bool { return true },
 }
 
-// writeRows writes kept rows: reason, event_id, slice, line_hash, line_bytes, width, session, visitor, order, ts, collector_ts, kind,
+// writeRows writes kept rows: reason, event_id, slice, line_hash, line_bytes, width, session, visitor, order,
+// former_order, ts, collector_ts, kind,
 // price, currency, nth, after_tail.
 func writeRows(c *config.Config, in *frames.Reader, out *frames.Writer) error {
 	isSelected := selections[c.Select]
 	if isSelected == nil {
 		return fmt.Errorf("no selection is named %q", c.Select)
 	}
-	output := frames.NewOutput(out, "ssisiissslls"+"dsii")
+	output := frames.NewOutput(out, "ssisiissssllsdsii")
 	err := eachBucket(in, func(_ uint32, rows []row.Row) error {
 		for i := range rows {
 			if isSelected(&rows[i]) {
@@ -48,20 +49,20 @@ func addRow(c []*frames.Column, r *row.Row) {
 	c[3].Text(fmt.Sprintf("%016x", r.Hash), true)
 	c[4].Int(r.Bytes, true)
 	c[5].Int(r.Width, r.Width != 0)
-	for i, id := range [...]*row.ID{&r.Session, &r.Visitor, &r.Order} {
+	for i, id := range [...]*row.ID{&r.Session, &r.Visitor, &r.Order, &r.FormerOrder} {
 		c[6+i].Text(string(id.Value[:]), id.OK)
 	}
-	c[9].Long(r.Time, true)
-	c[10].Long(r.Collector, r.Dated)
-	c[11].Text(r.Kind, r.Kind != "")
-	c[12].Double(r.Price, r.HasPrice)
-	c[13].Text(r.Currency.Value, r.Currency.OK)
-	c[14].Int(r.Nth, true)
+	c[10].Long(r.Time, true)
+	c[11].Long(r.Collector, r.Dated)
+	c[12].Text(r.Kind, r.Kind != "")
+	c[13].Double(r.Price, r.HasPrice)
+	c[14].Text(r.Currency.Value, r.Currency.OK)
+	c[15].Int(r.Nth, true)
 	afterTail := int32(0)
 	if r.AfterTail {
 		afterTail = 1
 	}
-	c[15].Int(afterTail, true)
+	c[16].Int(afterTail, true)
 }
 
 // writeSpans writes visitor, session, first_ts and last_ts.

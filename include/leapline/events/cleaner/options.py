@@ -50,6 +50,7 @@ def cleaner_options(
         "max_price": options.max_price,
         "max_quantity": options.max_quantity,
         "key": _base64(options.key),
+        "former_key": _base64(options.former_key),
         "erased": [_base64(bytes.fromhex(name)) for name in sorted(erased)],
         "buckets": buckets,
         "columns": FIELDS,

@@ -23,7 +23,8 @@ cloudpickle.register_pickle_by_value(tasks)
 
 ROWS: Final[dict[str, str]] = {
     "reason": "string", "event_id": "string", "slice": "int", "line_hash": "string", "line_bytes": "int",
-    "width": "int", "session": "binary", "visitor": "binary", "order": "binary", "ts": "timestamp",
+    "width": "int", "session": "binary", "visitor": "binary", "order": "binary",
+    "former_order": "binary", "ts": "timestamp",
     "collector_ts": "timestamp", "kind": "string", "price": "double", "currency": "string", "nth": "int",
     "after_tail": "boolean",
 }  # fmt: skip
