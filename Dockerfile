@@ -17,8 +17,10 @@ RUN version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' include/leapline/__init__
     done \
     && go -C include/scorer build -ldflags "$flags" -o /out/bin/scorer ./cmd/scorer
 COPY include/cleaner include/cleaner
-RUN for arch in amd64 arm64; do \
-        GOARCH=$arch go -C include/cleaner build -ldflags "-s -w" -o /out/cleaner/linux-$arch/cleaner ./cmd/cleaner || exit 1; \
+RUN version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' include/leapline/__init__.py) \
+    && for arch in amd64 arm64; do \
+        GOARCH=$arch go -C include/cleaner build -ldflags "-s -w -X main.Version=$version" \
+            -o /out/cleaner/leapline-cleaner-linux-$arch ./cmd/cleaner || exit 1; \
     done
 
 FROM python:3.11.14-slim-bookworm

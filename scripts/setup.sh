@@ -262,7 +262,7 @@ set_up_redis() {
 
 has_go() { # the version that the modules require, or a later one
     local required
-    required=$(sed -n 's/^go //p' include/scorer/go.mod include/tools/go.mod include/tools/*/go.mod | sort -V | tail -n 1)
+    required=$(sed -n 's/^go //p' include/scorer/go.mod include/cleaner/go.mod include/tools/go.mod include/tools/*/go.mod | sort -V | tail -n 1)
     command -v go >/dev/null && [ "$(printf '%s\n%s\n' "$required" "$(go env GOVERSION | sed 's/^go//')" | sort -V | head -n 1)" = "$required" ]
 }
 
@@ -339,11 +339,14 @@ set_up_kubernetes() {
 
 readonly VERSION_FILE=include/leapline/__init__.py
 
-build_scorer() { # OS ARCH OUT
+build() { # PROGRAM VARIABLE OS ARCH OUT: compile a static program, with Leapline's version in a variable
     local version
     version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' "$VERSION_FILE")
-    CGO_ENABLED=0 GOOS=$1 GOARCH=$2 go -C include/scorer build -trimpath \
-        -ldflags "-s -w -X leapline/scorer/internal/server.Version=$version" -o "$PWD/$3" ./cmd/scorer
+    CGO_ENABLED=0 GOOS=$3 GOARCH=$4 go -C "include/$1" build -trimpath -ldflags "-s -w -X $2=$version" -o "$PWD/$5" "./cmd/$1"
+}
+
+build_scorer() { # OS ARCH OUT
+    build scorer leapline/scorer/internal/server.Version "$@"
 }
 
 set_up_scorer() {
@@ -359,15 +362,14 @@ set_up_scorer() {
 }
 
 build_cleaner() { # OS ARCH
-    CGO_ENABLED=0 GOOS=$1 GOARCH=$2 go -C include/cleaner build -trimpath -ldflags "-s -w" \
-        -o "$PWD/.local/cleaner/$1-$2/cleaner" ./cmd/cleaner
+    build cleaner main.Version "$1" "$2" ".local/cleaner/leapline-cleaner-$1-$2"
 }
 
 set_up_cleaner() {
     local stamp=$STAMPS/cleaner hash platform
     step "The program that cleans events, in .local/cleaner"
-    hash=$(hash_of "$(go env GOVERSION GOOS GOARCH)" include/cleaner)
-    ! is_done "$stamp" "$hash" || [ ! -x .local/cleaner/linux-arm64/cleaner ] || return 0
+    hash=$(hash_of "$(go env GOVERSION GOOS GOARCH)" include/cleaner "$VERSION_FILE")
+    ! is_done "$stamp" "$hash" || [ ! -x .local/cleaner/leapline-cleaner-linux-arm64 ] || return 0
     for platform in "linux amd64" "linux arm64" "$(go env GOOS) $(go env GOARCH)"; do
         # shellcheck disable=SC2086 # two words
         run "compile for ${platform/ //}" build_cleaner $platform

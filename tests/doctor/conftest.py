@@ -70,7 +70,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home, tools = tmp_path / "lake", tmp_path / "tools"
     for folder in (home, tools):
         folder.mkdir(mode=0o700)
-    for name in ("bin", "scorer"):
+    for name in ("bin", "cleaner", "scorer"):
         (tools / name).symlink_to(ROOT / ".local" / name)
     (tmp_path / "key.pem").touch(mode=0o600)
     (tmp_path / "key.pem").write_text(SigningKey.generate().pem())

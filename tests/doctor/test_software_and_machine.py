@@ -13,6 +13,7 @@ import pytest
 
 from leapline import __version__
 from leapline.doctor.finding import Status
+from leapline.events.cleaner.program import program_here
 from leapline.settings import Settings
 from tests.conftest import ROOT
 from tests.doctor.conftest import Usage, examine, only
@@ -46,6 +47,17 @@ def test_program_of_another_module_or_without_build_information_is_named(home: P
     assert "compiled by Go" in only("Software crane", Status.PROBLEM).expected
     (tools / "bin" / "registry").unlink()
     assert "make setup" in only("Software registry", Status.PROBLEM).fix
+
+
+def test_cleaner_of_another_version_or_missing_is_named(home: Path, tmp_path: Path) -> None:
+    assert only("Software cleaner", Status.OK).found == f"version {__version__}"
+    (tmp_path / "tools" / "cleaner").unlink()
+    assert "no " in only("Software cleaner", Status.PROBLEM).found
+    program = tmp_path / "tools" / "cleaner" / program_here().name
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho 0.0.9\n")
+    program.chmod(0o755)
+    assert "version 0.0.9" in only("Software cleaner", Status.PROBLEM).found
 
 
 def test_scorer_of_another_version_and_missing_scorers_are_named(home: Path, tmp_path: Path) -> None:

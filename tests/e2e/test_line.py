@@ -44,7 +44,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     if not (ROOT / ".local/bin/registry").exists():
         pytest.skip("TOOLS MISSING: `make setup` installs the registry, crane and the scorer into .local")
     home, tools = tmp_path_factory.mktemp("lake"), tmp_path_factory.mktemp("tools")
-    for tool in ("bin", "scorer", "spark.jsa"):
+    for tool in ("bin", "cleaner", "scorer", "spark.jsa"):
         (tools / tool).symlink_to(ROOT / ".local" / tool)
     return Settings(
         home=home, landing=home / "landing", pseudonym_key=KEY, signing_key=SIGNING_KEY, tools=tools,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.spark
 # The trackers of 2012 and 2014 had no session ids: a session was a visitor's n-th visit.
-OLD_TRACKERS = load().model_copy(update={"session": ["domain_userid", "domain_sessionidx"]})
+OLD_TRACKERS = load().model_copy(update={"session": ("domain_userid", "domain_sessionidx")})
 ECOMMERCE = "com_snowplowanalytics_snowplow_ecommerce"
 
 

@@ -18,6 +18,7 @@ CHECKS: Final = (
     Check("Software", "Spark master", software.spark_master, limit_s=35.0, late_fix=_NETWORK),
     Check("Software", "Spark jars", software.spark_jars),
     Check("Software", "scorer", software.scorer),
+    Check("Software", "cleaner", software.cleaner),
     Check("Software", "platforms", software.platforms, limit_s=90.0),
     *(Check("Software", name, partial(software.program, name)) for name in software.PROGRAMS),
     Check("Settings", "installation", configuration.installation),

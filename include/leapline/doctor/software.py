@@ -157,6 +157,18 @@ def _scorers_of_images(scorers: Mapping[str, Path]) -> Finding:
     return ok(", ".join(scorers)).of("for images")
 
 
+def cleaner(subject: Subject) -> Finding:
+    """Check the program that cleans events inside Spark's tasks."""
+    from leapline.events.cleaner.program import PROGRAMS as CLEANERS
+    from leapline.events.cleaner.program import program_here, version_of
+
+    program = program_here(subject.settings.tools / CLEANERS.name)
+    version = version_of(program)
+    if version != __version__:
+        return problem(f"{program}: version {version}", expected=f"version {__version__}", fix=_SETUP)
+    return ok(f"version {version}")
+
+
 def platforms(subject: Subject) -> list[Finding]:
     """Check that the scorer of each platform of the image can be executed here, because others are not published."""
     from leapline.serving.execution import PACKAGE

@@ -22,7 +22,7 @@ from pyspark.sql import functions as F
 
 from leapline.events.cleaner.landed import file_frame
 from leapline.events.cleaner.options import cleaner_options
-from leapline.events.cleaner.program import PROGRAMS, program_for
+from leapline.events.cleaner.program import PROGRAMS, program_for, require_usable
 from leapline.events.cleaner.stages import BUCKETS_PER_PARTITION, Cleaner
 from leapline.events.counts import collect_counts
 from leapline.events.file_counts import (
@@ -176,6 +176,7 @@ def cleaned_day(
 
     Raises:
         InputError: the source is missing, or a slice is damaged or cannot be read.
+        SpecError: the program `cleaner` rejects the mapping.
         NoEventsError: nothing landed for that day, or no event is left; the error contains the reasons.
         BalanceError: the counts do not add up.
     """
@@ -183,9 +184,9 @@ def cleaned_day(
     listing = listing or source.list_day(window)
     slices = listing.slices
     buckets = options.partitions * BUCKETS_PER_PARTITION
-    cleaner = Cleaner(
-        program_for(spark, options.programs), cleaner_options(options, window, erased, buckets), options.partitions
-    )
+    values = cleaner_options(options, window, erased, buckets)
+    require_usable(values, options.programs)
+    cleaner = Cleaner(program_for(spark, options.programs), values, options.partitions)
     paths = source.paths(slices)
     raw = source.read(spark, slices) if paths is None else file_frame(spark, slices, paths)
     kept = cleaner.kept(raw).persist(StorageLevel.DISK_ONLY)

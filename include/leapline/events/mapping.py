@@ -23,6 +23,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from leapline.errors import SpecError
+from leapline.events.patterns import groups_of, require_portable
 from leapline.events.schema import Kind
 from leapline.json_errors import found_and_expected, line_of
 from leapline.snowplow.enriched import FIELDS
@@ -38,16 +39,8 @@ def _known_column(name: str) -> str:
     return name
 
 
-def _pattern(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as exc:
-        raise ValueError(f"not a regular expression: {exc}") from exc
-    return text
-
-
 def _pattern_with_group(text: str) -> str:
-    if re.compile(_pattern(text)).groups != 1:
+    if groups_of(require_portable(text)) != 1:
         raise ValueError("a pattern needs exactly one group (...), the value")
     return text
 
@@ -59,7 +52,7 @@ def _entity(text: str) -> str:
 
 
 ColumnName = Annotated[str, AfterValidator(_known_column)]
-Pattern = Annotated[str, AfterValidator(_pattern)]
+Pattern = Annotated[str, AfterValidator(require_portable)]
 EntityName = Annotated[str, AfterValidator(_entity)]
 FieldName = Annotated[str, Field(pattern=r"^\w+$")]
 

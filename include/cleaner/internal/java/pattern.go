@@ -19,37 +19,15 @@ type Pattern struct {
 
 // Compile compiles a regular expression of Java, in which \w, \d, \s and \b mean ASCII characters.
 func Compile(expression string) (*Pattern, error) {
-	compiled, err := regexp2.Compile(atLineEnd(expression), regexp2.RE2)
+	translated, err := translate(expression)
+	if err != nil {
+		return nil, err
+	}
+	compiled, err := regexp2.Compile(translated, regexp2.RE2)
 	if err != nil {
 		return nil, fmt.Errorf("regular expression %.80q: %w", expression, err)
 	}
 	return &Pattern{compiled, map[string]bool{}, map[string]string{}}, nil
-}
-
-// atLineEnd writes $ so that it also matches before a line terminator at the end, and . so that it matches none.
-func atLineEnd(expression string) string {
-	var out strings.Builder
-	inClass := false
-	for i := 0; i < len(expression); i++ {
-		switch c := expression[i]; {
-		case c == '\\' && i+1 < len(expression):
-			out.WriteString(expression[i : i+2])
-			i++
-			continue
-		case c == '[':
-			inClass = true
-		case c == ']':
-			inClass = false
-		case c == '$' && !inClass:
-			out.WriteString(`(?=(?:\r\n|[\n\r\x85\u2028\u2029])?\z)`)
-			continue
-		case c == '.' && !inClass:
-			out.WriteString(`[^\n\r\x85\u2028\u2029]`)
-			continue
-		}
-		out.WriteByte(expression[i])
-	}
-	return out.String()
 }
 
 // Matches reports whether the expression matches anywhere in the text.

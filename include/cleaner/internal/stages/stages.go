@@ -9,6 +9,7 @@
 //	spans       kept rows -> first and last time of each session, as a table
 //	profile     kept rows -> statistics of the events
 //	events      kept rows -> clean events, as a table
+//	check       nothing -> nothing; it compiles the mapping, so that its faults are known before a task runs
 package stages
 
 import (
@@ -32,7 +33,7 @@ type stage func(*config.Config, *frames.Reader, *frames.Writer) error
 
 var stages = map[string]stage{
 	"scan": scanLines, "duplicates": markDuplicates, "sessions": markSessions, "place": placeOrders, "sort": sortRows, "rows": writeRows,
-	"spans": writeSpans, "profile": profileEvents, "events": writeEvents, "visitors": writeVisitors,
+	"spans": writeSpans, "profile": profileEvents, "events": writeEvents, "visitors": writeVisitors, "check": check,
 }
 
 // Run runs a stage with the options and frames of an input.
@@ -57,6 +58,11 @@ func Run(name string, input io.Reader, output io.Writer) error {
 }
 
 const day = 86_400_000_000
+
+func check(c *config.Config, _ *frames.Reader, _ *frames.Writer) error {
+	_, err := scan.New(c)
+	return err
+}
 
 func scanLines(c *config.Config, in *frames.Reader, out *frames.Writer) error {
 	scanner, err := scan.New(c)
@@ -108,6 +114,7 @@ func markDuplicates(c *config.Config, in *frames.Reader, out *frames.Writer) err
 
 func markSessions(c *config.Config, in *frames.Reader, out *frames.Writer) error {
 	limits, total := sessions.Limits{Events: c.MaxSessionEvents, Micros: c.MaxSession}, counts.New()
+	buckets := frames.NewBuckets(out, c.Buckets)
 	err := eachBucket(in, func(bucket uint32, rows []row.Row) error {
 		sessions.Mark(rows, limits)
 		for i := range rows {
@@ -115,14 +122,13 @@ func markSessions(c *config.Config, in *frames.Reader, out *frames.Writer) error
 				total.Drop(r.Slice, r.Reason)
 			}
 		}
-		var block []byte
 		for _, r := range sessions.Sort(sessions.Expand(rows)) {
 			if r.Reason.IsKept() {
 				total.Keep(r)
-				block = r.Append(block)
+				buckets.Add(int(bucket), r.Append)
 			}
 		}
-		return out.Block(bucket, block)
+		return buckets.Flush()
 	})
 	return errors.Join(err, writeCounts(out, total))
 }
@@ -139,13 +145,13 @@ func placeOrders(c *config.Config, in *frames.Reader, out *frames.Writer) error 
 	return errors.Join(err, buckets.Flush())
 }
 
-func sortRows(_ *config.Config, in *frames.Reader, out *frames.Writer) error {
+func sortRows(c *config.Config, in *frames.Reader, out *frames.Writer) error {
+	buckets := frames.NewBuckets(out, c.Buckets)
 	return eachBucket(in, func(bucket uint32, rows []row.Row) error {
-		var block []byte
 		for _, r := range sessions.Sort(rows) {
-			block = r.Append(block)
+			buckets.Add(int(bucket), r.Append)
 		}
-		return out.Block(bucket, block)
+		return buckets.Flush()
 	})
 }
 
