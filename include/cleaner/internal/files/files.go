@@ -15,6 +15,9 @@ import (
 
 const bufferSize = 1 << 20
 
+// maxLine is the largest line in bytes. A file of another kind can be one endless line, which must not fill the memory.
+const maxLine = 256 << 20
+
 // Part is a file, or a part of one that is not compressed.
 type Part struct {
 	Path      string
@@ -115,6 +118,9 @@ func eachLine(in io.Reader, limit int64, atStart bool, f func(line []byte)) erro
 		}
 		size = copy(buffer, block)
 		if size == len(buffer) {
+			if size >= maxLine {
+				return fmt.Errorf("a line has more than %d MiB", maxLine>>20)
+			}
 			buffer = append(buffer, make([]byte, len(buffer))...)
 		}
 		if err == io.EOF {

@@ -72,3 +72,17 @@ func TestReadsLongLinesAndSeveralMembersOfGzip(t *testing.T) {
 		t.Errorf("a truncated file: %v", err)
 	}
 }
+
+func TestEndlessLineIsAnErrorBeforeItFillsTheMemory(t *testing.T) {
+	endless := eachLine(zeros{}, -1, true, func([]byte) { t.Error("it has no line") })
+	if endless == nil || !strings.Contains(endless.Error(), "more than 256 MiB") {
+		t.Errorf("found %v", endless)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
