@@ -15,7 +15,10 @@ import (
 // depend on the order of the rows. Rows that already have a reason stay unchanged.
 func MarkDuplicates(rows []row.Row) {
 	events := freshRows(rows, func(a, b *row.Row) int {
-		return cmp.Or(cmp.Compare(a.EventID, b.EventID), cmp.Compare(a.Collector, b.Collector), cmp.Compare(a.Hash, b.Hash))
+		if order := cmp.Compare(a.EventID, b.EventID); order != 0 {
+			return order
+		}
+		return cmp.Or(cmp.Compare(a.Collector, b.Collector), cmp.Compare(a.Hash, b.Hash))
 	})
 	var first *row.Row
 	for _, r := range events {

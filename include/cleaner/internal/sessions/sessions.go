@@ -25,7 +25,10 @@ type Limits struct {
 // count it.
 func Mark(rows []row.Row, limits Limits) {
 	events := freshRows(rows, func(a, b *row.Row) int {
-		return cmp.Or(bytes.Compare(a.Session.Value[:], b.Session.Value[:]), cmp.Compare(a.Time, b.Time), cmp.Compare(a.EventID, b.EventID))
+		if order := bySessionAndTime(a, b); order != 0 {
+			return order
+		}
+		return cmp.Compare(a.EventID, b.EventID)
 	})
 	var first *row.Row
 	nth := int32(0)
@@ -71,16 +74,27 @@ func Sort(rows []row.Row) []*row.Row {
 		sorted[i] = &rows[i]
 	}
 	slices.SortFunc(sorted, func(a, b *row.Row) int {
-		isEvent := func(r *row.Row) int {
-			if r.Reason == row.Event {
+		if isEvent := a.Reason == row.Event; isEvent != (b.Reason == row.Event) {
+			if isEvent {
 				return 1
 			}
-			return 0
+			return -1
 		}
-		return cmp.Or(cmp.Compare(isEvent(a), isEvent(b)), bytes.Compare(a.Session.Value[:], b.Session.Value[:]),
-			cmp.Compare(a.Time, b.Time), cmp.Compare(a.EventID, b.EventID), cmp.Compare(a.Hash, b.Hash), cmp.Compare(a.Nth, b.Nth))
+		if order := bySessionAndTime(a, b); order != 0 {
+			return order
+		}
+		return cmp.Or(cmp.Compare(a.EventID, b.EventID), cmp.Compare(a.Hash, b.Hash), cmp.Compare(a.Nth, b.Nth))
 	})
 	return sorted
+}
+
+// bySessionAndTime compares what differs for nearly all pairs. Its callers compare more only if it does not, because cmp.Or
+// evaluates all of its arguments.
+func bySessionAndTime(a, b *row.Row) int {
+	if order := bytes.Compare(a.Session.Value[:], b.Session.Value[:]); order != 0 {
+		return order
+	}
+	return cmp.Compare(a.Time, b.Time)
 }
 
 // TrackerID returns the tracker's event id, which all rows of one event share.
