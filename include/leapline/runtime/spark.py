@@ -65,6 +65,9 @@ def spark_session(settings: Settings, name: str, extra: Mapping[str, str] | None
     active = SparkSession.getActiveSession()
     session = active or _build(settings, name, extra or {})
     session.sparkContext.setLogLevel("ERROR")
+    if str(session.sparkContext.master).startswith("local"):
+        # A session that somebody else has built, as in a notebook, may have another Python for its tasks.
+        session.sparkContext.pythonExec = os.environ["PYSPARK_PYTHON"]
     if active is None and (sessions := _kept.get()) is not None:
         sessions.append(session)
     try:

@@ -22,6 +22,9 @@ _WITHOUT_CAUSE: Final = re.compile(r"Status Code: 40[03][^\n]*\):null")
 """The answer to a HEAD request has a status, but no body that contains the cause."""
 _LOST: Final = re.compile(r"ExecutorLostFailure \(executor \d+ exited[^)]*\)(?: Reason: (?P<reason>[^\n]*))?")
 _FULL: Final = re.compile("No space left on device|Disk quota exceeded")
+_MODULE: Final = re.compile(r"ModuleNotFoundError: No module named '(?P<name>\w+)'")
+_OTHER_PYTHON: Final = re.compile(r"PYTHON_VERSION_MISMATCH\]?[^\n]*")
+_NO_PYTHON: Final = re.compile(r'Cannot run program "(?P<name>[^"]+)"')
 _ENDED: Final = re.compile(r"SparkContext was shut ?down|Cannot call methods on a stopped SparkContext")
 
 
@@ -30,8 +33,8 @@ def named_spark_errors(settings: Settings) -> Iterator[None]:
     """Turn errors of S3A, of a cluster and of the driver in the block into errors that name the cause.
 
     Raises:
-        ClusterError: the cluster has ended the application, or has lost its executors too often, or the driver's JVM
-            has ended.
+        ClusterError: the cluster has ended the application, or has lost its executors too often, or their Python
+            is not usable, or the driver's JVM has ended.
         DiskFullError: no space was left for tables, or for what Spark puts aside in its local folders.
         StorageUnusableError: another attempt would fail too.
         StorageError: the service does not answer, or cannot answer now.
@@ -42,7 +45,8 @@ def named_spark_errors(settings: Settings) -> Iterator[None]:
         raise
     except Exception as exc:
         error = _bucket_error(str(exc), settings) if settings.uses_buckets else None
-        error = error or _disk_error(str(exc), settings) or _cluster_error(str(exc)) or _driver_error(exc)
+        error = error or _disk_error(str(exc), settings) or _cluster_error(str(exc))
+        error = error or _python_error(str(exc)) or _driver_error(exc)
         if error is None:
             raise
         raise error from exc
@@ -107,6 +111,26 @@ def _cluster_error(text: str) -> ClusterError | None:
             fix="Read the master's and the executors' logs; often executors cannot connect to the driver.",
         )
     return None
+
+
+def _python_error(text: str) -> ClusterError | None:
+    """Return the error for a message of Spark about the Python of its tasks; None if it is about something else."""
+    if "Python worker" not in text and not _OTHER_PYTHON.search(text) and not _NO_PYTHON.search(text):
+        return None
+    if module := _MODULE.search(text):
+        state = f"no module {module['name']}"
+    elif other := _OTHER_PYTHON.search(text):
+        state = other[0]
+    elif program := _NO_PYTHON.search(text):
+        state = f"no program {program['name']}"
+    else:
+        return None
+    return ClusterError(
+        "Python of Spark's tasks",
+        found=state,
+        expected="the minor version of the driver's Python, with PyArrow and NumPy",
+        fix="Install it on every executor, and name it in PYSPARK_PYTHON (docs/clusters.md, What the cluster needs).",
+    )
 
 
 def _driver_error(exc: Exception) -> ClusterError | None:
