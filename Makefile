@@ -15,7 +15,7 @@ SEPARATE := every_kill or airflow_scale or bucket_night or cluster or drill or f
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down check audit test bench bench-go bench-scale bench-capacity bench-executors bench-gate bench-gate-leakage bench-sources release test-airflow-scale test-bucket test-drill test-faults test-kills test-sources test-cluster test-compose test-deployment test-kubernetes simulate test-durations
+.PHONY: help setup lock demo up down check audit test bench bench-quick bench-go bench-scale bench-capacity bench-executors bench-gate bench-gate-leakage bench-sources release test-airflow-scale test-bucket test-drill test-faults test-kills test-sources test-cluster test-compose test-deployment test-kubernetes simulate test-durations
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -117,6 +117,9 @@ test-durations: setup ## run the Python tests and record how long each file take
 bench: setup ## run the scoring benchmarks: JSON, table and plot (BENCH_ARGS="--out docs/benchmarks")
 	@$(UV) pip install -q --python .venv/bin/python -r requirements-bench.txt
 	@.venv/bin/python -m benchmarks.scoring $(BENCH_ARGS)
+
+bench-quick: setup ## compare the processor time of each step with the committed baseline (two minutes; BENCH_ARGS=--renew writes a new one)
+	@.venv/bin/python -m benchmarks.quick $(BENCH_ARGS)
 
 bench-go: setup ## the scorer's inflate, protobuf and tree code compared with libraries (BENCH_ARGS="-bench Inflate")
 	@cd include/scorer/benchmarks && PATH="$(CURDIR)/.venv/bin:$$PATH" go test -bench . -count 3 $(BENCH_ARGS) .

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import capacity, compiled, gate_leakage, gate_luck, metrics, report, scale, served_rules
+from benchmarks import capacity, compiled, gate_leakage, gate_luck, metrics, quick, report, scale, served_rules
 from benchmarks.interval_coverage import Shop, simulate, simulate_owned
 from leapline.bundle.model import Continuous, Leaf
 from tests.conftest import ROOT
@@ -131,3 +131,35 @@ def test_rules_about_what_is_served_refuse_planted_models_and_not_good_ones() ->
     early = {model: served_rules.refused_early(250, 2000, model, holdouts=25) for model in ("good", "equal", "random")}
     assert early["good"] <= early["equal"] <= 0.1
     assert early["random"] > 0.9
+
+
+def quick_results(lines: int = 1000, loop: float = 0.5, **core_seconds: float) -> dict[str, Any]:
+    return {"lines": lines, "steps": {step: {"core_seconds": s, "loop": loop} for step, s in core_seconds.items()}}
+
+
+def test_step_that_costs_more_reference_loops_than_before_fails_the_quick_benchmark() -> None:
+    baseline = quick_results(extract=20, train=10, gate=0.1)
+
+    def outcome(**changed: Any) -> tuple[dict[str, str], int]:
+        results = quick_results(**{"extract": 20, "train": 10, "gate": 0.1} | changed)
+        changes = quick.compare(baseline, results, 0.25)
+        return {c.step: c.verdict for c in changes}, quick.conclusion(changes, baseline, results, 0.25)[1]
+
+    same = dict.fromkeys(("extract", "train", "gate"), "same")
+    assert outcome(extract=24) == (same, 0)
+    assert outcome(extract=26) == (same | {"extract": "slower"}, 1)
+    assert outcome(extract=15) == (same | {"extract": "faster"}, 0)
+    assert outcome(gate=0.9) == (same, 0), "too short to judge"
+    assert outcome(extract=40, train=20, gate=0.2, loop=1.0) == (same, 0), "a machine of half the speed"
+    assert outcome(lines=999)[1] == 2
+    assert outcome(deploy=1)[1] == 2
+
+
+def test_baseline_of_the_quick_benchmark_has_the_measured_steps() -> None:
+    assert json.loads(quick.BASELINE.read_text())["steps"].keys() == {"generate", *quick.STEPS}
+
+
+def test_processor_time_of_processes_that_have_ended_is_counted() -> None:
+    before = quick.tree_seconds()
+    subprocess.run([sys.executable, "-c", "import time\nwhile time.process_time() < 0.6: pass"], check=True)
+    assert 0.5 < quick.tree_seconds() - before < 2
