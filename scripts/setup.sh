@@ -13,14 +13,15 @@ cd "$(dirname "$0")/.."
 
 readonly WHAT=${1:-all}
 case $WHAT in
-    all) readonly STEPS=8 ;;
+    all) readonly STEPS=9 ;;
     browser | emulator | postgres | redis | s3 | helm | kubernetes | executors | delta | iceberg) readonly STEPS=1 ;;
     *)
         echo "usage: setup.sh [browser | emulator | postgres | redis | s3 | helm | kubernetes | executors | delta | iceberg]" >&2
         exit 2
         ;;
 esac
-readonly LOG=.local/setup.log STAMPS=.local/stamps
+readonly STAMPS=.local/stamps
+LOG=.local/setup.log
 export GOTOOLCHAIN=local GOFLAGS=-buildvcs=false PIP_DISABLE_PIP_VERSION_CHECK=1 UV_NO_PROGRESS=1
 outer_path=:$PATH: # without an activated .venv, whose own Python must not be used to create it
 outer_path=${outer_path//":$PWD/.venv/bin:"/:}
@@ -28,6 +29,9 @@ PATH=$PWD/.venv/bin$outer_path
 step_number=0
 changed=0
 child=
+lanes=()
+in_lane=
+readonly CHANGED=3 # exit status of a lane that has installed something
 
 die() {
     printf 'make setup: %s\n' "$*" >&2
@@ -39,9 +43,45 @@ step() { # WHAT
     printf '[%d/%d] %s\n' "$step_number" "$STEPS" "$1"
 }
 
-# Background jobs do not receive Ctrl-C, so this script ends the running command's process group itself.
-trap '[ -z "$child" ] || kill -- "-$child" 2>/dev/null' EXIT
+# Background jobs do not receive Ctrl-C, so this script ends the running command's process group, and its lanes, itself.
+end_children() {
+    [ -z "$child" ] || kill -- "-$child" 2>/dev/null || :
+    [ ${#lanes[@]} = 0 ] || { kill "${lanes[@]}" && wait "${lanes[@]}"; } 2>/dev/null || :
+}
+trap end_children EXIT
 trap 'exit 130' INT TERM
+
+# Runs functions that do not depend on each other at the same time, each with its own log; the first failure ends all.
+together() { # FUNCTION...
+    local name pid code=0 running=()
+    for name in "$@"; do
+        lane "$name" &
+        lanes+=($!)
+    done
+    running=("${lanes[@]}")
+    while [ ${#running[@]} -gt 0 ]; do
+        pid=${running[0]}
+        running=("${running[@]:1}")
+        if kill -0 "$pid" 2>/dev/null; then
+            running+=("$pid")
+            sleep 0.1
+            continue
+        fi
+        code=0
+        wait "$pid" || code=$?
+        [ "$code" != "$CHANGED" ] || changed=1
+        [ "$code" = 0 ] || [ "$code" = "$CHANGED" ] || exit "$code"
+    done
+    lanes=()
+}
+
+lane() { # FUNCTION, in a background process
+    lanes=() in_lane=1 LOG=.local/setup-$1.log
+    trap end_children EXIT
+    trap 'exit 143' TERM
+    "$1"
+    exit $((changed * CHANGED))
+}
 
 note() { printf '      %s\n' "$1"; }
 
@@ -59,7 +99,7 @@ run() { # WHAT COMMAND...
         sleep 0.5
         progress "$what" $((SECONDS - start)) "$shown" || shown=$((SECONDS - start))
     done
-    [ ! -t 1 ] || printf '\r\033[K'
+    [ ! -t 1 ] || [ -n "$in_lane" ] || printf '\r\033[K'
     wait "$child" || code=$?
     child=
     if [ "$code" != 0 ]; then
@@ -69,11 +109,11 @@ run() { # WHAT COMMAND...
     note "$what: $((SECONDS - start)) s"
 }
 
-# On a terminal one line, rewritten; elsewhere one line every 15 seconds, signalled by exit status 1.
+# On a terminal one line, rewritten; elsewhere, and in lanes, one line every 15 seconds, signalled by exit status 1.
 progress() { # WHAT ELAPSED LAST_SHOWN
     local last
     last=$(tail -n 1 "$LOG" | tr -d '\r' | cut -c1-60)
-    if [ -t 1 ]; then
+    if [ -t 1 ] && [ -z "$in_lane" ]; then
         printf '\r\033[K      %s: %d s  %s' "$1" "$2" "$last"
     elif [ $(($2 - $3)) -ge 15 ]; then
         note "$1: $2 s so far  $last"
@@ -139,19 +179,25 @@ set_up_java() {
 
 # A partial environment cannot be trusted (a package may be listed as installed before all its files exist), so an
 # environment without a stamp is created again. One with the stamp of other requirements is updated.
+readonly VENV_STAMP=.venv/.leapline-stamp
+
 set_up_venv() {
-    local stamp=.venv/.leapline-stamp hash
+    step "A Python environment in .venv"
+    [ ! -e "$VENV_STAMP" ] || return 0
+    rm -rf .venv
+    make_venv
+}
+
+set_up_packages() {
+    local hash
     step "Python packages in .venv"
     hash=$(hash_of "$("$python" --version)" requirements.txt requirements-dev.txt pyproject.toml)
-    ! is_done "$stamp" "$hash" || return 0
-    if [ ! -e "$stamp" ]; then
-        rm -rf .venv
-        make_venv
-    fi
-    rm -f "$stamp"
-    run "install packages" pip_install -r requirements.txt -r requirements-dev.txt
+    ! is_done "$VENV_STAMP" "$hash" || return 0
+    rm -f "$VENV_STAMP"
+    # PySpark is a source package of 450 MB that becomes a wheel here: its jars are compressed already.
+    run "install packages" pip_install -r requirements.txt -r requirements-dev.txt -C--build-option=--compression=stored
     run "install leapline" pip_install --no-deps -e .
-    done_with "$stamp" "$hash"
+    done_with "$VENV_STAMP" "$hash"
 }
 
 pip_install() { # with uv (much faster), or with pip if uv is not available
@@ -291,7 +337,7 @@ set_up_tools() {
     step "crane and the Distribution registry in .local/bin"
     hash=$(hash_of "$(go env GOVERSION GOOS GOARCH)" include/tools/go.mod include/tools/go.sum)
     ! is_done "$stamp" "$hash" || [ ! -x .local/bin/crane ] || [ ! -x .local/bin/registry ] || return 0
-    note "compiling both takes two to three minutes, only once"
+    note "compiling both takes a minute or two, only once"
     run "compile crane and registry" env CGO_ENABLED=0 go -C include/tools build -v -trimpath -ldflags "-s -w" -o "$PWD/.local/bin/" tool
     done_with "$stamp" "$hash"
 }
@@ -429,14 +475,23 @@ case $WHAT in delta | iceberg)
     exit
     ;;
 esac
+set_up_with_python() {
+    set_up_packages
+    set_up_jars
+    set_up_classes
+}
+
+set_up_with_go() {
+    step_number=6
+    set_up_tools
+    set_up_scorer
+    set_up_cleaner
+}
+
 set_up_java
 set_up_venv
 set_up_go
-set_up_tools
-set_up_scorer
-set_up_cleaner
-set_up_jars
-set_up_classes
+together set_up_with_python set_up_with_go
 if [ "$changed" = 1 ]; then
     echo "Ready in $SECONDS s."
 else

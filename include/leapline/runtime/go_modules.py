@@ -47,14 +47,14 @@ def go_modules(binary: Path) -> list[GoModule]:
     return sorted(modules, key=lambda module: module.path)
 
 
-def main_module(binary: Path) -> GoModule:
-    """Return the module that contains a program's main package; its version is `(devel)` outside of a release.
+def main_package(binary: Path) -> tuple[str, GoModule]:
+    """Return a program's main package, and the module that contains it; its version is `(devel)` outside of a release.
 
     Raises:
         ToolMissingError: as `go_modules`.
     """
-    _, listing = _read(binary)
-    return _module(next(line for line in listing.splitlines() if line.startswith("mod\t")).removeprefix("mod\t"))
+    kinds = dict(line.split("\t", 1) for line in reversed(_read(binary)[1].splitlines()) if "\t" in line)
+    return kinds["path"], _module(kinds["mod"])
 
 
 def _read(binary: Path) -> tuple[str, str]:
