@@ -128,6 +128,27 @@ def test_tasks_check_the_lake_before_they_work(tmp_path: Path, monkeypatch: pyte
     assert not (tmp_path / "own").exists()
 
 
+def test_spark_step_runs_in_this_process_if_a_driver_is_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It needs no connection of Spark then, and its report and error are the same."""
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowException
+
+    from leapline.orchestration.operators import SparkStep
+    from leapline.runtime.reports import past_report
+    from leapline.runtime.spark import shared_driver
+    from leapline.settings import Settings
+
+    monkeypatch.setattr(BaseHook, "get_connection", lambda conn_id: pytest.fail("it is submitted"))
+    monkeypatch.setenv("LEAPLINE_HOME", str(tmp_path))
+    monkeypatch.setenv("LEAPLINE_PSEUDONYM_KEY", "ab" * 32)
+    with shared_driver(), pytest.raises(AirflowException, match="found no") as caught:
+        SparkStep(step="extract").execute({"ti": ResolvedTask(), "run_id": "r"})  # type: ignore[typeddict-item]
+    with shared_driver(), pytest.raises(KeyboardInterrupt):
+        SparkStep(step="extract").on_kill()
+    report = past_report(Settings(home=tmp_path), "r", "extract")
+    assert report is not None and report["error"]["text"] == str(caught.value)
+
+
 def test_drivers_go_to_the_configured_queue_and_pod(monkeypatch: pytest.MonkeyPatch) -> None:
     from leapline.orchestration.operators import SparkStep
 

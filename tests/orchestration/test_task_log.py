@@ -66,3 +66,15 @@ def test_libraries_log_warnings_but_not_information() -> None:
     for name in ("great_expectations.core", "py4j.clientserver"):
         assert not logging.getLogger(name).isEnabledFor(logging.INFO)
         assert logging.getLogger(name).isEnabledFor(logging.WARNING)
+
+
+def test_repeated_commands_of_py4j_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Py4J logs them with the root logger."""
+    quiet_libraries()
+    with caplog.at_level(logging.INFO):
+        for level, module in ((logging.INFO, "java_gateway"), (logging.ERROR, "java_gateway"), (logging.INFO, "other")):
+            root = logging.getLogger()
+            root.handle(root.makeRecord("root", level, f"/py4j/{module}.py", 1, module, (), None))
+    assert [(record.levelno, record.message) for record in caplog.records] == [
+        (logging.ERROR, "java_gateway"), (logging.INFO, "other")
+    ]  # fmt: skip

@@ -44,6 +44,7 @@ def run_dag(
     day: date,
     conf: dict[str, Any] | None = None,
     on_task: OnTask | None = None,
+    one_driver: bool = False,
 ) -> RunOutcome:
     """Run the DAG for a data day: every task in order, without retries.
 
@@ -53,6 +54,7 @@ def run_dag(
         day: the data day.
         conf: further params of the run.
         on_task: called when a task starts or ends.
+        one_driver: whether the Spark steps share a driver, which starts once, instead of one for each.
 
     Raises:
         LocalServiceError: Airflow exited before the run ended.
@@ -63,7 +65,8 @@ def run_dag(
     log = private.folder / "logs" / "once.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     read, write = os.pipe()
-    command = [sys.executable, "-m", "leapline.orchestration.run_dag_once", "--progress", str(write), "--conf"]
+    command = [sys.executable, "-m", "leapline.orchestration.run_dag_once", "--progress", str(write)]
+    command += [*(["--one-driver"] if one_driver else []), "--conf"]
     with log.open("wb") as out:
         child = subprocess.Popen(
             [*command, json.dumps({"date": day.isoformat()} | (conf or {}))],

@@ -105,7 +105,8 @@ def _run(settings: Settings, events: Path, day: date, console: Console, started:
     with _step(console, f"Local registry on {settings.registry}"):
         local_registry(settings).start()
     with _step(console, f"The retrain DAG for {day}"):
-        run = run_dag(settings, AirflowInstance(settings.tools / "airflow"), day, on_task=_task_printer(console))
+        instance, on_task = AirflowInstance(settings.tools / "airflow"), _task_printer(console)
+        run = run_dag(settings, instance, day, on_task=on_task, one_driver=True)
         _require_success(run)
     verdict = verdicts.effective_verdict(lake_of(settings), day)
     if not verdict["passed"]:

@@ -35,6 +35,7 @@ from leapline.runtime.context import RunContext
 from leapline.runtime.day_owner import take_day
 from leapline.runtime.private_files import restrict_new_files
 from leapline.runtime.reports import past_report, remove_report
+from leapline.runtime.spark import is_driver_shared
 from leapline.runtime.spark_cds import OPTIONS, driver_options, quiet_options
 from leapline.runtime.spark_jars import jars_option
 from leapline.runtime.spark_master import choose_driver_address
@@ -97,10 +98,11 @@ class WaitForTail(BaseOperator):
         self.log.info("The lookahead is over")
 
 
-class WithLineage:
-    """A task that adds the datasets of its step to its OpenLineage event."""
+class StepTask:
+    """What the tasks of steps share: the step in the task's process, and its datasets in the OpenLineage event."""
 
     task_id: str
+    log: Any
     _performed: tuple[Settings, str] | None = None
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
@@ -109,9 +111,30 @@ class WithLineage:
 
         return self._performed and step_lineage(*self._performed, self.task_id)
 
+    def step_function(self) -> StepFunction:
+        """Return the step."""
+        function: StepFunction = import_module(f"leapline.steps.{self.task_id}").run
+        return function
 
-class SparkStep(WithLineage, SparkSubmitOperator):
-    """One step, run by `spark-submit` on the connection `spark_default`.
+    def perform_here(self, context: Context) -> dict[str, Any]:
+        """Run the step in this process and return its summary."""
+        resolved = _resolved(context)
+        day, who = date.fromisoformat(resolved["day"]), resolved.get("who", "")
+        run = RunContext(day, context["run_id"], resolved["backfill"], who)
+        quiet_libraries()
+        step_function = self.step_function()
+        with airflow_failures():
+            settings = Settings.load(**resolved["overrides"])
+            self._performed = settings, run.run_id
+            with logins(settings, self.task_id):
+                require_same_lake(settings, run.run_id, resolved.get("host"))
+                summary = perform(self.task_id, step_function, with_signing_key(settings, self.task_id), run)
+        self.log.info(summary_line(self.task_id, summary))
+        return summary
+
+
+class SparkStep(StepTask, SparkSubmitOperator):
+    """One step, run by `spark-submit` on the connection `spark_default`, or in this process if a driver is shared.
 
     A failed step writes its error into its report; this text, rather than Spark's output, becomes the task's error.
     Drivers need more memory than other tasks. `AIRFLOW__LEAPLINE__SPARK_POOL` names the pool that limits how many run
@@ -131,7 +154,9 @@ class SparkStep(WithLineage, SparkSubmitOperator):
         self.operator_extra_links = links(step)
 
     def execute(self, context: Context) -> Any:
-        """Submit the step and return its summary."""
+        """Run the step and return its summary."""
+        if is_driver_shared():
+            return self.perform_here(context)
         resolved, run_id = _resolved(context), context["run_id"]
         with airflow_failures():
             settings = Settings.load(**resolved["overrides"])
@@ -145,6 +170,12 @@ class SparkStep(WithLineage, SparkSubmitOperator):
         if report:
             self.log.info(summary_line(self.task_id, report["summary"]))
         return report and report["summary"]
+
+    def on_kill(self) -> None:
+        """End the step; called in the handler of the signal that ends the task."""
+        if is_driver_shared():
+            raise KeyboardInterrupt  # The JVM ends with this process.
+        super().on_kill()
 
     def _prepare(self, settings: Settings, resolved: ResolvedRun, run_id: str) -> None:
         """Set what the provider's operator passes to `spark-submit`."""
@@ -172,7 +203,7 @@ class SparkStep(WithLineage, SparkSubmitOperator):
         return hook
 
 
-class Step(WithLineage, BaseOperator):
+class Step(StepTask, BaseOperator):
     """One step that needs no Spark, run in the task's process."""
 
     def __init__(self, *, step: str, **kwargs: Any) -> None:
@@ -181,24 +212,7 @@ class Step(WithLineage, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the step and return its summary."""
-        resolved = _resolved(context)
-        day, who = date.fromisoformat(resolved["day"]), resolved.get("who", "")
-        run = RunContext(day, context["run_id"], resolved["backfill"], who)
-        quiet_libraries()
-        step_function = self.step_function()
-        with airflow_failures():
-            settings = Settings.load(**resolved["overrides"])
-            self._performed = settings, run.run_id
-            with logins(settings, self.task_id):
-                require_same_lake(settings, run.run_id, resolved.get("host"))
-                summary = perform(self.task_id, step_function, with_signing_key(settings, self.task_id), run)
-        self.log.info(summary_line(self.task_id, summary))
-        return summary
-
-    def step_function(self) -> StepFunction:
-        """Return the step."""
-        function: StepFunction = import_module(f"leapline.steps.{self.task_id}").run
-        return function
+        return self.perform_here(context)
 
 
 class VerdictStep(Step, SkipMixin):

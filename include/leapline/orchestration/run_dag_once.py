@@ -1,8 +1,9 @@
 """Runs the `retrain` DAG once in this process, task after task, without a scheduler; used by the demo and the tests.
 
-    python -m leapline.orchestration.run_dag_once --conf '{"date": "2026-03-01"}' --progress FD
+    python -m leapline.orchestration.run_dag_once --conf '{"date": "2026-03-01"}' --progress FD [--one-driver]
 
-Writes one JSON line to the file descriptor per event, `{"task", "state", "seconds"}`, and a last one with
+With `--one-driver` the Spark steps share a driver, which starts once; without it, each has a driver of its own, as in
+Airflow. Writes one JSON line to the file descriptor per event, `{"task", "state", "seconds"}`, and a last one with
 `{"run_id", "state", "tasks": {task: state}, "error"}`.
 """
 
@@ -10,12 +11,15 @@ import argparse
 import json
 import os
 import time
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import IO, Any
 
 from airflow.dag_processing.dagbag import DagBag
 from airflow.listeners import hookimpl
 from airflow.sdk.listener import get_listener_manager
+
+from leapline.runtime.spark import shared_driver
 
 DAG_ID = "retrain"
 
@@ -67,8 +71,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="leapline.orchestration.run_dag_once")
     parser.add_argument("--conf", type=json.loads, default={}, help="the run's params, JSON")
     parser.add_argument("--progress", type=int, default=1, metavar="FD", help="file descriptor for the events")
+    parser.add_argument("--one-driver", action="store_true", help="run all Spark steps in one driver")
     args = parser.parse_args()
-    with os.fdopen(args.progress, "w") as out:
+    with os.fdopen(args.progress, "w") as out, shared_driver() if args.one_driver else nullcontext():
         run_dag(args.conf, Progress(out))
 
 

@@ -23,10 +23,16 @@ def quiet_libraries() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in _LOGGERS_WITH_OWN_LEVEL:
         logging.getLogger(name).addFilter(_is_warning)
+    logging.getLogger().addFilter(_is_no_repeated_command)
 
 
 def _is_warning(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.WARNING
+
+
+def _is_no_repeated_command(record: logging.LogRecord) -> bool:
+    """Py4J repeats a command on a new connection if an idle one was closed, and logs that with the root logger."""
+    return _is_warning(record) or record.module != "java_gateway"
 
 
 def summary_line(step: str, summary: Summary) -> str:

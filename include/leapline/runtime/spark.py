@@ -39,6 +39,11 @@ def shared_driver() -> Iterator[None]:
             _stop(session)
 
 
+def is_driver_shared() -> bool:
+    """Return whether this is inside of `shared_driver`."""
+    return _kept.get() is not None
+
+
 @contextmanager
 def spark_session(settings: Settings, name: str, extra: Mapping[str, str] | None = None) -> Iterator["SparkSession"]:
     """Provide a Spark session for the block; a session that was active before is used and left running.
