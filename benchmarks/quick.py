@@ -75,7 +75,7 @@ def main() -> None:
     changes = compare(baseline, results, args.tolerance)
     stdout().print(table(changes, results))
     text, status = conclusion(changes, baseline, results, args.tolerance)
-    print(text)
+    print(f"Compiled code: {results['code_cache']['used_mb']} of {results['code_cache']['max_mb']} MB.", text)
     sys.exit(status)
 
 
@@ -105,7 +105,21 @@ def measure() -> dict[str, Any]:
             for step in STEPS:
                 function = import_module(f"leapline.steps.{step}").run
                 run(step, lambda step=step, function=function: perform(step, function, settings, context))
-    return {"lines": events, "steps": results}
+            cache = code_cache()
+    return {"lines": events, "code_cache": cache, "steps": results}
+
+
+def code_cache() -> dict[str, int]:
+    """Return the megabytes of compiled code in the driver, and of the space for it.
+
+    The JVM stops compiling when the space is full; `leapline.runtime.spark_cds` sets its size.
+    """
+    from pyspark.sql import SparkSession
+
+    session: Any = SparkSession.getActiveSession()
+    pools = session._jvm.java.lang.management.ManagementFactory.getMemoryPoolMXBeans()
+    usages = [pool.getUsage() for pool in pools if pool.getName().startswith("Code")]
+    return {"used_mb": sum(u.getUsed() for u in usages) >> 20, "max_mb": sum(u.getMax() for u in usages) >> 20}
 
 
 def _settings(home: Path) -> Settings:
