@@ -33,6 +33,40 @@ def test_weighted_areas_equal_scikit_learn(rows: list[tuple[bool, int, int]]) ->
         assert areas.average_precision[0] == pytest.approx(precision, abs=1e-12)
 
 
+@settings(deadline=None)
+@given(ROWS, st.integers(1, 4))
+def test_weights_of_clusters_are_those_of_their_rows(rows: list[tuple[bool, int, int]], clusters: int) -> None:
+    labels, scores, cluster = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+    cluster = np.unique(cluster % clusters, return_inverse=True)[1]
+    if len(set(labels)) == 2:
+        weights = np.random.default_rng(1).integers(0, 3, size=(9, cluster.max() + 1)).astype(float)
+        of_clusters = Ranking(labels, scores, cluster).areas(weights)
+        of_rows = Ranking(labels, scores).areas(weights[:, cluster])
+        assert np.array_equal(of_clusters.roc_auc, of_rows.roc_auc, equal_nan=True)
+        assert np.array_equal(of_clusters.average_precision, of_rows.average_precision, equal_nan=True)
+
+
+def test_areas_are_those_of_cumulative_sums_over_rows_to_the_last_bit() -> None:
+    """Earlier versions added up every row of every resample, in the order of the scores."""
+    shop = draw_holdout(Shop(visitors=300), np.random.default_rng(2))
+    labels, scores = shop.labels, np.round(shop.scores[0], 1)
+    [areas] = bootstrap_areas(labels, [scores], shop.visitors, resamples=30, seed=9)
+    names, visitor = np.unique(shop.visitors, return_inverse=True)
+    rng = np.random.default_rng(9)
+    for number in range(30):
+        weights = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))[visitor].astype(float)
+        above = np.array([weights[(scores > s) & (labels == 0)].sum() for s in scores])
+        tied = np.array([weights[(scores == s) & (labels == 0)].sum() for s in scores])
+        reached = np.array([weights[scores >= s].sum() for s in scores])
+        true = np.array([weights[(scores >= s) & (labels == 1)].sum() for s in scores])
+        order = [row for row in np.argsort(-scores, kind="stable") if labels[row] == 1]
+        positives, negatives = weights[labels == 1].sum(), weights[labels == 0].sum()
+        below = sum(weights[row] * (negatives - above[row] - tied[row] / 2) for row in order)
+        assert areas.roc_auc[number] == below / (positives * negatives)
+        precision = sum(weights[row] * true[row] / reached[row] if reached[row] else 0.0 for row in order)
+        assert areas.average_precision[number] == pytest.approx(precision / positives, abs=1e-15)
+
+
 def test_rows_of_one_visitor_are_resampled_together() -> None:
     """Four copies of each row under one visitor have the same spread as one."""
     shop = draw_holdout(Shop(visitors=400), np.random.default_rng(3))
@@ -54,10 +88,14 @@ def test_spread_equals_delong_for_one_session_per_visitor() -> None:
 def test_resamples_depend_on_seed_and_not_on_batch_size(monkeypatch: pytest.MonkeyPatch) -> None:
     shop = draw_holdout(Shop(visitors=100), np.random.default_rng(5))
     args = (shop.labels, list(shop.scores), shop.visitors)
-    first = bootstrap_areas(*args, resamples=50, seed=9)[1].roc_auc
-    monkeypatch.setattr(bootstrap, "CELLS_IN_MEMORY", 7 * len(shop.labels))
-    assert (bootstrap_areas(*args, resamples=50, seed=9)[1].roc_auc == first).all()
-    assert (bootstrap_areas(*args, resamples=50, seed=8)[1].roc_auc != first).any()
+    first = bootstrap_areas(*args, resamples=50, seed=9)[1]
+    for least, cells in ((8, 1), (2, 1), (1, 700)):
+        monkeypatch.setattr(bootstrap, "_LEAST_BATCH", least)
+        monkeypatch.setattr(bootstrap, "CELLS_IN_MEMORY", cells)
+        again = bootstrap_areas(*args, resamples=50, seed=9)[1]
+        assert (again.roc_auc == first.roc_auc).all()
+        assert (again.average_precision == first.average_precision).all(), "to the last bit"
+    assert (bootstrap_areas(*args, resamples=50, seed=8)[1].roc_auc != first.roc_auc).any()
 
 
 def test_paired_interval_is_narrower_than_single_interval() -> None:

@@ -1,9 +1,9 @@
 """Confidence intervals by the cluster bootstrap: visitors are resampled, since the sessions of one are correlated.
 
 A resample takes as many visitors as there are, with replacement (Field and Welsh 2007, JRSS B 69(3)), and weights each
-one's sessions by how often the visitor was taken. No rows are copied: a resample is a vector of row weights, and areas
-are weighted sums over scores that are sorted once. Two scores of the same rows are compared on the same resamples, so
-that what is difficult for both cancels out.
+one's sessions by how often the visitor was taken. No rows are copied: a resample is a vector of the visitors' weights,
+and areas are weighted sums over scores that are sorted once. Two scores of the same rows are compared on the same
+resamples, so that what is difficult for both cancels out.
 
 The fewer visitors the rows stand for in effect, the less certain is the spread of the resamples itself: intervals use
 Student's t with the effective number of visitors minus 1 as degrees of freedom, and there is none below 2.
@@ -11,7 +11,7 @@ docs/decisions/0033-luck.md has the coverage with and without it.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,9 +23,11 @@ from leapline.evaluation.effective_size import effective_size
 Array = NDArray[np.float64]
 LEVEL = 0.95
 CELLS_IN_MEMORY = 4_000_000
-"""Rows times resamples held in memory at a time: 32 MB of weights."""
+"""Visitors times resamples held in memory at a time: 32 MB of weights."""
 MIN_EFFECTIVE = 2.0
 """With fewer visitors in effect there is no interval."""
+_LEAST_BATCH = 8
+"""Resamples that are computed at a time even if they are larger."""
 _MIN_USABLE = 0.95
 """Minimum share of resamples with a value: without the others, the spread of the rest would be too small."""
 
@@ -62,48 +64,62 @@ class Comparison:
 
 
 class Ranking:
-    """Rows sorted by one score, for areas under any row weights.
+    """Rows sorted by one score, for areas under any weights of the rows.
+
+    Areas depend on the negatives' weights through sums alone: above each positive, and tied with it. Rows are therefore
+    divided into segments between the groups of tied scores that contain a positive. The weights of segments are a
+    product with a sparse matrix, which adds up a row for all resamples at a time.
 
     Args:
         labels: 0 or 1, shape (n,), both present.
         scores: shape (n,), finite.
+        cluster: number of each row's cluster, shape (n,), from 0 without gaps; rows of a cluster have the same weight.
+            Each row is a cluster of its own if None.
     """
 
-    def __init__(self, labels: Array, scores: Array) -> None:
-        self.order = np.argsort(-scores, kind="stable")
-        ranked = scores[self.order]
+    def __init__(self, labels: Array, scores: Array, cluster: NDArray[np.intp] | None = None) -> None:
+        from scipy.sparse import csr_array
+
+        order = np.argsort(-scores, kind="stable")
+        ranked, clusters = scores[order], order if cluster is None else cluster[order]
+        positive = np.flatnonzero(labels[order] == 1)
         ends = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
-        group = np.searchsorted(ends, np.arange(len(ranked)))
-        self.positive = np.flatnonzero(labels[self.order] == 1)
-        of_positive = group[self.positive]
-        # For each positive, the last row of its group of tied scores and of the group before, among all rows and
-        # among the positives.
-        self.end, self.start = ends[of_positive], np.where(of_positive > 0, ends[of_positive - 1], -1)
-        self.positive_end = np.searchsorted(of_positive, of_positive, side="right") - 1
-        self.positive_start = np.searchsorted(of_positive, of_positive, side="left") - 1
+        # For each positive, the number of its group of tied scores among the groups with positives.
+        groups, self._group = np.unique(np.searchsorted(ends, positive), return_inverse=True)
+        self._positive, self._last = (
+            clusters[positive],
+            np.searchsorted(self._group, np.arange(len(groups)), "right") - 1,
+        )
+        # Segments with even numbers precede a group, the next one is the group; the last one follows all groups.
+        bounds = np.stack([np.where(groups > 0, ends[groups - 1], -1), ends[groups]], axis=1).ravel()
+        segment = np.searchsorted(bounds, np.arange(len(order)))
+        shape = (len(bounds) + 1, int(clusters.max()) + 1)
+        self._segments = csr_array((np.ones(len(order)), (segment, clusters)), shape=shape)
 
     def areas(self, weights: Array) -> Areas:
-        """Compute the areas under each vector of row weights.
+        """Compute the areas under each vector of weights.
 
         Args:
-            weights: shape (resamples, n), not negative.
+            weights: shape (resamples, clusters), not negative; fastest if it is the transpose of a contiguous array.
 
         Returns:
             Areas of shape (resamples,); NaN where only one class has weight.
         """
-        ranked = weights[:, self.order]
-        positive = ranked[:, self.positive]
-        total, true = _cumulative(ranked), _cumulative(positive)
-        total_end, true_end = total[:, self.end + 1], true[:, self.positive_end + 1]
+        columns = np.ascontiguousarray(weights.T)
+        total = np.cumsum(self._segments @ columns, axis=0)
+        positive = columns[self._positive]
+        true = np.cumsum(positive, axis=0)[self._last]
+        true_start = np.concatenate([np.zeros((1, true.shape[1])), true[:-1]])
+        total_end, true_end = total[1::2][self._group], true[self._group]
         # Twice the weight of the negatives above each positive, ties counted half.
-        above = total_end - true_end + total[:, self.start + 1] - true[:, self.positive_start + 1]
-        positives = true[:, -1]
-        negatives = total[:, -1] - positives
+        above = (total[1::2] - true + total[:-1:2] - true_start)[self._group]
+        positives = true[-1]
+        negatives = total[-1] - positives
         with np.errstate(divide="ignore", invalid="ignore"):
-            below = (positive * (negatives[:, None] - above / 2)).sum(axis=1) / (positives * negatives)
+            below = _sum(positive * (negatives - above / 2)) / (positives * negatives)
             # A positive without weight contributes nothing, so its precision 0/0 does not matter.
             precision = np.divide(true_end, total_end, out=np.zeros_like(true_end), where=total_end > 0)
-            return Areas(below, (positive * precision).sum(axis=1) / positives)
+            return Areas(below, _sum(positive * precision) / positives)
 
 
 def bootstrap_areas(
@@ -122,27 +138,35 @@ def bootstrap_areas(
         One `Areas` per score, with arrays of shape (resamples,).
     """
     names, cluster = np.unique(visitors, return_inverse=True)
-    rankings = [Ranking(labels, column) for column in scores]
-    rng = np.random.default_rng(seed)
-    batch = max(1, CELLS_IN_MEMORY // max(len(labels), 1))
+    rankings = [Ranking(labels, column, cluster) for column in scores]
     parts: list[list[Areas]] = [[] for _ in rankings]
-    for start in range(0, resamples, batch):
-        counts = visitor_counts(rng, len(names), min(batch, resamples - start))
-        weights = counts[:, cluster]
+    for weights in visitor_weights(len(names), resamples, seed):
         for ranking, part in zip(rankings, parts, strict=True):
             part.append(ranking.areas(weights))
     return [_concatenate(part) for part in parts]
 
 
 def compare(
-    labels: Array, candidate: Array, other: Array, visitors: NDArray[Any], *, resamples: int, seed: int
+    labels: Array,
+    candidate: Array,
+    other: Array,
+    visitors: NDArray[Any],
+    *,
+    resamples: int,
+    seed: int,
+    areas: tuple[Areas, Areas] | None = None,
 ) -> Comparison | None:
-    """Compare two scores of the same rows; None if only one class is present or a score is missing."""
+    """Compare two scores of the same rows; None if only one class is present or a score is missing.
+
+    Args:
+        labels, candidate, other, visitors, resamples, seed: as of `bootstrap_areas`.
+        areas: its result for both scores; computed if None.
+    """
     if len(np.unique(labels)) < 2 or not (np.isfinite(candidate).all() and np.isfinite(other).all()):
         return None
     ones = np.ones((1, len(labels)))
     first, second = (Ranking(labels, column).areas(ones) for column in (candidate, other))
-    first_resampled, second_resampled = bootstrap_areas(
+    first_resampled, second_resampled = areas or bootstrap_areas(
         labels, [candidate, other], visitors, resamples=resamples, seed=seed
     )
     effective = effective_size(labels, visitors).smaller
@@ -238,16 +262,27 @@ def is_usable(kept: Array, resampled: Array, effective: float) -> bool:
     return len(kept) >= max(2, _MIN_USABLE * len(resampled)) and effective >= MIN_EFFECTIVE
 
 
-def visitor_counts(rng: np.random.Generator, visitors: int, resamples: int) -> Array:
-    """Return how often each resample contains each visitor, shape (resamples, visitors)."""
-    picked = rng.integers(visitors, size=(resamples, visitors))
-    picked += np.arange(resamples)[:, None] * visitors
-    return np.bincount(picked.ravel(), minlength=resamples * visitors).reshape(resamples, visitors).astype(np.float64)
+def visitor_weights(visitors: int, resamples: int, seed: int) -> Iterator[Array]:
+    """Yield how often each resample contains each visitor, in batches of shape (resamples, visitors).
+
+    A batch is the transpose of a contiguous array. The resamples do not depend on the size of the batches.
+    """
+    rng = np.random.default_rng(seed)
+    batch = max(_LEAST_BATCH, CELLS_IN_MEMORY // max(visitors, 1))
+    for start in range(0, resamples, batch):
+        counts = np.empty((visitors, min(batch, resamples - start)))
+        for column in counts.T:
+            column[:] = np.bincount(rng.integers(visitors, size=visitors), minlength=visitors)
+        yield counts.T
 
 
-def _cumulative(weights: Array) -> Array:
-    """Return the cumulative sums along each row, with a leading 0."""
-    return np.concatenate([np.zeros((len(weights), 1)), np.cumsum(weights, axis=1)], axis=1)
+def _sum(terms: Array) -> Array:
+    """Return the sums of the columns.
+
+    Several columns add up row by row, so that the last bit does not depend on their number, as that of NumPy's `sum`
+    does; a single one adds up in pairs, which is more precise.
+    """
+    return np.asarray(np.cumsum(terms, axis=0)[-1] if terms.shape[1] > 1 else terms.sum(axis=0), dtype=np.float64)
 
 
 def _concatenate(parts: Sequence[Areas]) -> Areas:

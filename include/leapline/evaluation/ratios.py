@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from leapline.evaluation.bootstrap import CELLS_IN_MEMORY, LEVEL, Array, is_usable, quantile, visitor_counts
+from leapline.evaluation.bootstrap import LEVEL, Array, is_usable, quantile, visitor_weights
 
 Interval = tuple[float, float] | None
 
@@ -30,12 +30,7 @@ def bootstrap_ratios(
     """
     names, cluster = np.unique(visitors, return_inverse=True)
     sums = np.stack([np.bincount(cluster, column, len(names)) for column in (numerators, denominators)], axis=1)
-    rng = np.random.default_rng(seed)
-    batch = max(1, CELLS_IN_MEMORY // max(len(names), 1))
-    parts = [
-        visitor_counts(rng, len(names), min(batch, resamples - start)) @ sums for start in range(0, resamples, batch)
-    ]
-    totals = np.concatenate(parts)
+    totals = np.concatenate([weights @ sums for weights in visitor_weights(len(names), resamples, seed)])
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(totals[:, 0] / totals[:, 1], dtype=np.float64)
 
