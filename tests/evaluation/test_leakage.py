@@ -180,6 +180,7 @@ def test_large_holdouts_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     sampled = measured(table)
     assert (sampled.sessions, sampled.prefixes) == (1000, 1000)
     assert measured(table) == sampled
+    assert measured(pd.concat(leakage.sampled(table, 1))) == sampled, "a sample is its own sample"
 
 
 def test_measurements_survive_json_and_are_in_the_card() -> None:

@@ -5,12 +5,15 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from leapline.deployment.factory import ledger_of, registry
 from leapline.errors import AccessDeniedError, BundleError, RegistryError
-from leapline.modelling.champion_scores import pulled_champion, score_archive
+from leapline.features import spec as specs
+from leapline.modelling import champion_scores
+from leapline.modelling.champion_scores import PulledChampion, pulled_champion, score_archive
 from leapline.promotion.ledger import Entry
 from leapline.serving import image as images
 from leapline.serving.layout import index_digest
@@ -69,6 +72,22 @@ def test_hostile_image_is_scored_without_being_started(
         assert sorted(path.name for path in champion.archive.parent.iterdir()) == ["image", "model.zip"]
     assert scores.between(0, 1).all()
     assert not marker.exists()
+
+
+def test_scores_do_not_depend_on_the_size_of_blocks(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = specs.loads((BUNDLE / "leapline" / "features.json").read_bytes(), "the spec")
+    champion = PulledChampion("sha256:00", "m1", spec, [], archive(tmp_path))
+    columns = {name: [0.0] * 7 for name in spec.numeric} | {name: [""] * 7 for name in spec.categorical}
+    rows = pd.DataFrame({**columns, "x0": np.linspace(-2, 2, 7), "colour": ["red", "blue"] * 3 + ["red"]})
+    rows = rows[list(spec.columns)].set_index(pd.Index(range(100, 107)))
+    at_once = score_archive(settings, champion, rows)
+    monkeypatch.setattr(champion_scores, "_BLOCK_ROWS", 3)
+    in_blocks = score_archive(settings, champion, rows)
+    pd.testing.assert_series_equal(at_once, in_blocks, check_exact=True)
+    assert at_once.nunique() > 2, "the rows differ"
+    assert list(in_blocks.index) == list(range(100, 107))
 
 
 def test_image_without_a_readable_archive_is_rejected(settings: Settings, tmp_path: Path) -> None:

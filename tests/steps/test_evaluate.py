@@ -9,7 +9,8 @@ import pytest
 
 from leapline.evaluation.best_champion import BestChampion
 from leapline.evaluation.champion import ChampionComparison, comparison_from
-from leapline.modelling.comparison import compare_with_best, compare_with_champion, slices_of
+from leapline.modelling.comparison import areas_of, compare_scores, compare_with_best, compare_with_champion, slices_of
+from leapline.modelling.examples import visitor_numbers
 from leapline.settings import Settings
 from leapline.steps import evaluate
 from leapline.storage import read_json
@@ -54,6 +55,24 @@ def test_compares_baseline_if_present(settings: Settings, tmp_path: Path) -> Non
     assert result.interval[0] > 0.2
     evaluate.write_evaluation(settings, tmp_path, scored.drop(columns="baseline"), TRAINING, "a day", {})
     assert read_json(tmp_path / "metrics.json")["baseline"] is None
+
+
+def test_scores_are_compared_on_the_same_resamples_as_one_by_one(settings: Settings) -> None:
+    scored = holdout().assign(best_champion=np.nan)
+    areas = areas_of(settings, scored)
+    assert list(areas) == ["score", "champion", "baseline"], "without the column in which scores are missing"
+    for other in ("champion", "baseline"):
+        assert compare_scores(settings, scored, other, areas) == compare_scores(settings, scored, other)
+    swapped = {**areas, "champion": areas["baseline"]}
+    assert compare_scores(settings, scored, "champion", swapped) != compare_scores(settings, scored, "champion")
+    assert compare_scores(settings, scored, "best_champion", areas) is None
+    assert areas_of(settings, scored.assign(label=1)) == {}
+
+
+def test_visitors_are_numbered_in_the_order_of_their_pseudonyms() -> None:
+    visitors = ["c", "a", "b0", "b", "a"]
+    numbers = visitor_numbers(pd.DataFrame({"visitor": visitors})).tolist()
+    assert numbers == [3, 0, 2, 1, 0] == np.unique(np.array(visitors), return_inverse=True)[1].tolist()
 
 
 def test_files_of_evaluation(settings: Settings, tmp_path: Path) -> None:

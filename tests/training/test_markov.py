@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from leapline.training.markov import SMOOTHING_PSEUDOCOUNT, START, TransitionModel, fit_transitions, from_counts
+from leapline.training.markov import (
+    SMOOTHING_PSEUDOCOUNT,
+    START,
+    TransitionModel,
+    count_sessions,
+    fit_transitions,
+    from_counts,
+)
 
 STATES = ("look", "search")
 
@@ -46,20 +53,22 @@ def test_fits_on_whole_sessions_only(spark: Any) -> None:
     rows = [("a", 1, True, "ab"), ("b", 0, True, "b"), ("c", 0, True, "")] * 3
     rows += [("d", 0, False, "aaaaaaaa")]
     examples = spark.createDataFrame(rows, "session string, label int, whole boolean, _states string")
-    model = fit_transitions(examples, "_states", STATES)
+    counts = count_sessions(examples, "_states", STATES)
+    assert (counts.buyers, counts.non_buyers) == (3, 6), "also sessions without states"
+    model = fit_transitions(counts, STATES)
     assert model.steps == {
         "start": {"look": (3, 0), "search": (0, 3)},
         "look": {"look": (0, 0), "search": (3, 0)},
         "search": {"look": (0, 0), "search": (0, 0)},
     }
     assert model.prior == math.log(4 / 7)
-    assert model == fit_transitions(examples.repartition(3), "_states", STATES)
+    assert model == fit_transitions(count_sessions(examples.repartition(3), "_states", STATES), STATES)
 
 
 @pytest.mark.spark
 def test_fits_without_examples(spark: Any) -> None:
     empty = spark.createDataFrame([], "session string, label int, whole boolean, _states string")
-    model = fit_transitions(empty, "_states", STATES)
+    model = fit_transitions(count_sessions(empty, "_states", STATES), STATES)
     assert {entry for row in model.table.values() for entry in row.values()} == {0}
     assert model.prior == 0
     assert START in model.table

@@ -106,7 +106,7 @@ def measure(
         seed: of the sample.
         score: column of the model's score.
     """
-    whole, prefixes = _sampled(examples, seed)
+    whole, prefixes = sampled(examples, seed)
     labels, prefix_labels = (part["label"].to_numpy(float) for part in (whole, prefixes))
     paired = whole["session"].isin(set(prefixes["session"])).to_numpy()
     holdout = Holdout(labels, prefix_labels, paired, whole, prefixes, min_visitors)
@@ -136,8 +136,8 @@ def with_state_counts(examples: "pd.DataFrame", column: str, states: Sequence[st
     return examples.drop(columns=column).assign(**counts), list(counts)
 
 
-def _sampled(examples: "pd.DataFrame", seed: int) -> "tuple[pd.DataFrame, pd.DataFrame]":
-    """Return whole sessions, at most `MAX_SESSIONS` of them, and their prefixes."""
+def sampled(examples: "pd.DataFrame", seed: int) -> "tuple[pd.DataFrame, pd.DataFrame]":
+    """Return whole sessions, at most `MAX_SESSIONS` of them, and their prefixes; a sample is its own sample."""
     whole, prefixes = examples[examples["whole"]], examples[~examples["whole"].astype(bool)]
     if len(whole) > MAX_SESSIONS:
         rows = np.sort(np.random.default_rng(seed).choice(len(whole), MAX_SESSIONS, replace=False))

@@ -95,8 +95,8 @@ def _described(
     holdout: Holdout, text: str, certainty: float, in_whole: NDArray[np.bool_], in_prefixes: NDArray[np.bool_]
 ) -> Sign:
     """Return a sign; a single value that few visitors have is not named, since reports contain it."""
-    visitors = holdout.whole["visitor"].to_numpy()[in_whole]
-    if text.startswith("exactly") and len(np.unique(visitors)) < holdout.min_visitors:
+    visitors = holdout.whole["visitor"][in_whole]
+    if text.startswith("exactly") and visitors.nunique(dropna=False) < holdout.min_visitors:
         text = "a value of few visitors"
     buyers = int(holdout.labels[in_whole].sum())
     return Sign(text, int(in_whole.sum()), buyers, certainty, in_whole, in_prefixes)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from leapline.evaluation.bootstrap import MIN_EFFECTIVE, Array, bootstrap_areas, logit_interval
+from leapline.evaluation.bootstrap import MIN_EFFECTIVE, Areas, Array, bootstrap_areas, logit_interval
 from leapline.evaluation.effective_size import EffectiveSize, effective_size
 
 CURVE_POINTS = 400
@@ -97,11 +97,13 @@ class Bootstrap:
         visitors: the visitor of each row, shape (n,); rows of one visitor are resampled together.
         resamples: their number.
         seed: of the resampling.
+        areas: those of the scores, if they were computed before, as by `bootstrap_areas` with these parameters.
     """
 
     visitors: NDArray[Any]
     resamples: int = 1000
     seed: int = 0
+    areas: Areas | None = None
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,10 @@ def _areas(labels: Array, scores: Array, bootstrap: Bootstrap, size: EffectiveSi
     from sklearn.metrics import average_precision_score, roc_auc_score
 
     points = {"roc_auc": roc_auc_score(labels, scores), "average_precision": average_precision_score(labels, scores)}
-    [areas] = bootstrap_areas(labels, [scores], bootstrap.visitors, resamples=bootstrap.resamples, seed=bootstrap.seed)
+    areas = bootstrap.areas
+    if areas is None:
+        resampling = {"resamples": bootstrap.resamples, "seed": bootstrap.seed}
+        [areas] = bootstrap_areas(labels, [scores], bootstrap.visitors, **resampling)
     values: dict[str, Any] = {}
     for name, value in points.items():
         values[name] = float(value)

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 MANIFEST, FEATURES = "leapline/manifest.json", "leapline/features.json"
+_BLOCK_ROWS = 10_000
+"""Rows that are Python objects at a time: a million of them would take 2 GB."""
 
 
 @dataclass(frozen=True)
@@ -165,13 +167,20 @@ def score_archive(settings: Settings, champion: PulledChampion, rows: "pd.DataFr
     """Return the champion's uncalibrated probability of class 1 for each row, from this installation's scorer."""
     import pandas as pd
 
-    features: list[dict[str, Any]] = rows[list(champion.spec.columns)].to_dict("records")  # type: ignore[assignment]
+    features = rows[list(champion.spec.columns)]
+    blocks = (features.iloc[first : first + _BLOCK_ROWS] for first in range(0, len(rows), _BLOCK_ROWS))
     scorer = settings.tools / "scorer" / f"linux-{host_architecture()}" / "scorer"
     with (
         tempfile.TemporaryDirectory(prefix="leapline-champion-run-") as folder,
         serve_archive(scorer, champion.archive, Path(folder)) as client,
     ):
-        return pd.Series(probabilities(client, features), index=rows.index, dtype=float)
+        scores = [score for block in blocks for score in probabilities(client, _records(block))]
+    return pd.Series(scores, index=rows.index, dtype=float)
+
+
+def _records(rows: "pd.DataFrame") -> list[dict[str, Any]]:
+    records: list[dict[str, Any]] = rows.to_dict("records")  # type: ignore[assignment]
+    return records
 
 
 def _entry(entries: dict[str, bytes], name: str) -> bytes:

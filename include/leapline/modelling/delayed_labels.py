@@ -16,7 +16,7 @@ from leapline.evaluation.rules import Rule
 from leapline.evaluation.verdict import conclude, decide
 from leapline.formatting import count
 from leapline.modelling.comparison import compare_scores, compare_with_best, compare_with_champion, slices_of
-from leapline.modelling.examples import BASELINE, SCORE
+from leapline.modelling.examples import BASELINE, SCORE, visitor_numbers
 from leapline.modelling.order_history import orders_before
 from leapline.privacy.exclusions import excluded_visitors
 from leapline.privacy.pseudonym_keys import settings_of
@@ -132,7 +132,7 @@ def _judge_again(
     training = read_json(lake.current("candidates", day) / "training.json")
     record = model_record.read(lake, day)
     labels, scores = relabelled["label"].to_numpy(float), relabelled[SCORE].to_numpy(float)
-    bootstrap = metrics.Bootstrap(relabelled["visitor"].to_numpy(str), settings.bootstrap_resamples, settings.seed)
+    bootstrap = metrics.Bootstrap(visitor_numbers(relabelled), settings.bootstrap_resamples, settings.seed)
     evidence = replace(
         record.evidence,
         metrics=metrics.measure(labels, scores, training["calibration"], bootstrap),

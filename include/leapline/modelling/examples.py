@@ -1,11 +1,12 @@
-"""Examples for fitting and scoring: fitted features, the Markov baseline, scores, and digests."""
+"""Examples for fitting and scoring: fitted features, the Markov baseline, and scores."""
 
-import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from leapline.features.spec import FeatureSpec, flatten_table
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
     from pyspark.ml import PipelineModel
     from pyspark.sql import DataFrame
 
@@ -78,10 +79,12 @@ def score(model: "PipelineModel", examples: "DataFrame") -> "DataFrame":
     return scored.select(*examples.columns, vector_to_array(scored["probability"])[1].alias(SCORE))
 
 
-def content_digest(examples: "DataFrame") -> str:
-    """Return a digest of the rows that does not depend on order or partitions: their number, and sums of hashes."""
-    columns = ", ".join(f"`{name}`" for name in sorted(examples.columns))
-    hashed = examples.selectExpr(f"xxhash64({columns}) AS h", f"hash({columns}) AS g")
-    row = hashed.selectExpr("count(1)", "bit_xor(h)", "sum(CAST(g AS BIGINT))").head()
-    text = ":".join(str(part) for part in row or ())
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def visitor_numbers(rows: "pd.DataFrame") -> "NDArray[Any]":
+    """Return a number for each row's visitor, in the order of their pseudonyms: bootstraps sort them again and again.
+
+    Args:
+        rows: with `visitor`; shape (n,).
+    """
+    import pandas as pd
+
+    return pd.factorize(rows["visitor"], sort=True)[0]

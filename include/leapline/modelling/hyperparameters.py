@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from leapline.features.spec import FeatureSpec
-from leapline.modelling.examples import content_digest
 from leapline.records import data_seals
 from leapline.runtime.lineage import code_version
 from leapline.settings import Settings
@@ -78,6 +77,8 @@ def _certain_gain(settings: Settings) -> "CertainGain":
 
 
 def _cache_key(settings: Settings, training: "DataFrame", spec: FeatureSpec) -> str:
+    from leapline.training.digest import content_digest
+
     inputs = {name: getattr(settings, name) for name in _SETTINGS}
     inputs |= {"examples": content_digest(training), "features": spec.dumps(), "code": code_version()}
     return hashlib.sha256(json_bytes(inputs)).hexdigest()[:16]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from leapline.features import spec as specs
 from leapline.features.operations import Since
 from leapline.modelling.day_data import DayData
-from leapline.modelling.examples import SCORE, score, with_fitted_features
+from leapline.modelling.examples import SCORE, score, visitor_numbers, with_fitted_features
 from leapline.settings import Settings
 from leapline.storage import Folder, read_json
 
@@ -62,9 +62,11 @@ def measure_items(
 
     labels, scores = scored["label"].to_numpy(float), scored[SCORE].to_numpy(float)
     # The pairs of a visitor are not independent, so the intervals resample visitors.
-    visitors = scored["visitor"].to_numpy(str)
+    visitors = visitor_numbers(scored)
     resampling = {"resamples": settings.bootstrap_resamples, "seed": settings.seed}
-    measured = metrics.measure(labels, scores, calibration, metrics.Bootstrap(visitors, **resampling))
+    measured = metrics.measure(
+        labels, scores, calibration, metrics.Bootstrap(visitors, settings.bootstrap_resamples, settings.seed)
+    )
     ratio = calibration_ratio.measure(labels, metrics.calibrate(scores, calibration), visitors, **resampling)
     return measured.as_dict() | {
         "first_is_bought": _first_is_bought(scored),

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from leapline.modelling.examples import BASELINE, SCORE
+from leapline.modelling.examples import BASELINE, SCORE, visitor_numbers
 from leapline.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def measure_served(settings: Settings, examples: "pd.DataFrame", calibration: di
     from leapline.evaluation.metrics import calibrate
 
     labels, scores, baseline, events = (examples[n].to_numpy(float) for n in ("label", SCORE, BASELINE, "cut"))
-    visitors = examples["visitor"].to_numpy(str)
+    visitors = visitor_numbers(examples)
     resampling = {"resamples": settings.bootstrap_resamples, "seed": settings.seed}
     groups = session_progress.measure(labels, scores, baseline, events, visitors, **resampling)
     ratio = calibration_ratio.measure(labels, calibrate(scores, calibration), visitors, **resampling)

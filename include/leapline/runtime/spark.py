@@ -146,6 +146,10 @@ def _session_settings(settings: Settings) -> dict[str, str]:
         "spark.sql.ansi.enabled": "true",
         # The driver lists up to this many files itself: for a few hundred files that is faster than a Spark job.
         "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
+        # Rows reach Python in columns; one by one, they would take ten times as long. They are read as they arrive, so
+        # that the driver's heap does not limit their number.
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        "spark.driver.maxResultSize": "0",
         # Days consist of many small files; more partitions balance the work.
         "spark.sql.files.minPartitionNum": str(settings.spark_shuffle_partitions),
         # Hadoop sets the permissions of new files itself, whatever the umask of the process.

@@ -10,6 +10,9 @@ from leapline.modelling import best_champion, champion_scores, item_model, probe
 from leapline.modelling.comparison import (
     BEST_CHAMPION_SCORE,
     CHAMPION_SCORE,
+    SCORES,
+    AreasByScore,
+    areas_of,
     compare_scores,
     compare_with_best,
     compare_with_champion,
@@ -21,6 +24,7 @@ from leapline.modelling.examples import (
     SCORE,
     STATES_SO_FAR,
     score,
+    visitor_numbers,
     with_baseline,
     with_fitted_features,
     with_states,
@@ -45,8 +49,6 @@ if TYPE_CHECKING:
 
 CONTEXT = ("session", "visitor", "start_ts", "device", "new_visitor", "label")
 """Columns of `scores.parquet` besides the scores: whose session it is, and what slices it belongs to."""
-SCORES = (SCORE, CHAMPION_SCORE, BEST_CHAMPION_SCORE, BASELINE)
-"""Columns with scores."""
 
 
 def run(settings: Settings, context: RunContext) -> dict[str, Any]:
@@ -93,18 +95,25 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
             "leakage": measure_leakage(settings, examples, spec).as_dict(),
             "items": item_model.evaluate_items(data, candidate, out),
         }
-        summary = write_evaluation(settings, out, scored, training, f"data day {context.day}", facts)
+        areas = areas_of(settings, scored)
+        summary = write_evaluation(settings, out, scored, training, f"data day {context.day}", facts, areas)
         probe_sample.write_events(data, out)
         copy_note(lake.current("examples", context.day), out)
-        champion = compare_with_champion(settings, scored, champion)
-        best = compare_with_best(settings, scored, best, champion)
+        champion = compare_with_champion(settings, scored, champion, areas)
+        best = compare_with_best(settings, scored, best, champion, areas)
         write_json(out / "champion.json", champion.as_dict() | {"best": best.as_dict()})
         binding.seal(lake, out, inputs)
     return summary | {"champion": champion.as_dict(), "best_champion": best.as_dict()}
 
 
 def write_evaluation(
-    settings: Settings, out: Path, scored: "pd.DataFrame", training: dict[str, Any], title: str, facts: dict[str, Any]
+    settings: Settings,
+    out: Path,
+    scored: "pd.DataFrame",
+    training: dict[str, Any],
+    title: str,
+    facts: dict[str, Any],
+    areas: "AreasByScore | None" = None,
 ) -> dict[str, Any]:
     """Measure the scores of the holdout, and write metrics, curves, plots, scores and the probe's sample.
 
@@ -115,6 +124,7 @@ def write_evaluation(
         training: content of the candidate's `training.json`.
         title: of the plots.
         facts: further keys of `metrics.json`.
+        areas: as of `areas_of`; computed if None.
 
     Returns:
         The metrics.
@@ -122,7 +132,9 @@ def write_evaluation(
     from leapline.evaluation import metrics, plots
 
     labels, scores = scored["label"].to_numpy(float), scored[SCORE].to_numpy(float)
-    bootstrap = metrics.Bootstrap(scored["visitor"].to_numpy(str), settings.bootstrap_resamples, settings.seed)
+    areas = areas_of(settings, scored) if areas is None else areas
+    visitors = visitor_numbers(scored)
+    bootstrap = metrics.Bootstrap(visitors, settings.bootstrap_resamples, settings.seed, areas.get(SCORE))
     measured = metrics.measure(labels, scores, training["calibration"], bootstrap)
     curves = metrics.curves(labels, scores, training["calibration"])
     plots.draw(out / "plots", title, measured, curves, training["importances"])
@@ -130,7 +142,7 @@ def write_evaluation(
         write_json(out / "curves.json", curves.as_dict())
     columns = [name for name in (*CONTEXT, *SCORES) if name in scored]
     scored[columns].to_parquet(out / "scores.parquet", index=False)
-    baseline = compare_scores(settings, scored, BASELINE)
+    baseline = compare_scores(settings, scored, BASELINE, areas)
     baseline_metrics = metrics.measure(labels, scored[BASELINE].to_numpy(float)) if BASELINE in scored else None
     facts |= {
         "digest": _digest(scored.drop(columns=[CHAMPION_SCORE, BEST_CHAMPION_SCORE], errors="ignore")),

@@ -9,7 +9,7 @@ from leapline.features.operations import STATES
 from leapline.modelling.day_data import DayData
 from leapline.modelling.days import training_days
 from leapline.modelling.example_config import FACTS
-from leapline.modelling.examples import content_digest, fit_spec, training_examples
+from leapline.modelling.examples import fit_spec, training_examples
 from leapline.modelling.hyperparameters import select_hyperparameters
 from leapline.modelling.item_model import ITEMS
 from leapline.privacy.exclusions import unchanged_exclusions
@@ -53,7 +53,7 @@ def _train(settings: Settings, context: RunContext, lake: Lake, exclusions: dict
     from leapline.features.fitted import STATES as STATES_COLUMN
     from leapline.training.examples import KEYS
     from leapline.training.forest import fit
-    from leapline.training.markov import fit_transitions
+    from leapline.training.markov import count_sessions, fit_transitions
 
     examples = lake.current("examples", context.day)
     window = training_days(settings, lake, context.day)
@@ -63,7 +63,8 @@ def _train(settings: Settings, context: RunContext, lake: Lake, exclusions: dict
     with spark_session(settings, "train") as spark, lake.attempt("candidates", context.day) as out:
         data = DayData(spark, settings, lake, context.day)
         raw, _ = data.split()
-        transitions = fit_transitions(raw, STATES_COLUMN, STATES)
+        counts = count_sessions(raw, STATES_COLUMN, STATES)
+        transitions = fit_transitions(counts, STATES)
         spec = fit_spec(spec, raw, transitions, settings.min_visitors_per_value)
         training = training_examples(raw, spec, settings.min_visitors_per_value)
         fit_settings, trials = select_hyperparameters(settings, lake, training, spec)
@@ -72,10 +73,11 @@ def _train(settings: Settings, context: RunContext, lake: Lake, exclusions: dict
         write_bytes(out / MARKOV, transitions.dumps().encode())
         summary = result.facts.as_dict() | {
             "days": days,
-            "digest": content_digest(training),
+            "digest": result.digest,
             "forest": {name: getattr(fit_settings, name) for name in HYPERPARAMETERS},
             "search": trials,
-            **_count_sessions(raw),
+            "sessions": counts.buyers + counts.non_buyers,
+            "buying_sessions": counts.buyers,
         }
         used = sorted({*window, context.day})
         facts = {day.isoformat(): read_json(lake.current("examples", day) / FACTS) for day in used}
@@ -84,11 +86,6 @@ def _train(settings: Settings, context: RunContext, lake: Lake, exclusions: dict
         items = _train_item_model(data, out, transitions)
         binding.seal(lake, out, {}, sources | exclusions)
     return {key: value for key, value in summary.items() if key != "importances"} | {"items": items}
-
-
-def _count_sessions(examples: "DataFrame") -> dict[str, int]:
-    row = examples.where("whole").selectExpr("count(1)", "count_if(label = 1)").head() or (0, 0)
-    return {"sessions": row[0], "buying_sessions": row[1]}
 
 
 def _train_item_model(data: DayData, out: Path, transitions: "TransitionModel") -> dict[str, Any]:

@@ -24,6 +24,7 @@ from leapline.bundle.writer import to_bundle
 from leapline.errors import BundleError, SettingsError, TrainingError
 from leapline.settings import Settings
 from leapline.training.calibration import Array, calibrate
+from leapline.training.digest import AGGREGATES, HASHES, digest_of, row_hashes
 
 if TYPE_CHECKING:
     from pyspark.ml import Pipeline, PipelineModel
@@ -67,10 +68,11 @@ class TrainingFacts:
 
 @dataclass(frozen=True)
 class FitResult:
-    """A fitted pipeline and the figures of its training."""
+    """A fitted pipeline, the figures of its training, and the digest of the examples that it was fitted on."""
 
     model: "PipelineModel"
     facts: TrainingFacts
+    digest: str
 
 
 def default_pipeline(numeric: Sequence[str], categorical: Sequence[str], settings: Settings) -> "Pipeline":
@@ -100,6 +102,8 @@ def default_pipeline(numeric: Sequence[str], categorical: Sequence[str], setting
         featureSubsetStrategy=settings.forest_features,
         maxBins=64,
         maxMemoryInMB=1024,
+        # Each row's node in each tree is kept from level to level instead of searched again from the root.
+        cacheNodeIds=True,
         seed=settings.seed,
     )
     return Pipeline(stages=[indexer, assembler, forest] if categorical else [assembler, forest])
@@ -151,14 +155,19 @@ def fit(
         TrainingError: no examples, one class only, or the pipeline cannot be fitted on them.
         SettingsError: the pipeline's function cannot be imported or does not return a pipeline.
     """
+    from pyspark.sql.functions import expr
+
     pipeline = _make(settings, numeric, categorical)
     is_custom = settings.pipeline != Settings.model_fields["pipeline"].default
-    columns = examples.select(*keys, LABEL, *numeric, *categorical)
+    hashes = (expr(text) for text in row_hashes(examples))
+    columns = examples.select(*keys, LABEL, *numeric, *categorical, *hashes)
     ordered = in_fixed_order(columns, settings.fit_partitions, keys).cache()
     try:
-        count, positives = _count(ordered)
+        count, positives, digest = _count(ordered)
         weight = max(1, round((count - positives) / positives))
-        weighted = ordered.selectExpr("*", f"CASE WHEN {LABEL} = 1 THEN {weight}D ELSE 1D END AS {WEIGHT}")
+        weighted = ordered.drop(*HASHES).selectExpr(
+            "*", f"CASE WHEN {LABEL} = 1 THEN {weight}D ELSE 1D END AS {WEIGHT}"
+        )
         if is_custom:
             few = (
                 weighted.where(f"{LABEL} = 1")
@@ -179,7 +188,7 @@ def fit(
             calibration=calibration.as_dict(),
             threshold=calibration.threshold,
         )
-        return FitResult(model, facts)
+        return FitResult(model, facts, digest)
     finally:
         ordered.unpersist()
 
@@ -276,9 +285,10 @@ def _make(settings: Settings, numeric: Sequence[str], categorical: Sequence[str]
     return cast("Pipeline", pipeline)
 
 
-def _count(examples: "DataFrame") -> tuple[int, int]:
-    row = examples.selectExpr("count(1)", f"count_if({LABEL} = 1)").head()
-    count, positives = (row[0], row[1]) if row else (0, 0)
+def _count(examples: "DataFrame") -> tuple[int, int, str]:
+    """Return the number of examples, of those with label 1, and the digest of all from their hashes."""
+    positives, *aggregated = examples.selectExpr(f"count_if({LABEL} = 1)", *AGGREGATES).head() or (0, 0)
+    count = aggregated[0]
     if positives in (0, count):
         share = "none" if not positives else "all"
         counts = f"{count:,} examples, {share} of them with label 1" if count else "no examples"
@@ -288,7 +298,7 @@ def _count(examples: "DataFrame") -> tuple[int, int]:
             expected="examples of both classes, with and without a purchase",
             fix="Train on more days, or check the events of these days.",
         )
-    return count, positives
+    return count, positives, digest_of(*aggregated)
 
 
 def _scored(model: "PipelineModel", examples: "DataFrame") -> tuple[Array, Array]:

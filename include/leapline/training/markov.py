@@ -57,8 +57,22 @@ class TransitionModel:
         return cls(content["millionths"], steps, content["prior"])
 
 
-def fit_transitions(examples: "DataFrame", column: str, states: Sequence[str]) -> TransitionModel:
-    """Fit both chains.
+@dataclass(frozen=True)
+class SessionCounts:
+    """What the chains are fitted on.
+
+    Attributes:
+        transitions: number of transitions by label, from and to.
+        buyers, non_buyers: sessions with label 1 and 0.
+    """
+
+    transitions: TransitionCounts
+    buyers: int
+    non_buyers: int
+
+
+def count_sessions(examples: "DataFrame", column: str, states: Sequence[str]) -> SessionCounts:
+    """Count sessions and their transitions in one pass.
 
     Args:
         examples: `label`, `whole` and the sessions' states; only whole sessions count, each once.
@@ -67,18 +81,22 @@ def fit_transitions(examples: "DataFrame", column: str, states: Sequence[str]) -
     """
     letter = f"substring({column}, i, 1)"
     before = f"CASE WHEN i = 1 THEN '' ELSE substring({column}, i - 1, 1) END"
-    steps = f"transform(sequence(1, length({column})), i -> struct({before} AS b, {letter} AS a))"
-    sessions_frame = examples.where("whole")
+    # A session without states has one step to nowhere: each session has one step from the start.
+    last = f"greatest(1, length({column}))"
+    steps = f"transform(sequence(1, {last}), i -> struct({before} AS b, {letter} AS a))"
     counted = (
-        sessions_frame.where(f"{column} <> ''")
-        .selectExpr("label", f"explode({steps}) AS step")
-        .groupBy("label", "step.b", "step.a")
+        examples.where("whole").selectExpr("label", f"explode({steps}) AS step").groupBy("label", "step.b", "step.a")
     )
+    rows = counted.count().collect()
     names = {"": START, **{chr(ord("a") + number): state for number, state in enumerate(states)}}
-    counts = {(row["label"], names[row["b"]], names[row["a"]]): row["count"] for row in counted.count().collect()}
-    sessions = sessions_frame.selectExpr("count_if(label = 1)", "count_if(label = 0)").head()
-    buyers, non_buyers = (sessions[0], sessions[1]) if sessions else (0, 0)
-    return from_counts(counts, states, buyers, non_buyers)
+    transitions = {(row["label"], names[row["b"]], names[row["a"]]): row["count"] for row in rows if row["a"]}
+    non_buyers, buyers = (sum(r["count"] for r in rows if not r["b"] and r["label"] == label) for label in (0, 1))
+    return SessionCounts(transitions, buyers, non_buyers)
+
+
+def fit_transitions(counts: SessionCounts, states: Sequence[str]) -> TransitionModel:
+    """Fit both chains."""
+    return from_counts(counts.transitions, states, counts.buyers, counts.non_buyers)
 
 
 def from_counts(counts: TransitionCounts, states: Sequence[str], buyers: int, non_buyers: int) -> TransitionModel:
