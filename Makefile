@@ -15,7 +15,7 @@ SEPARATE := every_kill or airflow_scale or bucket_night or cluster or drill or f
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down check audit test bench bench-quick bench-go bench-scale bench-capacity bench-executors bench-gate bench-gate-leakage bench-sources release test-airflow-scale test-bucket test-drill test-faults test-kills test-sources test-cluster test-compose test-deployment test-kubernetes simulate test-durations
+.PHONY: help setup lock demo up down check audit test bench bench-quick bench-go bench-scale bench-capacity bench-executors bench-gate bench-gate-leakage bench-sources bench-training release test-airflow-scale test-bucket test-drill test-faults test-kills test-sources test-cluster test-compose test-deployment test-kubernetes simulate test-durations
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -131,6 +131,10 @@ bench-scale: setup ## run events to features at 1, 4, ... million events per day
 bench-capacity: setup ## measure every step with lines of 1.7 and 6 kB, and extrapolate to 140 GB, 1.4 and 14 TB a day (40 minutes)
 	@$(UV) pip install -q --python .venv/bin/python -r requirements-bench.txt
 	@.venv/bin/python -m benchmarks.capacity --measure $(BENCH_ARGS)
+
+bench-training: setup ## measure training and evaluation at 10,000, 100,000 and 1,000,000 examples (15 minutes; BENCH_ARGS="--examples 10000")
+	@$(UV) pip install -q --python .venv/bin/python -r requirements-bench.txt
+	@.venv/bin/python -m benchmarks.training $(BENCH_ARGS)
 
 bench-executors: setup ## measure memory and disk of each executor of a cluster at two sizes of the day (15 minutes)
 	@$(UV) pip install -q --python .venv/bin/python -r requirements-bench.txt

@@ -4,14 +4,30 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from benchmarks import capacity, compiled, gate_leakage, gate_luck, metrics, quick, report, scale, served_rules
+from benchmarks import (
+    capacity,
+    compiled,
+    gate_leakage,
+    gate_luck,
+    metrics,
+    quick,
+    report,
+    scale,
+    served_rules,
+    training,
+)
 from benchmarks.interval_coverage import Shop, simulate, simulate_owned
 from leapline.bundle.model import Continuous, Leaf
+from leapline.records import data_seals
+from leapline.storage import Lake, write_json
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "docs/benchmarks"
@@ -22,6 +38,7 @@ FOLDER = ROOT / "docs/benchmarks"
     [
         ("scoring", report.markdown), ("scale", scale.markdown), ("capacity", capacity.markdown),
         ("gate", gate_luck.markdown), ("gate-leakage", gate_leakage.markdown),
+        ("training", training.markdown),
     ],
 )  # fmt: skip
 def test_published_table_agrees_with_its_json(name: str, write: Callable[[dict[str, Any]], str]) -> None:
@@ -69,6 +86,46 @@ while sys.stdin.readline():
         process.stdin.close()
     assert 1 < usage.core_seconds < 2.5
     assert usage.peak_bytes > 5_000_000
+
+
+@pytest.mark.parametrize("examples", [60, 1000])
+def test_enlarged_days_share_no_visitor_and_keep_sessions_together(tmp_path: Path, examples: int) -> None:
+    base, target = Lake(tmp_path / "base"), Lake(tmp_path / "target")
+    rng = np.random.default_rng(1)
+    visitors = [rng.bytes(32).hex() for _ in range(120)]
+    names = {"session": [rng.bytes(32).hex() for _ in range(240)], "visitor": visitors * 2}
+    for dataset, tables in training.TABLES.items():
+        with base.attempt(dataset, scale.DAY) as out:
+            write_json(out / "examples.json", {"examples": 240})
+            for name in tables:
+                (out / name).mkdir()
+                pq.write_table(pa.table(names), out / name / "part.parquet")
+    training.enlarge(base, target, examples)
+    days = {}
+    for day in (training.TRAINING, training.HOLDOUT):
+        folders = {name: data_seals.unchanged(target, name, day) for name in training.TABLES}
+        rows, events = pq.read_table(folders["examples"] / "examples"), pq.read_table(folders["events"] / "events")
+        assert abs(rows.num_rows - examples) < 0.25 * examples
+        assert rows.equals(events), "names are replaced in the same way"
+        assert len(set(rows["session"].to_pylist())) == rows.num_rows
+        days[day] = set(rows["visitor"].to_pylist())
+        assert rows.num_rows == 2 * len(days[day]), "a visitor keeps both sessions"
+    assert not days[training.TRAINING] & days[training.HOLDOUT]
+
+
+def test_growth_per_tenfold_is_computed_from_the_size_before() -> None:
+    def size(examples: int, seconds: float) -> dict[str, Any]:
+        step = {"seconds": 1.0, "core_seconds": seconds, "peak_memory_bytes": 2**31}
+        numbers = dict.fromkeys(
+            ("examples", "pairs", "holdout_examples", "holdout_sessions", "holdout_pairs"), examples
+        )
+        return {**numbers, "steps": {"train": step, "evaluate": step}}
+
+    machine = {"cores": 2, "processor": "a processor", "load_before": 0.0}
+    sizes = [size(10_000, 30.0), size(100_000, 90.0), size(10_000_000, 360.0)]
+    head = {"machine": machine, "driver_memory": "4g", "driver_options": ""}
+    rows = [line.split(" | ") for line in training.markdown({**head, "sizes": sizes}).splitlines() if "| train" in line]
+    assert [row[6] for row in rows] == ["", "3.0", "2.0"]
 
 
 def test_cost_of_a_step_is_a_fixed_part_and_a_part_per_line() -> None:
