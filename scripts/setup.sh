@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs Leapline's dependencies into this folder: .venv (Python), .local/bin (scorer, crane, registry), .local/scorer
-# (scorer binaries for images), .local/cleaner (the program that cleans events), .local/spark-jars (Spark's access to S3),
+# (scorer binaries for images), .local/cleaner (the program that cleans events and builds examples), .local/spark-jars (Spark's access to S3),
 # .local/spark.jsa (Spark's class-data-sharing archive), and a JRE from the system's packages if there is none. A step that is up to date is skipped: its stamp is
 # written last and contains a hash of the step's inputs, so an interrupted step runs again. After that,
 # `setup.sh browser` installs Chromium for the browser tests, `setup.sh emulator` QEMU, which executes the images of other
@@ -413,8 +413,8 @@ build_cleaner() { # OS ARCH
 
 set_up_cleaner() {
     local stamp=$STAMPS/cleaner hash platform
-    step "The program that cleans events, in .local/cleaner"
-    hash=$(hash_of "$(go env GOVERSION GOOS GOARCH)" include/cleaner "$VERSION_FILE")
+    step "The program that cleans events and builds examples, in .local/cleaner"
+    hash=$(hash_of "$(go env GOVERSION GOOS GOARCH)" include/cleaner include/scorer/features include/scorer/internal/jsonscan "$VERSION_FILE")
     ! is_done "$stamp" "$hash" || [ ! -x .local/cleaner/leapline-cleaner-linux-arm64 ] || return 0
     for platform in "linux amd64" "linux arm64" "$(go env GOOS) $(go env GOARCH)"; do
         # shellcheck disable=SC2086 # two words

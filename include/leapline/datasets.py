@@ -36,7 +36,7 @@ DATASETS: Final[tuple[Dataset, ...]] = (
         "events",
         "extract",
         {
-            "events/": "clean events, Parquet sorted by session, time and the event's number in the session",
+            "events/": "clean events, Parquet; each session in one file, sorted by time and the event's number",
             "counts.json": "how many lines were read, kept, excluded and quarantined, and why",
             "files.json": "the same per file; absent in days that were written before it existed",
             "profile.json": "the numbers that the data check is based on",

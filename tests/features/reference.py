@@ -12,6 +12,16 @@ EPOCH = datetime(1970, 1, 1)
 Event = dict[str, Any]
 
 
+def before_checkout(events: list[Event]) -> list[Event]:
+    """Return the events before the first sign of a checkout."""
+    signs = [
+        e["ts"]
+        for e in events
+        if e["kind"] in ("checkout", "purchase", "purchase_item") or e["page"] in ("checkout", "thanks")
+    ]
+    return [e for e in events if not signs or e["ts"] < min(signs)]
+
+
 def evaluate(events: list[Event], spec: FeatureSpec) -> dict[str, Any]:
     """Return all features of one session; `ts` is a naive UTC datetime."""
     ordered = _prepared(events)

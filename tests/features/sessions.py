@@ -58,19 +58,3 @@ def random_sessions(count: int, seed: int = 1) -> dict[str, list[dict[str, Any]]
 def frame(spark: Any, rows: list[dict[str, Any]]) -> Any:
     """Return the rows as a DataFrame of clean events."""
     return spark.createDataFrame([tuple(row[c] for c in COLUMNS) for row in rows], SCHEMA)
-
-
-def plan_is_local(table: Any) -> bool:
-    """Return whether the plan above the persisted rows has no shuffle and no Python."""
-    table.collect()
-    lines, persisted_at = [], None
-    for line in str(table._jdf.queryExecution().executedPlan().toString()).splitlines():
-        depth = len(line) - len(line.lstrip(" :+-"))
-        if persisted_at is not None and depth > persisted_at:
-            continue  # below the persisted rows
-        if "== Initial Plan ==" in line:
-            break
-        persisted_at = depth if "InMemoryRelation" in line else None
-        lines.append(line)
-    plan = "\n".join(lines)
-    return "InMemoryRelation" in plan and "Exchange hashpartitioning" not in plan and "Python" not in plan

@@ -1,4 +1,5 @@
-"""Spark and the scorer compute the same features, to the last bit: for any session, the same JSON number or text.
+"""Training and serving compute the features of the definitions, to the last bit: for any session, the program inside
+Spark's tasks, the scorer and the reference implementation return the same number or text.
 
 Hypothesis draws the sessions; all of them go through one Spark job and one call of `scorer score`. JSON represents a
 double by the shortest digits that parse to the same double, so nothing is lost and no tolerance is needed.
@@ -16,15 +17,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from leapline.features import spec as specs
-from leapline.features.compile import session_features
-from leapline.features.pairs import pair_features
 from leapline.features.spec import FeatureSpec
 from leapline.serving.client import as_session, encode_sessions
-from leapline.training.examples import cut_and_label
 from tests.conftest import ROOT
+from tests.features.computed import pair_features, session_features
+from tests.features.reference import before_checkout, evaluate, evaluate_pairs
 from tests.features.sessions import event, frame
-from tests.features.test_compile import every_operation
-from tests.features.test_pairs import every_pair_operation
+from tests.features.test_pair_features import every_pair_operation
+from tests.features.test_session_features import every_operation
 from tests.scorer.conftest import scorer_binary
 
 pytestmark = pytest.mark.spark
@@ -140,8 +140,7 @@ def test_scorer_equals_spark_on_sessions(
     spark: Any, scorer_binary: Path, tmp_path: Path, spec: FeatureSpec, some_sessions: dict[str, Rows]
 ) -> None:
     rows = [row for session in some_sessions.values() for row in session]
-    events = cut_and_label(frame(spark, rows).repartition(3))
-    expected = {row["session"]: row for row in session_features(events, spec).collect()}
+    expected = {row["session"]: row for row in session_features(frame(spark, rows), spec).collect()}
 
     answers = scored(scorer_binary, tmp_path, spec, some_sessions)
 
@@ -149,6 +148,7 @@ def test_scorer_equals_spark_on_sessions(
     assert set(answers) == set(expected)
     for name, answer in answers.items():
         compare(spec, expected[name], answer["features"], some_sessions[name])
+        compare(spec, evaluate(before_checkout(some_sessions[name]), spec), answer["features"], some_sessions[name])
 
 
 def test_scorer_equals_spark_on_session_item_pairs(
@@ -156,8 +156,7 @@ def test_scorer_equals_spark_on_session_item_pairs(
 ) -> None:
     spec = every_pair_operation()
     rows = [row for session in some_sessions.values() for row in session]
-    events = cut_and_label(frame(spark, rows).repartition(3))
-    expected = {(row["session"], row["item"]): row for row in pair_features(events, spec).collect()}
+    expected = {(row["session"], row["item"]): row for row in pair_features(frame(spark, rows), spec).collect()}
 
     answers = scored(scorer_binary, tmp_path, specs.default(), some_sessions, spec)
 
@@ -166,12 +165,15 @@ def test_scorer_equals_spark_on_session_item_pairs(
     assert len(pairs) > SESSIONS / 2
     for (name, item), answer in pairs.items():
         compare(spec, expected[name, item], answer["features"], some_sessions[name])
+    for name in answers:
+        for item, reference in evaluate_pairs(before_checkout(some_sessions[name]), spec).items():
+            compare(spec, reference, pairs[name, item]["features"], some_sessions[name])
 
 
-def compare(spec: FeatureSpec, spark: Any, scorer: dict[str, Any], rows: Rows) -> None:
-    wrong = {n: (spark[n], scorer[n]) for n in spec.columns if not same(spark[n], scorer[n])}
+def compare(spec: FeatureSpec, expected: Any, scorer: dict[str, Any], rows: Rows) -> None:
+    wrong = {n: (expected[n], scorer[n]) for n in spec.columns if not same(expected[n], scorer[n])}
     features = [feature for feature in spec.features if feature.name in wrong]
-    assert not wrong, f"Spark and the scorer return {wrong} for {features} of {rows}"
+    assert not wrong, f"expected and of the scorer: {wrong} for {features} of {rows}"
 
 
 def same(first: float | str, second: float | str) -> bool:

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from leapline.features.compile import session_features
-from leapline.features.pairs import pair_features
+from tests.features.computed import pair_features, session_features
 from tests.features.reference import evaluate, evaluate_pairs
 from tests.features.romov_sokolov import PAIR, SESSION, spec_of
 from tests.features.sessions import frame, random_sessions

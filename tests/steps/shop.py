@@ -21,14 +21,16 @@ ORDER = ("item_view", "search", "cart_add", "other", "checkout", "purchase")
 
 
 def open_day(lake: Lake, day: date, sessions: int = 2000, files: int = 1, **odd: Any) -> None:
-    """Write a day's checked events into the lake, in several files in a random order; `odd` as in `events`."""
-    table = events(day, sessions, **odd)
-    order = np.random.default_rng(files).permutation(len(table)) if files > 1 else np.arange(len(table))
+    """Write a day's checked events into the lake, in several files with a random order of sessions; `odd` as in
+    `events`."""
+    table = events(day, sessions, **odd).set_index("session", drop=False)
+    names = table["session"].unique()
+    order = np.random.default_rng(files).permutation(names) if files > 1 else names
     with lake.attempt("events", day) as out:
         (out / "events").mkdir()
-        for number, rows in enumerate(np.array_split(order, files)):
+        for number, part in enumerate(np.array_split(order, files)):
             path = out / "events" / f"part-{number}.parquet"
-            table.iloc[rows].to_parquet(path, index=False, coerce_timestamps="us")
+            table.loc[part].to_parquet(path, index=False, coerce_timestamps="us")
     with lake.attempt("checks", day) as out:
         write_json(out / "result.json", {"passed": True})
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from leapline.errors import NoEventsError, SpecError, TrainingError
+from leapline.errors import BalanceError, NoEventsError, SpecError, TrainingError
 from leapline.runtime.context import RunContext
 from leapline.settings import Settings
 from leapline.storage import Lake
@@ -67,6 +67,21 @@ def test_days_without_purchases_cannot_train(tmp_path: Path, spark: Any) -> None
     with pytest.raises(TrainingError, match="none of them with label 1.*Train on more days"):
         step("train", settings)
     assert not lake.has("candidates", SECOND)
+
+
+@pytest.mark.spark
+def test_sessions_in_several_files_are_an_error(tmp_path: Path, spark: Any) -> None:
+    lake = Lake(tmp_path)
+    shop.open_day(lake, SECOND, 50)
+    path = next(current_of(lake, "events", SECOND).glob("events/*.parquet"))
+    events = pd.read_parquet(path)
+    for number in (0, 1):
+        part = path.with_name(f"every-other-{number}.parquet")
+        events[number::2].to_parquet(part, index=False, coerce_timestamps="us")
+    path.unlink()
+    with pytest.raises(BalanceError, match="expected at most the 50 sessions of the clean events, each in one file"):
+        step("featurize", Settings(home=tmp_path, training_days=0))
+    assert not lake.has("examples", SECOND)
 
 
 @pytest.mark.spark

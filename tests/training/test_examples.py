@@ -1,14 +1,15 @@
 """Cutting and labelling: no event that reveals the purchase is left in an example."""
 
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from leapline.features import spec as specs
-from leapline.features.compile import session_features
 from leapline.training import examples
-from tests.features.sessions import event, frame, plan_is_local
+from tests.features.computed import as_written, session_features
+from tests.features.sessions import event, frame
 
 pytestmark = pytest.mark.spark
 START = datetime(2026, 3, 1, 23, 50)
@@ -27,11 +28,13 @@ def session(name: str, *kinds: str, step: int = 60, **first: Any) -> list[dict[s
 
 
 def kinds_of_examples(spark: Any, *sessions: list[dict[str, Any]]) -> dict[str, list[str]]:
-    cut = examples.cut_and_label(frame(spark, [row for rows in sessions for row in rows])).collect()
-    result: dict[str, list[str]] = {}
-    for row in sorted(cut, key=lambda r: r["event_id"]):
-        result.setdefault(f"{row['session']}={row['label']}", []).append(row["kind"])
-    return result
+    """Return session and label -> the kinds of the events that the example contains."""
+    table = build(spark, [row for rows in sessions for row in rows]).collect()
+    ordered = {rows[0]["session"]: sorted(rows, key=lambda r: (r["ts"], r["event_id"])) for rows in sessions}
+    return {
+        f"{row['session']}={row['label']}": [event["kind"] for event in ordered[row["session"]][: row["cut"]]]
+        for row in table
+    }
 
 
 def test_removes_events_from_first_sign_of_checkout(spark: Any) -> None:
@@ -71,7 +74,7 @@ def test_leaves_out_session_that_begins_with_checkout(spark: Any) -> None:
 
 
 def build(spark: Any, rows: list[dict[str, Any]], per_session: int = 1) -> Any:
-    return examples.session_examples(examples.example_events(frame(spark, rows), per_session), specs.default())
+    return examples.session_examples(as_written(frame(spark, rows)), specs.default(), per_session)
 
 
 def test_events_after_cut_do_not_change_example(spark: Any) -> None:
@@ -124,29 +127,56 @@ def test_prefix_example_equals_session_cut_short(spark: Any) -> None:
         assert all(row[name] == expected[name] for name in spec.columns if name in row), row
 
 
-def test_cuts_are_independent_of_partitions(spark: Any) -> None:
-    def cuts(rows: list[dict[str, Any]], partitions: str) -> set[tuple[str, int]]:
-        before = spark.conf.get("spark.sql.shuffle.partitions")
-        spark.conf.set("spark.sql.shuffle.partitions", partitions)
-        try:
-            return {(row["session"], row["cut"]) for row in build(spark, rows, per_session=3).collect()}
-        finally:
-            spark.conf.set("spark.sql.shuffle.partitions", before)
-
+def test_prefix_ends_before_event_with_smallest_hash(spark: Any) -> None:
     rows = shoppers()
-    assert cuts(rows, "1") == cuts(list(reversed(rows)), "7")
+    hashes = frame(spark, rows).selectExpr(
+        "session", "event_id", "xxhash64(session, event_id, 1)", "xxhash64(session, event_id, 2)"
+    )
+    of = {(row[0], row[1]): row[2:] for row in hashes.collect()}
+    events = [row for row in rows if row["kind"] not in ("checkout", "purchase") and row["page"] != "checkout"]
+    expected = set()
+    for name in {row["session"] for row in rows}:
+        # The last event is after the checkout.
+        ids = [row["event_id"] for row in events if row["session"] == name][:-1]
+        later = range(1, len(ids))
+        expected |= {(name, min(later, key=lambda i: of[name, ids[i]][n])) for n in (0, 1) if later}
+        expected.add((name, len(ids)))
+
+    computed = {(row["session"], row["cut"]) for row in build(spark, rows, per_session=3).collect()}
+
+    assert computed == expected
+    assert len(expected) > 90
 
 
-def test_plan_has_one_shuffle_for_all_examples(spark: Any) -> None:
-    numbered = examples.example_events(frame(spark, shoppers(2)), per_session=3)
-    plan = numbered._jdf.queryExecution().executedPlan().toString()
-    assert (plan.count("Exchange"), plan.count("Sort [session"), "Python" in plan) == (1, 1, False)
-    numbered.persist()
+@pytest.mark.parametrize(
+    ("order", "ascending", "message"),
+    [("ts", True, "are not together"), ("event_id", False, "are not sorted by time and id")],
+)
+def test_events_in_another_order_are_an_error(spark: Any, order: str, ascending: bool, message: str) -> None:
+    events = frame(spark, session("s", *["search"] * 3) + session("t", *["search"] * 3))
+    table = examples.session_examples(
+        events.repartition(1).sortWithinPartitions(order, ascending=ascending), specs.default()
+    )
+    with pytest.raises(Exception, match=message):
+        table.collect()
+
+
+def test_reads_each_file_in_one_partition(spark: Any, tmp_path: Path) -> None:
+    rows = shoppers(200)
+    as_written(frame(spark, rows), partitions=2).write.parquet(str(tmp_path / "events"))
+    limit = "spark.sql.files.maxPartitionBytes"
+    before = spark.conf.get(limit)
+    spark.conf.set(limit, "1000")
     try:
-        assert plan_is_local(examples.session_examples(numbered, specs.default()))
-        assert plan_is_local(examples.pair_examples(numbered, specs.default(specs.DEFAULT_ITEMS)))
+        events = spark.read.parquet(str(tmp_path / "events"))
+        assert events.rdd.getNumPartitions() > 2, "the files are large enough to be split"
+        with examples.whole_files(spark):
+            table = examples.session_examples(spark.read.parquet(str(tmp_path / "events")), specs.default(), 2)
+            assert table.rdd.getNumPartitions() == 2
+            assert sorted(table.collect()) == sorted(build(spark, rows, 2).collect())
+        assert spark.conf.get(limit) == "1000"
     finally:
-        numbered.unpersist()
+        spark.conf.set(limit, before)
 
 
 def test_pair_is_labelled_by_its_item(spark: Any) -> None:
@@ -155,7 +185,7 @@ def test_pair_is_labelled_by_its_item(spark: Any) -> None:
         rows[number]["item"] = item
     rows += [row | {"session": "t", "event_id": f"t{i}"} for i, row in enumerate(rows[:4])]
 
-    table = examples.pair_examples(examples.example_events(frame(spark, rows)), specs.default(specs.DEFAULT_ITEMS))
+    table = examples.pair_examples(as_written(frame(spark, rows)), specs.default(specs.DEFAULT_ITEMS))
     assert table.columns == [
         *examples.PAIR_KEYS, *examples.VISIT_COLUMNS, "label", *specs.default(specs.DEFAULT_ITEMS).columns
     ]  # fmt: skip

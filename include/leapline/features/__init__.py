@@ -1,1 +1,1 @@
-"""The declarative feature spec and its compilation to Spark SQL."""
+"""The declarative feature spec, and the features that depend on what training fits."""

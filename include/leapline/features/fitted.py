@@ -1,39 +1,42 @@
 """Features that depend on fitted tables, computed in two steps.
 
-The first step leaves columns that do not depend on the tables: the session's states as a text, one letter per event;
-the clicks and dwell of each of its items (categories) as a list. A day's examples are therefore computed once:
-training fits vocabularies and tables from these columns without reading an event again, and `value` turns the columns
-into features.
+The first step, by the program that builds examples, leaves columns that do not depend on the tables: the session's
+states as a text, one letter per event; the clicks and dwell of each of its items (categories) as a list. A day's
+examples are therefore computed once: training fits vocabularies and tables from these columns without reading an event
+again, and `apply_fitted` turns the columns into features. It is Spark SQL text: readable in a query plan, and without a
+Python call per row.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 from leapline.features import operations as ops
-from leapline.features.plan import DWELL, HAS_ENTITY, Plan, where
 from leapline.features.spec import FeatureSpec
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
 
 STATES = "_states"
 """Column of the session's states in order: `a` is the first of `operations.STATES`, `b` the second, ..."""
-NO_STATE = "-"
-"""Placeholder of an event without a state, while positions in the text are event numbers."""
 POPULAR = "_popular_"
 """Prefix of the column with the clicks and dwell of a vocabulary: a list of (id, clicks, milliseconds)."""
+CLICKS: Final = "array<struct<id:string,clicks:bigint,ms:bigint>>"
+"""Type of such a column; sorted by id."""
 
 FittedFeature = ops.Popular | ops.Markov
-_CODES = {state: ord("a") + number for number, state in enumerate(ops.STATES)}
 
 
-def state_code() -> str:
-    """Return SQL for the code of an event's state: the code of its letter, or of `NO_STATE`."""
-    pages = " ".join(f"WHEN '{page}' THEN {_CODES[f'{page}_page']}" for page in ops.PAGES)  # type: ignore[index]
-    kinds = " ".join(f"WHEN '{state}' THEN {code}" for state, code in _CODES.items() if "page" not in state)
-    views = f"CASE page {pages} ELSE {_CODES['other_page']} END"
-    return f"CAST(CASE kind WHEN 'page_view' THEN {views} {kinds} ELSE {ord(NO_STATE)} END AS TINYINT)"
+def from_clicks_text(column: str) -> "Column":
+    """Return a column of type `CLICKS` from one with the same as JSON."""
+    from pyspark.sql.functions import from_json
+
+    return from_json(column, CLICKS)
 
 
-def raw_inputs(spec: FeatureSpec, plan: Plan) -> dict[str, str]:
-    """Return the columns that `value` reads from a session, as SQL over the plan's columns; without the states."""
-    return {f"{POPULAR}{name}": _clicks_per_entity(feature, plan) for name, feature in spec.popular.items()}
+def apply_fitted(raw: "DataFrame", spec: FeatureSpec) -> "DataFrame":
+    """Add the features that depend on fitted vocabularies and tables; their raw inputs stay."""
+    columns = {f.name: value(f, spec) for f in spec.features if isinstance(f, ops.Popular | ops.Markov)}
+    return raw.selectExpr("*", *(f"{sql} AS {name}" for name, sql in columns.items())) if columns else raw
 
 
 def value(feature: FittedFeature, spec: FeatureSpec) -> str:
@@ -53,13 +56,6 @@ def log_odds(entries: Sequence[int]) -> str:
     entry = f"get({table}, {len(ops.STATES)} * ({before}) + {to})"
     total = f"aggregate(sequence(1, length({STATES})), 0L, (total, i) -> total + {entry})"
     return f"CASE WHEN {STATES} = '' THEN 0D ELSE CAST({total} AS DOUBLE) / 1000000D END"
-
-
-def _clicks_per_entity(feature: ops.Popular, plan: Plan) -> str:
-    chosen = where(feature, HAS_ENTITY[feature.of])
-    clicks, dwell = plan.count(chosen), plan.add("sum", DWELL, chosen)
-    entry = f"struct({feature.of} AS id, {clicks} AS clicks, {dwell} AS ms)"
-    return plan.over(feature.of, f"sort_array(collect_list(CASE WHEN {{}} THEN {entry} END))", f"{clicks} > 0")
 
 
 def _popular(feature: ops.Popular, spec: FeatureSpec) -> str:

@@ -1,7 +1,7 @@
 """The operations a feature spec may name, and exactly what each computes.
 
-Spark (in the pipeline) and the scorer (in Go) both compute these numbers and must agree to the last bit, so the
-definitions are exact:
+The Go package `features` computes these numbers, in the pipeline and in the scorer. Fitted values are computed by Spark
+SQL in the pipeline, and both must agree to the last bit, so the definitions are exact:
 
 * **Order.** A session's events are sorted by time (microseconds), then by event id (bytes).
 * **Time.** A timestamp is a whole number of milliseconds since 1970-01-01 UTC (microseconds floored). A duration in

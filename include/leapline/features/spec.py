@@ -1,8 +1,8 @@
 """The feature spec: one JSON document that defines the inputs of a model.
 
 `{"version": 1, "unit": "session", "features": [{"name": "n_views", "op": "count", "kinds": ["item_view"]}, ...],
-"vocabularies": {}}`. The operations are defined in `leapline.features.operations`. Spark compiles the document
-(`leapline.features.compile`), the archive contains it, and the scorer evaluates it on one session's events.
+"vocabularies": {}}`. The operations are defined in `leapline.features.operations`. The program that builds
+examples evaluates the document in Spark's tasks, the archive contains it, and the scorer evaluates it in the same way.
 Vocabularies and tables are empty in a spec written by a person; training fits them and the archive's spec contains
 them.
 """

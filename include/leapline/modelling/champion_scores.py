@@ -18,6 +18,7 @@ from leapline.bundle.archive import read_entries
 from leapline.deployment.factory import champion_digest, registry, trust_of
 from leapline.errors import BundleError, LeaplineError
 from leapline.evaluation.champion import ChampionComparison, State
+from leapline.events.cleaner.program import PROGRAMS
 from leapline.features import spec as specs
 from leapline.modelling.day_data import DayData
 from leapline.modelling.examples import with_fitted_features
@@ -207,14 +208,15 @@ def _not_a_model(found: str) -> BundleError:
 
 def _champion_features(data: DayData, holdout: "pd.DataFrame", spec: specs.FeatureSpec) -> "pd.DataFrame":
     """Return the champion's features of the holdout's sessions, in the holdout's order."""
-    from leapline.training.examples import persisted_example_events, session_examples
+    from leapline.training.examples import session_examples, whole_files
 
     # The champion's vocabularies were fitted on other days, but its raw inputs are usually in the day's examples.
     if specs.load(data.lake.current("examples", data.day) / "features.json").dumps() == spec.unfitted.dumps():
         features = _values(data.examples().where("whole"), spec)
     else:
-        with persisted_example_events(data.events()) as numbered:
-            features = _values(session_examples(numbered, spec), spec)
+        programs = data.settings.tools / PROGRAMS.name
+        with whole_files(data.spark):
+            features = _values(session_examples(data.events(), spec, programs=programs), spec)
     return features.reindex(holdout["session"]).reset_index()
 
 

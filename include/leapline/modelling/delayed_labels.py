@@ -66,7 +66,8 @@ def current_labels(spark: "SparkSession", settings: Settings, day: date) -> "pd.
     pseudonyms of the day's evaluation.
     """
     from leapline.events.clean import CleanOptions, cleaned_day
-    from leapline.training.examples import cut_and_label
+    from leapline.features import spec as specs
+    from leapline.training.examples import session_examples
 
     lake = lake_of(settings)
     settings = settings_of(settings, lake, "evaluations", day)
@@ -76,7 +77,9 @@ def current_labels(spark: "SparkSession", settings: Settings, day: date) -> "pd.
         closing(source_from(settings, options.reads, spark)) as source,
         cleaned_day(spark, source, day, options, earlier_orders=earlier, erased=erased) as clean,
     ):
-        labels = cut_and_label(clean.events).select("session", "label").distinct().toPandas()
+        # Labels do not depend on the features.
+        examples = session_examples(clean.events, specs.default(), programs=options.programs)
+        labels = examples.select("session", "label").toPandas()
     return labels.set_index("session")["label"]
 
 

@@ -41,7 +41,7 @@ def fit_spec(
 
 def with_fitted_features(examples: "DataFrame", spec: FeatureSpec) -> "DataFrame":
     """Return the examples with all features of a fitted spec, and without their raw inputs."""
-    from leapline.features.compile import apply_fitted
+    from leapline.features.fitted import apply_fitted
 
     table = apply_fitted(examples, spec)
     return table.select(*(name for name in table.columns if not name.startswith("_")))

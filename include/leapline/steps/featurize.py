@@ -3,6 +3,8 @@
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from leapline.errors import BalanceError
+from leapline.events.cleaner.program import PROGRAMS
 from leapline.modelling.day_data import DayData
 from leapline.modelling.days import checked_days
 from leapline.modelling.example_config import EXAMPLES_FORMAT_VERSION, FACTS, FEATURES, ITEM_FEATURES, ExampleConfig
@@ -20,10 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-# Hash aggregation of lists falls back to sorting at 128 groups, and then sorts twice.
-_SORT_AGGREGATION = {"spark.sql.execution.useObjectHashAggregateExec": "false"}
-
-
 def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     """Build the examples of the data day, and of those training days whose events or spec have changed since.
 
@@ -33,6 +31,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
     Raises:
         NotInLakeError: the day was not extracted.
         InputChangedError: events or checks were changed since they were written.
+        BalanceError: the events of a session are in several files.
         SpecError: a feature spec is malformed.
     """
     lake, config = lake_of(settings), ExampleConfig.of(settings)
@@ -40,7 +39,7 @@ def run(settings: Settings, context: RunContext) -> dict[str, Any]:
         if dataset == "events" or lake.has(dataset, context.day):
             data_seals.unchanged(lake, dataset, context.day)
     days = [*(d for d in checked_days(lake, settings, context.day) if not _is_fresh(lake, d, config)), context.day]
-    with spark_session(settings, "featurize", _SORT_AGGREGATION) as spark:
+    with spark_session(settings, "featurize") as spark:
         return {day.isoformat(): build_day(DayData(spark, settings, lake, day), config) for day in days}
 
 
@@ -53,13 +52,16 @@ def build_day(data: DayData, config: ExampleConfig) -> dict[str, Any]:
         `buying_sessions` and `buying_examples` have label 1. Also `positives` (the former name of `buying_sessions`),
         `pairs`, `bought_pairs` and `features`.
     """
-    from leapline.training.examples import pair_examples, persisted_example_events, session_examples
+    from leapline.training.examples import pair_examples, session_examples, whole_files
 
+    programs = data.settings.tools / PROGRAMS.name
     with unchanged_exclusions(data.lake), data.lake.attempt("examples", data.day) as out:
         source, events = data_seals.unchanged(data.lake, "events", data.day), data.events()
-        with persisted_example_events(events, config.per_session) as numbered:
-            session_examples(numbered, config.sessions).write.parquet(data.lake.address(out, "examples"))
-            pair_examples(numbered, config.items).write.parquet(data.lake.address(out, "items"))
+        sessions = session_examples(events, config.sessions, config.per_session, programs)
+        pairs = pair_examples(events, config.items, programs)
+        with whole_files(data.spark):
+            sessions.write.parquet(data.lake.address(out, "examples"))
+            pairs.write.parquet(data.lake.address(out, "items"))
         summary = _counts(data, out) | {"features": len(config.sessions.columns)}
         copy_note(source, out)
         write_bytes(out / FEATURES, config.sessions.dumps().encode())
@@ -96,6 +98,13 @@ def _counts(data: DayData, out: "Path") -> dict[str, int]:
     examples, sessions, buying_examples, buying_sessions = row or (0, 0, 0, 0)
     pairs = pairs_frame.selectExpr("count(1)", "count_if(label = 1)").first() or (0, 0)
     clean_sessions = data.events().select("session").distinct().count()
+    if sessions > clean_sessions:
+        raise BalanceError(
+            f"examples of {data.day}",
+            found=f"{sessions:,} sessions",
+            expected=f"at most the {clean_sessions:,} sessions of the clean events, each in one file",
+            fix=f"Run `leapline extract --date {data.day}` again, which writes complete sessions.",
+        )
     return {
         "clean_sessions": clean_sessions,
         "starting_at_checkout": clean_sessions - sessions,

@@ -13,27 +13,20 @@ Measured on a generated day with three training days (the best possible ROC AUC 
 0.285, 0.231 and 0.229, where a constant forecast of the prevalence has 0.270. The default is therefore 2: a model
 fitted on whole sessions alone is not calibrated while a session is in progress."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
 
-from pyspark import StorageLevel
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import broadcast, expr
 
-from leapline.features.compile import (
-    EVENT_ORDER_COLUMNS,
-    WHOLE_SESSION,
-    RowLayout,
-    number_events,
-    raw_session_features,
-)
-from leapline.features.pairs import raw_pair_features
-from leapline.features.plan import BEFORE, ORDER
-from leapline.features.spec import FeatureSpec
+from leapline.events.cleaner.program import PROGRAMS, program_for
+from leapline.events.cleaner.stages import table_of
+from leapline.features import operations as ops
+from leapline.features.fitted import CLICKS, POPULAR, STATES, from_clicks_text
+from leapline.features.spec import FeatureSpec, scope_of
 
-CUT_KINDS = ("checkout", "purchase", "purchase_item")
-CUT_PAGES = ("checkout", "thanks")
-PURCHASE_KINDS = ("purchase", "purchase_item")
 KEYS = ("session", "cut")
 """Key of an example of a session: its name, and how many of its events the example contains."""
 PAIR_KEYS = ("session", "item")
@@ -42,102 +35,93 @@ VISIT_COLUMNS = ("visitor", "start_ts", "device", "new_visitor")
 """Columns that identify and slice examples; not features."""
 CONTEXT_COLUMNS = (*VISIT_COLUMNS, "whole", "label")
 """Further columns of a session's examples: whether all events before the checkout are in it, and the label."""
-BOUGHT_ITEMS = "bought_items"
-# Carried column -> SQL of its value on the session's first event.
-_CARRIED = {name: name for name in ("visitor", "device", "label", BOUGHT_ITEMS)} | {
-    "start_ts": "ts",
-    "new_visitor": "coalesce(session_index = 1, false)",
-}
-
-
-def cut_and_label(events: DataFrame) -> DataFrame:
-    """Remove the events at and after each session's cut, and add its label.
-
-    Args:
-        events: clean events of complete sessions.
-
-    Returns:
-        The events before the session's cut, with the same columns and, constant per session, `label` (1 if the session
-        buys) and `bought_items`; also `compile.EVENT_ORDER_COLUMNS`. A session that begins with its cut has no events
-        left and is absent.
-    """
-    cut = f"kind IN {CUT_KINDS} OR coalesce(page IN {CUT_PAGES}, false)"
-    # The same window as in the features: Spark shuffles and sorts once for both.
-    marked = events.selectExpr(
-        "*",
-        f"min(CASE WHEN {cut} THEN ts END) {WHOLE_SESSION} AS cut_ts",
-        f"max(CASE WHEN kind IN {PURCHASE_KINDS} THEN 1 ELSE 0 END) {WHOLE_SESSION} AS label",
-        f"collect_set(CASE WHEN kind = 'purchase_item' THEN item END) {WHOLE_SESSION} AS {BOUGHT_ITEMS}",
-        *EVENT_ORDER_COLUMNS,
-    )
-    return marked.where("cut_ts IS NULL OR ts < cut_ts").drop("cut_ts")
-
-
-def example_events(events: DataFrame, per_session: int = 1) -> DataFrame:
-    """Return the numbered, labelled events that the examples of sessions and of pairs are both built from.
-
-    Args:
-        events: clean events of complete sessions.
-        per_session: maximum number of examples per session, including the whole session; there are fewer if the hash
-            selects the same prefix twice or the session has fewer events.
-    """
-    return number_events(cut_and_label(events), _CARRIED, _hashed_prefixes(per_session))
+_TYPES: Final = {
+    "session": "string", "item": "string", "cut": "int", "visitor": "string", "start_ts": "timestamp",
+    "device": "string", "new_visitor": "boolean", "whole": "boolean", "label": "int",
+}  # fmt: skip
+# As in `include/cleaner/internal/examples/sessions.go`.
+_EVENTS: Final = (
+    "session", "visitor", "event_id", "unix_micros(ts) AS ts", "kind", "page", "item", "category", "price", "quantity",
+    "device", "referrer", "session_index",
+)  # fmt: skip
+_LARGE: Final = str(2**50)
+_WHOLE_FILES: Final = {"spark.sql.files.maxPartitionBytes": _LARGE, "spark.sql.files.openCostInBytes": _LARGE}
 
 
 @contextmanager
-def persisted_example_events(events: DataFrame, per_session: int = 1) -> Iterator[DataFrame]:
-    """Persist `example_events` on the executors' disks for the block: sorting and windows are the expensive part."""
-    numbered = example_events(events, per_session)
-    numbered.persist(StorageLevel.DISK_ONLY)
+def whole_files(spark: SparkSession) -> Iterator[None]:
+    """Let Spark read each file in a partition of its own in the block.
+
+    The sessions in a file of clean events are complete, and sorted by time: nothing has to be shuffled.
+    """
+    before = {name: str(spark.conf.get(name)) for name in _WHOLE_FILES}
+    for name, value in _WHOLE_FILES.items():
+        spark.conf.set(name, value)
     try:
-        yield numbered
+        yield
     finally:
-        numbered.unpersist()
+        for name, value in before.items():
+            spark.conf.set(name, value)
 
 
-def _hashed_prefixes(per_session: int) -> list[tuple[str, str]]:
-    """Return SQL for prefixes that end before the event with the smallest hash, all computed in one pass."""
-    # The prefix before the first event is empty: its hash is null, which min_by ignores.
-    hashes = (f"CASE WHEN {ORDER} > 1 THEN xxhash64(session, event_id, {n}) END" for n in range(1, per_session))
-    return [
-        (f"min_by({ORDER} - 1, {chosen}) {WHOLE_SESSION}", f"min_by({BEFORE}, {chosen}) {WHOLE_SESSION}")
-        for chosen in hashes
-    ]
-
-
-def session_examples(numbered: DataFrame, spec: FeatureSpec) -> DataFrame:
+def session_examples(
+    events: DataFrame, spec: FeatureSpec, per_session: int = 1, programs: Path = PROGRAMS
+) -> DataFrame:
     """Build the examples of whole sessions and of prefixes.
 
     Args:
-        numbered: as returned by `example_events`.
+        events: clean events; a partition has complete sessions, each sorted by time and id (see `whole_files`).
         spec: the features, of unit `session`.
+        per_session: maximum number of examples per session, including the whole session; there are fewer if the hash
+            selects the same prefix twice or the session has fewer events.
+        programs: the folder with the program for each kind of machine.
 
     Returns:
         One row per example: `session`, `cut`, `visitor`, `start_ts`, `device`, `new_visitor`, `whole`, `label`, then
-        the features, with the raw inputs of those that are to be fitted, and the session's states.
+        the features, with the raw inputs of those that are to be fitted, and the session's states. A session that
+        begins with its cut has none.
     """
-    layout = RowLayout((*VISIT_COLUMNS, "label"), prefixes=True, states=True)
-    table = raw_session_features(numbered, spec, layout)
-    head = (*KEYS, *CONTEXT_COLUMNS)
-    return table.select(*head, *(name for name in table.columns if name not in head))
+    columns = {**_typed(KEYS), **_typed(CONTEXT_COLUMNS), **_feature_columns(spec), STATES: "string"}
+    return _examples(events, spec, {"per_session": per_session}, columns, programs)
 
 
-def pair_examples(numbered: DataFrame, spec: FeatureSpec) -> DataFrame:
+def pair_examples(events: DataFrame, spec: FeatureSpec, programs: Path = PROGRAMS) -> DataFrame:
     """Build the examples of session-item pairs from all events before the checkout.
 
     Args:
-        numbered: as returned by `example_events`.
+        events: as for `session_examples`.
         spec: the features, of unit `pair`.
+        programs: the folder with the program for each kind of machine.
 
     Returns:
         One row per pair: `session`, `item`, `visitor`, `start_ts`, `device`, `new_visitor`, `label` (1 if the session
-        buys the item), then the features.
+        buys the item), then the features: those of scope `session` last, and the raw inputs of those to be fitted.
     """
-    table = raw_pair_features(numbered, spec, RowLayout((*VISIT_COLUMNS, BOUGHT_ITEMS)))
-    head = {"session", "_item", *VISIT_COLUMNS, BOUGHT_ITEMS}
-    label = f"CAST(array_contains({BOUGHT_ITEMS}, _item) AS INT) AS label"
-    features = (name for name in table.columns if name not in head)
-    return table.selectExpr("session", "_item AS item", *VISIT_COLUMNS, label, *features)
+    columns = {**_typed(PAIR_KEYS), **_typed(VISIT_COLUMNS), **_typed(("label",)), **_feature_columns(spec)}
+    return _examples(events, spec, {}, columns | ({STATES: "string"} if spec.has_markov else {}), programs)
+
+
+def _typed(names: tuple[str, ...]) -> dict[str, str]:
+    return {name: _TYPES[name] for name in names}
+
+
+def _feature_columns(spec: FeatureSpec) -> dict[str, str]:
+    """Return column -> type of the features that need no fitting, and of the clicks that vocabularies are fitted to."""
+    features = [f for f in spec.features if not isinstance(f, ops.Popular | ops.Markov)]
+    if spec.unit == "pair":
+        features.sort(key=lambda feature: scope_of(feature) == "session")
+    types = {feature.name: "string" if feature.is_categorical() else "double" for feature in features}
+    return types | {f"{POPULAR}{name}": CLICKS for name in spec.popular}
+
+
+def _examples(
+    events: DataFrame, spec: FeatureSpec, options: Mapping[str, Any], columns: Mapping[str, str], programs: Path
+) -> DataFrame:
+    program = program_for(events.sparkSession, programs)
+    sent = {name: "string" if type_ == CLICKS else type_ for name, type_ in columns.items()}
+    table = table_of("examples", events.selectExpr(*_EVENTS), {"features": spec.dumps(), **options}, program, sent)
+    clicks = {name: from_clicks_text(name) for name, type_ in columns.items() if type_ == CLICKS}
+    return table.withColumns(clicks) if clicks else table
 
 
 def without_visitors_of(training: DataFrame, holdout: DataFrame) -> DataFrame:

@@ -44,11 +44,11 @@ func compileMarkov(p *Program, _ *Feature) evaluator {
 }
 
 func compilePopular(p *Program, f *Feature) evaluator {
-	words := p.Spec.Vocabularies[f.Vocabulary]
+	words, g := p.Spec.Vocabularies[f.Vocabulary], p.vocabulary(f)
 	if len(words) < f.K {
 		return number(func(*State) float64 { return 0 })
 	}
-	g, word := p.grouping(f), words[f.K-1]
+	word := words[f.K-1]
 	return number(func(s *State) float64 {
 		e := s.entityNamed(g, f.Of, word)
 		switch {

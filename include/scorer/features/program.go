@@ -23,6 +23,8 @@ type Program struct {
 	groupings []grouping
 	rankings  []ranking
 	features  []evaluator
+
+	vocabularies []Vocabulary
 }
 
 // view selects events.

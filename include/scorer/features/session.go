@@ -52,6 +52,9 @@ func (s *Session) Cut() {
 	}
 }
 
+// IsBefore reports whether an event comes before another one of its session.
+func (e *Event) IsBefore(other *Event) bool { return compareEvents(*e, *other) < 0 }
+
 func compareEvents(a, b Event) int {
 	switch {
 	case a.Micros < b.Micros:

@@ -1,5 +1,6 @@
-// Command cleaner does the work of a task of `leapline extract`: it reads frames from standard input and writes frames to standard
-// output (see internal/frames). Its argument is the stage (see internal/stages), or "version".
+// Command cleaner does the work of a task of `leapline extract` or `leapline featurize`: it reads frames from standard input and
+// writes frames to standard output (see internal/frames). Its argument is the stage (see internal/stages), or
+// "version".
 package main
 
 import (

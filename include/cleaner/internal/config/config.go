@@ -34,11 +34,13 @@ type Config struct {
 	Typed            []string          `json:"typed"`      // columns that a source of typed columns sends
 	Mapping          mapping.Spec      `json:"mapping"`
 	Patterns         personal.Patterns `json:"patterns"`
-	Kinds            []string          `json:"kinds"`    // of clean events
-	Select           string            `json:"select"`   // of the stage `rows`: orders, quarantine or without_session
-	Repeated         []string          `json:"repeated"` // ids of events that are dropped because their order was counted before
-	Placed           map[string][]byte `json:"placed"`   // id of an event without a session -> the session's pseudonym
-	Names            []string          `json:"names"`    // of unmapped pages and events whose visitors are listed
+	Kinds            []string          `json:"kinds"`       // of clean events
+	Select           string            `json:"select"`      // of the stage `rows`: orders, quarantine or without_session
+	Repeated         []string          `json:"repeated"`    // ids of events that are dropped because their order was counted before
+	Placed           map[string][]byte `json:"placed"`      // id of an event without a session -> the session's pseudonym
+	Names            []string          `json:"names"`       // of unmapped pages and events whose visitors are listed
+	Features         string            `json:"features"`    // the feature spec of examples
+	PerSession       int               `json:"per_session"` // maximum number of examples of a session
 
 	typed []int
 }

@@ -7,9 +7,10 @@
 //	             columns k uint32, ends [n*k]uint32, valid [(n*k+7)/8]byte, text
 //	        'F'  file: slice int32, day int32, first int64, last int64, path and extension, each with size uint32
 //	        'B'  block: bucket uint32, size uint32, [size]byte
+//	        'T'  table: rows uint32, columns uint32, for each column: kind byte, then its buffers, each with size uint32
 //	out:  'B'  block, as above
 //	      'C'  counts: size uint32, JSON
-//	      'T'  table: rows uint32, columns uint32, for each column: kind byte, then its buffers, each with size uint32
+//	      'T'  table, as above
 package frames
 
 import (

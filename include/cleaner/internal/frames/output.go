@@ -4,15 +4,19 @@ package frames
 type Output struct {
 	Columns []*Column
 	writer  *Writer
+	rows    int // of a part
 	err     error
 }
 
-const rowsPerTable = 1 << 15
+const (
+	rowsPerTable  = 1 << 15
+	cellsPerTable = 1 << 20
+)
 
 // NewOutput returns an output without rows. Each letter stands for a column: s texts or bytes, i 32-bit and l 64-bit numbers,
 // d floating-point numbers.
 func NewOutput(writer *Writer, kinds string) *Output {
-	o := &Output{writer: writer}
+	o := &Output{writer: writer, rows: max(1, min(rowsPerTable, cellsPerTable/len(kinds)))}
 	for _, kind := range []byte(kinds) {
 		column := &Column{kind: kind}
 		if kind == texts {
@@ -25,7 +29,7 @@ func NewOutput(writer *Writer, kinds string) *Output {
 
 // End ends a row, whose values are in the columns.
 func (o *Output) End() {
-	if o.Columns[0].n >= rowsPerTable {
+	if o.Columns[0].n >= o.rows {
 		o.write()
 	}
 }

@@ -9,6 +9,7 @@
 //	spans       kept rows -> first and last time of each session, as a table
 //	profile     kept rows -> statistics of the events
 //	events      kept rows -> clean events, as a table
+//	examples    clean events of whole sessions -> examples of sessions and their prefixes, or of session-item pairs, as a table
 //	check       nothing -> nothing; it compiles the mapping, so that its faults are known before a task runs
 package stages
 
@@ -34,6 +35,7 @@ type stage func(*config.Config, *frames.Reader, *frames.Writer) error
 var stages = map[string]stage{
 	"scan": scanLines, "duplicates": markDuplicates, "sessions": markSessions, "place": placeOrders, "sort": sortRows, "rows": writeRows,
 	"spans": writeSpans, "profile": profileEvents, "events": writeEvents, "visitors": writeVisitors, "check": check,
+	"examples": writeExamples,
 }
 
 // Run runs a stage with the options and frames of an input.

@@ -123,9 +123,24 @@ class Cleaner:
         return frame.mapInArrow(tasks.stage_task(stage, encoded(self.options), self.program), tasks.BLOCKS)
 
     def _table(self, stage: str, blocks: DataFrame, schema: Mapping[str, str]) -> DataFrame:
-        sent = ", ".join(f"`{name}` {_SENT.get(type_, type_)}" for name, type_ in schema.items())
-        task = tasks.stage_task(stage, encoded(self.options), self.program, tuple(schema))
-        return blocks.mapInArrow(task, sent).select(*(_received(name, type_) for name, type_ in schema.items()))
+        return table_of(stage, blocks, self.options, self.program, schema)
+
+
+def table_of(
+    stage: str, rows: DataFrame, options: Mapping[str, Any], program: str, schema: Mapping[str, str]
+) -> DataFrame:
+    """Return the table that a stage makes of the rows of each partition.
+
+    Args:
+        stage: its name.
+        rows: as the stage reads them, see `tasks.stage_task`.
+        options: of the program.
+        program: from `program.program_for`.
+        schema: the table's columns.
+    """
+    sent = ", ".join(f"`{name}` {_SENT.get(type_, type_)}" for name, type_ in schema.items())
+    task = tasks.stage_task(stage, encoded(options), program, tuple(schema))
+    return rows.mapInArrow(task, sent).select(*(_received(name, type_) for name, type_ in schema.items()))
 
 
 def _received(name: str, type_: str) -> Any:

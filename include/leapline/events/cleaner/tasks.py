@@ -29,7 +29,7 @@ def stage_task(stage: str, options: bytes, program: str, names: tuple[str, ...] 
         names: of the columns of the stage's table; none if it returns `BLOCKS`.
 
     The first stage reads the columns `line`, `slice` and `landed_on`, those of `landed.COLUMNS`, or those of
-    `typed.TYPED`; all others read `BLOCKS`.
+    `typed.TYPED`; the stage `examples` reads clean events, all others `BLOCKS`.
     Counts of earlier stages are passed on.
     """
 
@@ -91,6 +91,8 @@ def _feed(pipe: Any, options: bytes, batches: Iterable[Any], passed: list[str], 
                     _write_events(pipe, batch)
                 elif "path" in batch.schema.names:
                     _write_files(pipe, batch)
+                elif "event_id" in batch.schema.names:
+                    _write_table(pipe, batch)
                 else:
                     _write_blocks(pipe, batch, passed)
     except BaseException as exc:  # raised again by the task
@@ -147,6 +149,22 @@ def _write_events(pipe: Any, batch: Any) -> None:
     pipe.write(np.packbits(valid, bitorder="little").tobytes())
     if ends[-1] > ends[0]:
         pipe.write(memoryview(data)[int(ends[0]) : int(ends[-1])])
+
+
+def _write_table(pipe: Any, batch: Any) -> None:
+    """Write columns. The buffers of Arrow are written as they are."""
+    import pyarrow as pa
+
+    kinds = {getattr(pa, name)(): kind for kind, name in _TYPES.items()} | {pa.string(): b"s"}
+    pipe.write(b"T" + struct.pack("<II", batch.num_rows, batch.num_columns))
+    for column in batch.columns:
+        # A copy starts at its buffers' beginning, whatever part of other buffers Spark has sent.
+        copied = pa.concat_arrays([column, column[:0]]) if column.offset else column
+        pipe.write(kinds[column.type])
+        for buffer in copied.buffers():
+            pipe.write(struct.pack("<I", buffer.size if buffer else 0))
+            if buffer:
+                pipe.write(buffer)
 
 
 def _numbers(column: Any) -> bytes:

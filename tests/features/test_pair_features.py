@@ -1,4 +1,4 @@
-"""Spark's features of session-item pairs equal the reference implementation, and values computed by hand."""
+"""The native program's features of session-item pairs equal the reference, and values computed by hand."""
 
 import itertools
 import json
@@ -9,12 +9,11 @@ import pytest
 
 from leapline.features import operations as ops
 from leapline.features import spec as specs
-from leapline.features.compile import RowLayout, number_events
-from leapline.features.pairs import pair_features, raw_pair_features
 from leapline.features.spec import FeatureSpec
+from tests.features.computed import pair_features
 from tests.features.reference import evaluate_pairs
-from tests.features.sessions import event, frame, plan_is_local, random_sessions
-from tests.features.test_compile import FILTERS, every_operation
+from tests.features.sessions import event, frame, random_sessions
+from tests.features.test_session_features import FILTERS, every_operation
 
 pytestmark = pytest.mark.spark
 
@@ -46,7 +45,7 @@ def test_every_operation_equals_reference(spark: Any) -> None:
     sessions = random_sessions(120, seed=3)
     rows = [row for session in sessions.values() for row in session]
 
-    computed = pair_features(frame(spark, rows).repartition(3), spec).collect()
+    computed = pair_features(frame(spark, rows), spec).collect()
 
     expected = {name: evaluate_pairs(session, spec) for name, session in sessions.items()}
     assert len(computed) == sum(map(len, expected.values())) > 200
@@ -94,20 +93,10 @@ def test_features_equal_values_computed_by_hand(spark: Any) -> None:
     }
 
 
-def test_plan_has_one_shuffle_and_no_python(spark: Any) -> None:
-    numbered = number_events(frame(spark, random_sessions(1)["s0"])).persist()
-    small = of_pairs({"op": "relative"}, {"op": "dwell", "stat": "total", "scope": "categories"})
-    try:
-        for spec in (small, specs.default(specs.DEFAULT_ITEMS)):
-            assert plan_is_local(raw_pair_features(numbered, spec, RowLayout()))
-    finally:
-        numbered.unpersist()
-
-
-def test_keeps_carried_columns_and_accepts_no_pairs(spark: Any) -> None:
+def test_accepts_sessions_without_pairs(spark: Any) -> None:
     spec = specs.default(specs.DEFAULT_ITEMS)
     rows = [event("s", 1, "cart_add", datetime(2026, 3, 1), item="a"), event("t", 1, "search", datetime(2026, 3, 1))]
-    computed = pair_features(frame(spark, rows), spec, carry=["visitor"])
-    assert computed.columns == ["session", "item", "visitor", *spec.columns]
-    assert [row[:3] for row in computed.collect()] == [("s", "a", "v-s")]
+    computed = pair_features(frame(spark, rows), spec)
+    assert computed.columns == ["session", "item", *spec.columns]
+    assert [row[:2] for row in computed.collect()] == [("s", "a")]
     assert pair_features(frame(spark, rows[1:]), spec).collect() == []

@@ -1,4 +1,4 @@
-"""Spark's features of sessions equal a reference implementation of the definitions."""
+"""The native program's features of sessions equal a reference implementation of the definitions."""
 
 import itertools
 import json
@@ -9,10 +9,10 @@ import pytest
 
 from leapline.features import operations as ops
 from leapline.features import spec as specs
-from leapline.features.compile import RowLayout, number_events, raw_session_features, session_features
 from leapline.features.spec import FeatureSpec
+from tests.features.computed import session_features
 from tests.features.reference import evaluate
-from tests.features.sessions import event, frame, plan_is_local, random_sessions
+from tests.features.sessions import event, frame, random_sessions
 
 pytestmark = pytest.mark.spark
 FILTERS: list[dict[str, Any]] = [
@@ -72,7 +72,7 @@ def test_every_operation_equals_reference(spark: Any) -> None:
     sessions = random_sessions(200)
     rows = [row for session in sessions.values() for row in session]
 
-    computed = session_features(frame(spark, rows).repartition(3), spec).collect()
+    computed = session_features(frame(spark, rows), spec).collect()
 
     assert len(computed) == len(sessions)
     for row in computed:
@@ -101,22 +101,13 @@ def test_result_is_independent_of_session_time_zone(spark: Any) -> None:
         spark.conf.set("spark.sql.session.timeZone", "UTC")
 
 
-def test_plan_has_one_shuffle_and_no_python(spark: Any) -> None:
-    numbered = number_events(frame(spark, random_sessions(1)["s0"])).persist()
-    try:
-        assert plan_is_local(raw_session_features(numbered, every_operation(), RowLayout()))
-    finally:
-        numbered.unpersist()
-
-
-def test_keeps_carried_columns_and_column_order(spark: Any) -> None:
+def test_keeps_column_order_and_types(spark: Any) -> None:
     start = datetime(2026, 3, 1, 12)
     rows = [
         event("a", i, "item_view", start + timedelta(seconds=10 * i), item=f"i{i}", device="Mobile") for i in range(3)
     ]
-    computed = session_features(frame(spark, rows), specs.default(), carry=["visitor", "device"])
-    assert computed.columns == ["session", "visitor", "device", *specs.default().columns]
-    assert computed.head()["visitor"] == "v-a"
+    computed = session_features(frame(spark, rows), specs.default())
+    assert computed.columns == ["session", *specs.default().columns]
     assert computed.head()["length_s"] == 20.0
     types = dict(computed.dtypes)
     assert {types[name] for name in specs.default().numeric} == {"double"}
