@@ -138,6 +138,18 @@ def test_damaged_ledger_prevents_promotion(champion: ChampionTags, registry: Reg
     assert tags(registry) == (None, None)
 
 
+@pytest.mark.parametrize("torn", [b"", b'{"document": {', b"null", bytes(20)])
+def test_torn_intent_is_named_and_holds_up_one_move_only(
+    champion: ChampionTags, registry: Registry, published: Publish, torn: bytes
+) -> None:
+    one, store = published("2026-03-01"), champion.ledger.store
+    store.put(INTENT, torn)
+    with pytest.raises(LedgerError, match=r"promotion\.json.*a damaged document.*removes it"):
+        champion.promote(one, run(1), expected_current=None)
+    assert tags(registry) == (None, None)
+    assert champion.promote(one, run(1), expected_current=None).moved
+
+
 def test_installation_without_the_key_of_a_signed_ledger_moves_nothing(
     champion: ChampionTags, registry: Registry, published: Publish
 ) -> None:

@@ -54,6 +54,7 @@ def accept(registry: Registry, ledger: Ledger, request: PromotionRequest) -> Acc
         faults, entries = _faults(registry, ledger, champion), _reliable_entries(ledger)
         last = last_move(entries)
         if not faults:
+            ledger.complete()
             return Acceptance([], last.after if last else None)
         reason = missing_papers(Lake(ledger.store), entries, registry, champion) if champion else ""
         trusted = None if reason else champion
@@ -63,6 +64,7 @@ def accept(registry: Registry, ledger: Ledger, request: PromotionRequest) -> Acc
             model_id=registry.annotations(trusted).get(LABEL + "version", "") if trusted else "",
             before=last.after if last else None, after=trusted,
         )  # fmt: skip
+        _end_interrupted_move(ledger)
         ledger.accept(entry)
         ledger.store.delete(INTENT)
         _claim(registry, ledger, champion)
@@ -79,6 +81,18 @@ def _faults(registry: Registry, ledger: Ledger, champion: str | None) -> list[st
     except LeaplineError as exc:
         faults.append(f"{exc.thing}: {exc.found}")
     return faults
+
+
+def _end_interrupted_move(ledger: Ledger) -> None:
+    """Remove an intent before the decision is recorded: nobody completes after it what had begun before it.
+
+    A damaged one, which nobody completes, is a fault of its own, and stays until it is recorded as accepted.
+    """
+    try:
+        read_intent(ledger.store, ledger.keys)
+    except LeaplineError:
+        return
+    ledger.store.delete(INTENT)
 
 
 def _reliable_entries(ledger: Ledger) -> list[Entry]:

@@ -1,5 +1,6 @@
 """The intent of a promotion: the move that is in progress, on disk, so that a later run completes it after a kill."""
 
+import json
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -7,7 +8,6 @@ from leapline.errors import LedgerError
 from leapline.promotion.ledger_entry import Entry
 from leapline.promotion.signed import signed, unsigned_reason
 from leapline.signing.key_ring import KeyRing
-from leapline.storage import read_document
 from leapline.storage.store import Store
 
 INTENT: Final = "promotion.json"
@@ -25,14 +25,15 @@ def read_intent(store: Store, keys: KeyRing) -> Entry | None:
     Raises:
         LedgerError: the document is damaged, or not signed as required.
     """
-    document = read_document(store, INTENT)
-    if document is None:
+    present = store.get(INTENT)
+    if present is None:
         return None
     try:
+        document = json.loads(present.content)
         # Earlier versions wrote the entry alone.
         content: dict[str, Any] = document if "document" in document else {"document": document, "signature": None}
         entry, reason = Entry(**content["document"]), unsigned_reason(_KIND, content, keys)
-    except (TypeError, KeyError):
+    except (ValueError, TypeError, KeyError):
         entry, reason = None, "a damaged document"
     if reason or entry is None:
         raise LedgerError(

@@ -97,6 +97,10 @@ class Ledger:
         """
         self._append(entry, accept=True)
 
+    def complete(self) -> None:
+        """Add the line that only the head has, because its writer was interrupted; nothing else changes."""
+        self._add_line_of(self._read()[0])
+
     def sign_again(self) -> bool:
         """Sign the head with the installation's key, if another key or none has signed it; no entry is added.
 

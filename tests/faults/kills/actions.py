@@ -2,10 +2,14 @@
 
 import os
 from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
-from leapline.deployment.manual_promotion import promote_model, roll_back
+from leapline.deployment.factory import ledger_of
+from leapline.deployment.manual_promotion import accept_state, promote_model, roll_back
+from leapline.rollout.deploy import deploy_champion
 from leapline.runtime.context import RunContext
 from leapline.runtime.step import perform
 from leapline.settings import Settings
@@ -62,6 +66,21 @@ def promote_by_hand(settings: Settings) -> object:
 
 def roll_back_by_hand(settings: Settings) -> object:
     return roll_back(settings, to=CHAMPION, why="test", run_id="by hand")
+
+
+def deploy(settings: Settings) -> object:
+    """Deploy to one target after the other, so that the order of side effects is always the same."""
+    quick = partial(deploy_champion, poll_s=0.005)
+    with patch("leapline.rollout.deploy._PARALLEL", 1), patch("leapline.steps.deploy.deploy_champion", quick):
+        return perform_step("deploy", settings, RUN)
+
+
+def sign_ledger(settings: Settings) -> object:
+    return ledger_of(settings).sign_again()
+
+
+def accept_ledger(settings: Settings) -> object:
+    return accept_state(settings, why="test", run_id="by hand")
 
 
 def retain(settings: Settings) -> object:

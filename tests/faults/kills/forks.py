@@ -21,7 +21,7 @@ from tests.faults.kills.side_effects import Recorder
 _IMPORTED: Final = (
     "leapline.steps.gate", "leapline.steps.package", "leapline.steps.probe", "leapline.steps.publish",
     "leapline.steps.promote", "leapline.steps.deploy", "leapline.steps.retain", "pandas", "pyarrow.parquet",
-    "matplotlib.figure", "tests.faults.kills.forks", "tests.faults.actions",
+    "matplotlib.figure", "requests", "kubernetes.client", "tests.faults.kills.forks", "tests.faults.kills.actions",
 )  # fmt: skip
 _FAILED: Final = "failed: "
 

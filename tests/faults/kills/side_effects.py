@@ -1,8 +1,9 @@
 """Side effects of Python code, as the interpreter's audit events report them, and SIGKILL right before one of them.
 
-Only effects below given folders count, and programs that are started (`crane`, the scorer): what a step does to the
-lake, to temporary files and, through `crane`, to the registry. Native code writes files without an event; such files
-belong to attempts that no reader sees yet, so the next event is the earliest that matters.
+Only effects below given folders count, programs that are started (`crane`, the scorer), and HTTP requests that change
+something: what a step does to the lake, to temporary files, to platforms and, through `crane`, to the registry. Native
+code writes files without an event; such files belong to attempts that no reader sees yet, so the next event is the
+earliest that matters.
 """
 
 import os
@@ -18,6 +19,10 @@ _PATHS: Final = {
     "os.chmod": 0,
 }  # fmt: skip
 """Event -> the position of the changed path among its arguments; the last argument is a folder's descriptor."""
+
+
+_OTHERS: Final = ("open", "subprocess.Popen", "http.client.send")
+_METHODS: Final = (b"POST", b"PUT", b"PATCH", b"DELETE")
 
 
 class Recorder:
@@ -49,7 +54,7 @@ class Recorder:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if self._busy or (event not in _PATHS and event not in ("open", "subprocess.Popen")):
+        if self._busy or (event not in _PATHS and event not in _OTHERS):
             return
         self._busy = True
         try:
@@ -67,6 +72,8 @@ class Recorder:
         if event == "subprocess.Popen":
             program, *options = map(os.fsdecode, arguments[1])
             return " ".join(["run", Path(program).name, *(option for option in options if option[0] != "-")][:5])
+        if event == "http.client.send":
+            return _request(arguments[1])
         if event == "open":
             path, _, flags = arguments
             return self._located("write", path) if flags & _CHANGING else ""
@@ -85,6 +92,12 @@ class Recorder:
         if self._torn and event == "open" and isinstance(arguments[0], str | Path):
             os.close(os.open(arguments[0], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _request(data: Any) -> str:
+    """Return the first line of a changing request; empty for others, and for what follows the head of one."""
+    line = bytes(data).partition(b"\r\n")[0].split() if isinstance(data, bytes | bytearray) else []
+    return f"send {line[0].decode()} {line[1].decode()}" if len(line) == 3 and line[0] in _METHODS else ""
 
 
 def _changes(verb: str, path: Path) -> bool:
