@@ -15,7 +15,7 @@ SEPARATE := every_kill or airflow_scale or bucket_night or cluster or drill or f
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down check audit test bench bench-quick bench-go bench-scale bench-capacity bench-executors bench-gate bench-gate-leakage bench-sources bench-training release test-airflow-scale test-bucket test-drill test-faults test-kills test-sources test-cluster test-compose test-deployment test-kubernetes simulate test-durations
+.PHONY: help setup lock demo up down check audit test bench bench-quick bench-go bench-scale bench-capacity bench-executors bench-gate bench-gate-leakage bench-sources bench-training release test-airflow-scale test-bucket test-drill test-faults test-kills test-sources test-cluster test-compose test-deployment test-kubernetes simulate simulate-mutations test-durations
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -110,6 +110,9 @@ test-kubernetes: setup ## install the chart, deploy, and run Spark's executors w
 
 simulate: setup ## simulate runs over lake, ledger and tags with faults, SEEDS=10000 times (minutes; SEED=17 shows one with its steps)
 	@.venv/bin/python -m tests.simulator $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+simulate-mutations: setup ## put each of 29 faults into the code and simulate until one of 300 seeds notices it (minutes)
+	@.venv/bin/python -m tests.simulator --mutations --seeds 300
 
 test-durations: setup ## run the Python tests and record how long each file takes, for the order of the next runs
 	@.venv/bin/pytest -q -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --record-durations -m "not ($(SEPARATE))"

@@ -11,9 +11,11 @@ from leapline.promotion.tag_moves import CHAMPION_TAG, PREVIOUS_TAG
 from leapline.settings import Settings
 from leapline.storage import lake_of, read_json
 from tests.simulator.history import Call
-from tests.simulator.invariants import Ledgers, ViolationError, Watch
-from tests.simulator.jobs import Job, Jobs, Run, is_final
+from tests.simulator.invariants import ViolationError, Watch
+from tests.simulator.job import Job, Run
+from tests.simulator.jobs import Jobs, is_final
 from tests.simulator.judging import Judging, Model
+from tests.simulator.observed import Ledgers
 from tests.simulator.world import World
 
 _LAST_DAY = date(2026, 3, 9)
@@ -62,7 +64,8 @@ def _check_order(world: World, watch: Watch, seen: Ledgers) -> None:
     champion: str | None = None
     entries = ledger_of(seen.settings).checked_entries()
     for entry in entries:
-        if entry.action == "promote":
+        alone = len(watch.ledgers) == 1 and not watch.hand_moves
+        if entry.action == "promote" or (entry.action == "rollback" and alone):
             _require(entry.before == champion, f"{entry.run_id} replaced {entry.before}, the champion was {champion}")
         champion = entry.after
     tags = world.repository(seen.settings).tags
@@ -90,9 +93,18 @@ def _check_recovery(world: World, watch: Watch, jobs: Jobs, judging: Judging) ->
     settings = next(iter(watch.ledgers.values())).settings
     problem = _disagreement(world, settings)
     if problem:
-        outside = watch.hand_moves or watch.has_stranger or watch.ledgers[str(settings.lake)].was_tampered
+        # A move that was killed halfway is not completed if its model has lost its signature since.
+        outside = (
+            watch.hand_moves
+            or watch.has_stranger
+            or watch.has_lost_signature
+            or watch.ledgers[str(settings.lake)].was_tampered
+        )
         _require(bool(outside), f"registry and ledger do not agree, although nobody touched them: {problem}")
-        _perform(world, watch, jobs.acceptance(settings, "last acceptance"))
+        acceptance = jobs.acceptance(settings, "last acceptance")
+        _perform(world, watch, acceptance)
+        problem = acceptance.result["left"] or _disagreement(world, settings)
+        _require(bool(acceptance.result["left"]) or not problem, f"an accepted state does not last: {problem}")
         watch.accepted(settings)
     last = jobs.run(settings, _LAST_DAY, "last")
     _perform(world, watch, last)

@@ -2,21 +2,22 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict
 from datetime import date
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from leapline.deployment.factory import ledger_of
 from leapline.promotion.agreement import last_move
 from leapline.promotion.intent import INTENT
 from leapline.promotion.ledger import HEAD, KEY
+from leapline.promotion.ledger_entry import complete_lines
 from leapline.promotion.tag_moves import CHAMPION_TAG, PREVIOUS_TAG
 from leapline.settings import Settings
-from tests.fakes.memory_registry import MemoryRegistry, Request, Response
 from tests.simulator.history import Call
-from tests.simulator.jobs import Job, Run, entries_in
+from tests.simulator.job import Job, Run
+from tests.simulator.jobs import entries_in
 from tests.simulator.judging import Judging, Model
+from tests.simulator.observed import Ledgers, WatchedRegistry, decisions_in, document_of
 from tests.simulator.scheduler import Actor
 from tests.simulator.world import World
 
@@ -25,26 +26,6 @@ _LEDGER: Final = (KEY, HEAD, "lake.json")
 
 class ViolationError(AssertionError):
     """An invariant does not hold."""
-
-
-@dataclass
-class Ledgers:
-    """What is observed of one lake's ledger.
-
-    Attributes:
-        settings: of the installation.
-        is_tampered: whether somebody has changed it past Leapline, and nobody has accepted that.
-        was_tampered: whether that ever happened.
-        recorded: of each change, the step, what the ledger, or the move in progress, names as champion, and whether
-            the ledger is sound.
-        has_changed: whether it is to be looked at after this step.
-    """
-
-    settings: Settings
-    is_tampered: bool = False
-    was_tampered: bool = False
-    recorded: list[tuple[int, frozenset[str | None], bool]] = field(default_factory=list)
-    has_changed: bool = True
 
 
 class Watch:
@@ -59,13 +40,14 @@ class Watch:
         jobs: all jobs, for what they were allowed to do.
         hand_moves: step and digest of each move of the champion past Leapline.
         has_stranger: whether a lake that nobody runs any more has claimed the repository.
+        has_lost_signature: whether somebody has removed a signature.
     """
 
     def __init__(self, world: World, judging: Judging, installations: list[Settings]) -> None:
         self._world, self._judging = world, judging
         self.jobs: list[Job] = []
         self.hand_moves: list[tuple[int, str | None]] = []
-        self.has_stranger = False
+        self.has_stranger = self.has_lost_signature = False
         self._signatures_read: set[tuple[Actor | None, str]] = set()
         self._problems: list[str] = []
         self._superseded: dict[str, int] = {}
@@ -75,7 +57,7 @@ class Watch:
         self.ledgers = {str(settings.lake): Ledgers(settings) for settings in installations}
         for settings in installations:
             world.store(settings).changed = self._on_change(settings)
-        world.registry.registry = _Watched(world.memory, self)
+        world.registry.registry = WatchedRegistry(world.memory, self)
         world.history.ended = self._on_call
         world.scheduler.after_step = lambda _: self.check()
 
@@ -107,9 +89,15 @@ class Watch:
         """Note that somebody has changed a ledger past Leapline."""
         seen = self.ledgers[str(settings.lake)]
         seen.is_tampered = seen.was_tampered = seen.has_changed = True
+        seen.tampered = self._world.scheduler.steps
+        seen.decisions = decisions_in(entries_in(self._world.store(settings).content(KEY)))
         for call in self._world.history.calls:
             if call.op == "begin" and call.lake == str(settings.lake):
                 call.input["tampered"] = True
+
+    def signature_removed(self) -> None:
+        """Note that somebody has removed the signature of a model."""
+        self.has_lost_signature = True
 
     def accepted(self, settings: Settings) -> None:
         """Note that a person has accepted the state."""
@@ -157,8 +145,10 @@ class Watch:
             return
         entry = self._intent(job.settings)
         if entry is None or entry["after"] != after:
-            self.require(False, f"champion moved to {after} without an intent on disk")
+            is_lost = self.ledgers[str(job.settings.lake)].is_tampered
+            self.require(is_lost, f"champion moved to {after} without an intent on disk")
             return
+        self._require_after_decision(self.ledgers[str(job.settings.lake)], entry)
         if entry["action"] == "promote":
             self._require_allowed(entry, model)
         if model is not None and entry["run_id"] in job.name:
@@ -232,27 +222,51 @@ class Watch:
             if key in _LEDGER or key == INTENT:
                 seen.has_changed = True
             if key in (INTENT, HEAD) and self._world.scheduler.running:
-                self._on_intent(self._world.scheduler.running, key, store.content(key))
+                self._on_intent(self._world.scheduler.running, seen, key, store.content(key))
             if key.startswith("day-owners/"):
                 owner, old = json.loads(store.content(key) or b"{}"), json.loads(before or b"{}")
+                self._require_begun(owner.get("run_id", ""), old.get("run_id", ""))
                 runs = {*old.get("superseded", ()), old.get("run_id")} - {owner.get("run_id"), None}
                 self.require(runs <= set(owner.get("superseded", ())), f"{key} forgets that {runs} lost the day")
                 for run in owner.get("superseded", ()):
                     self._superseded.setdefault(run, self._world.scheduler.steps)
                 self._superseded.pop(owner.get("run_id", ""), None)
             if key == KEY and before and not seen.is_tampered:
-                self.require((store.content(key) or b"").startswith(before), "the ledger lost lines")
+                self.require((store.content(key) or b"").startswith(complete_lines(before)), "the ledger lost lines")
 
         return changed
 
-    def _on_intent(self, actor: Actor, key: str, content: bytes | None) -> None:
-        if content is not None:
-            document = json.loads(content)["document"]
-            self._world.history.intended(actor.name, json.loads(document["line"]) if key == HEAD else document)
+    def _require_begun(self, run: str, old: str) -> None:
+        """A run that has lost its day takes it back only when it begins again."""
+        job = self._world.scheduler.running.owner if self._world.scheduler.running else None
+        if run == old or run not in self._superseded or not isinstance(job, Run):
+            return
+        begins = "resolve" not in job.finished
+        self.require(begins, f"{job.name} takes the day from {old}, which is the later run")
+
+    def _on_intent(self, actor: Actor, seen: Ledgers, key: str, content: bytes | None) -> None:
+        document = document_of(content)
+        if document is None:
+            return
+        entry = json.loads(document["line"]) if key == HEAD else document
+        self._world.history.intended(actor.name, entry)
+        if key == INTENT:
+            seen.intended = self._world.scheduler.steps
+        elif entry["action"] == "accept":
+            seen.decided = self._world.scheduler.steps
+        else:
+            self._require_after_decision(seen, entry)
+
+    def _require_after_decision(self, seen: Ledgers, entry: dict[str, Any]) -> None:
+        """What a person has decided about is not changed by a move that had begun before."""
+        is_later = seen.intended > seen.decided
+        self.require(is_later, f"the move of {entry['run_id']} ends, although a person decided after its beginning")
 
     def _check_ledger(self, seen: Ledgers) -> None:
         ledger = ledger_of(seen.settings)
         problems = ledger.problems()
+        if seen.is_tampered and not problems:
+            seen.is_tampered = decisions_in([asdict(entry) for entry in ledger.entries()]) <= seen.decisions
         if not seen.is_tampered:
             self.require(not problems, f"the ledger is damaged: {problems}")
             if problems:
@@ -267,18 +281,19 @@ class Watch:
         seen.recorded.append((self._world.scheduler.steps, frozenset(names), not problems))
 
     def _intent(self, settings: Settings) -> dict[str, Any] | None:
-        content = self._world.store(settings).content(INTENT)
-        document: dict[str, Any] | None = json.loads(content)["document"] if content else None
-        return document
+        return document_of(self._world.store(settings).content(INTENT))
 
     def _on_call(self, call: Call) -> None:
         """A champion that was read must be one that the ledger, or the move in progress, names at that time."""
         if call.output["kind"] == "rejected":
             if "no record of it in the lake" in call.output["why"] or "is not in the lake" in call.output["why"]:
                 return
-            outside = [*self.hand_moves, *(seen for seen in self.ledgers.values() if seen.was_tampered)]
-            is_alone = not outside and not self.has_stranger and len(self.ledgers) == 1
+            outside = [bool(self.hand_moves), *(seen.was_tampered for seen in self.ledgers.values())]
+            outside += [self.has_stranger, self.has_lost_signature]
+            is_alone = not any(outside) and len(self.ledgers) == 1
             self.require(not is_alone, f"{call.client} was rejected, although nobody touched anything: {call.output}")
+        if call.op == "accept" and call.output["kind"] == "moved":
+            self._require_readable_intent(self.ledgers[call.lake], call)
         if call.output["kind"] != "read":
             return
         recorded = self.ledgers[call.lake].recorded
@@ -291,30 +306,8 @@ class Watch:
                 call.output["champion"] in names, f"{call.client} read a champion without papers: {call.output}"
             )
 
-
-class _Watched:
-    """The registry, whose changes of tags are reported when they take effect."""
-
-    def __init__(self, registry: MemoryRegistry, watch: Watch) -> None:
-        self._registry, self._watch = registry, watch
-
-    def handle(self, request: Request) -> Response:
-        """Answer a request."""
-        path = urlsplit(request.target).path
-        repository, _, tag = path.removeprefix("/v2/").rpartition("/manifests/")
-        if not repository or ":" in tag or request.method not in ("PUT", "GET", "HEAD"):
-            return self._registry.handle(request)
-        before = self._tag(repository, tag)
-        response = self._registry.handle(request)
-        after = self._tag(repository, tag)
-        if request.method == "PUT" and after is not None:
-            self._watch.on_tag(repository, tag, before, after)
-        elif tag == CHAMPION_TAG:
-            self._watch.on_look(after)
-        elif "-signature-" in tag and after is not None and request.method == "GET":
-            self._watch.on_signature(tag.partition("-signature-")[0])
-        return response
-
-    def _tag(self, repository: str, tag: str) -> str | None:
-        present = self._registry.repositories.get(repository)
-        return present.tags.get(tag) if present else None
+    def _require_readable_intent(self, seen: Ledgers, call: Call) -> None:
+        """What was damaged when a person looked at it holds up nobody after the decision."""
+        content = self._world.store(seen.settings).content(INTENT)
+        is_damaged = content is not None and document_of(content) is None and seen.tampered < call.began
+        self.require(not is_damaged, f"{call.client} leaves a damaged intent")

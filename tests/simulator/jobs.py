@@ -1,10 +1,9 @@
-"""What actors do: runs with their retries, and what people, other lakes and accidents do to lake, ledger and tags."""
+"""What actors do: runs with their retries, and what people and other lakes do to lake, ledger and tags."""
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import date, timedelta
-from typing import Any, Final, Protocol
+from datetime import date
+from typing import Any, Final
 
 from leapline.deployment.factory import champion_digest, ledger_of, registry
 from leapline.deployment.manual_promotion import accept_state, promote_model, roll_back
@@ -12,15 +11,16 @@ from leapline.errors import ErasureError, LeaplineError, SupersededError
 from leapline.privacy.erasure import Erased
 from leapline.privacy.receipt import write_receipt
 from leapline.privacy.retention import delete_before
-from leapline.promotion.ledger import HEAD, KEY
+from leapline.promotion.ledger_entry import complete_lines
 from leapline.runtime.context import RunContext
 from leapline.runtime.day_owner import take_day
 from leapline.runtime.step import Step, perform
 from leapline.settings import Settings
 from leapline.steps import promote, publish
 from leapline.storage import lake_of
-from tests.fakes.memory_registry import Request
+from tests.simulator.accidents import Accidents
 from tests.simulator.history import entries_of
+from tests.simulator.job import Job, Outside, Run
 from tests.simulator.judging import Judging
 from tests.simulator.world import World
 
@@ -28,83 +28,7 @@ RETRIES: Final = 2
 RETRY_DELAY_S: Final = 300.0
 
 
-@dataclass(eq=False)
-class Job:
-    """Something that an actor does; when the actor vanishes or gives up, another one can begin it again.
-
-    Attributes:
-        name: in the trace.
-        settings: of the installation.
-        work: what to do.
-        repeatable: whether it is begun again until it ends.
-        ended: whether it has ended, with or without success.
-        error: that ended it; None if nothing did.
-        result: what it returned.
-        by_hand: whether a person chooses the champion.
-        repeats: how often somebody clears it when it has ended, so that it is done again later.
-        day_begun: the date on which it was last begun.
-        began: the simulator's step at which it, or the present step of a run, was last begun.
-    """
-
-    name: str
-    settings: Settings
-    work: Callable[["Job"], Any]
-    repeatable: bool = True
-    ended: bool = False
-    error: LeaplineError | None = None
-    result: Any = None
-    by_hand: bool = False
-    repeats: int = 0
-    day_begun: date = date.max
-    began: int = 0
-
-    def run(self) -> None:
-        """Do it; an error of Leapline's ends it, any other one ends the simulation."""
-        self.error = None
-        try:
-            self.result = self.work(self)
-        except LeaplineError as exc:
-            self.error = exc
-        self.ended = True
-
-    def clear(self) -> None:
-        """Prepare it to be done again, with the same run id."""
-        self.ended, self.repeats = False, self.repeats - 1
-
-
-@dataclass(eq=False)
-class Run(Job):
-    """A run of the pipeline.
-
-    Attributes:
-        context: its day and id.
-        promoted: the summary of its step `promote`; None if it did not get there.
-        restart: whether it begins from its first step when it is begun again, and not with the step that it was at.
-        finished: the steps that it has finished.
-    """
-
-    context: RunContext = field(kw_only=True)
-    promoted: dict[str, Any] | None = None
-    restart: bool = False
-    finished: list[str] = field(default_factory=list)
-
-    def clear(self) -> None:
-        """Prepare its last step to be done again."""
-        super().clear()
-        self.finished = [step for step in self.finished if step != "promote"]
-
-
-class Outside(Protocol):
-    """Notes what happens past Leapline."""
-
-    def moved_by_hand(self, digest: str | None) -> None:
-        """The champion was moved; None: with everything else, it was removed."""
-
-    def tampered(self, settings: Settings) -> None:
-        """A ledger was changed."""
-
-
-class Jobs:
+class Jobs(Accidents):
     """Makes jobs of a world.
 
     Args:
@@ -113,8 +37,9 @@ class Jobs:
         watch: notes what happens past Leapline.
     """
 
-    def __init__(self, world: World, judging: Judging, watch: "Outside") -> None:
-        self._world, self._judging, self._watch = world, judging, watch
+    def __init__(self, world: World, judging: Judging, watch: Outside) -> None:
+        super().__init__(world, watch)
+        self._judging = judging
 
     def run(
         self,
@@ -212,65 +137,6 @@ class Jobs:
 
         return Job(f"reader {name}", settings, work, repeatable=False)
 
-    def hand(self, settings: Settings, choose: Callable[[], str | None]) -> Job:
-        """Somebody moves the tag `champion` past Leapline."""
-
-        def work(_: Job) -> None:
-            digest = choose()
-            manifest = self._world.repository(settings).manifests.get(digest or "")
-            if manifest is None:
-                return
-            target = f"/v2/{settings.repository}/manifests/champion"
-            with self._world.history.recorded(str(settings.lake), "hand", {"digest": digest}) as call:
-                self._world.scheduler.pause(f"moves champion by hand to {digest}")
-                self._world.memory.handle(
-                    Request("PUT", target, {"content-type": manifest.media_type}, manifest.content)
-                )
-                self._watch.moved_by_hand(digest)
-                call.output = {"kind": "moved"}
-
-        return Job("hand", settings, work, repeatable=False)
-
-    def emptied_registry(self, settings: Settings) -> Job:
-        """The registry loses everything."""
-
-        def work(_: Job) -> None:
-            with self._world.history.recorded(str(settings.lake), "hand", {"digest": None}) as call:
-                self._world.scheduler.pause("empties the registry")
-                self._world.memory.repositories.pop(settings.repository, None)
-                self._watch.moved_by_hand(None)
-                call.output = {"kind": "moved"}
-
-        return Job("emptied registry", settings, work, repeatable=False)
-
-    def removed_signature(self, settings: Settings, choose: Callable[[], str | None]) -> Job:
-        """The signature of a model disappears from the registry."""
-
-        def work(_: Job) -> None:
-            model_id = choose()
-            self._world.scheduler.pause(f"removes the signature of {model_id}")
-            tags = self._world.repository(settings).tags
-            for tag in [tag for tag in tags if tag.startswith(f"{model_id}-signature-")]:
-                del tags[tag]
-
-        return Job("removed signature", settings, work, repeatable=False)
-
-    def truncated_ledger(self, settings: Settings, lines: int) -> Job:
-        """The ledger loses its last lines, or everything, with or without its head."""
-
-        def work(_: Job) -> None:
-            store = self._world.store(settings)
-            self._world.scheduler.pause(f"truncates the ledger by {lines} lines")
-            content = store.content(KEY) or b""
-            self._watch.tampered(settings)
-            kept = b"".join(content.splitlines(keepends=True)[:-lines])
-            if content:
-                store.put_now(KEY, kept)
-            if lines > 2:
-                store.remove_now(HEAD)
-
-        return Job("truncated ledger", settings, work, repeatable=False)
-
     def retention(self, settings: Settings, first: date) -> Job:
         """Old rows are deleted."""
         return Job("retention", settings, lambda _: delete_before(lake_of(settings), first))
@@ -284,15 +150,6 @@ class Jobs:
             return write_receipt(settings, lake_of(settings), run_id, today, 1, erased)
 
         return Job(f"erasure {run_id}", settings, work)
-
-    def clock_jump(self, settings: Settings, jump: timedelta) -> Job:
-        """Time passes at once, as after a suspended machine."""
-
-        def work(_: Job) -> None:
-            self._world.scheduler.sleep(1)
-            self._world.clock.advance(jump.total_seconds())
-
-        return Job("clock jump", settings, work, repeatable=False)
 
     def _begun(self, work: Callable[[Job], Any]) -> Callable[[Job], Any]:
         """Note the date on which a job is begun."""
@@ -322,5 +179,5 @@ def is_final(error: LeaplineError | None) -> bool:
 
 
 def entries_in(content: bytes | None) -> list[dict[str, Any]]:
-    """Return the entries of a ledger's file."""
-    return [json.loads(line) for line in (content or b"").splitlines()]
+    """Return the entries of a ledger's file, without an unfinished last line."""
+    return [json.loads(line) for line in complete_lines(content or b"").splitlines()]

@@ -25,6 +25,8 @@ _TAIL: Final = 40
 def main() -> int:
     """Run what the arguments say; return the exit status."""
     args = _arguments()
+    if args.mutations:
+        return _try_mutations(range(args.first, args.first + args.seeds))
     mutations = [mutation for mutation in MUTATIONS if args.mutation and args.mutation in mutation.name]
     if args.seed is not None:
         return _replay(args.seed, mutations)
@@ -48,7 +50,21 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="run this seed only, and print its steps")
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1), help="processes")
     parser.add_argument("--mutation", default="", help="put faults with this in their name into the code first")
+    parser.add_argument("--mutations", action="store_true", help="put each fault into the code, until a seed fails")
     return parser.parse_args()
+
+
+def _try_mutations(seeds: range) -> int:
+    """Print which seed notices each mutation first; return how many none notices."""
+    prepare()
+    unnoticed = 0
+    for mutation in MUTATIONS:
+        with mutation.applied():
+            first = next((outcome for outcome in map(simulate, seeds) if outcome.problem), None)
+        unnoticed += first is None
+        text = f"seed {first.seed}: {first.problem[:160]}" if first else f"NOT NOTICED by {len(seeds)} seeds"
+        print(f"{mutation.name}: {text}", flush=True)
+    return unnoticed
 
 
 def _run(seeds: range, mutations: list[Mutation], workers: int, history: Path) -> list[int]:

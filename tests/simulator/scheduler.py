@@ -43,6 +43,8 @@ class Actor:
         refreshes: what its background threads repeat: action, interval and time of the next call.
         process: process-wide lists of the product, which each process has for itself.
         owner: what it works for.
+        stall: the beginning of an effect, and for how many seconds its machine stops before the first such one.
+        fatal: the beginning of an effect before which it vanishes; none if empty.
     """
 
     name: str
@@ -59,6 +61,8 @@ class Actor:
     process: tuple[list[Any], list[Any]] = ((), ())
     greenlet: Any = None
     owner: Any = None
+    stall: tuple[str, float] = ("", 0.0)
+    fatal: str = ""
 
     @property
     def is_alive(self) -> bool:
@@ -105,6 +109,10 @@ class Scheduler:
         if actor is None or self._closed:
             return
         actor.label = label
+        effect, seconds = actor.stall
+        if effect and label.startswith(effect):
+            actor.stall, actor.waits = ("", 0.0), self.clock.now + seconds
+            self.note(f"STALLS {seconds:.0f} s before: {label}")
         self._hub.switch()
 
     def sleep(self, seconds: float) -> None:
@@ -182,7 +190,7 @@ class Scheduler:
     def _step(self, actor: Actor) -> None:
         self.steps += 1
         self._advance(self._random.uniform(*STEP_S))
-        if actor.mortal and self.death_rate and self._random.random() < self.death_rate:
+        if self._dies(actor):
             actor.vanished, label = True, actor.label
             self.running = actor
             self.note(f"VANISHES before: {label}")
@@ -195,6 +203,11 @@ class Scheduler:
         self._switch_to(actor, actor.greenlet.switch)
         self.running = None
         self.after_step(actor)
+
+    def _dies(self, actor: Actor) -> bool:
+        if actor.fatal and actor.label.startswith(actor.fatal):
+            return True
+        return actor.mortal and self.death_rate > 0 and self._random.random() < self.death_rate
 
     def _switch_to(self, actor: Actor, resume: Callable[[], Any]) -> None:
         """Let an actor continue, with the product's process-wide state of its process."""

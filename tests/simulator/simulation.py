@@ -10,7 +10,8 @@ from typing import Any, Final
 from leapline.settings import Settings
 from tests.simulator import ending
 from tests.simulator.invariants import Watch
-from tests.simulator.jobs import Job, Jobs, is_final
+from tests.simulator.job import Job
+from tests.simulator.jobs import Jobs, is_final
 from tests.simulator.judging import Judging
 from tests.simulator.scenario import FIRST_DAY, REPOSITORY, plan, quality, rates
 from tests.simulator.scheduler import Actor
@@ -64,7 +65,7 @@ def simulate(seed: int, *, trace: bool = False) -> Outcome:
     outcome = Outcome(seed)
     chance = random.Random(f"{seed} kind")
     _past()  # A world of its own, before this one replaces clocks and connections.
-    with World(seed, has_system_locks=chance.random() < 0.75) as world:
+    with World(seed, has_system_locks=chance.random() < 0.65) as world:
         if trace:
             world.scheduler.trace = outcome.trace.append
         try:
@@ -106,7 +107,7 @@ class _Simulation:
         self.world.registry.rate, self.world.store_fault_rate = wrong.registry, wrong.store
         self.world.scheduler.death_rate = wrong.death
         for entry in planned:
-            self._spawn(entry.job, entry.delay, offset=entry.offset)
+            self._spawn(entry.job, entry.delay, offset=entry.offset, stall=entry.stall, fatal=entry.fatal)
         self.world.scheduler.run(MOST_STEPS)
         self._recover()
         ending.check(self.world, self.watch, self.jobs, self.judging)
