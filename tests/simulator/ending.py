@@ -64,13 +64,12 @@ def _check_order(world: World, watch: Watch, seen: Ledgers) -> None:
     champion: str | None = None
     entries = ledger_of(seen.settings).checked_entries()
     for entry in entries:
-        alone = len(watch.ledgers) == 1 and not watch.hand_moves
-        if entry.action == "promote" or (entry.action == "rollback" and alone):
+        if entry.action == "promote" or (entry.action == "rollback" and watch.is_alone):
             _require(entry.before == champion, f"{entry.run_id} replaced {entry.before}, the champion was {champion}")
         champion = entry.after
     tags = world.repository(seen.settings).tags
     is_moving = world.store(seen.settings).content(INTENT) is not None
-    if entries and entries[-1].before and not watch.hand_moves and len(watch.ledgers) == 1 and not is_moving:
+    if entries and entries[-1].before and watch.is_alone and not is_moving:
         _require(
             tags.get(PREVIOUS_TAG) == entries[-1].before, f"previous names {tags.get(PREVIOUS_TAG)}: {entries[-1]}"
         )

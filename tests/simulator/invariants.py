@@ -61,6 +61,14 @@ class Watch:
         world.history.ended = self._on_call
         world.scheduler.after_step = lambda _: self.check()
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether nothing but the moves of one lake decides what the tags name.
+
+        A move that was killed halfway is not completed if its model has lost its signature since.
+        """
+        return not self.hand_moves and not self.has_lost_signature and len(self.ledgers) == 1
+
     def check(self) -> None:
         """Look at what has changed in this step.
 
@@ -288,10 +296,11 @@ class Watch:
         if call.output["kind"] == "rejected":
             if "no record of it in the lake" in call.output["why"] or "is not in the lake" in call.output["why"]:
                 return
-            outside = [bool(self.hand_moves), *(seen.was_tampered for seen in self.ledgers.values())]
-            outside += [self.has_stranger, self.has_lost_signature]
-            is_alone = not any(outside) and len(self.ledgers) == 1
-            self.require(not is_alone, f"{call.client} was rejected, although nobody touched anything: {call.output}")
+            outside = [self.has_stranger, *(seen.was_tampered for seen in self.ledgers.values())]
+            self.require(
+                any(outside) or not self.is_alone,
+                f"{call.client} was rejected, although nobody touched anything: {call.output}",
+            )
         if call.op == "accept" and call.output["kind"] == "moved":
             self._require_readable_intent(self.ledgers[call.lake], call)
         if call.output["kind"] != "read":
