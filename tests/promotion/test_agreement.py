@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from leapline.errors import ContradictionError, LedgerError, TagConflictError
+from leapline.errors import ContradictionError, LedgerError, RegistryError, TagConflictError
 from leapline.promotion.acceptance import accept
 from leapline.promotion.agreement import agreed_champion
 from leapline.promotion.intent import INTENT, read_intent, write_intent
@@ -262,6 +262,21 @@ def test_champion_that_somebody_moves_during_a_promotion_is_left_alone(
         assert registry.digest(CHAMPION_TAG) == three == stranger
         assert champion.ledger.store.get(INTENT) is None
     assert len(champion.ledger.entries()) == 2
+
+
+def test_registry_that_does_not_answer_is_no_fault_to_accept(
+    champion: ChampionTags, registry: Registry, promoted: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_answer(_: Registry) -> list[str]:
+        raise RegistryError("registry", found="no answer", expected="a list of tags", fix="Start it.")
+
+    before = champion.ledger.entries()
+    monkeypatch.setattr(Registry, "tags", no_answer)
+    with pytest.raises(RegistryError, match="no answer"):
+        accept(registry, champion.ledger, run(9))
+    monkeypatch.undo()
+    assert champion.ledger.entries() == before
+    assert accept(registry, champion.ledger, run(9)).accepted == []
 
 
 def test_decision_that_is_repeated_after_an_interruption_is_recorded_once(

@@ -111,7 +111,7 @@ def plan(world: World, judging: Judging, jobs: Jobs, installations: list[Setting
         job.repeats = int(job.repeatable and chance.random() < (0.4 if job.by_hand else 0.15))
     window = chance.choice((5, 40, 120))
     late = _retirement(chance, jobs, home, choose) if chance.random() < 0.06 else []
-    late += _decision(chance, jobs, home, choose) if chance.random() < 0.1 else []
+    late += _decision(chance, jobs, home, choose) if chance.random() < 0.15 else []
     late += _meddling(chance, jobs, home, choose, _digest(world, home)) if chance.random() < 0.12 else []
     return [Planned(job, chance.uniform(0, window), _offset(chance), _stall(chance)) for job in planned] + late
 
@@ -127,16 +127,16 @@ def _retirement(chance: random.Random, jobs: Jobs, home: Settings, choose: Calla
 
 
 def _decision(chance: random.Random, jobs: Jobs, home: Settings, choose: Callable[[], str | None]) -> list[Planned]:
-    """A move is killed, somebody accepts a fault that appears at the same time, and the next move begins."""
+    """A move is killed, and the next one begins; in between, somebody may accept a fault that appears at that time."""
     begin = chance.uniform(0, 60)
     decision = Planned(
         jobs.acceptance(home, "decided"), begin + chance.uniform(5, 40), stall=_stall(chance),
         fatal=chance.choice(("", "writes if unchanged ledger.jsonl", "removes promotion.json")),
     )  # fmt: skip
+    fault = Planned(jobs.damaged_ledger(home, chance.choice(DAMAGES)), begin + chance.uniform(0, 10))
     return [
         Planned(_move(chance, jobs, home, choose, "killed"), begin, fatal=chance.choice(_MOVING)),
-        Planned(jobs.damaged_ledger(home, chance.choice(DAMAGES)), begin + chance.uniform(0, 10)),
-        decision,
+        *([fault, decision] if chance.random() < 0.7 else []),
         Planned(_move(chance, jobs, home, choose, "after it"), begin + chance.uniform(5, 60), stall=_stall(chance)),
     ]
 

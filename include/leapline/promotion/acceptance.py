@@ -7,7 +7,7 @@ empty registry, a tag that somebody has moved by hand, a lake that replaces anot
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from leapline.errors import LeaplineError, LedgerError
+from leapline.errors import ContradictionError, LedgerError
 from leapline.promotion.agreement import foreign_lakes, last_move, require_agreement
 from leapline.promotion.intent import INTENT, read_intent
 from leapline.promotion.lake_id import claim, create_lake_id
@@ -48,6 +48,7 @@ def accept(registry: Registry, ledger: Ledger, request: PromotionRequest) -> Acc
 
     Raises:
         RegistryError: the registry does not answer clearly; nothing was recorded.
+        StorageError: the lake cannot be read or written.
     """
     with ledger.store.lock(LOCK):
         champion = registry.digest(CHAMPION_TAG)
@@ -78,7 +79,7 @@ def _faults(registry: Registry, ledger: Ledger, champion: str | None) -> list[st
         read_intent(ledger.store, ledger.keys)
         if not faults:
             require_agreement(registry, ledger, champion)
-    except LeaplineError as exc:
+    except (ContradictionError, LedgerError) as exc:  # Not a registry or a store that does not answer.
         faults.append(f"{exc.thing}: {exc.found}")
     return faults
 
@@ -90,7 +91,7 @@ def _end_interrupted_move(ledger: Ledger) -> None:
     """
     try:
         read_intent(ledger.store, ledger.keys)
-    except LeaplineError:
+    except LedgerError:
         return
     ledger.store.delete(INTENT)
 
