@@ -53,10 +53,10 @@ def test_seed_has_the_same_steps_each_time() -> None:
 
 
 def test_seeds_have_deaths_faults_and_concurrent_calls() -> None:
-    outcomes: list[Outcome] = [simulate(seed) for seed in range(12)]
+    outcomes: list[Outcome] = [simulate(seed) for seed in range(24)]
     assert sum(outcome.deaths for outcome in outcomes) > 5
     assert sum(outcome.faults for outcome in outcomes) > 5
-    assert len({tuple(outcome.calls) for outcome in outcomes}) == 12
+    assert len({tuple(outcome.calls) for outcome in outcomes}) == 24
 
 
 @pytest.mark.parametrize(
