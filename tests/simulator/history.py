@@ -110,7 +110,8 @@ def promotions(history: History, original: Callable[..., Promotion]) -> Callable
     def recording(tags: ChampionTags, *arguments: Any, **options: Any) -> Promotion:
         is_rollback = isinstance(arguments[0], PromotionRequest)
         request: PromotionRequest = arguments[0] if is_rollback else arguments[1]
-        content = {"run": request.run_id, **options} | ({} if is_rollback else {"digest": arguments[0]})
+        content = {"run": request.run_id} | {name: option for name, option in options.items() if name != "require"}
+        content |= {} if is_rollback else {"digest": arguments[0]}
         with history.recorded(tags.ledger.store.address, "rollback" if is_rollback else "promote", content) as call:
             result = original(tags, *arguments, **options)
             call.output = {"kind": "moved" if result.moved else "unmoved", "champion": result.champion,

@@ -10,7 +10,7 @@ from leapline.errors import RegistryError
 from leapline.promotion.acceptance import accept
 from leapline.promotion.papers import require_papers
 from leapline.promotion.promote import Promotion
-from leapline.promotion.tag_moves import CHAMPION_TAG, PREVIOUS_TAG
+from leapline.promotion.tag_moves import CHAMPION_TAG
 from leapline.settings import Settings
 from leapline.storage import lake_of
 
@@ -27,8 +27,11 @@ def roll_back(settings: Settings, *, to: str | None, why: str, run_id: str, who:
         RegistryError: no such model, or no clear answer; `champion` names the old or the new image.
     """
     tags, request = champion_tags(settings), promotion_request(run_id, why, who)
-    require_not_retired(lake_of(settings), tags.registry, to or PREVIOUS_TAG, request.when.date())
-    return _summary(tags.rollback(request, to=to), why)
+
+    def require(digest: str) -> None:
+        require_not_retired(lake_of(settings), tags.registry, digest, request.when.date())
+
+    return _summary(tags.rollback(request, to=to, require=require), why)
 
 
 def promote_model(settings: Settings, *, model_id: str, why: str, run_id: str, who: str = "") -> dict[str, Any]:

@@ -16,7 +16,7 @@ incomplete move remains, and the error names the tags that have to be mutable. W
 is undone like that; if a registry does not allow even this, the intent stays and the next run completes the move.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -129,12 +129,16 @@ class ChampionTags:
                 return self._unmoved(current, blocker, is_champion=False)
             return self._move("promote", digest, current, entries, request)
 
-    def rollback(self, request: PromotionRequest, *, to: str | None = None) -> Promotion:
+    def rollback(
+        self, request: PromotionRequest, *, to: str | None = None, require: Callable[[str], None] | None = None
+    ) -> Promotion:
         """Make an earlier model the champion again.
 
         Args:
             request: who requests the move, why, in which run, and when.
             to: the model id; the model of the tag `previous` if None.
+            require: called with the model's digest under the lock, when no other move can change `previous` any more;
+                an error that it raises prevents the move.
 
         Returns:
             The tags after the call, and the reason if they were not moved.
@@ -163,6 +167,8 @@ class ChampionTags:
                     fix="Choose one from `leapline models`: `leapline rollback --to MODEL_ID`. "
                     "The second promotion creates the tag `previous`.",
                 )
+            if require:
+                require(digest)
             return self._move("rollback", digest, current, entries, request)
 
     def _promotion_blocker(self, digest: str, current: str | None, expected: str | None, allow_older: bool) -> str:

@@ -102,7 +102,7 @@ func champion(present state, next call) []state {
 func promoted(present state, next call) []state {
 	digest := name(next.Input.Digest)
 	if present.champion == digest {
-		return []state{present}
+		return moved(present, next, digest)
 	}
 	overwrote := next.Input.Overwrote != nil && present.champion == *next.Input.Overwrote
 	if present.champion != name(next.Input.Expected) && !overwrote {
@@ -114,7 +114,7 @@ func promoted(present state, next call) []state {
 func rolledBack(present state, next call) []state {
 	after := name(next.Output.Champion)
 	if present.champion == after {
-		return []state{present}
+		return moved(present, next, after)
 	}
 	if next.Input.To == nil && present.previous != after {
 		return nil
@@ -122,7 +122,8 @@ func rolledBack(present state, next call) []state {
 	return moved(present, next, after)
 }
 
-// moved: the former champion is the previous one, unless it has no papers.
+// moved: the former champion is the previous one, unless it has no papers. A move to where somebody has already moved the
+// tag by hand is that too: the former champion is then the ledger's.
 func moved(present state, next call, after string) []state {
 	states := []state{{champion: after, previous: present.previous}}
 	if next.Input.Intent != nil && next.Input.Intent.Before != nil {
