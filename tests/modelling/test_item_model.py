@@ -43,6 +43,7 @@ def open_day(lake: Lake, day: date) -> None:
     bought = events[events["kind"] == "purchase"].copy()
     bought = bought.assign(kind="purchase_item", item=bought["session"].map(most), event_id=bought["event_id"] + "-i")
     every = pd.concat([events, bought[bought["item"].notna()]])
+    every = every.sort_values(["session", "ts", "event_id"])
     every.to_parquet(path, index=False, coerce_timestamps="us")
 
 

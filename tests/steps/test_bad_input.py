@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from leapline.errors import BalanceError, NoEventsError, SpecError, TrainingError
+from leapline.errors import BalanceError, InputError, NoEventsError, SpecError, TrainingError
 from leapline.runtime.context import RunContext
 from leapline.settings import Settings
 from leapline.storage import Lake
@@ -80,6 +80,17 @@ def test_sessions_in_several_files_are_an_error(tmp_path: Path, spark: Any) -> N
         events[number::2].to_parquet(part, index=False, coerce_timestamps="us")
     path.unlink()
     with pytest.raises(BalanceError, match="expected at most the 50 sessions of the clean events, each in one file"):
+        step("featurize", Settings(home=tmp_path, training_days=0))
+    assert not lake.has("examples", SECOND)
+
+
+@pytest.mark.spark
+def test_sessions_that_are_scattered_within_a_file_are_an_error(tmp_path: Path, spark: Any) -> None:
+    lake = Lake(tmp_path)
+    shop.open_day(lake, SECOND, 50)
+    path = next(current_of(lake, "events", SECOND).glob("events/*.parquet"))
+    pd.read_parquet(path).sample(frac=1, random_state=1).to_parquet(path, index=False, coerce_timestamps="us")
+    with pytest.raises(InputError, match=r"session \S+ are not .*; expected .* Run `leapline extract` for the day"):
         step("featurize", Settings(home=tmp_path, training_days=0))
     assert not lake.has("examples", SECOND)
 

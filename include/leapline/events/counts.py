@@ -70,10 +70,10 @@ def _collected(frame: DataFrame) -> list[Any]:
         return frame.collect()
     except Exception as exc:
         text = str(exc)
-        if match := re.search(r"reading file (?:file:/*)?(/\S+?)\.? ", text):
+        if match := re.search(r"reading file (/.+?) failed: |reading file (?:file:/*)?(/\S+?)\.? ", text):
             truncated = "EOF" in text or "Unexpected end" in text
             raise InputError(
-                str(Path(match[1]).resolve()),
+                str(Path(match[1] or match[2]).resolve()),
                 found="a truncated file" if truncated else "a file that cannot be read to its end",
                 expected="complete gzip or plain text",
                 fix="Fetch the file again.",

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from leapline.errors import ClusterError, DiskFullError, LeaplineError, StorageError
+from leapline.errors import ClusterError, DiskFullError, InputError, LeaplineError, StorageError
 from leapline.settings import Settings
 from leapline.storage.disk import disk_full
 from leapline.storage.factory import store_at
@@ -25,6 +25,7 @@ _FULL: Final = re.compile("No space left on device|Disk quota exceeded")
 _MODULE: Final = re.compile(r"ModuleNotFoundError: No module named '(?P<name>\w+)'")
 _OTHER_PYTHON: Final = re.compile(r"PYTHON_VERSION_MISMATCH\]?[^\n]*")
 _NO_PYTHON: Final = re.compile(r'Cannot run program "(?P<name>[^"]+)"')
+_PROGRAM: Final = re.compile(r"leapline cleaner, stage (?P<stage>\w+): (?:cleaner: )?(?P<what>[^\n]+)")
 _ENDED: Final = re.compile(r"SparkContext was shut ?down|Cannot call methods on a stopped SparkContext")
 
 
@@ -35,6 +36,7 @@ def named_spark_errors(settings: Settings) -> Iterator[None]:
     Raises:
         ClusterError: the cluster has ended the application, or has lost its executors too often, or their Python
             is not usable, or the driver's JVM has ended.
+        InputError: clean events are not as extract writes them.
         DiskFullError: no space was left for tables, or for what Spark puts aside in its local folders.
         StorageUnusableError: another attempt would fail too.
         StorageError: the service does not answer, or cannot answer now.
@@ -46,7 +48,7 @@ def named_spark_errors(settings: Settings) -> Iterator[None]:
     except Exception as exc:
         error = _bucket_error(str(exc), settings) if settings.uses_buckets else None
         error = error or _disk_error(str(exc), settings) or _cluster_error(str(exc))
-        error = error or _python_error(str(exc)) or _driver_error(exc)
+        error = error or _program_error(str(exc)) or _python_error(str(exc)) or _driver_error(exc)
         if error is None:
             raise
         raise error from exc
@@ -111,6 +113,27 @@ def _cluster_error(text: str) -> ClusterError | None:
             fix="Read the master's and the executors' logs; often executors cannot connect to the driver.",
         )
     return None
+
+
+def _program_error(text: str) -> LeaplineError | None:
+    """Return the error for a failure of the program in Spark's tasks; None if the message is about something else."""
+    failure = _PROGRAM.search(text)
+    if failure is None:
+        return None
+    if failure["stage"] == "examples":
+        return InputError(
+            "clean events",
+            found=failure["what"],
+            expected="the events of each session together and in order, as extract writes them",
+            fix="Run `leapline extract` for the day again.",
+        )
+    return ClusterError(
+        "program that cleans events",
+        found=f"an error in its stage {failure['stage']}: {failure['what']}",
+        expected="a stage that ends without one",
+        fix="If the system has killed it for lack of memory, raise LEAPLINE_SPARK_SHUFFLE_PARTITIONS: a task has an "
+        "eighth of a partition in memory.",
+    )
 
 
 def _python_error(text: str) -> ClusterError | None:
