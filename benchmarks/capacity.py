@@ -115,6 +115,7 @@ def markdown(results: dict[str, Any]) -> str:
                 f"{results['driver_memory']} of memory. Times are core-seconds of all processes of a step; the load of "
                 f"the machine was {on['load_before']:.1f} before."
             ),
+            *([Text(results["note"])] if "note" in results else []),
             Heading("Measured"),
             _measured(results),
             Text(

@@ -122,6 +122,7 @@ def markdown(results: dict[str, Any]) -> str:
                 f"{results['executor_memory']}. Memory is resident memory with the executor's Python processes; disk "
                 "is its folder of shuffled data."
             ),
+            *([Text(results["note"])] if "note" in results else []),
             Table(head, rows),
             Text(
                 "No executor holds a whole day: memory stays below the heap plus Spark's overhead while the day "
