@@ -36,6 +36,9 @@ from leapline.synthetic import TRUTH_FOLDER, GeneratorSpec, best_roc_auc, genera
 
 SCORER_ADDRESS: Final = "127.0.0.1:8088"
 """Suggested address of the scorer; port 8080 belongs to Airflow's web UI."""
+ROC_AUC_THRESHOLD: Final = 0.85
+"""For a shop of a few thousand sessions a day, with about 160 buyers in the holdout: the lower bound of a ROC AUC of
+0.90 lies between 0.87 and 0.89 then, which depends on the pseudonym key, because it draws the holdout."""
 
 
 @dataclass(frozen=True)
@@ -130,9 +133,10 @@ def _run(settings: Settings, events: Path, day: date, console: Console, started:
 
 def _for_few_events(settings: Settings) -> Settings:
     """Return settings for the demo's small days: its own events, whatever the source of the installation, driver
-    options for them, unless the installation sets its own, and no deployment."""
+    options and a threshold for them, unless the installation sets its own, and no deployment."""
     explicit = settings.model_dump(exclude_unset=True)
-    return Settings.load(**{"spark_driver_options": FEW_EVENTS, **explicit, "source": "landing", "deploy": OFF})
+    suited = {"spark_driver_options": FEW_EVENTS, "roc_auc_threshold": ROC_AUC_THRESHOLD}
+    return Settings.load(**{**suited, **explicit, "source": "landing", "deploy": OFF})
 
 
 @contextmanager
