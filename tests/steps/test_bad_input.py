@@ -1,5 +1,6 @@
 """Unusual days and mistakes in a site's files end in one message with the fix."""
 
+from collections.abc import Callable
 from datetime import date
 from importlib import import_module
 from pathlib import Path
@@ -69,28 +70,41 @@ def test_days_without_purchases_cannot_train(tmp_path: Path, spark: Any) -> None
     assert not lake.has("candidates", SECOND)
 
 
-@pytest.mark.spark
-def test_sessions_in_several_files_are_an_error(tmp_path: Path, spark: Any) -> None:
-    lake = Lake(tmp_path)
-    shop.open_day(lake, SECOND, 50)
-    path = next(current_of(lake, "events", SECOND).glob("events/*.parquet"))
-    events = pd.read_parquet(path)
+def spread_over_files(events: pd.DataFrame, path: Path) -> None:
     for number in (0, 1):
         part = path.with_name(f"every-other-{number}.parquet")
         events[number::2].to_parquet(part, index=False, coerce_timestamps="us")
     path.unlink()
-    with pytest.raises(BalanceError, match="expected at most the 50 sessions of the clean events, each in one file"):
-        step("featurize", Settings(home=tmp_path, training_days=0))
-    assert not lake.has("examples", SECOND)
+
+
+def scatter_within_the_file(events: pd.DataFrame, path: Path) -> None:
+    events.sample(frac=1, random_state=1).to_parquet(path, index=False, coerce_timestamps="us")
 
 
 @pytest.mark.spark
-def test_sessions_that_are_scattered_within_a_file_are_an_error(tmp_path: Path, spark: Any) -> None:
+@pytest.mark.parametrize(
+    ("disorder", "error", "message"),
+    [
+        (
+            spread_over_files,
+            BalanceError,
+            "expected at most the 50 sessions of the clean events, each in one file",
+        ),
+        (
+            scatter_within_the_file,
+            InputError,
+            r"session \S+ are not .*; expected .* Run `leapline extract` for the day",
+        ),
+    ],
+)
+def test_sessions_that_are_not_whole_are_an_error(
+    tmp_path: Path, spark: Any, disorder: Callable[[pd.DataFrame, Path], None], error: type[Exception], message: str
+) -> None:
     lake = Lake(tmp_path)
     shop.open_day(lake, SECOND, 50)
     path = next(current_of(lake, "events", SECOND).glob("events/*.parquet"))
-    pd.read_parquet(path).sample(frac=1, random_state=1).to_parquet(path, index=False, coerce_timestamps="us")
-    with pytest.raises(InputError, match=r"session \S+ are not .*; expected .* Run `leapline extract` for the day"):
+    disorder(pd.read_parquet(path), path)
+    with pytest.raises(error, match=message):
         step("featurize", Settings(home=tmp_path, training_days=0))
     assert not lake.has("examples", SECOND)
 

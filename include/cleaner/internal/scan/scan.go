@@ -80,7 +80,7 @@ func (s *Scanner) Line(text []byte, number int32, landed int64) *row.Row {
 
 // Columns scans an event whose columns a source has split and converted.
 //
-// Args: the values of the columns that are read, nil for null; its times; a hash that tells events apart; and as in Line.
+// Args: the values of the columns that are read, nil for null; its times; a hash that differs between events; and as in Line.
 func (s *Scanner) Columns(values [][]byte, collector, derived line.Time, hash uint64, number int32, landed int64) *row.Row {
 	s.line.ReadColumns(s.config.ColumnsRead(), values, collector, derived)
 	s.row = row.Row{Slice: number, Hash: hash}

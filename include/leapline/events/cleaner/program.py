@@ -57,15 +57,7 @@ def require_usable(options: Mapping[str, Any], folder: Path = PROGRAMS) -> None:
         ToolMissingError: it was not compiled, or from another version of Leapline.
         SpecError: the program rejects the mapping.
     """
-    content, program = encoded(options), program_here(folder)
-    version = version_of(program)
-    if version != __version__:
-        raise ToolMissingError(
-            "the program that cleans events",
-            found=f"{program}: version {version}",
-            expected=f"version {__version__}",
-            fix="Run `make setup`.",
-        )
+    content, program = encoded(options), current_program(folder)
     request = struct.pack("<I", len(content)) + content
     done = subprocess.run([program, "check"], input=request, capture_output=True, check=False)
     if done.returncode:
@@ -77,7 +69,25 @@ def require_usable(options: Mapping[str, Any], folder: Path = PROGRAMS) -> None:
         )
 
 
-def version_of(program: Path) -> str:
+def current_program(folder: Path = PROGRAMS) -> Path:
+    """Return the program for this machine, of this version of Leapline.
+
+    Raises:
+        ToolMissingError: it was not compiled, or from another version, or cannot be executed.
+    """
+    program = program_here(folder)
+    version = _version_of(program)
+    if version != __version__:
+        raise ToolMissingError(
+            "the program that cleans events",
+            found=f"{program}: version {version}",
+            expected=f"version {__version__}",
+            fix="Run `make setup`.",
+        )
+    return program
+
+
+def _version_of(program: Path) -> str:
     """Return the version of Leapline that a program was compiled for.
 
     Raises:

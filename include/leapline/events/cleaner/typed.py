@@ -21,7 +21,7 @@ def typed_names(raw: DataFrame) -> list[str]:
 def typed_frame(raw: DataFrame) -> DataFrame:
     """Return events with the columns of `TYPED`.
 
-    There is no line: the hash is that of the columns that are read, and tells events apart.
+    There is no line: the hash is that of the columns that are read, and differs between events.
 
     Args:
         raw: columns as `leapline.sources.source.EventReads` describes them.
