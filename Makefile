@@ -74,7 +74,7 @@ test-faults: setup ## clean a day with a session of a million events (minutes)
 
 test-kills: setup ## kill each step before every single one of its side effects, and run it again (minutes)
 	@scripts/setup.sh s3
-	@.venv/bin/pytest -q -m every_kill
+	@.venv/bin/pytest -q -m every_kill --timeout 3600
 
 test-sources: setup ## clean a day from each source of events and compare the results (ten minutes)
 	@scripts/setup.sh postgres

@@ -89,6 +89,36 @@ def test_order_of_an_earlier_day_counts_no_second_buyer(spark: "SparkSession", t
         # The order from the server was assigned to its session first; of the lines, 2 more rows were products.
         assert (day.counts["events"], day.counts["added"], day.counts["orders_placed"]) == (8, 2, 1)
         assert (day.counts["orders"], day.counts["orders_repeated"], day.counts["order_days"]) == (6, 3, 7)
+        require_statistics_of_events(day)
+
+
+def require_statistics_of_events(day: CleanDay) -> None:
+    """Compare the statistics, in part taken before repeated orders are known, with those of the clean events."""
+    from pyspark.sql import functions as F
+
+    columns = sorted(day.events.columns)
+    computed = day.events.agg(
+        F.count("*").alias("events"),
+        F.countDistinct("session").alias("sessions"),
+        F.countDistinct("visitor").alias("visitors"),
+        F.countDistinct(F.when(F.col("kind") == "purchase", F.col("session"))).alias("buyers"),
+        *(F.count_if(F.col("kind") == kind).alias(f"kind_{kind}") for kind in ("page_view", "purchase_item", "other")),
+        F.coalesce(F.max("price"), F.lit(0.0)).alias("largest_price"),
+        F.expr(f"bit_xor(xxhash64({', '.join(columns)}))").alias("hash_xor"),
+        F.sum(F.hash(*columns).cast("long")).alias("hash_sum"),
+    ).first()
+    assert computed is not None
+    assert {name: day.statistics[name] for name in computed.asDict()} == computed.asDict()
+
+
+def test_statistics_are_those_of_the_events_with_and_without_orders(spark: "SparkSession", tmp_path: Path) -> None:
+    lines = [line(f"view {n}", at(9 + n / 10), f"s{n % 7}") for n in range(40)]
+    lines += [order("kept", 12, "s1"), order("repeated", 12, "s2"), item("repeated", 12.01, "s2")]
+    with cleaned(spark, tmp_path / "with", lines, {"repeated": [(YESTERDAY, YESTERDAY)]}) as day:
+        require_statistics_of_events(day)
+        assert (day.statistics["buyers"], day.statistics["sessions"]) == (1, 7)
+    with cleaned(spark, tmp_path / "without", lines[:40], {}) as day:
+        require_statistics_of_events(day)
 
 
 def test_orders_of_the_day_are_listed_once_with_the_day_that_counts_them(spark: "SparkSession", tmp_path: Path) -> None:

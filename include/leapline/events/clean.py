@@ -231,7 +231,5 @@ def write_day(clean: CleanDay, events: str, quarantine: str, orders: str) -> Non
 
 def _quarantine(cleaner: Cleaner, kept: DataFrame, slices: tuple[Slice, ...]) -> DataFrame:
     names = pa.table({"slice": pa.array(range(len(slices)), pa.int32()), "file": recorded_names(slices)})
-    named = cleaner.rows(kept, "quarantine").join(
-        F.broadcast(kept.sparkSession.createDataFrame(names)), "slice", "left"
-    )
+    named = cleaner.quarantine(kept).join(F.broadcast(kept.sparkSession.createDataFrame(names)), "slice", "left")
     return named.select(*(F.col(name).cast(type_).alias(name) for name, type_ in QUARANTINE_SCHEMA.items()))

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from leapline.errors import InputError
+from leapline.events.cleaner.tasks import COUNTS
 from leapline.events.reasons import OTHER_DAY
 
 
@@ -60,8 +62,8 @@ def collect_counts(kept: DataFrame) -> Counts:
         InputError: a source file is truncated.
     """
     total = Counts()
-    for row in _collected(kept.where("counts IS NOT NULL").select("counts")):
-        total.add(json.loads(row["counts"]))
+    for row in _collected(kept.where(F.col("part") == COUNTS).select("block")):
+        total.add(json.loads(row["block"]))
     return total
 
 

@@ -97,7 +97,7 @@ def place_orders(
     persisted, placed = kept, 0
     if any(group["reason"] == WITHOUT_SESSION for group in groups):
         kept, placed, corrections = _with_placed(cleaner, kept)
-    events = cleaner.rows(kept, "orders")
+    events = cleaner.orders(kept)
     if not cleaner.options["former_key"]:
         events = events.drop(FORMER_ORDER)
     lines = _order_lines(events, earlier).persist()
@@ -119,7 +119,7 @@ def place_orders(
 def _with_placed(cleaner: Cleaner, kept: DataFrame) -> tuple[DataFrame, int, list[dict[str, Any]]]:
     """Return the kept rows with the orders that were assigned to a session, their number, and the corrections."""
     corrections: list[dict[str, Any]] = []
-    orders = cleaner.rows(kept, "without_session").persist()
+    orders = cleaner.without_session(kept).persist()
     try:
         places = {row["event_id"]: row for row in _places(orders, cleaner.spans(kept)).collect()}
         for row in _counted(orders, _tracker_id()):

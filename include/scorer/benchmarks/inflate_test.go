@@ -13,7 +13,7 @@ import (
 
 	klauspost "github.com/klauspost/compress/flate"
 
-	"leapline/scorer/internal/inflate"
+	"leapline/scorer/inflate"
 )
 
 // decompressor decompresses exactly len(dst) bytes.

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"sync"
 
-	"leapline/scorer/internal/inflate"
+	"leapline/scorer/inflate"
 )
 
 // readHashed reads size bytes of a file and computes their SHA-256 at the same time, since each takes about as long.

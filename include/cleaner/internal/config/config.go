@@ -35,7 +35,6 @@ type Config struct {
 	Mapping          mapping.Spec      `json:"mapping"`
 	Patterns         personal.Patterns `json:"patterns"`
 	Kinds            []string          `json:"kinds"`       // of clean events
-	Select           string            `json:"select"`      // of the stage `rows`: orders, quarantine or without_session
 	Repeated         []string          `json:"repeated"`    // ids of events that are dropped because their order was counted before
 	Placed           map[string][]byte `json:"placed"`      // id of an event without a session -> the session's pseudonym
 	Names            []string          `json:"names"`       // of unmapped pages and events whose visitors are listed

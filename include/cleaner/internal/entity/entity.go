@@ -1,5 +1,7 @@
 package entity
 
+import "slices"
+
 // Entity is an entity of `contexts`: its schema, and the fields of its data that are read, nil for null and absent ones.
 type Entity struct {
 	Schema []byte
@@ -97,10 +99,9 @@ func (r *Reader) fields(fields map[string]int) ([][]byte, bool) {
 		return nil, r.reader.skip(0)
 	}
 	first := len(r.values)
-	for range fields {
-		r.values = append(r.values, nil)
-	}
+	r.values = slices.Grow(r.values, len(fields))[:first+len(fields)]
 	values := r.values[first:len(r.values):len(r.values)]
+	clear(values)
 	ok := r.reader.members(func(key []byte) bool {
 		place, known := fields[string(key)]
 		if !known {

@@ -27,7 +27,7 @@ func table(t *testing.T, events []event) (int, []*frames.Column) {
 	t.Helper()
 	var buffer bytes.Buffer
 	writer := frames.NewWriter(&buffer)
-	output := frames.NewOutput(writer, columnKinds)
+	output := frames.NewOutput(writer.Table, columnKinds)
 	for _, e := range events {
 		c := output.Columns
 		c[sessionColumn].Text(e.session, true)

@@ -62,7 +62,7 @@ func NewTable(writer *frames.Writer, spec string, perSession int) (*Table, error
 	if t.hasStates {
 		kinds += "s"
 	}
-	t.output = frames.NewOutput(writer, kinds)
+	t.output = frames.NewOutput(writer.Table, kinds)
 	return t, nil
 }
 

@@ -9,8 +9,9 @@ import (
 	"io"
 	"os"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"leapline/scorer/inflate"
 )
 
 const bufferSize = 1 << 20
@@ -44,7 +45,7 @@ func (p *Part) read(file *os.File, f func(line []byte)) error {
 	case "":
 		return p.readPart(file, f)
 	case ".gz":
-		content, err := gzip.NewReader(in)
+		content, err := inflate.NewGzipReader(file)
 		if err != nil {
 			return err
 		}

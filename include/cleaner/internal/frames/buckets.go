@@ -2,21 +2,24 @@ package frames
 
 const blockSize = 1 << 20
 
-// Buckets collects the rows of each bucket in blocks.
+// Buckets collects the rows of each bucket of a part in blocks.
 type Buckets struct {
 	writer *Writer
+	part   string
 	blocks [][]byte
 	err    error
 }
 
-// NewBuckets returns empty blocks for n buckets.
-func NewBuckets(writer *Writer, n int) *Buckets {
-	return &Buckets{writer: writer, blocks: make([][]byte, n)}
+// NewBuckets returns empty blocks for n buckets of a part.
+func NewBuckets(writer *Writer, part string, n int) *Buckets {
+	return &Buckets{writer: writer, part: part, blocks: make([][]byte, n)}
 }
 
-// Add adds a row, which `append` appends to a block.
-func (b *Buckets) Add(bucket int, appendTo func([]byte) []byte) {
-	block := appendTo(b.blocks[bucket])
+// Block returns the block to which the next row of a bucket is appended, before Put.
+func (b *Buckets) Block(bucket int) []byte { return b.blocks[bucket] }
+
+// Put takes a block to which a row was appended.
+func (b *Buckets) Put(bucket int, block []byte) {
 	if len(block) >= blockSize {
 		b.write(bucket, block)
 		block = block[:0]
@@ -36,7 +39,7 @@ func (b *Buckets) Flush() error {
 }
 
 func (b *Buckets) write(bucket int, block []byte) {
-	if err := b.writer.Block(uint32(bucket), block); err != nil && b.err == nil {
+	if err := b.writer.Block(b.part, uint32(bucket), block); err != nil && b.err == nil {
 		b.err = err
 	}
 }

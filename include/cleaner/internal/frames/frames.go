@@ -6,10 +6,9 @@
 //	        'K'  events: n uint32, slices [n]int32, days [n]int32, hashes, arrivals, times [n]int64 each (the least number is none),
 //	             columns k uint32, ends [n*k]uint32, valid [(n*k+7)/8]byte, text
 //	        'F'  file: slice int32, day int32, first int64, last int64, path and extension, each with size uint32
-//	        'B'  block: bucket uint32, size uint32, [size]byte
+//	        'B'  block: part with its size uint32, bucket uint32, size uint32, [size]byte
 //	        'T'  table: rows uint32, columns uint32, for each column: kind byte, then its buffers, each with size uint32
 //	out:  'B'  block, as above
-//	      'C'  counts: size uint32, JSON
 //	      'T'  table, as above
 package frames
 
@@ -31,10 +30,8 @@ const (
 	Columns byte = 'K'
 	// File is the kind of a frame that names a file of lines.
 	File byte = 'F'
-	// Block is the kind of a frame with rows in their binary form.
+	// Block is the kind of a frame with rows in their binary form, or others of what Spark moves without looking into it.
 	Block byte = 'B'
-	// Counts is the kind of a frame with counts.
-	Counts byte = 'C'
 	// Table is the kind of a frame with columns.
 	Table byte = 'T'
 )
@@ -62,12 +59,17 @@ func (r *Reader) Bytes() ([]byte, error) {
 }
 
 // Block reads a block after its kind.
-func (r *Reader) Block() (bucket uint32, block []byte, err error) {
+func (r *Reader) Block() (part string, bucket uint32, block []byte, err error) {
+	name, err := r.Bytes()
+	if err != nil {
+		return "", 0, nil, err
+	}
+	part = string(name)
 	if bucket, err = r.uint32(); err != nil {
-		return 0, nil, err
+		return "", 0, nil, err
 	}
 	block, err = r.Bytes()
-	return bucket, block, err
+	return part, bucket, block, err
 }
 
 // EachLine reads lines after their kind and calls f for each.
@@ -204,17 +206,19 @@ type Writer struct {
 // NewWriter returns a writer of frames; the caller flushes it.
 func NewWriter(out io.Writer) *Writer { return &Writer{bufio.NewWriterSize(out, 1<<20)} }
 
-// Block writes a block of rows.
-func (w *Writer) Block(bucket uint32, block []byte) error {
+// Block writes a block.
+func (w *Writer) Block(part string, bucket uint32, block []byte) error {
 	w.out.WriteByte(Block)
+	w.uint32(uint32(len(part)))
+	w.out.WriteString(part)
 	w.uint32(bucket)
 	return w.bytes(block)
 }
 
-// Counts writes counts.
-func (w *Writer) Counts(text []byte) error {
-	w.out.WriteByte(Counts)
-	return w.bytes(text)
+// Frame writes a frame that was read as the content of a block.
+func (w *Writer) Frame(frame []byte) error {
+	_, err := w.out.Write(frame)
+	return err
 }
 
 // Flush writes what is buffered.

@@ -3,7 +3,7 @@ package frames
 // Output collects a table's rows and writes them in parts.
 type Output struct {
 	Columns []*Column
-	writer  *Writer
+	table   func([]*Column) error
 	rows    int // of a part
 	err     error
 }
@@ -13,10 +13,10 @@ const (
 	cellsPerTable = 1 << 20
 )
 
-// NewOutput returns an output without rows. Each letter stands for a column: s texts or bytes, i 32-bit and l 64-bit numbers,
-// d floating-point numbers.
-func NewOutput(writer *Writer, kinds string) *Output {
-	o := &Output{writer: writer, rows: max(1, min(rowsPerTable, cellsPerTable/len(kinds)))}
+// NewOutput returns an output without rows, which passes its parts to a function. Each letter stands for a column: s texts or bytes,
+// i 32-bit and l 64-bit numbers, d floating-point numbers.
+func NewOutput(table func([]*Column) error, kinds string) *Output {
+	o := &Output{table: table, rows: max(1, min(rowsPerTable, cellsPerTable/len(kinds)))}
 	for _, kind := range []byte(kinds) {
 		column := &Column{kind: kind}
 		if kind == texts {
@@ -43,7 +43,7 @@ func (o *Output) Flush() error {
 }
 
 func (o *Output) write() {
-	if err := o.writer.Table(o.Columns); err != nil && o.err == nil {
+	if err := o.table(o.Columns); err != nil && o.err == nil {
 		o.err = err
 	}
 	for _, column := range o.Columns {

@@ -7,7 +7,7 @@ import (
 	"leapline/cleaner/internal/java"
 )
 
-// Mapping is a compiled event mapping. One goroutine may use it: its patterns remember their results.
+// Mapping is a compiled event mapping. One goroutine may use it, because it remembers results.
 type Mapping struct {
 	EntityFields, BotFields, EventFields map[string]int
 
@@ -15,10 +15,13 @@ type Mapping struct {
 	consent, bot     []test
 	internal, robots []test
 	pages            []page
+	paths            map[string]string // path of a page -> its kind, because the same paths come again and again
 	rules            []rule
 	pagePath         int
 	named            []int // columns that name an event that no rule knows
 }
+
+const rememberedPaths = 1 << 16
 
 type page struct {
 	path *java.Pattern
@@ -27,7 +30,7 @@ type page struct {
 
 // Compile compiles a mapping.
 func Compile(spec *Spec, columns Columns) (*Mapping, error) {
-	m := &Mapping{EntityFields: map[string]int{}, BotFields: map[string]int{}, EventFields: map[string]int{}}
+	m := &Mapping{EntityFields: map[string]int{}, BotFields: map[string]int{}, EventFields: map[string]int{}, paths: map[string]string{}}
 	c := compiler{columns: columns, mapping: m, read: map[string]bool{}}
 	m.pagePath = c.column("page_urlpath")
 	m.consent = c.tests(spec.Consent, m.EntityFields)

@@ -116,9 +116,21 @@ func (m *Mapping) page(r *rule, e *Event) string {
 	if r != nil && r.page != "" {
 		return r.page
 	}
-	path := string(e.Field(m.pagePath))
+	path := e.Field(m.pagePath)
+	if page, ok := m.paths[string(path)]; ok {
+		return page
+	}
+	if len(m.paths) >= rememberedPaths {
+		clear(m.paths)
+	}
+	page := m.pageOf(string(path))
+	m.paths[string(path)] = page
+	return page
+}
+
+func (m *Mapping) pageOf(path string) string {
 	for _, page := range m.pages {
-		if page.path.Matches(path) {
+		if page.path.MatchesNew(path) {
 			return page.page
 		}
 	}

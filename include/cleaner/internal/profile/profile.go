@@ -2,8 +2,6 @@
 package profile
 
 import (
-	"encoding/hex"
-
 	"leapline/cleaner/internal/personal"
 	"leapline/cleaner/internal/row"
 	"leapline/cleaner/internal/sessions"
@@ -16,8 +14,31 @@ const (
 	near   = 600         // seconds from an order
 )
 
-// statistics count events or sessions, besides those per kind.
-var statistics = []string{
+// What is counted, besides the events of each kind.
+const (
+	sessionsSeen = iota
+	eventsSeen
+	buyers
+	sharedSessions
+	duplicates
+	unknownKinds
+	nullEventID
+	nullSession
+	nullVisitor
+	nullTime
+	nullCollector
+	nullKind
+	negativePrices
+	badQuantities
+	outOfOrder
+	beforeDay
+	afterTail
+	badPseudonyms
+	personalValues
+	statistics
+)
+
+var names = [statistics]string{
 	"sessions", "events", "buyers", "shared_sessions", "duplicates", "unknown_kinds", "null_event_id", "null_session", "null_visitor",
 	"null_ts", "null_collector_ts", "null_kind", "negative_prices", "bad_quantities", "out_of_order", "before_day", "after_tail",
 	"bad_pseudonyms", "personal_values",
@@ -31,13 +52,14 @@ type Event struct {
 
 // Profile has the statistics of the events of one task; their sums are those of the day.
 type Profile struct {
-	Counts       map[string]int64
 	LargestPrice float64
 	HashXor      int64
 	HashSum      int64
 	Visitors     map[[32]byte]int64 // visitor -> sessions
 	Names        map[string]*Name   // an unmapped page or event; "" for all sessions
 
+	counts   [statistics]int64
+	kinds    map[string]*int64
 	start    int64
 	detector *personal.Detector
 	texts    []byte
@@ -51,23 +73,31 @@ type Name struct {
 // New returns an empty profile of a day that starts at a time in microseconds since 1970.
 func New(start int64, detector *personal.Detector, kinds []string) *Profile {
 	p := &Profile{
-		Counts: map[string]int64{}, Visitors: map[[32]byte]int64{}, Names: map[string]*Name{}, start: start, detector: detector,
+		Visitors: map[[32]byte]int64{}, Names: map[string]*Name{}, kinds: map[string]*int64{}, start: start, detector: detector,
 	}
 	for _, kind := range kinds {
-		p.Counts["kind_"+kind] = 0
-	}
-	for _, name := range statistics {
-		p.Counts[name] = 0
+		p.kinds[kind] = new(int64)
 	}
 	return p
 }
 
+// Counts returns the numbers of events and sessions by statistic.
+func (p *Profile) Counts() map[string]int64 {
+	counts := map[string]int64{}
+	for i, name := range names {
+		counts[name] = p.counts[i]
+	}
+	for kind, n := range p.kinds {
+		counts["kind_"+kind] = *n
+	}
+	return counts
+}
+
 // Session adds the events of a session, in their order.
 func (p *Profile) Session(events []Event) {
-	p.Counts["sessions"]++
-	p.Counts["events"] += int64(len(events))
+	p.counts[sessionsSeen]++
+	p.counts[eventsSeen] += int64(len(events))
 	first, shared, bought := events[0].Row.Visitor.Value, false, false
-	numbers := map[string]bool{}
 	for i := range events {
 		e := &events[i]
 		shared = shared || e.Row.Visitor.Value != events[0].Row.Visitor.Value
@@ -75,54 +105,52 @@ func (p *Profile) Session(events []Event) {
 			first = e.Row.Visitor.Value
 		}
 		bought = bought || e.Kind == "purchase"
-		numbers[e.Number] = true
 		p.event(e)
 	}
 	p.Visitors[first]++
-	p.count("buyers", bought)
-	p.count("shared_sessions", shared)
-	if !isNumbered(numbers, len(events)) {
-		p.Counts["duplicates"] += int64(len(events))
+	p.count(buyers, bought)
+	p.count(sharedSessions, shared)
+	if !isNumbered(events) {
+		p.counts[duplicates] += int64(len(events))
 	}
 	p.names(events)
 }
 
-// isNumbered reports whether n events are numbered from 1 on: then none of them is there twice, and none is missing.
-func isNumbered(numbers map[string]bool, n int) bool {
-	for i := range n {
-		if !numbers[sessions.Number(i+1)] {
+// isNumbered reports whether events are numbered from 1 on: then none of them is there twice, and none is missing.
+func isNumbered(events []Event) bool {
+	for i := range events {
+		if events[i].Number != sessions.Number(i+1) {
 			return false
 		}
 	}
-	return len(numbers) == n
+	return true
 }
 
-func (p *Profile) count(name string, is bool) {
+func (p *Profile) count(statistic int, is bool) {
 	if is {
-		p.Counts[name]++
+		p.counts[statistic]++
 	}
 }
 
 func (p *Profile) event(e *Event) {
 	r := e.Row
-	kind := "kind_" + r.Kind
-	if _, known := p.Counts[kind]; known {
-		p.Counts[kind]++
+	if n := p.kinds[r.Kind]; n != nil {
+		*n++
 	} else {
-		p.Counts["unknown_kinds"]++
+		p.counts[unknownKinds]++
 	}
-	p.count("null_event_id", e.Number == "")
-	p.count("null_session", e.Session == "")
-	p.count("null_visitor", e.Visitor == "")
-	p.count("null_collector_ts", !r.Dated)
-	p.count("null_kind", r.Kind == "")
-	p.count("negative_prices", r.HasPrice && r.Price < 0)
-	p.count("bad_quantities", r.HasQuantity && r.Quantity < 0)
-	p.count("out_of_order", r.Time > r.Collector+skew)
-	p.count("before_day", r.Time < p.start)
-	p.count("after_tail", r.Time >= p.start+2*day)
-	p.count("bad_pseudonyms", !isPseudonym(e.Session) || !isPseudonym(e.Visitor))
-	p.count("personal_values", p.detector.Detects(p.freeTexts(r)))
+	p.count(nullEventID, e.Number == "")
+	p.count(nullSession, e.Session == "")
+	p.count(nullVisitor, e.Visitor == "")
+	p.count(nullCollector, !r.Dated)
+	p.count(nullKind, r.Kind == "")
+	p.count(negativePrices, r.HasPrice && r.Price < 0)
+	p.count(badQuantities, r.HasQuantity && r.Quantity < 0)
+	p.count(outOfOrder, r.Time > r.Collector+skew)
+	p.count(beforeDay, r.Time < p.start)
+	p.count(afterTail, r.Time >= p.start+2*day)
+	p.count(badPseudonyms, !isPseudonym(e.Session) || !isPseudonym(e.Visitor))
+	p.count(personalValues, p.detector.Detects(p.freeTexts(r)))
 	if r.HasPrice {
 		p.LargestPrice = max(p.LargestPrice, r.Price)
 	}
@@ -130,8 +158,12 @@ func (p *Profile) event(e *Event) {
 }
 
 func isPseudonym(text string) bool {
-	b, err := hex.DecodeString(text)
-	return err == nil && len(b) == 32
+	for _, c := range []byte(text) {
+		if c-'0' > 9 && (c|0x20)-'a' > 5 {
+			return false
+		}
+	}
+	return len(text) == 64
 }
 
 func (p *Profile) freeTexts(r *row.Row) []byte {

@@ -47,8 +47,8 @@ func TestEachFaultChangesItsOwnStatistic(t *testing.T) {
 		broken := usual(2)
 		plant(&broken)
 		p, good := profiled(t, usual(1), broken), profiled(t, usual(1), usual(2))
-		if p.Counts[name] != 1 || good.Counts[name] != 0 {
-			t.Errorf("%s: found %d of the broken and %d of the good event", name, p.Counts[name], good.Counts[name])
+		if p.Counts()[name] != 1 || good.Counts()[name] != 0 {
+			t.Errorf("%s: found %d of the broken and %d of the good event", name, p.Counts()[name], good.Counts()[name])
 		}
 		if p.HashXor == good.HashXor && name != "null_visitor" {
 			t.Errorf("%s: the hash stays the same", name)
@@ -57,13 +57,13 @@ func TestEachFaultChangesItsOwnStatistic(t *testing.T) {
 }
 
 func TestDuplicatedAndMissingNumbersAreCounted(t *testing.T) {
-	if n := profiled(t, usual(1), usual(2)).Counts["duplicates"]; n != 0 {
+	if n := profiled(t, usual(1), usual(2)).Counts()["duplicates"]; n != 0 {
 		t.Errorf("a whole session has %d duplicates", n)
 	}
-	if n := profiled(t, usual(1), usual(1)).Counts["duplicates"]; n != 2 {
+	if n := profiled(t, usual(1), usual(1)).Counts()["duplicates"]; n != 2 {
 		t.Errorf("a session with an event twice has %d duplicates, expected both events", n)
 	}
-	if n := profiled(t, usual(1), usual(3)).Counts["duplicates"]; n != 2 {
+	if n := profiled(t, usual(1), usual(3)).Counts()["duplicates"]; n != 2 {
 		t.Errorf("a session without its second event has %d duplicates, expected both events", n)
 	}
 }
@@ -74,8 +74,8 @@ func TestCountsSessionsBuyersAndNames(t *testing.T) {
 	thanks := usual(4)
 	thanks.Unmapped = "page /thanks"
 	p := profiled(t, usual(1), usual(2), order, thanks)
-	if p.Counts["sessions"] != 1 || p.Counts["events"] != 4 || p.Counts["buyers"] != 1 || p.Counts["kind_item_view"] != 3 {
-		t.Errorf("counts %v", p.Counts)
+	if p.Counts()["sessions"] != 1 || p.Counts()["events"] != 4 || p.Counts()["buyers"] != 1 || p.Counts()["kind_item_view"] != 3 {
+		t.Errorf("counts %v", p.Counts())
 	}
 	if name := *p.Names["page /thanks"]; name != (Name{Sessions: 1, OrderSessions: 1, NearOrder: 1}) {
 		t.Errorf("the page has %+v", name)

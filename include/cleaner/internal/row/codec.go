@@ -14,30 +14,55 @@ const (
 	dated
 	hasIndex
 	hasFormerOrder
+	hasFingerprint
 )
 
-// Append appends the binary form of a row.
-func (r *Row) Append(b []byte) []byte {
+// What a row has in common with the row before it in its block, and is not repeated.
+const (
+	sameSession = 1 << iota
+	sameVisitor
+	sameDevice
+	sameReferrer
+)
+
+// Append appends the binary form of a row to a block.
+//
+// Args: before is the row before it in the block, or nil; it is not used at a block's beginning.
+func (r *Row) Append(b []byte, before *Row) []byte {
+	same := byte(0)
+	if before != nil && len(b) > 0 {
+		same = r.common(before)
+	}
 	flags := flag(r.Session.OK, hasSession) | flag(r.Visitor.OK, hasVisitor) | flag(r.Order.OK, hasOrder) |
 		flag(r.AfterTail, afterTail) | flag(r.Dated, dated) | flag(r.HasIndex, hasIndex) |
-		flag(r.FormerOrder.OK, hasFormerOrder)
-	b = append(b, byte(r.Reason), byte(r.Part), flags)
+		flag(r.FormerOrder.OK, hasFormerOrder) | flag(r.Fingerprint != 0, hasFingerprint)
+	b = append(b, byte(r.Reason), byte(r.Part), flags, same)
 	b = binary.LittleEndian.AppendUint64(b, r.Hash)
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.Time))
-	b = binary.LittleEndian.AppendUint64(b, uint64(r.Collector))
+	b = binary.AppendVarint(b, r.Collector-r.Time) // wraps around, as the sum does when it is read
+	if r.Fingerprint != 0 {
+		b = binary.LittleEndian.AppendUint64(b, r.Fingerprint)
+	}
 	for _, n := range [...]int32{r.Slice, r.Width, r.Bytes, r.SessionIndex, r.Nth} {
 		b = binary.AppendVarint(b, int64(n))
 	}
-	for _, id := range [...]*ID{&r.Session, &r.Visitor, &r.Order, &r.FormerOrder} {
-		if id.OK {
+	for _, id := range [...]struct {
+		same byte
+		*ID
+	}{{sameSession, &r.Session}, {sameVisitor, &r.Visitor}, {0, &r.Order}, {0, &r.FormerOrder}} {
+		if id.OK && same&id.same == 0 {
 			b = append(b, id.Value[:]...)
 		}
 	}
-	for _, text := range [...]string{r.EventID, r.Fingerprint, r.Page, r.Unmapped} {
+	for _, text := range [...]string{r.EventID, r.Page, r.Unmapped} {
 		b = appendText(b, text)
 	}
-	for _, text := range [...]Text{r.Currency, r.Device, r.Referrer} {
-		b = appendNullable(b, text)
+	b = appendNullable(b, r.Currency)
+	if same&sameDevice == 0 {
+		b = appendNullable(b, r.Device)
+	}
+	if same&sameReferrer == 0 {
+		b = appendNullable(b, r.Referrer)
 	}
 	b = r.Product.append(b)
 	b = binary.AppendUvarint(b, uint64(len(r.More)))
@@ -45,6 +70,11 @@ func (r *Row) Append(b []byte) []byte {
 		b = r.More[i].append(b)
 	}
 	return b
+}
+
+func (r *Row) common(before *Row) byte {
+	return flag(r.Session == before.Session, sameSession) | flag(r.Visitor == before.Visitor, sameVisitor) |
+		flag(r.Device == before.Device, sameDevice) | flag(r.Referrer == before.Referrer, sameReferrer)
 }
 
 func (p *Product) append(b []byte) []byte {
@@ -88,7 +118,8 @@ func Decode(block []byte, rows []Row) (_ []Row, err error) {
 	d := decoder{text: string(block)}
 	for d.at < len(d.text) {
 		rows = append(rows, Row{})
-		d.row(&rows[len(rows)-1])
+		n := len(rows)
+		d.row(&rows[n-1], rows[max(0, n-2):n-1])
 	}
 	return rows, nil
 }
@@ -98,29 +129,48 @@ type decoder struct {
 	at   int
 }
 
-func (d *decoder) row(r *Row) {
+// row reads a row; before has the row before it, and is used only if they have something in common.
+func (d *decoder) row(r *Row, before []Row) {
 	r.Reason, r.Part = Reason(d.text[d.at]), Part(d.text[d.at+1])
-	flags := d.text[d.at+2]
-	d.at += 3
+	flags, same := d.text[d.at+2], d.text[d.at+3]
+	d.at += 4
 	r.AfterTail, r.Dated, r.HasIndex = flags&afterTail != 0, flags&dated != 0, flags&hasIndex != 0
-	r.Hash, r.Time, r.Collector = d.uint64(), int64(d.uint64()), int64(d.uint64())
+	r.Hash, r.Time = d.uint64(), int64(d.uint64())
+	r.Collector = r.Time + d.varint()
+	if flags&hasFingerprint != 0 {
+		r.Fingerprint = d.uint64()
+	}
 	for _, n := range [...]*int32{&r.Slice, &r.Width, &r.Bytes, &r.SessionIndex, &r.Nth} {
 		*n = int32(d.varint())
 	}
+	if same&sameSession != 0 {
+		r.Session = before[0].Session
+	}
+	if same&sameVisitor != 0 {
+		r.Visitor = before[0].Visitor
+	}
 	for _, present := range [...]struct {
-		bit byte
-		id  *ID
-	}{{hasSession, &r.Session}, {hasVisitor, &r.Visitor}, {hasOrder, &r.Order}, {hasFormerOrder, &r.FormerOrder}} {
-		if flags&present.bit != 0 {
+		bit, same byte
+		id        *ID
+	}{{hasSession, sameSession, &r.Session}, {hasVisitor, sameVisitor, &r.Visitor}, {hasOrder, 0, &r.Order}, {hasFormerOrder, 0, &r.FormerOrder}} {
+		if flags&present.bit != 0 && same&present.same == 0 {
 			present.id.OK = true
 			d.at += copy(present.id.Value[:], d.text[d.at:d.at+32])
 		}
 	}
-	for _, text := range [...]*string{&r.EventID, &r.Fingerprint, &r.Page, &r.Unmapped} {
+	for _, text := range [...]*string{&r.EventID, &r.Page, &r.Unmapped} {
 		*text = d.bytes(d.uvarint())
 	}
-	for _, text := range [...]*Text{&r.Currency, &r.Device, &r.Referrer} {
-		*text = d.nullable()
+	r.Currency = d.nullable()
+	if same&sameDevice != 0 {
+		r.Device = before[0].Device
+	} else {
+		r.Device = d.nullable()
+	}
+	if same&sameReferrer != 0 {
+		r.Referrer = before[0].Referrer
+	} else {
+		r.Referrer = d.nullable()
 	}
 	d.product(&r.Product)
 	if n := d.uvarint(); n > 0 {

@@ -109,7 +109,7 @@ type Row struct {
 	Hash            uint64
 	Time, Collector int64 // microseconds since 1970
 	EventID         string
-	Fingerprint     string
+	Fingerprint     uint64 // a hash of the tracker's fingerprint, until duplicates are marked
 	Session         ID
 	Visitor, Order  ID
 	FormerOrder     ID // under the former key

@@ -215,7 +215,8 @@ func (s *Scanner) event() *mapping.Event {
 // fill reads the content of a line that is used.
 func (s *Scanner) fill(event *mapping.Event) {
 	r, mapped := &s.row, s.mapping.Map(event)
-	r.EventID, r.Fingerprint = string(s.line.Field(s.columns.eventID)), string(s.line.Field(s.columns.fingerprint))
+	r.EventID = string(s.line.Field(s.columns.eventID))
+	r.Fingerprint = line.Hash(s.line.Field(s.columns.fingerprint), line.Seed)
 	r.Device, r.Referrer = row.Of(s.line.Field(s.columns.device)), row.Of(s.line.Field(s.columns.referrer))
 	if index := s.line.Field(s.columns.sessionIndex); index != nil {
 		r.SessionIndex, r.HasIndex = java.Int(string(index))

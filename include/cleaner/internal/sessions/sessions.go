@@ -105,6 +105,20 @@ func TrackerID(r *row.Row) string {
 
 // Number returns the number of an event in its session as a text; as texts, numbers sort like the numbers.
 func Number(n int) string {
+	if n < len(usualNumbers) {
+		return usualNumbers[n]
+	}
+	return padded(n)
+}
+
+var usualNumbers = func() (numbers [512]string) {
+	for n := range numbers {
+		numbers[n] = padded(n)
+	}
+	return numbers
+}()
+
+func padded(n int) string {
 	digits := strconv.Itoa(n)
 	if len(digits) >= idDigits {
 		return digits[:idDigits]

@@ -5,12 +5,15 @@
 //	sessions    rows by session -> kept rows, sorted
 //	place       kept rows -> the same by session, with orders assigned to sessions
 //	sort        kept rows by session -> the same, sorted
-//	rows        kept rows -> some of them as a table
+//	rows        kept rows -> the same as a table
+//	orders      kept rows -> those with an order as a table
 //	spans       kept rows -> first and last time of each session, as a table
 //	profile     kept rows -> statistics of the events
 //	events      kept rows -> clean events, as a table
 //	examples    clean events of whole sessions -> examples of sessions and their prefixes, or of session-item pairs, as a table
 //	check       nothing -> nothing; it compiles the mapping, so that its faults are known before a task runs
+//
+// Kept rows are in parts, so that a query reads only what it needs; see parts.go.
 package stages
 
 import (
@@ -34,7 +37,7 @@ type stage func(*config.Config, *frames.Reader, *frames.Writer) error
 
 var stages = map[string]stage{
 	"scan": scanLines, "duplicates": markDuplicates, "sessions": markSessions, "place": placeOrders, "sort": sortRows, "rows": writeRows,
-	"spans": writeSpans, "profile": profileEvents, "events": writeEvents, "visitors": writeVisitors, "check": check,
+	"orders": writeOrders, "spans": writeSpans, "profile": profileEvents, "events": writeEvents, "visitors": writeVisitors, "check": check,
 	"examples": writeExamples,
 }
 
@@ -71,10 +74,11 @@ func scanLines(c *config.Config, in *frames.Reader, out *frames.Writer) error {
 	if err != nil {
 		return err
 	}
-	buckets := frames.NewBuckets(out, c.Buckets)
+	buckets := frames.NewBuckets(out, partRows, c.Buckets)
 	add := func(r *row.Row) {
 		if r != nil {
-			buckets.Add(scan.Bucket(r, c.Buckets), r.Append)
+			bucket := scan.Bucket(r, c.Buckets)
+			buckets.Put(bucket, r.Append(buckets.Block(bucket), nil))
 		}
 	}
 	err = eachFrame(in, map[byte]func() error{
@@ -99,12 +103,14 @@ func scanLines(c *config.Config, in *frames.Reader, out *frames.Writer) error {
 }
 
 func markDuplicates(c *config.Config, in *frames.Reader, out *frames.Writer) error {
-	buckets, total := frames.NewBuckets(out, c.Buckets), counts.New()
+	buckets, total := frames.NewBuckets(out, partRows, c.Buckets), counts.New()
 	err := eachBucket(in, func(_ uint32, rows []row.Row) error {
 		sessions.MarkDuplicates(rows)
 		for i := range rows {
 			if r := &rows[i]; r.Reason.IsKept() {
-				buckets.Add(scan.SessionBucket(r, c.Buckets), r.Append)
+				r.Fingerprint = 0
+				bucket := scan.SessionBucket(r, c.Buckets)
+				buckets.Put(bucket, r.Append(buckets.Block(bucket), nil))
 			} else {
 				total.Drop(r.Slice, r.Reason)
 			}
@@ -116,31 +122,35 @@ func markDuplicates(c *config.Config, in *frames.Reader, out *frames.Writer) err
 
 func markSessions(c *config.Config, in *frames.Reader, out *frames.Writer) error {
 	limits, total := sessions.Limits{Events: c.MaxSessionEvents, Micros: c.MaxSession}, counts.New()
-	buckets := frames.NewBuckets(out, c.Buckets)
-	err := eachBucket(in, func(bucket uint32, rows []row.Row) error {
+	parts, err := newParts(c, out)
+	if err != nil {
+		return err
+	}
+	err = eachBucket(in, func(bucket uint32, rows []row.Row) error {
 		sessions.Mark(rows, limits)
 		for i := range rows {
 			if r := &rows[i]; !r.Reason.IsKept() {
 				total.Drop(r.Slice, r.Reason)
 			}
 		}
-		for _, r := range sessions.Sort(sessions.Expand(rows)) {
+		sorted := sessions.Sort(sessions.Expand(rows))
+		for _, r := range sorted {
 			if r.Reason.IsKept() {
 				total.Keep(r)
-				buckets.Add(int(bucket), r.Append)
 			}
 		}
-		return buckets.Flush()
+		return parts.add(int(bucket), sorted)
 	})
-	return errors.Join(err, writeCounts(out, total))
+	return errors.Join(err, parts.end(), writeCounts(out, total))
 }
 
 func placeOrders(c *config.Config, in *frames.Reader, out *frames.Writer) error {
-	buckets := frames.NewBuckets(out, c.Buckets)
+	buckets := frames.NewBuckets(out, partRows, c.Buckets)
 	err := eachBucket(in, func(_ uint32, rows []row.Row) error {
 		sessions.Place(rows, c.Placed)
 		for i := range rows {
-			buckets.Add(scan.SessionBucket(&rows[i], c.Buckets), rows[i].Append)
+			bucket := scan.SessionBucket(&rows[i], c.Buckets)
+			buckets.Put(bucket, rows[i].Append(buckets.Block(bucket), nil))
 		}
 		return nil
 	})
@@ -148,13 +158,12 @@ func placeOrders(c *config.Config, in *frames.Reader, out *frames.Writer) error 
 }
 
 func sortRows(c *config.Config, in *frames.Reader, out *frames.Writer) error {
-	buckets := frames.NewBuckets(out, c.Buckets)
-	return eachBucket(in, func(bucket uint32, rows []row.Row) error {
-		for _, r := range sessions.Sort(rows) {
-			buckets.Add(int(bucket), r.Append)
-		}
-		return buckets.Flush()
-	})
+	parts, err := newParts(c, out)
+	if err != nil {
+		return err
+	}
+	err = eachBucket(in, func(bucket uint32, rows []row.Row) error { return parts.add(int(bucket), sessions.Sort(rows)) })
+	return errors.Join(err, parts.end())
 }
 
 // eachFrame calls the function of each frame's kind.
@@ -179,12 +188,20 @@ func eachFrame(in *frames.Reader, kinds map[byte]func() error) error {
 
 // eachBucket calls f for the rows of each bucket; the blocks of a bucket follow one another.
 func eachBucket(in *frames.Reader, f func(bucket uint32, rows []row.Row) error) error {
+	return eachBlock(in, nil, f)
+}
+
+// eachBlock calls f as eachBucket does, and for blocks of other parts the functions of these parts.
+func eachBlock(in *frames.Reader, others map[string]func([]byte) error, f func(bucket uint32, rows []row.Row) error) error {
 	var rows []row.Row
 	current := uint32(0)
 	err := eachFrame(in, map[byte]func() error{frames.Block: func() error {
-		bucket, block, err := in.Block()
+		part, bucket, block, err := in.Block()
 		if err != nil {
 			return err
+		}
+		if other := others[part]; other != nil {
+			return other(block)
 		}
 		if bucket != current && len(rows) > 0 {
 			if err := f(current, rows); err != nil {
@@ -204,13 +221,9 @@ func eachBucket(in *frames.Reader, f func(bucket uint32, rows []row.Row) error) 
 }
 
 func writeCounts(out *frames.Writer, total *counts.Counts) error {
-	return writeJSON(out, total.Finish())
-}
-
-func writeJSON(out *frames.Writer, value any) error {
-	text, err := json.Marshal(value)
+	text, err := json.Marshal(total.Finish())
 	if err != nil {
 		return err
 	}
-	return out.Counts(text)
+	return out.Block(partCounts, 0, text)
 }

@@ -1,7 +1,6 @@
 package stages
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
@@ -11,25 +10,22 @@ import (
 	"leapline/cleaner/internal/personal"
 	"leapline/cleaner/internal/profile"
 	"leapline/cleaner/internal/row"
-	"leapline/cleaner/internal/sessions"
 )
-
-var selections = map[string]func(*row.Row) bool{
-	"orders":          func(r *row.Row) bool { return r.Reason == row.Event && r.Order.OK },
-	"quarantine":      func(r *row.Row) bool { return r.Reason.IsQuarantined() },
-	"without_session": func(r *row.Row) bool { return r.Reason == row.WithoutSession },
-	"all":             func(*row.Row) bool { return true },
-}
 
 // writeRows writes kept rows: reason, event_id, slice, line_hash, line_bytes, width, session, visitor, order,
 // former_order, ts, collector_ts, kind,
 // price, currency, nth, after_tail.
-func writeRows(c *config.Config, in *frames.Reader, out *frames.Writer) error {
-	isSelected := selections[c.Select]
-	if isSelected == nil {
-		return fmt.Errorf("no selection is named %q", c.Select)
-	}
-	output := frames.NewOutput(out, "ssisiissssllsdsii")
+func writeRows(_ *config.Config, in *frames.Reader, out *frames.Writer) error {
+	return writeSelected(in, out, func(*row.Row) bool { return true })
+}
+
+// writeOrders writes those of events with an order, as writeRows.
+func writeOrders(_ *config.Config, in *frames.Reader, out *frames.Writer) error {
+	return writeSelected(in, out, func(r *row.Row) bool { return r.Order.OK })
+}
+
+func writeSelected(in *frames.Reader, out *frames.Writer, isSelected func(*row.Row) bool) error {
+	output := frames.NewOutput(out.Table, "ssisiissssllsdsii")
 	err := eachBucket(in, func(_ uint32, rows []row.Row) error {
 		for i := range rows {
 			if isSelected(&rows[i]) {
@@ -67,7 +63,7 @@ func addRow(c []*frames.Column, r *row.Row) {
 
 // writeSpans writes visitor, session, first_ts and last_ts.
 func writeSpans(c *config.Config, in *frames.Reader, out *frames.Writer) error {
-	output := frames.NewOutput(out, "ssll")
+	output := frames.NewOutput(out.Table, "ssll")
 	err := eachSession(c, in, func(events []profile.Event) {
 		first, last := map[row.ID]int64{}, map[row.ID]int64{}
 		for _, e := range events {
@@ -90,7 +86,7 @@ func writeSpans(c *config.Config, in *frames.Reader, out *frames.Writer) error {
 // writeEvents writes clean events: event_id, session, visitor, ts, collector_ts, kind, page, item, category, price, quantity, device,
 // referrer, session_index.
 func writeEvents(c *config.Config, in *frames.Reader, out *frames.Writer) error {
-	output := frames.NewOutput(out, "sssllssssdissi")
+	output := frames.NewOutput(out.Table, "sssllssssdissi")
 	err := eachSession(c, in, func(events []profile.Event) {
 		for i := range events {
 			addEvent(output.Columns, &events[i])
@@ -127,27 +123,43 @@ const (
 	ofPrice                // the bits of the largest price, which is not negative
 )
 
-// profileEvents writes statistics, which the entries of all tasks make together: entry, key, and three numbers.
+const entryKinds = "islll"
+
+// profileEvents writes statistics, which the entries of all tasks make together: entry, key, and three numbers. It passes on those of
+// sessions without an order, and adds those of sessions with one.
 func profileEvents(c *config.Config, in *frames.Reader, out *frames.Writer) error {
-	detector, err := personal.New(&c.Patterns, c.DetectNumbers)
+	p, err := newProfile(c)
 	if err != nil {
 		return err
 	}
-	p, output := profile.New(c.Start, detector, c.Kinds), frames.NewOutput(out, "islll")
-	err = eachSession(c, in, p.Session)
+	splitter := newSplitter(c, p.Session)
+	passOn := map[string]func([]byte) error{partProfile: out.Frame}
+	err = eachBlock(in, passOn, func(_ uint32, rows []row.Row) error { splitter.bucket(pointers(rows)); return nil })
+	return errors.Join(err, writeEntries(p, frames.NewOutput(out.Table, entryKinds)))
+}
+
+func newProfile(c *config.Config) (*profile.Profile, error) {
+	detector, err := personal.New(&c.Patterns, c.DetectNumbers)
+	if err != nil {
+		return nil, err
+	}
+	return profile.New(c.Start, detector, c.Kinds), nil
+}
+
+func writeEntries(p *profile.Profile, output *frames.Output) error {
 	for visitor, n := range p.Visitors {
 		addEntry(output, ofVisitor, string(visitor[:]), n, 0, 0)
 	}
 	for name, n := range p.Names {
 		addEntry(output, ofName, name, n.Sessions, n.OrderSessions, n.NearOrder)
 	}
-	for name, n := range p.Counts {
+	for name, n := range p.Counts() {
 		addEntry(output, ofEvents, name, n, 0, 0)
 	}
 	addEntry(output, ofEvents, "hash_sum", p.HashSum, 0, 0)
 	addEntry(output, ofHash, "hash_xor", p.HashXor, 0, 0)
 	addEntry(output, ofPrice, "largest_price", int64(math.Float64bits(p.LargestPrice)), 0, 0)
-	return errors.Join(err, output.Flush())
+	return output.Flush()
 }
 
 func addEntry(output *frames.Output, entry int32, key string, numbers ...int64) {
@@ -161,7 +173,7 @@ func addEntry(output *frames.Output, entry int32, key string, numbers ...int64) 
 
 // writeVisitors writes name and visitor of the sessions with one of the listed names.
 func writeVisitors(c *config.Config, in *frames.Reader, out *frames.Writer) error {
-	output, names := frames.NewOutput(out, "ss"), map[string]bool{}
+	output, names := frames.NewOutput(out.Table, "ss"), map[string]bool{}
 	for _, name := range c.Names {
 		names[name] = true
 	}
@@ -175,44 +187,4 @@ func writeVisitors(c *config.Config, in *frames.Reader, out *frames.Writer) erro
 		}
 	})
 	return errors.Join(err, output.Flush())
-}
-
-// eachSession calls f for the events of each session, without those of repeated orders.
-func eachSession(c *config.Config, in *frames.Reader, f func([]profile.Event)) error {
-	repeated := map[string]bool{}
-	for _, id := range c.Repeated {
-		repeated[id] = true
-	}
-	var events []profile.Event
-	visitors := map[row.ID]string{}
-	return eachBucket(in, func(_ uint32, rows []row.Row) error {
-		clear(visitors)
-		for i := range rows {
-			r := &rows[i]
-			if r.Reason != row.Event || repeated[sessions.TrackerID(r)] {
-				continue
-			}
-			if len(events) > 0 && events[0].Row.Session != r.Session {
-				f(events)
-				events = events[:0]
-			}
-			visitor, ok := visitors[r.Visitor]
-			if !ok {
-				visitor = hex.EncodeToString(r.Visitor.Value[:])
-				visitors[r.Visitor] = visitor
-			}
-			session := ""
-			if len(events) > 0 {
-				session = events[0].Session
-			} else {
-				session = hex.EncodeToString(r.Session.Value[:])
-			}
-			events = append(events, profile.Event{Row: r, Number: sessions.Number(len(events) + 1), Session: session, Visitor: visitor})
-		}
-		if len(events) > 0 { // a session is in one bucket
-			f(events)
-			events = events[:0]
-		}
-		return nil
-	})
 }

@@ -2,8 +2,9 @@
 
     lines -> scan -> (by event id) duplicates -> (by session) sessions -> kept rows
 
-Between two stages Spark moves blocks of rows and counts; see `tasks.BLOCKS`. Counts travel with the rows of their task,
-so a task that Spark repeats, because its executor was lost or because another attempt was faster, counts once.
+Between two stages Spark moves blocks of rows and counts; see `tasks.BLOCKS`. Kept rows are in several parts, so that a
+query reads only what it needs. Counts travel with the rows of their task, so a task that Spark repeats, because its
+executor was lost or because another attempt was faster, counts once.
 """
 
 from collections.abc import Mapping
@@ -39,8 +40,6 @@ PROFILE: Final[dict[str, str]] = {"entry": "int", "key": "binary", "a": "bigint"
 VISITORS: Final[dict[str, str]] = {"name": "string", "visitor": "string"}
 BUCKETS_PER_PARTITION: Final = 8
 """A task has the rows of one bucket in memory."""
-_SENT: Final = {"timestamp": "bigint", "string": "binary", "boolean": "int"}
-"""Types that the program sends in another form."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class Cleaner:
     partitions: int
 
     def kept(self, raw: DataFrame) -> DataFrame:
-        """Return the blocks of kept rows, sorted by session, and the counts; columns of `tasks.BLOCKS`.
+        """Return the blocks of kept rows, sorted by session, the counts, and a profile; columns of `tasks.BLOCKS`.
 
         Args:
             raw: lines, or events of typed columns, as a source returns them (`EventSource.read`), or files
@@ -79,32 +78,36 @@ class Cleaner:
             kept: blocks.
             placed: `placed_key` of an order's line -> pseudonym of the session, base64.
         """
-        return self._exchanged(self._with(placed=placed)._blocks("place", kept), "sort")
+        rows = _parts(kept, "events", "without_session")
+        return self._exchanged(self._with(placed=placed)._blocks("place", rows), "sort")
 
-    def rows(self, kept: DataFrame, which: str) -> DataFrame:
-        """Return some of the kept rows, columns of `ROWS`.
+    def orders(self, kept: DataFrame) -> DataFrame:
+        """Return the rows of events with an order, columns of `ROWS`."""
+        return self._table("orders", _parts(kept, "ordered"), ROWS)
 
-        Args:
-            kept: blocks.
-            which: `orders` (rows of events with an order), `quarantine` or `without_session`.
-        """
-        return self._with(select=which)._table("rows", kept, ROWS)
+    def quarantine(self, kept: DataFrame) -> DataFrame:
+        """Return the rows that go into quarantine, columns of `ROWS`."""
+        return self._table("rows", _parts(kept, "quarantine"), ROWS)
+
+    def without_session(self, kept: DataFrame) -> DataFrame:
+        """Return the orders that may still be assigned to a session, columns of `ROWS`."""
+        return self._table("rows", _parts(kept, "without_session"), ROWS)
 
     def spans(self, kept: DataFrame) -> DataFrame:
         """Return the first and last time of each visitor's sessions, columns of `SPANS`."""
-        return self._table("spans", kept, SPANS)
+        return self._table("spans", _parts(kept, "events"), SPANS)
 
     def profile(self, kept: DataFrame) -> DataFrame:
         """Return the entries of the profile of each task, columns of `PROFILE`; see `stages/tables.go`."""
-        return self._table("profile", kept, PROFILE)
+        return self._table("profile", _parts(kept, "profile", "ordered"), PROFILE)
 
     def visitors(self, kept: DataFrame, names: list[str]) -> DataFrame:
         """Return the visitors of unmapped pages and events, columns of `VISITORS`."""
-        return self._with(names=names)._table("visitors", kept, VISITORS)
+        return self._with(names=names)._table("visitors", _parts(kept, "events"), VISITORS)
 
     def events(self, kept: DataFrame) -> DataFrame:
         """Return clean events, columns of `schema.SCHEMA`, a session in one partition, sorted by ts and event_id."""
-        return self._table("events", kept, SCHEMA)
+        return self._table("events", _parts(kept, "events"), SCHEMA)
 
     def without(self, repeated: list[str]) -> "Cleaner":
         """Return the stages without the events of repeated orders, given their tracker ids."""
@@ -126,6 +129,10 @@ class Cleaner:
         return table_of(stage, blocks, self.options, self.program, schema)
 
 
+def _parts(kept: DataFrame, *names: str) -> DataFrame:
+    return kept.where(F.col("part").isin(*names))
+
+
 def table_of(
     stage: str, rows: DataFrame, options: Mapping[str, Any], program: str, schema: Mapping[str, str]
 ) -> DataFrame:
@@ -138,11 +145,5 @@ def table_of(
         program: from `program.program_for`.
         schema: the table's columns.
     """
-    sent = ", ".join(f"`{name}` {_SENT.get(type_, type_)}" for name, type_ in schema.items())
-    task = tasks.stage_task(stage, encoded(options), program, tuple(schema))
-    return rows.mapInArrow(task, sent).select(*(_received(name, type_) for name, type_ in schema.items()))
-
-
-def _received(name: str, type_: str) -> Any:
-    column = F.col(name)
-    return (F.timestamp_micros(column) if type_ == "timestamp" else column.cast(type_)).alias(name)
+    columns = ", ".join(f"`{name}` {type_}" for name, type_ in schema.items())
+    return rows.mapInArrow(tasks.stage_task(stage, encoded(options), program, tuple(schema.items())), columns)

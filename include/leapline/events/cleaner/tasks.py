@@ -11,22 +11,33 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
-BLOCKS: Final = "bucket int, block binary, counts string"
-"""The columns between two stages: rows of a bucket in binary form, or the counts of a task as JSON."""
+BLOCKS: Final = "part string, bucket int, block binary"
+"""The columns between two stages: rows of a bucket in binary form, or others of its parts; see `parts.go`."""
+COUNTS: Final = "counts"
+"""The part with the counts of a task, as JSON."""
+_PIPE: Final = 1 << 20
+"""Bytes that a pipe can hold, if the system allows it: fewer switches between the two processes."""
 
 ArrowTask = Callable[[Iterable[Any]], Iterator[Any]]
+Columns = tuple[tuple[str, str], ...]
 
-_TYPES: Final = {b"i": "int32", b"l": "int64", b"d": "float64", b"s": "binary"}
+_KINDS: Final = {"int32": b"i", "int64": b"l", "double": b"d", "binary": b"s", "string": b"s"}
+"""The letters of Arrow's types in the frames of the program."""
+_SENT: Final = {
+    "int": "int32", "boolean": "int32", "bigint": "int64", "timestamp": "int64", "double": "float64",
+    "binary": "binary", "string": "string",
+}  # fmt: skip
+"""Spark's types, and Arrow's types of the same layout in which the program sends them."""
 
 
-def stage_task(stage: str, options: bytes, program: str, names: tuple[str, ...] = ()) -> ArrowTask:
+def stage_task(stage: str, options: bytes, program: str, columns: Columns = ()) -> ArrowTask:
     """Return the function of a stage for `DataFrame.mapInArrow`.
 
     Args:
         stage: its name.
         options: of the program, JSON.
         program: the path of the program, or the name under which Spark has sent it, with `{machine}` in it.
-        names: of the columns of the stage's table; none if it returns `BLOCKS`.
+        columns: names and Spark's types of the columns of the stage's table; none if it returns `BLOCKS`.
 
     The first stage reads the columns `line`, `slice` and `landed_on`, those of `landed.COLUMNS`, or those of
     `typed.TYPED`; the stage `examples` reads clean events, all others `BLOCKS`.
@@ -34,19 +45,20 @@ def stage_task(stage: str, options: bytes, program: str, names: tuple[str, ...] 
     """
 
     def task(batches: Iterable[Any]) -> Iterator[Any]:
-        passed: list[str] = []
+        passed: list[bytes] = []
         command = [_path(program), stage]
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as process:
             messages: list[bytes] = []
             errors: list[BaseException] = []
+            _enlarge(process.stdin, process.stdout)
             feeder = threading.Thread(target=_feed, args=(process.stdin, options, batches, passed, errors), daemon=True)
             listener = threading.Thread(target=_listen, args=(process.stderr, messages), daemon=True)
             feeder.start()
             listener.start()
             try:
-                yield from _results(process.stdout, names)
+                yield from _results(process.stdout, columns)
             except BaseException:  # Spark may stop reading early
                 process.kill()
                 raise
@@ -59,8 +71,8 @@ def stage_task(stage: str, options: bytes, program: str, names: tuple[str, ...] 
             raise RuntimeError(
                 f"leapline cleaner, stage {stage}: {b''.join(messages).decode(errors='replace')[-2000:]}"
             )
-        if passed and not names:
-            yield from (_counts(text) for text in passed)
+        if passed and not columns:
+            yield from (_row(COUNTS, 0, block) for block in passed)
 
     return task
 
@@ -79,7 +91,17 @@ def _path(program: str) -> str:
     return str(path)
 
 
-def _feed(pipe: Any, options: bytes, batches: Iterable[Any], passed: list[str], errors: list[BaseException]) -> None:
+def _enlarge(*pipes: Any) -> None:
+    import fcntl
+
+    for pipe in pipes:
+        try:
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
+        except (AttributeError, OSError):  # not on Linux, or beyond a user's limit
+            return
+
+
+def _feed(pipe: Any, options: bytes, batches: Iterable[Any], passed: list[bytes], errors: list[BaseException]) -> None:
     """Write options and frames; the counts of earlier stages go into `passed`."""
     try:
         with pipe:
@@ -155,12 +177,11 @@ def _write_table(pipe: Any, batch: Any) -> None:
     """Write columns. The buffers of Arrow are written as they are."""
     import pyarrow as pa
 
-    kinds = {getattr(pa, name)(): kind for kind, name in _TYPES.items()} | {pa.string(): b"s"}
     pipe.write(b"T" + struct.pack("<II", batch.num_rows, batch.num_columns))
     for column in batch.columns:
         # A copy starts at its buffers' beginning, whatever part of other buffers Spark has sent.
         copied = pa.concat_arrays([column, column[:0]]) if column.offset else column
-        pipe.write(kinds[column.type])
+        pipe.write(_KINDS[str(column.type)])
         for buffer in copied.buffers():
             pipe.write(struct.pack("<I", buffer.size if buffer else 0))
             if buffer:
@@ -174,13 +195,13 @@ def _numbers(column: Any) -> bytes:
     return values.tobytes()
 
 
-def _write_blocks(pipe: Any, batch: Any, passed: list[str]) -> None:
-    for bucket, block, counts in zip(*(batch.column(name) for name in ("bucket", "block", "counts")), strict=True):
-        if counts.is_valid:
-            passed.append(counts.as_py())
+def _write_blocks(pipe: Any, batch: Any, passed: list[bytes]) -> None:
+    for part, bucket, block in zip(*(batch.column(name) for name in ("part", "bucket", "block")), strict=True):
+        name, content = part.as_py().encode(), block.as_buffer()
+        if name == COUNTS.encode():
+            passed.append(content.to_pybytes())
             continue
-        content = block.as_buffer()
-        pipe.write(b"B" + struct.pack("<II", bucket.as_py(), content.size))
+        pipe.write(b"B" + struct.pack("<I", len(name)) + name + struct.pack("<II", bucket.as_py(), content.size))
         pipe.write(content)
 
 
@@ -188,38 +209,38 @@ def _listen(pipe: Any, messages: list[bytes]) -> None:
     messages.extend(iter(lambda: pipe.read(4096), b""))
 
 
-def _results(pipe: Any, names: tuple[str, ...]) -> Iterator[Any]:
+def _results(pipe: Any, columns: Columns) -> Iterator[Any]:
     while kind := pipe.read(1):
         if kind == b"B":
+            part = _sized(pipe).decode()
             bucket, size = struct.unpack("<II", _exactly(pipe, 8))
-            yield _row([bucket], [_exactly(pipe, size)], [None])
-        elif kind == b"C":
-            yield _counts(_sized(pipe).decode())
+            yield _row(part, bucket, _exactly(pipe, size))
         else:
-            yield _table(pipe, names)
+            yield _table(pipe, columns)
 
 
-def _counts(text: str) -> Any:
-    return _row([0], [None], [text])
-
-
-def _row(bucket: list[int], block: list[bytes | None], counts: list[str | None]) -> Any:
+def _row(part: str, bucket: int, block: bytes) -> Any:
     import pyarrow as pa
 
-    columns = [pa.array(bucket, pa.int32()), pa.array(block, pa.binary()), pa.array(counts, pa.string())]
-    return pa.RecordBatch.from_arrays(columns, ["bucket", "block", "counts"])
+    columns = [pa.array([part], pa.string()), pa.array([bucket], pa.int32()), pa.array([block], pa.binary())]
+    return pa.RecordBatch.from_arrays(columns, ["part", "bucket", "block"])
 
 
-def _table(pipe: Any, names: tuple[str, ...]) -> Any:
+def _table(pipe: Any, columns: Columns) -> Any:
     import pyarrow as pa
 
-    rows, columns = struct.unpack("<II", _exactly(pipe, 8))
+    rows, _ = struct.unpack("<II", _exactly(pipe, 8))
     arrays = []
-    for _ in range(columns):
+    for _, type_ in columns:
         kind = _exactly(pipe, 1)
         buffers = [pa.py_buffer(_sized(pipe)) for _ in range(3 if kind == b"s" else 2)]
-        arrays.append(pa.Array.from_buffers(getattr(pa, _TYPES[kind])(), rows, buffers))
-    return pa.RecordBatch.from_arrays(arrays, names)
+        array = pa.Array.from_buffers(getattr(pa, _SENT[type_])(), rows, buffers)
+        if type_ == "boolean":
+            array = array.cast(pa.bool_())
+        elif type_ == "timestamp":
+            array = array.view(pa.timestamp("us", tz="UTC"))
+        arrays.append(array)
+    return pa.RecordBatch.from_arrays(arrays, [name for name, _ in columns])
 
 
 def _sized(pipe: Any) -> bytes:

@@ -186,19 +186,19 @@ func init() {
 	}
 }
 
-// fixedTables returns the tables for blocks with fixed codes.
-var fixedTables = sync.OnceValue(func() *[2]table {
-	var t [2]table
-	if t[0].build(fixedLengths[:], literalMeaning[:]) != nil || t[1].build(fixedDistances[:], distanceMeaning[:]) != nil {
+// fixedCodes returns those of blocks with fixed codes.
+var fixedCodes = sync.OnceValue(func() *codes {
+	var c codes
+	if c.literals.build(fixedLengths[:], literalMeaning[:]) != nil || c.distances.build(fixedDistances[:], distanceMeaning[:]) != nil {
 		panic("inflate: the fixed codes are not complete")
 	}
-	return &t
+	return &c
 })
 
 var codeOrder = [19]int{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15}
 
-// dynamicTables reads the codes of a block (RFC 1951, section 3.2.7).
-func (d *Decoder) dynamicTables() error {
+// dynamicCodes reads the codes of a block (RFC 1951, section 3.2.7).
+func (d *Decoder) dynamicCodes() error {
 	literals, distances, codes := d.take(5)+257, d.take(5)+1, d.take(4)+4
 	if literals > 286 || distances > 30 {
 		return ErrCorrupt
@@ -208,30 +208,30 @@ func (d *Decoder) dynamicTables() error {
 		d.fill()
 		small[codeOrder[i]] = uint8(d.take(3))
 	}
-	if err := d.literals.build(small[:], codeMeaning[:]); err != nil {
+	if err := d.codes.literals.build(small[:], codeMeaning[:]); err != nil {
 		return err
 	}
 	var lengths [286 + 30]uint8
 	if err := d.lengths(lengths[:literals+distances]); err != nil {
 		return err
 	}
-	if err := d.literals.build(lengths[:literals], literalMeaning[:]); err != nil {
+	if err := d.codes.literals.build(lengths[:literals], literalMeaning[:]); err != nil {
 		return err
 	}
-	return d.distances.build(lengths[literals:literals+distances], distanceMeaning[:])
+	return d.codes.distances.build(lengths[literals:literals+distances], distanceMeaning[:])
 }
 
-// lengths reads the code lengths of both codes, which are encoded with the code in d.literals.
+// lengths reads the code lengths of both codes, which are encoded with the code in d.codes.literals.
 func (d *Decoder) lengths(lengths []uint8) error {
 	for i := 0; i < len(lengths); {
 		d.fill()
-		e := d.literals.find(d.bits)
+		e := d.codes.literals.find(d.bits)
 		if e&special != 0 {
 			return ErrCorrupt
 		}
 		d.take(int(e & lengthMask))
 		if d.n < 0 {
-			return ErrCorrupt
+			return errTruncated
 		}
 		symbol := e >> valueShift
 		if symbol < 16 {
