@@ -15,7 +15,7 @@ SEPARATE := every_kill or airflow_scale or bucket_night or cluster or drill or f
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down check audit test bench bench-quick bench-go bench-scale bench-capacity bench-executors bench-gate bench-gate-leakage bench-sources bench-training release test-airflow-scale test-bucket test-drill test-faults test-kills test-sources test-cluster test-compose test-deployment test-kubernetes simulate simulate-mutations test-durations
+.PHONY: help setup lock demo up down check audit test bench bench-quick bench-go bench-airflow bench-scale bench-capacity bench-executors bench-gate bench-gate-leakage bench-sources bench-training release test-airflow-scale test-bucket test-drill test-faults test-kills test-sources test-cluster test-compose test-deployment test-kubernetes simulate simulate-mutations test-durations
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -126,6 +126,9 @@ bench-quick: setup ## compare the processor time of each step with the committed
 
 bench-go: setup ## the scorer's inflate, protobuf and tree code compared with libraries (BENCH_ARGS="-bench Inflate")
 	@cd include/scorer/benchmarks && PATH="$(CURDIR)/.venv/bin:$$PATH" go test -bench . -count 3 $(BENCH_ARGS) .
+
+bench-airflow: setup ## run two days of the demo's size in a real Airflow and report the seconds of each task (five minutes)
+	@.venv/bin/python -m benchmarks.airflow_run $(BENCH_ARGS)
 
 bench-scale: setup ## run events to features at 1, 4, ... million events per day (BENCH_ARGS="--events 1000000 23000000")
 	@$(UV) pip install -q --python .venv/bin/python -r requirements-bench.txt
