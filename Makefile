@@ -111,8 +111,8 @@ test-kubernetes: setup ## install the chart, deploy, and run Spark's executors w
 simulate: setup ## simulate runs over lake, ledger and tags with faults, SEEDS=10000 times (minutes; SEED=17 shows one with its steps)
 	@.venv/bin/python -m tests.simulator $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
-simulate-mutations: setup ## put each of 29 faults into the code and simulate until one of 300 seeds notices it (minutes)
-	@.venv/bin/python -m tests.simulator --mutations --seeds 300
+simulate-mutations: setup ## put each of 29 faults into the code and simulate until one of 1,000 seeds notices it (minutes)
+	@.venv/bin/python -m tests.simulator --mutations --seeds 1000
 
 test-durations: setup ## run the Python tests and record how long each file takes, for the order of the next runs
 	@.venv/bin/pytest -q -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --record-durations -m "not ($(SEPARATE))"
