@@ -26,6 +26,9 @@ _VARYING: Final = re.compile(
 )
 """What differs between two runs of the same step: names of attempts, times, repositories, whether something had to be
 sent, the ids of new lakes, digests and signatures of texts with any of these."""
+_digests: dict[bytes, str] = {}
+"""SHA-256 of a content -> digest of it without `_VARYING`. Installations have the same images, archives and tables, for
+which the pattern takes longer than a kill."""
 _LEFT: Final = re.compile(r"\..+\.[0-9a-f]{8}")
 """Files that were to replace another one."""
 _NAMED_BY_SPARK: Final = re.compile(r"(?<=part-\d{5}-)[0-9a-f-]{36}")
@@ -109,7 +112,10 @@ def without_varying(content: bytes, address: str) -> str:
     """Return the digest of a content without what differs between two runs of the same step: besides `_VARYING`, the
     lake's address, and that a later run has finished a move."""
     content = content.replace(address.encode(), b"lake").replace(b" (finished by a later run)", b"")
-    return hashlib.sha256(_VARYING.sub(b"...", content)).hexdigest()
+    key = hashlib.sha256(content).digest()
+    if key not in _digests:
+        _digests[key] = hashlib.sha256(_VARYING.sub(b"...", content)).hexdigest()
+    return _digests[key]
 
 
 def moves(settings: Settings) -> list[tuple[str, str, str | None, str | None]]:

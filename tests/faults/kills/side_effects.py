@@ -1,9 +1,10 @@
 """Side effects of Python code, as the interpreter's audit events report them, and SIGKILL right before one of them.
 
 Only effects below given folders count, programs that are started (`crane`, the scorer), and HTTP requests that change
-something: what a step does to the lake, to temporary files, to platforms and, through `crane`, to the registry. Native
-code writes files without an event; such files belong to attempts that no reader sees yet, so the next event is the
-earliest that matters.
+something: what a step does to the lake, to temporary files, to platforms and, through `crane`, to the registry. A probe
+asks its scorer hundreds of questions, which change nothing: those in a row count as one effect, so that a process is
+killed while it has a scorer, but not several hundred times. Native code writes files without an event; such files
+belong to attempts that no reader sees yet, so the next event is the earliest that matters.
 """
 
 import os
@@ -23,6 +24,8 @@ _PATHS: Final = {
 
 _OTHERS: Final = ("open", "subprocess.Popen", "http.client.send")
 _METHODS: Final = (b"POST", b"PUT", b"PATCH", b"DELETE")
+_QUESTIONS: Final = ("send POST /v1/predict", "send POST /v1/score")
+"""Requests to a scorer."""
 
 
 class Recorder:
@@ -39,6 +42,7 @@ class Recorder:
         self._folders = tuple(f"{folder}{os.sep}" for folder in folders)
         self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         self._kill_at, self._torn, self._count, self._busy = kill_at, torn, 0, False
+        self._is_asking = False
 
     def start(self) -> None:
         """Record from now on; a hook cannot be removed, so this is for processes that end soon."""
@@ -59,13 +63,18 @@ class Recorder:
         self._busy = True
         try:
             effect = self._effect(event, arguments)
-            if effect:
+            if effect and not self._is_repeated(effect):
                 if self._count == self._kill_at:
                     self._end(event, arguments)
                 self._count += 1
                 self.note(effect)
         finally:
             self._busy = False
+
+    def _is_repeated(self, effect: str) -> bool:
+        """Return whether this is a question to a scorer right after another one."""
+        was_asking, self._is_asking = self._is_asking, effect in _QUESTIONS
+        return was_asking and self._is_asking
 
     def _effect(self, event: str, arguments: tuple[Any, ...]) -> str:
         """Return the description of an effect; empty if it is none, or elsewhere."""
