@@ -23,6 +23,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,7 @@ def _tar(name: str, content: bytes, mode: int) -> bytes:
     return out.getvalue()
 
 
+@lru_cache(maxsize=2)  # a process that builds several images compresses the scorer of each platform once
 def _gzip(content: bytes) -> bytes:
     packer = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
     return _GZIP_HEADER + packer.compress(content) + packer.flush() + _gzip_trailer(content)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from leapline.serving.execution import Execution, execution
+from leapline.serving.execution import Execution, execution, native
 from leapline.serving.layout import architectures
+from leapline.serving.platforms import host_architecture
 from leapline.serving.probe import ProbeReport, ProbeSample, probe
 from leapline.serving.scorer_process import unpack_built
 
@@ -60,10 +61,17 @@ def probe_platforms(
     reports = {}
     for arch in architectures(layout):
         folder = workdir / arch
-        root = unpack_built(layout, digest, folder / "trial", arch).root
-        how = execution(arch, root / "scorer")
+        how = _execution(layout, digest, arch, folder)
         report = None
         if not how.problem:
             report = probe(layout, sample, digest=digest, workdir=folder, env=env, execution=how)
         reports[arch] = PlatformReport(how, report)
     return reports
+
+
+def _execution(layout: Path, digest: str, arch: str, folder: Path) -> Execution:
+    """Return how a platform is executed here. Only another one than this machine's is tried with its scorer, which
+    takes an unpacked image."""
+    if arch == host_architecture():
+        return native()
+    return execution(arch, unpack_built(layout, digest, folder / "trial", arch).root / "scorer")
