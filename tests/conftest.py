@@ -90,6 +90,8 @@ def spark() -> Iterator["SparkSession"]:
         .config(map=jars_option(Settings(tools=ROOT / ".local", lake="s3://tests/lake")))
         .config("spark.ui.enabled", "false")
         .config("spark.sql.shuffle.partitions", "4")
+        # Spark keeps the classes of the last 100 queries. Tests repeat more different ones than that.
+        .config("spark.sql.codegen.cache.maxEntries", "10000")
         .config("spark.sql.session.timeZone", "UTC")
         .getOrCreate()
     )
