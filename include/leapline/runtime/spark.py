@@ -149,6 +149,8 @@ def _session_settings(settings: Settings) -> dict[str, str]:
         # Rows reach Python in columns; one by one, they would take ten times as long. They are read as they arrive, so
         # that the driver's heap does not limit their number.
         "spark.sql.execution.arrow.pyspark.enabled": "true",
+        # Batches that stay in the processors' caches, and in the memory that Python has already.
+        "spark.sql.execution.arrow.maxBytesPerBatch": "2m",
         "spark.driver.maxResultSize": "0",
         # Days consist of many small files; more partitions balance the work.
         "spark.sql.files.minPartitionNum": str(settings.spark_shuffle_partitions),
