@@ -19,6 +19,8 @@ def test_notebook_runs_without_errors(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.skip("TOOLS MISSING: `make setup` installs the scorer into .local")
     monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
     notebook = nbformat.read(NOTEBOOK, as_version=4)
+    if not os.environ.get("KEEP_NOTEBOOK"):
+        fit_fewer_trees(notebook)
     client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(NOTEBOOK.parent)}})
     client.execute()
     printed = "".join(out.get("text", "") for cell in notebook.cells for out in cell.get("outputs", []))
@@ -27,6 +29,12 @@ def test_notebook_runs_without_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     assert difference <= 1e-12
     if os.environ.get("KEEP_NOTEBOOK"):  # updates the stored outputs
         nbformat.write(notebook, NOTEBOOK)
+
+
+def fit_fewer_trees(notebook: nbformat.NotebookNode) -> None:
+    """Let the model of the notebook, which it fits twice, have four trees: nothing that is checked depends on more."""
+    [cell] = [cell for cell in notebook.cells if "maxIter=20" in cell.source]
+    cell.source = cell.source.replace("maxIter=20", "maxIter=4")
 
 
 def test_outputs_are_stored_without_local_paths() -> None:
