@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from leapline.bundle.fitted import without_summaries
-from tests.bundle import pipelines
+from tests.bundle import pipelines, scoring
 
 if TYPE_CHECKING:
     from pyspark.ml import PipelineModel
@@ -36,6 +36,12 @@ def frame(spark: "SparkSession") -> "DataFrame":
 def rows(spark: "SparkSession") -> "DataFrame":
     """Rows to score, with unseen and null categories."""
     return pipelines.scoring_frame(spark).cache()
+
+
+@pytest.fixture(scope="session")
+def leap_rows(rows: "DataFrame") -> dict[str, Any]:
+    """The rows to score as a leap frame."""
+    return scoring.leap_frame(rows)
 
 
 @pytest.fixture(scope="session")

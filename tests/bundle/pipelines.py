@@ -509,7 +509,7 @@ CATALOGUE: dict[str, Callable[[], list[Any]]] = {
     "kmeans_cosine": _model("KMeans", k=3, distanceMeasure="cosine", seed=1),
     "bisecting_cosine": _model("BisectingKMeans", k=3, distanceMeasure="cosine", seed=1),
     "bernoulli": _bernoulli,
-    "svc": _model("LinearSVC", threshold=0.25),
+    "svc": _model("LinearSVC", threshold=0.25, maxIter=5),
     "two_class_softmax": _model("LogisticRegression", family="multinomial", thresholds=[0.35, 0.65]),
     "logistic_threshold": _model("LogisticRegression", threshold=0.4),
     "multinomial_thresholds": _model("LogisticRegression", labelCol="label3", thresholds=[0.2, 0.5, 0.3]),
