@@ -12,9 +12,10 @@ CLICKS = "visitor string, p array<struct<id:string,clicks:bigint,ms:bigint>>"
 
 def test_sorts_by_clicks_then_id(spark: Any) -> None:
     rows = [("v", [("b", 2, 0), ("c", 1, 9)]), ("w", [("a", 2, 5), ("c", 4, 1)]), ("w", []), ("x", None)]
+    rows += [("x", [("b", 1, 0), ("d", 2, 0)])]
     examples = spark.createDataFrame(rows, CLICKS)
-    assert most_clicked(examples, "p", 5) == ("c", "a", "b")
-    assert most_clicked(examples.repartition(3), "p", 2) == ("c", "a")
+    assert most_clicked(examples, "p", 5) == ("c", "b", "a", "d")
+    assert most_clicked(examples.repartition(3), "p", 2) == ("c", "b")
 
 
 def test_ids_of_few_visitors_are_left_out(spark: Any) -> None:
