@@ -43,6 +43,8 @@ def main() -> None:
     parser.add_argument("--sessions-per-day", type=int, default=4000)
     parser.add_argument("--out", type=Path, default=ROOT / ".leapline" / "bench" / "airflow_run.json")
     args = parser.parse_args()
+    if args.days < 2:
+        parser.error("--days: two days are run, so at least two are needed")
     with tempfile.TemporaryDirectory(prefix="leapline-airflow-run-") as folder:
         first = LAST - timedelta(days=args.days - 1)
         report_progress(f"generating {args.days} days")
@@ -79,8 +81,7 @@ def running(folder: Path) -> Iterator[AirflowApi]:
 
 
 def run(api: AirflowApi, day: date) -> dict[str, Any]:
-    """Run a day and return its seconds, in all and per task, with the time between the end of the tasks before and its
-    start.
+    """Run a day and return its seconds: in all, of each task, and added up over the tasks (`in_tasks`).
 
     Raises:
         LocalServiceError: the run failed.

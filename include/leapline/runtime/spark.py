@@ -126,6 +126,8 @@ def _build(settings: Settings, name: str, extra: Mapping[str, str]) -> "SparkSes
         builder = builder.config(OPTIONS, f"{driver_options(settings)} {quiet_options()}".strip())
         if is_local(settings.spark_master):
             builder = builder.config("spark.driver.host", "127.0.0.1")
+            # Pseudonyms can hardly be compressed: without a network between the tasks it takes longer than it saves.
+            builder = builder.config("spark.shuffle.compress", "false").config("spark.rdd.compress", "false")
     for key, value in _options(settings, extra).items():
         builder = builder.config(key, value)
     return builder.getOrCreate()

@@ -23,17 +23,17 @@ var ErrHeader = errors.New("not a gzip header")
 
 // GzipReader decompresses a gzip file (RFC 1952) of one or more members. It reads more of its input than it needs at a time.
 type GzipReader struct {
-	in      io.Reader
-	ended   bool // the input
-	decoder Decoder
-	codes   *codes // of the current block; nil between two blocks
-	last    bool   // the current block is the last one of its member
-	isFirst bool   // the current block is the first one of its member
-	start   int    // where the output begins that has not been returned
-	summed  int    // where the output begins that is not in the checksum
-	sum     uint32
-	size    uint32 // of the member's content, modulo 2^32
-	err     error  // after the output that has not been returned
+	in           io.Reader
+	inputEnded   bool
+	decoder      Decoder
+	codes        *codes // of the current block; nil between two blocks
+	last         bool   // the current block is the last one of its member
+	memberBegins bool   // nothing of the next member has been decoded: the window is empty
+	returned     int    // how much of the output has been returned
+	summed       int    // how much of it is in the checksum
+	sum          uint32
+	size         uint32 // of the member's content, modulo 2^32
+	err          error  // after the output that has not been returned
 }
 
 // NewGzipReader returns a reader of a file's content.
@@ -50,29 +50,29 @@ func NewGzipReader(in io.Reader) (*GzipReader, error) {
 
 // Read implements io.Reader.
 func (r *GzipReader) Read(p []byte) (int, error) {
-	for r.start == r.decoder.at {
+	for r.returned == r.decoder.at {
 		if r.err != nil {
 			return 0, r.err
 		}
 		r.err = r.decompress()
 	}
-	n := copy(p, r.decoder.dst[r.start:r.decoder.at])
-	r.start += n
+	n := copy(p, r.decoder.dst[r.returned:r.decoder.at])
+	r.returned += n
 	return n, nil
 }
 
 // decompress decodes symbols until the output is nearly full, or returns an error. All output has been returned before.
 func (r *GzipReader) decompress() error {
 	d := &r.decoder
-	if kept := min(d.at, window); !r.isFirst {
+	if kept := min(d.at, window); !r.memberBegins {
 		copy(d.dst, d.dst[d.at-kept:d.at])
 		d.at = kept
 	} else {
 		d.at = 0 // a member does not refer to the one before it
 	}
-	r.isFirst, r.start, r.summed = false, d.at, d.at
+	r.memberBegins, r.returned, r.summed = false, d.at, d.at
 	err := error(nil)
-	for err == nil && r.hasRoom() && !r.isFirst {
+	for err == nil && r.hasRoom() && !r.memberBegins {
 		if err = r.fill(); err == nil {
 			err = r.step()
 		}
@@ -90,7 +90,7 @@ func (r *GzipReader) step() error {
 	switch {
 	case r.codes != nil:
 		ended, err := d.block(r.codes)
-		if err == nil && !ended && r.ended && r.hasRoom() {
+		if err == nil && !ended && r.inputEnded && r.hasRoom() {
 			ended, err = true, d.blockNearEnd(r.codes)
 		}
 		if ended {
@@ -131,29 +131,48 @@ func (r *GzipReader) trailer() error {
 	if binary.LittleEndian.Uint32(trailer) != r.sum || binary.LittleEndian.Uint32(trailer[4:]) != r.size {
 		return ErrCorrupt
 	}
-	r.sum, r.size, r.last, r.isFirst = 0, 0, false, true
-	if err := r.fill(); err != nil {
+	r.sum, r.size, r.last, r.memberBegins = 0, 0, false, true
+	if err := r.skipPadding(); err != nil {
 		return err
-	}
-	if r.ended && d.pos == len(d.src) {
-		return io.EOF
 	}
 	return r.header()
 }
 
+// skipPadding skips zeros after a member, with which some stores fill the last block of a file; io.EOF at the file's end.
+func (r *GzipReader) skipPadding() error {
+	d := &r.decoder
+	for {
+		if err := r.fill(); err != nil {
+			return err
+		}
+		for d.pos < len(d.src) && d.src[d.pos] == 0 {
+			d.pos++
+		}
+		if d.pos < len(d.src) {
+			return nil
+		}
+		if r.inputEnded {
+			return io.EOF
+		}
+	}
+}
+
+var magic = []byte{0x1f, 0x8b, 8}
+
 const hasSum, hasExtra, hasName, hasComment = 2, 4, 8, 16
 
-// header reads the header of a member.
+// header reads the header of a member. Its own checksum is not compared, because the content has one.
 func (r *GzipReader) header() error {
 	if err := r.fill(); err != nil {
 		return err
 	}
+	rest := r.decoder.src[r.decoder.pos:]
+	if !bytes.HasPrefix(rest, magic[:min(len(rest), len(magic))]) {
+		return ErrHeader
+	}
 	head, err := r.take(10)
 	if err != nil {
 		return err
-	}
-	if !bytes.HasPrefix(head, []byte{0x1f, 0x8b, 8}) {
-		return ErrHeader
 	}
 	flags := head[3]
 	if flags&hasExtra != 0 {
@@ -205,22 +224,17 @@ func (r *GzipReader) skipText() error {
 // decoder may return.
 func (r *GzipReader) fill() error {
 	d := &r.decoder
-	if r.ended || len(d.src)-d.pos >= ahead {
+	if r.inputEnded || len(d.src)-d.pos >= ahead {
 		return nil
 	}
 	kept := max(0, d.pos-8)
 	d.src = d.src[:copy(d.src[:cap(d.src)], d.src[kept:])]
 	d.pos -= kept
-	for len(d.src) < cap(d.src) {
-		n, err := r.in.Read(d.src[len(d.src):cap(d.src)])
-		d.src = d.src[:len(d.src)+n]
-		if err == io.EOF {
-			r.ended = true
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	n, err := io.ReadAtLeast(r.in, d.src[len(d.src):cap(d.src)], ahead)
+	d.src = d.src[:len(d.src)+n]
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		r.inputEnded = true
+		return nil
 	}
-	return nil
+	return err
 }

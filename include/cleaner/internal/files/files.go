@@ -41,7 +41,7 @@ func (p *Part) EachLine(f func(line []byte)) error {
 }
 
 func (p *Part) read(file *os.File, f func(line []byte)) error {
-	switch in := bufio.NewReaderSize(file, bufferSize); p.Extension {
+	switch p.Extension {
 	case "":
 		return p.readPart(file, f)
 	case ".gz":
@@ -51,9 +51,9 @@ func (p *Part) read(file *os.File, f func(line []byte)) error {
 		}
 		return eachLine(content, -1, true, f)
 	case ".bz2":
-		return eachLine(bzip2.NewReader(in), -1, true, f)
+		return eachLine(bzip2.NewReader(bufio.NewReaderSize(file, bufferSize)), -1, true, f)
 	case ".zst":
-		content, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1))
+		content, err := zstd.NewReader(bufio.NewReaderSize(file, bufferSize), zstd.WithDecoderConcurrency(1))
 		if err != nil {
 			return err
 		}

@@ -25,11 +25,11 @@ const (
 // parts writes kept rows, each to the parts that it belongs to. Sessions without an order are profiled on the way, because nothing
 // changes them any more; those with an order may lose one that was counted before.
 type parts struct {
-	out      *frames.Writer
-	rows     map[string]*part
-	splitter *splitter
-	profile  *profile.Profile
-	bucket   int
+	out                                         *frames.Writer
+	events, ordered, quarantine, withoutSession *part
+	splitter                                    *splitter
+	profile                                     *profile.Profile
+	bucket                                      int
 }
 
 type part struct {
@@ -38,9 +38,10 @@ type part struct {
 }
 
 func newParts(c *config.Config, out *frames.Writer) (*parts, error) {
-	p := &parts{out: out, rows: map[string]*part{}}
-	for _, name := range [...]string{partEvents, partOrdered, partQuarantine, partWithoutSession} {
-		p.rows[name] = &part{buckets: frames.NewBuckets(out, name, c.Buckets)}
+	new := func(name string) *part { return &part{buckets: frames.NewBuckets(out, name, c.Buckets)} }
+	p := &parts{
+		out: out, events: new(partEvents), ordered: new(partOrdered), quarantine: new(partQuarantine),
+		withoutSession: new(partWithoutSession),
 	}
 	p.splitter = newSplitter(c, p.session)
 	var err error
@@ -51,18 +52,17 @@ func newParts(c *config.Config, out *frames.Writer) (*parts, error) {
 // add writes the rows of a bucket, which are sorted.
 func (p *parts) add(bucket int, rows []*row.Row) error {
 	p.bucket = bucket
-	for _, part := range p.rows {
+	for _, part := range p.ofRows() {
 		part.before = nil
 	}
-	events, quarantine, orders := p.rows[partEvents], p.rows[partQuarantine], p.rows[partWithoutSession]
 	for _, r := range rows {
 		switch {
 		case r.Reason == row.Event:
-			events.add(bucket, r)
+			p.events.add(bucket, r)
 		case r.Reason.IsQuarantined():
-			quarantine.add(bucket, r)
+			p.quarantine.add(bucket, r)
 		case r.Reason == row.WithoutSession:
-			orders.add(bucket, r)
+			p.withoutSession.add(bucket, r)
 		}
 	}
 	p.splitter.bucket(slices.Values(rows))
@@ -80,13 +80,17 @@ func (p *parts) session(events []profile.Event) {
 		return
 	}
 	for _, e := range events {
-		p.rows[partOrdered].add(p.bucket, e.Row)
+		p.ordered.add(p.bucket, e.Row)
 	}
+}
+
+func (p *parts) ofRows() [4]*part {
+	return [4]*part{p.events, p.ordered, p.quarantine, p.withoutSession}
 }
 
 func (p *parts) flush() error {
 	var errs []error
-	for _, part := range p.rows {
+	for _, part := range p.ofRows() {
 		errs = append(errs, part.buckets.Flush())
 	}
 	return errors.Join(errs...)

@@ -9,6 +9,7 @@
 //	orders      kept rows -> those with an order as a table
 //	spans       kept rows -> first and last time of each session, as a table
 //	profile     kept rows -> statistics of the events
+//	visitors    kept rows -> visitors of unmapped pages and events, as a table
 //	events      kept rows -> clean events, as a table
 //	examples    clean events of whole sessions -> examples of sessions and their prefixes, or of session-item pairs, as a table
 //	check       nothing -> nothing; it compiles the mapping, so that its faults are known before a task runs
@@ -56,10 +57,8 @@ func Run(name string, input io.Reader, output io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := stage(options, in, out); err != nil {
-		return err
-	}
-	return out.Flush()
+	// After an error too: whoever reads the frames should meet the error, and no incomplete frame before it.
+	return errors.Join(stage(options, in, out), out.Flush())
 }
 
 const day = 86_400_000_000

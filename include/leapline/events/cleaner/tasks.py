@@ -23,11 +23,15 @@ Columns = tuple[tuple[str, str], ...]
 
 _KINDS: Final = {"int32": b"i", "int64": b"l", "double": b"d", "binary": b"s", "string": b"s"}
 """The letters of Arrow's types in the frames of the program."""
-_SENT: Final = {
+_LAYOUTS: Final = {
     "int": "int32", "boolean": "int32", "bigint": "int64", "timestamp": "int64", "double": "float64",
     "binary": "binary", "string": "string",
 }  # fmt: skip
 """Spark's types, and Arrow's types of the same layout in which the program sends them."""
+_SENT: Final = {
+    "int": b"i", "boolean": b"i", "bigint": b"l", "timestamp": b"l", "double": b"d", "binary": b"s", "string": b"s",
+}  # fmt: skip
+"""Spark's types, and the letters of their frames."""
 
 
 def stage_task(stage: str, options: bytes, program: str, columns: Columns = ()) -> ArrowTask:
@@ -57,8 +61,11 @@ def stage_task(stage: str, options: bytes, program: str, columns: Columns = ()) 
             listener = threading.Thread(target=_listen, args=(process.stderr, messages), daemon=True)
             feeder.start()
             listener.start()
+            incomplete = ""
             try:
                 yield from _results(process.stdout, columns)
+            except EOFError as exc:  # the program's status and messages say more
+                incomplete = f"{exc}"
             except BaseException:  # Spark may stop reading early
                 process.kill()
                 raise
@@ -71,6 +78,8 @@ def stage_task(stage: str, options: bytes, program: str, columns: Columns = ()) 
             raise RuntimeError(
                 f"leapline cleaner, stage {stage}: {b''.join(messages).decode(errors='replace')[-2000:]}"
             )
+        if incomplete:
+            raise RuntimeError(f"leapline cleaner, stage {stage}: {incomplete}")
         if passed and not columns:
             yield from (_row(COUNTS, 0, block) for block in passed)
 
@@ -92,13 +101,13 @@ def _path(program: str) -> str:
 
 
 def _enlarge(*pipes: Any) -> None:
-    import fcntl
+    try:
+        import fcntl
 
-    for pipe in pipes:
-        try:
+        for pipe in pipes:
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
-        except (AttributeError, OSError):  # not on Linux, or beyond a user's limit
-            return
+    except (ImportError, AttributeError, OSError):  # not on Linux, or beyond a user's limit
+        return
 
 
 def _feed(pipe: Any, options: bytes, batches: Iterable[Any], passed: list[bytes], errors: list[BaseException]) -> None:
@@ -229,12 +238,16 @@ def _row(part: str, bucket: int, block: bytes) -> Any:
 def _table(pipe: Any, columns: Columns) -> Any:
     import pyarrow as pa
 
-    rows, _ = struct.unpack("<II", _exactly(pipe, 8))
+    rows, number = struct.unpack("<II", _exactly(pipe, 8))
+    if number != len(columns):
+        raise RuntimeError(f"leapline cleaner: its table has {number} columns, expected {len(columns)}")
     arrays = []
-    for _, type_ in columns:
+    for name, type_ in columns:
         kind = _exactly(pipe, 1)
+        if kind != _SENT[type_]:
+            raise RuntimeError(f"leapline cleaner: its column {name} has the kind {kind!r}, expected {_SENT[type_]!r}")
         buffers = [pa.py_buffer(_sized(pipe)) for _ in range(3 if kind == b"s" else 2)]
-        array = pa.Array.from_buffers(getattr(pa, _SENT[type_])(), rows, buffers)
+        array = pa.Array.from_buffers(getattr(pa, _LAYOUTS[type_])(), rows, buffers)
         if type_ == "boolean":
             array = array.cast(pa.bool_())
         elif type_ == "timestamp":
@@ -250,5 +263,5 @@ def _sized(pipe: Any) -> bytes:
 def _exactly(pipe: Any, size: int) -> bytes:
     content: bytes = pipe.read(size)
     if len(content) != size:
-        raise RuntimeError("leapline cleaner: its output ends within a frame")
+        raise EOFError("its output ends within a frame")
     return content
