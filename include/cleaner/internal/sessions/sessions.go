@@ -3,8 +3,8 @@ package sessions
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -24,7 +24,7 @@ type Limits struct {
 // end of sessions that began on the day before: their tail beyond that day's look-ahead is endless here, because no other run would
 // count it.
 func Mark(rows []row.Row, limits Limits) {
-	events := freshRows(rows, func(a, b *row.Row) int {
+	events := freshRows(rows, sessionKey, func(a, b *row.Row) int {
 		if order := bySessionAndTime(a, b); order != 0 {
 			return order
 		}
@@ -48,23 +48,22 @@ func Mark(rows []row.Row, limits Limits) {
 	}
 }
 
-// Expand returns one row per product of each event about several, `<event id>:<n>` from the second on, and all other rows.
+// Expand appends one row for each further product of the events about several, `<event id>:<n>` from the second on.
 func Expand(rows []row.Row) []row.Row {
-	expanded := make([]row.Row, 0, len(rows))
-	for _, r := range rows {
+	for i := range len(rows) {
+		r := &rows[i]
 		more := r.More
 		r.More = nil
-		expanded = append(expanded, r)
-		if !r.Reason.MayBeEvent() {
+		if len(more) == 0 || !r.Reason.MayBeEvent() {
 			continue
 		}
-		id := r.EventID
-		for i, product := range more {
-			r.EventID, r.Nth, r.Product = id+":"+strconv.Itoa(i+1), int32(i+1), product
-			expanded = append(expanded, r)
+		further := *r
+		for n, product := range more {
+			further.EventID, further.Nth, further.Product = r.EventID+":"+strconv.Itoa(n+1), int32(n+1), product
+			rows = append(rows, further)
 		}
 	}
-	return expanded
+	return rows
 }
 
 // Sort sorts rows by session, time and event id; rows that are no events come first.
@@ -73,13 +72,13 @@ func Sort(rows []row.Row) []*row.Row {
 	for i := range rows {
 		sorted[i] = &rows[i]
 	}
-	slices.SortFunc(sorted, func(a, b *row.Row) int {
-		if isEvent := a.Reason == row.Event; isEvent != (b.Reason == row.Event) {
-			if isEvent {
-				return 1
-			}
-			return -1
+	key := func(r *row.Row) uint64 {
+		if r.Reason != row.Event {
+			return 0
 		}
+		return 1<<63 | sessionKey(r)>>1
+	}
+	sortRows(sorted, key, func(a, b *row.Row) int {
 		if order := bySessionAndTime(a, b); order != 0 {
 			return order
 		}
@@ -87,6 +86,9 @@ func Sort(rows []row.Row) []*row.Row {
 	})
 	return sorted
 }
+
+// sessionKey returns the beginning of a session's pseudonym, as a number that is ordered like it.
+func sessionKey(r *row.Row) uint64 { return binary.BigEndian.Uint64(r.Session.Value[:]) }
 
 // bySessionAndTime compares what differs for nearly all pairs. Its callers compare more only if it does not, because cmp.Or
 // evaluates all of its arguments.

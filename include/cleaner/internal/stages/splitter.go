@@ -15,13 +15,12 @@ import (
 type splitter struct {
 	session  func([]profile.Event)
 	repeated map[string]bool
-	visitors map[row.ID]string
 	events   []profile.Event
 }
 
 // newSplitter returns a splitter that calls a function with the events of each session.
 func newSplitter(c *config.Config, session func([]profile.Event)) *splitter {
-	s := &splitter{session: session, repeated: map[string]bool{}, visitors: map[row.ID]string{}}
+	s := &splitter{session: session, repeated: map[string]bool{}}
 	for _, id := range c.Repeated {
 		s.repeated[id] = true
 	}
@@ -30,7 +29,6 @@ func newSplitter(c *config.Config, session func([]profile.Event)) *splitter {
 
 // bucket takes the rows of a bucket, sorted by session; a session is in one bucket.
 func (s *splitter) bucket(rows iter.Seq[*row.Row]) {
-	clear(s.visitors)
 	for r := range rows {
 		if r.Reason != row.Event || len(s.repeated) > 0 && s.repeated[sessions.TrackerID(r)] {
 			continue
@@ -38,16 +36,17 @@ func (s *splitter) bucket(rows iter.Seq[*row.Row]) {
 		if len(s.events) > 0 && s.events[0].Row.Session != r.Session {
 			s.end()
 		}
-		visitor, ok := s.visitors[r.Visitor]
-		if !ok {
-			visitor = hex.EncodeToString(r.Visitor.Value[:])
-			s.visitors[r.Visitor] = visitor
-		}
-		session := ""
-		if len(s.events) > 0 {
+		session, visitor := "", ""
+		if n := len(s.events); n > 0 {
 			session = s.events[0].Session
+			if last := &s.events[n-1]; last.Row.Visitor == r.Visitor {
+				visitor = last.Visitor
+			}
 		} else {
 			session = hex.EncodeToString(r.Session.Value[:])
+		}
+		if visitor == "" {
+			visitor = hex.EncodeToString(r.Visitor.Value[:])
 		}
 		s.events = append(s.events, profile.Event{Row: r, Number: sessions.Number(len(s.events) + 1), Session: session, Visitor: visitor})
 	}

@@ -38,8 +38,8 @@ SPANS: Final[dict[str, str]] = {
 }
 PROFILE: Final[dict[str, str]] = {"entry": "int", "key": "binary", "a": "bigint", "b": "bigint", "c": "bigint"}
 VISITORS: Final[dict[str, str]] = {"name": "string", "visitor": "string"}
-BUCKETS_PER_PARTITION: Final = 8
-"""A task has the rows of one bucket in memory."""
+BUCKETS_PER_PARTITION: Final = 16
+"""A task has the rows of one bucket in memory, and the statistics of all of its own."""
 
 
 @dataclass(frozen=True)
