@@ -68,6 +68,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of capacity.json and capacity.md")
     parser.add_argument("--work", type=Path, help="folder for events and lakes; kept if given")
     args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
     file = args.out / "capacity.json"
     if args.measure:
         file.write_text(json.dumps(measure(args.events, args.work), indent=1) + "\n")

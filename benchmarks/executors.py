@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "docs/benchmarks", help="folder for the results")
     parser.add_argument("--work", type=Path, help="folder for events and lakes; kept if given")
     args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="leapline-executors-") as scratch:
         results = measure(args.work or Path(scratch), args.events)
     (args.out / "executors.json").write_text(json.dumps(results, indent=1) + "\n")

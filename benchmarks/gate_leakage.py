@@ -304,9 +304,9 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, nargs="+", default=[4000, 1200])
     parser.add_argument("--out", type=Path, default=Path("docs/benchmarks"))
     options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     sizes = [{"sessions": n, "leaks": summary(simulate(range(options.runs), n))} for n in options.sessions]
     results = {"sizes": sizes}
-    options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "gate-leakage.json").write_text(json.dumps(results, indent=1) + "\n")
     (options.out / "gate-leakage.md").write_text(markdown(results))
     print(markdown(results))

@@ -345,6 +345,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="processes")
     parser.add_argument("--out", type=Path, help="folder for gate.json and gate.md")
     arguments = parser.parse_args()
+    if arguments.out:
+        arguments.out.mkdir(parents=True, exist_ok=True)
     figures = study(arguments.runs, arguments.workers)
     print(markdown(figures))
     if arguments.out:

@@ -69,8 +69,10 @@ def drivers_of(settings: Settings) -> list[str]:
 
 
 def _environment_of(pid: str) -> str:
-    path = Path("/proc", pid, "environ")
-    return path.read_text(errors="replace") if path.exists() else ""
+    try:
+        return Path("/proc", pid, "environ").read_text(errors="replace")
+    except OSError:  # it has just ended
+        return ""
 
 
 @pytest.mark.usefixtures("spark")
