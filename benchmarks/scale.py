@@ -269,6 +269,7 @@ def markdown(results: dict[str, Any]) -> str:
                 "JSON, and gunzip only decompresses."
             ),
             Table(costs, [_costs(size) for size in results["sizes"]]),
+            *([Text(results["note"])] if "note" in results else []),
         ]
     )
 
