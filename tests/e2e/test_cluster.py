@@ -209,11 +209,17 @@ def wait_for_task(site: Site, worker: str, number: int) -> int:
     """Return the executor of a worker as soon as it runs at least the given number of tasks of its application."""
     for _ in range(3000):
         for pid, name in site.executors().items():
-            log = Path(f"/proc/{pid}/cwd").readlink() / "stderr"
-            if name == worker and log.exists() and log.read_text().count("Running task") >= number:
+            if name == worker and _log_of(pid).count("Running task") >= number:
                 return pid
         time.sleep(0.05)
     raise TimeoutError("no such task")
+
+
+def _log_of(pid: int) -> str:
+    try:
+        return (Path(f"/proc/{pid}/cwd").readlink() / "stderr").read_text()
+    except OSError:  # it has written nothing yet, or has just ended
+        return ""
 
 
 @pytest.mark.parametrize("tasks", [2, 12])
