@@ -72,7 +72,7 @@ test-drill: setup ## break each stage of a run on a scratch lake and registry, a
 test-faults: setup ## clean a day with a session of a million events (minutes)
 	@.venv/bin/pytest -q -m faults
 
-test-kills: setup ## kill each step before every single one of its side effects, and run it again (minutes)
+test-kills: setup ## kill each step before every single one of its side effects, and run it again (half an hour)
 	@scripts/setup.sh s3
 	@.venv/bin/pytest -q -m every_kill --timeout 3600
 

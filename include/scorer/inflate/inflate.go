@@ -1,7 +1,7 @@
 // Package inflate decompresses DEFLATE streams (RFC 1951): one of known decompressed size from memory to memory, and gzip files.
 //
 // A bundle has thousands of small entries, and decompressing them takes most of the scorer's start time; decompressing the landed
-// files of a day takes a third of cleaning it. The measurements in docs/decisions/0010-inflate.md compare this package with
+// files of a day took a third of reading it. The measurements in docs/decisions/0010-inflate.md compare this package with
 // compress/flate and github.com/klauspost/compress.
 package inflate
 

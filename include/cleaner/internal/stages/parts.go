@@ -70,7 +70,7 @@ func (p *parts) add(bucket int, rows []*row.Row) error {
 }
 
 func (p *part) add(bucket int, r *row.Row) {
-	p.buckets.Put(bucket, r.Append(p.buckets.Block(bucket), p.before))
+	put(p.buckets, bucket, r, p.before)
 	p.before = r
 }
 

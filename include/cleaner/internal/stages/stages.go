@@ -76,8 +76,7 @@ func scanLines(c *config.Config, in *frames.Reader, out *frames.Writer) error {
 	buckets := frames.NewBuckets(out, partRows, c.Buckets)
 	add := func(r *row.Row) {
 		if r != nil {
-			bucket := scan.Bucket(r, c.Buckets)
-			buckets.Put(bucket, r.Append(buckets.Block(bucket), nil))
+			put(buckets, scan.Bucket(r, c.Buckets), r, nil)
 		}
 	}
 	err = eachFrame(in, map[byte]func() error{
@@ -108,8 +107,7 @@ func markDuplicates(c *config.Config, in *frames.Reader, out *frames.Writer) err
 		for i := range rows {
 			if r := &rows[i]; r.Reason.IsKept() {
 				r.Fingerprint = 0
-				bucket := scan.SessionBucket(r, c.Buckets)
-				buckets.Put(bucket, r.Append(buckets.Block(bucket), nil))
+				put(buckets, scan.SessionBucket(r, c.Buckets), r, nil)
 			} else {
 				total.Drop(r.Slice, r.Reason)
 			}
@@ -148,8 +146,7 @@ func placeOrders(c *config.Config, in *frames.Reader, out *frames.Writer) error 
 	err := eachBucket(in, func(_ uint32, rows []row.Row) error {
 		sessions.Place(rows, c.Placed)
 		for i := range rows {
-			bucket := scan.SessionBucket(&rows[i], c.Buckets)
-			buckets.Put(bucket, rows[i].Append(buckets.Block(bucket), nil))
+			put(buckets, scan.SessionBucket(&rows[i], c.Buckets), &rows[i], nil)
 		}
 		return nil
 	})
@@ -163,6 +160,11 @@ func sortRows(c *config.Config, in *frames.Reader, out *frames.Writer) error {
 	}
 	err = eachBucket(in, func(bucket uint32, rows []row.Row) error { return parts.add(int(bucket), sessions.Sort(rows)) })
 	return errors.Join(err, parts.end())
+}
+
+// put appends a row to the block of its bucket; before is the row before it there, or nil.
+func put(buckets *frames.Buckets, bucket int, r, before *row.Row) {
+	buckets.Put(bucket, r.Append(buckets.Block(bucket), before))
 }
 
 // eachFrame calls the function of each frame's kind.

@@ -28,10 +28,6 @@ _LAYOUTS: Final = {
     "binary": "binary", "string": "string",
 }  # fmt: skip
 """Spark's types, and Arrow's types of the same layout in which the program sends them."""
-_SENT: Final = {
-    "int": b"i", "boolean": b"i", "bigint": b"l", "timestamp": b"l", "double": b"d", "binary": b"s", "string": b"s",
-}  # fmt: skip
-"""Spark's types, and the letters of their frames."""
 
 
 def stage_task(stage: str, options: bytes, program: str, columns: Columns = ()) -> ArrowTask:
@@ -243,11 +239,12 @@ def _table(pipe: Any, columns: Columns) -> Any:
         raise RuntimeError(f"leapline cleaner: its table has {number} columns, expected {len(columns)}")
     arrays = []
     for name, type_ in columns:
-        kind = _exactly(pipe, 1)
-        if kind != _SENT[type_]:
-            raise RuntimeError(f"leapline cleaner: its column {name} has the kind {kind!r}, expected {_SENT[type_]!r}")
+        layout = getattr(pa, _LAYOUTS[type_])()
+        kind, expected = _exactly(pipe, 1), _KINDS[str(layout)]
+        if kind != expected:
+            raise RuntimeError(f"leapline cleaner: its column {name} has the kind {kind!r}, expected {expected!r}")
         buffers = [pa.py_buffer(_sized(pipe)) for _ in range(3 if kind == b"s" else 2)]
-        array = pa.Array.from_buffers(getattr(pa, _LAYOUTS[type_])(), rows, buffers)
+        array = pa.Array.from_buffers(layout, rows, buffers)
         if type_ == "boolean":
             array = array.cast(pa.bool_())
         elif type_ == "timestamp":
