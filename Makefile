@@ -52,6 +52,7 @@ check: setup ## check format, lint (with Bandit's rules), types, layers, Go vet,
 audit: setup ## search all commits for secrets, and ask the databases of Go and PyPI for vulnerabilities (needs the internet)
 	@PATH="$$PWD/.venv/bin:$$PATH" scripts/secrets.sh history
 	@cd include/scorer && go tool -modfile=../tools/audit/go.mod govulncheck ./...
+	@cd include/cleaner && go tool -modfile=../tools/audit/go.mod govulncheck ./...
 	@$(UV) tool run pip-audit==2.10.1 --no-deps --disable-pip -r requirements.txt
 
 test: check ## run everything that continuous integration runs

@@ -77,7 +77,7 @@ def _collected(frame: DataFrame) -> list[Any]:
             raise InputError(
                 str(Path(match[1] or match[2]).resolve()),
                 found="a truncated file" if truncated else "a file that cannot be read to its end",
-                expected="complete gzip or plain text",
+                expected="a complete file, plain or compressed in a form that docs/input.md names",
                 fix="Fetch the file again.",
             ) from exc
         raise

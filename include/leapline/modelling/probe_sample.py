@@ -30,7 +30,7 @@ def write_events(data: DayData, out: Path) -> None:
 
 
 def read_sample(evaluation: Folder, columns: Sequence[str], manifest: Mapping[str, Any]) -> Sample:
-    """Return the sessions with Spark's features and probability of each session and each of its items.
+    """Return the sessions with the features of their examples, and Spark's probability of each session and item.
 
     Args:
         evaluation: folder written by the step `evaluate`.

@@ -57,7 +57,7 @@ def accepted_keys(settings: Settings, today: date | None = None) -> list[bytes]:
 
 
 def pseudonyms(keys: bytes | Sequence[bytes], ids: Iterable[str]) -> list[str]:
-    """Return the pseudonyms of ids under one or several keys, as `leapline.events.pseudonym` computes them in Spark."""
+    """Return the pseudonyms of ids under one or several keys, as the program that cleans events does."""
     several = [keys] if isinstance(keys, bytes) else keys
     return [hmac.new(key, name.encode(), hashlib.sha256).hexdigest() for name in ids for key in several]
 

@@ -88,7 +88,7 @@ def expectations(
         ("before_day", "events before the day"),
         ("after_tail", "events after the look-ahead"),
         ("bad_pseudonyms", "session or visitor ids that are not pseudonyms"),
-        ("personal_values", "texts that look like an e-mail or network address"),
+        ("personal_values", "texts that contain personal data"),
         ("unexpected_columns", "columns that the schema of clean events does not have"),
         ("missing_columns", "columns missing from clean events"),
     ]

@@ -23,11 +23,11 @@ NOTHING = "nothing"
 
 @dataclass(frozen=True)
 class Sample:
-    """Sessions with Spark's features and probabilities, in the same order.
+    """Sessions with the features of their examples and Spark's probabilities, in the same order.
 
     Attributes:
         sessions: sessions in the form of `client.as_session`.
-        features: Spark's features of each session, by name.
+        features: those of the sessions' examples, by name.
         buys: Spark's calibrated probability of each session.
         of: number of sessions in the holdout, from which the sample was drawn.
         items: Spark's calibrated probability of each item of each session; empty without an item model.
@@ -79,7 +79,7 @@ class Difference:
 
 
 def compare(client: ScorerClient, sample: Sample, tolerance: float) -> tuple[float, str]:
-    """Compare the image's features and probabilities of sessions and items with Spark's.
+    """Compare the image's features of sessions, and its probabilities of sessions and items, with the sample's.
 
     Returns:
         The maximum difference of a probability, and the reason for a refusal, which is empty if the image passes.

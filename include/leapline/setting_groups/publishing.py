@@ -142,4 +142,9 @@ class PublishingSettings(BaseSettings):
         description="JVM options of the Spark driver; `-XX:TieredStopAtLevel=1` suits days of 100,000 events, "
         "`-XX:+UseParallelGC` days of millions.",
     )
-    spark_shuffle_partitions: int = Field(8, ge=1, description="Partitions after a shuffle.")
+    spark_shuffle_partitions: int = Field(
+        8,
+        ge=1,
+        description="Partitions of a day: at most as many files of clean events, and tasks of `featurize`. "
+        "With more, a task of `extract` needs less memory.",
+    )

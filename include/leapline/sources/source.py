@@ -92,7 +92,7 @@ class Slice:
         landed_from: the earliest time at which its events can have been enriched, UTC.
         landed_until: the latest such time; equal to `landed_from` where the name contains an exact time.
         size: its size in the store, bytes; None if unknown.
-        extension: for files, the name extension by which Spark reads the content; `""` for plain text.
+        extension: for files, the name extension that says how the content is compressed; `""` for plain text.
         modified: for files, when it was written, by the clock of the store.
         version: for tables with versions, the one that is read.
     """
@@ -189,7 +189,7 @@ class EventSource(Protocol):
 
         Args:
             slices: as listed.
-            lines: the number of lines that Spark has read from each slice.
+            lines: the number of lines that were read from each slice.
 
         Raises:
             SourceChangedError: a slice was replaced or removed meanwhile.

@@ -95,7 +95,7 @@ def _sentence(
         return f"{verdict.summary} Nothing was pushed."
     others = [f"linux/{arch}: {one.state}" for arch, one in sorted(reports.items()) if not one.execution.is_native]
     sentence = (
-        f"The image reproduces Spark's probabilities on {report.rows:,} rows, and Spark's features on "
+        f"The image reproduces Spark's probabilities on {report.rows:,} rows, and the features of the examples on "
         f"{sessions_of(report)} (greatest difference {report.max_difference:.1e}); it starts in "
         f"{report.start_ms:.0f} ms, p99 latency {(report.p99_us or 0) / 1e3:.2f} ms{''.join(f'; {o}' for o in others)}."
     )

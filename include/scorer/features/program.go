@@ -1,5 +1,6 @@
-// Package features evaluates a feature spec (leapline/features.json) on the events of one session. The results are bit for
-// bit those that Spark computes in training. The Python module leapline.features.operations documents the operations.
+// Package features evaluates a feature spec (leapline/features.json) on the events of one session. Training
+// and the scorer use this package, so both have the same results. The Python module leapline.features.operations
+// documents the operations.
 //
 //	spec, err := features.Parse(data)           // once
 //	program := features.Compile(spec)           // immutable, safe for many goroutines

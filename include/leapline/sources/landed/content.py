@@ -27,8 +27,8 @@ class Content:
 
     Args:
         name: the form's name in messages.
-        extension: the file name extension by which Spark reads it (`""` for plain text); None if Spark cannot.
-        fix: what the operator does with a file that Spark cannot read.
+        extension: the file name extension by which it is opened (`""` for plain text); None if it cannot be.
+        fix: what the operator does with a file that cannot be opened.
     """
 
     name: str

@@ -156,10 +156,10 @@ class Landing:
             )
 
     def _with_extension(self, item: Slice) -> Slice:
-        """Add the extension by which Spark reads the file.
+        """Add the extension by which the file is opened.
 
         Raises:
-            InputError: the file cannot be opened, or Spark cannot read its content.
+            InputError: the file cannot be opened, or its content is in no form that is read.
         """
         store, key = self._stored(item)
         try:

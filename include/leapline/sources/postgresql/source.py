@@ -101,7 +101,7 @@ class PostgresqlSource:
             raise
 
     def require_unchanged(self, slices: Sequence[Slice], lines: Sequence[int]) -> None:
-        """Compare the lines that Spark has read with those that were exported, as `EventSource.require_unchanged`."""
+        """Compare the lines that were read with those that were exported, as `EventSource.require_unchanged`."""
         require_lines(self.name, slices, self._rows, lines)
 
     def paths(self, slices: Sequence[Slice]) -> None:

@@ -112,7 +112,7 @@ def require_day(
 
 
 def require_lines(source: str, slices: Sequence[Slice], exported: Sequence[int], read: Sequence[int]) -> None:
-    """Compare the lines that Spark has read from each slice with the rows that were exported.
+    """Compare the lines that were read from each slice with the rows that were exported.
 
     Raises:
         BalanceError: they differ.
