@@ -414,7 +414,7 @@ build_cleaner() { # OS ARCH
 set_up_cleaner() {
     local stamp=$STAMPS/cleaner hash platform
     step "The program that cleans events and builds examples, in .local/cleaner"
-    hash=$(hash_of "$(go env GOVERSION GOOS GOARCH)" include/cleaner include/scorer/features include/scorer/internal/jsonscan "$VERSION_FILE")
+    hash=$(hash_of "$(go env GOVERSION GOOS GOARCH)" include/cleaner include/scorer "$VERSION_FILE")
     ! is_done "$stamp" "$hash" || [ ! -x .local/cleaner/leapline-cleaner-linux-arm64 ] || return 0
     for platform in "linux amd64" "linux arm64" "$(go env GOOS) $(go env GOARCH)"; do
         # shellcheck disable=SC2086 # two words
