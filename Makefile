@@ -131,7 +131,7 @@ bench-go: setup ## the scorer's inflate, protobuf and tree code compared with li
 bench-airflow: setup ## run two days of the demo's size in a real Airflow and report the seconds of each task (five minutes)
 	@.venv/bin/python -m benchmarks.airflow_run $(BENCH_ARGS)
 
-bench-scale: setup ## run events to features at 1, 4, ... million events per day (BENCH_ARGS="--events 1000000 23000000")
+bench-scale: setup ## run events to features at 1, 4, ... million events per day (BENCH_ARGS="--events 1000000 23000000 --work FOLDER")
 	@$(UV) pip install -q --python .venv/bin/python -r requirements-bench.txt
 	@.venv/bin/python -m benchmarks.scale $(BENCH_ARGS)
 
@@ -139,7 +139,7 @@ bench-capacity: setup ## measure every step with lines of 1.7 and 6 kB, and extr
 	@$(UV) pip install -q --python .venv/bin/python -r requirements-bench.txt
 	@.venv/bin/python -m benchmarks.capacity --measure $(BENCH_ARGS)
 
-bench-training: setup ## measure training and evaluation at 10,000, 100,000 and 1,000,000 examples (15 minutes; BENCH_ARGS="--examples 10000")
+bench-training: setup ## measure training and evaluation at 10,000, 100,000 and 1,000,000 examples (ten minutes; BENCH_ARGS="--examples 3000000")
 	@$(UV) pip install -q --python .venv/bin/python -r requirements-bench.txt
 	@.venv/bin/python -m benchmarks.training $(BENCH_ARGS)
 
