@@ -1,10 +1,12 @@
 """Extrapolate the measured steps to the volumes of large shops, and price them at AWS list prices.
 
-    python -m benchmarks.capacity [--measure] [--events 1000000 4000000] [--out docs/benchmarks] [--work FOLDER]
+    python -m benchmarks.capacity [--measure] [--events 1000000 4000000] [--wide-events 1000000 4000000]
+                                  [--scale docs/benchmarks/scale.json] [--out docs/benchmarks] [--work FOLDER]
 
 `--measure` measures every step at the given sizes with lines of 1.7 kB, and `extract` with lines of 6 kB, which lead to
-the same clean events; it writes `capacity.json`. `capacity.md` is computed from that file alone. A step costs a fixed
-number of core-seconds and an amount for each line; both come from the smallest and the largest measured size.
+the same clean events; it writes `capacity.json`. With `--scale`, the former are those that `benchmarks.scale` has
+measured on the same machine. `capacity.md` is computed from `capacity.json` alone. A step costs a fixed number of
+core-seconds and an amount for each line; both come from the smallest and the largest measured size.
 """
 
 import argparse
@@ -16,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import scale
-from benchmarks.scoring import ROOT, machine
+from benchmarks import raw, scale
+from benchmarks.scoring import ROOT, machine, report_progress
 from leapline.evaluation.document import Heading, Table, Text, to_markdown
 
 FOLDER: Final = ROOT / "docs/benchmarks"
@@ -63,28 +65,62 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.capacity", description=__doc__)
     parser.add_argument("--measure", action="store_true", help="measure the steps before; takes about 40 minutes")
     parser.add_argument(
-        "--events", type=int, nargs="+", default=[1_000_000, 4_000_000], help="sizes to measure, in lines"
+        "--events", type=int, nargs="+", default=[1_000_000, 4_000_000], help="sizes to measure, in lines of 1.7 kB"
     )
+    parser.add_argument(
+        "--wide-events", type=int, nargs="+", default=[1_000_000, 4_000_000], help="sizes to measure, in lines of 6 kB"
+    )
+    parser.add_argument("--scale", type=Path, help="results of benchmarks.scale instead of measuring --events")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder of capacity.json and capacity.md")
     parser.add_argument("--work", type=Path, help="folder for events and lakes; kept if given")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     file = args.out / "capacity.json"
     if args.measure:
-        file.write_text(json.dumps(measure(args.events, args.work), indent=1) + "\n")
+        measured = measure(args.events, args.wide_events, args.scale, args.work)
+        file.write_text(json.dumps(measured, indent=1) + "\n")
     text = markdown(json.loads(file.read_text()))
     (args.out / "capacity.md").write_text(text)
     print(text)
 
 
-def measure(sizes: list[int], work: Path | None) -> dict[str, Any]:
-    """Return the measurements of all steps, for narrow and wide lines."""
+def measure(narrow: list[int], wide: list[int], earlier: Path | None, work: Path | None) -> dict[str, Any]:
+    """Return the measurements of all steps, for narrow and wide lines.
+
+    Args:
+        narrow: sizes, in lines of 1.7 kB.
+        wide: sizes, in lines of 6 kB.
+        earlier: results of `benchmarks.scale` on this machine, instead of measuring narrow lines.
+        work: folder for events and lakes, which is kept; otherwise a temporary one.
+
+    Raises:
+        SystemExit: if the earlier results are those of another machine, or of another driver.
+    """
     results: dict[str, Any] = {"machine": machine(), "driver_memory": MEMORY, "driver_options": OPTIONS}
     with tempfile.TemporaryDirectory(prefix="leapline-capacity-") as scratch:
         folder = work or Path(scratch)
-        results["narrow"] = [scale.run(folder, size, MEMORY, OPTIONS) for size in sizes]
-        results["wide"] = [scale.extract_only(folder, size, MEMORY, OPTIONS, wide=True) for size in sizes]
+        results["narrow"] = (
+            measured_before(earlier, results)
+            if earlier
+            else [scale.run(folder, size, MEMORY, OPTIONS) for size in narrow]
+        )
+        results["wide"] = [scale.extract_only(folder, size, MEMORY, OPTIONS, wide=True) for size in wide]
+        home, _ = scale.generated(folder, min(wide), MEMORY, OPTIONS, wide=True)
+        report_progress(f"gunzip and DuckDB on {min(wide):,} lines")
+        results["wide_landed_core_seconds"] = raw.references(home / "landing")
     return results
+
+
+def measured_before(file: Path, results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the sizes in results of `benchmarks.scale`."""
+    scaled = json.loads(file.read_text())
+    for setup in (
+        lambda of: (of["machine"]["processor"], of["machine"]["cores"]), lambda of: of["driver_memory"],
+        lambda of: of["driver_options"],
+    ):  # fmt: skip
+        if setup(scaled) != setup(results):
+            raise SystemExit(f"{file}: measured with {setup(scaled)}; the other lines would be with {setup(results)}")
+    return list(scaled["sizes"])
 
 
 def costs_of(results: dict[str, Any]) -> dict[str, Cost]:
@@ -121,7 +157,9 @@ def markdown(results: dict[str, Any]) -> str:
             _measured(results),
             Text(
                 "A step costs a fixed number of core-seconds (start of Python and Spark, planning, compilation) and an "
-                "amount for each line. An example is a session, or the beginning of one; the forest has 60 trees of "
+                "amount for each line; those of the smallest and the largest day decide. For comparison, DuckDB splits "
+                "the lines of the smallest day and reads three values from JSON, and gunzip decompresses them. An "
+                "example is a session, or the beginning of one; the forest has 60 trees of "
                 "depth 10 and learns from this one day."
             ),
             _costs(results),
@@ -139,8 +177,8 @@ def markdown(results: dict[str, Any]) -> str:
             ),
             _extrapolated(results, prices),
             Text(
-                "These are extrapolations: no larger volume than those above ran here. The shop of this project pays "
-                "6 to 12 euros a day for 23 million events of 140 GB."
+                "These are extrapolations: the largest days that ran here are those of the first table. The shop of "
+                "this project pays 6 to 12 euros a day for 23 million events of 140 GB."
             ),
             Heading("What breaks first"),
             Text(_bottlenecks(results)),
@@ -155,9 +193,12 @@ def _measured(results: dict[str, Any]) -> Table:
         peak = max(step["peak_memory_bytes"] for step in steps if step)
         rows.append(
             (f"{size['line_bytes'] / 1000:.1f} kB", size["lines"], size["clean_events"], size.get("examples", ""),
-             *(f"{step['core_seconds']:.0f}" if step else "" for step in steps), f"{peak / 2**30:.1f} GB")
+             *(f"{step['core_seconds']:.0f}" if step else "" for step in steps),
+             f"{size['steps']['extract']['seconds']:.0f} s", f"{peak / 2**30:.1f} GB")
         )  # fmt: skip
-    return Table(("line", "lines", "clean events", "examples", *scale.STEPS, "peak memory"), rows)
+    return Table(
+        ("line", "lines", "clean events", "examples", *scale.STEPS, "wall time of extract", "peak memory"), rows
+    )
 
 
 def _costs(results: dict[str, Any]) -> Table:
@@ -171,6 +212,9 @@ def _costs(results: dict[str, Any]) -> Table:
         )
         for name, cost in costs.items()
     ]
+    smallest = min(results["wide"], key=_lines)
+    for name, title in (("duckdb", "DuckDB splits lines, 6 kB"), ("gunzip", "gunzip, 6 kB")):
+        rows.append((title, "", *_for_each_line(results["wide_landed_core_seconds"][name] / smallest["lines"])))
     return Table(("step", "fixed", "for each line", "lines/s per core"), rows)
 
 
@@ -250,14 +294,18 @@ def _bottlenecks(results: dict[str, Any]) -> str:
     per_line = narrow["examples"] / narrow["lines"]
     examples = {name: volume / wide["line_bytes"] * per_line for name, volume in VOLUMES.items()}
     shuffle = wide["steps"]["extract"]["shuffle_bytes"] / wide["lines"] * VOLUMES["1.4 TB"] / wide["line_bytes"]
+    lines = VOLUMES["140 GB"] / wide["line_bytes"]
+    costs = {step: cost.core_seconds(lines) for step, cost in costs_of(results).items()}
+    longest = max(costs, key=lambda step: costs[step])
     return "\n".join(
         [
-            f"* **140 GB**: {examples['140 GB'] / 1e6:.1f} million examples a day. One machine is enough. `extract` "
-            "takes most of the time: Spark parses each line as text.",
+            f"* **140 GB**: {examples['140 GB'] / 1e6:.1f} million examples a day. One machine is enough. `{longest}` "
+            f"takes most of the time, {costs[longest]:,.0f} of {sum(costs.values()):,.0f} core-seconds.",
             f"* **1.4 TB**: `extract` shuffles {shuffle / 1e9:,.0f} GB, which needs local disks. `evaluate` brings the "
             f"scored holdout ({examples['1.4 TB'] / 1e6:.0f} million examples) into the driver, and the bootstrap runs "
-            "there on one machine: this is the first step that more workers do not speed up. Give the driver a large "
-            "node.",
+            "there on one machine: this is the first step that more workers do not speed up, and nodes are counted by "
+            "time alone. Give the driver a large node: [training and evaluation](training.md) has the memory of "
+            "3 million examples.",
             f"* **14 TB**: {examples['14 TB'] / 1e6:.0f} million examples do not fit into a driver. A forest gains "
             "nothing from so many; sampling visitors before training and evaluation is not built in yet.",
         ]

@@ -15,6 +15,7 @@ import pytest
 from benchmarks import (
     capacity,
     compiled,
+    executors,
     gate_leakage,
     gate_luck,
     metrics,
@@ -38,7 +39,7 @@ FOLDER = ROOT / "docs/benchmarks"
     [
         ("scoring", report.markdown), ("scale", scale.markdown), ("capacity", capacity.markdown),
         ("gate", gate_luck.markdown), ("gate-leakage", gate_leakage.markdown),
-        ("training", training.markdown),
+        ("training", training.markdown), ("executors", executors.markdown),
     ],
 )  # fmt: skip
 def test_published_table_agrees_with_its_json(name: str, write: Callable[[dict[str, Any]], str]) -> None:
@@ -136,6 +137,18 @@ def test_cost_of_a_step_is_a_fixed_part_and_a_part_per_line() -> None:
     assert cost == capacity.Cost(fixed=50.0, per_line=1e-5)
     assert cost.core_seconds(10_000_000) == 150
     assert capacity.cost_of("extract", [size(1_000_000, 60.0), size(4_000_000, 50.0)]).per_line == 0
+
+
+def test_figures_of_another_machine_or_heap_are_refused(tmp_path: Path) -> None:
+    machine = {"processor": "a processor", "cores": 2}
+    here = {"machine": machine, "driver_memory": "4g", "driver_options": "-Xint"}
+    file = tmp_path / "scale.json"
+    for name, other in (("machine", {**machine, "cores": 4}), ("driver_memory", "6g"), ("driver_options", "")):
+        file.write_text(json.dumps({**here, name: other, "sizes": [{"lines": 1}]}))
+        with pytest.raises(SystemExit, match="scale.json: measured with"):
+            capacity.measured_before(file, here)
+    file.write_text(json.dumps({**here, "sizes": [{"lines": 1}]}))
+    assert capacity.measured_before(file, here) == [{"lines": 1}]
 
 
 @pytest.mark.parametrize("shop", [Shop(), Shop(visitors=400)], ids=["900 visitors", "400 visitors"])
