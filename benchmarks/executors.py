@@ -83,10 +83,17 @@ class ExecutorUsage(scale.Sampler):
         self._workers, self._local = [psutil.Process(pid) for pid in cluster.workers.values()], local
 
     def _sample(self) -> None:
-        running = [process for worker in self._workers for process in worker.children()]
+        # A worker starts other programs too, for an instant.
+        running = [child for worker in self._workers for child in worker.children() if _is_executor(child)]
         self.executors = max(self.executors, len(running))
         self.memory = max([self.memory, *map(_memory, running)])
         self.disk = max([self.disk, *map(_size, self._local.glob("spark-*/executor-*"))])
+
+
+def _is_executor(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):  # it has ended in the meantime
+        return any("CoarseGrainedExecutorBackend" in argument for argument in process.cmdline())
+    return False
 
 
 def _memory(process: psutil.Process) -> int:
