@@ -10,6 +10,7 @@ archive and starts as it would without one.
 import argparse
 import os
 import re
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -64,6 +65,7 @@ def write_archive(file: Path) -> None:
         LocalServiceError: the JVM did not write an archive.
     """
     choose_driver_address("local")
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     from pyspark.sql import SparkSession
 
     temporary = file.with_suffix(".tmp").absolute()
@@ -86,34 +88,39 @@ def write_archive(file: Path) -> None:
 
 
 def _exercise(spark: "SparkSession", work: Path) -> None:
-    from pyspark.ml import Pipeline
+    """Exchange, keep and write rows that Python has looked at, then fit, save, load and use a forest."""
+    import pyarrow as pa
+    from pyspark.ml import Pipeline, PipelineModel
     from pyspark.ml.classification import RandomForestClassifier
     from pyspark.ml.feature import StringIndexer, VectorAssembler
+    from pyspark.sql.functions import broadcast, expr
+    from pyspark.storagelevel import StorageLevel
 
-    lines = [f'{n}\t2026-03-0{1 + n % 2} 10:00:{n % 60:02}\tk{n % 3}\t{{"data":[{{"v":"{n}"}}]}}' for n in range(200)]
-    (work / "lines.txt").write_text("\n".join(lines))
-    split = spark.read.text(str(work / "lines.txt")).selectExpr("split(value, '\\t') AS f", "xxhash64(value) AS hash")
-    events = split.selectExpr(
-        "f[0] AS id", "try_cast(f[1] || 'Z' AS timestamp) AS ts", "f[2] AS kind", "CAST(f[0] AS int) % 20 AS session",
-        "from_json(f[3], 'data array<struct<v:string>>').data AS items", "sha2(f[0], 256) AS secret", "hash",
-    )  # fmt: skip
-    events.selectExpr(
-        "*", "row_number() OVER (PARTITION BY session ORDER BY ts, id) AS nth", "exists(items, e -> e.v = '1') AS one"
-    ).repartition(2, "session").write.parquet(str(work / "events"))
-    sessions = (
-        spark.read.parquet(str(work / "events"))
-        .groupBy("session", "kind")
-        .agg({"nth": "max", "id": "approx_count_distinct", "ts": "min", "hash": "avg"})
-    )
-    rows = sessions.selectExpr("kind", "CAST(`max(nth)` AS double) AS x", "CAST(session % 2 AS double) AS label")
+    columns = ("n % 4 AS bucket", "'s' || n % 20 AS session", "now() AS ts", "n", "0.5D AS x", "'ab' AS states")
+    rows = spark.createDataFrame(pa.table({"n": list(range(200))})).selectExpr(*columns)
+    schema = "bucket bigint, session string, ts timestamp, n bigint, x double, states string"
+    read = rows.mapInArrow(lambda batches: batches, schema)
+    exchanged = read.repartitionById(2, expr("bucket div 2").cast("int")).sortWithinPartitions("bucket")
+    kept = exchanged.mapInArrow(lambda batches: batches, schema).persist(StorageLevel.DISK_ONLY)
+    first = "row_number() OVER (PARTITION BY session ORDER BY ts, n) = 1"
+    sessions = kept.where("bucket IN (0, 1)").selectExpr("session", f"{first} AS first").where("first")
+    kept.join(broadcast(sessions), "session", "left").write.parquet(str(work / "events"))
+    kept.unpersist()
+    events = spark.read.parquet(str(work / "events"))
+    letters = "explode(transform(sequence(1, 2), i -> substr(states, i, 1))) AS letter"
+    events.selectExpr(letters).groupBy("letter").count().collect()
+    others = events.join(broadcast(sessions), "session", "left_anti")
+    computed = ("CAST(n % 2 AS double) AS label", "1D + n % 2 AS weight", "xxhash64(session) AS hash")
+    examples = others.selectExpr("session", "n", "x", "states", *computed)
+    ordered = examples.repartition(2, "session").sortWithinPartitions("session").cache()
+    ordered.selectExpr("count_if(label = 1)", "bit_xor(hash)", "percentile_disc(0.5) WITHIN GROUP (ORDER BY n)").head()
     stages: list[Any] = [
-        StringIndexer(inputCol="kind", outputCol="k"),
-        VectorAssembler(inputCols=["k", "x"], outputCol="features"),
-        RandomForestClassifier(numTrees=2, maxDepth=2, seed=1),
+        StringIndexer(inputCols=["states"], outputCols=["k"], handleInvalid="keep"),
+        VectorAssembler(inputCols=["k", "x", "n"], outputCol="features"),
+        RandomForestClassifier(numTrees=2, maxDepth=2, seed=1, weightCol="weight", cacheNodeIds=True),
     ]
-    model = Pipeline(stages=stages).fit(rows)
-    model.save(str(work / "model"))
-    model.transform(rows).select("probability").toPandas()
+    Pipeline(stages=stages).fit(ordered).save(str(work / "model"))
+    PipelineModel.load(str(work / "model")).transform(ordered).select("session", "probability").toPandas()
 
 
 def main() -> None:
