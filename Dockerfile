@@ -5,8 +5,9 @@ FROM golang:1.26.8 AS tools
 ENV CGO_ENABLED=0 GOFLAGS="-buildvcs=false -trimpath" GOTOOLCHAIN=local
 WORKDIR /src
 COPY include/tools/go.mod include/tools/go.sum include/tools/
-# The registry, the other tool of this module, has an image of its own.
-RUN mkdir -p /out/bin && go -C include/tools build -ldflags "-s -w" -o /out/bin/ github.com/google/go-containerregistry/cmd/crane
+COPY include/tools/registry include/tools/registry
+# crane, and the registry that a drill starts; the service `registry` has an image of its own.
+RUN mkdir -p /out/bin && go -C include/tools build -ldflags "-s -w" -o /out/bin/ tool
 COPY include/leapline/__init__.py include/leapline/__init__.py
 COPY include/scorer include/scorer
 # As in scripts/setup.sh, so that the same checkout builds the same scorers.

@@ -154,6 +154,13 @@ def test_no_service_has_root_or_a_writable_root_file_system(stack: Stack, health
         assert service == "registry" or state["Config"]["User"] not in {"", "root", "0"}, service
 
 
+def test_image_has_every_program_of_its_version(stack: Stack, healthy_after: float) -> None:
+    doctor = stack.docker("compose", "exec", "-T", "scheduler", "leapline", "doctor", "--json", check=False)
+    software = {row["check"]: row for row in json.loads(doctor.stdout) if row["group"] == "Software"}
+    assert {"scorer", "scorer for images", "cleaner", "crane", "registry"} <= set(software)
+    assert [row for row in software.values() if row["status"] == "problem"] == []
+
+
 def test_night_runs_on_the_cluster_and_ends_in_a_champion(stack: Stack, night: dict[str, Any]) -> None:
     assert night["promoted"], night
     assert {f"leapline-{step}" for step in SPARK_STEPS} <= set(stack.applications())
