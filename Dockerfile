@@ -59,7 +59,7 @@ COPY include/compose/start.sh ./
 
 # A new named volume takes its owner from the folder on which it is mounted.
 RUN useradd --uid 50000 --create-home leapline \
-    && install -d -o leapline /auth /lake /landing /scratch /opt/airflow /opt/airflow/logs \
+    && install -d -o leapline /auth /lake /landing /recovery /scratch /opt/airflow /opt/airflow/logs \
     && install -d -o leapline -m 700 /run/leapline
 USER leapline
 

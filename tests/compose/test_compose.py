@@ -242,6 +242,15 @@ def test_celery_file_adds_hardened_workers_without_access_to_the_database(load: 
     assert PINNED.match(services["redis"]["image"])
 
 
+def test_spark_master_remembers_applications_on_a_volume(model: dict[str, Any]) -> None:
+    lines = (ROOT / "include/compose/spark.conf").read_text().splitlines()
+    options = dict(line.split(maxsplit=1) for line in lines if not line.startswith("#"))
+    assert options["spark.deploy.recoveryMode"] == "FILESYSTEM"
+    folder = options["spark.deploy.recoveryDirectory"]
+    assert folder in [volume["target"] for volume in model["services"]["spark-master"]["volumes"]]
+    assert re.search(rf"install -d -o leapline [^\n]*{folder}\b", (ROOT / "Dockerfile").read_text()), "writable"
+
+
 def test_celery_file_needs_a_password(load: Load) -> None:
     done = load(FILE, CELERY, REDIS_PASSWORD="")
     assert "required variable REDIS_PASSWORD is missing a value: set it in .env" in done.stderr
