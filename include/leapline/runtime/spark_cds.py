@@ -65,7 +65,7 @@ def write_archive(file: Path) -> None:
         LocalServiceError: the JVM did not write an archive.
     """
     choose_driver_address("local")
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ["PYSPARK_PYTHON"] = sys.executable  # The user's may be another one, without PyArrow.
     from pyspark.sql import SparkSession
 
     temporary = file.with_suffix(".tmp").absolute()
