@@ -25,7 +25,7 @@ from leapline.errors import LocalServiceError
 from leapline.local import airflow
 from leapline.local.airflow_api import AirflowApi
 from leapline.local.airflow_env import AirflowInstance
-from leapline.local.demo import MAX_PROGRESS_LOSS, ROC_AUC_THRESHOLD
+from leapline.local.demo import LIMITS
 from leapline.local.ports import free_port
 from leapline.local.registry_service import local_registry
 from leapline.runtime.spark_cds import FEW_EVENTS
@@ -64,8 +64,7 @@ def running(folder: Path) -> Iterator[AirflowApi]:
     values = {
         "home": folder / "lake", "landing": folder / "landing", "tools": ROOT / ".local",
         "registry": f"127.0.0.1:{free_port()}", "pseudonym_key": secrets.token_hex(32),
-        "spark_driver_options": FEW_EVENTS, "roc_auc_threshold": ROC_AUC_THRESHOLD,
-        "max_progress_loss": MAX_PROGRESS_LOSS,
+        "spark_driver_options": FEW_EVENTS, **LIMITS,
     }  # fmt: skip
     os.environ |= {PREFIX + name.upper(): str(value) for name, value in values.items()}
     # A run of the schedule would take its share of the processors.

@@ -114,13 +114,16 @@ def measure(narrow: list[int], wide: list[int], earlier: Path | None, work: Path
 def measured_before(file: Path, results: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the sizes in results of `benchmarks.scale`."""
     scaled = json.loads(file.read_text())
-    for setup in (
-        lambda of: (of["machine"]["processor"], of["machine"]["cores"]), lambda of: of["driver_memory"],
-        lambda of: of["driver_options"],
-    ):  # fmt: skip
-        if setup(scaled) != setup(results):
-            raise SystemExit(f"{file}: measured with {setup(scaled)}; the other lines would be with {setup(results)}")
+    if _conditions(scaled) != _conditions(results):
+        raise SystemExit(
+            f"{file}: measured with {_conditions(scaled)}; the other lines would be with {_conditions(results)}"
+        )
     return list(scaled["sizes"])
+
+
+def _conditions(results: Mapping[str, Any]) -> tuple[Any, ...]:
+    on = results["machine"]
+    return on["processor"], on["cores"], results["driver_memory"], results["driver_options"]
 
 
 def costs_of(results: dict[str, Any]) -> dict[str, Cost]:

@@ -36,12 +36,13 @@ from leapline.synthetic import TRUTH_FOLDER, GeneratorSpec, best_roc_auc, genera
 
 SCORER_ADDRESS: Final = "127.0.0.1:8088"
 """Suggested address of the scorer; port 8080 belongs to Airflow's web UI."""
-ROC_AUC_THRESHOLD: Final = 0.85
-"""For a shop of a few thousand sessions a day, with about 160 buyers in the holdout: the lower bound of a ROC AUC of
-0.90 lies between 0.87 and 0.89 then, which depends on the pseudonym key, because it draws the holdout."""
-MAX_PROGRESS_LOSS: Final = 0.1
-"""For about 40 buyers among the examples with one to four events, whose difference to the baseline has an interval of
-0.25: with the usual limit, one of several keys would be refused by chance."""
+LIMITS: Final = {"roc_auc_threshold": 0.85, "max_progress_loss": 0.1}
+"""The gate's limits for a shop of a few thousand sessions a day.
+
+With about 160 buyers in the holdout, the lower bound of a ROC AUC of 0.90 lies between 0.87 and 0.89, which depends on
+the pseudonym key, because it draws the holdout. About 40 buyers are among the examples with one to four events, whose
+difference to the baseline has an interval of 0.25: with the usual limit, one of several keys would be refused by
+chance."""
 
 
 @dataclass(frozen=True)
@@ -138,11 +139,9 @@ def _for_few_events(settings: Settings) -> Settings:
     """Return settings for the demo's small days: its own events, whatever the source of the installation, driver
     options and limits for them, unless the installation sets its own, and no deployment."""
     explicit = settings.model_dump(exclude_unset=True)
-    suited = {
-        "spark_driver_options": FEW_EVENTS, "roc_auc_threshold": ROC_AUC_THRESHOLD,
-        "max_progress_loss": MAX_PROGRESS_LOSS,
-    }  # fmt: skip
-    return Settings.load(**{**suited, **explicit, "source": "landing", "deploy": OFF})
+    return Settings.load(
+        **{"spark_driver_options": FEW_EVENTS, **LIMITS, **explicit, "source": "landing", "deploy": OFF}
+    )
 
 
 @contextmanager

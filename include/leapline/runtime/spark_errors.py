@@ -131,8 +131,8 @@ def _program_error(text: str) -> LeaplineError | None:
         "program that cleans events",
         found=f"an error in its stage {failure['stage']}: {failure['what']}",
         expected="a stage that ends without one",
-        fix="If the system has killed it for lack of memory, raise LEAPLINE_SPARK_SHUFFLE_PARTITIONS: a task has a "
-        "sixteenth of a partition in memory.",
+        fix="If the system has killed it for lack of memory, raise LEAPLINE_SPARK_SHUFFLE_PARTITIONS: a task "
+        "then has fewer rows in memory.",
     )
 
 
